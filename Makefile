@@ -1,0 +1,45 @@
+# Every target needs only the environment that `make setup` builds, once.
+PYTHON ?= python3
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup lock demo serve lint test bench clean
+
+help: ## show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/done ## build the environment from the lock file
+
+.venv/done: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip check
+	touch $@
+
+lock: ## resolve the versions anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file requirements.lock
+
+demo: setup ## sample data, a nightly refresh and the write-back, on a database in .local
+	$(BIN)/python -m demo
+	$(BIN)/python -m flows refresh --mode nightly
+
+serve: setup ## the Prefect server with its UI, and the schedules
+	$(BIN)/python -m flows.serve
+
+lint: setup ## style of Python and SQL, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests demo flows
+
+test: lint ## everything, on databases of its own
+	$(BIN)/python -m pytest
+
+bench: setup ## how long it takes, against the best hand-written SQL
+	$(BIN)/python -m bench
+
+clean: ## remove what was built, the demo database included
+	rm -rf target logs .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

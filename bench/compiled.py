@@ -1,0 +1,107 @@
+"""The models' own SQL, compiled once and run without dbt.
+
+For what needs many refreshes, or the time of the SQL alone.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from flows.database import PROJECT
+from flows.dbt import ensure_profile
+
+# compiled into the SQL, and replaced by the instant of each refresh
+SENTINEL = "2001-02-03T04:05:06.789+00:00"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model that a refresh fills."""
+
+    name: str
+    relation: str
+    is_table: bool
+    sql: str
+
+    def statement(self, as_of: datetime) -> str:
+        """Return what fills the model."""
+        sql = self.sql.replace(SENTINEL, as_of.isoformat())
+        if not self.is_table:
+            return sql
+        return (
+            f"drop table if exists {self.relation} cascade;"
+            f" create unlogged table {self.relation} as {sql};"
+            f" analyze {self.relation}"
+        )
+
+
+@dataclass(frozen=True)
+class CompiledProject:
+    """What a refresh runs, in an order in which it can be run."""
+
+    models: list[Model]
+
+    def refresh(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
+        """Do what the models do in a nightly refresh."""
+        for model in self.models:
+            connection.execute(model.statement(as_of).encode())
+
+
+def dbt(environment: Mapping[str, str], *arguments: str) -> None:
+    """Run a dbt command on the database of these libpq variables, or raise."""
+    ensure_profile()
+    subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments, "--quiet"],
+        cwd=PROJECT,
+        env={**os.environ, **environment, "DBT_PROFILES_DIR": str(PROJECT)},
+        check=True,
+    )
+
+
+def compile_project(
+    environment: Mapping[str, str], folder: Path, *, tag: str
+) -> CompiledProject:
+    """Build the project in a database and return the SQL of the models with a tag.
+
+    Views and empty marts stay as the build has made them.
+    """
+    options = ("--target-path", str(folder), "--vars", json.dumps({"as_of": SENTINEL}))
+    dbt(environment, "build", "--exclude-resource-type", "unit_test", *options)
+    dbt(environment, "compile", *options)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    nodes = {
+        key: node
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "model"
+        and tag in node["tags"]
+        and node["config"]["materialized"] in ("table", "publication")
+    }
+    ordered: list[str] = []
+
+    def add(key: str) -> None:
+        if key not in ordered:
+            for parent in manifest["parent_map"][key]:
+                add(parent)
+            ordered.append(key)
+
+    for key in nodes:
+        add(key)
+    return CompiledProject(
+        [
+            Model(
+                name=nodes[key]["name"],
+                relation=nodes[key]["relation_name"],
+                is_table=nodes[key]["config"]["materialized"] == "table",
+                sql=nodes[key]["compiled_code"],
+            )
+            for key in ordered
+            if key in nodes
+        ]
+    )

@@ -1,0 +1,1 @@
+"""An application to look at: operational tables and made-up data."""

@@ -1,0 +1,98 @@
+"""The command line: `python -m flows --help`."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from flows.arguments import check_tenant, is_built, parse_as_of
+from flows.database import connect, install, use_environment
+from flows.errors import Failure, WriteBackHeld, WrongArgument
+from flows.progress import Progress
+from flows.refresh import Options, refresh
+from flows.reports import print_dry_run, print_outcomes, print_refresh, print_status
+from flows.write_back import run_write_back
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and nothing else."""
+        raise WrongArgument(message)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = Parser(prog="python -m flows", description="Customer health: the commands.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("refresh", help="build, test, publish, write back, log")
+    command.add_argument("--mode", choices=["hourly", "nightly"], required=True)
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
+    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
+    command.add_argument("--no-write-back", action="store_true")
+
+    command = commands.add_parser("write-back", help="write what differs from the marts")
+    command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
+    command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
+    command.add_argument("--force", action="store_true", help="even when the source is stale")
+
+    commands.add_parser("status", help="how the jobs are doing")
+    return parser.parse_args(arguments)
+
+
+def run(arguments: argparse.Namespace, progress: Progress) -> int:
+    """Carry out a command and return its exit code."""
+    use_environment()
+    match arguments.command:
+        case "refresh":
+            payload = refresh(
+                Options(
+                    mode=arguments.mode,
+                    as_of=parse_as_of(arguments.as_of) if arguments.as_of else None,
+                    tenant=arguments.tenant,
+                    write_back=not arguments.no_write_back,
+                ),
+                progress,
+            )
+            print_refresh(payload, progress)
+        case "write-back" if arguments.dry_run:
+            with connect() as connection:
+                if not is_built(connection):
+                    raise WriteBackHeld("there was no refresh yet, so nothing to compare")
+                check_tenant(connection, arguments.tenant)
+                print_dry_run(connection, arguments.tenant, progress)
+        case "write-back":
+            payload = run_write_back(arguments.tenant, progress, force=arguments.force)
+            progress.say(f"{payload['rows_written']} customers written back")
+            print_outcomes(payload["write_back"], progress)
+        case "status":
+            with connect() as connection:
+                install(connection, "operations.sql")
+                return 0 if print_status(connection, progress) else 1
+    return 0
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C: stop the queries, then leave."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command of sys.argv; every failure is one line on standard error."""
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return run(parse(sys.argv[1:]), Progress())
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

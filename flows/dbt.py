@@ -1,0 +1,185 @@
+"""Run dbt as a child process, and say in one line what went wrong when it did."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.database import PROJECT, Connection, rows
+from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
+from flows.progress import Progress
+
+# for every session that dbt opens: sorts of this size are the fastest (docs/performance.md),
+# and a query whose client is gone ends within a second
+SESSION = "-c work_mem=16MB -c jit=off -c client_connection_check_interval=1s"
+
+CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
+
+
+@dataclass
+class Node:
+    """One model, seed or test of a run, and how it ended."""
+
+    name: str
+    kind: str
+    tags: list[str]
+    status: str
+    message: str | None
+    failures: int | None
+    relation: str | None
+    seconds: float
+    offender: str | None = None
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether this is a test of the settings, not of the data."""
+        return "settings" in self.tags
+
+    def problem(self) -> str:
+        """Say in one line what is wrong."""
+        if self.offender:
+            return f"{self.name}: {self.failures} rows, such as {self.offender}"
+        return f"{self.name}: {_reason(self.message or self.status)}"
+
+
+@dataclass
+class Run:
+    """What one invocation of dbt did."""
+
+    nodes: list[Node] = field(default_factory=list)
+    error: str | None = None
+    # until the first node began, and from there to the end
+    startup_seconds: float = 0
+    run_seconds: float = 0
+
+    def with_status(self, *statuses: str) -> list[Node]:
+        """Return the nodes that ended in one of these."""
+        return [node for node in self.nodes if node.status in statuses]
+
+    def failure(self) -> Failure | None:
+        """Return what to raise, or None when every node ran and passed."""
+        if self.error:
+            return _broken(_reason(self.error))
+        if broken := self.with_status("error", "runtime error"):
+            return _broken("; ".join(node.problem() for node in broken))
+        if failed := self.with_status("fail"):
+            is_setting = any(node.is_setting for node in failed)
+            kind = WrongArgument if is_setting else TestsFailed
+            return kind("; ".join(node.problem() for node in failed))
+        if not self.nodes:
+            return Infrastructure("dbt: nothing was selected, so nothing ran")
+        if others := [n for n in self.nodes if n.status not in ("success", "pass", "warn")]:
+            return Infrastructure(f"dbt: {others[0].name} ended as {others[0].status}")
+        return None
+
+
+def build(
+    variables: Mapping[str, Any],
+    connection: Mapping[str, str],
+    progress: Progress,
+    options: Sequence[str] = (),
+) -> Run:
+    """Build and test the project with these vars on the database of these libpq variables."""
+    ensure_profile()
+    arguments = [
+        "build",
+        "--quiet",
+        "--no-write-json",
+        "--exclude-resource-type=unit_test",
+        "--vars",
+        json.dumps(dict(variables)),
+        *options,
+    ]
+    environment = {
+        **os.environ,
+        **connection,
+        "PGOPTIONS": f"{os.environ.get('PGOPTIONS', '')} {SESSION}".strip(),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    run = Run()
+    started = time.monotonic()
+    for message in _messages(arguments, environment):
+        match message.pop("event"):
+            case "begin":
+                run.startup_seconds = time.monotonic() - started
+            case "node":
+                progress.finished(
+                    f"{message['name']} ({message['seconds']:.1f} s)", message["status"]
+                )
+            case "end":
+                run.error = message["error"]
+                run.nodes = [Node(**node) for node in message["nodes"]]
+                run.run_seconds = time.monotonic() - started - run.startup_seconds
+    return run
+
+
+def name_offenders(run: Run, connection: Connection) -> None:
+    """Give every failed test the first of the rows that it has stored."""
+    for node in run.with_status("fail", "warn"):
+        for row in rows(connection, f"select * from {node.relation} limit 1"):
+            node.offender = ", ".join(f"{name} {value}" for name, value in row.items())
+
+
+def ensure_profile() -> None:
+    """Make profiles.yml of the example, where there is none yet."""
+    profile = PROJECT / "profiles.yml"
+    if not profile.exists():
+        shutil.copyfile(PROJECT / "profiles.example.yml", profile)
+
+
+def _messages(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Start the child and yield what it tells; its stdin stays open as long as we live."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "flows.dbt_child", json.dumps(arguments)],
+        cwd=PROJECT,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if not (child.stdin and child.stdout and child.stderr):
+        raise Infrastructure("dbt: started without pipes")
+    ended = False
+    try:
+        for line in child.stdout:
+            if line.startswith('{"event"'):
+                message = json.loads(line)
+                ended = message["event"] == "end"
+                yield message
+    finally:
+        child.stdin.close()
+        errors = child.stderr.read().strip()
+        child.wait()
+    if not ended:
+        raise Infrastructure(f"dbt: ended with {child.returncode}: {errors[-300:]!r}")
+
+
+def _broken(problem: str) -> Failure:
+    return WrongArgument(problem) if "setting " in problem else Infrastructure(problem)
+
+
+def _reason(message: str) -> str:
+    """Make one line of dbt's message: the database's own words, or the broken columns."""
+    # dbt's driver has no name for this type
+    message = message.replace("unknown type_code 2950", "UUID")
+    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    if "enforced contract that failed" in message:
+        return "; ".join(
+            f"column {name} is {found or 'missing'}, must be {wanted or 'left out'}"
+            for name, found, wanted, why in CONTRACT_ROW.findall(message)
+            if why and why != "mismatch_reason" and not set(name) <= {"-"}
+        )
+    if len(lines) > 1 and re.match(r"(Database|Compilation|Runtime) Error", lines[0]):
+        return lines[1]
+    return lines[0] if lines else "no reason given"

@@ -1,0 +1,80 @@
+"""Run dbt in a process of its own: `python -m flows.dbt_child '["build", ...]'`.
+
+Prints one JSON object a line: every node as it finishes, at last how the run ended. When
+the parent dies, its end of standard input closes, and dbt is interrupted: it cancels its
+queries and leaves.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventMsg
+
+SECONDS_TO_LEAVE = 1.5
+WRITING = threading.Lock()
+
+
+def leave_with_parent() -> None:
+    """Wait for the end of standard input, then interrupt dbt."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(SECONDS_TO_LEAVE)
+    os._exit(1)
+
+
+def tell(**message: Any) -> None:
+    """Print one message for the parent; models finish in several threads."""
+    with WRITING:
+        print(json.dumps(message, default=str), flush=True)
+
+
+def on_event(event: EventMsg) -> None:
+    """Pass on when the nodes begin, and each that has finished."""
+    if event.info.name == "ConcurrencyLine":
+        tell(event="begin")
+    elif event.info.name == "NodeFinished":
+        node = event.data.node_info
+        tell(
+            event="node",
+            name=node.node_name,
+            status=event.data.run_result.status,
+            seconds=event.data.run_result.execution_time,
+        )
+
+
+def main() -> None:
+    """Parse with the defaults, which dbt can cache, then run with this run's vars."""
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    arguments: list[str] = json.loads(sys.argv[1])
+    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json"])
+    if not parsed.success:
+        tell(event="end", error=str(parsed.exception), nodes=[])
+        return
+    run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(arguments)  # type: ignore[arg-type]
+    results = getattr(run.result, "results", [])
+    tell(
+        event="end",
+        error=str(run.exception) if run.exception else None,
+        nodes=[
+            {
+                "name": result.node.name,
+                "kind": str(result.node.resource_type),
+                "tags": result.node.tags,
+                "status": str(result.status),
+                "message": result.message,
+                "failures": result.failures,
+                "relation": result.node.relation_name,
+                "seconds": result.execution_time,
+            }
+            for result in results
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+Result = TypeVar("Result")
+
+
+class Progress:
+    """Shows which step runs, and each model, test or batch that has finished."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = 160
+        self._show_live: Callable[[str], None] | None = None
+
+    def run(self, name: str, step: Callable[[], Result]) -> Result:
+        """Run one step, shown by its name, and return what it returns."""
+        self.say(name)
+        if not self._console.is_terminal:
+            return step()
+        with self._console.status("starting") as live:
+            self._show_live = live.update
+            try:
+                return step()
+            finally:
+                self._show_live = None
+
+    def finished(self, what: str, status: str) -> None:
+        """Show that something has finished: all of it on paper, the latest on a terminal."""
+        if self._show_live and status in ("success", "pass"):
+            self._show_live(what)
+        else:
+            self.say(f"  {status:8} {what}")
+
+    def say(self, text: str) -> None:
+        """Show a line of text."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Show rows under their column names, numbers to the right."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for name, value in (lines[0] if lines else {}).items():
+            is_number = isinstance(value, int | float | Decimal)
+            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*("" if value is None else str(value) for value in line.values()))
+        self._console.print(table if lines else f"{title}: none", markup=False)

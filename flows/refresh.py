@@ -1,0 +1,94 @@
+"""One refresh: build, test, publish, write back, log. The command line and Prefect call it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flows import dbt
+from flows.arguments import check_tenant
+from flows.database import Connection, connect, environment, install, refresh_lock, rows
+from flows.progress import Progress
+from flows.run_log import RunLog, logged
+from flows.write_back import check_freshness, count_written, write_back
+
+Mode = Literal["hourly", "nightly"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a refresh is asked for."""
+
+    mode: Mode
+    as_of: datetime | None = None
+    tenant: str | None = None
+    write_back: bool = True
+
+
+def refresh(options: Options, progress: Progress) -> dict[str, Any]:
+    """Bring all marts to one instant and write the answer back; return the run's log.
+
+    Raises a Failure with the exit code that README.md lists, whatever went wrong.
+    """
+    with refresh_lock(), connect() as connection:
+        install(connection, "operations.sql")
+        check_tenant(connection, options.tenant)
+        with logged(connection, f"refresh_{options.mode}", "refresh") as log:
+            _refresh(options, progress, connection, log)
+        return log.payload
+
+
+def _refresh(
+    options: Options, progress: Progress, connection: Connection, log: RunLog
+) -> None:
+    as_of = options.as_of or _database_clock(connection)
+    log.payload |= {"mode": options.mode, "as_of": as_of.isoformat()}
+    variables = {"as_of": as_of.isoformat(), "run_id": log.logid}
+
+    run = progress.run(
+        f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
+        lambda: dbt.build(variables, environment(connection), progress),
+    )
+    log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
+    log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
+    log.payload["tests_passed"] = len(run.with_status("pass"))
+    dbt.name_offenders(run, connection)
+    for warning in run.with_status("warn"):
+        progress.say(f"warning: {warning.problem()}")
+    if failure := run.failure():
+        raise failure
+    check_tenant(connection, options.tenant)
+
+    log.payload["marts"] = rows(
+        connection,
+        "select mart, rows_written, rows_removed from operations.orders_publications"
+        " where run_id = %(logid)s order by mart",
+        {"logid": log.logid},
+    )
+    log.payload["quarantined_rows"] = rows(
+        connection,
+        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
+        " from operations.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
+    )
+    log.payload["tenants"] = statistics = rows(
+        connection,
+        "select * from operations.refresh_statistics"
+        " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
+        {"tenant": options.tenant},
+    )
+
+    if options.write_back:
+        check_freshness(connection)
+        log.payload["write_back"] = progress.run(
+            "write-back",
+            lambda: write_back(connection, log.logid, options.tenant, progress),
+        )
+    written = count_written(connection, log.logid)
+    for tenant in statistics:
+        tenant["updated_count"] = written.get(tenant["tenant_slug"], 0)
+    log.payload["rows_written"] = written.total()
+
+
+def _database_clock(connection: Connection) -> datetime:
+    [clock] = rows(connection, "select clock_timestamp() as instant")
+    instant: datetime = clock["instant"]
+    return instant.astimezone(UTC)

@@ -1,0 +1,167 @@
+"""What the commands print: the statistics of a run, a dry run, the state of the jobs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from flows.database import Connection, rows
+from flows.progress import Progress
+
+# how long ago a job must have succeeded at the latest
+STALE_AFTER = timedelta(hours=48)
+
+RISK_COLUMNS = {
+    "tenant": "tenant_slug",
+    "analysed": "analysed_count",
+    "updated": "updated_count",
+    "skipped": "skipped_count",
+    "healthy": "healthy_count",
+    "less revenue": "at_risk_revenue_count",
+    "late": "at_risk_cadence_count",
+    "dormant": "dormant_count",
+    "newly dormant": "newly_dormant_count",
+    "reactivated": "reactivated_count",
+}
+
+OUTCOMES = {
+    "conflict": "were changed by somebody meanwhile",
+    "locked": "were in use",
+    "gone": "were deleted or closed meanwhile",
+    "error": "could not be written, see operations.write_back_changes",
+}
+
+
+def risk_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the part of the statistics block on risk statuses, one line a tenant."""
+    return [
+        {title: tenant.get(column) for title, column in RISK_COLUMNS.items()}
+        for tenant in tenants
+    ]
+
+
+def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the part of the statistics block on account types, one line a tenant."""
+    return [
+        {"tenant": tenant["tenant_slug"]}
+        | {
+            kind: f"{tenant[f'{kind}_count']} ({tenant[f'{kind}_pct']} %)"
+            for kind in ("active", "target", "prospect")
+        }
+        for tenant in tenants
+    ]
+
+
+def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print what a refresh found and did."""
+    progress.table("Risk status", risk_statistics(payload["tenants"]))
+    progress.table("Account types", account_statistics(payload["tenants"]))
+    for row in payload["quarantined_rows"]:
+        progress.say(
+            f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f" {row['reason']}"
+        )
+    moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
+    progress.say(
+        f"done in {payload['seconds']} s: {payload['tests_passed']} tests passed,"
+        f" {moved} rows of marts changed, {payload['rows_written']} customers written back"
+    )
+    print_outcomes(payload.get("write_back", {}), progress)
+
+
+def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
+    """Print what the write-back left for the next run, and why."""
+    for outcome, meaning in OUTCOMES.items():
+        if outcomes.get(outcome):
+            progress.say(f"not written: {outcomes[outcome]} customers that {meaning}")
+
+
+def print_dry_run(connection: Connection, tenant: str | None, progress: Progress) -> None:
+    """Print what a write-back would change."""
+    only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
+    this = {"tenant": tenant}
+    progress.table(
+        "Customers by status, now in the operational table and by the rules",
+        rows(
+            connection,
+            "select tenant_slug as tenant, status_kind as kind,"
+            " coalesce(status, '(none)') as status, current_count as now,"
+            ' current_pct as "now %%", expected_count as expected,'
+            ' expected_pct as "expected %%"'
+            f" from operations.status_distribution{only}"
+            " order by tenant_slug, status_kind, status",
+            this,
+        ),
+    )
+    progress.table(
+        "Changes",
+        rows(
+            connection,
+            "select tenant_slug as tenant, status_kind as kind,"
+            " coalesce(from_status, '(none)') as \"from\","
+            " coalesce(to_status, '(none)') as \"to\", customers_count as customers,"
+            " case when is_expected_transition then '' else 'unexpected' end as note"
+            f" from operations.pending_transitions{only}"
+            " order by tenant_slug, status_kind, customers_count desc",
+            this,
+        ),
+    )
+    pending = rows(
+        connection,
+        "select tenant_slug as tenant, customer_name as customer,"
+        " current_risk_status as status, expected_risk_status as expected,"
+        " current_account_type as type, expected_account_type as expected_type,"
+        f" coalesce(risk_status_reason, account_type_reason) as why"
+        f" from operations.pending_customer_updates{only}"
+        " order by tenant_slug, customer_id",
+        this,
+    )
+    progress.table("The first 10 customers", pending[:10])
+    for finding in rows(
+        connection,
+        f"select * from operations.account_type_findings{only} order by 2, 3",
+        this,
+    ):
+        progress.say(
+            f"{finding['tenant_slug']}: {finding['share_pct']} % {finding['account_type']},"
+            f" expected {finding['expected_min_pct']} to {finding['expected_max_pct']} %"
+            + (f" - {finding['alert']}" if finding["alert"] else "")
+        )
+    progress.say(f"dry run: {len(pending)} customers would be changed, nothing was written")
+
+
+def print_status(connection: Connection, progress: Progress) -> bool:
+    """Print how the jobs are doing; return whether some refresh succeeded of late."""
+    jobs = rows(connection, "select * from operations.job_status order by job")
+    progress.table(
+        "Jobs",
+        [
+            {
+                "job": job["job"],
+                "last run": _minute(job["last_run_at"]),
+                "status": job["last_status"],
+                "last success": _minute(job["last_success_at"]),
+                "failures in a row": job["failures_in_a_row"],
+                "seconds": job["seconds"],
+                "rows written": job["rows_written"],
+            }
+            for job in jobs
+        ],
+    )
+    ages = [
+        job["success_age"]
+        for job in jobs
+        if job["job"].startswith("refresh") and job["success_age"] is not None
+    ]
+    if not ages:
+        progress.say("no refresh has succeeded yet")
+        return False
+    progress.say(f"the last refresh that succeeded is {_hours(min(ages))} hours old")
+    return bool(min(ages) <= STALE_AFTER)
+
+
+def _minute(instant: Any) -> str:
+    return f"{instant:%Y-%m-%d %H:%M %Z}" if instant else "never"
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age.total_seconds() / 3600:.1f}"

@@ -1,0 +1,83 @@
+"""operations.application_logs: one row a run, written at its start and at its end."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from flows.database import Connection
+from flows.errors import Failure, TestsFailed, WriteBackHeld, WrongArgument
+
+
+class RunLog:
+    """The row of one run. What is put into payload is stored when the run ends."""
+
+    def __init__(self, connection: Connection, cron_name: str, log_type: str) -> None:
+        self.connection = connection
+        self.logid = str(uuid.uuid4())
+        self.payload: dict[str, Any] = {"cron_name": cron_name}
+        self._log_type = log_type
+        self._started = time.monotonic()
+
+    def start(self) -> None:
+        """Insert the row; runs that died without ending theirs are marked so.
+
+        Needs the refresh lock: only with it is a row that says running known to be dead.
+        """
+        self.connection.execute(
+            "update operations.application_logs set status = 'interrupted'"
+            " where status = 'running'"
+        )
+        self.connection.execute(
+            "insert into operations.application_logs (logid, log_type, status, payload)"
+            " values (%s, %s, 'running', %s)",
+            (self.logid, self._log_type, self._json()),
+        )
+
+    def end(self, status: str) -> None:
+        """Store how the run ended."""
+        self.payload["seconds"] = round(time.monotonic() - self._started, 1)
+        self.connection.execute(
+            "update operations.application_logs set status = %s, payload = %s"
+            " where logid = %s",
+            (status, self._json(), self.logid),
+        )
+
+    def _json(self) -> str:
+        return json.dumps(self.payload, default=str)
+
+
+@contextmanager
+def logged(connection: Connection, cron_name: str, log_type: str) -> Iterator[RunLog]:
+    """Log what is done inside, whichever way it ends."""
+    log = RunLog(connection, cron_name, log_type)
+    log.start()
+    try:
+        yield log
+    except BaseException as error:
+        log.payload["error"] = str(error) or type(error).__name__
+        try:
+            log.end(_status_of(error))
+        except psycopg.Error:
+            # the database is gone; the next run marks the row as interrupted
+            error.add_note("the run log could not be written")
+        raise
+    log.end("success")
+
+
+def _status_of(error: BaseException) -> str:
+    match error:
+        case TestsFailed():
+            return "tests_failed"
+        case WriteBackHeld():
+            return "held"
+        case WrongArgument():
+            return "wrong_argument"
+        case Failure() | psycopg.Error():
+            return "failed"
+        case _:
+            return "interrupted" if not isinstance(error, Exception) else "failed"

@@ -1,0 +1,91 @@
+"""`make serve`: a Prefect server with its UI, and the schedules of the refreshes.
+
+Errors: ends with 4 when the server does not come up, with 130 when it is stopped.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from flows.database import PROJECT, use_environment
+from flows.errors import Infrastructure
+
+HOST = "127.0.0.1"
+PORT = int(os.environ.get("PREFECT_SERVER_API_PORT", "4200"))
+TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
+SECONDS_TO_START = 60
+
+SETTINGS = {
+    "PREFECT_HOME": str(PROJECT / ".local" / "prefect"),
+    "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
+    "PREFECT_SERVER_API_HOST": HOST,
+    "PREFECT_SERVER_API_PORT": str(PORT),
+    "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{PORT}/api",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def start_server() -> subprocess.Popen[bytes]:
+    """Start the server and wait until it answers."""
+    server = subprocess.Popen([sys.executable, "-m", "prefect", "server", "start"])
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            httpx.get(f"{SETTINGS['PREFECT_API_URL']}/health", timeout=2).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.5)
+        else:
+            return server
+    server.terminate()
+    raise Infrastructure(f"the Prefect server did not come up on {HOST}:{PORT}")
+
+
+def serve() -> None:
+    """Offer the refreshes to the server, at their hours, until stopped."""
+    # after the settings are made: Prefect reads them when it is imported
+    from prefect import serve as serve_deployments
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.scheduled import hourly, nightly
+
+    hours = {"hourly": (hourly, "0 * * * *"), "nightly": (nightly, "0 2 * * *")}
+    serve_deployments(
+        *(
+            RunnerDeployment.from_flow(
+                flow,
+                name=name,
+                schedule=Cron(cron, timezone=TIME_ZONE),
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+            for name, (flow, cron) in hours.items()
+        )
+    )
+
+
+def main() -> int:
+    """Run server and schedules until Ctrl-C."""
+    os.environ |= SETTINGS
+    Path(SETTINGS["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    use_environment()
+    try:
+        server = start_server()
+    except Infrastructure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.exit_code
+    try:
+        serve()
+    finally:
+        server.terminate()
+        server.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+-- What outlives a refresh, and what dbt does not own for that reason. Run once for each
+-- version of this file.
+create schema if not exists operations;
+
+create table if not exists operations.application_logs (
+    log_id bigint generated always as identity primary key,
+    logid text not null unique,
+    log_type text not null,
+    status text not null,
+    payload jsonb not null,
+    created_at timestamptz not null default now()
+);
+comment on table operations.application_logs is
+'One row per run. payload->>''cron_name'' says which job it was.';
+create index if not exists application_logs__cron_name
+on operations.application_logs ((payload ->> 'cron_name'), created_at);
+
+create table if not exists operations.write_back_batches (
+    batch_id bigint generated always as identity primary key,
+    logid text not null,
+    tenant_id text not null,
+    tenant_slug text not null,
+    state text not null,
+    customers_count integer not null,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz
+);
+comment on table operations.write_back_batches is
+'One row per batch of at most 200 customers, written in one transaction.';
+create index if not exists write_back_batches__logid
+on operations.write_back_batches (logid);
+
+create table if not exists operations.write_back_changes (
+    batch_id bigint not null,
+    tenant_id text not null,
+    customer_id text not null,
+    column_name text not null,
+    old_value text,
+    new_value text,
+    reason text,
+    state text not null,
+    error text,
+    primary key (batch_id, tenant_id, customer_id, column_name)
+);
+comment on table operations.write_back_changes is
+'One row per value that a batch changes. state: planned, written, conflict (changed by
+somebody since it was compared), locked (in use), gone (deleted or closed), error.';
+
+create or replace view operations.job_status as
+with runs as (
+    select
+        payload ->> 'cron_name' as job,
+        status,
+        payload,
+        created_at,
+        row_number() over (
+            partition by payload ->> 'cron_name' order by created_at desc, log_id desc
+        ) as age_rank,
+        max(created_at) filter (where status = 'success') over (
+            partition by payload ->> 'cron_name'
+        ) as last_success_at
+    from operations.application_logs
+)
+
+select
+    job,
+    created_at as last_run_at,
+    status as last_status,
+    last_success_at,
+    now() - last_success_at as success_age,
+    (
+        select count(*)
+        from runs as failed
+        where
+            failed.job = runs.job
+            and failed.status not in ('success', 'running')
+            and (
+                failed.created_at > runs.last_success_at
+                or runs.last_success_at is null
+            )
+    ) as failures_in_a_row,
+    (payload ->> 'rows_written')::bigint as rows_written,
+    (payload ->> 'seconds')::numeric as seconds,
+    payload ->> 'error' as error
+from runs
+where age_rank = 1;
+comment on view operations.job_status is
+'One row per job: how its last run ended and when it last succeeded.';

@@ -1,0 +1,193 @@
+-- The write-back: plan what differs, then write it batch by batch. Both read the rules'
+-- answer from the view pending_customer_updates and write through the staging view
+-- stg_commerce__customer_statuses, which knows the operational names.
+
+create or replace function operations.plan_write_back(
+    run_logid text, only_tenant text, batch_size integer
+)
+returns setof bigint
+language plpgsql as $plan$
+begin
+    -- what a run that died had planned is planned anew
+    update operations.write_back_batches set state = 'abandoned' where state = 'planned';
+
+    return query
+    with pending as (
+        select
+            pending_customer_updates.*,
+            (row_number() over (partition by tenant_id order by customer_id) - 1)
+            / batch_size as batch_number
+        from operations.pending_customer_updates
+        where only_tenant is null or tenant_slug = only_tenant
+    ),
+
+    counted as (
+        select
+            tenant_id,
+            tenant_slug,
+            batch_number,
+            count(*)::integer as customers_count,
+            nextval(pg_get_serial_sequence('operations.write_back_batches', 'batch_id'))
+                as batch_id
+        from pending
+        group by tenant_id, tenant_slug, batch_number
+        order by tenant_slug, batch_number
+    ),
+
+    batches as (
+        insert into operations.write_back_batches (
+            batch_id, logid, tenant_id, tenant_slug, state, customers_count
+        )
+        overriding system value
+        select batch_id, run_logid, tenant_id::text, tenant_slug, 'planned', customers_count
+        from counted
+        returning batch_id
+    ),
+
+    changes as (
+        insert into operations.write_back_changes (
+            batch_id, tenant_id, customer_id, column_name, old_value, new_value,
+            reason, state
+        )
+        select
+            counted.batch_id,
+            pending.tenant_id::text,
+            pending.customer_id::text,
+            written_back.column_name,
+            value.old_value,
+            value.new_value,
+            case written_back.column_name
+                when 'account_type' then pending.account_type_reason
+                else pending.risk_status_reason
+            end,
+            'planned'
+        from pending
+        inner join counted
+            on
+                pending.tenant_id = counted.tenant_id
+                and pending.batch_number = counted.batch_number
+        cross join (
+            values
+            ('account_type'), ('risk_status'), ('last_order_date'),
+            ('next_expected_order_date'), ('average_order_interval_days'),
+            ('dormancy_since'), ('reactivated_date')
+        ) as written_back (column_name)
+        cross join lateral (
+            select
+                to_jsonb(pending) ->> ('current_' || written_back.column_name) as old_value,
+                to_jsonb(pending) ->> ('expected_' || written_back.column_name) as new_value
+        ) as value
+        where value.old_value is distinct from value.new_value
+    )
+
+    select batches.batch_id from batches order by batches.batch_id;
+end
+$plan$;
+comment on function operations.plan_write_back is
+'Record what the write-back would change, in batches of one tenant; return their ids.';
+
+create or replace function operations.planned_rows(this_batch bigint, customers text[])
+returns table (customer_key jsonb, customer_id text, old_values jsonb, new_values jsonb)
+language sql stable as $planned$
+    select
+        jsonb_build_object('tenant_id', tenant_id, 'customer_id', customer_id),
+        customer_id,
+        jsonb_object_agg(column_name, old_value),
+        jsonb_object_agg(column_name, new_value)
+    from operations.write_back_changes
+    where
+        batch_id = this_batch
+        and customer_id = any(customers)
+    group by tenant_id, customer_id
+$planned$;
+comment on function operations.planned_rows is
+'One row per customer of a batch: its key, and its changed columns before and after.';
+
+create or replace function operations.write_batch(this_batch bigint, customers text[])
+returns table (outcome text, customers_count bigint)
+language plpgsql set lock_timeout = '2s' as $write$
+declare
+    present text[];
+    locked text[];
+    written text[];
+begin
+    -- in the order of the key, so that two writers cannot wait for each other; rows that
+    -- are in use are left for the next run
+    select array_agg(held.customer_id) into locked
+    from (
+        select planned.customer_id
+        from operations.planned_rows(this_batch, customers) as planned
+        cross join lateral jsonb_populate_record(
+            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+        ) as key
+        inner join analytics_internal.stg_commerce__customer_statuses as target
+            on
+                key.tenant_id = target.tenant_id
+                and key.customer_id = target.customer_id
+        where not target.is_closed
+        order by target.tenant_id, target.customer_id
+        for no key update of target skip locked
+    ) as held;
+
+    with updated as (
+        update analytics_internal.stg_commerce__customer_statuses as target
+        set (
+            account_type, risk_status, last_order_date, next_expected_order_date,
+            average_order_interval_days, dormancy_since, reactivated_date
+        ) = (
+            select
+                new.account_type, new.risk_status, new.last_order_date,
+                new.next_expected_order_date, new.average_order_interval_days,
+                new.dormancy_since, new.reactivated_date
+            from jsonb_populate_record(target, planned.new_values) as new
+        )
+        from operations.planned_rows(this_batch, locked) as planned
+        cross join lateral jsonb_populate_record(
+            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+        ) as key
+        where
+            key.tenant_id = target.tenant_id
+            and key.customer_id = target.customer_id
+            -- still the values that were compared: putting them in changes nothing
+            and jsonb_populate_record(target, planned.old_values) is not distinct from target
+        returning planned.customer_id
+    )
+
+    select array_agg(updated.customer_id) into written from updated;
+
+    select array_agg(planned.customer_id) into present
+    from operations.planned_rows(this_batch, customers) as planned
+    cross join lateral jsonb_populate_record(
+        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+    ) as key
+    inner join analytics_internal.stg_commerce__customer_statuses as target
+        on
+            key.tenant_id = target.tenant_id
+            and key.customer_id = target.customer_id
+    where not target.is_closed;
+
+    return query
+    with judged as (
+        update operations.write_back_changes as changes
+        set
+            state = case
+                when changes.customer_id = any(written) then 'written'
+                when changes.customer_id = any(locked) then 'conflict'
+                when changes.customer_id = any(present) then 'locked'
+                else 'gone'
+            end
+        where
+            changes.batch_id = this_batch
+            and changes.customer_id = any(customers)
+        returning changes.customer_id, changes.state
+    )
+
+    select
+        judged.state,
+        count(distinct judged.customer_id)
+    from judged
+    group by judged.state;
+end
+$write$;
+comment on function operations.write_batch is
+'Write the planned changes of these customers, and say how many went how.';

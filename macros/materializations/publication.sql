@@ -1,0 +1,25 @@
+{% materialization publication, adapter='postgres' %}
+    {#-
+    Runs the model's SQL, which moves the marts of one system to their next state, in
+    one transaction. The model's own table is the log of what it moved.
+    -#}
+    {%- set target_relation = this.incorporate(type='table') -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {% if load_cached_relation(this) is none %}
+        {% call statement('create_log') -%}
+            create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
+        {%- endcall %}
+    {% endif %}
+    {% call statement('main') -%}
+        {{ sql }}
+    {%- endcall %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,32 @@
+{% macro quarantine_reason(
+    key, required=[], time_zones=[], timestamps=[], amounts=[], known_values={}
+) -%}
+    {#- the casts change nothing; where a type is wrong they let the contract say so -#}
+    case
+        {%- for column in [key] + required %}
+        when {{ column }} is null then '{{ column }}_missing'
+        {%- endfor %}
+        when copy_number > 1 then '{{ key }}_duplicate'
+        {%- for column in time_zones %}
+        when
+            lower({{ column }}) not in (
+                select lower(name) from pg_catalog.pg_timezone_names
+            )
+            then '{{ column }}_unknown'
+        {%- endfor %}
+        {%- for column in timestamps %}
+        when
+            {{ column }}::timestamptz < '{{ var("earliest_timestamp") }}'
+            or {{ column }}::timestamptz >= '{{ var("latest_timestamp") }}'
+            then '{{ column }}_out_of_range'
+        {%- endfor %}
+        {%- for column in amounts %}
+        when {{ column }}::numeric <= -1e12 or {{ column }}::numeric >= 1e12
+            then '{{ column }}_out_of_range'
+        {%- endfor %}
+        {%- for column, values in known_values.items() %}
+        when {{ column }} is null or {{ column }} not in ('{{ values | join("', '") }}')
+            then '{{ column }}_unknown'
+        {%- endfor %}
+    end
+{%- endmacro %}

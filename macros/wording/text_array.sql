@@ -1,0 +1,5 @@
+{% macro text_array(values) -%}
+    array[
+        {%- for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% endfor -%}
+    ]::text[]
+{%- endmacro %}

@@ -1,0 +1,125 @@
+with customers as (
+    select * from {{ ref('int_customers') }}
+),
+
+tenants as (
+    select * from {{ ref('int_tenants') }}
+),
+
+pauses as (
+    select * from {{ ref('int_order_pauses') }}
+),
+
+expected_transitions as (
+    select * from {{ ref('account_type_transitions') }}
+),
+
+known as (
+    select
+        customers.tenant_id,
+        customers.customer_id,
+        latest.first_ordered_on,
+        -- since the customer was created, at the latest since its first order or today
+        least(
+            coalesce(
+                customers.created_on, latest.first_ordered_on, {{ earliest_date() }}
+            ),
+            latest.first_ordered_on,
+            tenants.today
+        ) as known_on
+    from customers
+    inner join tenants
+        on customers.tenant_id = tenants.tenant_id
+    left join pauses as latest
+        on
+            customers.tenant_id = latest.tenant_id
+            and customers.customer_id = latest.customer_id
+            and latest.next_ordered_on is null
+),
+
+steps as (
+    select
+        tenant_id,
+        customer_id,
+        'PROSPECT' as status,
+        known_on as begins_on
+    from known
+    where known_on < first_ordered_on or first_ordered_on is null
+
+    union all
+
+    select
+        tenant_id,
+        customer_id,
+        'ACTIVE' as status,
+        first_ordered_on as begins_on
+    from known
+    where first_ordered_on is not null
+
+    union all
+
+    select
+        tenant_id,
+        customer_id,
+        'ACTIVE' as status,
+        next_ordered_on as begins_on
+    from pauses
+    where next_ordered_on is not null
+
+    union all
+
+    -- what a pause brings, unless an order ends it before
+    select
+        pauses.tenant_id,
+        pauses.customer_id,
+        step.status,
+        step.begins_on
+    from pauses
+    inner join tenants
+        on pauses.tenant_id = tenants.tenant_id
+    cross join
+        lateral (
+            values
+            ('TARGET', pauses.last_ordered_on + tenants.active_days + 1),
+            ('PROSPECT', pauses.last_ordered_on + tenants.target_days + 1)
+        ) as step (status, begins_on)
+    where
+        pauses.next_ordered_on is null
+        or step.begins_on < pauses.next_ordered_on
+),
+
+changes as (
+    select
+        *,
+        lag(status) over in_sequence as previous_status
+    from steps
+    window in_sequence as (
+        partition by customer_id, tenant_id order by begins_on
+    )
+),
+
+final as (
+    select
+        changes.tenant_id,
+        changes.customer_id,
+        changes.status,
+        changes.previous_status,
+        changes.previous_status is null or expected.to_account_type is not null
+            as is_expected_transition,
+        changes.begins_on as valid_from,
+        lead(changes.begins_on) over in_sequence as valid_to,
+        tenants.threshold_row
+    from changes
+    inner join tenants
+        on changes.tenant_id = tenants.tenant_id
+    left join expected_transitions as expected
+        on
+            changes.previous_status = expected.from_account_type
+            and changes.status = expected.to_account_type
+    where changes.status is distinct from changes.previous_status
+    window in_sequence as (
+        partition by changes.customer_id, changes.tenant_id order by changes.begins_on
+    )
+)
+
+select * from final

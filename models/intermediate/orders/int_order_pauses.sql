@@ -1,0 +1,44 @@
+-- All that account types depend on: the latest order of each customer, and the earlier
+-- ones that were followed by a pause of more than active_days.
+with orders as (
+    select * from {{ ref('int_orders') }}
+),
+
+tenants as (
+    select * from {{ ref('int_tenants') }}
+),
+
+neighbours as (
+    select
+        tenant_id,
+        customer_id,
+        ordered_at,
+        ordered_on,
+        first_value(ordered_on) over in_sequence as first_ordered_on,
+        lead(ordered_on) over in_sequence as next_ordered_on
+    from orders
+    where
+        ordered_at <= {{ as_of() }}
+        and not is_draft
+    window in_sequence as (
+        partition by customer_id, tenant_id order by ordered_at
+    )
+),
+
+final as (
+    select
+        neighbours.tenant_id,
+        neighbours.customer_id,
+        neighbours.first_ordered_on,
+        neighbours.ordered_at as last_ordered_at,
+        neighbours.ordered_on as last_ordered_on,
+        neighbours.next_ordered_on
+    from neighbours
+    inner join tenants
+        on neighbours.tenant_id = tenants.tenant_id
+    where
+        neighbours.next_ordered_on is null
+        or neighbours.next_ordered_on - neighbours.ordered_on > tenants.active_days
+)
+
+select * from final

@@ -1,0 +1,7 @@
+{{ config(
+    unique_key=['tenant_id', 'customer_id', 'valid_from'],
+    indexes=[{'columns': ['tenant_id', 'valid_from']}],
+    meta={'scope': 'int_customers__scope'},
+) }}
+
+select * from {{ ref('int_customers__account_history') }}

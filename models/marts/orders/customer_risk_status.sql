@@ -1,0 +1,10 @@
+{{ config(
+    unique_key=['tenant_id', 'customer_id'],
+    indexes=[
+        {'columns': ['tenant_id', 'next_expected_order_date']},
+        {'columns': ['valid_until']},
+    ],
+    meta={'scope': 'int_customers__scope'},
+) }}
+
+select * from {{ ref('int_customers__risk_status') }}

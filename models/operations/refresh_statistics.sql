@@ -1,0 +1,79 @@
+{{ config(materialized='view_in_place') }}
+
+with tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+account_types as (
+    select * from {{ ref('account_type_summary') }}
+),
+
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+pending as (
+    select * from {{ ref('pending_customer_updates') }}
+),
+
+assessed as (
+    select
+        tenant_id,
+        count(*) as assessed_count,
+        count(*) filter (where risk_status = 'DORMANT') as dormant_count,
+        count(*) filter (where risk_status = 'AT_RISK_CADENCE')
+            as at_risk_cadence_count,
+        count(*) filter (where risk_status = 'AT_RISK_REVENUE')
+            as at_risk_revenue_count,
+        count(*) filter (where risk_status = 'HEALTHY') as healthy_count
+    from risk_status
+    group by tenant_id
+),
+
+changed as (
+    select
+        tenant_id,
+        count(*) as pending_count,
+        count(*) filter (
+            where
+            expected_risk_status = 'DORMANT'
+            and current_risk_status is distinct from 'DORMANT'
+        ) as newly_dormant_count,
+        count(*) filter (
+            where expected_reactivated_date is distinct from current_reactivated_date
+            and expected_reactivated_date is not null
+        ) as reactivated_count
+    from pending
+    group by tenant_id
+),
+
+final as (
+    select
+        tenants.tenant_id,
+        tenants.tenant_slug,
+        account_types.customers_count as analysed_count,
+        account_types.customers_count - coalesce(assessed.assessed_count, 0)
+            as skipped_count,
+        coalesce(assessed.dormant_count, 0) as dormant_count,
+        coalesce(assessed.at_risk_cadence_count, 0) as at_risk_cadence_count,
+        coalesce(assessed.at_risk_revenue_count, 0) as at_risk_revenue_count,
+        coalesce(assessed.healthy_count, 0) as healthy_count,
+        coalesce(changed.newly_dormant_count, 0) as newly_dormant_count,
+        coalesce(changed.reactivated_count, 0) as reactivated_count,
+        coalesce(changed.pending_count, 0) as pending_count,
+        account_types.active_count,
+        account_types.target_count,
+        account_types.prospect_count,
+        account_types.active_pct,
+        account_types.target_pct,
+        account_types.prospect_pct
+    from tenants
+    inner join account_types
+        on tenants.tenant_id = account_types.tenant_id
+    left join assessed
+        on tenants.tenant_id = assessed.tenant_id
+    left join changed
+        on tenants.tenant_id = changed.tenant_id
+)
+
+select * from final

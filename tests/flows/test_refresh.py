@@ -1,0 +1,205 @@
+"""`python -m flows refresh`, end to end."""
+
+import json
+from pathlib import Path
+
+from conftest import UNTIL, Database
+
+MARTS = (
+    "tenants",
+    "sales_reps",
+    "customer_risk_status",
+    "customer_risk_status_history",
+    "customer_account_types",
+    "customer_account_type_history",
+)
+
+
+def refresh(
+    database: Database, *options: str, environment: dict[str, str] | None = None
+) -> str:
+    nightly = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    done = database.run(*nightly, *options, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fingerprint(database: Database) -> dict[str, object]:
+    """Sum up every row and column of every mart."""
+    return {
+        mart: database.value(
+            f"select coalesce(sum(hashtextextended(row_text, 0)), 0)"
+            f" from (select mart::text as row_text from analytics.{mart} as mart) as mart"
+        )
+        for mart in MARTS
+    }
+
+
+def changed_rows(database: Database) -> object:
+    return database.value(
+        "select sum(rows_written + rows_removed) from operations.orders_publications"
+        " where run_id = (select logid from operations.application_logs"
+        " order by log_id desc limit 1)"
+    )
+
+
+def test_demo_data_show_every_status_type_and_transition(refreshed: Database) -> None:
+    statuses = refreshed.rows(
+        "select distinct risk_status from analytics.customer_risk_status"
+    )
+    assert {row["risk_status"] for row in statuses} == {
+        "DORMANT",
+        "AT_RISK_CADENCE",
+        "AT_RISK_REVENUE",
+        "HEALTHY",
+    }
+    transitions = refreshed.rows(
+        "select distinct from_status, to_status from analytics.status_transitions_daily"
+        " where not is_forecast and from_status is not null"
+    )
+    assert {(row["from_status"], row["to_status"]) for row in transitions} == {
+        ("HEALTHY", "AT_RISK_CADENCE"),
+        ("HEALTHY", "AT_RISK_REVENUE"),
+        ("AT_RISK_REVENUE", "HEALTHY"),
+        ("AT_RISK_REVENUE", "AT_RISK_CADENCE"),
+        ("AT_RISK_CADENCE", "HEALTHY"),
+        ("AT_RISK_CADENCE", "AT_RISK_REVENUE"),
+        ("AT_RISK_CADENCE", "DORMANT"),
+        ("DORMANT", "HEALTHY"),
+        ("DORMANT", "AT_RISK_REVENUE"),
+        ("PROSPECT", "ACTIVE"),
+        ("ACTIVE", "TARGET"),
+        ("TARGET", "ACTIVE"),
+        ("TARGET", "PROSPECT"),
+    }
+
+
+def test_same_instant_again_writes_nothing(refreshed: Database) -> None:
+    before = fingerprint(refreshed)
+    refresh(refreshed)
+    assert changed_rows(refreshed) == 0
+    assert fingerprint(refreshed) == before
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+    [log] = refreshed.rows(
+        "select payload from operations.application_logs order by log_id desc limit 1"
+    )
+    assert log["payload"]["rows_written"] == 0
+
+
+def test_there_and_back_in_time_is_the_same(refreshed: Database) -> None:
+    before = fingerprint(refreshed)
+    for as_of in ("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"):
+        done = refreshed.run(
+            "flows", "refresh", "--mode", "hourly", "--as-of", as_of, "--no-write-back"
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert fingerprint(refreshed) != before
+    refresh(refreshed)
+    assert fingerprint(refreshed) == before
+
+
+def test_the_session_changes_no_result(refreshed: Database) -> None:
+    before = fingerprint(refreshed)
+    refreshed.execute("truncate analytics.customer_risk_status")
+    refresh(
+        refreshed,
+        environment={
+            "PGTZ": "Pacific/Kiritimati",
+            "PGDATESTYLE": "German",
+            "PGOPTIONS": "-c intervalstyle=iso_8601 -c extra_float_digits=0",
+        },
+    )
+    assert fingerprint(refreshed) == before
+
+
+def test_views_and_grants_of_analysts_survive(refreshed: Database) -> None:
+    refreshed.execute(
+        """
+        create role an_analyst login;
+        grant usage on schema analytics to an_analyst;
+        grant select on all tables in schema analytics to an_analyst;
+        create view public.their_view as
+        select due.tenant_id, count(*) as customers_count
+        from analytics.due_to_order as due
+        inner join analytics.customer_risk_status_history as history
+            using (tenant_id, customer_id)
+        group by due.tenant_id;
+        grant select on public.their_view to an_analyst;
+        """
+    )
+    tables = (
+        "select relname, oid from pg_class"
+        " where relnamespace = 'analytics'::regnamespace order by relname"
+    )
+    before = refreshed.rows(tables)
+    try:
+        for mode in ("nightly", "hourly", "hourly", "nightly", "hourly"):
+            done = refreshed.run("flows", "refresh", "--mode", mode, "--as-of", UNTIL)
+            assert done.returncode == 0, done.stdout + done.stderr
+            as_analyst = Database({**refreshed.environment, "PGUSER": "an_analyst"})
+            assert as_analyst.rows("select * from public.their_view")
+            assert as_analyst.rows("select * from analytics.rep_metrics")
+            assert refreshed.rows(tables) == before
+    finally:
+        refreshed.execute("drop owned by an_analyst; drop role an_analyst")
+
+
+def test_a_customer_that_leaves_takes_its_rows_along(refreshed: Database) -> None:
+    refreshed.execute(
+        "update commerce.customers set is_closed = true where id ="
+        " (select customer_id from analytics.customer_risk_status order by 1 limit 1)"
+    )
+    refresh(refreshed)
+    for mart in MARTS[2:]:
+        assert not refreshed.rows(
+            f"select * from analytics.{mart}"
+            " inner join commerce.customers on customer_id = id where is_closed"
+        )
+
+
+def test_every_run_is_logged_with_its_statistics(refreshed: Database) -> None:
+    [log] = refreshed.rows("select * from operations.application_logs")
+    assert (log["log_type"], log["status"]) == ("refresh", "success")
+    payload = log["payload"]
+    assert payload["cron_name"] == "refresh_nightly"
+    tenants = {tenant["tenant_slug"]: tenant for tenant in payload["tenants"]}
+    assert set(tenants) == {
+        "harbor-foods",
+        "kiwi-produce",
+        "north-dairy",
+        "sunset-bakery",
+    }
+    for tenant in tenants.values():
+        assert tenant["analysed_count"] - tenant["skipped_count"] == sum(
+            tenant[f"{status}_count"]
+            for status in ("dormant", "at_risk_cadence", "at_risk_revenue", "healthy")
+        )
+        assert tenant["updated_count"] == tenant["pending_count"]
+    assert tenants["sunset-bakery"]["active_pct"] == "0.0"
+    assert {row["reason"] for row in payload["quarantined_rows"]} >= {"customer_id_missing"}
+    assert json.dumps(payload)
+
+
+def test_one_tenant_alone_is_written_back(refreshed: Database) -> None:
+    refreshed.execute("update commerce.customers set risk_status = null, account_type = null")
+    out = refresh(refreshed, "--tenant", "north-dairy")
+    assert "harbor-foods" not in out
+    written = refreshed.rows(
+        "select slug, count(risk_status) as written from commerce.customers"
+        " inner join commerce.tenants on tenants.id = tenant_id group by slug order by slug"
+    )
+    assert [row["slug"] for row in written if row["written"]] == ["north-dairy"]
+
+
+def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path) -> None:
+    settings = project / "dbt_project.yml"
+    settings.write_text(
+        settings.read_text().replace("orders_enabled: true", "orders_enabled: false")
+    )
+    refreshed.execute("drop schema commerce cascade")
+    done = refreshed.run(
+        "flows", "refresh", "--mode", "nightly", "--no-write-back", project=project
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for mart in (*MARTS, "due_to_order", "rep_metrics"):
+        assert not refreshed.rows(f"select * from analytics.{mart}")

@@ -1,0 +1,289 @@
+"""The write-back: only what differs, only where nobody was faster, all of it logged."""
+
+import threading
+from collections import Counter
+
+import psycopg
+import pytest
+from conftest import UNTIL, Database
+
+COLUMNS = (
+    "account_type",
+    "risk_status",
+    "last_order_date",
+    "next_expected_order_date",
+    "average_order_interval_days",
+    "dormancy_since",
+    "reactivated_date",
+)
+
+
+def statuses(database: Database) -> dict[str, tuple[object, ...]]:
+    rows = database.rows(f"select id, {', '.join(COLUMNS)} from commerce.customers")
+    return {str(row.pop("id")): tuple(row.values()) for row in rows}
+
+
+def spoil(database: Database, customers: int) -> list[str]:
+    """Give some customers a risk status that the rules do not; return their ids."""
+    return [
+        str(row["id"])
+        for row in database.rows(
+            "update commerce.customers set risk_status = 'WRONG' where id in ("
+            " select customer_id from analytics.customer_risk_status order by customer_id"
+            " limit %s) returning id",
+            customers,
+        )
+    ]
+
+
+def outcomes(database: Database) -> dict[str, int]:
+    return {
+        row["state"]: row["customers"]
+        for row in database.rows(
+            "select changes.state, count(distinct customer_id)::int as customers"
+            " from operations.write_back_changes as changes"
+            " where batch_id in (select batch_id from operations.write_back_batches where"
+            " logid = (select logid from operations.application_logs"
+            " order by log_id desc limit 1)) group by changes.state"
+        )
+    }
+
+
+def test_the_operational_table_says_what_the_marts_say(refreshed: Database) -> None:
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+    differing = refreshed.rows(
+        """
+        select customers.id
+        from commerce.customers
+        left join analytics.customer_account_types as account_types
+            on customers.tenant_id = account_types.tenant_id
+            and customers.id = account_types.customer_id
+        left join analytics.customer_risk_status as risk_status
+            on customers.tenant_id = risk_status.tenant_id
+            and customers.id = risk_status.customer_id
+        where
+            not customers.is_closed
+            and (
+                customers.risk_status is distinct from risk_status.risk_status
+                or customers.last_order_date is distinct from risk_status.last_order_date
+                or customers.next_expected_order_date
+                is distinct from risk_status.next_expected_order_date
+                or customers.average_order_interval_days
+                is distinct from risk_status.average_order_interval_days
+                or customers.dormancy_since is distinct from risk_status.dormancy_since
+                or customers.reactivated_date is distinct from risk_status.reactivated_date
+                or (
+                    customers.account_type is distinct from account_types.account_type
+                    and customers.account_type is distinct from 'HOLD'
+                )
+            )
+        """
+    )
+    assert differing == []
+    assert refreshed.value(
+        "select count(*) from commerce.customers where account_type = 'HOLD'"
+    )
+    assert refreshed.value(
+        "select count(*) from commerce.customers where is_closed"
+    ) == refreshed.value(
+        "select count(*) from commerce.customers where is_closed and risk_status is null"
+    )
+
+
+def test_only_what_differs_is_written_and_a_second_time_nothing(
+    refreshed: Database,
+) -> None:
+    right = statuses(refreshed)
+    spoilt = spoil(refreshed, 250)
+    done = refreshed.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert "250 customers written back" in done.stdout
+    assert statuses(refreshed) == right
+    assert outcomes(refreshed) == {"written": 250}
+    changes = refreshed.rows(
+        "select * from operations.write_back_changes where old_value = 'WRONG'"
+    )
+    assert sorted(change["customer_id"] for change in changes) == sorted(spoilt)
+    for change in changes:
+        assert change["column_name"] == "risk_status"
+        assert change["new_value"] == right[change["customer_id"]][1]
+        assert change["reason"]
+    done = refreshed.run("flows", "write-back")
+    assert "0 customers written back" in done.stdout
+    assert outcomes(refreshed) == {}
+
+
+def test_a_dry_run_prints_and_writes_nothing(refreshed: Database) -> None:
+    spoil(refreshed, 30)
+    before = statuses(refreshed)
+    done = refreshed.run("flows", "write-back", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert statuses(refreshed) == before
+    assert "WRONG" in done.stdout
+    assert "dry run: 30 customers would be changed, nothing was written" in done.stdout
+    assert "The first 10 customers" in done.stdout
+    assert "expected 60.0 to 75.0 %" in done.stdout
+    assert refreshed.value("select count(*) from operations.application_logs") == 1
+
+
+def test_rows_in_use_are_left_for_the_next_run(refreshed: Database) -> None:
+    spoilt = spoil(refreshed, 20)
+    with refreshed.connect() as application, application.transaction():
+        application.execute(
+            "select from commerce.customers where id = any(%s) for update",
+            (spoilt[:5],),
+        )
+        done = refreshed.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert outcomes(refreshed) == {"written": 15, "locked": 5}
+    assert "not written: 5 customers that were in use" in done.stdout
+    refreshed.run("flows", "write-back")
+    assert outcomes(refreshed) == {"written": 5}
+
+
+def test_a_value_that_somebody_changed_meanwhile_is_kept(refreshed: Database) -> None:
+    """Between the comparison and the writing, in which a trigger of the test holds it up."""
+    spoil(refreshed, 300)
+    refreshed.execute(
+        """
+        create function public.hold_up() returns trigger language plpgsql as $$
+        begin
+            perform pg_advisory_xact_lock(1);
+            return null;
+        end
+        $$;
+        create trigger hold_up before update on commerce.customers
+        for each statement execute function public.hold_up();
+        """
+    )
+    # the tenants are written in this order, so the last one waits
+    [override] = refreshed.rows(
+        "select customers.id from commerce.customers inner join commerce.tenants"
+        " on tenant_id = tenants.id where slug = 'north-dairy' and risk_status = 'WRONG'"
+        " limit 1"
+    )
+    with refreshed.connect() as human:
+        human.execute("set session_replication_role = replica")
+        human.execute("select pg_advisory_lock(1)")
+        command = threading.Thread(target=refreshed.run, args=("flows", "write-back"))
+        command.start()
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while not refreshed.value(waiting):
+            command.join(0.1)
+            assert command.is_alive()
+        human.execute(
+            "update commerce.customers set risk_status = 'MINE' where id = %s",
+            (override["id"],),
+        )
+        human.execute("select pg_advisory_unlock(1)")
+        command.join()
+    assert outcomes(refreshed) == {"written": 299, "conflict": 1}
+    assert statuses(refreshed)[str(override["id"])][1] == "MINE"
+
+
+def test_a_row_that_cannot_be_written_does_not_stop_the_others(
+    refreshed: Database,
+) -> None:
+    spoilt = spoil(refreshed, 200)
+    refreshed.execute(
+        f"""
+        create function public.refuse() returns trigger language plpgsql as $$
+        begin
+            if new.id = '{spoilt[77]}' then
+                raise exception 'this customer is frozen';
+            end if;
+            return new;
+        end
+        $$;
+        create trigger refuse before update on commerce.customers
+        for each row execute function public.refuse();
+        """
+    )
+    done = refreshed.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert outcomes(refreshed) == {"written": 199, "error": 1}
+    [change] = refreshed.rows(
+        "select * from operations.write_back_changes where state = 'error'"
+    )
+    assert change["customer_id"] == spoilt[77]
+    assert change["error"] == "this customer is frozen"
+    assert "not written: 1 customers that could not be written" in done.stdout
+
+
+def test_a_customer_that_is_gone_is_not_written(refreshed: Database) -> None:
+    with refreshed.connect() as connection:
+        spoilt = spoil(refreshed, 3)
+        batches = connection.execute(
+            "select operations.plan_write_back('by hand', null, 200) as batch_id"
+        ).fetchall()
+        connection.execute("delete from commerce.orders where customer_id = %s", spoilt[:1])
+        connection.execute("delete from commerce.customers where id = %s", spoilt[:1])
+        connection.execute(
+            "update commerce.customers set is_closed = true where id = %s", spoilt[1:2]
+        )
+        found: Counter[str] = Counter()
+        for batch in batches:
+            for row in connection.execute(
+                "select * from operations.write_batch(%s, %s)",
+                (batch["batch_id"], spoilt),
+            ):
+                found[row["outcome"]] += row["customers_count"]
+    assert found == {"gone": 2, "written": 1}
+
+
+def test_nothing_is_written_when_the_source_is_stale(refreshed: Database) -> None:
+    refreshed.execute("update commerce.customers set risk_status = 'WRONG'")
+    later = (
+        "flows",
+        "refresh",
+        "--mode",
+        "nightly",
+        "--as-of",
+        "2026-06-17T12:00:01+00:00",
+    )
+    refreshed.execute(
+        "update commerce.orders set updated_at = %s where updated_at > %s", UNTIL, UNTIL
+    )
+    done = refreshed.run(*later)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: write-back held: source orders is stale")
+    assert (
+        refreshed.value("select count(*) from commerce.customers where risk_status != 'WRONG'")
+        == 0
+    )
+    assert refreshed.run("flows", "write-back").returncode == 3
+    done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 0, done.stderr
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+
+
+def test_nothing_is_written_before_or_after_a_refresh_that_failed(
+    refreshed: Database, empty: Database
+) -> None:
+    assert empty.run("flows", "write-back").returncode == 3
+    refreshed.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        """ values ('x', 'refresh', 'tests_failed', '{"error": "numbers do not add up"}')"""
+    )
+    done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 1
+    assert "numbers do not add up" in done.stderr
+
+
+def test_a_second_run_ends_with_5_at_once(refreshed: Database) -> None:
+    with refreshed.connect() as other:
+        other.execute("select pg_advisory_lock(hashtext('customer_health refresh'))")
+        for command in (("refresh", "--mode", "hourly"), ("write-back",)):
+            done = refreshed.run("flows", *command)
+            assert done.returncode == 5
+            [line] = done.stderr.splitlines()
+            assert "is running" in line
+
+
+def test_the_staging_view_that_is_written_through_can_be_updated(
+    refreshed: Database,
+) -> None:
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        refreshed.execute(
+            "update analytics_internal.stg_commerce__customer_statuses set tenant_id = null"
+        )

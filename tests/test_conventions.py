@@ -1,0 +1,214 @@
+"""What the project promises about itself, read from dbt's manifest and from the files."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PROJECT, Database
+from test_models import STRICT
+
+Node = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def manifest(server: Database, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("target")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", "from dbt.cli.main import cli; cli()"),
+            *("parse", *STRICT, "--target-path", str(folder)),
+        ],
+        cwd=PROJECT,
+        env=server.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> list[Node]:
+    return [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
+
+
+def marts(models: list[Node]) -> list[Node]:
+    return [model for model in models if model["fqn"][1] == "marts"]
+
+
+def test_every_model_says_its_grain_first(models: list[Node]) -> None:
+    wrong = [
+        model["name"] for model in models if not model["description"].startswith("One row")
+    ]
+    assert wrong == []
+
+
+def test_every_public_column_is_described_and_typed(models: list[Node]) -> None:
+    wrong = [
+        f"{model['name']}.{name}"
+        for model in models
+        if model["schema"] != "analytics_internal"
+        for name, column in model["columns"].items()
+        if not column["description"] or not column["data_type"]
+    ]
+    assert wrong == []
+
+
+def test_every_public_model_has_an_enforced_contract(models: list[Node]) -> None:
+    wrong = [
+        model["name"]
+        for model in models
+        if (model["schema"] != "analytics_internal" or model["fqn"][1] == "staging")
+        and not model["contract"]["enforced"]
+    ]
+    assert wrong == []
+
+
+def test_every_mart_begins_its_key_with_the_tenant(models: list[Node]) -> None:
+    for mart in marts(models):
+        assert next(iter(mart["columns"])) == "tenant_id", mart["name"]
+        if mart["config"]["materialized"] == "published_table":
+            assert mart["config"]["unique_key"][0] == "tenant_id", mart["name"]
+
+
+def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
+    in_place = {"published_table", "publication", "view_in_place"}
+    wrong = [
+        model["name"]
+        for model in models
+        if model["schema"] != "analytics_internal"
+        and model["config"]["materialized"] not in in_place
+    ]
+    assert wrong == []
+
+
+def test_every_published_table_is_in_a_publication(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    published = {
+        parent
+        for model in models
+        if model["config"]["materialized"] == "publication"
+        for parent in manifest["parent_map"][model["unique_id"]]
+    }
+    for model in models:
+        if model["config"]["materialized"] == "published_table":
+            assert model["unique_id"] in published, model["name"]
+            assert len(manifest["parent_map"][model["unique_id"]]) == 1, model["name"]
+
+
+def test_tests_that_read_marts_wait_for_the_publication(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    kinds = {model["unique_id"]: model["config"]["materialized"] for model in models}
+
+    def reads_published(key: str) -> bool:
+        return kinds.get(key) == "published_table" or (
+            kinds.get(key) == "view_in_place"
+            and any(reads_published(parent) for parent in manifest["parent_map"][key])
+        )
+
+    wrong = [
+        node["name"]
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "test"
+        and any(reads_published(parent) for parent in manifest["parent_map"][key])
+        and not any(
+            kinds.get(parent) == "publication" for parent in manifest["parent_map"][key]
+        )
+    ]
+    assert wrong == []
+
+
+def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node]) -> None:
+    order = ["staging", "intermediate", "marts", "sync", "operations"]
+    folders = {model["unique_id"]: order.index(model["fqn"][1]) for model in models}
+    for model in models:
+        for parent in manifest["parent_map"][model["unique_id"]]:
+            assert folders.get(parent, -1) <= folders[model["unique_id"]], model["name"]
+
+
+def test_only_sync_reads_the_operational_statuses(manifest: dict[str, Any]) -> None:
+    statuses = "model.customer_health.stg_commerce__customer_statuses"
+    for child in manifest["child_map"][statuses]:
+        assert manifest["nodes"][child]["fqn"][1] == "sync", child
+
+
+def test_only_staging_names_operational_tables(models: list[Node]) -> None:
+    for model in models:
+        if model["fqn"][1] != "staging":
+            assert not model["sources"], model["name"]
+
+
+def test_every_model_can_be_read_in_a_minute(models: list[Node]) -> None:
+    for model in models:
+        assert len(model["raw_code"].splitlines()) <= 160, model["name"]
+        assert len(model["depends_on"]["nodes"]) <= 7, model["name"]
+
+
+def test_every_data_test_is_named_as_a_fact(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test":
+            assert " " not in node["name"]
+            assert not node["name"].startswith(("unique_key_", "never_null_", "every_row_"))
+
+
+def test_every_singular_test_says_how_to_resolve_it() -> None:
+    for file in (PROJECT / "tests" / "data").rglob("*.sql"):
+        if file.parent.name != "generic":
+            text = file.read_text()
+            for heading in ("-- States: ", "-- Matters: ", "-- To resolve: "):
+                assert heading in text, file.name
+
+
+def test_no_model_or_macro_looks_at_the_clock() -> None:
+    clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|clock_timestamp|localtime)")
+    for folder in ("models", "macros", "tests/data"):
+        for file in (PROJECT / folder).rglob("*.sql"):
+            assert not clock.search(file.read_text()), file.name
+
+
+def test_every_macro_stands_in_a_file_of_its_name_and_is_described(
+    manifest: dict[str, Any],
+) -> None:
+    own = [
+        macro
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == "customer_health"
+        and not macro["name"].startswith(("test_", "materialization_"))
+    ]
+    files = {Path(macro["original_file_path"]).stem for macro in own}
+    for macro in own:
+        assert macro["description"], macro["name"]
+    for file in (PROJECT / "macros").rglob("*.sql"):
+        assert file.stem in files | {"view_in_place", "published_table", "publication"}
+
+
+def test_every_var_is_documented_and_used() -> None:
+    settings = (PROJECT / "dbt_project.yml").read_text().partition("\nvars:\n")[2]
+    declared = set(re.findall(r"^  (\w+):", settings, re.MULTILINE))
+    texts = [
+        file.read_text()
+        for folder in ("models", "macros", "tests/data")
+        for file in (PROJECT / folder).rglob("*")
+        if file.suffix in (".sql", ".yml")
+    ]
+    used = {name for text in texts for name in re.findall(r"""var\(["'](\w+)["']""", text)}
+    assert used <= declared
+    # the rest are read by a name that is put together, or in a loop
+    assert declared - used <= {"orders_enabled"}
+    readme = (PROJECT / "README.md").read_text()
+    for name in declared:
+        assert f"`{name}`" in readme, name
+
+
+def test_every_mart_is_in_the_readme(models: list[Node]) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    for mart in marts(models):
+        assert f"`{mart['name']}`" in readme, mart["name"]

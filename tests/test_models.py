@@ -1,0 +1,38 @@
+"""dbt's own tests: all data tests and unit tests, on PostgreSQL 18 and 15."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import PROJECT, UNTIL, Database, load_demo, new_database
+
+# every warning is an error, but for the one that dbt_project.yml silences
+STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
+
+
+def dbt(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
+        cwd=PROJECT,
+        env=database.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("version", ["server", "server_15"])
+def test_models_data_tests_and_unit_tests(
+    version: str, request: pytest.FixtureRequest
+) -> None:
+    database = new_database(request.getfixturevalue(version))
+    load_demo(database)
+    done = dbt(database, "build", *STRICT, "--vars", f"{{as_of: '{UNTIL}'}}")
+    assert done.returncode == 0, done.stdout
+    done = dbt(database, "test", "--select", "test_type:unit")
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to do" not in done.stdout
+    done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert database.value("select count(*) from operations.pending_customer_updates") == 0
+    database.drop()
