@@ -33,10 +33,10 @@ lint: setup ## style of Python and SQL, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests demo flows
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo flows
 
 test: lint ## everything, on databases of its own
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: setup ## how long it takes, against the best hand-written SQL
 	$(BIN)/python -m bench

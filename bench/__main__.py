@@ -11,7 +11,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,23 +21,70 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.compiled import compile_project
+from bench.compiled import CompiledProject, compile_project
 from flows.database import Connection, connect, environment, rows, use_embedded
 
 HERE = Path(__file__).parent
 UNTIL = datetime(2026, 6, 15, 12, tzinfo=UTC)
-MARTS = (
-    "customer_risk_status",
-    "customer_risk_status_history",
-    "customer_account_types",
-    "customer_account_type_history",
-)
-SCAN = """
+
+
+@dataclass(frozen=True)
+class System:
+    """One source system: the tag of its models, what it publishes, and a scan of its rows."""
+
+    tag: str
+    marts: tuple[str, ...]
+    scan: str
+
+
+ORDERS = System(
+    "orders",
+    (
+        "customer_risk_status",
+        "customer_risk_status_history",
+        "customer_account_types",
+        "customer_account_type_history",
+    ),
+    """
     select
         count(id), count(tenant_id), count(customer_id), count(status), max(ordered_at),
         max(delivered_at), sum(total_amount), max(currency), max(created_at), max(updated_at)
     from commerce.orders
-"""
+    """,
+)
+BOOKINGS = System(
+    "bookings",
+    ("customer_analytics", "booking_location_days"),
+    """
+    select *
+    from (
+        select
+            count(organization_id), count(booking_id), count(square_customer_id),
+            count(location_id), count(team_member_id), count(service_id), count(status),
+            max(start_at), count(customer_note), count(seller_note), max(updated_at)
+        from booking.bookings
+    ) as bookings
+    cross join (
+        select
+            count(organization_id), count(payment_id), count(square_customer_id),
+            count(status), sum(amount_cents), sum(tip_cents), sum(refunded_cents),
+            max(created_at), max(updated_at)
+        from booking.payments
+    ) as payments
+    """,
+)
+
+# what people and dashboards read, of the customer with the most visits
+READS = {
+    "appointments by location, one organization, 90 days": """
+        select * from analytics.analytics_appointments_by_location_daily
+        where organization_id = %(organization)s and date between '2026-03-18' and '2026-06-15'
+    """,
+    "one profile": """
+        select * from analytics.customer_profiles
+        where organization_id = %(organization)s and square_customer_id = %(customer)s
+    """,
+}
 
 
 class Report:
@@ -94,56 +143,78 @@ def timed(step: Callable[[], object], times: int = 1) -> float:
     return statistics.median(taken)
 
 
-def fill_by_hand(connection: Connection) -> None:
+def fill_by_hand(connection: Connection, system: System) -> None:
     """Do what the models do with one statement, and build the same indexes."""
     connection.execute("drop schema if exists hand cascade; create schema hand")
-    for mart in MARTS:
+    for mart in system.marts:
         connection.execute(
             f"create table hand.{mart} (like analytics.{mart} including defaults)".encode()
         )
-    connection.execute((HERE / "orders.sql").read_bytes(), {"as_of": UNTIL})
+    connection.execute((HERE / f"{system.tag}.sql").read_bytes(), {"as_of": UNTIL})
     for index in rows(
         connection,
         "select replace(indexdef, ' ON analytics.', ' ON hand.') as statement"
         " from pg_indexes where schemaname = 'analytics' and tablename = any(%(marts)s)",
-        {"marts": list(MARTS)},
+        {"marts": list(system.marts)},
     ):
         connection.execute(index["statement"])
 
 
-def differences(connection: Connection) -> int:
+def differences(connection: Connection, system: System) -> int:
     """Count the rows that only the models or only the statement by hand has."""
     return sum(
         rows(
             connection,
             f"select count(*) from ((table {one}.{mart} except table {other}.{mart})) as d",
         )[0]["count"]
-        for mart in MARTS
+        for mart in system.marts
         for one, other in (("analytics", "hand"), ("hand", "analytics"))
     )
 
 
-def bench_orders(connection: Connection, folder: Path, report: Report) -> None:
-    """Compare the models on orders with a scan, and with the best statement by hand."""
-    models = compile_project(environment(connection), folder, tag="orders")
-    connection.execute("set work_mem = '16MB'; set jit = off")
-    for mart in MARTS:
+def bench_models(
+    connection: Connection, models: CompiledProject, system: System, report: Report
+) -> None:
+    """Compare the models of a system with a scan, and with the best statement by hand."""
+    for mart in system.marts:
         connection.execute(f"truncate analytics.{mart}".encode())
     report.scan = report.add(
-        "scan the columns of orders once", timed(lambda: connection.execute(SCAN), 5)
+        "scan the columns of the source once",
+        timed(lambda: connection.execute(system.scan.encode()), 5),
     )
-    by_hand = timed(lambda: fill_by_hand(connection))
+    by_hand = timed(lambda: fill_by_hand(connection, system))
     report.by_hand = by_hand
     report.add("one statement by hand, with the indexes", by_hand)
     report.add(
         "SQL of the models, first time",
         timed(lambda: models.refresh(connection, UNTIL)),
     )
-    print(f"rows that differ between the two: {differences(connection)}")
+    print(f"{system.tag}: rows that differ: {differences(connection, system)}")
     report.add(
         "SQL of the models, nothing changed",
         timed(lambda: models.refresh(connection, UNTIL)),
     )
+    connection.execute("drop schema hand cascade")
+
+
+def bench_reads(connection: Connection) -> dict[str, float]:
+    """Take the milliseconds that people wait for what they read."""
+    connection.execute("vacuum analyze")
+    [most] = rows(
+        connection,
+        "select organization_id as organization, square_customer_id as customer"
+        " from analytics.customer_analytics order by total_visits desc limit 1",
+    )
+    found = {}
+    for what, query in READS.items():
+        plans = [
+            rows(connection, f"explain (analyze, timing off, format json) {query}", most)[0]
+            for _ in range(7)
+        ]
+        found[what] = statistics.median(
+            plan["QUERY PLAN"][0]["Execution Time"] for plan in plans
+        )
+    return found
 
 
 def bench_command(connection: Connection, report: Report) -> None:
@@ -176,26 +247,57 @@ def bench_command(connection: Connection, report: Report) -> None:
     print(f"peak memory: dbt {client.most >> 20} MB, database {database.most >> 20} MB")
 
 
+def load(size: Mapping[str, int]) -> None:
+    """Make the data, in the database of the environment."""
+    options = [f"--{name}={value}" for name, value in size.items()]
+    subprocess.run(
+        [sys.executable, "-m", "demo", *options, "--until", UNTIL.isoformat()], check=True
+    )
+
+
+@contextmanager
+def fresh_database() -> Iterator[tuple[Connection, Path]]:
+    """Start a database of our own, with a folder for what dbt writes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        use_embedded(folder / "postgres")
+        os.environ["DBT_TARGET_PATH"] = str(folder / "target")
+        os.environ["DBT_LOG_PATH"] = str(folder / "logs")
+        with connect() as connection:
+            connection.execute("set work_mem = '16MB'; set jit = off")
+            yield connection, folder
+
+
 def main() -> None:
     """Make the data, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        use_embedded(Path(folder) / "postgres")
-        os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
-        os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
-        size = [f"--{name}={value}" for name, value in vars(arguments).items()]
-        subprocess.run(
-            [sys.executable, "-m", "demo", *size, "--until", UNTIL.isoformat()], check=True
-        )
-        with connect() as connection:
-            report = Report("Orders, nightly")
-            bench_orders(connection, Path(folder) / "compiled", report)
-            bench_command(connection, report)
-            Console().print(report.table)
+    size = vars(parser.parse_args())
+    reports, reads = [], []
+    with fresh_database() as (connection, folder):
+        load(size)
+        for system in (ORDERS, BOOKINGS):
+            reports.append(Report(f"{system.tag.capitalize()}, nightly"))
+            models = compile_project(environment(connection), folder, tag=system.tag)
+            bench_models(connection, models, system, reports[-1])
+        reports.append(Report("Both, nothing changed"))
+        bench_command(connection, reports[-1])
+        reads.append(bench_reads(connection))
+    with fresh_database() as (connection, folder):
+        load(size | {"customers": size["customers"] // 10})
+        models = compile_project(environment(connection), folder, tag=BOOKINGS.tag)
+        models.refresh(connection, UNTIL)
+        reads.append(bench_reads(connection))
+    for report in reports:
+        Console().print(report.table)
+    table = Table(title="What people read", title_justify="left", box=None, pad_edge=False)
+    for column in ("what", "ms", "ms at 1/10 of the customers"):
+        table.add_column(column)
+    for what in READS:
+        table.add_row(what, *(f"{read[what]:.1f}" for read in reads))
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from flows.database import connect, rows, use_environment
 from flows.errors import Failure, WrongArgument
 
 HERE = Path(__file__).parent
-
-
+SCHEMAS = ("commerce", "booking")
 MARK = "made by customer_health's demo"
 
 
@@ -19,34 +18,44 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
     Raises WrongArgument when there are such tables that no demo has made.
     """
     with connect() as connection, connection.transaction():
-        [schema] = rows(
+        found = rows(
             connection,
-            "select oid, obj_description(oid, 'pg_namespace') as mark from pg_namespace"
-            " where nspname = 'commerce' union all select null, null limit 1",
+            "select nspname as schema, obj_description(oid, 'pg_namespace') as mark"
+            " from pg_namespace where nspname = any(%(schemas)s) order by nspname",
+            {"schemas": list(SCHEMAS)},
         )
-        if schema["mark"] == MARK:
+        for there in found:
+            if there["mark"] != MARK:
+                raise WrongArgument(
+                    f"schema {there['schema']} is there and not of the demo,"
+                    " which does not touch it"
+                )
+        if found:
             print("demo data: there already")
             return
-        if schema["oid"]:
-            raise WrongArgument(
-                "schema commerce is there and not of the demo, which does not touch it"
-            )
         connection.execute((HERE / "operational_schema.sql").read_bytes())
-        connection.execute(f"comment on schema commerce is $${MARK}$$".encode())
-        for name, value in {
-            "customers": customers,
-            "tenants": tenants,
-            "years": years,
-            "seed": seed,
-        }.items():
-            connection.execute("select set_config(%s, %s, true)", (f"demo.{name}", str(value)))
+        for schema in SCHEMAS:
+            connection.execute(f"comment on schema {schema} is $${MARK}$$".encode())
+        settings = {"customers": customers, "tenants": tenants, "years": years, "seed": seed}
+        for setting, value in settings.items():
+            connection.execute(
+                "select set_config(%s, %s, true)", (f"demo.{setting}", str(value))
+            )
         connection.execute(
             "select set_config('demo.until', coalesce(%s::timestamptz, now())::text, true)",
             (until,),
         )
-        connection.execute((HERE / "orders.sql").read_bytes())
-        [orders] = rows(connection, "select count(*) from commerce.orders")
-    print(f"demo data: {customers} customers of {tenants} tenants, {orders['count']} orders")
+        for script in ("settings.sql", "orders.sql", "bookings.sql"):
+            connection.execute((HERE / script).read_bytes())
+        [count] = rows(
+            connection,
+            "select (select count(*) from commerce.orders) as orders,"
+            " (select count(*) from booking.bookings) as bookings",
+        )
+    print(
+        f"demo data: {customers} customers of {tenants} tenants in each system,"
+        f" {count['orders']} orders, {count['bookings']} bookings"
+    )
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +93,7 @@ def build(
         "--quiet",
         "--no-write-json",
         "--exclude-resource-type=unit_test",
+        "--exclude=tag:after_write_back",
         "--vars",
         json.dumps(dict(variables)),
         *options,
@@ -124,8 +126,13 @@ def build(
 def name_offenders(run: Run, connection: Connection) -> None:
     """Give every failed test the first of the rows that it has stored."""
     for node in run.with_status("fail", "warn"):
-        for row in rows(connection, f"select * from {node.relation} limit 1"):
-            node.offender = ", ".join(f"{name} {value}" for name, value in row.items())
+        for row in rows(
+            connection,
+            "select string_agg(key || ' ' || coalesce(value, 'NULL'), ', ') as found"
+            f" from (select row_to_json(offender) as it from {node.relation} as offender"
+            " limit 1) as first cross join lateral json_each_text(it)",
+        ):
+            node.offender = textwrap.shorten(row["found"], 300, placeholder=" ...")
 
 
 def ensure_profile() -> None:

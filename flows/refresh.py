@@ -60,8 +60,10 @@ def _refresh(
 
     log.payload["marts"] = rows(
         connection,
-        "select mart, rows_written, rows_removed from operations.orders_publications"
-        " where run_id = %(logid)s order by mart",
+        "select mart, rows_written, rows_removed from ("
+        " select * from operations.orders_publications"
+        " union all select * from operations.bookings_publications"
+        ") as publications where run_id = %(logid)s order by mart",
         {"logid": log.logid},
     )
     log.payload["quarantined_rows"] = rows(
@@ -74,6 +76,10 @@ def _refresh(
         "select * from operations.refresh_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": options.tenant},
+    )
+
+    log.payload["organizations"] = rows(
+        connection, "select * from operations.booking_statistics order by organization_slug"
     )
 
     if options.write_back:

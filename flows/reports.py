@@ -23,6 +23,17 @@ RISK_COLUMNS = {
     "reactivated": "reactivated_count",
 }
 
+SEGMENT_COLUMNS = {
+    "organization": "organization_slug",
+    "customers": "customers_count",
+    "new": "new_count",
+    "active": "active_count",
+    "at risk": "at_risk_count",
+    "lost": "lost_count",
+    "never visited": "never_visited_count",
+    "bookings ahead": "upcoming_bookings",
+}
+
 OUTCOMES = {
     "conflict": "were changed by somebody meanwhile",
     "locked": "were in use",
@@ -51,10 +62,19 @@ def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     ]
 
 
+def segment_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the part of the statistics block on segments, one line an organization."""
+    return [
+        {title: organization[column] for title, column in SEGMENT_COLUMNS.items()}
+        for organization in organizations
+    ]
+
+
 def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what a refresh found and did."""
     progress.table("Risk status", risk_statistics(payload["tenants"]))
     progress.table("Account types", account_statistics(payload["tenants"]))
+    progress.table("Customer segments", segment_statistics(payload["organizations"]))
     for row in payload["quarantined_rows"]:
         progress.say(
             f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"

@@ -18,7 +18,7 @@ from flows.database import use_environment
 from flows.errors import Busy, Failure
 from flows.progress import Progress
 from flows.refresh import Mode, Options, refresh
-from flows.reports import account_statistics, risk_statistics
+from flows.reports import account_statistics, risk_statistics, segment_statistics
 
 Result = TypeVar("Result")
 
@@ -84,4 +84,5 @@ def _run(mode: Mode, queue_seconds: int) -> State[Any]:
         else:
             create_table_artifact(risk_statistics(payload["tenants"]), "risk-status")
             create_table_artifact(account_statistics(payload["tenants"]), "account-types")
+            create_table_artifact(segment_statistics(payload["organizations"]), "segments")
             return Completed(message=f"{payload['rows_written']} customers written back")

@@ -24,11 +24,11 @@ ROW_FAULTS = (
 
 
 def check_freshness(connection: Connection) -> None:
-    """Raise WriteBackHeld when the source has gone quiet."""
+    """Raise WriteBackHeld when the source has gone quiet, and there is something to write."""
     for source in rows(
         connection,
         "select system, newest_at from analytics_internal.int_source_freshness__orders"
-        " where is_stale",
+        " where is_stale and exists (select from operations.pending_customer_updates)",
     ):
         raise WriteBackHeld(
             f"write-back held: source {source['system']} is stale, its newest change is of"

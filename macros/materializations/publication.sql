@@ -8,11 +8,9 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% if load_cached_relation(this) is none %}
-        {% call statement('create_log') -%}
-            create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
-        {%- endcall %}
-    {% endif %}
+    {% call statement('log') -%}
+        {{ table_of_contract(load_cached_relation(this), target_relation) }}
+    {%- endcall %}
     {% call statement('main') -%}
         {{ sql }}
     {%- endcall %}

@@ -7,47 +7,14 @@
     -#}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set empty = get_empty_schema_sql(model['columns']) -%}
-    {%- set wanted = get_column_schema_from_query(empty) -%}
 
     {{ get_assert_columns_equivalent(sql) }}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- if existing is not none -%}
-        {%- set changes = published_table_changes(existing, wanted) -%}
-        {%- if changes.refused and not should_full_refresh() -%}
-            {%- do exceptions.raise_compiler_error(
-                this ~ ' holds ' ~ changes.refused | join(', ')
-                ~ ' other than its contract says; run once with --full-refresh to drop'
-                ~ ' and rebuild it (views and grants on it are dropped too)'
-            ) -%}
-        {%- elif changes.refused -%}
-            {{ drop_relation_if_exists(existing) }}
-            {%- set existing = none -%}
-        {%- endif -%}
-    {%- endif -%}
-
     {% call statement('main') -%}
-        {%- if existing is none -%}
-            create table {{ target_relation }}
-            {{ get_table_columns_and_constraints() }};
-            alter table {{ target_relation }}
-            {%- for column in config.require('unique_key') %}
-            alter column {{ adapter.quote(column) }} set not null
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        {%- elif changes.added -%}
-            alter table {{ target_relation }}
-            {%- for column in changes.added %}
-            add column {{ adapter.quote(column) }}
-            {{ model['columns'][column]['data_type'] }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        {%- else -%}
-            select 'unchanged'
-        {%- endif -%}
+        {{ table_of_contract(existing, target_relation) }}
     {%- endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=False) %}
@@ -59,21 +26,3 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
-
-
-{% macro published_table_changes(existing, wanted) -%}
-    {%- set found = {} -%}
-    {%- for column in get_column_schema_from_query('select * from ' ~ existing) -%}
-        {%- do found.update({column.name: column.dtype}) -%}
-    {%- endfor -%}
-    {%- set added = [] -%}
-    {%- set refused = [] -%}
-    {%- for column in wanted -%}
-        {%- if column.name not in found -%}
-            {%- do added.append(column.name) -%}
-        {%- elif found.pop(column.name) != column.dtype -%}
-            {%- do refused.append(column.name) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ return({'added': added, 'refused': refused + found.keys() | list}) }}
-{%- endmacro %}

@@ -5,26 +5,50 @@
         'due_soon_days': 0,
         'urgent_after_days': 1,
         'critical_after_days': 1,
+        'unreliable_no_shows': 1,
+        'rfm_min_visitors': 2,
         'source_stale_after_hours': 1,
     } -%}
+    {%- set rates = [
+        'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'
+    ] -%}
     {%- for name, least in whole_numbers.items() -%}
         {%- set value = var(name) -%}
         {%- if value is not integer or value is boolean or value < least -%}
             {%- do problems.append([name, 'a whole number from ' ~ least]) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if not problems and var('critical_after_days') <= var('urgent_after_days') -%}
-        {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
+    {%- for name in rates -%}
+        {%- set value = var(name) -%}
+        {%- if value is not number or value is boolean or value <= 0 or value > 1 -%}
+            {%- do problems.append([name, 'a rate over 0, up to 1']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set cv = var('irregular_visits_cv') -%}
+    {%- if cv is not number or cv is boolean or cv <= 0 -%}
+        {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
-    {%- if var('orders_enabled') is not boolean -%}
-        {%- do problems.append(['orders_enabled', 'true or false']) -%}
-    {%- endif -%}
+    {%- for name in ['orders_enabled', 'bookings_enabled'] -%}
+        {%- if var(name) is not boolean -%}
+            {%- do problems.append([name, 'true or false']) -%}
+        {%- endif -%}
+    {%- endfor -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
     {%- endif -%}
     {%- if var('protected_account_types') is not sequence
         or var('protected_account_types') is string -%}
         {%- do problems.append(['protected_account_types', 'a list']) -%}
+    {%- endif -%}
+    {%- if not problems -%}
+        {%- if var('critical_after_days') <= var('urgent_after_days') -%}
+            {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
+        {%- endif -%}
+        {%- if var('watch_no_show_rate') > var('unreliable_no_show_rate') -%}
+            {%- do problems.append(
+                ['watch_no_show_rate', 'at most unreliable_no_show_rate']
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
 
     {%- set lines = [] -%}

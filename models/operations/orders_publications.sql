@@ -1,4 +1,4 @@
-{{ config(materialized='publication') }}
+{{ config(materialized='publication', tags=['orders']) }}
 
 {{ publish([
     ref('tenants'),

@@ -4,6 +4,16 @@ with orders_rows as (
     select * from {{ ref('orders_quarantined_rows') }}
 ),
 
+bookings_rows as (
+    select * from {{ ref('bookings_quarantined_rows') }}
+),
+
+united as (
+    select * from orders_rows
+    union all
+    select * from bookings_rows
+),
+
 final as (
     select
         system,
@@ -13,7 +23,7 @@ final as (
         reason,
         rows_count,
         first_seen_at
-    from orders_rows
+    from united
 )
 
 select * from final

@@ -1,7 +1,10 @@
 -- What the write-back would change: where the operational row says something else than
 -- the marts, and only there. Closed customers are left alone.
 with statuses as (
-    select * from {{ ref('stg_commerce__customer_statuses') }}
+    select
+        *,
+        count(*) over (partition by tenant_id, customer_id) as rows_count
+    from {{ ref('stg_commerce__customer_statuses') }}
 ),
 
 account_types as (
@@ -53,6 +56,8 @@ compared as (
         on
             account_types.tenant_id = statuses.tenant_id
             and account_types.customer_id = statuses.customer_id
+            -- a key that stands several times does not say which row to write
+            and statuses.rows_count = 1
     inner join tenants
         on account_types.tenant_id = tenants.tenant_id
     left join risk_status

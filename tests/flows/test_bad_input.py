@@ -182,7 +182,13 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "due_soon_days": ("7 days", "must be a whole number from 0"),
         "urgent_after_days": ("-1", "must be a whole number from 1"),
         "source_stale_after_hours": ("0", "must be a whole number from 1"),
+        "unreliable_no_shows": ("1.5", "must be a whole number from 1"),
+        "unreliable_no_show_rate": ("20", "must be a rate over 0, up to 1"),
+        "watch_cancellation_rate": ("0", "must be a rate over 0, up to 1"),
+        "irregular_visits_cv": ("-0.5", "must be a number over 0"),
+        "rfm_min_visitors": ("1", "must be a whole number from 2"),
         "orders_enabled": ("maybe", "must be true or false"),
+        "bookings_enabled": ("maybe", "must be true or false"),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list"),
     }
@@ -233,6 +239,8 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
             (md5('2')::uuid, md5('b')::uuid, 'two', false, '2026-01-01'),
             (md5('3')::uuid, md5('c')::uuid, 'of nobody', false, '2026-01-01'),
             (md5('4')::uuid, md5('z')::uuid, 'of nowhere', false, '2026-01-01'),
+            (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-01'),
+            (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-02'),
             (null, md5('a')::uuid, 'without key', false, '2026-01-01');
         insert into commerce.orders
         select
@@ -241,7 +249,7 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
             '2026-01-01', updated_at::timestamptz
         from (
             values
-            ('good', 'a', '1', 'DELIVERED', '2026-06-01', '10', '2026-06-01'),
+            ('good', 'a', '1', 'DELIVERED', '2026-06-01', '10', '2026-06-15'),
             ('good in b', 'b', '1', 'DELIVERED', '2026-05-01', '20', '2026-06-01'),
             ('twice', 'a', '1', 'DELIVERED', '2026-03-01', '30', '2026-03-01'),
             ('twice', 'a', '1', 'DELIVERED', '2026-02-01', '30', '2026-03-02'),
@@ -257,13 +265,14 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         values (md5('no customer')::uuid, md5('a')::uuid, 'DELIVERED');
         """
     )
-    done = empty.run("flows", *NIGHTLY, "--no-write-back")
+    done = empty.run("flows", *NIGHTLY)
     assert done.returncode == 0, done.stdout + done.stderr
     quarantined = empty.rows(
         'select "table", reason, sum(rows_count)::int as rows'
         " from operations.quarantined_rows group by 1, 2 order by 1, 2"
     )
     assert [tuple(row.values()) for row in quarantined] == [
+        ("customers", "customer_id_duplicate", 1),
         ("customers", "customer_id_missing", 1),
         ("customers", "tenant_id_unknown", 2),
         ("orders", "customer_id_missing", 1),
@@ -283,6 +292,113 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         ("a", "one", "2026-06-01", 2, 120),
         ("b", "another one", "2026-05-01", 1, None),
     ]
-    assert empty.value("select count(*) from analytics.customer_account_types") == 3
+    assert empty.value("select count(*) from analytics.customer_account_types") == 4
+    # which of two rows is the customer nobody can say, so neither is written
+    written = empty.rows(
+        "select name from commerce.customers where account_type is not null order by name"
+    )
+    assert [row["name"] for row in written] == ["another one", "one", "two"]
     for row in quarantined:
         assert f"{row['rows']} rows of orders.{row['table']}, {row['reason']}" in done.stdout
+
+
+def test_bookings_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
+    """Bookings tables without keys or constraints, with all that can be wrong in a row."""
+    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
+    empty.execute(
+        """
+        drop schema booking cascade;
+        create schema booking;
+        create table booking.organizations (id uuid, slug text, name text, time_zone text,
+            is_active boolean, updated_at timestamptz);
+        create table booking.locations (organization_id uuid, id text, name text,
+            time_zone text, updated_at timestamptz);
+        create table booking.customers (organization_id uuid, square_customer_id text,
+            given_name text, family_name text, email_address text, phone_number text,
+            acquisition_source text, created_at timestamptz, updated_at timestamptz);
+        create table booking.bookings (organization_id uuid, booking_id text,
+            square_customer_id text, location_id text, team_member_id text,
+            service_id text, status text, start_at timestamptz, customer_note text,
+            seller_note text, created_at timestamptz, updated_at timestamptz);
+        create table booking.payments (organization_id uuid, payment_id text,
+            square_customer_id text, location_id text, booking_id text, status text,
+            amount_cents bigint, tip_cents bigint, refunded_cents bigint, currency text,
+            created_at timestamptz, updated_at timestamptz);
+        create table booking.referral_profiles (organization_id uuid,
+            square_customer_id text, is_activated boolean, activated_at timestamptz,
+            referral_source text, referral_count integer, reward_cents bigint,
+            updated_at timestamptz);
+
+        insert into booking.organizations values
+            (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
+            (md5('idle')::uuid, 'idle', 'Idle', 'UTC', false, '2026-01-01'),
+            (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
+        insert into booking.locations values
+            (md5('a')::uuid, 'here', 'Here', null, '2026-01-01'),
+            (md5('a')::uuid, 'there', 'There', 'Moon/Sea', '2026-01-01');
+        insert into booking.customers (organization_id, square_customer_id, given_name)
+        values
+            (md5('a')::uuid, '1', 'Ann'), (md5('a')::uuid, '1', 'Anna'),
+            (md5('z')::uuid, '1', 'Zoe'), (md5('a')::uuid, null, 'Nobody');
+        insert into booking.bookings
+            (organization_id, booking_id, square_customer_id, location_id, status, start_at)
+        values
+            (md5('a')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
+            (md5('a')::uuid, 'walk-in', null, 'there', 'ACCEPTED', '2026-06-01'),
+            (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
+            (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
+            (md5('a')::uuid, 'nowhere', '1', null, 'ACCEPTED', '2026-06-03'),
+            (md5('a')::uuid, 'never', '1', 'here', 'ACCEPTED', null),
+            (md5('a')::uuid, 'endless', '1', 'here', 'ACCEPTED', 'infinity'),
+            (md5('a')::uuid, 'unknown', '1', 'here', 'MAYBE', '2026-06-03'),
+            (md5('z')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
+            (null, 'of nobody', '1', 'here', 'ACCEPTED', '2026-06-01');
+        insert into booking.payments
+            (organization_id, payment_id, square_customer_id, status, amount_cents,
+             created_at)
+        values
+            (md5('a')::uuid, 'good', '1', 'COMPLETED', 100, '2026-06-01'),
+            (md5('a')::uuid, 'nothing', '1', 'COMPLETED', null, '2026-06-01'),
+            (md5('a')::uuid, 'unknown', '1', 'PROMISED', 100, '2026-06-01'),
+            (md5('a')::uuid, 'never', '1', 'COMPLETED', 100, null),
+            (md5('a')::uuid, 'year one', '1', 'COMPLETED', 100, '0001-01-01');
+        """
+    )
+    done = empty.run("flows", *NIGHTLY, "--no-write-back")
+    assert done.returncode == 0, done.stdout + done.stderr
+    quarantined = empty.rows(
+        'select "table", reason, sum(rows_count)::int as rows'
+        " from operations.quarantined_rows where system = 'bookings'"
+        " group by 1, 2 order by 1, 2"
+    )
+    assert [tuple(row.values()) for row in quarantined] == [
+        ("bookings", "booking_id_duplicate", 1),
+        ("bookings", "booking_status_unknown", 1),
+        ("bookings", "location_id_missing", 1),
+        ("bookings", "organization_id_missing", 1),
+        ("bookings", "organization_id_unknown", 1),
+        ("bookings", "start_at_missing", 1),
+        ("bookings", "start_at_out_of_range", 1),
+        ("customers", "organization_id_unknown", 1),
+        ("customers", "square_customer_id_duplicate", 1),
+        ("customers", "square_customer_id_missing", 1),
+        ("locations", "time_zone_unknown", 1),
+        ("organizations", "time_zone_unknown", 1),
+        ("payments", "created_at_missing", 1),
+        ("payments", "created_at_out_of_range", 1),
+        ("payments", "payment_status_unknown", 1),
+    ]
+    [customer] = empty.rows(
+        "select total_bookings, total_payments, total_revenue_cents::int,"
+        " avg_ticket_cents::int from analytics.customer_analytics"
+    )
+    assert tuple(customer.values()) == (2, 2, 100, 50)
+    days = empty.rows(
+        "select location_id, location_name, total_bookings"
+        " from analytics.analytics_appointments_by_location_daily order by 1, date"
+    )
+    assert [tuple(day.values()) for day in days] == [
+        ("here", "Here", 1),
+        ("here", "Here", 1),
+        ("there", None, 1),
+    ]

@@ -14,9 +14,12 @@ final as (
     select
         'orders' as system,
         newest_at,
-        newest_at is null
-        or newest_at < {{ as_of() }}
-        - interval '{{ var("source_stale_after_hours") }} hours' as is_stale
+        {{ var('orders_enabled') }}
+        and (
+            newest_at is null
+            or newest_at < {{ as_of() }}
+            - interval '{{ var("source_stale_after_hours") }} hours'
+        ) as is_stale
     from newest
 )
 

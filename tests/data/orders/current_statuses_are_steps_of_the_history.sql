@@ -1,3 +1,5 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 15}) }}
+
 -- States: every customer's risk status and account type is the step of its history that
 -- holds today, and every history has such a step.
 -- Matters: before anything is published; the two are computed apart, and must agree.

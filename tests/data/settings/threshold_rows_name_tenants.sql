@@ -1,6 +1,7 @@
 {{ config(severity='warn') }}
 
--- States: every row of the seed risk_thresholds is the default or that of a tenant.
+-- States: every row of the seed risk_thresholds is the default, or that of a tenant or
+-- an organization.
 -- Matters: a misspelt slug leaves the tenant with the defaults.
 -- To resolve: correct the slug in seeds/risk_thresholds.csv, or delete the row.
 with thresholds as (
@@ -8,7 +9,9 @@ with thresholds as (
 ),
 
 tenants as (
-    select * from {{ ref('stg_commerce__tenants') }}
+    select tenant_slug from {{ ref('stg_commerce__tenants') }}
+    union all
+    select organization_slug as tenant_slug from {{ ref('stg_booking__organizations') }}
 )
 
 select thresholds.tenant_slug

@@ -1,4 +1,4 @@
-{{ config(tags=['settings']) }}
+{{ config(tags=['settings', 'sanity'], meta={'sanity_check': 23}) }}
 
 -- States: every threshold in force is a sensible number, and thresholds that belong
 -- together are in order.

@@ -1,0 +1,55 @@
+{% macro table_of_contract(existing, target_relation) -%}
+    {#-
+    What creates the table of this model with the columns of its contract, or adds those
+    that are new. A column that is gone or has another type is refused, but with
+    --full-refresh, which drops the table.
+    -#}
+    {%- set changes = contract_changes(existing) -%}
+    {%- if changes.refused and not should_full_refresh() -%}
+        {%- do exceptions.raise_compiler_error(
+            this ~ ' holds ' ~ changes.refused | join(', ')
+            ~ ' other than its contract says; run once with --full-refresh to drop'
+            ~ ' and rebuild it (views and grants on it are dropped too)'
+        ) -%}
+    {%- elif changes.refused -%}
+        {{ drop_relation_if_exists(existing) }}
+    {%- endif -%}
+    {%- if existing is none or changes.refused -%}
+        create table {{ target_relation }}
+        {{ get_table_columns_and_constraints() }};
+        {%- for column in config.get('unique_key') or [] %}
+        alter table {{ target_relation }}
+        alter column {{ adapter.quote(column) }} set not null;
+        {%- endfor %}
+    {%- elif changes.added -%}
+        alter table {{ target_relation }}
+        {%- for column in changes.added %}
+        add column {{ adapter.quote(column) }}
+        {{ model['columns'][column]['data_type'] }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    {%- else -%}
+        select 'unchanged'
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro contract_changes(existing) -%}
+    {%- set found = {} -%}
+    {%- set added = [] -%}
+    {%- set refused = [] -%}
+    {%- if existing is not none -%}
+        {%- for column in get_column_schema_from_query('select * from ' ~ existing) -%}
+            {%- do found.update({column.name: column.dtype}) -%}
+        {%- endfor -%}
+        {%- set promised = get_empty_schema_sql(model['columns']) -%}
+        {%- for column in get_column_schema_from_query(promised) -%}
+            {%- if column.name not in found -%}
+                {%- do added.append(column.name) -%}
+            {%- elif found.pop(column.name) != column.dtype -%}
+                {%- do refused.append(column.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return({'added': added, 'refused': refused + found.keys() | list}) }}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro trimmed(text) -%}
+    nullif(btrim({{ text }}, e' \t\r\n'), '')
+{%- endmacro %}

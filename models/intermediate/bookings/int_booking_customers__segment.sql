@@ -1,0 +1,70 @@
+with cadence as (
+    select * from {{ ref('int_booking_customers__cadence') }}
+),
+
+organizations as (
+    select * from {{ ref('int_booking_organizations') }}
+),
+
+dated as (
+    select
+        cadence.organization_id,
+        cadence.customer_number,
+        cadence.first_visit_on,
+        cadence.came_back_on,
+        organizations.today,
+        cadence.first_visit_on + organizations.segment_new_days + 1 as new_until,
+        cadence.last_visit_on + organizations.segment_active_days + 1 as active_until,
+        cadence.last_visit_on + organizations.segment_at_risk_days + 1 as at_risk_until
+    from cadence
+    inner join organizations
+        on cadence.organization_id = organizations.organization_id
+),
+
+judged as (
+    select
+        *,
+        case
+            -- the first visit is not long ago
+            when today < new_until then 'NEW'
+            -- the last visit is not long ago
+            when today < active_until then 'ACTIVE'
+            -- silent, but not for long
+            when today < at_risk_until then 'AT_RISK'
+            else 'LOST'
+        end as customer_segment
+    from dated
+),
+
+final as (
+    select
+        organization_id,
+        customer_number,
+        customer_segment,
+        case customer_segment
+            when 'NEW' then first_visit_on
+            when 'ACTIVE' then greatest(new_until, came_back_on)
+            when 'AT_RISK' then greatest(new_until, active_until)
+            else greatest(new_until, at_risk_until)
+        end as segment_since,
+        -- without another visit
+        case customer_segment
+            when 'NEW'
+                then
+                    case
+                        when new_until < active_until then 'ACTIVE'
+                        when new_until < at_risk_until then 'AT_RISK'
+                        else 'LOST'
+                    end
+            when 'ACTIVE' then 'AT_RISK'
+            when 'AT_RISK' then 'LOST'
+        end as next_segment,
+        case customer_segment
+            when 'NEW' then new_until
+            when 'ACTIVE' then active_until
+            when 'AT_RISK' then at_risk_until
+        end as next_segment_on
+    from judged
+)
+
+select * from final

@@ -1,0 +1,44 @@
+with customers as (
+    select * from {{ ref('int_booking_customers') }}
+),
+
+bookings as (
+    select * from {{ ref('stg_booking__bookings') }}
+),
+
+placed as (
+    select
+        bookings.*,
+        customers.customer_number,
+        customers.today,
+        bookings.start_at at time zone customers.time_zone as start_local
+    from customers
+    inner join bookings
+        on
+            customers.organization_id = bookings.organization_id
+            and customers.square_customer_id = bookings.square_customer_id
+    where bookings.is_valid
+    -- a fence: without it every use of start_local works it out again
+    offset 0
+),
+
+final as (
+    select
+        organization_id,
+        customer_number,
+        booking_id,
+        location_id,
+        team_member_id,
+        service_id,
+        booking_status,
+        start_at,
+        start_local,
+        today - start_local::date as days_ago,
+        booking_status = 'ACCEPTED' and start_at <= {{ as_of() }} as is_visit,
+        {{ trimmed('customer_note') }} as customer_note,
+        {{ trimmed('seller_note') }} as seller_note,
+        updated_at
+    from placed
+)
+
+select * from final

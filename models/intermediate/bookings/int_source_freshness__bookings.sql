@@ -1,0 +1,26 @@
+with bookings as (
+    select * from {{ ref('stg_booking__bookings') }}
+),
+
+newest as (
+    select max(updated_at) as newest_at
+    from bookings
+    where
+        is_valid
+        and updated_at <= {{ as_of() }}
+),
+
+final as (
+    select
+        'bookings' as system,
+        newest_at,
+        {{ var('bookings_enabled') }}
+        and (
+            newest_at is null
+            or newest_at < {{ as_of() }}
+            - interval '{{ var("source_stale_after_hours") }} hours'
+        ) as is_stale
+    from newest
+)
+
+select * from final

@@ -1,0 +1,10 @@
+{{ config(materialized='publication', tags=['bookings']) }}
+
+-- depends_on: {{ ref('int_booking_totals') }}
+{{ publish([
+    ref('booking_organizations'),
+    ref('booking_locations'),
+    ref('customer_analytics'),
+    ref('booking_location_days'),
+    ref('bookings_quarantined_rows'),
+]) }}

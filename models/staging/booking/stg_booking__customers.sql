@@ -1,0 +1,50 @@
+with source as (
+    select * from {{ source('booking', 'customers') }}
+),
+
+renamed as (
+    select
+        organization_id,
+        square_customer_id,
+        given_name,
+        family_name,
+        email_address,
+        phone_number,
+        acquisition_source,
+        created_at,
+        updated_at,
+        {{ copy_number(
+            source('booking', 'customers'),
+            key=['organization_id', 'square_customer_id'],
+            newest='updated_at',
+        ) }} as copy_number
+    from source
+),
+
+judged as (
+    select
+        organization_id,
+        square_customer_id,
+        given_name,
+        family_name,
+        email_address,
+        phone_number,
+        acquisition_source,
+        created_at,
+        updated_at,
+        {{ quarantine_reason(
+            key='square_customer_id',
+            required=['organization_id'],
+            timestamps=['created_at', 'updated_at'],
+        ) }} as quarantine_reason
+    from renamed
+),
+
+final as (
+    select
+        *,
+        {{ is_valid() }} as is_valid
+    from judged
+)
+
+select * from final

@@ -1,0 +1,43 @@
+with source as (
+    select * from {{ source('booking', 'organizations') }}
+),
+
+renamed as (
+    select
+        id as organization_id,
+        slug as organization_slug,
+        name as organization_name,
+        time_zone,
+        is_active,
+        updated_at,
+        {{ copy_number(
+            source('booking', 'organizations'), key=['id'], newest='updated_at'
+        ) }} as copy_number
+    from source
+),
+
+judged as (
+    select
+        organization_id,
+        organization_slug,
+        organization_name,
+        time_zone,
+        is_active,
+        updated_at,
+        {{ quarantine_reason(
+            key='organization_id',
+            required=['organization_slug', 'time_zone'],
+            time_zones=['time_zone'],
+            timestamps=['updated_at'],
+        ) }} as quarantine_reason
+    from renamed
+),
+
+final as (
+    select
+        *,
+        {{ is_valid() }} as is_valid
+    from judged
+)
+
+select * from final

@@ -1,0 +1,33 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 8}) }}
+
+-- States: the new customers of all locations and dates are the customers with a first
+-- booking, per organization: everybody is new once.
+-- Matters: after the publication; nothing is written back when it fails.
+-- To resolve: a customer's first booking has no row in booking_location_days, or two.
+-- depends_on: {{ ref('bookings_publications') }}
+with appointments as (
+    select
+        organization_id,
+        sum(new_customers) as new_customers
+    from {{ ref('analytics_appointments_by_location_daily') }}
+    group by organization_id
+),
+
+customers as (
+    select
+        organization_id,
+        count(first_booking_at) as customers_with_first_booking
+    from {{ ref('customer_analytics') }}
+    group by organization_id
+)
+
+select
+    customers.organization_id,
+    customers.customers_with_first_booking,
+    appointments.new_customers
+from customers
+left join appointments
+    on customers.organization_id = appointments.organization_id
+where
+    coalesce(appointments.new_customers, 0)
+    is distinct from customers.customers_with_first_booking

@@ -1,0 +1,36 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
+
+-- States: every published table has a unique index on its key, and no part of the key
+-- may be missing.
+-- Matters: after the publication; without it two refreshes could double a row.
+-- To resolve: somebody dropped the index or the constraint; run once with
+-- --full-refresh.
+-- depends_on: {{ ref('orders_publications') }}
+-- depends_on: {{ ref('bookings_publications') }}
+with promised as (
+    {{ published_keys() }}
+),
+
+indexed as (
+    select
+        pg_namespace.nspname as table_schema,
+        pg_class.relname as table_name,
+        pg_attribute.attname as column_name
+    from pg_index
+    inner join pg_class
+        on pg_index.indrelid = pg_class.oid
+    inner join pg_namespace
+        on pg_class.relnamespace = pg_namespace.oid
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and pg_attribute.attnum = any(pg_index.indkey)
+    where
+        pg_index.indisunique
+        and pg_index.indisvalid
+        and pg_attribute.attnotnull
+)
+
+select * from promised
+except
+select * from indexed

@@ -1,0 +1,19 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
+
+-- States: no column of a public table or view is a timestamp without time zone.
+-- Matters: after the publication; such a timestamp means something else to every
+-- reader.
+-- To resolve: make the column timestamptz in its model and contract.
+-- depends_on: {{ ref('orders_publications') }}
+-- depends_on: {{ ref('bookings_publications') }}
+select
+    table_schema,
+    table_name,
+    column_name
+from information_schema.columns
+where
+    table_schema in (
+        '{{ ref("orders_publications").schema }}',
+        '{{ ref("customer_analytics").schema }}'
+    )
+    and data_type = 'timestamp without time zone'

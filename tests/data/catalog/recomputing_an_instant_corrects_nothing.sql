@@ -1,0 +1,20 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 18}, severity='warn') }}
+
+-- States: a full refresh for an instant that the marts hold already, be it from an
+-- hourly refresh or a full one, finds nothing to correct.
+-- Matters: after the publication; a warning, for the source may have been edited since.
+-- To resolve: unless it was, a change is missed by what tells the hourly refresh which
+-- customers to recompute. The marts are right now.
+with publications as (
+    select * from {{ ref('orders_publications') }}
+    union all
+    select * from {{ ref('bookings_publications') }}
+)
+
+select *
+from publications
+where
+    run_id = '{{ var("run_id") or invocation_id }}'
+    and refresh_scope = 'all'
+    and held_as_of = as_of
+    and rows_written + rows_removed > 0

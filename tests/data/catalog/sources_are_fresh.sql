@@ -1,0 +1,16 @@
+{{ config(tags=['sanity'], meta={'sanity_check': 17}, severity='warn') }}
+
+-- States: some row of every system that is switched on changed of late, see
+-- source_stale_after_hours.
+-- Matters: a warning here; the write-back of a system that is stale is held, unless
+-- forced.
+-- To resolve: find out why the application's data stopped to arrive.
+with freshness as (
+    select * from {{ ref('int_source_freshness__orders') }}
+    union all
+    select * from {{ ref('int_source_freshness__bookings') }}
+)
+
+select *
+from freshness
+where is_stale

@@ -1,0 +1,292 @@
+"""Every sanity check is seen to pass, and to catch what it guards against."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PROJECT, UNTIL, Database
+
+RUN_ID = "the run under test"
+
+# check -> statements, each of which breaks the data in a way that the check must catch
+DAMAGE = {
+    "customer_analytics_keeps_its_contract": """
+        drop index analytics.customer_analytics__is_referrer;
+        alter table analytics.customer_analytics rename column phone_number to phone
+    """,
+    "customers_have_one_analytics_row": """
+        delete from analytics_internal.int_customer_analytics where ctid = '(0,1)';
+        insert into analytics_internal.int_customer_analytics
+        select * from analytics_internal.int_customer_analytics limit 1
+    """,
+    "keys_counts_and_money_are_complete": """
+        update analytics_internal.int_customer_analytics
+        set total_visits = null
+        where total_visits = 0;
+        update analytics_internal.int_customer_analytics
+        set net_revenue_cents = null
+        where total_payments = 0
+    """,
+    "segments_follow_from_their_dates": """
+        update analytics_internal.int_customer_analytics
+        set customer_segment = 'LOST'
+        where customer_segment = 'ACTIVE';
+        update analytics_internal.int_customer_analytics
+        set last_visit_at = null
+        where customer_segment = 'AT_RISK'
+    """,
+    "average_tickets_are_within_half_a_cent": """
+        update analytics_internal.int_customer_analytics
+        set avg_ticket_cents = avg_ticket_cents + 1
+        where total_payments > 0
+    """,
+    "first_bookings_are_the_earliest_accepted": """
+        update analytics_internal.int_customer_analytics
+        set first_booking_at = first_booking_at + interval '1 second';
+        update analytics_internal.int_customer_analytics set first_booking_at = null
+    """,
+    "referrals_add_up_to_the_source": """
+        update analytics_internal.int_customer_analytics
+        set total_referrals = total_referrals + 1
+        where is_referrer;
+        update analytics_internal.int_customer_analytics set is_referrer = false
+    """,
+    "appointments_add_up_to_the_source": """
+        update analytics_internal.int_booking_location_days
+        set accepted_appointments = accepted_appointments + 1
+        where ctid = '(0,1)';
+        delete from analytics_internal.int_booking_location_days where ctid = '(0,1)'
+    """,
+    "new_customers_add_up_to_first_bookings": """
+        update analytics.customer_analytics
+        set first_booking_date = first_booking_date - 10000;
+        update analytics.customer_analytics set first_booking_location_id = 'elsewhere'
+    """,
+    "bookings_and_payments_add_up_to_the_source": """
+        update analytics_internal.int_customer_analytics
+        set total_bookings = total_bookings + 1;
+        update analytics_internal.int_customer_analytics
+        set total_no_shows = total_no_shows + 1;
+        update analytics_internal.int_customer_analytics
+        set total_revenue_cents = total_revenue_cents + 1
+    """,
+    "dates_are_in_order": """
+        update analytics_internal.int_customer_analytics
+        set last_visit_at = first_visit_at - interval '1 day';
+        update analytics_internal.int_customer_analytics set last_payment_at = null
+    """,
+    "booking_counts_add_up": """
+        update analytics_internal.int_customer_analytics
+        set pending_bookings = pending_bookings + 1;
+        update analytics_internal.int_customer_analytics
+        set visits_last_90d = visits_last_30d - 1
+    """,
+    "money_adds_up": """
+        update analytics_internal.int_customer_analytics
+        set gross_revenue_cents = gross_revenue_cents + 1;
+        update analytics_internal.int_customer_analytics
+        set net_revenue_cents = net_revenue_cents - 1
+    """,
+    "risk_statuses_follow_from_their_figures": """
+        update analytics_internal.int_customers__risk_status
+        set risk_status = 'HEALTHY'
+        where risk_status = 'DORMANT';
+        update analytics_internal.int_customers__risk_status
+        set revenue_change_pct = 0
+        where risk_status = 'AT_RISK_REVENUE'
+    """,
+    "account_types_follow_from_the_last_order": """
+        update analytics_internal.int_customers__account_type
+        set account_type = 'TARGET'
+        where account_type = 'ACTIVE'
+    """,
+    "current_statuses_are_steps_of_the_history": """
+        update analytics_internal.int_customers__risk_status set next_status_on = null;
+        delete from analytics_internal.int_customers__account_history
+        where valid_to is null
+    """,
+    "histories_have_no_gaps_or_overlaps": """
+        update analytics_internal.int_customers__risk_history
+        set valid_from = valid_from + 1
+        where previous_status is not null;
+        update analytics_internal.int_customers__account_history
+        set valid_to = valid_to + 1;
+        update analytics_internal.int_customers__risk_history set status = 'HEALTHY'
+    """,
+    "statuses_add_up_to_the_assessed_customers": """
+        update analytics.customer_account_types
+        set account_type = 'OTHER'
+        where account_type = 'TARGET';
+        create or replace view analytics.customer_health_summary as
+        select * from analytics.customer_health_summary_before limit 1
+    """,
+    "sources_are_fresh": """
+        update analytics_internal.int_source_freshness__orders set is_stale = true;
+        update analytics_internal.int_source_freshness__bookings set is_stale = true
+    """,
+    "recomputing_an_instant_corrects_nothing": f"""
+        insert into operations.orders_publications (
+            run_id, as_of, held_as_of,
+            refresh_scope, mart, rows_written, rows_removed
+        )
+        values ('{RUN_ID}', '{UNTIL}', '{UNTIL}', 'all', 'some', 1, 0);
+        insert into operations.bookings_publications (
+            run_id, as_of, held_as_of,
+            refresh_scope, mart, rows_written, rows_removed
+        )
+        values ('{RUN_ID}', '{UNTIL}', '{UNTIL}', 'all', 'some', 1, 0)
+    """,
+    "analytics_rows_are_what_was_computed": """
+        update analytics.customer_analytics set phone_number = 'wrong';
+        delete from analytics.customer_analytics where ctid = '(0,1)';
+        delete from analytics_internal.int_customer_analytics where ctid = '(0,1)'
+    """,
+    "location_days_are_what_was_computed": """
+        update analytics.booking_location_days
+        set unique_customers = unique_customers + 1
+    """,
+    "risk_statuses_are_what_was_computed": """
+        update analytics.customer_risk_status set reason = 'none'
+    """,
+    "risk_status_steps_are_what_was_computed": """
+        update analytics.customer_risk_status_history set valid_to = valid_to + 1
+    """,
+    "account_types_are_what_was_computed": """
+        update analytics.customer_account_types set valid_until = null
+    """,
+    "account_type_steps_are_what_was_computed": """
+        delete from analytics.customer_account_type_history where valid_to is null
+    """,
+    "nothing_is_left_to_write": """
+        update commerce.customers
+        set risk_status = 'HEALTHY'
+        where risk_status = 'DORMANT'
+    """,
+    "no_order_after_as_of_counts": f"""
+        update analytics_internal.int_customers__account_type
+        set last_ordered_at = '{UNTIL}'::timestamptz + interval '1 second';
+        update analytics_internal.int_customers__risk_status
+        set last_order_date = last_order_date + 10000
+    """,
+    "no_booking_after_as_of_counts": f"""
+        update analytics_internal.int_customer_analytics
+        set last_visit_at = '{UNTIL}'::timestamptz + interval '1 second';
+        update analytics_internal.int_customer_analytics
+        set last_payment_at = '{UNTIL}'::timestamptz + interval '1 second'
+    """,
+    "orders_stand_once_in_their_tenant": """
+        insert into analytics_internal.int_orders
+        select * from analytics_internal.int_orders limit 1
+    """,
+    "bookings_stand_once_in_their_organization": """
+        insert into analytics_internal.int_bookings
+        select * from analytics_internal.int_bookings limit 1
+    """,
+    "thresholds_are_sane": """
+        update analytics_internal.risk_thresholds set target_days = active_days;
+        update analytics_internal.risk_thresholds set dormant_days = 0
+    """,
+    "segments_and_tiers_are_known": """
+        update analytics_internal.int_customer_analytics set customer_segment = 'GONE';
+        update analytics_internal.int_customer_analytics set preferred_weekday = 0
+    """,
+    "every_published_table_has_its_key": """
+        drop index analytics.tenants__key;
+        alter table analytics.customer_analytics
+        alter column square_customer_id drop not null
+    """,
+    "no_timestamp_is_without_time_zone": """
+        alter table analytics.tenants add column noticed_at timestamp;
+        alter table operations.orders_quarantined_rows add column noticed_at timestamp
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def database(refreshed_template: Database) -> Iterator[Database]:
+    database = refreshed_template.copy()
+    database.execute("analyze")
+    # a second view of the same, for a test to put a broken one in its place
+    database.execute(
+        "create view analytics.customer_health_summary_before as "
+        + str(
+            database.value(
+                "select pg_get_viewdef('analytics.customer_health_summary'::regclass)"
+            )
+        )
+    )
+    yield database
+    database.drop()
+
+
+@pytest.fixture(scope="module")
+def checks(
+    database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """Every test with the tag, compiled, by its name."""
+    folder = tmp_path_factory.mktemp("target")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", "compile"),
+            *("--select", "tag:sanity", "--target-path", str(folder)),
+            *("--vars", json.dumps({"as_of": UNTIL, "run_id": RUN_ID})),
+        ],
+        cwd=PROJECT,
+        env=database.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and "sanity" in node["tags"]
+    }
+
+
+def offenders(database: Database, check: dict[str, Any], damage: str | None) -> int:
+    """Count what the check finds after the damage, which does not last."""
+    with database.connect() as connection, connection.transaction(force_rollback=True):
+        if damage:
+            done = connection.execute(damage.encode())
+            assert done.rowcount != 0, "the damage hits no row"
+        return len(connection.execute(check["compiled_code"].encode()).fetchall())
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_every_check_passes_and_catches_what_it_guards_against(
+    name: str, database: Database, checks: dict[str, dict[str, Any]]
+) -> None:
+    assert offenders(database, checks[name], None) == 0
+    for damage in DAMAGE[name].split(";"):
+        assert offenders(database, checks[name], damage) > 0, damage
+
+
+def test_all_24_checks_are_there_tried_and_in_the_docs(
+    checks: dict[str, dict[str, Any]],
+) -> None:
+    assert set(checks) == set(DAMAGE)
+    numbers = {check["config"]["meta"]["sanity_check"] for check in checks.values()}
+    assert numbers == set(range(1, 25))
+    table = [
+        line.split("|")
+        for line in Path(PROJECT / "docs" / "sanity_checks.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    described = {
+        (int(cells[1]), name.strip(" `")): cells[4]
+        for cells in table
+        if cells[1].strip().isdecimal()
+        for name in cells[2].split(",")
+    }
+    assert set(described) == {
+        (check["config"]["meta"]["sanity_check"], name) for name, check in checks.items()
+    }
+    for (_, name), when in described.items():
+        assert ("warns" in when) == (checks[name]["config"]["severity"] == "warn"), name
