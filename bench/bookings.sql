@@ -1,32 +1,44 @@
 -- The result of the models on bookings as one statement by hand, the best we could write. It
 -- has the thresholds and the vars of the rules as constants, takes every row as valid and
 -- every organization as active, so it does less than the models do. It fills two empty
--- tables of the schema hand with what the marts hold.
+-- tables of the schema hand with what the marts hold. Arrays take the order of the subquery
+-- that they are made of.
 with recursive organizations as materialized (
     select
         id as organization_id,
-        row_number() over ()::integer as organization_number,
         time_zone,
         (%(as_of)s::timestamptz at time zone time_zone)::date as today
     from booking.organizations
 ),
 
-places as materialized (
+profiles as materialized (
     select
-        locations.organization_id,
-        locations.id as location_id,
-        row_number() over () as place_number,
-        coalesce(locations.time_zone, organizations.time_zone) as time_zone
-    from booking.locations
-    inner join organizations on locations.organization_id = organizations.organization_id
+        customers.organization_id,
+        customers.square_customer_id,
+        row_number() over ()::integer as customer_number,
+        organizations.time_zone,
+        organizations.today,
+        nullif(btrim(customers.given_name, e' \t\r\n'), '') as given_name,
+        nullif(btrim(customers.family_name, e' \t\r\n'), '') as family_name,
+        lower(nullif(btrim(customers.email_address, e' \t\r\n'), '')) as email_address,
+        nullif(btrim(customers.phone_number, e' \t\r\n'), '') as phone_number,
+        customers.created_at,
+        customers.acquisition_source,
+        customers.updated_at
+    from booking.customers
+    inner join organizations on customers.organization_id = organizations.organization_id
 ),
 
--- a customer without a profile is rare, and found by the order of two indexes
-keys as (
-    select organization_id, square_customer_id
-    from booking.customers
-    union all
-    select organization_id, square_customer_id
+-- they are few, and found by the order of two indexes; that a key stands once lets the
+-- planner hash them
+without_profile as materialized (
+    select distinct on (key)
+        seen.organization_id::text || seen.square_customer_id as key,
+        seen.organization_id,
+        seen.square_customer_id,
+        -row_number() over ()::integer as customer_number,
+        organizations.time_zone,
+        organizations.today
     from (
         select organization_id, square_customer_id
         from booking.bookings
@@ -49,56 +61,99 @@ keys as (
                     customers.organization_id = payments.organization_id
                     and customers.square_customer_id = payments.square_customer_id
             )
-    ) as without_profile
+    ) as seen
+    inner join organizations on seen.organization_id = organizations.organization_id
+    order by key
 ),
 
-numbers as materialized (
+-- with one place without a location for each organization: there is what is unknown
+places as materialized (
     select
         organization_id,
-        square_customer_id,
-        row_number() over ()::integer as customer_number
-    from keys
+        location_id,
+        time_zone,
+        row_number() over ()::integer as place_number
+    from (
+        select
+            locations.organization_id,
+            locations.id as location_id,
+            coalesce(locations.time_zone, organizations.time_zone) as time_zone
+        from booking.locations
+        inner join organizations
+            on locations.organization_id = organizations.organization_id
+        union all
+        select organization_id, null, time_zone
+        from organizations
+    ) as known
 ),
 
 placed as (
     select
-        numbers.customer_number,
+        coalesce(profiles.customer_number, without_profile.customer_number)
+            as customer_number,
         bookings.booking_id,
         bookings.location_id,
         bookings.team_member_id,
         bookings.service_id,
-        bookings.status,
+        case bookings.status
+            when 'ACCEPTED' then 1
+            when 'CANCELLED_BY_CUSTOMER' then 2
+            when 'NO_SHOW' then 3
+            when 'CANCELLED_BY_SELLER' then 4
+            when 'DECLINED' then 5
+            when 'PENDING' then 6
+        end::smallint as status,
         bookings.start_at,
-        bookings.start_at at time zone organizations.time_zone as start_local,
-        bookings.status = 'ACCEPTED' and bookings.start_at <= %(as_of)s as is_visit,
+        bookings.start_at
+        at time zone coalesce(profiles.time_zone, without_profile.time_zone) as start_local,
+        coalesce(profiles.today, without_profile.today) as today,
         nullif(btrim(bookings.customer_note, e' \t\r\n'), '') as customer_note,
         nullif(btrim(bookings.seller_note, e' \t\r\n'), '') as seller_note,
-        bookings.updated_at,
-        organizations.today
-    from (select * from booking.bookings offset 0) as bookings
-    inner join numbers
+        bookings.updated_at
+    from booking.bookings
+    left join profiles
         on
-            bookings.organization_id = numbers.organization_id
-            and bookings.square_customer_id = numbers.square_customer_id
-    inner join organizations on bookings.organization_id = organizations.organization_id
+            bookings.organization_id = profiles.organization_id
+            and bookings.square_customer_id = profiles.square_customer_id
+    left join without_profile
+        on
+            case
+                when profiles.customer_number is null
+                    then bookings.organization_id::text || bookings.square_customer_id
+            end = without_profile.key
+    where bookings.square_customer_id is not null
+    order by customer_number, bookings.start_at desc, bookings.booking_id collate "C" asc
     offset 0
 ),
 
--- latest first; what a visit was followed by, and one letter for weekday and part of day
-in_sequence as (
+-- one pass, latest first: an index in an array is a rank in time
+summed as (
     select
         customer_number,
-        booking_id,
-        location_id,
-        team_member_id,
-        service_id,
-        status,
-        start_at,
-        start_local::date as start_on,
-        today - start_local::date as days_ago,
-        is_visit,
-        case
-            when is_visit then chr(
+        max(start_at) filter (where status = 3) as last_no_show_at,
+        max(start_at) filter (where status in (2, 4)) as last_cancellation_at,
+        min(start_at) filter (where start_at > %(as_of)s) as next_begin_at,
+        count(*) as total_bookings,
+        count(*) filter (where status = 1 and start_at > %(as_of)s)::integer
+            as upcoming_bookings,
+        count(*) filter (where status = 2) as total_cancelled_by_customer,
+        count(*) filter (where status = 3) as total_no_shows,
+        count(*) filter (where status = 4) as total_cancelled_by_seller,
+        count(*) filter (where status = 5) as declined_bookings,
+        count(*) filter (where status = 6) as pending_bookings,
+        max(updated_at) as bookings_updated_at,
+        (array_agg(status) filter (where start_at <= %(as_of)s))[1] as last_status,
+        array_agg(start_at) filter (where status = 1) as accepted_at,
+        array_agg(booking_id) filter (where status = 1) as accepted_ids,
+        array_agg(location_id) filter (where status = 1) as accepted_locations,
+        array_agg(team_member_id) filter (where status = 1) as accepted_team_members,
+        array_agg(service_id) filter (where status = 1) as accepted_services,
+        array_agg(today - start_local::date) filter (
+            where status = 1 and start_at <= %(as_of)s
+        ) as visits_ago,
+        -- a letter for weekday and part of day
+        string_agg(
+            chr(
                 65
                 + (start_local::date - date '1969-12-29') %% 7 * 3
                 + case
@@ -106,62 +161,8 @@ in_sequence as (
                     when start_local::time < time '17:00' then 1
                     else 2
                 end
-            )
-        end as letter,
-        customer_note,
-        seller_note,
-        updated_at,
-        min(start_local::date) filter (where is_visit) over (
-            partition by customer_number
-            order by start_at desc, booking_id collate "C" asc
-            rows between unbounded preceding and 1 preceding
-        ) as next_visit_on
-    from placed
-),
-
-summed as (
-    select
-        customer_number,
-        min(start_at) filter (where status = 'ACCEPTED') as first_booking_at,
-        max(start_at) filter (where status = 'ACCEPTED') as last_booking_at,
-        max(start_at) filter (where status = 'NO_SHOW') as last_no_show_at,
-        max(start_at) filter (
-            where status in ('CANCELLED_BY_CUSTOMER', 'CANCELLED_BY_SELLER')
-        ) as last_cancellation_at,
-        min(start_at) filter (where start_at > %(as_of)s) as next_begin_at,
-        min(start_at) filter (where status = 'ACCEPTED' and not is_visit)
-            as next_booking_at,
-        count(*) as total_bookings,
-        count(*) filter (where status = 'ACCEPTED') as total_accepted_bookings,
-        count(*) filter (where status = 'PENDING') as pending_bookings,
-        count(*) filter (where status = 'DECLINED') as declined_bookings,
-        count(*) filter (where status = 'CANCELLED_BY_CUSTOMER')
-            as total_cancelled_by_customer,
-        count(*) filter (where status = 'CANCELLED_BY_SELLER') as total_cancelled_by_seller,
-        count(*) filter (where status = 'NO_SHOW') as total_no_shows,
-        max(updated_at) as bookings_updated_at,
-        (array_agg(status) filter (where start_at <= %(as_of)s))[1] as last_booking_status,
-        array_agg(start_at) filter (where status = 'ACCEPTED') as accepted_at,
-        array_agg(booking_id) filter (where status = 'ACCEPTED') as accepted_ids,
-        array_agg(location_id) filter (where status = 'ACCEPTED') as accepted_locations,
-        array_agg(start_at) filter (where is_visit) as visits_at,
-        array_agg(days_ago) filter (where is_visit) as visits_ago,
-        string_agg(letter, '') as visit_letters,
-        array_agg(team_member_id) filter (where is_visit) as team_members,
-        array_agg(service_id) filter (where is_visit) as services,
-        array_agg(location_id) filter (where is_visit) as locations,
-        array_agg(start_on) filter (
-            where is_visit and next_visit_on is distinct from start_on
-        ) as visit_days,
-        percentile_cont(0.5) within group (order by next_visit_on - start_on) filter (
-            where is_visit and next_visit_on > start_on
-        )::numeric as median_days,
-        stddev_samp(next_visit_on - start_on) filter (
-            where is_visit and next_visit_on > start_on
-        ) as stddev_days,
-        max(next_visit_on) filter (
-            where is_visit and next_visit_on - start_on > 31
-        ) as came_back_on,
+            ), ''
+        ) filter (where status = 1 and start_at <= %(as_of)s) as visit_letters,
         count(*) filter (where customer_note is not null or seller_note is not null)
             as notes_count,
         max(start_at) filter (where customer_note is not null or seller_note is not null)
@@ -171,34 +172,114 @@ summed as (
                 'booking_id', booking_id,
                 'start_at',
                 to_char(start_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-                'status', status,
+                'status',
+                (
+                    array[
+                        'ACCEPTED',
+                        'CANCELLED_BY_CUSTOMER',
+                        'NO_SHOW',
+                        'CANCELLED_BY_SELLER',
+                        'DECLINED',
+                        'PENDING'
+                    ]
+                )[status],
                 'customer_note', customer_note,
                 'seller_note', seller_note
             )
-            order by start_at desc, booking_id collate "C" asc
         ) filter (where customer_note is not null or seller_note is not null)
             as booking_notes
-    from in_sequence
+    from placed
     group by customer_number
 ),
 
--- arrays run from the latest to the first: an index is a rank in time
 booked as materialized (
     select
-        *,
-        array_position(accepted_at, first_booking_at) as first_index,
-        width_bucket(29, visits_ago) as within_30d,
-        width_bucket(89, visits_ago) as within_90d,
-        width_bucket(179, visits_ago) as within_180d,
-        width_bucket(364, visits_ago) as within_365d,
-        translate(visit_letters, 'ABCDEFGHIJKLMNOPQRSTU', '111222333444555666777')
+        summed.customer_number,
+        summed.accepted_at[summed.accepted_count] as first_booking_at,
+        summed.accepted_at[1] as last_booking_at,
+        case
+            when summed.visits_count > 0 then summed.accepted_at[summed.accepted_count]
+        end as first_visit_at,
+        summed.accepted_at[summed.upcoming_bookings + 1] as last_visit_at,
+        summed.accepted_at[summed.upcoming_bookings] as next_booking_at,
+        summed.last_no_show_at,
+        summed.last_cancellation_at,
+        summed.next_begin_at,
+        summed.accepted_ids[summed.first_index] as first_booking_id,
+        summed.accepted_locations[summed.first_index] as first_booking_location_id,
+        summed.total_bookings,
+        summed.accepted_count as total_accepted_bookings,
+        summed.visits_count as total_visits,
+        summed.upcoming_bookings,
+        summed.pending_bookings,
+        summed.declined_bookings,
+        summed.total_cancelled_by_customer,
+        summed.total_cancelled_by_seller,
+        summed.total_no_shows,
+        summed.last_status,
+        summed.within_30d,
+        summed.within_90d,
+        summed.within_180d,
+        summed.within_365d,
+        least(
+            30 - summed.visits_ago[summed.within_30d],
+            90 - summed.visits_ago[summed.within_90d],
+            case
+                when summed.within_180d > summed.within_90d
+                    then 180 - summed.visits_ago[summed.within_180d]
+            end,
+            365 - summed.visits_ago[summed.within_365d]
+        ) as days_to_next_window_change,
+        summed.bookings_updated_at,
+        gaps.gaps_count,
+        gaps.days_ago[1] as last_visit_ago,
+        gaps.days_ago[gaps.gaps_count + 1] as first_visit_ago,
+        (gaps.days_ago[gaps.gaps_count + 1] - gaps.days_ago[1])::numeric
+        / nullif(gaps.gaps_count, 0) as mean_days,
+        gaps.median_days::numeric as median_days,
+        gaps.stddev_days,
+        round(
+            (gaps.days_ago[least(gaps.gaps_count, 4) + 1] - gaps.days_ago[1])::numeric
+            / nullif(least(gaps.gaps_count, 4), 0)
+        )::integer as recent_cadence_days,
+        gaps.came_back_ago,
+        translate(summed.visit_letters, 'ABCDEFGHIJKLMNOPQRSTU', '111222333444555666777')
             as weekdays,
-        translate(visit_letters, 'ABCDEFGHIJKLMNOPQRSTU', '012012012012012012012')
+        translate(summed.visit_letters, 'ABCDEFGHIJKLMNOPQRSTU', '123123123123123123123')
             as dayparts,
-        cardinality(visits_ago)::bigint as total_visits,
-        cardinality(visit_days) as days_count,
-        cardinality(visit_days) < cardinality(visits_ago) as has_days_of_several
-    from summed
+        summed.booking_notes,
+        summed.notes_count,
+        summed.last_note_at,
+        gaps.gaps_count + 1 < summed.visits_count as has_days_of_several,
+        summed.accepted_at,
+        summed.accepted_locations,
+        summed.accepted_team_members,
+        summed.accepted_services
+    from (
+        select
+            *,
+            cardinality(accepted_at) as accepted_count,
+            array_position(accepted_at, accepted_at[cardinality(accepted_at)])
+                as first_index,
+            cardinality(visits_ago) as visits_count,
+            width_bucket(29, visits_ago) as within_30d,
+            width_bucket(89, visits_ago) as within_90d,
+            width_bucket(179, visits_ago) as within_180d,
+            width_bucket(364, visits_ago) as within_365d
+        from summed
+        offset 0
+    ) as summed
+    cross join lateral (
+        select
+            count(*) filter (where ago != before)::integer as gaps_count,
+            array_agg(ago) filter (where ago is distinct from before) as days_ago,
+            percentile_cont(0.5) within group (order by before - ago) filter (
+                where ago != before
+            ) as median_days,
+            stddev_samp(before - ago) filter (where ago != before) as stddev_days,
+            min(ago) filter (where before - ago > 31) as came_back_ago
+        from unnest(summed.visits_ago, summed.visits_ago[2:]) as days (ago, before)
+    ) as gaps
 ),
 
 -- take the latest choice off with all its likes, until none is left
@@ -207,23 +288,32 @@ peeled as (
         booked.customer_number,
         kinds.kind,
         case
+            -- of what began at once, the smallest first
             when booked.has_days_of_several then (
                 select
                     array_agg(
                         visits.choice
                         order by visits.start_at desc, visits.choice collate "C" asc
                     )
-                from unnest(kinds.choices, booked.visits_at) as visits (choice, start_at)
+                from unnest(
+                    kinds.choices[booked.upcoming_bookings + 1:],
+                    booked.accepted_at[booked.upcoming_bookings + 1:]
+                ) as visits (choice, start_at)
             )
+            when booked.upcoming_bookings > 0
+                then kinds.choices[booked.upcoming_bookings + 1:]
             else kinds.choices
         end as choices,
         null::text as best,
         0 as best_times,
-        0::bigint as total_times,
-        0::bigint as distinct_choices
+        0 as total_times,
+        0 as distinct_choices
     from booked
     cross join lateral (
-        values (1, booked.team_members), (2, booked.services), (3, booked.locations)
+        values
+        (1, booked.accepted_team_members),
+        (2, booked.accepted_services),
+        (3, booked.accepted_locations)
     ) as kinds (kind, choices)
     where booked.total_visits > 0
 
@@ -234,21 +324,23 @@ peeled as (
         kind,
         others,
         case when choice is not null and times > best_times then choice else best end,
-        case
-            when choice is not null then greatest(times, best_times) else best_times
-        end,
+        case when choice is not null then greatest(times, best_times) else best_times end,
         total_times + case when choice is not null then times else 0 end,
         distinct_choices + case when choice is not null then 1 else 0 end
     from (
         select
-            peeled.*,
+            *,
             choices[1] as choice,
-            others,
             cardinality(choices) - cardinality(others) as times
-        from peeled
-        cross join lateral (select array_remove(choices, choices[1]) as others offset 0) as l
-        where choices != '{}'
-    ) as taken
+        from (
+            select
+                *,
+                array_remove(choices, choices[1]) as others
+            from peeled
+            where choices != '{}'
+            offset 0
+        ) as taken
+    ) as counted
 ),
 
 chosen as (
@@ -271,24 +363,36 @@ chosen as (
 
 paid as (
     select
-        numbers.customer_number,
+        coalesce(profiles.customer_number, without_profile.customer_number)
+            as customer_number,
         payments.payment_id,
         coalesce(payments.amount_cents, 0) as amount_cents,
         coalesce(payments.tip_cents, 0) as tip_cents,
-        least(
-            coalesce(payments.refunded_cents, 0), coalesce(payments.amount_cents, 0)
-        ) as refunded_cents,
+        least(payments.refunded_cents, coalesce(payments.amount_cents, 0))
+            as refunded_cents,
         payments.created_at,
         payments.created_at <= %(as_of)s as is_paid,
-        organizations.today
-        - (payments.created_at at time zone organizations.time_zone)::date as days_ago,
+        coalesce(profiles.today, without_profile.today)
+        - (
+            payments.created_at
+            at time zone coalesce(profiles.time_zone, without_profile.time_zone)
+        )::date as days_ago,
         payments.updated_at
-    from (select * from booking.payments where status = 'COMPLETED' offset 0) as payments
-    inner join numbers
+    from booking.payments
+    left join profiles
         on
-            payments.organization_id = numbers.organization_id
-            and payments.square_customer_id = numbers.square_customer_id
-    inner join organizations on payments.organization_id = organizations.organization_id
+            payments.organization_id = profiles.organization_id
+            and payments.square_customer_id = profiles.square_customer_id
+    left join without_profile
+        on
+            case
+                when profiles.customer_number is null
+                    then payments.organization_id::text || payments.square_customer_id
+            end = without_profile.key
+    where
+        payments.status = 'COMPLETED'
+        and payments.square_customer_id is not null
+    order by customer_number, payments.created_at desc, payments.payment_id collate "C" asc
     offset 0
 ),
 
@@ -312,14 +416,8 @@ money as materialized (
             percentile_disc(0.5) within group (order by amount_cents) filter (where is_paid)
                 as median_ticket_cents,
             max(amount_cents) filter (where is_paid) as max_ticket_cents,
-            (
-                array_agg(
-                    amount_cents order by created_at desc, payment_id collate "C" asc
-                ) filter (where is_paid)
-            )[1] as last_ticket_cents,
-            array_agg(
-                days_ago order by created_at desc, payment_id collate "C" asc
-            ) filter (where is_paid) as paid_ago,
+            (array_agg(amount_cents) filter (where is_paid))[1] as last_ticket_cents,
+            array_agg(days_ago) filter (where is_paid) as paid_ago,
             sum(amount_cents) filter (where is_paid and days_ago < 30) as last_30d_cents,
             sum(amount_cents) filter (where is_paid and days_ago < 90) as last_90d_cents,
             sum(amount_cents) filter (
@@ -332,155 +430,204 @@ money as materialized (
     ) as summed_payments
 ),
 
-dated as (
+located as (
     select
-        booked.*,
-        visit_days[1] as last_visit_on,
-        visit_days[days_count] as first_visit_on,
-        visit_days[1] - visit_days[days_count] as days_between,
-        (visit_days[1] - visit_days[least(days_count, 5)])::numeric
-        / nullif(least(days_count, 5) - 1, 0) as recent_mean_days,
-        least(
-            30 - visits_ago[within_30d],
-            90 - visits_ago[within_90d],
-            case when within_180d > within_90d then 180 - visits_ago[within_180d] end,
-            365 - visits_ago[within_365d]
-        ) as days_to_next_window_change
-    from booked
+        coalesce(
+            places.place_number,
+            (
+                select unknown.place_number
+                from places as unknown
+                where
+                    bookings.organization_id = unknown.organization_id
+                    and unknown.location_id is null
+            )
+        ) as place_number,
+        case when places.place_number is null then bookings.location_id end
+            as unknown_location_id,
+        (
+            bookings.start_at at time zone coalesce(
+                places.time_zone,
+                (
+                    select unknown.time_zone
+                    from places as unknown
+                    where
+                        bookings.organization_id = unknown.organization_id
+                        and unknown.location_id is null
+                )
+            )
+        )::date as date,
+        bookings.square_customer_id collate "C" as square_customer_id,
+        case bookings.status
+            when 'ACCEPTED' then 1
+            when 'CANCELLED_BY_CUSTOMER' then 2
+            when 'NO_SHOW' then 3
+            when 'CANCELLED_BY_SELLER' then 4
+            when 'DECLINED' then 5
+            when 'PENDING' then 6
+        end::smallint as status
+    from booking.bookings
+    left join places
+        on
+            bookings.organization_id = places.organization_id
+            and bookings.location_id = places.location_id
+    offset 0
+),
+
+-- place and date as one number: it sorts faster
+counted as (
+    select
+        place_and_date,
+        unknown_location_id,
+        count(*) filter (where status = 1) as accepted_appointments,
+        count(*) filter (where status = 3) as no_show_appointments,
+        count(*) filter (where status = 2) as cancelled_by_customer,
+        count(*) filter (where status = 4) as cancelled_by_seller,
+        count(distinct square_customer_id) filter (where status = 1) as unique_customers,
+        count(*) filter (where status = 6) as pending_appointments,
+        count(*) filter (where status = 5) as declined_appointments,
+        count(*) as total_bookings,
+        count(*) filter (where status = 1 and square_customer_id is null)
+            as unidentified_appointments
+    from (
+        select
+            *,
+            (date - date '1969-12-29') * 4294967296 + place_number as place_and_date
+        from located
+    ) as numbered
+    group by place_and_date, unknown_location_id
 ),
 
 location_days as (
     insert into hand.booking_location_days
     select
+        places.organization_id,
+        coalesce(places.location_id, counted.unknown_location_id),
+        date '1969-12-29' + (counted.place_and_date / 4294967296)::integer,
+        counted.accepted_appointments,
+        counted.no_show_appointments,
+        counted.cancelled_by_customer,
+        counted.cancelled_by_seller,
+        counted.unique_customers,
+        counted.pending_appointments,
+        counted.declined_appointments,
+        counted.total_bookings,
+        counted.unidentified_appointments
+    from counted
+    inner join places on counted.place_and_date %% 4294967296 = places.place_number
+),
+
+customers as (
+    select
+        *,
+        true as has_profile
+    from profiles
+    union all
+    select
         organization_id,
-        location_id,
-        date,
-        count(*) filter (where status = 'ACCEPTED'),
-        count(*) filter (where status = 'NO_SHOW'),
-        count(*) filter (where status = 'CANCELLED_BY_CUSTOMER'),
-        count(*) filter (where status = 'CANCELLED_BY_SELLER'),
-        count(distinct square_customer_id) filter (where status = 'ACCEPTED'),
-        count(*) filter (where status = 'PENDING'),
-        count(*) filter (where status = 'DECLINED'),
-        count(*),
-        count(*) filter (where status = 'ACCEPTED' and square_customer_id is null)
-    from (
-        select
-            bookings.organization_id,
-            bookings.location_id,
-            (
-                bookings.start_at
-                at time zone coalesce(places.time_zone, organizations.time_zone)
-            )::date as date,
-            bookings.square_customer_id collate "C" as square_customer_id,
-            bookings.status
-        from booking.bookings
-        inner join organizations
-            on bookings.organization_id = organizations.organization_id
-        left join places
-            on
-                bookings.organization_id = places.organization_id
-                and bookings.location_id = places.location_id
-        offset 0
-    ) as located
-    group by date, location_id, organization_id
+        square_customer_id,
+        customer_number,
+        time_zone,
+        today,
+        null, null, null, null, null, null, null, false
+    from without_profile
 ),
 
 judged as (
     select
-        numbers.organization_id,
-        numbers.square_customer_id,
-        nullif(btrim(profiles.given_name, e' \t\r\n'), '') as given_name,
-        nullif(btrim(profiles.family_name, e' \t\r\n'), '') as family_name,
-        lower(nullif(btrim(profiles.email_address, e' \t\r\n'), '')) as email_address,
-        nullif(btrim(profiles.phone_number, e' \t\r\n'), '') as phone_number,
-        profiles.created_at as profile_created_at,
-        profiles.acquisition_source,
-        profiles.square_customer_id is not null as has_profile,
-        profiles.updated_at as profile_updated_at,
-        organizations.time_zone,
-        organizations.today,
-        dated.first_booking_at,
-        dated.last_booking_at,
-        dated.visits_at[dated.total_visits] as first_visit_at,
-        dated.visits_at[1] as last_visit_at,
-        dated.next_booking_at,
-        dated.last_no_show_at,
-        dated.last_cancellation_at,
-        dated.next_begin_at,
-        dated.accepted_ids[dated.first_index] as first_booking_id,
-        dated.accepted_locations[dated.first_index] as first_booking_location_id,
-        coalesce(dated.total_bookings, 0) as total_bookings,
-        coalesce(dated.total_accepted_bookings, 0) as total_accepted_bookings,
-        coalesce(dated.total_visits, 0) as total_visits,
-        coalesce(dated.pending_bookings, 0) as pending_bookings,
-        coalesce(dated.declined_bookings, 0) as declined_bookings,
-        coalesce(dated.total_cancelled_by_customer, 0) as total_cancelled_by_customer,
-        coalesce(dated.total_cancelled_by_seller, 0) as total_cancelled_by_seller,
-        coalesce(dated.total_no_shows, 0) as total_no_shows,
-        coalesce(dated.within_30d, 0) as visits_last_30d,
-        coalesce(dated.within_90d, 0) as visits_last_90d,
-        coalesce(dated.within_180d - dated.within_90d, 0) as visits_prior_90d,
-        coalesce(dated.within_365d, 0) as visits_last_365d,
-        coalesce(dated.total_no_shows + coalesce(dated.total_visits, 0), 0)
+        customers.organization_id,
+        customers.square_customer_id,
+        customers.given_name,
+        customers.family_name,
+        customers.email_address,
+        customers.phone_number,
+        customers.created_at as profile_created_at,
+        customers.acquisition_source,
+        customers.has_profile,
+        customers.updated_at as profile_updated_at,
+        customers.time_zone,
+        customers.today,
+        booked.first_booking_at,
+        booked.last_booking_at,
+        booked.first_visit_at,
+        booked.last_visit_at,
+        booked.next_booking_at,
+        booked.last_no_show_at,
+        booked.last_cancellation_at,
+        booked.next_begin_at,
+        booked.first_booking_id,
+        booked.first_booking_location_id,
+        coalesce(booked.total_bookings, 0) as total_bookings,
+        coalesce(booked.total_accepted_bookings, 0) as total_accepted_bookings,
+        coalesce(booked.total_visits, 0) as total_visits,
+        coalesce(booked.upcoming_bookings, 0) as upcoming_bookings,
+        coalesce(booked.pending_bookings, 0) as pending_bookings,
+        coalesce(booked.declined_bookings, 0) as declined_bookings,
+        coalesce(booked.total_cancelled_by_customer, 0) as total_cancelled_by_customer,
+        coalesce(booked.total_cancelled_by_seller, 0) as total_cancelled_by_seller,
+        coalesce(booked.total_no_shows, 0) as total_no_shows,
+        coalesce(booked.total_no_shows + coalesce(booked.total_visits, 0), 0)
             as expected_visits,
         coalesce(
-            dated.total_no_shows
-            + coalesce(dated.total_visits, 0)
-            + dated.total_cancelled_by_customer,
+            booked.total_no_shows
+            + coalesce(booked.total_visits, 0)
+            + booked.total_cancelled_by_customer,
             0
         ) as agreed_visits,
-        dated.last_booking_status,
-        dated.first_visit_on,
-        dated.last_visit_on,
-        dated.came_back_on,
-        dated.days_count - 1 as gaps_count,
-        dated.days_between::numeric / nullif(dated.days_count - 1, 0) as mean_days,
-        dated.median_days,
-        dated.stddev_days,
-        round(dated.recent_mean_days)::integer as recent_cadence_days,
+        booked.last_status,
+        coalesce(booked.within_30d, 0) as visits_last_30d,
+        coalesce(booked.within_90d, 0) as visits_last_90d,
+        coalesce(booked.within_180d - booked.within_90d, 0) as visits_prior_90d,
+        coalesce(booked.within_365d, 0) as visits_last_365d,
+        booked.days_to_next_window_change,
+        booked.bookings_updated_at,
+        booked.gaps_count,
+        customers.today - booked.first_visit_ago as first_visit_on,
+        customers.today - booked.last_visit_ago as last_visit_on,
+        customers.today - booked.came_back_ago as came_back_on,
+        booked.mean_days,
+        booked.median_days,
+        booked.stddev_days,
+        booked.recent_cadence_days,
+        customers.today - booked.first_visit_ago + 31 as new_until,
+        customers.today - booked.last_visit_ago + 31 as active_until,
+        customers.today - booked.last_visit_ago + 91 as at_risk_until,
+        case
+            when booked.first_visit_ago is null then 'NEVER_VISITED'
+            when booked.first_visit_ago < 31 then 'NEW'
+            when booked.last_visit_ago < 31 then 'ACTIVE'
+            when booked.last_visit_ago < 91 then 'AT_RISK'
+            else 'LOST'
+        end as customer_segment,
+        -- of the most frequent the one that stands first: the latest
         (
             select
                 max(
                     (
                         (
-                            octet_length(dated.weekdays)
-                            - octet_length(replace(dated.weekdays, weekday::text, ''))
+                            octet_length(booked.weekdays)
+                            - octet_length(replace(booked.weekdays, weekday::text, ''))
                         )::bigint * 2147483648
-                        - strpos(dated.weekdays, weekday::text)
+                        - strpos(booked.weekdays, weekday::text)
                     ) * 8 + weekday
                 ) & 7
             from generate_series(1, 7) as weekday
-        )::integer as preferred_weekday,
+        )::integer as weekday,
         (
             select
                 max(
                     (
                         (
-                            octet_length(dated.dayparts)
-                            - octet_length(replace(dated.dayparts, daypart::text, ''))
+                            octet_length(booked.dayparts)
+                            - octet_length(replace(booked.dayparts, daypart::text, ''))
                         )::bigint * 2147483648
-                        - strpos(dated.dayparts, daypart::text)
+                        - strpos(booked.dayparts, daypart::text)
                     ) * 4 + daypart
                 ) & 3
-            from generate_series(0, 2) as daypart
+            from generate_series(1, 3) as daypart
         ) as daypart,
-        dated.booking_notes,
-        coalesce(dated.notes_count, 0) as notes_count,
-        dated.last_note_at,
-        dated.days_to_next_window_change,
-        dated.bookings_updated_at,
-        dated.first_visit_on + 31 as new_until,
-        dated.last_visit_on + 31 as active_until,
-        dated.last_visit_on + 91 as at_risk_until,
-        case
-            when dated.first_visit_on is null then 'NEVER_VISITED'
-            when organizations.today < dated.first_visit_on + 31 then 'NEW'
-            when organizations.today < dated.last_visit_on + 31 then 'ACTIVE'
-            when organizations.today < dated.last_visit_on + 91 then 'AT_RISK'
-            else 'LOST'
-        end as customer_segment,
-        places.time_zone as first_booking_time_zone,
+        booked.booking_notes,
+        coalesce(booked.notes_count, 0) as notes_count,
+        booked.last_note_at,
         chosen.preferred_team_member_id,
         chosen.preferred_team_member_share,
         chosen.preferred_service_id,
@@ -488,6 +635,7 @@ judged as (
         coalesce(chosen.distinct_locations, 0) as distinct_locations,
         coalesce(chosen.distinct_team_members, 0) as distinct_team_members,
         coalesce(chosen.distinct_services, 0) as distinct_services,
+        places.time_zone as first_booking_time_zone,
         money.first_payment_at,
         money.last_payment_at,
         money.next_payment_at,
@@ -519,23 +667,18 @@ judged as (
         coalesce(referrals.referral_count, 0) as total_referrals,
         coalesce(referrals.reward_cents, 0) as total_rewards_cents,
         referrals.updated_at as referrals_updated_at
-    from numbers
-    inner join organizations on numbers.organization_id = organizations.organization_id
-    left join booking.customers as profiles
-        on
-            numbers.organization_id = profiles.organization_id
-            and numbers.square_customer_id = profiles.square_customer_id
+    from customers
     left join booking.referral_profiles as referrals
         on
-            numbers.organization_id = referrals.organization_id
-            and numbers.square_customer_id = referrals.square_customer_id
-    left join dated on numbers.customer_number = dated.customer_number
-    left join chosen on numbers.customer_number = chosen.customer_number
-    left join money on numbers.customer_number = money.customer_number
+            customers.organization_id = referrals.organization_id
+            and customers.square_customer_id = referrals.square_customer_id
+    left join booked on customers.customer_number = booked.customer_number
+    left join chosen on customers.customer_number = chosen.customer_number
+    left join money on customers.customer_number = money.customer_number
     left join places
         on
-            numbers.organization_id = places.organization_id
-            and dated.accepted_locations[dated.first_index] = places.location_id
+            customers.organization_id = places.organization_id
+            and booked.first_booking_location_id = places.location_id
     offset 0
 ),
 
@@ -592,7 +735,7 @@ select
     total_bookings,
     total_accepted_bookings,
     total_visits,
-    total_accepted_bookings - total_visits,
+    upcoming_bookings,
     pending_bookings,
     declined_bookings,
     total_cancelled_by_customer,
@@ -612,7 +755,16 @@ select
     round(total_no_shows::numeric / nullif(expected_visits, 0), 4),
     round(total_cancelled_by_customer::numeric / nullif(agreed_visits, 0), 4),
     round(total_visits::numeric / nullif(agreed_visits, 0), 4),
-    last_booking_status,
+    (
+        array[
+            'ACCEPTED',
+            'CANCELLED_BY_CUSTOMER',
+            'NO_SHOW',
+            'CANCELLED_BY_SELLER',
+            'DECLINED',
+            'PENDING'
+        ]
+    )[last_status],
     case
         when agreed_visits = 0 then 'NO_HISTORY'
         when total_no_shows >= 2 and total_no_shows >= 0.20 * expected_visits
@@ -656,8 +808,8 @@ select
     distinct_locations,
     distinct_team_members,
     distinct_services,
-    preferred_weekday,
-    (array['MORNING', 'AFTERNOON', 'EVENING'])[daypart + 1],
+    weekday,
+    (array['MORNING', 'AFTERNOON', 'EVENING'])[daypart],
     coalesce(booking_notes, '[]'),
     notes_count,
     last_note_at,

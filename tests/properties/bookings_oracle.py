@@ -92,6 +92,9 @@ class ReferralProfile:
     updated_at: datetime
 
 
+P = TypeVar("P", Profile, ReferralProfile)
+
+
 @dataclass(frozen=True)
 class Organization:
     """An organization with all that the source knows of it."""
@@ -138,10 +141,6 @@ def rounded(value: Fraction | int, places: int = 0) -> Fraction:
 
 def rate(part: int, whole: int) -> Fraction | None:
     return rounded(Fraction(part, whole), 4) if whole else None
-
-
-def first_of(rows: Iterable[T], order: Callable[[T], tuple[datetime, str]]) -> T | None:
-    return min(rows, key=order, default=None)
 
 
 def last_of(rows: Collection[T], order: Callable[[T], tuple[datetime, str]]) -> T | None:
@@ -197,10 +196,8 @@ class Customer:
     def referral_profile(self) -> ReferralProfile | None:
         return self._own(self.organization.referral_profiles)
 
-    def _own(self, rows: Iterable[T]) -> T | None:
-        mine = (
-            row for row in rows if vars(row)["square_customer_id"] == self.square_customer_id
-        )
+    def _own(self, rows: Iterable[P]) -> P | None:
+        mine = (row for row in rows if row.square_customer_id == self.square_customer_id)
         return next(mine, None)
 
     @cached_property
@@ -299,7 +296,7 @@ class Customer:
         }
 
     def first_accepted(self) -> Booking | None:
-        return first_of(self.accepted, by_start)
+        return min(self.accepted, key=by_start, default=None)
 
     def first_booking(self) -> Row:
         first = self.first_accepted()
@@ -415,7 +412,7 @@ class Customer:
         }
 
     def preferences(self) -> Row:
-        first = first_of(self.visits, by_start)
+        first = min(self.visits, key=by_start, default=None)
         members = [visit.team_member_id for visit in self.visits if visit.team_member_id]
         services = {visit.service_id for visit in self.visits if visit.service_id}
         member = self.preferred(lambda visit: visit.team_member_id)
