@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject, build_project, compile_project
 from flows.database import Connection, connect, environment, rows, use_embedded
 
 HERE = Path(__file__).parent
@@ -278,16 +278,18 @@ def main() -> None:
     reports, reads = [], []
     with fresh_database() as (connection, folder):
         load(size)
+        build_project(environment(connection), folder)
         for system in (ORDERS, BOOKINGS):
             reports.append(Report(f"{system.tag.capitalize()}, nightly"))
-            models = compile_project(environment(connection), folder, tag=system.tag)
+            models = compile_project(environment(connection), folder, tags={system.tag})
             bench_models(connection, models, system, reports[-1])
         reports.append(Report("Both, nothing changed"))
         bench_command(connection, reports[-1])
         reads.append(bench_reads(connection))
     with fresh_database() as (connection, folder):
         load(size | {"customers": size["customers"] // 10})
-        models = compile_project(environment(connection), folder, tag=BOOKINGS.tag)
+        build_project(environment(connection), folder)
+        models = compile_project(environment(connection), folder, tags={BOOKINGS.tag})
         models.refresh(connection, UNTIL)
         reads.append(bench_reads(connection))
     for report in reports:

@@ -49,9 +49,15 @@ class CompiledProject:
     models: list[Model]
 
     def refresh(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
-        """Do what the models do in a nightly refresh."""
+        """Do what the models do in a refresh: compute and publish."""
         for model in self.models:
             connection.execute(model.statement(as_of).encode())
+
+    def compute(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
+        """Compute what a refresh would publish, and leave the marts as they are."""
+        for model in self.models:
+            if model.is_table:
+                connection.execute(model.statement(as_of).encode())
 
 
 def dbt(environment: Mapping[str, str], *arguments: str) -> None:
@@ -65,22 +71,28 @@ def dbt(environment: Mapping[str, str], *arguments: str) -> None:
     )
 
 
-def compile_project(
-    environment: Mapping[str, str], folder: Path, *, tag: str
-) -> CompiledProject:
-    """Build the project in a database and return the SQL of the models with a tag.
-
-    Views and empty marts stay as the build has made them.
-    """
+def build_project(environment: Mapping[str, str], folder: Path) -> None:
+    """Make all tables and views in a database, in which a compiled project can then run."""
     options = ("--target-path", str(folder), "--vars", json.dumps({"as_of": SENTINEL}))
     dbt(environment, "build", "--exclude-resource-type", "unit_test", *options)
+
+
+def compile_project(
+    environment: Mapping[str, str], folder: Path, *, tags: set[str], **variables: str
+) -> CompiledProject:
+    """Return the SQL of the models with these tags, in a database where they are built.
+
+    The variables are vars of dbt.
+    """
+    variables = {"as_of": SENTINEL, **variables}
+    options = ("--target-path", str(folder), "--vars", json.dumps(variables))
     dbt(environment, "compile", *options)
     manifest = json.loads((folder / "manifest.json").read_text())
     nodes = {
         key: node
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
-        and tag in node["tags"]
+        and tags & set(node["tags"])
         and node["config"]["materialized"] in ("table", "publication")
     }
     ordered: list[str] = []

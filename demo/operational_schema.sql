@@ -108,6 +108,7 @@ create table booking.bookings (
     primary key (organization_id, booking_id)
 );
 create index on booking.bookings (organization_id, square_customer_id);
+create index on booking.bookings (organization_id, location_id, start_at);
 create index on booking.bookings (updated_at);
 
 create table booking.payments (

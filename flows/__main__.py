@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 from flows.arguments import check_tenant, is_built, parse_as_of
+from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
 from flows.errors import Failure, WriteBackHeld, WrongArgument
 from flows.progress import Progress
@@ -40,6 +41,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
     command.add_argument("--force", action="store_true", help="even when the source is stale")
 
+    command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
+    command.add_argument("action", choices=["install", "remove", "status"])
+
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
 
@@ -69,6 +73,12 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
             progress.say(f"{payload['rows_written']} customers written back")
             print_outcomes(payload["write_back"], progress)
+        case "capture":
+            {
+                "install": install_triggers,
+                "remove": remove_triggers,
+                "status": print_capture,
+            }[arguments.action](progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

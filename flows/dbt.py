@@ -6,11 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
@@ -93,7 +97,6 @@ def build(
         "--quiet",
         "--no-write-json",
         "--exclude-resource-type=unit_test",
-        "--exclude=tag:after_write_back",
         "--vars",
         json.dumps(dict(variables)),
         *options,
@@ -121,6 +124,46 @@ def build(
                 run.nodes = [Node(**node) for node in message["nodes"]]
                 run.run_seconds = time.monotonic() - started - run.startup_seconds
     return run
+
+
+def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the source tables that can be captured: system, relation, columns of the key.
+
+    Those of a system that is switched off are left out.
+    """
+    ensure_profile()
+    with tempfile.TemporaryDirectory() as folder:
+        parsed = subprocess.run(
+            [
+                *(sys.executable, "-c", "from dbt.cli.main import cli; cli()"),
+                *("parse", "--quiet", "--target-path", folder),
+            ],
+            cwd=PROJECT,
+            env={**os.environ, **connection, "DBT_PROFILES_DIR": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if parsed.returncode:
+            raise Infrastructure(f"dbt: {_reason(parsed.stdout)}")
+        manifest = json.loads(Path(folder, "manifest.json").read_text())
+    readers = {
+        source: model
+        for model in manifest["nodes"].values()
+        for source in model.get("depends_on", {}).get("nodes", [])
+        if source.startswith("source.")
+    }
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    return [
+        {
+            "system": readers[key]["tags"][0],
+            "relation": source["relation_name"].partition(".")[2],
+            "capture": source["config"]["meta"]["capture"],
+        }
+        for key, source in manifest["sources"].items()
+        if "capture" in source["config"].get("meta", {})
+        and settings[readers[key]["config"]["meta"]["enabled_by"]]
+    ]
 
 
 def name_offenders(run: Run, connection: Connection) -> None:

@@ -6,10 +6,19 @@ from typing import Any, Literal
 
 from flows import dbt
 from flows.arguments import check_tenant
+from flows.capture import claim, rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
 from flows.progress import Progress
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
+
+# what a full refresh runs: all, but for what is asked after the write-back
+FULL = ("--exclude=tag:after_write_back",)
+# what a refresh of some keys runs: the views stand, and tests of all rows wait
+CHANGED = (
+    "--select=config.materialized:table config.materialized:publication",
+    "--exclude=tag:after_write_back tag:nightly",
+)
 
 Mode = Literal["hourly", "nightly"]
 
@@ -41,12 +50,25 @@ def _refresh(
     options: Options, progress: Progress, connection: Connection, log: RunLog
 ) -> None:
     as_of = options.as_of or _database_clock(connection)
-    log.payload |= {"mode": options.mode, "as_of": as_of.isoformat()}
-    variables = {"as_of": as_of.isoformat(), "run_id": log.logid}
+    log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules()}
+    log.store()
+    scope = claim(connection, log.logid, as_of)
+    is_full = options.mode == "nightly" or scope.full_because is not None
+    if options.mode == "hourly" and scope.full_because:
+        log.payload["full_because"] = scope.full_because
+        progress.say(f"this hourly refresh recomputes everything: {scope.full_because}")
+    variables = {
+        "as_of": as_of.isoformat(),
+        "run_id": log.logid,
+        "refresh_scope": "all" if is_full else "changed",
+        "changed_since": scope.changed_since and scope.changed_since.isoformat(),
+    }
 
     run = progress.run(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
-        lambda: dbt.build(variables, environment(connection), progress),
+        lambda: dbt.build(
+            variables, environment(connection), progress, FULL if is_full else CHANGED
+        ),
     )
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
@@ -60,12 +82,16 @@ def _refresh(
 
     log.payload["marts"] = rows(
         connection,
-        "select mart, rows_written, rows_removed from ("
+        "select mart, rows_written, rows_removed, rows_corrected from ("
         " select * from operations.orders_publications"
         " union all select * from operations.bookings_publications"
         ") as publications where run_id = %(logid)s order by mart",
         {"logid": log.logid},
     )
+    # rows that no change announced; nothing announces those of a first refresh, of other
+    # rules or of an earlier instant
+    if is_full and not scope.full_because:
+        log.payload["drift"] = sum(mart["rows_corrected"] for mart in log.payload["marts"])
     log.payload["quarantined_rows"] = rows(
         connection,
         'select system, "table", reason, sum(rows_count)::bigint as rows_count'

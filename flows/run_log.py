@@ -38,6 +38,13 @@ class RunLog:
             (self.logid, self._log_type, self._json()),
         )
 
+    def store(self) -> None:
+        """Store the payload as it is now."""
+        self.connection.execute(
+            "update operations.application_logs set payload = %s where logid = %s",
+            (self._json(), self.logid),
+        )
+
     def end(self, status: str) -> None:
         """Store how the run ended."""
         self.payload["seconds"] = round(time.monotonic() - self._started, 1)

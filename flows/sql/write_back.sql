@@ -111,6 +111,9 @@ declare
     locked text[];
     written text[];
 begin
+    -- what we write ourselves changes no status, so the change queue need not hear of it
+    perform set_config('customer_health.is_writing_back', 'on', true);
+
     -- in the order of the key, so that two writers cannot wait for each other; rows that
     -- are in use are left for the next run
     select array_agg(held.customer_id) into locked

@@ -1,16 +1,22 @@
-{% macro publish(marts) -%}
+{% macro publish(system, marts) -%}
 {#-
 One block that moves these marts to the rows of their deltas: inserts and updates what
-differs, deletes what is gone, and logs both. It is one statement, so readers see all
-marts as they were or all as they are. A mart's delta is the model it selects from. The
-first mart is the one that holds the as_of of all.
+differs, deletes what is gone, logs both, and takes the keys that it has recomputed off the
+change queue. It is one statement, so readers see all marts as they were or all as they
+are. A mart's delta is the model it selects from. The first mart holds the as_of of all.
+
+First come the keys that an hourly refresh recomputes; then, in a full refresh, all rows.
+What is found wrong then, nobody had noticed: it is counted as corrected.
 -#}
 {%- if execute %}
+{%- set is_full = var('refresh_scope') == 'all' %}
 do $publish$
 declare
     held timestamptz;
+    moved bigint;
     written bigint;
     removed bigint;
+    corrected bigint;
 begin
     select max(as_of) into held from {{ marts[0] }};
     {%- for mart in marts %}
@@ -18,16 +24,97 @@ begin
         | selectattr('resource_type', 'equalto', 'model')
         | selectattr('alias', 'equalto', mart.identifier) | first %}
     {%- set delta = graph.nodes[node.depends_on.nodes[0]].relation_name %}
-    {%- set columns = node.columns.keys() | map('tojson') | list %}
     {%- set key = node.config.unique_key | map('tojson') | list %}
-    {%- set stamps = node.config.meta.get('stamps', {}) %}
-    {%- set stamped = stamps.values() | map('tojson') | list %}
-    {%- set compared = columns | reject('in', key + stamped) | list %}
-    {%- set ignored = node.config.meta.get('not_business', []) | map('tojson') | list %}
+    {%- set scope = node.config.meta.get('scope') %}
+    {%- if is_full or not node.config.meta.get('is_nightly_only') %}
 
     -- {{ mart.identifier }}
+    written := 0;
+    removed := 0;
+    corrected := 0;
+    {%- if scope %}
+    {%- set scope_relation = graph.nodes['model.customer_health.' ~ scope].relation_name %}
+    {%- set scope_key = node.config.meta.scope_key | map('tojson') | list %}
+    {{ merge_delta(mart, node, delta ~ ' as delta' if not is_full else
+        '(select delta.* from ' ~ delta ~ ' as delta where exists (select from '
+        ~ scope_relation ~ ' as scope where scope.is_due and '
+        ~ same('scope', 'delta', scope_key) ~ ')) as delta') }};
+    get diagnostics moved = row_count;
+    written := moved;
+    delete from {{ mart }} as mart
+    using {{ scope_relation }} as scope
+    where
+        scope.is_due
+        and {{ same('mart', 'scope', scope_key) }}
+        and not exists (
+            select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
+        );
+    get diagnostics removed = row_count;
+    {%- endif %}
+    {%- if is_full or not scope %}
+    {{ merge_delta(mart, node, delta ~ ' as delta') }};
+    get diagnostics moved = row_count;
+    written := written + moved;
+    corrected := corrected + moved;
+    -- every row of the delta is there now: a row more than that is one too many
+    if (select count(*) from {{ mart }}) > (select count(*) from {{ delta }}) then
+        delete from {{ mart }} as mart
+        where not exists (
+            select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
+        );
+        get diagnostics moved = row_count;
+        removed := removed + moved;
+        corrected := corrected + moved;
+    end if;
+    {%- endif %}
+    insert into {{ this }} (
+        run_id, as_of, held_as_of, refresh_scope, mart,
+        rows_written, rows_removed, rows_corrected
+    ) values (
+        '{{ var("run_id") or invocation_id }}',
+        {{ as_of() }},
+        held,
+        '{{ var("refresh_scope") }}',
+        '{{ mart.identifier }}',
+        written,
+        removed,
+        {{ 'corrected' if scope else 0 }}
+    );
+
+    -- with the first rows come the indexes: built at once, not row by row
+    if to_regclass('{{ mart.schema }}.{{ mart.identifier }}__key') is null then
+        create unique index {{ mart.identifier }}__key
+        on {{ mart }} ({{ key | join(', ') }});
+        {%- for index in node.config.get('indexes', []) %}
+        create index {{ mart.identifier }}__{{ index.columns | join('__') }}
+        on {{ mart }} {{- ' using ' ~ index.type if index.type }}
+        ({{ index.columns | join(', ') }});
+        {%- endfor %}
+    end if;
+    {%- endif %}
+    {%- endfor %}
+
+    if to_regclass('operations.changed_keys') is not null then
+        delete from operations.changed_keys
+        where
+            system = '{{ system }}'
+            and claimed_by = '{{ var("run_id") }}';
+    end if;
+end
+$publish$
+{%- endif %}
+{%- endmacro %}
+
+
+{% macro merge_delta(mart, node, delta) -%}
+    {%- set key = node.config.unique_key | map('tojson') | list -%}
+    {%- set columns = node.columns.keys() | map('tojson') | list -%}
+    {%- set stamps = node.config.meta.get('stamps', {}) -%}
+    {%- set stamped = stamps.values() | map('tojson') | list -%}
+    {%- set compared = columns | reject('in', key + stamped) | list -%}
+    {%- set ignored = node.config.meta.get('not_business', []) | map('tojson') | list -%}
     merge into {{ mart }} as mart
-    using {{ delta }} as delta
+    using {{ delta }}
     on {{ same('mart', 'delta', key) }}
     when matched and (
         {{ differ('mart', 'delta', compared) }}
@@ -48,45 +135,7 @@ begin
         {%- endfor %}
     when not matched then
         insert ({{ columns | join(', ') }})
-        values (delta.{{ columns | join(', delta.') }});
-    get diagnostics written = row_count;
-
-    -- every row of the delta is there now: a row more than that is one too many
-    removed := 0;
-    if (select count(*) from {{ mart }}) > (select count(*) from {{ delta }}) then
-        delete from {{ mart }} as mart
-        where not exists (
-            select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
-        );
-        get diagnostics removed = row_count;
-    end if;
-
-    insert into {{ this }} (
-        run_id, as_of, held_as_of, refresh_scope, mart, rows_written, rows_removed
-    ) values (
-        '{{ var("run_id") or invocation_id }}',
-        {{ as_of() }},
-        held,
-        '{{ var("refresh_scope") }}',
-        '{{ mart.identifier }}',
-        written,
-        removed
-    );
-
-    -- with the first rows come the indexes: built at once, not row by row
-    if to_regclass('{{ mart.schema }}.{{ mart.identifier }}__key') is null then
-        create unique index {{ mart.identifier }}__key
-        on {{ mart }} ({{ key | join(', ') }});
-        {%- for index in node.config.get('indexes', []) %}
-        create index {{ mart.identifier }}__{{ index.columns | join('__') }}
-        on {{ mart }} {{- ' using ' ~ index.type if index.type }}
-        ({{ index.columns | join(', ') }});
-        {%- endfor %}
-    end if;
-    {%- endfor %}
-end
-$publish$
-{%- endif %}
+        values (delta.{{ columns | join(', delta.') }})
 {%- endmacro %}
 
 

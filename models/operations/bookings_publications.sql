@@ -1,7 +1,7 @@
 {{ config(materialized='publication', tags=['bookings']) }}
 
 -- depends_on: {{ ref('int_booking_totals') }}
-{{ publish([
+{{ publish('bookings', [
     ref('booking_organizations'),
     ref('booking_locations'),
     ref('customer_analytics'),

@@ -1,6 +1,6 @@
 {{ config(materialized='publication', tags=['orders']) }}
 
-{{ publish([
+{{ publish('orders', [
     ref('tenants'),
     ref('sales_reps'),
     ref('customer_risk_status'),

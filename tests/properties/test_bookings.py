@@ -33,7 +33,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject, build_project, compile_project
 
 Key = tuple[object, ...]
 T = TypeVar("T", Profile, Booking, Payment, ReferralProfile)
@@ -450,7 +450,8 @@ def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     database = new_database(server)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
     folder = tmp_path_factory.mktemp("target")
-    models = compile_project(database.environment, folder, tag="bookings")
+    build_project(database.environment, folder)
+    models = compile_project(database.environment, folder, tags={"bookings"})
     with database.connect() as connection:
         for limits in OWN_LIMITS.values():
             connection.execute(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orders_oracle import Order, Thresholds, account_type, days_between, risk_status
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject, build_project, compile_project
 
 TENANT, CUSTOMER = UUID(int=1), UUID(int=2)
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
@@ -32,7 +32,8 @@ def database(server: Database) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def compiled(database: Database, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
     folder = tmp_path_factory.mktemp("target")
-    return compile_project(database.environment, folder, tag="orders")
+    build_project(database.environment, folder)
+    return compile_project(database.environment, folder, tags={"orders"})
 
 
 @st.composite

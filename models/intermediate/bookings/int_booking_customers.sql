@@ -36,6 +36,7 @@ final as (
             scope.organization_id = profiles.organization_id
             and scope.square_customer_id = profiles.square_customer_id
             and profiles.is_valid
+    where scope.is_seen
 )
 
 select * from final

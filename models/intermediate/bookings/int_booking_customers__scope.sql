@@ -13,18 +13,35 @@ payments as (
     select * from {{ ref('stg_booking__payments') }}
 ),
 
-seen_in_bookings as (
-    select distinct
+changed_keys as (
+    select * from {{ ref('int_changed_keys__bookings') }}
+),
+
+due_by_themselves as (
+    select * from {{ ref('int_booking_customers__due') }}
+),
+
+-- every valid row that names a customer
+named as (
+    select
+        organization_id,
+        square_customer_id
+    from profiles
+    where is_valid
+
+    union all
+
+    select
         organization_id,
         square_customer_id
     from bookings
     where
         is_valid
         and square_customer_id is not null
-),
 
-seen_in_payments as (
-    select distinct
+    union all
+
+    select
         organization_id,
         square_customer_id
     from payments
@@ -33,26 +50,71 @@ seen_in_payments as (
         and square_customer_id is not null
 ),
 
+-- what an hourly refresh recomputes
+due as (
+    select
+        organization_id,
+        square_customer_id
+    from changed_keys
+    where kind = 'customer'
+
+    union distinct
+
+    select
+        named.organization_id,
+        named.square_customer_id
+    from changed_keys
+    inner join named
+        on
+            changed_keys.organization_id = named.organization_id
+            and changed_keys.kind = 'tenant'
+
+    union distinct
+
+    select * from due_by_themselves
+),
+
+-- of those that are due, or in a nightly refresh of all
+seen as (
+    select distinct
+        named.organization_id,
+        named.square_customer_id
+    from named
+    left join due
+        on
+            named.organization_id = due.organization_id
+            and named.square_customer_id = due.square_customer_id
+    where
+        due.organization_id is not null
+        or '{{ var("refresh_scope") }}' = 'all'
+),
+
+united as (
+    select
+        organization_id,
+        square_customer_id,
+        true as is_due,
+        false as is_seen
+    from due
+
+    union all
+
+    select
+        organization_id,
+        square_customer_id,
+        false as is_due,
+        true as is_seen
+    from seen
+),
+
 final as (
     select
         organization_id,
-        square_customer_id
-    from profiles
-    where is_valid
-
-    union distinct
-
-    select
-        organization_id,
-        square_customer_id
-    from seen_in_bookings
-
-    union distinct
-
-    select
-        organization_id,
-        square_customer_id
-    from seen_in_payments
+        square_customer_id,
+        bool_or(is_due) as is_due,
+        bool_or(is_seen) as is_seen
+    from united
+    group by square_customer_id, organization_id
 )
 
 select * from final

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_booking_location_days__scope') }}
 -- depends_on: {{ ref('int_booking_totals__before') }}
 with bookings as (
     select * from {{ ref('stg_booking__bookings') }}
@@ -28,6 +29,18 @@ dated as (
         on
             bookings.organization_id = locations.organization_id
             and bookings.location_id = locations.location_id
+    {%- if var('refresh_scope') == 'changed' %}
+        inner join {{ ref('int_booking_location_days__scope') }} as scope
+            on
+                bookings.organization_id = scope.organization_id
+                and bookings.location_id = scope.location_id
+                and bookings.start_at >= scope.earliest_start_at
+                and bookings.start_at < scope.latest_start_at
+                and {{ local_date(
+                'bookings.start_at',
+                'coalesce(locations.time_zone, organizations.time_zone)'
+            ) }} = scope.date
+    {%- endif %}
     where bookings.is_valid
 ),
 

@@ -69,6 +69,8 @@ final as (
         count(*) as rows_count,
         {{ as_of() }} as first_seen_at
     from judged
+    -- found by the nightly refresh only, which reads all rows
+    where '{{ var("refresh_scope") }}' = 'all'
     group by "table", key, tenant, reason
 )
 

@@ -90,7 +90,9 @@ final as (
         dated.threshold_row,
         least(
             {{ local_midnight('dated.changes_on', 'dated.time_zone') }},
-            orders_ahead.next_ordered_at
+            orders_ahead.next_ordered_at,
+            -- the first delivery gives the customer a risk status
+            orders_ahead.next_delivered_at
         ) as valid_until
     from dated
     left join orders_ahead

@@ -3,12 +3,69 @@ with customers as (
     select * from {{ ref('stg_commerce__customers') }}
 ),
 
-final as (
+changed_keys as (
+    select * from {{ ref('int_changed_keys__orders') }}
+),
+
+due_by_themselves as (
+    select * from {{ ref('int_customers__due') }}
+),
+
+-- what an hourly refresh recomputes
+due as (
     select
         tenant_id,
         customer_id
+    from changed_keys
+    where kind = 'customer'
+
+    union distinct
+
+    select
+        customers.tenant_id,
+        customers.customer_id
+    from changed_keys
+    inner join customers
+        on
+            changed_keys.tenant_id = customers.tenant_id
+            and changed_keys.kind = 'tenant'
+    where customers.is_valid
+
+    union distinct
+
+    select * from due_by_themselves
+),
+
+-- what a nightly refresh recomputes, too
+others as (
+    select
+        customers.tenant_id,
+        customers.customer_id
     from customers
-    where is_valid
+    left join due
+        on
+            customers.tenant_id = due.tenant_id
+            and customers.customer_id = due.customer_id
+    where
+        customers.is_valid
+        and due.tenant_id is null
+        and '{{ var("refresh_scope") }}' = 'all'
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id,
+        true as is_due
+    from due
+
+    union all
+
+    select
+        tenant_id,
+        customer_id,
+        false as is_due
+    from others
 )
 
 select * from final

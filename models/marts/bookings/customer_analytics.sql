@@ -13,6 +13,7 @@
     ],
     meta={
         'scope': 'int_booking_customers__scope',
+        'scope_key': ['organization_id', 'square_customer_id'],
         'stamps': {
             'inserted': 'created_at',
             'changed': 'updated_at',

@@ -1,7 +1,10 @@
 {{ config(
     unique_key=['tenant_id', 'customer_id', 'valid_from'],
     indexes=[{'columns': ['tenant_id', 'valid_from']}],
-    meta={'scope': 'int_customers__scope'},
+    meta={
+        'scope': 'int_customers__scope',
+        'scope_key': ['tenant_id', 'customer_id'],
+    },
 ) }}
 
 select * from {{ ref('int_customers__risk_history') }}

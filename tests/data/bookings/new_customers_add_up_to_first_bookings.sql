@@ -1,4 +1,4 @@
-{{ config(tags=['sanity'], meta={'sanity_check': 8}) }}
+{{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 8}) }}
 
 -- States: the new customers of all locations and dates are the customers with a first
 -- booking, per organization: everybody is new once.

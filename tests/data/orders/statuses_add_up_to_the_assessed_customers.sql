@@ -1,4 +1,4 @@
-{{ config(tags=['sanity'], meta={'sanity_check': 16}) }}
+{{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 16}) }}
 
 -- States: every summary of a tenant counts the same customers: those with a risk
 -- status, and those that are not closed.

@@ -1,0 +1,228 @@
+"""The change queue: what feeds it, and which of its keys a refresh takes."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from flows import dbt
+from flows.database import PROJECT, Connection, connect, environment, install, rows
+from flows.progress import Progress
+
+# systems, and the mart that holds the instant of their rows
+CLOCKS = {"orders": "tenants", "bookings": "booking_organizations"}
+EVENTS = {
+    "insert": "referencing new table as new_rows",
+    "update": "referencing old table as old_rows new table as new_rows",
+    "delete": "referencing old table as old_rows",
+    "truncate": "",
+}
+KEY_PARTS = ("tenant", "customer", "location", "starts_at")
+# a row that a slow transaction has stamped before the last refresh began
+OVERLAP = timedelta(hours=1)
+# how often a table that is in use is tried
+ATTEMPTS = 20
+# what the rules are made of
+RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which keys a refresh recomputes, and why."""
+
+    changed_since: datetime | None = None
+    # why an hourly refresh recomputes all keys; None when it need not
+    full_because: str | None = None
+
+
+def install_triggers(progress: Progress) -> None:
+    """Put the triggers on every source table; those that are there are put anew.
+
+    The next refresh is a full one: what was changed before nobody has noticed.
+    """
+    with connect() as connection:
+        install(connection, "operations.sql")
+        install(connection, "capture.sql")
+        sources = dbt.sources(environment(connection))
+        connection.execute("delete from operations.captured_tables")
+        for source in sources:
+            _in_a_moment(connection, partial(_put_triggers, connection, source))
+            progress.say(f"captured: {source['relation']}")
+        for system in {source["system"] for source in sources}:
+            connection.execute(
+                "insert into operations.changed_keys (system, kind) values (%s, 'everything')",
+                (system,),
+            )
+
+
+def remove_triggers(progress: Progress) -> None:
+    """Take the triggers off again, wherever they are."""
+    with connect() as connection:
+        install(connection, "operations.sql")
+        install(connection, "capture.sql")
+        connection.execute("delete from operations.captured_tables")
+        for trigger in rows(
+            connection,
+            "select tgname, nspname, relname from pg_trigger"
+            " inner join pg_class on tgrelid = pg_class.oid"
+            " inner join pg_namespace on relnamespace = pg_namespace.oid"
+            " where tgfoid = 'operations.capture_changes'::regproc",
+        ):
+            drop = sql.SQL("drop trigger {} on {}.{}").format(
+                *map(sql.Identifier, trigger.values())
+            )
+            _in_a_moment(connection, partial(connection.execute, drop))
+    progress.say("no table is captured: updated_at tells the hourly refresh what changed")
+
+
+def print_capture(progress: Progress) -> None:
+    """Print which tables are captured, and how many keys wait."""
+    with connect() as connection:
+        install(connection, "operations.sql")
+        install(connection, "capture.sql")
+        progress.table(
+            "Captured tables",
+            rows(
+                connection,
+                "select system, relation,"
+                " case when is_captured then 'by triggers' else 'triggers are missing' end"
+                " as captured from operations.capture_status order by 1, 2",
+            ),
+        )
+        progress.table(
+            "Changes waiting",
+            rows(
+                connection,
+                "select system, kind, count(distinct (tenant, key, starts_at)) as keys,"
+                " min(noticed_at)::timestamptz(0)::text as since"
+                " from operations.changed_keys group by system, kind order by 1, 2",
+            ),
+        )
+
+
+def claim(connection: Connection, logid: str, as_of: datetime) -> Scope:
+    """Claim the keys that wait, and say whether they are enough for an hourly refresh.
+
+    Needs the refresh lock. Keys that a killed run had claimed are claimed anew.
+    """
+    install(connection, "capture.sql")
+    connection.execute("update operations.changed_keys set claimed_by = %s", (logid,))
+    return _scope(connection, as_of)
+
+
+def rules() -> str:
+    """Return a fingerprint of all that decides what a number means."""
+    return _fingerprint({file for pattern in RULES for file in PROJECT.glob(pattern)})
+
+
+def _scope(connection: Connection, as_of: datetime) -> Scope:
+    last = _last_published(connection)
+    if last is None:
+        return Scope(full_because="there was no refresh yet")
+    if last["rules"] != rules():
+        return Scope(full_because="the rules are other ones than those of the last refresh")
+    if last["as_of"] > as_of:
+        return Scope(full_because=f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}")
+    [capture] = rows(
+        connection,
+        "select count(*) as tables, count(*) filter (where is_captured) as captured,"
+        " count(*) filter (where mapping = %(mapping)s) as mapped,"
+        " (select count(*) from operations.changed_keys where kind = 'everything') as lost"
+        " from operations.capture_status",
+        {"mapping": _mapping()},
+    )
+    if capture["mapped"] < capture["tables"]:
+        because = "dbt_project.yml or the sources have changed since `capture install`"
+    elif capture["captured"] < capture["tables"]:
+        because = "a captured table has lost its triggers"
+    elif capture["lost"]:
+        because = "a table was emptied, the triggers are new, or one of them has failed"
+    else:
+        since = None if capture["tables"] else last["began_at"] - OVERLAP
+        return Scope(changed_since=since)
+    return Scope(full_because=because)
+
+
+def _last_published(connection: Connection) -> dict[str, Any] | None:
+    """Return the run whose rows the marts of all systems hold, or None."""
+    runs = []
+    for system, clock in CLOCKS.items():
+        log = f"operations.{system}_publications"
+        [there] = rows(connection, f"select to_regclass('{log}') as log")
+        if there["log"] is None:
+            return None
+        runs += rows(
+            connection,
+            "select application_logs.created_at as began_at, payload ->> 'rules' as rules,"
+            " greatest(log.as_of, (select max(as_of) from analytics."
+            f"{clock})) as as_of"
+            f" from {log} as log inner join operations.application_logs"
+            " on log.run_id = application_logs.logid order by log_id desc limit 1",
+        )
+    if len(runs) < len(CLOCKS):
+        return None
+    return {
+        "began_at": min(run["began_at"] for run in runs),
+        "as_of": max(run["as_of"] for run in runs),
+        "rules": runs[0]["rules"] if runs[0]["rules"] == runs[1]["rules"] else None,
+    }
+
+
+def _put_triggers(connection: Connection, source: dict[str, Any]) -> None:
+    relation = sql.SQL(source["relation"])
+    columns = [source["capture"].get(part, "") for part in KEY_PARTS]
+    for event, transition in EVENTS.items():
+        connection.execute(
+            sql.SQL(
+                "create or replace trigger {name} after {event} on {relation} {transition}"
+                " for each statement execute function operations.capture_changes({arguments})"
+            ).format(
+                name=sql.Identifier(f"customer_health_{event}"),
+                event=sql.SQL(event),
+                relation=relation,
+                transition=sql.SQL(transition),
+                arguments=sql.SQL(", ").join(map(sql.Literal, [source["system"], *columns])),
+            )
+        )
+    connection.execute(
+        "insert into operations.captured_tables (system, relation, mapping)"
+        " values (%s, %s, %s)",
+        (source["system"], source["relation"], _mapping()),
+    )
+
+
+def _in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
+    """Change one table, in a transaction that no statement of the application waits for long.
+
+    Raises the error of the lock when the table is in use again and again.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with connection.transaction():
+                # shorter than the time after which the server looks for deadlocks
+                connection.execute("set local lock_timeout = '300ms'")
+                change()
+        except psycopg.errors.LockNotAvailable:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _mapping() -> str:
+    """Return a fingerprint of what names the tables and the columns of their keys."""
+    files = [PROJECT / "dbt_project.yml", *PROJECT.glob("models/staging/*/*__sources.yml")]
+    return _fingerprint(files)
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
+    texts = [f"{file.relative_to(PROJECT)}\n{file.read_text()}" for file in sorted(files)]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

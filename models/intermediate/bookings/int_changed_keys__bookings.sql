@@ -1,0 +1,143 @@
+-- What has changed since the last refresh: noticed by triggers or, where there are
+-- none, told by updated_at.
+with organizations as (
+    select * from {{ ref('stg_booking__organizations') }}
+),
+
+locations as (
+    select * from {{ ref('stg_booking__locations') }}
+),
+
+profiles as (
+    select * from {{ ref('stg_booking__customers') }}
+),
+
+bookings as (
+    select * from {{ ref('stg_booking__bookings') }}
+),
+
+payments as (
+    select * from {{ ref('stg_booking__payments') }}
+),
+
+referral_profiles as (
+    select * from {{ ref('stg_booking__referral_profiles') }}
+),
+
+claimed as (
+    {{ claimed_keys('bookings') }}
+),
+
+customer_rows as (
+    select
+        organization_id,
+        square_customer_id,
+        updated_at
+    from profiles
+
+    union all
+
+    select
+        organization_id,
+        square_customer_id,
+        updated_at
+    from bookings
+
+    union all
+
+    select
+        organization_id,
+        square_customer_id,
+        updated_at
+    from payments
+
+    union all
+
+    select
+        organization_id,
+        square_customer_id,
+        updated_at
+    from referral_profiles
+),
+
+united as (
+    select
+        kind,
+        tenant::{{ var('booking_organization_id_type') }} as organization_id,
+        case when kind = 'customer' then key::{{ var('booking_customer_id_type') }} end
+            as square_customer_id,
+        case
+            when kind in ('location', 'location_day')
+                then key::{{ var('booking_location_id_type') }}
+        end as location_id,
+        starts_at
+    from claimed
+
+    union all
+
+    select
+        'tenant' as kind,
+        organization_id,
+        null as square_customer_id,
+        null as location_id,
+        null as starts_at
+    from organizations
+    where updated_at >= {{ changed_since() }}
+
+    union all
+
+    select
+        'location' as kind,
+        organization_id,
+        null as square_customer_id,
+        location_id,
+        null as starts_at
+    from locations
+    where updated_at >= {{ changed_since() }}
+
+    union all
+
+    select
+        'location_day' as kind,
+        organization_id,
+        null as square_customer_id,
+        location_id,
+        start_at as starts_at
+    from bookings
+    where updated_at >= {{ changed_since() }}
+
+    union all
+
+    select
+        'customer' as kind,
+        organization_id,
+        square_customer_id,
+        null as location_id,
+        null as starts_at
+    from customer_rows
+    where updated_at >= {{ changed_since() }}
+),
+
+final as (
+    select distinct
+        kind,
+        organization_id,
+        square_customer_id,
+        location_id,
+        starts_at
+    from united
+    where
+        organization_id is not null
+        and (square_customer_id is not null or kind != 'customer')
+        and (location_id is not null or kind not in ('location', 'location_day'))
+        -- a booking that is not believed has no date
+        and (
+            kind != 'location_day'
+            or (
+                starts_at >= timestamptz '{{ var("earliest_timestamp") }}'
+                and starts_at < timestamptz '{{ var("latest_timestamp") }}'
+            )
+        )
+)
+
+select * from final

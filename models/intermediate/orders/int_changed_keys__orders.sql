@@ -1,0 +1,65 @@
+-- What has changed since the last refresh: noticed by triggers or, where there are
+-- none, told by updated_at.
+with tenants as (
+    select * from {{ ref('stg_commerce__tenants') }}
+),
+
+customers as (
+    select * from {{ ref('stg_commerce__customers') }}
+),
+
+orders as (
+    select * from {{ ref('stg_commerce__orders') }}
+),
+
+claimed as (
+    {{ claimed_keys('orders') }}
+),
+
+united as (
+    select
+        kind,
+        tenant::{{ var('commerce_tenant_id_type') }} as tenant_id,
+        key::{{ var('commerce_customer_id_type') }} as customer_id
+    from claimed
+
+    union all
+
+    select
+        'tenant' as kind,
+        tenant_id,
+        null as customer_id
+    from tenants
+    where updated_at >= {{ changed_since() }}
+
+    union all
+
+    select
+        'customer' as kind,
+        tenant_id,
+        customer_id
+    from customers
+    where updated_at >= {{ changed_since() }}
+
+    union all
+
+    select
+        'customer' as kind,
+        tenant_id,
+        customer_id
+    from orders
+    where updated_at >= {{ changed_since() }}
+),
+
+final as (
+    select distinct
+        kind,
+        tenant_id,
+        customer_id
+    from united
+    where
+        tenant_id is not null
+        and (customer_id is not null or kind != 'customer')
+)
+
+select * from final

@@ -1,0 +1,26 @@
+-- The customers that change though nothing of theirs was written: time has passed.
+with risk_status as (
+    select * from {{ published('customer_risk_status') }} as published
+),
+
+account_types as (
+    select * from {{ published('customer_account_types') }} as published
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id
+    from risk_status
+    where valid_until <= {{ as_of() }}
+
+    union distinct
+
+    select
+        tenant_id,
+        customer_id
+    from account_types
+    where valid_until <= {{ as_of() }}
+)
+
+select * from final

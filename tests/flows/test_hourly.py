@@ -1,0 +1,250 @@
+"""The hourly refresh: what feeds it, what it recomputes, and when it recomputes all."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PROJECT, UNTIL, Database
+
+HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+CUSTOMER = "(select min(customer_id::text)::uuid from analytics.customer_risk_status)"
+
+
+def refresh(
+    database: Database, *arguments: str, project: Path = PROJECT
+) -> tuple[dict[str, Any], str]:
+    """Run a refresh that succeeds; return what it logged and what it printed."""
+    done = database.run(*arguments, project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    payload = database.value(
+        "select payload::text from operations.application_logs order by log_id desc limit 1"
+    )
+    return json.loads(str(payload)), done.stdout
+
+
+def moved(payload: dict[str, Any]) -> dict[str, int]:
+    """Return the marts of which a refresh has moved rows, and how many."""
+    return {
+        mart["mart"]: mart["rows_written"] + mart["rows_removed"]
+        for mart in payload["marts"]
+        if mart["rows_written"] + mart["rows_removed"]
+    }
+
+
+@pytest.fixture(scope="module")
+def captured_template(refreshed_template: Database) -> Iterator[Database]:
+    """Demo data whose changes are captured, after a refresh with triggers."""
+    database = refreshed_template.copy()
+    assert database.run("flows", "capture", "install").returncode == 0
+    refresh(database, *NIGHTLY)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def captured(captured_template: Database) -> Iterator[Database]:
+    database = captured_template.copy()
+    yield database
+    database.drop()
+
+
+def queue(database: Database) -> list[tuple[object, ...]]:
+    return [
+        tuple(row.values())
+        for row in database.rows(
+            "select distinct system, kind, key from operations.changed_keys order by 1, 2, 3"
+        )
+    ]
+
+
+def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> None:
+    assert queue(captured) == []
+    [order] = captured.rows(
+        f"select id, customer_id from commerce.orders where customer_id = {CUSTOMER}"
+        " and status = 'DELIVERED' order by delivered_at desc limit 1"
+    )
+    captured.execute("delete from commerce.orders where id = %s", order["id"])
+    captured.execute(
+        "update booking.bookings set status = 'NO_SHOW' where (organization_id, booking_id) ="
+        " (select organization_id, booking_id from booking.bookings"
+        " where status = 'ACCEPTED' and square_customer_id is not null"
+        " order by booking_id limit 1)"
+    )
+    assert [key[:2] for key in queue(captured)] == [
+        ("bookings", "customer"),
+        ("bookings", "location_day"),
+        ("orders", "customer"),
+    ]
+    # a booking so far ahead that no date can be reckoned from it is left out, here too
+    captured.execute(
+        "insert into booking.bookings (organization_id, booking_id, location_id, status,"
+        " start_at) select id, 'far', 'L1', 'ACCEPTED', '294276-12-31 12:00+00'"
+        " from booking.organizations limit 1"
+    )
+    payload, _ = refresh(captured, *HOURLY)
+    assert "full_because" not in payload
+    assert queue(captured) == []
+    assert captured.value("select count(*) from analytics_internal.int_customers") == 1
+    assert moved(payload).keys() >= {
+        "customer_analytics",
+        "booking_location_days",
+        "customer_risk_status",
+    }
+    payload, _ = refresh(captured, *NIGHTLY)
+    # bad rows are listed by a nightly refresh only
+    assert moved(payload) == {"bookings_quarantined_rows": 1}
+    assert payload["drift"] == 0
+
+
+def test_writing_back_does_not_feed_the_queue(captured: Database) -> None:
+    captured.execute("update commerce.customers set risk_status = null")
+    captured.execute("delete from operations.changed_keys")
+    done = captured.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert captured.value("select count(risk_status) from commerce.customers") != 0
+    assert queue(captured) == []
+
+
+def test_an_application_without_rights_is_captured_and_never_fails(captured: Database) -> None:
+    captured.execute(
+        """
+        do $$ begin
+            if to_regrole('an_application') is null then create role an_application; end if;
+        end $$;
+        grant usage on schema commerce to an_application;
+        grant all on all tables in schema commerce to an_application;
+        """
+    )
+    touch = (
+        "set role an_application;"
+        f" update commerce.orders set currency = currency where customer_id = {CUSTOMER};"
+        " reset role"
+    ).replace(CUSTOMER, f"'{captured.value(f'select {CUSTOMER}')}'")
+    captured.execute(touch)
+    assert [key[:2] for key in queue(captured)] == [("orders", "customer")]
+
+    # the queue is broken: the application does not notice, and everything is recomputed
+    captured.execute("delete from operations.changed_keys")
+    captured.execute("alter table operations.changed_keys add check (kind = 'everything')")
+    captured.execute(touch)
+    assert queue(captured) == [("orders", "everything", None)]
+    [error] = captured.rows("select hook, relation from operations.hook_errors")
+    assert tuple(error.values()) == ("capture", "commerce.orders")
+
+    captured.execute("alter table operations.changed_keys rename to elsewhere")
+    captured.execute(touch)
+    captured.execute("alter table operations.elsewhere rename to changed_keys")
+
+
+def test_the_owner_of_a_table_gains_no_rights_by_its_triggers(captured: Database) -> None:
+    captured.execute(
+        """
+        create type public.trap as (it text);
+        create table public.loot (as_whom text);
+        create function public.spring(public.trap) returns text language plpgsql as $$
+        begin
+            insert into public.loot values (current_user);
+            return 'sprung';
+        end $$;
+        create cast (public.trap as text) with function public.spring(public.trap);
+        alter table commerce.orders rename column customer_id to real_customer_id;
+        alter table commerce.orders add column customer_id public.trap;
+        update commerce.orders set customer_id = row('x')::public.trap;
+        """
+    )
+    assert captured.value("select count(*) from public.loot") == 0
+
+
+def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
+    refreshed: Database,
+) -> None:
+    # without triggers updated_at tells what has changed: not of what is deleted
+    customers = refreshed.rows(
+        "select customer_id from analytics.customer_risk_status order by customer_id limit 2"
+    )
+    told, untold = (row["customer_id"] for row in customers)
+    refreshed.execute(
+        "update commerce.orders set delivered_at = delivered_at - interval '3 days',"
+        " updated_at = now() where customer_id = %s",
+        told,
+    )
+    refreshed.execute("delete from commerce.orders where customer_id = %s", untold)
+    before = str(refreshed.value("select count(*) from analytics.customer_risk_status"))
+    payload, _ = refresh(refreshed, *HOURLY)
+    assert "full_because" not in payload
+    assert refreshed.value("select count(*) from analytics.customer_risk_status") == int(
+        before
+    )
+    assert moved(payload)["customer_risk_status"] >= 1
+    payload, _ = refresh(refreshed, *NIGHTLY)
+    assert payload["drift"] >= 1
+    assert (
+        refreshed.value("select count(*) from analytics.customer_risk_status")
+        == int(before) - 1
+    )
+
+
+def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Database) -> None:
+    captured.execute(
+        f"update commerce.orders set currency = 'XXX' where customer_id = {CUSTOMER}"
+    )
+    captured.execute("alter table analytics.customer_risk_status rename column reason to why")
+    assert captured.run(*HOURLY).returncode == 4
+    assert [key[:2] for key in queue(captured)] == [("orders", "customer")]
+    captured.execute("alter table analytics.customer_risk_status rename column why to reason")
+    refresh(captured, *HOURLY)
+    assert queue(captured) == []
+    assert captured.value(
+        f"select currency from analytics.customer_risk_status where customer_id = {CUSTOMER}"
+    ) in ("XXX", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "because"),
+    [
+        ("select", ("--as-of", "2026-06-01T00:00:00+00:00"), "the marts hold 2026-06-15"),
+        ("truncate booking.referral_profiles", (), "a table was emptied"),
+        (
+            "alter table commerce.orders disable trigger customer_health_update",
+            (),
+            "a captured table has lost its triggers",
+        ),
+    ],
+)
+def test_an_hourly_refresh_recomputes_all_where_it_must(
+    change: str, arguments: tuple[str, ...], because: str, captured: Database
+) -> None:
+    captured.execute(change)
+    payload, printed = refresh(captured, *HOURLY, *arguments, "--no-write-back")
+    assert because in payload["full_because"]
+    assert because in printed
+    assert "drift" not in payload
+
+
+def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
+    with (project / "seeds" / "risk_thresholds.csv").open("a") as thresholds:
+        thresholds.write("harbor-foods,30,,,,,,,,,,,,\n")
+    payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
+    assert "rules are other ones" in payload["full_because"]
+    with (project / "dbt_project.yml").open("a") as settings:
+        settings.write("# a table has another name\n")
+    for because in ("rules are other ones", "since `capture install`"):
+        payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
+        assert because in payload["full_because"]
+
+
+def test_capture_comes_and_goes_with_one_command(refreshed: Database) -> None:
+    triggers = "select count(*) from pg_trigger where tgname like 'customer_health_%%'"
+    for _ in range(2):
+        assert refreshed.run("flows", "capture", "install").returncode == 0
+        assert refreshed.value(triggers) == 36
+    done = refreshed.run("flows", "capture", "status")
+    assert done.returncode == 0
+    assert "by triggers" in done.stdout
+    assert refreshed.run("flows", "capture", "remove").returncode == 0
+    assert refreshed.value(triggers) == 0
+    assert refreshed.run("flows", "capture", "remove").returncode == 0
+    assert refreshed.run("flows", "capture", "drop").returncode == 2

@@ -1,0 +1,333 @@
+"""After any hourly refresh every mart holds what a nightly one would have made of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from conftest import PROJECT, Database, new_database
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg.rows import DictRow
+
+from bench.compiled import CompiledProject, build_project, compile_project
+
+# tenants of one example, each with a history of its own: so many sequences at once
+TENANTS = 25
+REFRESHES = 8
+RUN_ID = "the run under test"
+START = datetime(2026, 1, 10, 12, tzinfo=UTC)
+ZONES = ["UTC", "America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"]
+
+# what an application does, to one tenant (t), its rows (n, k), at an instant
+APPLICATION = """
+    -- orders: new, edited and dated back, most without a new updated_at
+    insert into commerce.orders values (
+        %(row)s, %(tenant)s, %(customer)s, %(order_status)s, %(at)s,
+        case when %(flag)s then %(at)s::timestamptz + %(gap)s end, %(n)s, 'EUR', %(at)s, now()
+    ) on conflict (id) do update set
+        status = excluded.status, ordered_at = excluded.ordered_at,
+        delivered_at = excluded.delivered_at, total_amount = excluded.total_amount;
+
+    update commerce.orders set customer_id = %(customer)s where id = %(row)s;
+
+    update commerce.orders
+    set status = %(order_status)s, updated_at = now()
+    where id = %(row)s;
+
+    update commerce.orders set delivered_at = %(at)s where tenant_id = %(tenant)s;
+
+    delete from commerce.orders where id = %(row)s;
+
+    delete from commerce.orders where customer_id = %(customer)s;
+
+    -- customers and tenants
+    insert into commerce.customers (id, tenant_id, name, created_at)
+    values (%(customer)s, %(tenant)s, 'new', %(at)s) on conflict do nothing;
+
+    update commerce.customers set is_closed = not is_closed where id = %(customer)s;
+
+    with gone as (delete from commerce.orders where customer_id = %(customer)s)
+    delete from commerce.customers where id = %(customer)s;
+
+    update commerce.tenants set time_zone = %(zone)s where id = %(tenant)s;
+
+    update commerce.tenants set is_active = not is_active where id = %(tenant)s;
+
+    -- bookings: new, edited, moved, deleted
+    insert into booking.bookings values (
+        %(tenant)s, %(n)s, nullif(%(k)s, '3'), %(place)s, %(k)s, %(place)s,
+        %(booking_status)s, %(at)s, case when %(flag)s then 'a note' end, null, now(), now()
+    ) on conflict (organization_id, booking_id) do update set
+        status = excluded.status, start_at = excluded.start_at,
+        location_id = excluded.location_id, customer_note = excluded.customer_note;
+
+    update booking.bookings
+    set square_customer_id = %(k)s
+    where organization_id = %(tenant)s
+        and booking_id = %(n)s;
+
+    update booking.bookings
+    set location_id = %(place)s, start_at = %(at)s
+    where organization_id = %(tenant)s
+        and square_customer_id = %(k)s;
+
+    update booking.bookings
+    set status = %(booking_status)s
+    where organization_id = %(tenant)s
+        and booking_id = %(n)s;
+
+    delete from booking.bookings
+    where organization_id = %(tenant)s
+        and booking_id = %(n)s;
+
+    delete from booking.bookings
+    where organization_id = %(tenant)s
+        and square_customer_id = %(k)s;
+
+    -- payments, profiles, referrals
+    insert into booking.payments values (
+        %(tenant)s, %(n)s, %(k)s, null, null,
+        case when %(flag)s then 'COMPLETED' else 'PENDING' end, %(number)s * 101, 7, 50,
+        'EUR', %(at)s, now()
+    ) on conflict (organization_id, payment_id) do update set
+        status = excluded.status, created_at = excluded.created_at,
+        square_customer_id = excluded.square_customer_id;
+
+    delete from booking.payments
+    where organization_id = %(tenant)s
+        and payment_id = %(n)s;
+
+    insert into booking.customers (organization_id, square_customer_id, given_name, created_at)
+    values (%(tenant)s, %(k)s, %(n)s, %(at)s)
+    on conflict (organization_id, square_customer_id) do update
+    set given_name = excluded.given_name, created_at = excluded.created_at;
+
+    delete from booking.customers
+    where organization_id = %(tenant)s
+        and square_customer_id = %(k)s;
+
+    insert into booking.referral_profiles values (
+        %(tenant)s, %(k)s, %(flag)s, %(at)s, 'friend', %(number)s, 100, now()
+    ) on conflict (organization_id, square_customer_id) do update
+    set is_activated = excluded.is_activated, referral_count = excluded.referral_count;
+
+    delete from booking.referral_profiles
+    where organization_id = %(tenant)s
+        and square_customer_id = %(k)s;
+
+    -- locations and organizations
+    insert into booking.locations values (%(tenant)s, %(place)s, %(n)s, %(zone)s, now())
+    on conflict (organization_id, id) do update
+    set time_zone = case when %(flag)s then excluded.time_zone end, name = excluded.name;
+
+    delete from booking.locations
+    where organization_id = %(tenant)s
+        and id = %(place)s;
+
+    update booking.organizations set time_zone = %(zone)s where id = %(tenant)s;
+
+    update booking.organizations set is_active = not is_active where id = %(tenant)s
+"""
+OPERATIONS = APPLICATION.split(";")
+# orders, bookings and payments are written more often than the rest
+OFTEN = [0, 0, 0, 0, 1, 2, 11, 11, 11, 11, 12, 13, 14, 17, 17, 23, 23]
+
+MARTS = {
+    "tenants": "int_tenants",
+    "sales_reps": "int_sales_reps",
+    "customer_risk_status": "int_customers__risk_status",
+    "customer_risk_status_history": "int_customers__risk_history",
+    "customer_account_types": "int_customers__account_type",
+    "customer_account_type_history": "int_customers__account_history",
+    "booking_organizations": "int_booking_organizations",
+    "booking_locations": "int_booking_locations",
+    "customer_analytics": "int_customer_analytics",
+    "booking_location_days": "int_booking_location_days",
+}
+STAMPS = {"created_at", "updated_at", "refreshed_at"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One statement of the application."""
+
+    statement: str
+    parameters: dict[str, object]
+    # committed only after the next refresh
+    is_late: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens until a refresh, and how far the clock has gone by then."""
+
+    hours: int
+    operations: list[Operation]
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> Operation:
+    number = draw(st.integers(0, TENANTS - 1))
+    n, k = draw(st.integers(0, 11)), draw(st.integers(0, 3))
+    hours = draw(st.integers(-24 * 400, 24 * 60))
+    chosen = draw(st.one_of(st.sampled_from(OFTEN), st.integers(0, len(OPERATIONS) - 1)))
+    return Operation(
+        OPERATIONS[chosen],
+        {
+            "tenant": _id(number, 0),
+            "customer": _id(number, 1 + k),
+            "row": _id(number, 100 + n),
+            "n": str(n),
+            "number": n,
+            "k": str(k),
+            "place": "ABC"[n % 3],
+            "at": START + timedelta(hours=hours),
+            "gap": timedelta(hours=37 * n),
+            "zone": ZONES[k],
+            "order_status": ["DELIVERED", "DELIVERED", "CONFIRMED", "CANCELLED", "DRAFT"][
+                n % 5
+            ],
+            "booking_status": ["ACCEPTED", "ACCEPTED", "NO_SHOW", "CANCELLED_BY_SELLER"][
+                n % 4
+            ],
+            "flag": draw(st.booleans()),
+        },
+        is_late=draw(st.integers(0, 7)) == 0,
+    )
+
+
+steps = st.builds(
+    Step,
+    hours=st.sampled_from([0, 1, 1, 1, 24, 24 * 31, 24 * 366]),
+    operations=st.lists(operations(), min_size=TENANTS, max_size=3 * TENANTS),
+)
+
+
+def _id(tenant: int, row: int) -> str:
+    return f"00000000-0000-0000-{tenant:04}-{row:012}"
+
+
+@dataclass(frozen=True, repr=False)
+class System:
+    """A database with triggers on its source tables, and both kinds of refresh."""
+
+    application: psycopg.Connection[DictRow]
+    late: psycopg.Connection[DictRow]
+    warehouse: psycopg.Connection[DictRow]
+    nightly: CompiledProject
+    hourly: CompiledProject
+
+    def begin(self) -> None:
+        """Empty everything, and let tenants and customers appear."""
+        self.application.execute(
+            "truncate commerce.tenants, booking.organizations, operations.changed_keys cascade"
+        )
+        for number in range(TENANTS):
+            tenant = _id(number, 0)
+            zone = ZONES[number % len(ZONES)]
+            self.application.execute(
+                "insert into commerce.tenants (id, slug, name, time_zone)"
+                " values (%s, %s, 'T', %s)",
+                (tenant, f"t{number}", zone),
+            )
+            self.application.execute(
+                "insert into booking.organizations (id, slug, name, time_zone)"
+                " values (%s, %s, 'T', %s)",
+                (tenant, f"t{number}", zone),
+            )
+            self.application.execute(
+                "insert into commerce.customers (id, tenant_id, name, created_at)"
+                " select overlay(%s::text placing row::text from 36)::uuid, %s, 'C', %s"
+                " from generate_series(1, 4) as row",
+                (tenant, tenant, START),
+            )
+        self.application.execute("truncate operations.changed_keys")
+        self.nightly.refresh(self.warehouse, START)
+
+    def refresh(self, as_of: datetime) -> None:
+        """Refresh what has changed."""
+        self.warehouse.execute("update operations.changed_keys set claimed_by = %s", [RUN_ID])
+        self.hourly.refresh(self.warehouse, as_of)
+
+    def differences(self, as_of: datetime) -> list[DictRow]:
+        """Return the rows in which the marts differ from a full computation."""
+        self.nightly.compute(self.warehouse, as_of)
+        found = []
+        for mart, computed in MARTS.items():
+            columns = ", ".join(
+                column.name
+                for column in self.warehouse.execute(
+                    f"select * from analytics.{mart} limit 0"
+                ).description
+                or []
+                if column.name not in STAMPS or mart == "tenants"
+            )
+            published = f"select {columns} from analytics.{mart}"
+            expected = f"select {columns} from analytics_internal.{computed}"
+            for what, one, other in (
+                ("too much", published, expected),
+                ("missing", expected, published),
+            ):
+                found += self.warehouse.execute(
+                    f"select '{mart}' as mart, '{what}' as what, d.*"
+                    f" from ({one} except {other}) as d"
+                ).fetchall()
+        return found
+
+
+@pytest.fixture(scope="module")
+def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    database = new_database(server)
+    folder = tmp_path_factory.mktemp("compiled")
+    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
+    assert database.run("flows", "capture", "install").returncode == 0
+    build_project(database.environment, folder)
+    nightly, hourly = (
+        compile_project(
+            database.environment,
+            folder,
+            tags={"orders", "bookings"},
+            refresh_scope=scope,
+            run_id=RUN_ID,
+        )
+        for scope in ("all", "changed")
+    )
+    with database.connect() as one, database.connect() as two, database.connect() as three:
+        for connection in (one, two, three):
+            connection.execute("set statement_timeout = '60s'; set lock_timeout = '5s'")
+        yield System(one, two, three, nightly, hourly)
+    database.drop()
+
+
+@settings(max_examples=8, deadline=None)
+@given(history=st.lists(steps, min_size=REFRESHES, max_size=REFRESHES))
+def test_hourly_equals_nightly(system: System, history: list[Step]) -> None:
+    system.begin()
+    as_of = START
+    for step in history:
+        as_of += timedelta(hours=step.hours)
+        late_tenants = set()
+        with system.late.transaction():
+            for operation in step.operations:
+                tenant = operation.parameters["tenant"]
+                # a transaction that stays open holds its tenant's rows until after the refresh
+                if operation.is_late or tenant in late_tenants:
+                    late_tenants.add(tenant)
+                    apply(system.late, operation)
+                else:
+                    apply(system.application, operation)
+            system.refresh(as_of)
+            assert system.differences(as_of) == []
+    system.refresh(as_of)
+    assert system.differences(as_of) == []
+
+
+def apply(connection: psycopg.Connection[DictRow], operation: Operation) -> None:
+    """Run a statement; one that a constraint refuses does nothing."""
+    try:
+        with connection.transaction():
+            connection.execute(operation.statement.encode(), operation.parameters)
+    except psycopg.errors.IntegrityError:
+        pass
