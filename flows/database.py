@@ -70,6 +70,8 @@ def connect() -> Iterator[Connection]:
             connect_timeout=10,
             application_name="customer_health",
         ) as connection:
+            # whatever the environment says: psycopg reads no other
+            connection.execute("set datestyle = 'ISO'")
             yield connection
     except psycopg.Error as error:
         raise Infrastructure(f"database: {one_line(error)}") from error
