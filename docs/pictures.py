@@ -1,4 +1,4 @@
-"""`python docs/pictures.py`: draw the pictures of the README anew."""
+"""`PYTHONPATH=. python docs/pictures.py`: draw the pictures of the README anew."""
 
 import io
 import os
