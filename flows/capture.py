@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -47,13 +48,12 @@ def install_triggers(progress: Progress) -> None:
 
     The next refresh is a full one: what was changed before nobody has noticed.
     """
-    with connect() as connection:
-        install(connection, "operations.sql")
-        install(connection, "capture.sql")
+    with _with_queue() as connection:
         sources = dbt.sources(environment(connection))
+        mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
         for source in sources:
-            _in_a_moment(connection, partial(_put_triggers, connection, source))
+            _in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:
             connection.execute(
@@ -64,9 +64,7 @@ def install_triggers(progress: Progress) -> None:
 
 def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
-    with connect() as connection:
-        install(connection, "operations.sql")
-        install(connection, "capture.sql")
+    with _with_queue() as connection:
         connection.execute("delete from operations.captured_tables")
         for trigger in rows(
             connection,
@@ -84,9 +82,7 @@ def remove_triggers(progress: Progress) -> None:
 
 def print_capture(progress: Progress) -> None:
     """Print which tables are captured, and how many keys wait."""
-    with connect() as connection:
-        install(connection, "operations.sql")
-        install(connection, "capture.sql")
+    with _with_queue() as connection:
         progress.table(
             "Captured tables",
             rows(
@@ -105,6 +101,15 @@ def print_capture(progress: Progress) -> None:
                 " from operations.changed_keys group by system, kind order by 1, 2",
             ),
         )
+
+
+@contextmanager
+def _with_queue() -> Iterator[Connection]:
+    """Open a connection to a database that has the change queue."""
+    with connect() as connection:
+        install(connection, "operations.sql")
+        install(connection, "capture.sql")
+        yield connection
 
 
 def claim(connection: Connection, logid: str, as_of: datetime) -> Scope:
@@ -175,7 +180,7 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     }
 
 
-def _put_triggers(connection: Connection, source: dict[str, Any]) -> None:
+def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) -> None:
     relation = sql.SQL(source["relation"])
     columns = [source["capture"].get(part, "") for part in KEY_PARTS]
     for event, transition in EVENTS.items():
@@ -194,7 +199,7 @@ def _put_triggers(connection: Connection, source: dict[str, Any]) -> None:
     connection.execute(
         "insert into operations.captured_tables (system, relation, mapping)"
         " values (%s, %s, %s)",
-        (source["system"], source["relation"], _mapping()),
+        (source["system"], source["relation"], mapping),
     )
 
 

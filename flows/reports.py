@@ -44,10 +44,7 @@ OUTCOMES = {
 
 def risk_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the part of the statistics block on risk statuses, one line a tenant."""
-    return [
-        {title: tenant.get(column) for title, column in RISK_COLUMNS.items()}
-        for tenant in tenants
-    ]
+    return _titled(tenants, RISK_COLUMNS)
 
 
 def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -64,10 +61,7 @@ def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, A
 
 def segment_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the part of the statistics block on segments, one line an organization."""
-    return [
-        {title: organization[column] for title, column in SEGMENT_COLUMNS.items()}
-        for organization in organizations
-    ]
+    return _titled(organizations, SEGMENT_COLUMNS)
 
 
 def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
@@ -177,6 +171,12 @@ def print_status(connection: Connection, progress: Progress) -> bool:
         return False
     progress.say(f"the last refresh that succeeded is {_hours(min(ages))} hours old")
     return bool(min(ages) <= STALE_AFTER)
+
+
+def _titled(
+    lines: Sequence[Mapping[str, Any]], columns: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    return [{title: line.get(column) for title, column in columns.items()} for line in lines]
 
 
 def _minute(instant: Any) -> str:
