@@ -189,30 +189,31 @@ def _messages(
     arguments: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
     """Start the child and yield what it tells; its stdin stays open as long as we live."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "flows.dbt_child", json.dumps(arguments)],
-        cwd=PROJECT,
-        env=dict(environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if not (child.stdin and child.stdout and child.stderr):
-        raise Infrastructure("dbt: started without pipes")
-    ended = False
-    try:
-        for line in child.stdout:
-            if line.startswith('{"event"'):
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "flows.dbt_child", json.dumps(arguments)],
+            cwd=PROJECT,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        if not (child.stdin and child.stdout):
+            raise Infrastructure("dbt: started without pipes")
+        ended = False
+        try:
+            for line in child.stdout:
                 message = json.loads(line)
                 ended = message["event"] == "end"
                 yield message
-    finally:
-        child.stdin.close()
-        errors = child.stderr.read().strip()
-        child.wait()
-    if not ended:
-        raise Infrastructure(f"dbt: ended with {child.returncode}: {errors[-300:]!r}")
+        finally:
+            child.stdin.close()
+            child.wait()
+        if not ended:
+            errors.seek(0)
+            reason = errors.read().strip()[-300:]
+            raise Infrastructure(f"dbt: ended with {child.returncode}: {reason!r}")
 
 
 def _broken(problem: str) -> Failure:

@@ -1,7 +1,8 @@
 """Run dbt in a process of its own: `python -m flows.dbt_child '["build", ...]'`.
 
-Prints one JSON object a line: every node as it finishes, at last how the run ended. When
-the parent dies, its end of standard input closes, and dbt is interrupted: it cancels its
+Writes one JSON object a line to standard output: every node as it finishes, at last how the
+run ended. What dbt itself prints there is left out; its threads would write into our lines.
+When the parent dies, its end of standard input closes, and dbt is interrupted: it cancels its
 queries and leaves.
 """
 
@@ -17,6 +18,7 @@ from dbt_common.events.base_types import EventMsg
 
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
+MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 
 
 def leave_with_parent() -> None:
@@ -30,7 +32,7 @@ def leave_with_parent() -> None:
 def tell(**message: Any) -> None:
     """Print one message for the parent; models finish in several threads."""
     with WRITING:
-        print(json.dumps(message, default=str), flush=True)
+        print(json.dumps(message, default=str), file=MESSAGES, flush=True)
 
 
 def on_event(event: EventMsg) -> None:
@@ -49,6 +51,7 @@ def on_event(event: EventMsg) -> None:
 
 def main() -> None:
     """Parse with the defaults, which dbt can cache, then run with this run's vars."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     threading.Thread(target=leave_with_parent, daemon=True).start()
     arguments: list[str] = json.loads(sys.argv[1])
     parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json"])

@@ -1,5 +1,8 @@
 """Whatever is wrong with the input: one clear line, an exit code, nothing half done."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -402,3 +405,21 @@ def test_bookings_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         ("here", "Here", 1),
         ("there", None, 1),
     ]
+
+
+def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(empty: Database) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "flows.dbt_child", '["build", "--select", "no_such_model:"]'],
+        cwd=PROJECT,
+        env=empty.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdin
+    assert child.stdout
+    messages = [json.loads(line) for line in child.stdout]
+    child.stdin.close()
+    assert child.wait() == 0
+    assert [message["event"] for message in messages] == ["end"]
