@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve lint test bench clean
+.PHONY: help setup lock demo serve lint test faults bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ lint: setup ## style of Python and SQL, types
 
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: setup ## 100 kills, 30 overlapping starts and stuck transactions: about 40 minutes
+	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
 
 bench: setup ## how long it takes, against the best hand-written SQL
 	$(BIN)/python -m bench

@@ -23,6 +23,12 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 UNTIL = "2026-06-15T12:00:00+00:00"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make faults` ask for more of what `make test` does a little of."""
+    parser.addoption("--kills", type=int, default=4)
+    parser.addoption("--overlaps", type=int, default=2)
+
+
 @dataclass(frozen=True)
 class Database:
     """One database, as the environment that leads to it."""

@@ -22,12 +22,14 @@
         alter column {{ adapter.quote(column) }} set not null;
         {%- endfor %}
     {%- elif changes.added -%}
+        {%- call in_a_moment() -%}
         alter table {{ target_relation }}
         {%- for column in changes.added %}
         add column {{ adapter.quote(column) }}
         {{ model['columns'][column]['data_type'] }}
         {{- ',' if not loop.last }}
         {%- endfor %}
+        {%- endcall %}
     {%- else -%}
         select 'unchanged'
     {%- endif -%}

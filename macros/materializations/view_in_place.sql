@@ -4,6 +4,7 @@
     policies on it survive. PostgreSQL refuses that when columns are removed or change
     type; then, and only then, --full-refresh drops it with all that depends on it.
     A view of a system that is switched off has the columns of its contract and no rows.
+    Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
@@ -18,15 +19,21 @@
         {{ drop_relation_if_exists(existing) }}
     {% endif %}
 
+    {% if config.get('contract').enforced %}
+        {% do get_assert_columns_equivalent(body) %}
+    {% endif %}
     {% call statement('main') -%}
-        create or replace view {{ target_relation }}
-        with (security_invoker = true)
-        {%- if config.get('contract').enforced %}
-            {{ get_assert_columns_equivalent(body) }}
-        {%- endif %}
-        as (
-            {{ body }}
-        )
+        {%- if existing is not none and existing.is_view and says_the_same(existing, body) -%}
+            select 'unchanged'
+        {%- else -%}
+            {%- call in_a_moment() -%}
+            create or replace view {{ target_relation }}
+            with (security_invoker = true)
+            as (
+                {{ body }}
+            )
+            {%- endcall -%}
+        {%- endif -%}
     {%- endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=False) %}
@@ -38,3 +45,18 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{% macro says_the_same(view, body) -%}
+    {#- asked of PostgreSQL, which knows: a view for a moment has the words of this one -#}
+    {%- call statement('same_view', fetch_result=True) -%}
+        drop view if exists pg_temp.same_view;
+        create temporary view same_view as ({{ body }});
+        select
+            pg_get_viewdef('pg_temp.same_view'::regclass) = pg_get_viewdef(oid)
+            and 'security_invoker=true' = any(reloptions) as is_same
+        from pg_class
+        where oid = '{{ view }}'::regclass
+    {%- endcall -%}
+    {{ return(load_result('same_view').table.columns[0].values()[0]) }}
+{%- endmacro %}

@@ -6,7 +6,8 @@ change queue. It is one statement, so readers see all marts as they were or all 
 are. A mart's delta is the model it selects from. The first mart holds the as_of of all.
 
 First come the keys that an hourly refresh recomputes; then, in a full refresh, all rows.
-What is found wrong then, nobody had noticed: it is counted as corrected.
+What is found wrong then, nobody had noticed: it is counted as corrected. So in a full
+refresh the keys that have changed while it computed come first, too.
 -#}
 {%- if execute %}
 {%- set is_full = var('refresh_scope') == 'all' %}
@@ -35,24 +36,29 @@ begin
     {%- if scope %}
     {%- set scope_relation = graph.nodes['model.customer_health.' ~ scope].relation_name %}
     {%- set scope_key = node.config.meta.scope_key | map('tojson') | list %}
-    {{ merge_delta(mart, node, delta ~ ' as delta' if not is_full else
-        '(select delta.* from ' ~ delta ~ ' as delta where exists (select from '
-        ~ scope_relation ~ ' as scope where scope.is_due and '
-        ~ same('scope', 'delta', scope_key) ~ ')) as delta') }};
+    {{ merge_delta(mart, node, delta if not is_full else
+        '(select delta.* from ' ~ delta ~ ' as delta where '
+        ~ is_due('delta', scope_relation, scope_key, system) ~ ')') }};
     get diagnostics moved = row_count;
     written := moved;
+    {%- if is_full %}
+    delete from {{ mart }} as mart
+    where
+        ({{ is_due('mart', scope_relation, scope_key, system) }})
+    {%- else %}
     delete from {{ mart }} as mart
     using {{ scope_relation }} as scope
     where
         scope.is_due
         and {{ same('mart', 'scope', scope_key) }}
+    {%- endif %}
         and not exists (
             select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
         );
     get diagnostics removed = row_count;
     {%- endif %}
     {%- if is_full or not scope %}
-    {{ merge_delta(mart, node, delta ~ ' as delta') }};
+    {{ merge_delta(mart, node, delta) }};
     get diagnostics moved = row_count;
     written := written + moved;
     corrected := corrected + moved;
@@ -106,6 +112,27 @@ $publish$
 {%- endmacro %}
 
 
+{% macro is_due(row, scope, scope_key, system) -%}
+    exists (
+        select from {{ scope }} as scope
+        where scope.is_due and {{ same('scope', row, scope_key) }}
+    )
+    {%- if is_there('operations', 'changed_keys') %}
+    or exists (
+        select from operations.changed_keys as noticed
+        where
+            noticed.system = '{{ system }}'
+            and noticed.tenant = {{ row }}.{{ scope_key[0] }}::text
+            and noticed.key = {{ row }}.{{ scope_key[1] }}::text
+    )
+    or {{ row }}.{{ scope_key[0] }}::text in (
+        select noticed.tenant from operations.changed_keys as noticed
+        where noticed.system = '{{ system }}' and noticed.kind in ('tenant', 'location')
+    )
+    {%- endif %}
+{%- endmacro %}
+
+
 {% macro merge_delta(mart, node, delta) -%}
     {%- set key = node.config.unique_key | map('tojson') | list -%}
     {%- set columns = node.columns.keys() | map('tojson') | list -%}
@@ -114,7 +141,7 @@ $publish$
     {%- set compared = columns | reject('in', key + stamped) | list -%}
     {%- set ignored = node.config.meta.get('not_business', []) | map('tojson') | list -%}
     merge into {{ mart }} as mart
-    using {{ delta }}
+    using {{ delta }} as delta
     on {{ same('mart', 'delta', key) }}
     when matched and (
         {{ differ('mart', 'delta', compared) }}
