@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve lint test faults bench clean
+.PHONY: help setup lock demo serve lint test faults equality bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ test: lint ## everything, on databases of its own
 
 faults: setup ## 100 kills, 30 overlapping starts and stuck transactions: about 40 minutes
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
+
+equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
+	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80
 
 bench: setup ## how long it takes, against the best hand-written SQL
 	$(BIN)/python -m bench

@@ -101,6 +101,15 @@ def print_capture(progress: Progress) -> None:
                 " from operations.changed_keys group by system, kind order by 1, 2",
             ),
         )
+        progress.table(
+            "Errors of the triggers, which the application did not notice: the last 10",
+            rows(
+                connection,
+                "select created_at::timestamptz(0)::text as at, relation, error"
+                " from operations.hook_errors where hook = 'capture'"
+                " order by error_id desc limit 10",
+            ),
+        )
 
 
 @contextmanager
@@ -112,26 +121,28 @@ def _with_queue() -> Iterator[Connection]:
         yield connection
 
 
-def claim(connection: Connection, logid: str, as_of: datetime) -> Scope:
+def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Scope:
     """Claim the keys that wait, and say whether they are enough for an hourly refresh.
+
+    rules is the fingerprint of what the refresh computes by.
 
     Needs the refresh lock. Keys that a killed run had claimed are claimed anew.
     """
     install(connection, "capture.sql")
     connection.execute("update operations.changed_keys set claimed_by = %s", (logid,))
-    return _scope(connection, as_of)
+    return _scope(connection, as_of, rules)
 
 
-def rules() -> str:
+def fingerprint_of_rules() -> str:
     """Return a fingerprint of all that decides what a number means."""
     return _fingerprint({file for pattern in RULES for file in PROJECT.glob(pattern)})
 
 
-def _scope(connection: Connection, as_of: datetime) -> Scope:
+def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     last = _last_published(connection)
     if last is None:
         return Scope(full_because="there was no refresh yet")
-    if last["rules"] != rules():
+    if last["rules"] != rules:
         return Scope(full_because="the rules are other ones than those of the last refresh")
     if last["as_of"] > as_of:
         return Scope(full_because=f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}")

@@ -45,8 +45,9 @@ class Progress:
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Show rows under their column names, numbers to the right."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for name, value in (lines[0] if lines else {}).items():
-            is_number = isinstance(value, int | float | Decimal)
+        for name in lines[0] if lines else {}:
+            values = [line[name] for line in lines if line[name] is not None]
+            is_number = bool(values) and isinstance(values[0], int | float | Decimal)
             table.add_column(name, justify="right" if is_number else "left", overflow="fold")
         for line in lines:
             table.add_row(*("" if value is None else str(value) for value in line.values()))

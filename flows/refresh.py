@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flows import dbt
 from flows.arguments import check_tenant
-from flows.capture import claim, rules
+from flows.capture import claim, fingerprint_of_rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
 from flows.progress import Progress
 from flows.run_log import RunLog, logged
@@ -50,9 +50,10 @@ def _refresh(
     options: Options, progress: Progress, connection: Connection, log: RunLog
 ) -> None:
     as_of = options.as_of or _database_clock(connection)
-    log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules()}
+    rules = fingerprint_of_rules()
+    log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules}
     log.store()
-    scope = claim(connection, log.logid, as_of)
+    scope = claim(connection, log.logid, as_of, rules)
     is_full = options.mode == "nightly" or scope.full_because is not None
     if options.mode == "hourly" and scope.full_because:
         log.payload["full_because"] = scope.full_because

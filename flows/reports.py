@@ -157,6 +157,7 @@ def print_status(connection: Connection, progress: Progress) -> bool:
                 "failures in a row": job["failures_in_a_row"],
                 "seconds": job["seconds"],
                 "rows written": job["rows_written"],
+                "drift": job["drift"],
             }
             for job in jobs
         ],

@@ -27,11 +27,17 @@ def check_freshness(connection: Connection) -> None:
     """Raise WriteBackHeld when the source has gone quiet, and there is something to write."""
     for source in rows(
         connection,
-        "select system, newest_at from analytics_internal.int_source_freshness__orders"
-        " where is_stale and exists (select from operations.pending_customer_updates)",
+        # a crash of the server empties what a refresh has computed
+        "select newest_at, is_stale"
+        " from (select) as always left join analytics_internal.int_source_freshness__orders"
+        " on true"
+        " where coalesce(is_stale, true)"
+        " and exists (select from operations.pending_customer_updates)",
     ):
+        if source["is_stale"] is None:
+            raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")
         raise WriteBackHeld(
-            f"write-back held: source {source['system']} is stale, its newest change is of"
+            "write-back held: source orders is stale, its newest change is of"
             f" {source['newest_at'] or 'never'}; `python -m flows write-back --force` writes"
         )
 

@@ -24,7 +24,8 @@ UNTIL = "2026-06-15T12:00:00+00:00"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make faults` ask for more of what `make test` does a little of."""
+    """Let longer runs ask for more of what `make test` does a little of."""
+    parser.addoption("--histories", type=int, default=8)
     parser.addoption("--kills", type=int, default=4)
     parser.addoption("--overlaps", type=int, default=2)
 

@@ -81,8 +81,19 @@ select
     ) as failures_in_a_row,
     (payload ->> 'rows_written')::bigint as rows_written,
     (payload ->> 'seconds')::numeric as seconds,
-    payload ->> 'error' as error
+    payload ->> 'error' as error,
+    -- of the last run that recomputed everything
+    (
+        select (full_refreshes.payload ->> 'drift')::bigint
+        from runs as full_refreshes
+        where
+            full_refreshes.job = runs.job
+            and full_refreshes.payload ? 'drift'
+        order by full_refreshes.age_rank
+        limit 1
+    ) as drift
 from runs
 where age_rank = 1;
 comment on view operations.job_status is
-'One row per job: how its last run ended and when it last succeeded.';
+'One row per job: how its last run ended, when it last succeeded, and how many rows its last
+full refresh had to correct though no change of them was noticed (drift; 0 is the promise).';

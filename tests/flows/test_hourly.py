@@ -131,7 +131,8 @@ def test_an_application_without_rights_is_captured_and_never_fails(captured: Dat
     captured.execute("alter table operations.changed_keys add check (kind = 'everything')")
     captured.execute(touch)
     assert queue(captured) == [("orders", "everything", None)]
-    [error] = captured.rows("select hook, relation from operations.hook_errors")
+    [error] = captured.rows("select hook, relation, error from operations.hook_errors")
+    assert error.pop("error") in captured.run("flows", "capture", "status").stdout
     assert tuple(error.values()) == ("capture", "commerce.orders")
 
     captured.execute("alter table operations.changed_keys rename to elsewhere")
@@ -185,6 +186,9 @@ def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
         refreshed.value("select count(*) from analytics.customer_risk_status")
         == int(before) - 1
     )
+    drift = "select drift from operations.job_status where job = 'refresh_nightly'"
+    assert refreshed.value(drift) == payload["drift"]
+    assert f"{payload['drift']}\n" in refreshed.run("flows", "status").stdout
 
 
 def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Database) -> None:

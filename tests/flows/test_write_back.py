@@ -257,6 +257,17 @@ def test_nothing_is_written_when_the_source_is_stale(refreshed: Database) -> Non
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
 
 
+def test_nothing_is_written_when_a_crash_has_emptied_what_is_known_of_the_source(
+    refreshed: Database,
+) -> None:
+    refreshed.execute("truncate analytics_internal.int_source_freshness__orders")
+    assert refreshed.run("flows", "write-back").returncode == 0
+    refreshed.execute("update commerce.customers set risk_status = 'WRONG'")
+    done = refreshed.run("flows", "write-back")
+    assert done.returncode == 3
+    assert "run a refresh" in done.stderr
+
+
 def test_nothing_is_written_before_or_after_a_refresh_that_failed(
     refreshed: Database, empty: Database
 ) -> None:

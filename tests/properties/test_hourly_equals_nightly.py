@@ -301,27 +301,31 @@ def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     database.drop()
 
 
-@settings(max_examples=8, deadline=None)
-@given(history=st.lists(steps, min_size=REFRESHES, max_size=REFRESHES))
-def test_hourly_equals_nightly(system: System, history: list[Step]) -> None:
-    system.begin()
-    as_of = START
-    for step in history:
-        as_of += timedelta(hours=step.hours)
-        late_tenants = set()
-        with system.late.transaction():
-            for operation in step.operations:
-                tenant = operation.parameters["tenant"]
-                # a transaction that stays open holds its tenant's rows until after the refresh
-                if operation.is_late or tenant in late_tenants:
-                    late_tenants.add(tenant)
-                    apply(system.late, operation)
-                else:
-                    apply(system.application, operation)
-            system.refresh(as_of)
-            assert system.differences(as_of) == []
-    system.refresh(as_of)
-    assert system.differences(as_of) == []
+def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> None:
+    @settings(max_examples=pytestconfig.getoption("histories"), deadline=None)
+    @given(history=st.lists(steps, min_size=REFRESHES, max_size=REFRESHES))
+    def each(history: list[Step]) -> None:
+        system.begin()
+        as_of = START
+        for step in history:
+            as_of += timedelta(hours=step.hours)
+            late_tenants = set()
+            with system.late.transaction():
+                for operation in step.operations:
+                    tenant = operation.parameters["tenant"]
+                    # a transaction that stays open holds its tenant's rows until after
+                    # the refresh
+                    if operation.is_late or tenant in late_tenants:
+                        late_tenants.add(tenant)
+                        apply(system.late, operation)
+                    else:
+                        apply(system.application, operation)
+                system.refresh(as_of)
+                assert system.differences(as_of) == []
+        system.refresh(as_of)
+        assert system.differences(as_of) == []
+
+    each()
 
 
 def apply(connection: psycopg.Connection[DictRow], operation: Operation) -> None:
