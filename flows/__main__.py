@@ -13,8 +13,14 @@ from flows.database import connect, install, use_environment
 from flows.errors import Failure, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.refresh import Options, refresh
-from flows.reports import print_dry_run, print_outcomes, print_refresh, print_status
-from flows.write_back import run_write_back
+from flows.reports import (
+    print_dry_run,
+    print_outcomes,
+    print_refresh,
+    print_rollback,
+    print_status,
+)
+from flows.write_back import rollback, run_write_back
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,7 +45,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("write-back", help="write what differs from the marts")
     command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
     command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
-    command.add_argument("--force", action="store_true", help="even when the source is stale")
+    command.add_argument("--force", action="store_true", help="whatever the guards hold, too")
+
+    command = commands.add_parser("rollback", help="put back what a batch has written")
+    command.add_argument("batch_id", metavar="BATCH_ID", type=int)
 
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
     command.add_argument("action", choices=["install", "remove", "status"])
@@ -73,6 +82,9 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
             progress.say(f"{payload['rows_written']} customers written back")
             print_outcomes(payload["write_back"], progress)
+        case "rollback":
+            payload = rollback(arguments.batch_id)
+            print_rollback(payload["rollback"], progress)
         case "capture":
             {
                 "install": install_triggers,

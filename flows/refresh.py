@@ -111,14 +111,17 @@ def _refresh(
 
     if options.write_back:
         check_freshness(connection)
-        log.payload["write_back"] = progress.run(
+        done = progress.run(
             "write-back",
             lambda: write_back(connection, log.logid, options.tenant, progress),
         )
+        log.payload |= done.log()
     written = count_written(connection, log.logid)
     for tenant in statistics:
         tenant["updated_count"] = written.get(tenant["tenant_slug"], 0)
     log.payload["rows_written"] = written.total()
+    if options.write_back and (failure := done.failure()):
+        raise failure
 
 
 def _database_clock(connection: Connection) -> datetime:

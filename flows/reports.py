@@ -42,6 +42,13 @@ OUTCOMES = {
 }
 
 
+LEFT_BY_ROLLBACK = {
+    "kept": "were changed by somebody since",
+    "locked": "are in use; run it again",
+    "gone": "belong to customers that were deleted",
+}
+
+
 def risk_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the part of the statistics block on risk statuses, one line a tenant."""
     return _titled(tenants, RISK_COLUMNS)
@@ -89,6 +96,33 @@ def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
             progress.say(f"not written: {outcomes[outcome]} customers that {meaning}")
 
 
+def print_rollback(outcomes: Mapping[str, int], progress: Progress) -> None:
+    """Print what a rollback did, and what it left."""
+    progress.say(f"{outcomes.get('rolled_back', 0)} values put back")
+    for outcome, meaning in LEFT_BY_ROLLBACK.items():
+        if outcomes.get(outcome):
+            progress.say(f"not put back: {outcomes[outcome]} values that {meaning}")
+
+
+def guard_lines(guard: Mapping[str, Any]) -> list[str]:
+    """Say what a person should know of a tenant before it is written to."""
+    lines = []
+    if guard["initial_count"]:
+        lines.append(f"{guard['initial_count']} customers get their first statuses")
+    if guard["held_count"]:
+        lines.append(
+            f"{guard['held_count']} changes for the worse are held: nothing was delivered"
+            f" since {guard['last_delivery_on']}, though"
+            f" {guard['missed_customers_count']} customers were due"
+        )
+    if guard["is_tripped"]:
+        lines.append(
+            f"held: {guard['changed_pct']} % of the customers would change,"
+            f" {guard['newly_dormant_pct']} % become dormant; --force writes it"
+        )
+    return [f"{guard['tenant_slug']}: {line}" for line in lines]
+
+
 def print_dry_run(connection: Connection, tenant: str | None, progress: Progress) -> None:
     """Print what a write-back would change."""
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
@@ -119,6 +153,13 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             this,
         ),
     )
+    for guard in rows(
+        connection,
+        f"select * from operations.write_back_guards{only} order by tenant_slug",
+        this,
+    ):
+        for line in guard_lines(guard):
+            progress.say(line)
     pending = rows(
         connection,
         "select tenant_slug as tenant, customer_name as customer,"

@@ -1,14 +1,16 @@
 """Move what differs into the operational table, in small batches that each commit alone."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from flows.arguments import check_tenant
 from flows.database import Connection, connect, install, one_line, refresh_lock, rows
-from flows.errors import TestsFailed, WriteBackHeld
+from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 from flows.progress import Progress
+from flows.reports import guard_lines
 from flows.run_log import logged
 
 BATCH_SIZE = 200
@@ -21,6 +23,48 @@ ROW_FAULTS = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.DeadlockDetected,
 )
+
+
+@dataclass
+class WriteBack:
+    """What one write-back did to the customers, tenant by tenant."""
+
+    # how many customers ended in which state of operations.write_back_changes
+    outcomes: Counter[str] = field(default_factory=Counter)
+    # rows of operations.write_back_guards: the tenants before the write-back
+    guards: list[dict[str, Any]] = field(default_factory=list)
+    # the error that stopped a tenant, by slug
+    failed: dict[str, str] = field(default_factory=dict)
+    is_forced: bool = False
+
+    def log(self) -> dict[str, Any]:
+        """Return what the run log keeps."""
+        return {
+            "write_back": self.outcomes,
+            "write_back_guards": self.guards,
+            "write_back_failed": self.failed,
+        }
+
+    def failure(self) -> Failure | None:
+        """Return what to raise when some tenant was left alone, or None."""
+        if self.failed:
+            return Infrastructure(
+                "write-back failed, the other tenants are done: "
+                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
+            )
+        tripped = [guard for guard in self.guards if guard["is_tripped"]]
+        if tripped and not self.is_forced:
+            return WriteBackHeld(
+                "write-back held, the other tenants are done: "
+                + "; ".join(
+                    f"{guard['tenant_slug']}: {guard['changed_count']} of"
+                    f" {guard['customers_count']} customers would change,"
+                    f" {guard['newly_dormant_count']} become dormant"
+                    for guard in tripped
+                )
+                + "; `python -m flows write-back --dry-run` shows them, --force writes them"
+            )
+        return None
 
 
 def check_freshness(connection: Connection) -> None:
@@ -54,11 +98,47 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
             check_last_refresh(connection)
             if not force:
                 check_freshness(connection)
-            log.payload["write_back"] = progress.run(
+            done = progress.run(
                 "write-back",
-                lambda: write_back(connection, log.logid, tenant, progress),
+                lambda: write_back(connection, log.logid, tenant, progress, force=force),
             )
+            log.payload |= done.log()
             log.payload["rows_written"] = count_written(connection, log.logid).total()
+            if failure := done.failure():
+                raise failure
+        return log.payload
+
+
+def rollback(batch_id: int) -> dict[str, Any]:
+    """Put back what one batch of a write-back has written; return the run's log.
+
+    Values that somebody has changed since are kept. The next write-back writes what the
+    rules say, again. Raises WrongArgument when no such batch has written anything.
+    """
+    with refresh_lock(), connect() as connection:
+        install(connection, "operations.sql")
+        batches = rows(
+            connection,
+            "select max(batch_id) as last, bool_or(batch_id = %(batch_id)s) as is_there"
+            " from operations.write_back_changes where state = 'written'",
+            {"batch_id": batch_id},
+        )
+        if not batches[0]["is_there"]:
+            raise WrongArgument(
+                f"BATCH_ID: batch {batch_id} has written nothing that could be put back,"
+                f" the last that has is {batches[0]['last'] or 'none'}"
+            )
+        install(connection, "write_back.sql")
+        with logged(connection, "rollback", "rollback") as log, connection.transaction():
+            log.payload["batch_id"] = batch_id
+            log.payload["rollback"] = {
+                row["outcome"]: row["values_count"]
+                for row in rows(
+                    connection,
+                    "select * from operations.rollback_batch(%(batch_id)s)",
+                    {"batch_id": batch_id},
+                )
+            }
         return log.payload
 
 
@@ -96,39 +176,70 @@ def count_written(connection: Connection, logid: str) -> Counter[str]:
 
 
 def write_back(
-    connection: Connection, logid: str, tenant: str | None, progress: Progress
-) -> Counter[str]:
-    """Write every customer that differs; return how many ended in which state.
+    connection: Connection,
+    logid: str,
+    tenant: str | None,
+    progress: Progress,
+    *,
+    force: bool = False,
+) -> WriteBack:
+    """Write every customer that differs, but for what the guards hold.
 
-    The states are those of operations.write_back_changes. What is not written now is
-    still pending and so is tried again by the next run.
+    What is not written now is still pending and so is tried again by the next run. A tenant
+    that fails leaves the others done.
     """
     install(connection, "write_back.sql")
-    outcomes: Counter[str] = Counter()
+    done = WriteBack(
+        guards=rows(
+            connection,
+            "select * from operations.write_back_guards"
+            " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
+            {"tenant": tenant},
+        ),
+        is_forced=force,
+    )
+    for guard in done.guards:
+        for line in guard_lines(guard):
+            progress.say(line)
+    connection.execute(
+        "select operations.plan_write_back(%s, %s, %s, %s)",
+        (logid, tenant, BATCH_SIZE, force),
+    )
     batches = rows(
         connection,
-        "select batch_id from operations.plan_write_back(%(logid)s, %(tenant)s, %(size)s)"
-        " as planned (batch_id)",
-        {"logid": logid, "tenant": tenant, "size": BATCH_SIZE},
+        "select batch_id, tenant_slug from operations.write_back_batches"
+        " where logid = %(logid)s order by batch_id",
+        {"logid": logid},
     )
     for number, batch in enumerate(batches, 1):
+        if batch["tenant_slug"] in done.failed:
+            continue
+        this = {"batch_id": batch["batch_id"]}
         customers = [
             row["customer_id"]
             for row in rows(
                 connection,
                 "select distinct customer_id from operations.write_back_changes"
                 " where batch_id = %(batch_id)s order by customer_id",
-                batch,
+                this,
             )
         ]
-        outcomes += _write(connection, batch["batch_id"], customers)
+        try:
+            done.outcomes += _write(connection, batch["batch_id"], customers)
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            done.failed[batch["tenant_slug"]] = one_line(error)
+            state = "failed"
+        else:
+            state = "written"
         connection.execute(
             "update operations.write_back_batches"
-            " set state = 'written', finished_at = now() where batch_id = %(batch_id)s",
-            batch,
+            " set state = %(state)s, finished_at = now() where batch_id = %(batch_id)s",
+            {**this, "state": state},
         )
         progress.finished(f"batch {number} of {len(batches)}", "success")
-    return outcomes
+    return done
 
 
 def _write(connection: Connection, batch_id: int, customers: list[str]) -> Counter[str]:

@@ -44,7 +44,8 @@ create table if not exists operations.write_back_changes (
 );
 comment on table operations.write_back_changes is
 'One row per value that a batch changes. state: planned, written, conflict (changed by
-somebody since it was compared), locked (in use), gone (deleted or closed), error.';
+somebody since it was compared), locked (in use), gone (deleted or closed), error,
+rolled_back.';
 
 create or replace view operations.job_status as
 with runs as (
@@ -95,5 +96,6 @@ select
 from runs
 where age_rank = 1;
 comment on view operations.job_status is
-'One row per job: how its last run ended, when it last succeeded, and how many rows its last
-full refresh had to correct though no change of them was noticed (drift; 0 is the promise).';
+'One row per job: how its last run ended, when it last succeeded, and how many rows its
+last full refresh had to correct though nobody had noticed a change (drift; 0 is the
+promise).';

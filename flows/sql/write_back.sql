@@ -2,8 +2,11 @@
 -- answer from the view pending_customer_updates and write through the staging view
 -- stg_commerce__customer_statuses, which knows the operational names.
 
+-- before there was `forced`
+drop function if exists operations.plan_write_back(text, text, integer);
+
 create or replace function operations.plan_write_back(
-    run_logid text, only_tenant text, batch_size integer
+    run_logid text, only_tenant text, batch_size integer, forced boolean
 )
 returns setof bigint
 language plpgsql as $plan$
@@ -18,7 +21,19 @@ begin
             (row_number() over (partition by tenant_id order by customer_id) - 1)
             / batch_size as batch_number
         from operations.pending_customer_updates
-        where only_tenant is null or tenant_slug = only_tenant
+        where
+            (only_tenant is null or tenant_slug = only_tenant)
+            and (
+                forced
+                or (
+                    held_because is null
+                    and tenant_id not in (
+                        select write_back_guards.tenant_id
+                        from operations.write_back_guards
+                        where is_tripped
+                    )
+                )
+            )
     ),
 
     counted as (
@@ -84,7 +99,8 @@ begin
 end
 $plan$;
 comment on function operations.plan_write_back is
-'Record what the write-back would change, in batches of one tenant; return their ids.';
+'Record what the write-back may change, in batches of one tenant; return their ids.
+forced: what the guards hold, too.';
 
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
 returns table (customer_key jsonb, customer_id text, old_values jsonb, new_values jsonb)
@@ -194,3 +210,122 @@ end
 $write$;
 comment on function operations.write_batch is
 'Write the planned changes of these customers, and say how many went how.';
+
+create or replace function operations.rollback_batch(this_batch bigint)
+returns table (outcome text, values_count bigint)
+language plpgsql set lock_timeout = '2s' as $rollback$
+declare
+    customers constant text[] := array(
+        select changes.customer_id
+        from operations.write_back_changes as changes
+        where
+            changes.batch_id = this_batch
+            and changes.state = 'written'
+    );
+    present text[];
+    locked text[];
+    -- by customer, the values that are still ours, as they were
+    ours jsonb;
+begin
+    perform set_config('customer_health.is_writing_back', 'on', true);
+
+    select array_agg(held.customer_id) into locked
+    from (
+        select planned.customer_id
+        from operations.planned_rows(this_batch, customers) as planned
+        cross join lateral jsonb_populate_record(
+            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+        ) as key
+        inner join analytics_internal.stg_commerce__customer_statuses as target
+            on
+                key.tenant_id = target.tenant_id
+                and key.customer_id = target.customer_id
+        order by target.tenant_id, target.customer_id
+        for no key update of target skip locked
+    ) as held;
+
+    select
+        array_agg(planned.customer_id),
+        jsonb_object_agg(
+            planned.customer_id,
+            (
+                select coalesce(
+                    jsonb_object_agg(changes.column_name, changes.old_value), '{}'
+                )
+                from operations.write_back_changes as changes
+                where
+                    changes.batch_id = this_batch
+                    and changes.customer_id = planned.customer_id
+                    and changes.state = 'written'
+                    and to_jsonb(target) ->> changes.column_name
+                    is not distinct from changes.new_value
+            )
+        ) filter (where planned.customer_id = any(locked))
+    into present, ours
+    from operations.planned_rows(this_batch, customers) as planned
+    cross join lateral jsonb_populate_record(
+        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+    ) as key
+    inner join analytics_internal.stg_commerce__customer_statuses as target
+        on
+            key.tenant_id = target.tenant_id
+            and key.customer_id = target.customer_id;
+
+    update analytics_internal.stg_commerce__customer_statuses as target
+    set (
+        account_type, risk_status, last_order_date, next_expected_order_date,
+        average_order_interval_days, dormancy_since, reactivated_date
+    ) = (
+        select
+            old.account_type, old.risk_status, old.last_order_date,
+            old.next_expected_order_date, old.average_order_interval_days,
+            old.dormancy_since, old.reactivated_date
+        from jsonb_populate_record(target, ours -> planned.customer_id) as old
+    )
+    from operations.planned_rows(this_batch, locked) as planned
+    cross join lateral jsonb_populate_record(
+        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+    ) as key
+    where
+        key.tenant_id = target.tenant_id
+        and key.customer_id = target.customer_id
+        and ours -> planned.customer_id != '{}';
+
+    return query
+    with judged as (
+        select
+            changes.customer_id,
+            changes.column_name,
+            case
+                when ours -> changes.customer_id ? changes.column_name then 'rolled_back'
+                when ours ? changes.customer_id then 'kept'
+                when changes.customer_id = any(present) then 'locked'
+                else 'gone'
+            end as outcome
+        from operations.write_back_changes as changes
+        where
+            changes.batch_id = this_batch
+            and changes.state = 'written'
+    ),
+
+    marked as (
+        update operations.write_back_changes as changes
+        set state = 'rolled_back'
+        from judged
+        where
+            changes.batch_id = this_batch
+            and changes.customer_id = judged.customer_id
+            and changes.column_name = judged.column_name
+            and judged.outcome = 'rolled_back'
+    )
+
+    select
+        judged.outcome,
+        count(*)
+    from judged
+    group by judged.outcome;
+end
+$rollback$;
+comment on function operations.rollback_batch is
+'Put back the values of a batch that are still ours, and say how many went how:
+rolled_back, kept (changed by somebody since), locked (in use), gone.';

@@ -8,6 +8,11 @@
         'unreliable_no_shows': 1,
         'rfm_min_visitors': 2,
         'source_stale_after_hours': 1,
+        'guard_changed_pct': 1,
+        'guard_newly_dormant_pct': 1,
+        'guard_min_customers': 0,
+        'feed_silent_days': 1,
+        'feed_missed_customers': 1,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'

@@ -1,5 +1,6 @@
 -- What the write-back would change: where the operational row says something else than
--- the marts, and only there. Closed customers are left alone.
+-- the marts, and only there. Closed customers are left alone; what a feed that has
+-- stopped would make worse is held.
 with statuses as (
     select
         *,
@@ -17,6 +18,10 @@ risk_status as (
 
 tenants as (
     select * from {{ ref('tenants') }}
+),
+
+feeds as (
+    select * from {{ ref('tenant_feeds') }}
 ),
 
 expected_transitions as (
@@ -50,7 +55,8 @@ compared as (
         statuses.reactivated_date as current_reactivated_date,
         risk_status.reactivated_date as expected_reactivated_date,
         account_types.reason as account_type_reason,
-        risk_status.reason as risk_status_reason
+        risk_status.reason as risk_status_reason,
+        feeds.is_silent
     from account_types
     inner join statuses
         on
@@ -60,6 +66,8 @@ compared as (
             and statuses.rows_count = 1
     inner join tenants
         on account_types.tenant_id = tenants.tenant_id
+    inner join feeds
+        on account_types.tenant_id = feeds.tenant_id
     left join risk_status
         on
             account_types.tenant_id = risk_status.tenant_id
@@ -69,14 +77,46 @@ compared as (
 
 final as (
     select
-        compared.*,
+        compared.tenant_id,
+        compared.tenant_slug,
+        compared.customer_id,
+        compared.customer_name,
+        compared.current_account_type,
+        compared.expected_account_type,
+        compared.current_risk_status,
+        compared.expected_risk_status,
+        compared.current_last_order_date,
+        compared.expected_last_order_date,
+        compared.current_next_expected_order_date,
+        compared.expected_next_expected_order_date,
+        compared.current_average_order_interval_days,
+        compared.expected_average_order_interval_days,
+        compared.current_dormancy_since,
+        compared.expected_dormancy_since,
+        compared.current_reactivated_date,
+        compared.expected_reactivated_date,
+        compared.account_type_reason,
+        compared.risk_status_reason,
         case
             when compared.current_account_type is null then 'INITIAL'
             when compared.current_account_type = compared.expected_account_type
                 then 'UNCHANGED'
             when expected_transitions.to_account_type is null then 'UNEXPECTED'
             else 'EXPECTED'
-        end as account_type_transition
+        end as account_type_transition,
+        case
+            when
+                compared.is_silent
+                and (
+                    {{ is_worse(
+                        'compared.expected_risk_status', 'compared.current_risk_status'
+                    ) }}
+                    or {{ is_worse(
+                        'compared.expected_account_type', 'compared.current_account_type'
+                    ) }}
+                )
+                then 'FEED_SILENT'
+        end as held_because
     from compared
     left join expected_transitions
         on

@@ -95,7 +95,7 @@ def test_only_what_differs_is_written_and_a_second_time_nothing(
 ) -> None:
     right = statuses(refreshed)
     spoilt = spoil(refreshed, 250)
-    done = refreshed.run("flows", "write-back")
+    done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
     assert "250 customers written back" in done.stdout
     assert statuses(refreshed) == right
@@ -165,7 +165,9 @@ def test_a_value_that_somebody_changed_meanwhile_is_kept(refreshed: Database) ->
     with refreshed.connect() as human:
         human.execute("set session_replication_role = replica")
         human.execute("select pg_advisory_lock(1)")
-        command = threading.Thread(target=refreshed.run, args=("flows", "write-back"))
+        command = threading.Thread(
+            target=refreshed.run, args=("flows", "write-back", "--force")
+        )
         command.start()
         waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
         while not refreshed.value(waiting):
@@ -199,7 +201,7 @@ def test_a_row_that_cannot_be_written_does_not_stop_the_others(
         for each row execute function public.refuse();
         """
     )
-    done = refreshed.run("flows", "write-back")
+    done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
     assert outcomes(refreshed) == {"written": 199, "error": 1}
     [change] = refreshed.rows(
@@ -214,7 +216,7 @@ def test_a_customer_that_is_gone_is_not_written(refreshed: Database) -> None:
     with refreshed.connect() as connection:
         spoilt = spoil(refreshed, 3)
         batches = connection.execute(
-            "select operations.plan_write_back('by hand', null, 200) as batch_id"
+            "select operations.plan_write_back('by hand', null, 200, false) as batch_id"
         ).fetchall()
         connection.execute("delete from commerce.orders where customer_id = %s", spoilt[:1])
         connection.execute("delete from commerce.customers where id = %s", spoilt[:1])
@@ -266,6 +268,147 @@ def test_nothing_is_written_when_a_crash_has_emptied_what_is_known_of_the_source
     done = refreshed.run("flows", "write-back")
     assert done.returncode == 3
     assert "run a refresh" in done.stderr
+
+
+def test_a_tenant_that_would_change_too_much_is_left_alone(refreshed: Database) -> None:
+    victim = "(select id from commerce.tenants where slug = 'harbor-foods')"
+    refreshed.execute(
+        "update commerce.customers set risk_status = 'HEALTHY', dormancy_since = null"
+        f" where risk_status = 'DORMANT' and tenant_id = {victim}"
+    )
+    [other] = spoil(refreshed, 1)
+    done = refreshed.run("flows", "write-back", "--dry-run")
+    assert "harbor-foods: held" in done.stdout
+    done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+    assert done.returncode == 3
+    assert "harbor-foods" in done.stderr
+    assert "the other tenants are done" in done.stderr
+    pending = "select distinct tenant_slug from operations.pending_customer_updates"
+    assert refreshed.rows(pending) == [{"tenant_slug": "harbor-foods"}]
+    assert other in statuses(refreshed)
+    assert refreshed.run("flows", "write-back").returncode == 3
+    done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 0, done.stderr
+    assert refreshed.rows(pending) == []
+
+
+def test_the_first_write_back_needs_no_force_and_says_what_it_does(
+    refreshed: Database,
+) -> None:
+    refreshed.execute(
+        f"update commerce.customers set {', '.join(f'{name} = null' for name in COLUMNS)}"
+    )
+    done = refreshed.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert "customers get their first statuses" in done.stdout
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+
+
+def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
+    before = statuses(refreshed)
+    # somebody else's orders go on
+    refreshed.execute(
+        "update commerce.orders set updated_at = '2026-07-14 12:00:00+00' where tenant_id !="
+        " (select id from commerce.tenants where slug = 'harbor-foods')"
+    )
+    done = refreshed.run(
+        *("flows", "refresh", "--mode", "nightly", "--tenant", "harbor-foods"),
+        *("--as-of", "2026-07-15T12:00:00+00:00"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "changes for the worse are held: nothing was delivered since" in done.stdout
+    pending = (
+        "select customer_id, held_because from operations.pending_customer_updates"
+        " where tenant_slug = 'harbor-foods'"
+    )
+    held = refreshed.rows(pending)
+    assert {row["held_because"] for row in held} == {"FEED_SILENT"}
+    after = statuses(refreshed)
+    assert all(
+        before[str(row["customer_id"])] == after[str(row["customer_id"])] for row in held
+    )
+    assert refreshed.run("flows", "write-back", "--force").returncode == 0
+    assert refreshed.rows(pending) == []
+
+
+def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None:
+    spoil(refreshed, 400)
+    refreshed.execute(
+        """
+        create function commerce.refuse() returns trigger language plpgsql as $$
+        begin
+            if new.tenant_id = (select id from commerce.tenants where slug = 'kiwi-produce')
+            then
+                raise exception 'not this one' using errcode = 'XX001';
+            end if;
+            return new;
+        end $$;
+        create trigger refuse before update on commerce.customers
+        for each row execute function commerce.refuse();
+        """
+    )
+    done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 4
+    assert "the other tenants are done: kiwi-produce: not this one" in done.stderr
+    assert refreshed.rows(
+        "select distinct tenant_slug as slug from operations.pending_customer_updates"
+    ) == [{"slug": "kiwi-produce"}]
+    refreshed.execute("drop trigger refuse on commerce.customers")
+    assert refreshed.run("flows", "write-back", "--force").returncode == 0
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+
+
+def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database) -> None:
+    refreshed.execute("update commerce.customers set account_type = 'TARGET'")
+    ids = spoil(refreshed, 5)
+    before = statuses(refreshed)
+    assert refreshed.run("flows", "write-back", "--force").returncode == 0
+    [batch] = refreshed.rows(
+        "select min(batch_id) as id from operations.write_back_changes where customer_id = %s"
+        " and state = 'written' and batch_id = (select max(batch_id) from"
+        " operations.write_back_changes where customer_id = %s)",
+        ids[0],
+        ids[0],
+    )
+    touched = {
+        row["customer_id"]
+        for row in refreshed.rows(
+            "select customer_id from operations.write_back_changes where batch_id = %s",
+            batch["id"],
+        )
+    }
+    # somebody changes one value of one customer, another customer is deleted
+    refreshed.execute(
+        "update commerce.customers set risk_status = 'MINE' where id = %s", ids[0]
+    )
+    gone, locked = sorted(touched - {ids[0]})[:2]
+    refreshed.execute("delete from commerce.orders where customer_id = %s", gone)
+    refreshed.execute("delete from commerce.customers where id = %s", gone)
+    written = statuses(refreshed)
+    with refreshed.connect() as other, other.transaction():
+        other.execute("select from commerce.customers where id = %s for update", [locked])
+        done = refreshed.run("flows", "rollback", str(batch["id"]))
+        assert done.returncode == 0, done.stderr
+        assert "not put back: 1 values that were changed by somebody since" in done.stdout
+        assert "that are in use" in done.stdout
+        assert "that belong to customers that were deleted" in done.stdout
+    assert statuses(refreshed)[locked] == written[locked]
+    done = refreshed.run("flows", "rollback", str(batch["id"]))
+    assert done.returncode == 0, done.stderr
+    after = statuses(refreshed)
+    for customer in touched - {gone, ids[0]}:
+        assert after[customer] == before[customer]
+    assert after[ids[0]] == (before[ids[0]][0], "MINE", *written[ids[0]][2:])
+    for customer in written.keys() - touched:
+        assert after[customer] == written[customer]
+    # only what nobody else has changed is left
+    done = refreshed.run("flows", "rollback", str(batch["id"]))
+    assert done.stdout.startswith("0 values put back")
+    for wrong in ("999999", "0"):
+        done = refreshed.run("flows", "rollback", wrong)
+        assert done.returncode == 2
+        assert f"batch {wrong} has written nothing" in done.stderr
+    assert refreshed.run("flows", "rollback", "latest").returncode == 2
 
 
 def test_nothing_is_written_before_or_after_a_refresh_that_failed(
