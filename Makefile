@@ -38,8 +38,10 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: setup ## 100 kills, 30 overlapping starts and stuck transactions: about 40 minutes
+faults: setup ## kills, overlaps, stuck readers and a busy application: about an hour
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
+	$(BIN)/python -m pytest -s tests/flows/test_live_write_back.py --customers 12000 \
+		--transactions 10000 --races 1000 --write-back-kills 20
 
 equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80

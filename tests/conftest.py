@@ -28,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=8)
     parser.addoption("--kills", type=int, default=4)
     parser.addoption("--overlaps", type=int, default=2)
+    parser.addoption("--customers", type=int, default=400)
+    parser.addoption("--transactions", type=int, default=1000)
+    parser.addoption("--races", type=int, default=50)
+    parser.addoption("--write-back-kills", type=int, default=2)
 
 
 @dataclass(frozen=True)
