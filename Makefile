@@ -38,7 +38,7 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: setup ## how long it takes, against the best hand-written SQL
+bench: setup ## how long it takes, against SQL by hand and against other ways
 	$(BIN)/python -m bench
 
 clean: ## remove what was built, the demo database included
