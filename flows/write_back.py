@@ -28,7 +28,9 @@ def check_freshness(connection: Connection) -> None:
     for source in rows(
         connection,
         "select system, newest_at from analytics_internal.int_source_freshness__orders"
-        " where is_stale and exists (select from operations.pending_customer_updates)",
+        # a case, so that what would be written is looked for only where it matters
+        " where case when is_stale"
+        " then exists (select from operations.pending_customer_updates) end",
     ):
         raise WriteBackHeld(
             f"write-back held: source {source['system']} is stale, its newest change is of"
