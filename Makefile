@@ -46,7 +46,7 @@ faults: setup ## kills, overlaps, stuck readers and a busy application: about an
 equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80
 
-bench: setup ## how long it takes, against the best hand-written SQL
+bench: setup ## how long it takes, against SQL by hand and against other ways
 	$(BIN)/python -m bench
 
 clean: ## remove what was built, the demo database included

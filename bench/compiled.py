@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Model:
     relation: str
     is_table: bool
     sql: str
+    tags: frozenset[str]
 
     def statement(self, as_of: datetime) -> str:
         """Return what fills the model."""
@@ -44,14 +46,38 @@ class Model:
 
 @dataclass(frozen=True)
 class CompiledProject:
-    """What a refresh runs, in an order in which it can be run."""
+    """What a refresh runs in a database, in an order in which it can be run."""
 
     models: list[Model]
+    database: str
 
     def refresh(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
         """Do what the models do in a refresh: compute and publish."""
         for model in self.models:
             connection.execute(model.statement(as_of).encode())
+
+    def seconds(
+        self, connection: psycopg.Connection[object], as_of: datetime
+    ) -> dict[str, float]:
+        """Do what the models do in a refresh, and return how long each took."""
+        taken = {}
+        for model in self.models:
+            began = time.perf_counter()
+            connection.execute(model.statement(as_of).encode())
+            taken[model.name] = time.perf_counter() - began
+        return taken
+
+    def within(self, database: str) -> "CompiledProject":
+        """Return the same for a copy of the database that it was compiled for."""
+
+        def moved(text: str) -> str:
+            return text.replace(f'"{self.database}".', f'"{database}".')
+
+        models = [
+            replace(model, relation=moved(model.relation), sql=moved(model.sql))
+            for model in self.models
+        ]
+        return CompiledProject(models, database)
 
     def compute(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
         """Compute what a refresh would publish, and leave the marts as they are."""
@@ -112,8 +138,10 @@ def compile_project(
                 relation=nodes[key]["relation_name"],
                 is_table=nodes[key]["config"]["materialized"] == "table",
                 sql=nodes[key]["compiled_code"],
+                tags=frozenset(nodes[key]["tags"]),
             )
             for key in ordered
             if key in nodes
-        ]
+        ],
+        environment["PGDATABASE"],
     )

@@ -25,6 +25,11 @@ EVENTS = {
     "delete": "referencing old table as old_rows",
     "truncate": "",
 }
+# what the triggers call, one for each table
+FUNCTIONS = """
+    select oid::regprocedure::text as name from pg_proc
+    where pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
+"""
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
@@ -66,17 +71,21 @@ def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
     with _with_queue() as connection:
         connection.execute("delete from operations.captured_tables")
+        functions = [function["name"] for function in rows(connection, FUNCTIONS)]
         for trigger in rows(
             connection,
             "select tgname, nspname, relname from pg_trigger"
             " inner join pg_class on tgrelid = pg_class.oid"
             " inner join pg_namespace on relnamespace = pg_namespace.oid"
-            " where tgfoid = 'operations.capture_changes'::regproc",
+            " where tgfoid::regprocedure::text = any(%(functions)s)",
+            {"functions": functions},
         ):
             drop = sql.SQL("drop trigger {} on {}.{}").format(
                 *map(sql.Identifier, trigger.values())
             )
             _in_a_moment(connection, partial(connection.execute, drop))
+        for function in functions:
+            connection.execute(f"drop function {function}".encode())
     progress.say("no table is captured: updated_at tells the hourly refresh what changed")
 
 
@@ -192,19 +201,26 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
 
 
 def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) -> None:
-    relation = sql.SQL(source["relation"])
-    columns = [source["capture"].get(part, "") for part in KEY_PARTS]
+    function = "capture_" + source["relation"].replace('"', "")
+    connection.execute(
+        "call operations.make_capture_function(%s, %s, %s, %s, %s, %s)",
+        [
+            function,
+            source["system"],
+            *(source["capture"].get(part, "") for part in KEY_PARTS),
+        ],
+    )
     for event, transition in EVENTS.items():
         connection.execute(
             sql.SQL(
                 "create or replace trigger {name} after {event} on {relation} {transition}"
-                " for each statement execute function operations.capture_changes({arguments})"
+                " for each statement execute function {function}()"
             ).format(
                 name=sql.Identifier(f"customer_health_{event}"),
                 event=sql.SQL(event),
-                relation=relation,
+                relation=sql.SQL(source["relation"]),
                 transition=sql.SQL(transition),
-                arguments=sql.SQL(", ").join(map(sql.Literal, [source["system"], *columns])),
+                function=sql.Identifier("operations", function),
             )
         )
     connection.execute(

@@ -71,12 +71,13 @@ def check_freshness(connection: Connection) -> None:
     """Raise WriteBackHeld when the source has gone quiet, and there is something to write."""
     for source in rows(
         connection,
-        # a crash of the server empties what a refresh has computed
+        # a crash of the server empties what a refresh has computed; a case, so that what
+        # would be written is looked for only where it matters
         "select newest_at, is_stale"
         " from (select) as always left join analytics_internal.int_source_freshness__orders"
         " on true"
-        " where coalesce(is_stale, true)"
-        " and exists (select from operations.pending_customer_updates)",
+        " where case when coalesce(is_stale, true)"
+        " then exists (select from operations.pending_customer_updates) end",
     ):
         if source["is_stale"] is None:
             raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")

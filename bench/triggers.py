@@ -1,0 +1,139 @@
+"""What the triggers cost the application: time added to an insert of one row, and of many.
+
+Two twins of each table have the same rows, indexes and foreign keys, and one has the
+triggers, too. Inserts into both take turns.
+"""
+
+import statistics
+from functools import partial
+
+from bench.measure import print_table, timed
+from flows.database import Connection, rows
+
+SINGLE_ROWS = 3000
+BULK_ROWS = 100_000
+BULKS = 5
+
+# a new row like those that are there; the twin takes the same
+ROWS = {
+    "commerce.orders": """
+        select
+            gen_random_uuid() as id, tenant_id, customer_id, status, ordered_at,
+            delivered_at, total_amount, currency, created_at, updated_at
+        from commerce.orders
+        where customer_id is not null
+    """,
+    "booking.bookings": """
+        select
+            organization_id, gen_random_uuid()::text as booking_id, square_customer_id,
+            location_id, team_member_id, service_id, status, start_at, customer_note,
+            seller_note, created_at, updated_at
+        from booking.bookings
+        where square_customer_id is not null
+    """,
+}
+
+
+def bench(connection: Connection) -> None:
+    """Insert, with and without the triggers, and compare."""
+    # what is compared is the work of a statement, not the disk that a commit waits for
+    connection.execute("set synchronous_commit = off")
+    lines = []
+    for table, new_rows in ROWS.items():
+        tables = [make_twin(connection, table, captured=it) for it in (False, True)]
+        for what, measure in (("one row", single), (f"{BULK_ROWS} rows", bulk)):
+            without, added = measure(connection, tables, new_rows)
+            lines.append(
+                (
+                    f"{table}, {what} a statement",
+                    f"{without * 1000:.4f}",
+                    f"{added * 1000:.4f}",
+                )
+            )
+    print_table(
+        "What the triggers add to an insert, ms per row",
+        ("", "without them", "added"),
+        lines,
+    )
+
+
+def make_twin(connection: Connection, table: str, *, captured: bool) -> str:
+    """Make a table with the same rows, indexes and foreign keys; with the triggers, or not."""
+    twin = f"{table}_{'with' if captured else 'without'}"
+    connection.execute(
+        f"create table {twin} (like {table} including all);"
+        f" insert into {twin} select * from {table}".encode()
+    )
+    for foreign_key in rows(
+        connection,
+        "select pg_get_constraintdef(oid) as definition from pg_constraint"
+        f" where conrelid = '{table}'::regclass and contype = 'f'",
+    ):
+        connection.execute(f"alter table {twin} add {foreign_key['definition']}".encode())
+    for trigger in rows(
+        connection,
+        "select pg_get_triggerdef(oid) as definition from pg_trigger"
+        f" where tgrelid = '{table}'::regclass and not tgisinternal",
+    ):
+        if captured:
+            connection.execute(
+                trigger["definition"].replace(f" ON {table} ", f" ON {twin} ").encode()
+            )
+    connection.execute(f"vacuum analyze {twin}".encode())
+    return twin
+
+
+def single(connection: Connection, tables: list[str], new_rows: str) -> tuple[float, float]:
+    """Return the seconds of an insert of one row, and those that the triggers add."""
+    prepare(connection, new_rows, SINGLE_ROWS)
+    columns = names(connection)
+    queries = [
+        f"{columns} from new_rows where number = {number + 1}" for number in range(SINGLE_ROWS)
+    ]
+    taken = [in_turns(connection, tables, query, n % 2) for n, query in enumerate(queries)]
+    return medians(taken)
+
+
+def bulk(connection: Connection, tables: list[str], new_rows: str) -> tuple[float, float]:
+    """Return the same for a row of an insert of many."""
+    taken = []
+    for number in range(BULKS):
+        count = prepare(connection, new_rows, BULK_ROWS)
+        query = f"{names(connection)} from new_rows"
+        seconds = in_turns(connection, tables, query, number % 2)
+        taken.append([of_all / count for of_all in seconds])
+    return medians(taken)
+
+
+def prepare(connection: Connection, new_rows: str, most: int) -> int:
+    """Make a table of rows to insert, of any customers; return how many they are."""
+    connection.execute("drop table if exists new_rows")
+    made = connection.execute(
+        "create temp table new_rows as select row_number() over () as number, * from"
+        f" ({new_rows} order by random() limit {most}) as new_rows".encode()
+    ).rowcount
+    connection.execute("alter table new_rows add primary key (number); analyze new_rows")
+    return made
+
+
+def in_turns(connection: Connection, tables: list[str], query: str, first: int) -> list[float]:
+    """Return the seconds of an insert into each table, whichever comes first."""
+    seconds = [0.0, 0.0]
+    for place in (first, 1 - first):
+        statement = f"insert into {tables[place]} select {query}".encode()
+        seconds[place] = timed(partial(connection.execute, statement))
+    return seconds
+
+
+def names(connection: Connection) -> str:
+    """Return the columns of a row to insert."""
+    columns = connection.execute("select * from new_rows limit 0").description or []
+    return ", ".join(column.name for column in columns[1:])
+
+
+def medians(taken: list[list[float]]) -> tuple[float, float]:
+    """Return the median without the triggers, and the median of what they add."""
+    return (
+        statistics.median(without for without, _ in taken),
+        statistics.median(with_them - without for without, with_them in taken),
+    )
