@@ -95,7 +95,8 @@ def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str
     """Print a table; the first column is text, the others are numbers."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", no_wrap=True)
+        table.add_column(column, justify="right" if position else "left")
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
+    # as wide as the names of models, also where the output goes to a file
+    Console(width=100).print(table)
