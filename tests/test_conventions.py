@@ -79,6 +79,15 @@ def test_every_mart_begins_its_key_with_the_tenant(models: list[Node]) -> None:
             assert mart["config"]["unique_key"][0] == tenant, mart["name"]
 
 
+def test_joins_reach_the_indexes_behind_staging_views(models: list[Node]) -> None:
+    wrong = [
+        model["name"]
+        for model in models
+        if model["fqn"][1] == "staging" and re.search(r"\bwith\b", model["raw_code"])
+    ]
+    assert wrong == []
+
+
 def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
     in_place = {"published_table", "publication", "view_in_place"}
     wrong = [

@@ -4,7 +4,7 @@
     {%- else -%}
         row_number() over (
             partition by {{ key | join(', ') }}
-            order by {{ newest }} desc nulls last, source::text desc
+            order by {{ newest }} desc nulls last, "{{ relation.identifier }}"::text desc
         )
     {%- endif -%}
 {%- endmacro %}

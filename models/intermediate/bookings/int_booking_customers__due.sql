@@ -1,5 +1,5 @@
 -- The customers that change though nothing of theirs was written.
-with analytics as (
+with analytics as not materialized (
     select * from {{ published('customer_analytics') }} as published
 ),
 

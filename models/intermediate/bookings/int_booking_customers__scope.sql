@@ -21,8 +21,8 @@ due_by_themselves as (
     select * from {{ ref('int_booking_customers__due') }}
 ),
 
--- every valid row that names a customer
-named as (
+-- every valid row that names a customer; each use reads what it needs by its own index
+named as not materialized (
     select
         organization_id,
         square_customer_id
@@ -74,8 +74,8 @@ due as (
     select * from due_by_themselves
 ),
 
--- of those that are due, or in a nightly refresh of all
-seen as (
+-- what a nightly refresh recomputes, too
+others as (
     select distinct
         named.organization_id,
         named.square_customer_id
@@ -85,16 +85,21 @@ seen as (
             named.organization_id = due.organization_id
             and named.square_customer_id = due.square_customer_id
     where
-        due.organization_id is not null
-        or '{{ var("refresh_scope") }}' = 'all'
+        due.organization_id is null
+        and '{{ var("refresh_scope") }}' = 'all'
 ),
 
-united as (
+final as (
     select
         organization_id,
         square_customer_id,
         true as is_due,
-        false as is_seen
+        exists(
+            select from named
+            where
+                due.organization_id = named.organization_id
+                and due.square_customer_id = named.square_customer_id
+        ) as is_seen
     from due
 
     union all
@@ -104,17 +109,7 @@ united as (
         square_customer_id,
         false as is_due,
         true as is_seen
-    from seen
-),
-
-final as (
-    select
-        organization_id,
-        square_customer_id,
-        bool_or(is_due) as is_due,
-        bool_or(is_seen) as is_seen
-    from united
-    group by square_customer_id, organization_id
+    from others
 )
 
 select * from final

@@ -1,7 +1,29 @@
 -- depends_on: {{ ref('int_booking_location_days__scope') }}
 -- depends_on: {{ ref('int_booking_totals__before') }}
 with bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    {%- if var('refresh_scope') == 'changed' %}
+        select
+            bookings.*,
+            scope.date as due_date
+        from {{ ref('int_booking_location_days__scope') }} as scope
+        cross join lateral (
+            select bookings.*
+            from {{ ref('stg_booking__bookings') }} as bookings
+            where
+                scope.organization_id = bookings.organization_id
+                and scope.location_id = bookings.location_id
+                and scope.earliest_start_at <= bookings.start_at
+                and scope.latest_start_at > bookings.start_at
+            -- a fence: each date is looked up in the index; the planner cannot know how
+            -- narrow the dates are, and would rather read all bookings
+            offset 0
+        ) as bookings
+    {%- else %}
+        select
+            *,
+            null::date as due_date
+        from {{ ref('stg_booking__bookings') }}
+    {%- endif %}
 ),
 
 organizations as (
@@ -21,7 +43,8 @@ dated as (
             'bookings.start_at', 'coalesce(locations.time_zone, organizations.time_zone)'
         ) }} as date,
         bookings.square_customer_id,
-        bookings.booking_status
+        bookings.booking_status,
+        bookings.due_date
     from bookings
     inner join organizations
         on bookings.organization_id = organizations.organization_id
@@ -29,18 +52,6 @@ dated as (
         on
             bookings.organization_id = locations.organization_id
             and bookings.location_id = locations.location_id
-    {%- if var('refresh_scope') == 'changed' %}
-        inner join {{ ref('int_booking_location_days__scope') }} as scope
-            on
-                bookings.organization_id = scope.organization_id
-                and bookings.location_id = scope.location_id
-                and bookings.start_at >= scope.earliest_start_at
-                and bookings.start_at < scope.latest_start_at
-                and {{ local_date(
-                'bookings.start_at',
-                'coalesce(locations.time_zone, organizations.time_zone)'
-            ) }} = scope.date
-    {%- endif %}
     where bookings.is_valid
 ),
 
@@ -64,6 +75,9 @@ final as (
             where booking_status = 'ACCEPTED' and square_customer_id is null
         ) as unidentified_appointments
     from dated
+    where
+        due_date = date
+        or due_date is null
     group by date, location_id, organization_id
 )
 

@@ -7,7 +7,7 @@ locations as (
     select * from {{ ref('int_booking_locations') }}
 ),
 
-bookings as (
+bookings as not materialized (
     select * from {{ ref('stg_booking__bookings') }}
 ),
 

@@ -1,5 +1,5 @@
 -- The customers that this refresh recomputes; everything downstream reads only theirs.
-with customers as (
+with customers as not materialized (
     select * from {{ ref('stg_commerce__customers') }}
 ),
 

@@ -1,30 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'bookings') }}
-),
-
-renamed as (
-    select
-        organization_id,
-        booking_id,
-        square_customer_id,
-        location_id,
-        team_member_id,
-        service_id,
-        status as booking_status,
-        start_at,
-        customer_note,
-        seller_note,
-        created_at,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'bookings'),
-            key=['organization_id', 'booking_id'],
-            newest='updated_at',
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         booking_id,
@@ -52,14 +29,25 @@ judged as (
                 ]
             },
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            organization_id,
+            booking_id,
+            square_customer_id,
+            location_id,
+            team_member_id,
+            service_id,
+            status as booking_status,
+            start_at,
+            customer_note,
+            seller_note,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'bookings'),
+                key=['organization_id', 'booking_id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('booking', 'bookings') }}
+    ) as renamed
+) as judged

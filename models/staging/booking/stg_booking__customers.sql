@@ -1,27 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'customers') }}
-),
-
-renamed as (
-    select
-        organization_id,
-        square_customer_id,
-        given_name,
-        family_name,
-        email_address,
-        phone_number,
-        acquisition_source,
-        created_at,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'customers'),
-            key=['organization_id', 'square_customer_id'],
-            newest='updated_at',
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         square_customer_id,
@@ -37,14 +17,22 @@ judged as (
             required=['organization_id'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            organization_id,
+            square_customer_id,
+            given_name,
+            family_name,
+            email_address,
+            phone_number,
+            acquisition_source,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'customers'),
+                key=['organization_id', 'square_customer_id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('booking', 'customers') }}
+    ) as renamed
+) as judged

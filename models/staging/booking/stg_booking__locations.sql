@@ -1,23 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'locations') }}
-),
-
-renamed as (
-    select
-        organization_id,
-        id as location_id,
-        name as location_name,
-        time_zone,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'locations'),
-            key=['organization_id', 'id'],
-            newest='updated_at',
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         location_id,
@@ -30,14 +14,18 @@ judged as (
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            organization_id,
+            id as location_id,
+            name as location_name,
+            time_zone,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'locations'),
+                key=['organization_id', 'id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('booking', 'locations') }}
+    ) as renamed
+) as judged

@@ -1,22 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'organizations') }}
-),
-
-renamed as (
-    select
-        id as organization_id,
-        slug as organization_slug,
-        name as organization_name,
-        time_zone,
-        is_active,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'organizations'), key=['id'], newest='updated_at'
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         organization_slug,
@@ -30,14 +15,17 @@ judged as (
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            id as organization_id,
+            slug as organization_slug,
+            name as organization_name,
+            time_zone,
+            is_active,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'organizations'), key=['id'], newest='updated_at'
+            ) }} as copy_number
+        from {{ source('booking', 'organizations') }}
+    ) as renamed
+) as judged

@@ -1,28 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'payments') }}
-),
-
-renamed as (
-    select
-        organization_id,
-        payment_id,
-        square_customer_id,
-        location_id,
-        status as payment_status,
-        coalesce(amount_cents, 0) as amount_cents,
-        coalesce(tip_cents, 0) as tip_cents,
-        coalesce(refunded_cents, 0) as refunded_cents,
-        created_at,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'payments'),
-            key=['organization_id', 'payment_id'],
-            newest='updated_at',
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         payment_id,
@@ -44,14 +23,23 @@ judged as (
                 ]
             },
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            organization_id,
+            payment_id,
+            square_customer_id,
+            location_id,
+            status as payment_status,
+            coalesce(amount_cents, 0) as amount_cents,
+            coalesce(tip_cents, 0) as tip_cents,
+            coalesce(refunded_cents, 0) as refunded_cents,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'payments'),
+                key=['organization_id', 'payment_id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('booking', 'payments') }}
+    ) as renamed
+) as judged

@@ -1,26 +1,7 @@
-with source as (
-    select * from {{ source('booking', 'referral_profiles') }}
-),
-
-renamed as (
-    select
-        organization_id,
-        square_customer_id,
-        is_activated,
-        activated_at,
-        referral_source,
-        referral_count,
-        reward_cents,
-        updated_at,
-        {{ copy_number(
-            source('booking', 'referral_profiles'),
-            key=['organization_id', 'square_customer_id'],
-            newest='updated_at',
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         organization_id,
         square_customer_id,
@@ -35,14 +16,21 @@ judged as (
             required=['organization_id'],
             timestamps=['activated_at', 'updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            organization_id,
+            square_customer_id,
+            is_activated,
+            activated_at,
+            referral_source,
+            referral_count,
+            reward_cents,
+            updated_at,
+            {{ copy_number(
+                source('booking', 'referral_profiles'),
+                key=['organization_id', 'square_customer_id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('booking', 'referral_profiles') }}
+    ) as renamed
+) as judged

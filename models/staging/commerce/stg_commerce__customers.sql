@@ -1,24 +1,7 @@
-with source as (
-    select * from {{ source('commerce', 'customers') }}
-),
-
-renamed as (
-    select
-        id as customer_id,
-        tenant_id,
-        sales_rep_id,
-        name as customer_name,
-        email as customer_email,
-        is_closed,
-        created_at,
-        updated_at,
-        {{ copy_number(
-            source('commerce', 'customers'), key=['tenant_id', 'id'], newest='updated_at'
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         tenant_id,
         customer_id,
@@ -33,14 +16,19 @@ judged as (
             required=['tenant_id'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            id as customer_id,
+            tenant_id,
+            sales_rep_id,
+            name as customer_name,
+            email as customer_email,
+            is_closed,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('commerce', 'customers'), key=['tenant_id', 'id'], newest='updated_at'
+            ) }} as copy_number
+        from {{ source('commerce', 'customers') }}
+    ) as renamed
+) as judged

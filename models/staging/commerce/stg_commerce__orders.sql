@@ -1,26 +1,7 @@
-with source as (
-    select * from {{ source('commerce', 'orders') }}
-),
-
-renamed as (
-    select
-        id as order_id,
-        tenant_id,
-        customer_id,
-        status as order_status,
-        ordered_at,
-        delivered_at,
-        total_amount,
-        currency,
-        created_at,
-        updated_at,
-        {{ copy_number(
-            source('commerce', 'orders'), key=['tenant_id', 'id'], newest='updated_at'
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         tenant_id,
         customer_id,
@@ -46,14 +27,21 @@ judged as (
                 ]
             },
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            id as order_id,
+            tenant_id,
+            customer_id,
+            status as order_status,
+            ordered_at,
+            delivered_at,
+            total_amount,
+            currency,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('commerce', 'orders'), key=['tenant_id', 'id'], newest='updated_at'
+            ) }} as copy_number
+        from {{ source('commerce', 'orders') }}
+    ) as renamed
+) as judged

@@ -1,22 +1,7 @@
-with source as (
-    select * from {{ source('commerce', 'tenants') }}
-),
-
-renamed as (
-    select
-        id as tenant_id,
-        slug as tenant_slug,
-        name as tenant_name,
-        time_zone,
-        is_active,
-        updated_at,
-        {{ copy_number(
-            source('commerce', 'tenants'), key=['id'], newest='updated_at'
-        ) }} as copy_number
-    from source
-),
-
-judged as (
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
     select
         tenant_id,
         tenant_slug,
@@ -30,14 +15,17 @@ judged as (
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
-    from renamed
-),
-
-final as (
-    select
-        *,
-        {{ is_valid() }} as is_valid
-    from judged
-)
-
-select * from final
+    from (
+        select
+            id as tenant_id,
+            slug as tenant_slug,
+            name as tenant_name,
+            time_zone,
+            is_active,
+            updated_at,
+            {{ copy_number(
+                source('commerce', 'tenants'), key=['id'], newest='updated_at'
+            ) }} as copy_number
+        from {{ source('commerce', 'tenants') }}
+    ) as renamed
+) as judged
