@@ -38,11 +38,13 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: setup ## 100 kills, 30 overlapping starts and stuck transactions: about 40 minutes
+faults: setup ## 100 kills, 30 overlapping starts, 10,000 orders past a broken hook: an hour
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
+	$(BIN)/python -m pytest -s tests/flows/test_hook.py -k rejected --inserts 10000
 
-equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
-	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80
+equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
+	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \
+		tests/properties/test_hook_equals_models.py --histories 80
 
 bench: setup ## how long it takes, against the best hand-written SQL
 	$(BIN)/python -m bench

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=8)
     parser.addoption("--kills", type=int, default=4)
     parser.addoption("--overlaps", type=int, default=2)
+    parser.addoption("--inserts", type=int, default=300)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 {{ config(post_hook="{{ after_order_created() }}") }}
 
--- Dates rather than answers, for the hook asks at any moment. Nested, without CTEs, so that
--- one order is looked up by its index.
+-- Dates rather than answers, for the hook asks at any moment. Nested, without CTEs, so
+-- that one order is looked up by its index.
 select
     tenant_id,
     customer_id,
@@ -21,7 +21,8 @@ from (
         tenants.time_zone,
         tenants.active_days,
         tenants.dormant_days,
-        case when orders.order_status != 'DRAFT' then orders.ordered_at end as placed_at,
+        case when orders.order_status != 'DRAFT' then orders.ordered_at end
+            as placed_at,
         case
             when orders.order_status != 'DRAFT'
                 then {{ local_date('orders.ordered_at', 'tenants.time_zone') }}
