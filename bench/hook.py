@@ -80,7 +80,7 @@ def insert(
     connection.execute(
         f"insert into {table} (id, tenant_id, customer_id, status, ordered_at, delivered_at)"
         " select gen_random_uuid(), tenant_id, id, 'CONFIRMED', now(), "
-        f"{delivered_at}::timestamptz"
+        f"({delivered_at})::timestamptz"
         " from unnest(%s) as ordering (id) inner join commerce.customers using (id)".encode(),
         (customers,),
     )

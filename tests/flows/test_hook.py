@@ -164,6 +164,11 @@ def test_the_last_delivery_moves_forward_only(hooked: Database, customer: str) -
         "update commerce.orders set status = 'CANCELLED' where id = %s", known["id"]
     )
     assert deliver(15) == TODAY - timedelta(days=15)
+    # nor behind what somebody wrote, though no order says so
+    hooked.execute(
+        "update commerce.customers set last_order_date = %s where id = %s", TODAY, customer
+    )
+    assert deliver(5) == TODAY
 
 
 @pytest.mark.parametrize(
