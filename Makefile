@@ -38,13 +38,15 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: setup ## kills, overlaps, stuck readers and a busy application: about an hour
+faults: setup ## kills, overlaps, stuck readers, a busy application, a broken hook: an hour
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
 	$(BIN)/python -m pytest -s tests/flows/test_live_write_back.py --customers 12000 \
 		--transactions 10000 --races 1000 --write-back-kills 20
+	$(BIN)/python -m pytest -s tests/flows/test_hook.py -k rejected --inserts 10000
 
-equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
-	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80
+equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
+	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \
+		tests/properties/test_hook_equals_models.py --histories 80
 
 bench: setup ## how long it takes, against SQL by hand and against other ways
 	$(BIN)/python -m bench

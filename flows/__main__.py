@@ -11,6 +11,7 @@ from flows.arguments import check_tenant, is_built, parse_as_of
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
 from flows.errors import Failure, WriteBackHeld, WrongArgument
+from flows.hook import install_hook, print_hook, remove_hook
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
@@ -53,6 +54,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
     command.add_argument("action", choices=["install", "remove", "status"])
 
+    command = commands.add_parser("hook", help="what a new order says, written at once")
+    command.add_argument("action", choices=["install", "remove", "status"])
+
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
 
@@ -91,6 +95,10 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
                 "remove": remove_triggers,
                 "status": print_capture,
             }[arguments.action](progress)
+        case "hook":
+            {"install": install_hook, "remove": remove_hook, "status": print_hook}[
+                arguments.action
+            ](progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

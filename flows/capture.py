@@ -53,12 +53,12 @@ def install_triggers(progress: Progress) -> None:
 
     The next refresh is a full one: what was changed before nobody has noticed.
     """
-    with _with_queue() as connection:
+    with with_queue() as connection:
         sources = dbt.sources(environment(connection))
         mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
         for source in sources:
-            _in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
+            in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:
             connection.execute(
@@ -69,7 +69,7 @@ def install_triggers(progress: Progress) -> None:
 
 def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
-    with _with_queue() as connection:
+    with with_queue() as connection:
         connection.execute("delete from operations.captured_tables")
         functions = [function["name"] for function in rows(connection, FUNCTIONS)]
         for trigger in rows(
@@ -83,7 +83,7 @@ def remove_triggers(progress: Progress) -> None:
             drop = sql.SQL("drop trigger {} on {}.{}").format(
                 *map(sql.Identifier, trigger.values())
             )
-            _in_a_moment(connection, partial(connection.execute, drop))
+            in_a_moment(connection, partial(connection.execute, drop))
         for function in functions:
             connection.execute(f"drop function {function}".encode())
     progress.say("no table is captured: updated_at tells the hourly refresh what changed")
@@ -91,7 +91,7 @@ def remove_triggers(progress: Progress) -> None:
 
 def print_capture(progress: Progress) -> None:
     """Print which tables are captured, and how many keys wait."""
-    with _with_queue() as connection:
+    with with_queue() as connection:
         progress.table(
             "Captured tables",
             rows(
@@ -122,7 +122,7 @@ def print_capture(progress: Progress) -> None:
 
 
 @contextmanager
-def _with_queue() -> Iterator[Connection]:
+def with_queue() -> Iterator[Connection]:
     """Open a connection to a database that has the change queue."""
     with connect() as connection:
         install(connection, "operations.sql")
@@ -230,7 +230,7 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
     )
 
 
-def _in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
+def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
     """Change one table, in a transaction that no statement of the application waits for long.
 
     Raises the error of the lock when the table is in use again and again.

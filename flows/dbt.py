@@ -127,7 +127,7 @@ def build(
 
 
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the source tables that can be captured: system, relation, columns of the key.
+    """Return the source tables that triggers can be put on: system, relation, key columns.
 
     Those of a system that is switched off are left out.
     """
@@ -159,6 +159,7 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
             "system": readers[key]["tags"][0],
             "relation": source["relation_name"].partition(".")[2],
             "capture": source["config"]["meta"]["capture"],
+            "hook": source["config"]["meta"].get("hook"),
         }
         for key, source in manifest["sources"].items()
         if "capture" in source["config"].get("meta", {})

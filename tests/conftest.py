@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--transactions", type=int, default=1000)
     parser.addoption("--races", type=int, default=50)
     parser.addoption("--write-back-kills", type=int, default=2)
+    parser.addoption("--inserts", type=int, default=300)
 
 
 @dataclass(frozen=True)

@@ -183,9 +183,11 @@ def test_every_singular_test_says_how_to_resolve_it() -> None:
 
 def test_no_model_or_macro_looks_at_the_clock() -> None:
     clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|clock_timestamp|localtime)")
+    # the hook runs between refreshes, for the moment of an order
+    hook = PROJECT / "macros" / "hook" / "after_order_created.sql"
     for folder in ("models", "macros", "tests/data"):
         for file in (PROJECT / folder).rglob("*.sql"):
-            assert not clock.search(file.read_text()), file.name
+            assert file == hook or not clock.search(file.read_text()), file.name
 
 
 def test_every_macro_stands_in_a_file_of_its_name_and_is_described(

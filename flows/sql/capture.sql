@@ -10,10 +10,13 @@ create table if not exists operations.changed_keys (
     noticed_at timestamptz not null default clock_timestamp(),
     claimed_by text
 );
+alter table operations.changed_keys
+add column if not exists is_written boolean not null default false;
 comment on table operations.changed_keys is
 'One row per key that was touched, and statement. kind: everything, tenant (all keys of
 one), customer, location (all its dates), location_day (the date of starts_at). claimed_by:
-logid of the refresh that is recomputing it. It goes when the marts have taken it.';
+logid of the refresh that is recomputing it. is_written: by the real-time hook, which has
+written the customer already. It goes when the marts have taken it.';
 
 create table if not exists operations.captured_tables (
     relation text primary key,

@@ -24,6 +24,10 @@ feeds as (
     select * from {{ ref('tenant_feeds') }}
 ),
 
+written_ahead as (
+    {{ written_ahead() }}
+),
+
 expected_transitions as (
     select * from {{ ref('account_type_transitions') }}
 ),
@@ -72,7 +76,14 @@ compared as (
         on
             account_types.tenant_id = risk_status.tenant_id
             and account_types.customer_id = risk_status.customer_id
-    where not statuses.is_closed
+    left join written_ahead
+        on
+            statuses.tenant_id = written_ahead.tenant_id
+            and statuses.customer_id = written_ahead.customer_id
+    where
+        not statuses.is_closed
+        -- the hook knows an order that the marts do not know yet
+        and written_ahead.tenant_id is null
 ),
 
 final as (

@@ -80,8 +80,14 @@ steps as (
     cross join
         lateral (
             values
-            ('TARGET', pauses.last_ordered_on + tenants.active_days + 1),
-            ('PROSPECT', pauses.last_ordered_on + tenants.target_days + 1)
+            (
+                'TARGET',
+                {{ passed_on('pauses.last_ordered_on', 'tenants.active_days') }}
+            ),
+            (
+                'PROSPECT',
+                {{ passed_on('pauses.last_ordered_on', 'tenants.target_days') }}
+            )
         ) as step (status, begins_on)
     where
         pauses.next_ordered_on is null

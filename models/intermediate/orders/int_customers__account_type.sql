@@ -23,17 +23,21 @@ judged as (
         customers.created_on,
         latest.last_ordered_at,
         latest.last_ordered_on,
-        latest.last_ordered_on + tenants.active_days + 1 as target_on,
-        latest.last_ordered_on + tenants.target_days + 1 as prospect_on,
+        {{ passed_on('latest.last_ordered_on', 'tenants.active_days') }} as target_on,
+        {{ passed_on('latest.last_ordered_on', 'tenants.target_days') }} as prospect_on,
         tenants.today,
         tenants.time_zone,
         tenants.threshold_row,
         case
             -- ordered lately
-            when tenants.today - latest.last_ordered_on <= tenants.active_days
+            when
+                tenants.today
+                < {{ passed_on('latest.last_ordered_on', 'tenants.active_days') }}
                 then 'ACTIVE'
             -- could be won back
-            when tenants.today - latest.last_ordered_on <= tenants.target_days
+            when
+                tenants.today
+                < {{ passed_on('latest.last_ordered_on', 'tenants.target_days') }}
                 then 'TARGET'
             -- never ordered, or too long ago
             else 'PROSPECT'

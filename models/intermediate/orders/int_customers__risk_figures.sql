@@ -19,7 +19,9 @@ reactivations as (
     from deliveries
     inner join tenants
         on deliveries.tenant_id = tenants.tenant_id
-    where deliveries.next_delivered_on > deliveries.expected_on + tenants.dormant_days
+    where
+        deliveries.next_delivered_on
+        > {{ dormant_on('deliveries.expected_on', 'tenants.dormant_days') }}
     group by deliveries.tenant_id, deliveries.customer_id
 ),
 
@@ -51,7 +53,7 @@ final as (
         end as cadence_source,
         latest.expected_on as next_expected_order_date,
         latest.expected_on + tenants.grace_days as late_on,
-        latest.expected_on + tenants.dormant_days as dormant_on,
+        {{ dormant_on('latest.expected_on', 'tenants.dormant_days') }} as dormant_on,
         reactivations.reactivated_on,
         latest.revenue_basis,
         latest.is_revenue_declined,

@@ -28,7 +28,10 @@ steps as (
                 deliveries.delivered_on
             ),
             ('AT_RISK_CADENCE', deliveries.expected_on + tenants.grace_days),
-            ('DORMANT', deliveries.expected_on + tenants.dormant_days)
+            (
+                'DORMANT',
+                {{ dormant_on('deliveries.expected_on', 'tenants.dormant_days') }}
+            )
         ) as step (status, begins_on)
     where
         deliveries.next_delivered_on is null

@@ -1,0 +1,164 @@
+"""The real-time hook: what a new order says of its customer, written at once.
+
+The rules are in the database: a refresh makes the function operations.after_orders_created.
+Either a trigger on the orders table calls it, within the order's own transaction, or the
+application does, by `after_order_created` and `after_orders_created` below.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from flows import dbt
+from flows.capture import in_a_moment, with_queue
+from flows.database import Connection, environment, one_line, rows
+from flows.errors import Infrastructure, WrongArgument
+from flows.progress import Progress
+
+TRIGGER = "customer_health_hook"
+FUNCTION = "operations.after_order_created"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a batch has done. Errors stand in operations.hook_errors, too."""
+
+    total: int
+    success: int
+    errors: int
+    # in seconds
+    duration: float
+
+
+def after_order_created(connection: psycopg.Connection[Any], order_id: object) -> Statistics:
+    """Do for one new order what the trigger does; for callers that have no trigger."""
+    return after_orders_created(connection, [order_id])
+
+
+def after_orders_created(
+    connection: psycopg.Connection[Any], order_ids: Sequence[object]
+) -> Statistics:
+    """Do for new orders what the trigger does; for callers that have no trigger.
+
+    Works within the caller's transaction, where there is one, and leaves it usable: never
+    raises for an order. An id of no order is an error, one of a draft is not.
+    """
+    began = time.monotonic()
+    different = list(dict.fromkeys(map(str, order_ids)))
+    success = _move(connection, different)
+    return Statistics(
+        total=len(different),
+        success=success,
+        errors=len(different) - success,
+        duration=time.monotonic() - began,
+    )
+
+
+def install_hook(progress: Progress) -> None:
+    """Put the trigger on the orders table; one that is there is put anew."""
+    with with_queue() as connection:
+        relation = _orders(connection)
+        put = sql.SQL(
+            "create or replace trigger {} after insert on {} referencing new table as new_rows"
+            " for each statement execute function {}()"
+        ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
+        in_a_moment(connection, partial(connection.execute, put))
+    progress.say(f"hooked: {relation}")
+
+
+def remove_hook(progress: Progress) -> None:
+    """Take the trigger off again, wherever it is."""
+    with with_queue() as connection:
+        for trigger in _triggers(connection):
+            drop = sql.SQL("drop trigger {} on {}").format(
+                sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
+            )
+            in_a_moment(connection, partial(connection.execute, drop))
+    progress.say("no table is hooked: a new order shows with the next refresh")
+
+
+def print_hook(progress: Progress) -> None:
+    """Print which table has the trigger, and its last errors."""
+    with with_queue() as connection:
+        progress.table(
+            "Hooked tables",
+            [
+                {
+                    "relation": trigger["relation"],
+                    "hook": "by a trigger" if trigger["is_enabled"] else "switched off",
+                }
+                for trigger in _triggers(connection)
+            ],
+        )
+        progress.table(
+            "Errors of the hook, which the application did not notice: the last 10",
+            rows(
+                connection,
+                "select created_at::timestamptz(0)::text as at, relation, error"
+                " from operations.hook_errors where hook = 'after_order_created'"
+                " order by error_id desc limit 10",
+            ),
+        )
+
+
+def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> int:
+    """Call the function for these orders, halved down to those that it cannot take."""
+    try:
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            found = cursor.execute(
+                "select operations.after_orders_created(%s::text[])", (order_ids,)
+            ).fetchone()
+            return found[0] if found else 0
+    except psycopg.Error as error:
+        if len(order_ids) > 1 and not connection.closed:
+            half = len(order_ids) // 2
+            return _move(connection, order_ids[:half]) + _move(connection, order_ids[half:])
+        _note(connection, order_ids, error)
+        return 0
+
+
+def _note(
+    connection: psycopg.Connection[Any], order_ids: list[str], error: psycopg.Error
+) -> None:
+    with suppress(psycopg.Error), connection.transaction():
+        connection.execute(
+            "insert into operations.hook_errors (hook, relation, error)"
+            " values ('after_order_created', %s, %s)",
+            (f"order {', '.join(order_ids)}", one_line(error)),
+        )
+
+
+def _orders(connection: Connection) -> str:
+    """Return the orders table, or raise when it cannot be hooked."""
+    [function] = rows(connection, f"select to_regproc('{FUNCTION}') as there")
+    if function["there"] is None:
+        raise Infrastructure("hook: run a nightly refresh first, which makes its function")
+    for view in rows(
+        connection,
+        "select viewname from pg_views where schemaname = 'analytics_internal'"
+        " and viewname like 'stg_commerce__%' and definition like '%row_number()%'",
+    ):
+        raise WrongArgument(
+            f"hook: the table behind {view['viewname']} has no unique key, so each order"
+            " would read all of it; add one and run a nightly refresh"
+        )
+    for source in dbt.sources(environment(connection)):
+        if source["hook"]:
+            return str(source["relation"])
+    raise WrongArgument("hook: orders_enabled is false, so there are no orders")
+
+
+def _triggers(connection: Connection) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        "select tgname, tgrelid::regclass::text as relation,"
+        " tgenabled in ('O', 'A') as is_enabled"
+        f" from pg_trigger where tgfoid = to_regproc('{FUNCTION}')",
+    )

@@ -1,0 +1,187 @@
+{% macro after_order_created() -%}
+{#-
+The real-time hook: what `python -m flows hook install` puts on the orders table, and the
+function behind it. Made by the refresh, as a post-hook of order_facts, so that hook and
+models change together. It runs inside the application's transaction: it waits for no row,
+and keeps its errors to itself.
+-#}
+{%- set facts = this.include(database=false) -%}
+{%- set orders = ref('stg_commerce__orders').include(database=false) -%}
+{%- set statuses = ref('stg_commerce__customer_statuses').include(database=false) -%}
+{%- set order_id_type = var('commerce_order_id_type') -%}
+{%- set source = graph.sources['source.customer_health.commerce.orders'] if execute -%}
+{%- set order_id = adapter.quote(source.config.meta.hook.order) if execute -%}
+create or replace function operations.after_orders_created(order_ids text[])
+returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+-- of a table that is being altered; rows in use are skipped at once
+set lock_timeout = '50ms'
+-- one plan a session, by index: planning anew takes longer than the work
+set plan_cache_mode = force_generic_plan
+-- the order itself is in the change queue already
+set customer_health.is_writing_back = 'on'
+as $hook$
+declare
+    this_instant constant timestamptz := clock_timestamp();
+    orders_count bigint;
+    telling {{ order_id_type }}[];
+begin
+    -- most orders come from customers that are ACTIVE, and are not delivered yet
+    select
+        count(*),
+        array_agg(orders.order_id) filter (
+            where
+                statuses.account_type is distinct from 'ACTIVE'
+                or orders.delivered_at is not null
+        )
+    into orders_count, telling
+    from {{ orders }} as orders
+    left join {{ statuses }} as statuses
+        on
+            orders.tenant_id = statuses.tenant_id
+            and orders.customer_id = statuses.customer_id
+    where orders.order_id = any(order_ids::{{ order_id_type }}[]);
+
+    if telling is null then
+        return orders_count;
+    end if;
+
+    with news as (
+        select
+            tenant_id,
+            customer_id,
+            bool_or(
+                placed_at <= this_instant
+                and {{ local_date('this_instant', 'time_zone') }} < target_on
+            ) as is_active,
+            bool_or(
+                delivered_at <= this_instant
+                and {{ local_date('this_instant', 'time_zone') }} < dormant_on
+            ) as is_awake,
+            max(delivered_at) filter (where delivered_at <= this_instant) as delivered_at,
+            max(delivered_on) filter (where delivered_at <= this_instant) as delivered_on
+        from {{ facts }}
+        where order_id = any(telling)
+        group by tenant_id, customer_id
+    ),
+
+    -- forward only, and locked in the order of the key; rows in use wait for the refresh
+    held as (
+        select
+            target.tenant_id,
+            target.customer_id,
+            moved.*
+        from news
+        inner join {{ statuses }} as target
+            on
+                news.tenant_id = target.tenant_id
+                and news.customer_id = target.customer_id
+        cross join lateral (
+            select
+                case
+                    when
+                        news.is_active
+                        and array_position(
+                            {{ text_array(var('protected_account_types')) }},
+                            target.account_type
+                        ) is null
+                        then 'ACTIVE'
+                    else target.account_type
+                end as account_type,
+                case
+                    when
+                        (
+                            news.delivered_on > target.last_order_date
+                            or target.last_order_date is null
+                        )
+                        and news.delivered_on is not null
+                        and not exists (
+                            select from {{ orders }} as later
+                            where
+                                later.tenant_id = news.tenant_id
+                                and later.customer_id = news.customer_id
+                                and later.delivered_at > news.delivered_at
+                                and later.delivered_at <= this_instant
+                                and later.order_status != 'CANCELLED'
+                                and later.is_valid
+                        )
+                        then news.delivered_on
+                    else target.last_order_date
+                end as last_order_date,
+                case when not news.is_awake or news.is_awake is null
+                    then target.dormancy_since
+                end as dormancy_since
+        ) as moved
+        where
+            not target.is_closed
+            and (target.account_type, target.last_order_date, target.dormancy_since)
+            is distinct from
+            (moved.account_type, moved.last_order_date, moved.dormancy_since)
+        order by target.tenant_id, target.customer_id
+        for no key update of target skip locked
+    ),
+
+    written as (
+        update {{ statuses }} as target
+        set
+            account_type = held.account_type,
+            last_order_date = held.last_order_date,
+            dormancy_since = held.dormancy_since
+        from held
+        where
+            held.tenant_id = target.tenant_id
+            and held.customer_id = target.customer_id
+        returning target.tenant_id, target.customer_id
+    )
+
+    -- a refresh that runs has not seen the order: its write-back is to leave the customer
+    insert into operations.changed_keys (system, kind, tenant, key, is_written)
+    select
+        'orders', 'customer', format('%s', tenant_id), format('%s', customer_id), true
+    from written;
+
+    return orders_count;
+end
+$hook$;
+
+comment on function operations.after_orders_created is
+'Move the customers of these new orders forward: account type, last delivery, dormancy.
+Returns how many of the orders there are. Other columns wait for the next refresh.';
+revoke all on function operations.after_orders_created from public;
+
+create or replace function operations.after_order_created()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '50ms'
+as $trigger$
+declare
+    calls text;
+begin
+    -- text by format(), not by a cast, which the owner of the table could have made
+    perform operations.after_orders_created(
+        array(select format('%s', {{ order_id }}) from new_rows)
+    );
+    return null;
+exception when others or query_canceled or assert_failure then
+    -- Where the insert is all that was asked for, there is nothing left to cancel. Within a
+    -- longer statement, a loop for instance, a cancel or a timeout must be heard.
+    get diagnostics calls = pg_context;
+    if sqlstate = '57014' and calls like e'%\n%' then
+        raise;
+    end if;
+    begin
+        insert into operations.hook_errors (hook, relation, error)
+        values ('after_order_created', tg_relid::regclass::text, sqlerrm);
+    exception when others then
+        raise warning 'customer_health could not note an error of its hook: %', sqlerrm;
+    end;
+    return null;
+end
+$trigger$;
+
+comment on function operations.after_order_created is
+'Statement trigger on orders, put there by `python -m flows hook install`.';
+revoke all on function operations.after_order_created from public
+{%- endmacro %}

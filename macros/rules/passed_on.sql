@@ -1,0 +1,3 @@
+{% macro passed_on(day, days) -%}
+    {{ day }} + {{ days }} + 1
+{%- endmacro %}

@@ -1,0 +1,18 @@
+{% macro written_ahead() -%}
+    {#- the queue belongs to the commands: where dbt runs alone there is none -#}
+    {%- if is_there('operations', 'changed_keys') -%}
+        select distinct
+            tenant::{{ var('commerce_tenant_id_type') }} as tenant_id,
+            key::{{ var('commerce_customer_id_type') }} as customer_id
+        from operations.changed_keys
+        where
+            system = 'orders'
+            and kind = 'customer'
+            and is_written
+    {%- else -%}
+        select
+            null::{{ var('commerce_tenant_id_type') }} as tenant_id,
+            null::{{ var('commerce_customer_id_type') }} as customer_id
+        where false
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,531 @@
+"""The real-time hook: what it moves, what it leaves alone, and that no order ever fails."""
+
+import itertools
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from conftest import Database
+
+from flows.hook import after_order_created, after_orders_created
+
+INSERT = """
+insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at, delivered_at)
+select gen_random_uuid(), tenant_id, id, %(status)s, %(ordered_at)s, %(delivered_at)s
+from commerce.customers where id = %(customer)s
+returning id
+"""
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+
+
+@pytest.fixture(scope="module")
+def hooked_template(refreshed_template: Database) -> Iterator[Database]:
+    """Demo data as of now, with all triggers; its first customer has never ordered."""
+    database = refreshed_template.copy()
+    database.execute(
+        "update commerce.orders set updated_at = now() where id ="
+        " (select id from commerce.orders limit 1);"
+        " update commerce.tenants set time_zone = 'UTC'"
+    )
+    for command in (
+        ("capture", "install"),
+        ("refresh", "--mode", "nightly"),
+        ("hook", "install"),
+    ):
+        done = database.run("flows", *command)
+        assert done.returncode == 0, done.stderr
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def hooked(hooked_template: Database) -> Iterator[Database]:
+    database = hooked_template.copy()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def customer(hooked: Database) -> str:
+    """A customer without orders, of whom nothing is said."""
+    row = hooked.rows(
+        "insert into commerce.customers (id, tenant_id, name)"
+        " select gen_random_uuid(), id, 'New' from commerce.tenants"
+        " where slug = 'harbor-foods' returning id"
+    )[0]
+    return str(row["id"])
+
+
+def order(
+    database: Database,
+    customer: str,
+    status: str = "SUBMITTED",
+    ordered_at: datetime | None = NOW,
+    delivered_at: datetime | None = None,
+) -> str:
+    with database.connect() as connection:
+        found = connection.execute(
+            INSERT.encode(),
+            {
+                "customer": customer,
+                "status": status,
+                "ordered_at": ordered_at,
+                "delivered_at": delivered_at,
+            },
+        ).fetchone()
+    assert found
+    return str(found["id"])
+
+
+def facts(database: Database, customer: str) -> tuple[object, ...]:
+    """Return account type, last delivery and begin of the dormancy of a customer."""
+    [row] = database.rows(
+        "select account_type, last_order_date, dormancy_since from commerce.customers"
+        " where id = %s",
+        customer,
+    )
+    return tuple(row.values())
+
+
+def errors(database: Database) -> list[str]:
+    return [
+        str(row["error"])
+        for row in database.rows(
+            "select error from operations.hook_errors where hook = 'after_order_created'"
+        )
+    ]
+
+
+def ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "ordered_at", "after"),
+    [
+        (None, "SUBMITTED", NOW, "ACTIVE"),
+        ("PROSPECT", "CONFIRMED", NOW, "ACTIVE"),
+        ("TARGET", "SHIPPED", NOW, "ACTIVE"),
+        ("something else", "SUBMITTED", NOW, "ACTIVE"),
+        ("TARGET", "SUBMITTED", ago(180), "ACTIVE"),
+        # too old to make it ACTIVE: what it is, the refresh works out from all orders
+        ("PROSPECT", "SUBMITTED", ago(181), "PROSPECT"),
+        ("ACTIVE", "SUBMITTED", ago(400), "ACTIVE"),
+        # set by hand
+        ("HOLD", "SUBMITTED", NOW, "HOLD"),
+        # not placed, not yet, or not to be believed
+        ("TARGET", "DRAFT", NOW, "TARGET"),
+        ("TARGET", "CANCELLED", NOW, "TARGET"),
+        ("TARGET", "SUBMITTED", NOW + timedelta(days=2), "TARGET"),
+        ("TARGET", "SUBMITTED", None, "TARGET"),
+        ("TARGET", "unheard of", NOW, "TARGET"),
+    ],
+)
+def test_a_placed_order_makes_its_customer_active(
+    before: str | None,
+    status: str,
+    ordered_at: datetime | None,
+    after: str,
+    hooked: Database,
+    customer: str,
+) -> None:
+    hooked.execute(
+        "update commerce.customers set account_type = %s where id = %s", before, customer
+    )
+    order(hooked, customer, status, ordered_at)
+    assert facts(hooked, customer) == (after, None, None)
+    assert errors(hooked) == []
+
+
+def test_the_last_delivery_moves_forward_only(hooked: Database, customer: str) -> None:
+    def deliver(days: float) -> object:
+        order(hooked, customer, "DELIVERED", ago(days + 1), ago(days))
+        return facts(hooked, customer)[1]
+
+    assert deliver(100) == TODAY - timedelta(days=100)
+    assert deliver(200) == TODAY - timedelta(days=100)
+    assert deliver(-1) == TODAY - timedelta(days=100)
+    assert deliver(50) == TODAY - timedelta(days=50)
+    # one that was delivered later, by an update, of which only the refresh tells
+    [known] = hooked.rows(
+        "update commerce.orders set delivered_at = %s where customer_id = %s"
+        " and delivered_at = %s returning id",
+        ago(10),
+        customer,
+        ago(200),
+    )
+    assert deliver(20) == TODAY - timedelta(days=50)
+    hooked.execute(
+        "update commerce.orders set status = 'CANCELLED' where id = %s", known["id"]
+    )
+    assert deliver(15) == TODAY - timedelta(days=15)
+    # nor behind what somebody wrote, though no order says so
+    hooked.execute(
+        "update commerce.customers set last_order_date = %s where id = %s", TODAY, customer
+    )
+    assert deliver(5) == TODAY
+
+
+@pytest.mark.parametrize(
+    ("delivered_days_ago", "is_cleared"), [(None, False), (0, True), (45, True), (46, False)]
+)
+def test_a_delivery_ends_a_dormancy_where_that_is_certain(
+    delivered_days_ago: int | None, *, is_cleared: bool, hooked: Database, customer: str
+) -> None:
+    since = TODAY - timedelta(days=30)
+    hooked.execute(
+        "update commerce.customers set dormancy_since = %s where id = %s", since, customer
+    )
+    order(
+        hooked,
+        customer,
+        "SHIPPED",
+        ago(60),
+        None if delivered_days_ago is None else ago(delivered_days_ago),
+    )
+    assert facts(hooked, customer)[2] == (None if is_cleared else since)
+
+
+def test_a_closed_customer_and_a_tenant_that_has_changed_are_left_alone(
+    hooked: Database, customer: str
+) -> None:
+    hooked.execute("update commerce.customers set is_closed = true where id = %s", customer)
+    order(hooked, customer, "DELIVERED", ago(1), ago(0))
+    hooked.execute("update commerce.customers set is_closed = false where id = %s", customer)
+    for change in (
+        "is_active = false",
+        "is_active = true, time_zone = 'Europe/Paris'",
+    ):
+        hooked.execute(f"update commerce.tenants set {change}")
+        order(hooked, customer, "DELIVERED", ago(1), ago(0))
+    assert facts(hooked, customer) == (None, None, None)
+    hooked.execute("update commerce.tenants set time_zone = 'UTC'")
+    order(hooked, customer, "DELIVERED", ago(1), ago(0))
+    assert facts(hooked, customer) == ("ACTIVE", TODAY, None)
+
+
+def test_one_statement_moves_all_its_customers(hooked: Database) -> None:
+    hooked.execute("update commerce.customers set account_type = null")
+    hooked.execute(
+        "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at)"
+        " select gen_random_uuid(), tenant_id, id, 'SUBMITTED', now()"
+        " from commerce.customers, generate_series(1, 3)"
+    )
+    left = "select count(*) from commerce.customers where account_type is null"
+    assert hooked.value(f"{left} and not is_closed") == 0
+    assert hooked.value(left) == hooked.value(
+        "select count(*) from commerce.customers where is_closed"
+    )
+    assert errors(hooked) == []
+
+
+def test_a_write_back_leaves_alone_what_its_refresh_has_not_seen(
+    hooked: Database, customer: str
+) -> None:
+    hooked.execute(
+        "update commerce.customers set account_type = 'PROSPECT' where id = %s", customer
+    )
+    assert hooked.run("flows", "refresh", "--mode", "hourly").returncode == 0
+    order(hooked, customer)
+    waiting = hooked.rows(
+        "select kind, key from operations.changed_keys where is_written order by 1"
+    )
+    assert waiting == [{"kind": "customer", "key": customer}]
+    # the marts still say PROSPECT
+    done = hooked.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert facts(hooked, customer)[0] == "ACTIVE"
+    assert hooked.run("flows", "refresh", "--mode", "hourly").returncode == 0
+    assert facts(hooked, customer)[0] == "ACTIVE"
+    assert hooked.value("select count(*) from operations.changed_keys") == 0
+    assert hooked.value("select count(*) from operations.pending_customer_updates") == 0
+
+
+def test_the_application_needs_no_rights_and_its_later_changes_are_noticed(
+    hooked: Database, customer: str
+) -> None:
+    hooked.execute(
+        """
+        do $$ begin
+            if to_regrole('an_application') is null then create role an_application; end if;
+        end $$;
+        grant usage on schema commerce to an_application;
+        grant insert on commerce.orders to an_application;
+        grant select, update (name) on commerce.customers to an_application;
+        """
+    )
+    hooked.execute("delete from operations.changed_keys")
+    with hooked.connect() as application, application.transaction():
+        application.execute("set local role an_application")
+        application.execute(
+            INSERT.replace("returning id", "").encode(),
+            {
+                "customer": customer,
+                "status": "SUBMITTED",
+                "ordered_at": NOW,
+                "delivered_at": None,
+            },
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
+            application.execute("select operations.after_orders_created('{}')")
+        application.execute("update commerce.customers set name = 'Other'")
+    assert facts(hooked, customer)[0] == "ACTIVE"
+    keys = "select count(*) from operations.changed_keys where kind = 'customer'"
+    assert hooked.value(keys) == 2 + int(
+        str(hooked.value("select count(*) from commerce.customers"))
+    )
+
+
+def test_the_owner_of_the_table_gains_no_rights_by_the_hook(hooked: Database) -> None:
+    hooked.execute(
+        """
+        create type public.trap as (it text);
+        create table public.loot (as_whom text);
+        create function public.spring(public.trap) returns uuid language plpgsql as $$
+        begin
+            insert into public.loot values (current_user);
+            return gen_random_uuid();
+        end $$;
+        create cast (public.trap as uuid) with function public.spring(public.trap)
+        as implicit;
+        create function public.spring_text(public.trap) returns text language plpgsql as $$
+        begin
+            insert into public.loot values (current_user);
+            return gen_random_uuid();
+        end $$;
+        create cast (public.trap as text) with function public.spring_text(public.trap)
+        as implicit;
+        alter table commerce.orders rename column id to real_id;
+        alter table commerce.orders add column id public.trap;
+        insert into commerce.orders (real_id, id, tenant_id, status)
+        select gen_random_uuid(), row('x')::public.trap, id, 'SUBMITTED'
+        from commerce.tenants;
+        """
+    )
+    assert hooked.value("select count(*) from public.loot") == 0
+    assert len(errors(hooked)) == 1
+
+
+SLOW = """
+    create function public.slow() returns trigger language plpgsql as $$
+    begin
+        perform pg_sleep(0.4);
+        return null;
+    end $$;
+    create trigger slow after update of account_type on commerce.customers
+    for each statement execute function public.slow()
+"""
+
+
+def test_a_timeout_ends_the_hook_and_not_the_order(hooked: Database, customer: str) -> None:
+    hooked.execute(SLOW)
+    hooked.execute("alter role postgres set statement_timeout = '200ms'")
+    try:
+        order(hooked, customer)
+        assert facts(hooked, customer)[0] is None
+        [error] = errors(hooked)
+        assert "statement timeout" in error
+        # a longer statement has more to end than the hook
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            hooked.execute(
+                "do $$ begin for number in 1..9 loop"
+                " insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at)"
+                " select gen_random_uuid(), tenant_id, id, 'SUBMITTED', now()"
+                f" from commerce.customers where id = '{customer}'; end loop; end $$"
+            )
+    finally:
+        hooked.execute("alter role postgres reset statement_timeout")
+    assert (
+        hooked.value("select count(*) from commerce.orders where customer_id = %s", customer)
+        == 1
+    )
+
+
+# what goes wrong, and how it is put right; a lock is held until it is put right
+FAULTS = {
+    "nothing": ("", ""),
+    "no right to write a column": (
+        """
+        revoke update (account_type) on commerce.customers,
+            analytics_internal.stg_commerce__customer_statuses from a_writer
+        """,
+        """
+        grant update (account_type) on commerce.customers,
+            analytics_internal.stg_commerce__customer_statuses to a_writer
+        """,
+    ),
+    "a customer that refuses to be ACTIVE": (
+        """
+        alter table commerce.customers
+        add constraint never_active check (account_type != 'ACTIVE') not valid
+        """,
+        "alter table commerce.customers drop constraint never_active",
+    ),
+    "rules that are gone": (
+        "alter view operations.order_facts rename to elsewhere",
+        "alter view operations.elsewhere rename to order_facts",
+    ),
+    "a queue that refuses": (
+        """
+        alter table operations.changed_keys
+        add constraint no_hook check (not is_written) not valid
+        """,
+        "alter table operations.changed_keys drop constraint no_hook",
+    ),
+    "no table for errors either": (
+        """
+        alter view operations.order_facts rename to elsewhere;
+        alter table operations.hook_errors rename to gone
+        """,
+        """
+        alter view operations.elsewhere rename to order_facts;
+        alter table operations.gone rename to hook_errors
+        """,
+    ),
+    "a function that is gone": (
+        "alter function operations.after_orders_created rename to elsewhere",
+        "alter function operations.elsewhere rename to after_orders_created",
+    ),
+    "customers in use": (
+        "begin; update commerce.customers set name = name where account_type != 'ACTIVE'",
+        "rollback",
+    ),
+    "a table that is being altered": (
+        "begin; lock table commerce.customers in share mode",
+        "rollback",
+    ),
+    "a timeout": (SLOW, "drop trigger slow on commerce.customers; drop function slow"),
+}
+# the owner of the hook's functions: no superuser, so that rights can be missing
+WRITER = """
+    do $$ begin
+        if to_regrole('a_writer') is null then create role a_writer; end if;
+    end $$;
+    grant usage on schema commerce, analytics, analytics_internal to a_writer;
+    grant all on schema operations to a_writer;
+    grant select on all tables in schema commerce, analytics, analytics_internal, operations
+        to a_writer;
+    grant update (account_type, last_order_date, dormancy_since)
+        on commerce.customers, analytics_internal.stg_commerce__customer_statuses to a_writer;
+    grant insert on operations.changed_keys, operations.hook_errors to a_writer;
+    alter function operations.after_order_created owner to a_writer;
+    alter function operations.after_orders_created owner to a_writer
+"""
+
+
+def test_no_order_is_rejected_and_no_type_stays_wrong(
+    hooked: Database, pytestconfig: pytest.Config
+) -> None:
+    inserts = pytestconfig.getoption("inserts")
+    hooked.execute(WRITER)
+    customers = [
+        str(row["id"])
+        for row in hooked.rows(
+            "select id from commerce.customers where account_type in ('TARGET', 'PROSPECT')"
+        )
+    ]
+    assert len(customers) > len(FAULTS)
+    hooked.execute("create table public.before as table commerce.customers")
+    accepted = 0
+    took = []
+    with ExitStack() as opened:
+        application = opened.enter_context(hooked.connect())
+        application.execute("set statement_timeout = '200ms'")
+        breaking = opened.enter_context(hooked.connect())
+        for number, (fault, (broken, mended)) in enumerate(FAULTS.items()):
+            breaking.execute(
+                "update commerce.customers set account_type = before.account_type"
+                " from public.before where before.id = customers.id"
+                " and customers.account_type != before.account_type"
+            )
+            noted = len(errors(hooked))
+            if broken:
+                breaking.execute(broken.encode())
+            share = range(number, inserts, len(FAULTS))
+            for customer, _ in zip(itertools.cycle(customers), share, strict=False):
+                began = time.perf_counter()
+                application.execute(
+                    INSERT.encode(),
+                    {
+                        "customer": customer,
+                        "status": "SUBMITTED",
+                        "ordered_at": datetime.now(UTC),
+                        "delivered_at": None,
+                    },
+                )
+                took.append(time.perf_counter() - began)
+                accepted += 1
+            if mended:
+                breaking.execute(mended.encode())
+            is_noted = len(errors(hooked)) > noted
+            silent = ("nothing", "no table for errors either", "customers in use")
+            assert is_noted != (fault in silent), fault
+    assert accepted == inserts
+    assert hooked.run("flows", "refresh", "--mode", "hourly").returncode == 0
+    wrong = hooked.rows(
+        "select customers.id, customers.account_type from commerce.customers"
+        " left join analytics.customer_account_types as expected"
+        " on customers.id = expected.customer_id"
+        " where customers.account_type not in ('HOLD', expected.account_type)"
+    )
+    assert wrong == []
+    assert hooked.value("select count(*) from operations.pending_customer_updates") == 0
+    print(
+        f"\n{accepted} of {inserts} orders accepted under {len(FAULTS)} faults, the slowest"
+        f" after {1000 * max(took):.0f} ms; wrong types after the next refresh: 0"
+    )
+
+
+def test_callers_without_triggers_get_the_same(hooked: Database, customer: str) -> None:
+    assert hooked.run("flows", "hook", "remove").returncode == 0
+    placed, draft = order(hooked, customer), order(hooked, customer, "DRAFT")
+    assert facts(hooked, customer)[0] is None
+    unknown, nonsense = str(uuid.uuid4()), "nonsense"
+    with hooked.connect() as connection, connection.transaction():
+        found = after_order_created(connection, nonsense)
+        assert (found.total, found.success, found.errors) == (1, 0, 1)
+        batch = [draft, nonsense, placed, placed, unknown, uuid.UUID(placed)]
+        found = after_orders_created(connection, batch)
+        assert (found.total, found.success, found.errors) == (4, 2, 2)
+        assert 0 < found.duration < 10
+        # the caller's transaction goes on
+        connection.execute("select 1")
+        assert after_orders_created(connection, []).total == 0
+    assert facts(hooked, customer)[0] == "ACTIVE"
+    assert any("nonsense" in error for error in errors(hooked))
+    connection.close()
+    assert after_order_created(connection, placed).errors == 1
+
+
+def test_the_hook_comes_and_goes_with_one_command(
+    hooked: Database, empty: Database, customer: str
+) -> None:
+    assert "commerce.orders" in hooked.run("flows", "hook", "status").stdout
+    assert hooked.run("flows", "hook", "install").returncode == 0
+    for _ in range(2):
+        assert hooked.run("flows", "hook", "remove").returncode == 0
+    order(hooked, customer)
+    assert facts(hooked, customer)[0] is None
+    assert "commerce.orders" not in hooked.run("flows", "hook", "status").stdout
+    assert hooked.run("flows", "hook", "drop").returncode == 2
+    done = empty.run("flows", "hook", "install")
+    assert done.returncode == 4
+    assert "run a nightly refresh first" in done.stderr
+
+
+def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
+    hooked.execute(
+        "create or replace view analytics_internal.stg_commerce__orders as"
+        " select tenant_id, customer_id, id as order_id, status as order_status, ordered_at,"
+        " delivered_at, 1::bigint as total_cents, currency, updated_at, null::text as"
+        " quarantine_reason, row_number() over (partition by id) = 1 as is_valid"
+        " from commerce.orders"
+    )
+    done = hooked.run("flows", "hook", "install")
+    assert done.returncode == 2
+    assert "stg_commerce__orders has no unique key" in done.stderr
