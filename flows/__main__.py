@@ -14,6 +14,7 @@ from flows.errors import Failure, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import print_dry_run, print_outcomes, print_refresh, print_status
+from flows.roles import install_roles, print_roles, remove_roles
 from flows.write_back import run_write_back
 
 
@@ -42,6 +43,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--force", action="store_true", help="even when the source is stale")
 
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
+    command.add_argument("action", choices=["install", "remove", "status"])
+
+    command = commands.add_parser("roles", help="who may do what in the database")
     command.add_argument("action", choices=["install", "remove", "status"])
 
     commands.add_parser("status", help="how the jobs are doing")
@@ -78,6 +82,12 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
                 "install": install_triggers,
                 "remove": remove_triggers,
                 "status": print_capture,
+            }[arguments.action](progress)
+        case "roles":
+            {
+                "install": install_roles,
+                "remove": remove_roles,
+                "status": print_roles,
             }[arguments.action](progress)
         case "status":
             with connect() as connection:

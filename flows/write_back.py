@@ -6,7 +6,16 @@ from typing import Any
 import psycopg
 
 from flows.arguments import check_tenant
-from flows.database import Connection, connect, install, one_line, refresh_lock, rows
+from flows.database import (
+    WRITE_BACK,
+    Connection,
+    connect,
+    install,
+    one_line,
+    refresh_lock,
+    rows,
+    take_role,
+)
 from flows.errors import TestsFailed, WriteBackHeld
 from flows.progress import Progress
 from flows.run_log import logged
@@ -136,6 +145,7 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> Count
     this: dict[str, Any] = {"batch_id": batch_id, "customers": customers}
     try:
         with connection.transaction():
+            take_role(connection, WRITE_BACK, is_local=True)
             return Counter(
                 {
                     row["outcome"]: row["customers_count"]
