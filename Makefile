@@ -22,9 +22,10 @@ lock: ## resolve the versions anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
 
-demo: setup ## sample data, a nightly refresh and the write-back, on a database in .local
+demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
 	$(BIN)/python -m flows refresh --mode nightly
+	$(BIN)/python -m flows roles install
 
 serve: setup ## the Prefect server with its UI, and the schedules
 	$(BIN)/python -m flows.serve
@@ -38,8 +39,9 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: setup ## 100 kills, 30 overlapping starts and stuck transactions: about 40 minutes
+faults: setup ## 100 kills, 30 overlapping starts, 20,000 looks of tenants: about 45 minutes
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
+	$(BIN)/python -m pytest -s tests/flows/test_roles.py --polls 20000 -k poll
 
 equality: setup ## 2,000 random histories: hourly refreshes equal nightly ones
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py --histories 80

@@ -110,7 +110,7 @@ comment on function operations.capture_changes is
 `python -m flows capture install`, which also says which columns hold the key.';
 revoke all on function operations.capture_changes from public;
 
-create or replace view operations.capture_status as
+create or replace view operations.capture_status with (security_invoker = true) as
 select
     captured_tables.system,
     captured_tables.relation,

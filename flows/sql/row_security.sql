@@ -58,7 +58,7 @@ $map_tenants$;
 comment on function operations.map_tenants is
 'Give every tenant that has none the name of a role; `roles install` creates it.';
 
-create or replace view operations.missing_rights as
+create or replace view operations.missing_rights with (security_invoker = true) as
 with relations as (
     select
         pg_class.oid,
