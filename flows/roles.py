@@ -40,11 +40,9 @@ def install_roles(progress: Progress) -> None:
         with connection.transaction():
             connection.execute("select pg_temp.create_tenant_roles()")
             connection.execute("select pg_temp.grant_sources(%(sources)s)", sources)
-        for missing in rows(connection, "select statement from operations.missing_rights"):
-            _as_refresher(connection, missing["statement"])
-        excess = rows(
-            connection, "select * from pg_temp.excess_rights(%(sources)s)", sources
-        )
+        for missing in rows(connection, "select remedy from operations.missing_rights"):
+            _as_refresher(connection, missing["remedy"])
+        excess = rows(connection, "select * from pg_temp.excess_rights(%(sources)s)", sources)
         tenants = rows(connection, "select from operations.tenant_roles")
         blind = rows(connection, "select * from pg_temp.blind_readers()")
     for right in excess:

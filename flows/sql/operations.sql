@@ -93,5 +93,6 @@ select
 from runs
 where age_rank = 1;
 comment on view operations.job_status is
-'One row per job: how its last run ended, when it last succeeded, and how many rows its last
-full refresh had to correct though no change of them was noticed (drift; 0 is the promise).';
+'One row per job: how its last run ended, when it last succeeded, and how many rows its
+last full refresh had to correct though no change of them was noticed (drift; 0 is the
+promise).';

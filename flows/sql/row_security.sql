@@ -26,7 +26,8 @@ grant usage on schema analytics to customer_health_analyst, customer_health_tena
 
 -- the write-back reads and marks its plan, and writes through the staging view
 grant usage on schema operations, analytics_internal to customer_health_write_back;
-grant select, insert, update on operations.write_back_batches, operations.write_back_changes
+grant select, insert, update
+on operations.write_back_batches, operations.write_back_changes
 to customer_health_write_back;
 
 create or replace function operations.map_tenants()
@@ -58,14 +59,14 @@ $map_tenants$;
 comment on function operations.map_tenants is
 'Give every tenant that has none the name of a role; `roles install` creates it.';
 
-create or replace view operations.missing_rights with (security_invoker = true) as
+create or replace view operations.missing_rights
+with (security_invoker = true) as
 with relations as (
     select
         pg_class.oid,
         format('%I.%I', pg_namespace.nspname, pg_class.relname) as relation,
-        pg_class.relkind = 'v' as is_view,
+        pg_class.relkind = 'r' and pg_attribute.attname is not null as has_tenants,
         pg_class.relrowsecurity as is_secured,
-        pg_class.relacl,
         pg_attribute.attname as tenant_column,
         pg_attribute.atttypid::regtype as tenant_type,
         case pg_attribute.attname when 'tenant_id' then 'orders' else 'bookings' end
@@ -79,102 +80,91 @@ with relations as (
             and pg_attribute.attname in ('tenant_id', 'organization_id')
             and not pg_attribute.attisdropped
     where
-        pg_class.relowner = to_regrole('customer_health_refresher')
-        and pg_namespace.nspname = 'analytics'
-        and case
+        pg_namespace.nspname = 'analytics'
+        and pg_class.relowner = to_regrole('customer_health_refresher')
+        and case pg_class.relkind
             -- a view with the rights of its owner would show the rows of all tenants
-            when pg_class.relkind = 'v'
-                then 'security_invoker=true' = any(pg_class.reloptions)
+            when 'v' then 'security_invoker=true' = any(pg_class.reloptions)
             -- as would a table that does not say whose its rows are
-            when pg_class.relkind = 'r'
+            when 'r'
                 then pg_attribute.attname is not null or pg_class.relname = 'rfm_groups'
-            else false
         end
 ),
 
-statements as (
+gaps as (
     select
         relation,
-        concat_ws(
-            '; ',
-            case
-                when not is_view and tenant_column is not null and not is_secured
-                    then format('alter table %s enable row level security', relation)
-            end,
-            case
-                when
-                    not is_view and tenant_column is not null
-                    and not exists (
-                        select
-                        from pg_policy
-                        where
-                            pg_policy.polrelid = relations.oid
-                            and pg_policy.polname = 'tenants_see_their_rows'
-                    )
-                    -- an array is worked out once a query, and looked up in an index
-                    then format(
-                        'create policy tenants_see_their_rows on %s for select'
-                        ' to customer_health_tenant using (%I = any(array('
-                        'select tenant::%s from operations.tenant_roles'
-                        ' where system = %L)))',
-                        relation, tenant_column, tenant_type, system
-                    )
-            end,
-            case
-                when
-                    not is_view and tenant_column is not null
-                    and not exists (
-                        select
-                        from pg_policy
-                        where
-                            pg_policy.polrelid = relations.oid
-                            and pg_policy.polname = 'analysts_see_all_rows'
-                    )
-                    then format(
-                        'create policy analysts_see_all_rows on %s for select'
-                        ' to customer_health_analyst using (true)',
-                        relation
-                    )
-            end,
-            case
-                when exists (
-                    select readers.role_name
-                    from (
-                        values ('customer_health_analyst'), ('customer_health_tenant')
-                    ) as readers (role_name)
-                    except
-                    select rights.grantee::regrole::text
-                    from aclexplode(relations.relacl) as rights
-                    where rights.privilege_type = 'SELECT'
-                )
-                    then format(
-                        'grant select on %s'
-                        ' to customer_health_analyst, customer_health_tenant',
-                        relation
-                    )
-            end
-        ) as statement
+        1 as step,
+        format('alter table %s enable row level security', relation) as remedy
     from relations
+    where
+        has_tenants
+        and not is_secured
+
+    union all
+
+    select
+        relations.relation,
+        2 as step,
+        format(
+            'create policy %I on %s for select to %I using (%s)',
+            policies.policy_name, relations.relation, policies.role_name, policies.shown
+        ) as remedy
+    from relations
+    cross join
+        lateral (
+            values
+            ('analysts_see_all_rows', 'customer_health_analyst', 'true'),
+            (
+                'tenants_see_their_rows',
+                'customer_health_tenant',
+                -- an array is worked out once a query, and looked up in an index
+                format(
+                    '%I = any(array(select tenant::%s from operations.tenant_roles'
+                    ' where system = %L))',
+                    relations.tenant_column, relations.tenant_type, relations.system
+                )
+            )
+        ) as policies (policy_name, role_name, shown)
+    left join pg_policy
+        on
+            relations.oid = pg_policy.polrelid
+            and policies.policy_name = pg_policy.polname
+    where
+        relations.has_tenants
+        and pg_policy.oid is null
+
+    union all
+
+    select
+        relations.relation,
+        3 as step,
+        format('grant select on %s to %s', relations.relation, readers.role_name)
+            as remedy
+    from relations
+    cross join (
+        values ('customer_health_analyst'), ('customer_health_tenant')
+    ) as readers (role_name)
+    where not has_table_privilege(readers.role_name, relations.oid, 'select')
 
     union all
 
     select
         'analytics_internal.stg_commerce__customer_statuses' as relation,
+        3 as step,
         'grant select, update (account_type, risk_status, last_order_date,'
         ' next_expected_order_date, average_order_interval_days, dormancy_since,'
         ' reactivated_date) on analytics_internal.stg_commerce__customer_statuses'
-        ' to customer_health_write_back' as statement
-    from pg_class
-    where
-        pg_class.oid = to_regclass('analytics_internal.stg_commerce__customer_statuses')
-        and not has_table_privilege('customer_health_write_back', pg_class.oid, 'select')
+        ' to customer_health_write_back' as remedy
+    from to_regclass('analytics_internal.stg_commerce__customer_statuses') as written
+    where not has_table_privilege('customer_health_write_back', written, 'select')
 )
 
 select
     relation,
-    statement
-from statements
-where statement != '';
+    string_agg(remedy, '; ' order by step) as remedy
+from gaps
+group by relation;
 comment on view operations.missing_rights is
 'One row per relation that lacks the row security or the grants of the roles, and the
-statement that gives them. A refresh runs it for the marts that it makes.';
+statements that give them. A refresh runs it for the marts that it makes.';

@@ -5,11 +5,11 @@
     -#}
     {%- if is_there('operations', 'missing_rights') -%}
         {%- set missing = run_query(
-            "select statement from operations.missing_rights"
+            "select remedy from operations.missing_rights"
             ~ " where relation = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'"
         ) -%}
         {%- for row in missing -%}
-            {%- call in_a_moment() -%} {{ row['statement'] }} {%- endcall -%}
+            {%- call in_a_moment() -%} {{ row['remedy'] }} {%- endcall -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -20,6 +20,6 @@ where
     )
     and not exists (
         select
-        from unnest(pg_proc.proconfig) as settings (setting)
-        where settings.setting ~ '^search_path=(.*, )?"?pg_temp"?$'
+        from unnest(pg_proc.proconfig) as pinned (assignment)
+        where pinned.assignment ~ '^search_path=(.*, )?"?pg_temp"?$'
     )

@@ -26,12 +26,11 @@ policies as (
     select
         pg_policy.polrelid as mart_id,
         pg_policy.polname,
-        exists (
-            select
+        pg_policy.oid in (
+            select pg_depend.objid
             from pg_depend
             where
                 pg_depend.classid = 'pg_policy'::regclass
-                and pg_depend.objid = pg_policy.oid
                 and pg_depend.refobjid = to_regclass('operations.tenant_roles')
         ) as is_by_map
     from pg_policy

@@ -28,8 +28,8 @@ where
     )
     and not exists (
         select
-        from pg_options_to_table(pg_class.reloptions) as options
+        from pg_options_to_table(pg_class.reloptions) as choices
         where
-            options.option_name = 'security_invoker'
-            and options.option_value::boolean
+            choices.option_name = 'security_invoker'
+            and choices.option_value::boolean
     )
