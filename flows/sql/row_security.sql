@@ -59,7 +59,8 @@ $map_tenants$;
 comment on function operations.map_tenants is
 'Give every tenant that has none the name of a role; `roles install` creates it.';
 
-create or replace view operations.missing_rights
+drop view if exists operations.missing_rights;
+create view operations.missing_rights
 with (security_invoker = true) as
 with relations as (
     select
