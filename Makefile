@@ -22,9 +22,10 @@ lock: ## resolve the versions anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
 
-demo: setup ## sample data, a nightly refresh and the write-back, on a database in .local
+demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
 	$(BIN)/python -m flows refresh --mode nightly
+	$(BIN)/python -m flows roles install
 
 serve: setup ## the Prefect server with its UI, and the schedules
 	$(BIN)/python -m flows.serve
@@ -38,11 +39,12 @@ lint: setup ## style of Python and SQL, types
 test: lint ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: setup ## kills, overlaps, stuck readers, a busy application, a broken hook: an hour
+faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tenants: an hour
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
 	$(BIN)/python -m pytest -s tests/flows/test_live_write_back.py --customers 12000 \
 		--transactions 10000 --races 1000 --write-back-kills 20
 	$(BIN)/python -m pytest -s tests/flows/test_hook.py -k rejected --inserts 10000
+	$(BIN)/python -m pytest -s tests/flows/test_roles.py -k poll --polls 20000
 
 equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \

@@ -17,7 +17,7 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
 
     Raises WrongArgument when there are such tables that no demo has made.
     """
-    with connect() as connection, connection.transaction():
+    with connect(as_login=True) as connection, connection.transaction():
         found = rows(
             connection,
             "select nspname as schema, obj_description(oid, 'pg_namespace') as mark"

@@ -21,6 +21,7 @@ from flows.reports import (
     print_rollback,
     print_status,
 )
+from flows.roles import install_roles, print_roles, remove_roles
 from flows.write_back import rollback, run_write_back
 
 
@@ -55,6 +56,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("action", choices=["install", "remove", "status"])
 
     command = commands.add_parser("hook", help="what a new order says, written at once")
+    command.add_argument("action", choices=["install", "remove", "status"])
+
+    command = commands.add_parser("roles", help="who may do what in the database")
     command.add_argument("action", choices=["install", "remove", "status"])
 
     commands.add_parser("status", help="how the jobs are doing")
@@ -96,9 +100,17 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
                 "status": print_capture,
             }[arguments.action](progress)
         case "hook":
-            {"install": install_hook, "remove": remove_hook, "status": print_hook}[
-                arguments.action
-            ](progress)
+            {
+                "install": install_hook,
+                "remove": remove_hook,
+                "status": print_hook,
+            }[arguments.action](progress)
+        case "roles":
+            {
+                "install": install_roles,
+                "remove": remove_roles,
+                "status": print_roles,
+            }[arguments.action](progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

@@ -1,8 +1,7 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,11 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from flows import dbt
-from flows.database import PROJECT, Connection, connect, environment, install, rows
+from flows.database import (
+    PROJECT,
+    Connection,
+    connect,
+    environment,
+    in_a_moment,
+    install,
+    rows,
+)
 from flows.progress import Progress
 
 # systems, and the mart that holds the instant of their rows
@@ -33,8 +39,6 @@ FUNCTIONS = """
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
-# how often a table that is in use is tried
-ATTEMPTS = 20
 # what the rules are made of
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
 
@@ -58,6 +62,8 @@ def install_triggers(progress: Progress) -> None:
         mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
         for source in sources:
+            if not source["capture"]:
+                continue
             in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:
@@ -123,8 +129,8 @@ def print_capture(progress: Progress) -> None:
 
 @contextmanager
 def with_queue() -> Iterator[Connection]:
-    """Open a connection to a database that has the change queue."""
-    with connect() as connection:
+    """Open a connection of the login, which owns the sources, to the change queue."""
+    with connect(as_login=True) as connection:
         install(connection, "operations.sql")
         install(connection, "capture.sql")
         yield connection
@@ -228,25 +234,6 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
         " values (%s, %s, %s)",
         (source["system"], source["relation"], mapping),
     )
-
-
-def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
-    """Change one table, in a transaction that no statement of the application waits for long.
-
-    Raises the error of the lock when the table is in use again and again.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            with connection.transaction():
-                # shorter than the time after which the server looks for deadlocks
-                connection.execute("set local lock_timeout = '300ms'")
-                change()
-        except psycopg.errors.LockNotAvailable:
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(0.2)
-        else:
-            return
 
 
 def _mapping() -> str:

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ LIBPQ_VARIABLES = (
     "PGDATABASE",
     "PGSERVICE",
 )
+
+# what the commands work as, where `python -m flows roles install` has made the roles
+REFRESHER = "customer_health_refresher"
+WRITE_BACK = "customer_health_write_back"
+
+# how often a table that is in use is tried
+ATTEMPTS = 20
 
 Connection = psycopg.Connection[DictRow]
 
@@ -58,8 +66,10 @@ def use_embedded(folder: Path) -> None:
 
 
 @contextmanager
-def connect() -> Iterator[Connection]:
+def connect(*, as_login: bool = False) -> Iterator[Connection]:
     """Open a connection that commits every statement by itself.
+
+    It has the rights of the refresher, where there is one, or else those of the login.
 
     Raises Infrastructure for every error of the database, the missing connection included.
     """
@@ -72,9 +82,30 @@ def connect() -> Iterator[Connection]:
         ) as connection:
             # whatever the environment says: psycopg reads no other
             connection.execute("set datestyle = 'ISO'")
+            if not as_login:
+                take_role(connection, REFRESHER)
             yield connection
     except psycopg.Error as error:
         raise Infrastructure(f"database: {one_line(error)}") from error
+
+
+def take_role(connection: Connection, role: str, *, is_local: bool = False) -> None:
+    """Go on with the rights of this role and no others, where the roles are installed.
+
+    With is_local until the end of the transaction. Raises Infrastructure when the login may
+    not.
+    """
+    try:
+        connection.execute(
+            "select set_config('role', %s, %s) from pg_namespace"
+            " where nspname = 'operations' and nspowner = to_regrole(%s)",
+            (role, is_local, REFRESHER),
+        )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Infrastructure(
+            f"database: {one_line(error)}; whoever installed the roles can"
+            f' grant {role} to "{connection.info.user}"'
+        ) from error
 
 
 @contextmanager
@@ -94,14 +125,17 @@ def refresh_lock() -> Iterator[None]:
 
 
 def environment(connection: Connection) -> dict[str, str]:
-    """Return the libpq variables that lead any other client to the same database."""
+    """Return the libpq variables that lead any other client to the same database and role."""
     info = connection.info
+    [role] = rows(connection, "select current_setting('role') as name")
+    options = os.environ.get("PGOPTIONS", "")
     return {
         "PGHOST": info.host,
         "PGPORT": str(info.port),
         "PGUSER": info.user,
         "PGPASSWORD": info.password,
         "PGDATABASE": info.dbname,
+        "PGOPTIONS": f"{options} -c role={role['name']}".strip(),
     }
 
 
@@ -117,7 +151,10 @@ def install(connection: Connection, script: str) -> None:
     text = (PROJECT / "flows" / "sql" / script).read_text()
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
-        connection.execute("create schema if not exists operations")
+        # they belong to the refresher, whoever it is that brings them up to date
+        take_role(connection, REFRESHER, is_local=True)
+        if not rows(connection, "select from pg_namespace where nspname = 'operations'"):
+            connection.execute("create schema if not exists operations")
         connection.execute(
             "create table if not exists operations.installed_scripts"
             " (script text primary key, version text not null)"
@@ -134,6 +171,25 @@ def install(connection: Connection, script: str) -> None:
                 " on conflict (script) do update set version = excluded.version",
                 {"script": script, "version": version},
             )
+
+
+def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
+    """Change one table, in a transaction that no statement of others waits for long.
+
+    Raises the error of the lock when the table is in use again and again.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with connection.transaction():
+                # shorter than the time after which the server looks for deadlocks
+                connection.execute("set local lock_timeout = '300ms'")
+                change()
+        except psycopg.errors.LockNotAvailable:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def one_line(error: BaseException) -> str:

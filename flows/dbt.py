@@ -21,8 +21,11 @@ from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
 
 # for every session that dbt opens: sorts of this size are the fastest (docs/performance.md),
-# and a query whose client is gone ends within a second
-SESSION = "-c work_mem=16MB -c jit=off -c client_connection_check_interval=1s"
+# a query whose client is gone ends within a second, and a source whose row security would
+# hide rows from us is an error
+SESSION = (
+    "-c work_mem=16MB -c jit=off -c client_connection_check_interval=1s -c row_security=off"
+)
 
 CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
 
@@ -104,7 +107,7 @@ def build(
     environment = {
         **os.environ,
         **connection,
-        "PGOPTIONS": f"{os.environ.get('PGOPTIONS', '')} {SESSION}".strip(),
+        "PGOPTIONS": f"{connection.get('PGOPTIONS', '')} {SESSION}".strip(),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
@@ -127,7 +130,7 @@ def build(
 
 
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the source tables that triggers can be put on: system, relation, key columns.
+    """Return the source tables: system, relation, and what triggers on them need to know.
 
     Those of a system that is switched off are left out.
     """
@@ -158,12 +161,11 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
         {
             "system": readers[key]["tags"][0],
             "relation": source["relation_name"].partition(".")[2],
-            "capture": source["config"]["meta"]["capture"],
-            "hook": source["config"]["meta"].get("hook"),
+            "capture": source["config"].get("meta", {}).get("capture"),
+            "hook": source["config"].get("meta", {}).get("hook"),
         }
         for key, source in manifest["sources"].items()
-        if "capture" in source["config"].get("meta", {})
-        and settings[readers[key]["config"]["meta"]["enabled_by"]]
+        if settings[readers[key]["config"]["meta"]["enabled_by"]]
     ]
 
 

@@ -17,8 +17,8 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from flows import dbt
-from flows.capture import in_a_moment, with_queue
-from flows.database import Connection, environment, one_line, rows
+from flows.capture import with_queue
+from flows.database import Connection, environment, in_a_moment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
 

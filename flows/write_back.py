@@ -7,7 +7,16 @@ from typing import Any
 import psycopg
 
 from flows.arguments import check_tenant
-from flows.database import Connection, connect, install, one_line, refresh_lock, rows
+from flows.database import (
+    WRITE_BACK,
+    Connection,
+    connect,
+    install,
+    one_line,
+    refresh_lock,
+    rows,
+    take_role,
+)
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.reports import guard_lines
@@ -248,6 +257,7 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> Count
     this: dict[str, Any] = {"batch_id": batch_id, "customers": customers}
     try:
         with connection.transaction():
+            take_role(connection, WRITE_BACK, is_local=True)
             return Counter(
                 {
                     row["outcome"]: row["customers_count"]

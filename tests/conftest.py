@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--races", type=int, default=50)
     parser.addoption("--write-back-kills", type=int, default=2)
     parser.addoption("--inserts", type=int, default=300)
+    parser.addoption("--polls", type=int, default=400)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Database:
         """Run a statement."""
         with self.connect() as connection:
             connection.execute(statement.encode(), parameters or None)
+
+    def as_user(self, name: str) -> "Database":
+        """Return the same database for another login."""
+        return Database({**self.environment, "PGUSER": name})
 
     def os_environment(self, **changes: str) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
@@ -194,17 +199,19 @@ def load_demo(database: Database, customers: int = 400) -> None:
 
 @pytest.fixture(scope="session")
 def refreshed_template(server: Database) -> Database:
-    """Demo data after a nightly refresh and a write-back; to be copied, not changed."""
+    """Demo data after a nightly refresh and a write-back, with the roles; to be copied."""
     database = new_database(server)
     load_demo(database)
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = database.run("flows", "roles", "install")
     assert done.returncode == 0, done.stdout + done.stderr
     return database
 
 
 @pytest.fixture
 def refreshed(refreshed_template: Database) -> Iterator[Database]:
-    """Demo data after a nightly refresh and a write-back."""
+    """Demo data after a nightly refresh and a write-back, with the roles."""
     database = refreshed_template.copy()
     yield database
     database.drop()

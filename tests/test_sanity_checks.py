@@ -203,6 +203,22 @@ DAMAGE = {
         alter table analytics.tenants add column noticed_at timestamp;
         alter table operations.orders_quarantined_rows add column noticed_at timestamp
     """,
+    "tenants_see_their_rows_only": """
+        alter table analytics.tenants disable row level security;
+        drop policy tenants_see_their_rows on analytics.customer_analytics;
+        create policy theirs on analytics.sales_reps using (true);
+        create policy theirs on analytics.sales_reps to customer_health_tenant using (true);
+        create table analytics.more as select * from analytics.tenants
+    """,
+    "views_have_the_rights_of_their_reader": """
+        alter view analytics.due_to_order reset (security_invoker);
+        alter view operations.job_status set (security_invoker = off)
+    """,
+    "definer_functions_pin_their_search_path": """
+        alter function operations.capture_changes() reset search_path;
+        alter function operations.capture_changes() set search_path = pg_temp, pg_catalog;
+        alter function operations.plan_write_back(text, text, integer) security definer
+    """,
 }
 
 
@@ -211,13 +227,13 @@ def database(refreshed_template: Database) -> Iterator[Database]:
     database = refreshed_template.copy()
     database.execute("analyze")
     # a second view of the same, for a test to put a broken one in its place
+    words = database.value(
+        "select pg_get_viewdef('analytics.customer_health_summary'::regclass)"
+    )
     database.execute(
-        "create view analytics.customer_health_summary_before as "
-        + str(
-            database.value(
-                "select pg_get_viewdef('analytics.customer_health_summary'::regclass)"
-            )
-        )
+        "set role customer_health_refresher;"
+        " create view analytics.customer_health_summary_before with (security_invoker) as "
+        + str(words)
     )
     yield database
     database.drop()

@@ -144,7 +144,7 @@ $make$;
 comment on procedure operations.make_capture_function is
 'Make the function that the triggers of one source table call.';
 
-create or replace view operations.capture_status as
+create or replace view operations.capture_status with (security_invoker = true) as
 select
     captured_tables.system,
     captured_tables.relation,

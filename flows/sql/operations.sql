@@ -1,7 +1,5 @@
 -- What outlives a refresh, and what dbt does not own for that reason. Run once for each
 -- version of this file.
-create schema if not exists operations;
-
 create table if not exists operations.application_logs (
     log_id bigint generated always as identity primary key,
     logid text not null unique,
@@ -47,7 +45,7 @@ comment on table operations.write_back_changes is
 somebody since it was compared), locked (in use), gone (deleted or closed), error,
 rolled_back.';
 
-create or replace view operations.job_status as
+create or replace view operations.job_status with (security_invoker = true) as
 with runs as (
     select
         payload ->> 'cron_name' as job,

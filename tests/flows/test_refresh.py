@@ -115,9 +115,7 @@ def test_the_session_changes_no_result(refreshed: Database) -> None:
 def test_views_and_grants_of_analysts_survive(refreshed: Database) -> None:
     refreshed.execute(
         """
-        create role an_analyst login;
-        grant usage on schema analytics to an_analyst;
-        grant select on all tables in schema analytics to an_analyst;
+        create role an_analyst login in role customer_health_analyst;
         create view public.their_view as
         select due.tenant_id, count(*) as customers_count
         from analytics.due_to_order as due
@@ -136,7 +134,7 @@ def test_views_and_grants_of_analysts_survive(refreshed: Database) -> None:
         for mode in ("nightly", "hourly", "hourly", "nightly", "hourly"):
             done = refreshed.run("flows", "refresh", "--mode", mode, "--as-of", UNTIL)
             assert done.returncode == 0, done.stdout + done.stderr
-            as_analyst = Database({**refreshed.environment, "PGUSER": "an_analyst"})
+            as_analyst = refreshed.as_user("an_analyst")
             assert as_analyst.rows("select * from public.their_view")
             assert as_analyst.rows("select * from analytics.rep_metrics")
             assert refreshed.rows(tables) == before

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ secure(this) }}") }}
+
 -- The statuses as they stand in the operational table. Only sync/ reads this view, and
 -- the write-back updates through it, so that the columns are mapped in one place: keep
 -- it a plain select from one table, which PostgreSQL lets one update.

@@ -1,0 +1,139 @@
+"""The roles: what a refresh, the write-back, an analyst and each tenant may do."""
+
+from functools import partial
+from typing import Any
+
+from flows import dbt
+from flows.arguments import is_built
+from flows.database import (
+    PROJECT,
+    REFRESHER,
+    Connection,
+    connect,
+    environment,
+    in_a_moment,
+    install,
+    refresh_lock,
+    rows,
+    take_role,
+)
+from flows.progress import Progress
+
+
+def install_roles(progress: Progress) -> None:
+    """Make the roles, the warehouse the refresher's, and every mart show a tenant its rows.
+
+    What is there already is left alone. The login must be allowed to create roles, and own
+    the warehouse and the sources.
+    """
+    with refresh_lock(), connect(as_login=True) as connection:
+        sources = {
+            "sources": [source["relation"] for source in dbt.sources(environment(connection))]
+        }
+        _load(connection)
+        with connection.transaction():
+            connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
+        _run_each(connection, "pg_temp.handing_over()")
+        install(connection, "operations.sql")
+        in_a_moment(connection, partial(install, connection, "row_security.sql"))
+        _as_refresher(connection, "select operations.map_tenants()")
+        with connection.transaction():
+            connection.execute("select pg_temp.create_tenant_roles()")
+            connection.execute("select pg_temp.grant_sources(%(sources)s)", sources)
+        for missing in rows(connection, "select remedy from operations.missing_rights"):
+            _as_refresher(connection, missing["remedy"])
+        excess = rows(connection, "select * from pg_temp.excess_rights(%(sources)s)", sources)
+        tenants = rows(connection, "select from operations.tenant_roles")
+        blind = rows(connection, "select * from pg_temp.blind_readers()")
+    for right in excess:
+        progress.say(
+            f"warning: {right['role_name']} may {right['rights']} {right['relation']},"
+            " by a grant that is not ours: take it away"
+        )
+    for reader in blind:
+        progress.say(
+            f"warning: {reader['role_name']} may read {reader['marts_count']} marts by grants"
+            " of yours and sees no row of them: grant it customer_health_analyst or the role"
+            " of a tenant"
+        )
+    progress.say(
+        f"roles: refresher, write_back, analyst and {len(tenants)} of tenants are there;"
+        " `python -m flows roles status` names them"
+    )
+
+
+def remove_roles(progress: Progress) -> None:
+    """Take the roles away: marts have no row security, and all belongs to the login."""
+    with refresh_lock(), connect(as_login=True) as connection:
+        if not _are_installed(connection):
+            progress.say("there are no roles")
+            return
+        _load(connection)
+        tenants = rows(connection, "select role_name from operations.tenant_roles")
+        for change in rows(connection, "select statement from pg_temp.opening()"):
+            _as_refresher(connection, change["statement"])
+        stay = _drop_roles(connection, [tenant["role_name"] for tenant in tenants])
+    for role in stay:
+        progress.say(f"{role} stays: something outside of this database depends on it")
+    progress.say("the roles are removed: marts show all rows to whom a grant of yours lets in")
+
+
+def print_roles(progress: Progress) -> None:
+    """Print the roles, what each is for, and who has it."""
+    with connect(as_login=True) as connection:
+        if not _are_installed(connection):
+            progress.say("there are no roles: every command has the rights of its login")
+            return
+        _load(connection)
+        take_role(connection, REFRESHER)
+        progress.table("Roles", rows(connection, "select * from pg_temp.role_status()"))
+        if is_built(connection):
+            [missing] = rows(connection, "select pg_temp.tenants_without_role() as tenants")
+            if missing["tenants"]:
+                progress.say(
+                    f"{missing['tenants']} tenants have no role yet:"
+                    " `python -m flows roles install` makes it"
+                )
+
+
+def _are_installed(connection: Connection) -> bool:
+    found = rows(
+        connection,
+        "select from pg_namespace"
+        " where nspname = 'operations' and nspowner = to_regrole(%(role)s)",
+        {"role": REFRESHER},
+    )
+    return bool(found)
+
+
+def _load(connection: Connection) -> None:
+    with connection.transaction():
+        connection.execute((PROJECT / "flows" / "sql" / "roles.sql").read_bytes())
+
+
+def _run_each(connection: Connection, function: str) -> None:
+    for change in rows(connection, f"select statement from {function}"):
+        in_a_moment(connection, partial(connection.execute, change["statement"]))
+
+
+def _as_refresher(connection: Connection, statement: str) -> None:
+    def change() -> None:
+        take_role(connection, REFRESHER, is_local=True)
+        connection.execute(statement.encode())
+
+    in_a_moment(connection, change)
+
+
+def _drop_roles(connection: Connection, tenants: list[str]) -> list[str]:
+    stay: list[dict[str, Any]] = []
+    in_a_moment(
+        connection,
+        lambda: stay.extend(
+            rows(
+                connection,
+                "select pg_temp.drop_roles(%(tenants)s) as role_name",
+                {"tenants": tenants},
+            )
+        ),
+    )
+    return [role["role_name"] for role in stay]

@@ -1,0 +1,518 @@
+-- The roles: what creates them, gives them their rights and takes them away again. For
+-- one session, in pg_temp: they run with the rights of the login, so nobody else may
+-- have put them there. Each can be called again and again.
+
+-- they name roles and tables that the first of them makes
+set local check_function_bodies = off;
+
+create or replace function pg_temp.create_roles()
+returns void
+language plpgsql as $create_roles$
+declare
+    duty record;
+begin
+    for duty in
+        select *
+        from (
+            values
+            ('customer_health_refresher', 'owns the warehouse, reads the sources'),
+            ('customer_health_write_back', 'writes the seven columns, nothing else'),
+            ('customer_health_analyst', 'reads analytics, all tenants'),
+            ('customer_health_tenant', 'what the roles of single tenants have in common')
+        ) as duties (role_name, does)
+    loop
+        if to_regrole(duty.role_name) is null then
+            execute format('create role %I nologin', duty.role_name);
+            execute format(
+                'comment on role %I is %L', duty.role_name, 'customer_health: ' || duty.does
+            );
+        end if;
+    end loop;
+
+    for duty in
+        select pg_roles.rolname
+        from pg_roles
+        where
+            pg_roles.rolname like 'customer\_health\_%'
+            and (
+                pg_roles.rolsuper
+                or pg_roles.rolcreaterole
+                or (
+                    -- the refresher may need it, where sources have row security
+                    pg_roles.rolbypassrls
+                    and pg_roles.rolname != 'customer_health_refresher'
+                )
+            )
+    loop
+        raise 'role % has SUPERUSER, CREATEROLE or BYPASSRLS: take that away first',
+            duty.rolname;
+    end loop;
+
+    -- one who may create roles is not yet one of them, and must be to hand things over
+    if not pg_has_role('customer_health_refresher', 'usage') then
+        grant customer_health_refresher to current_user;
+    end if;
+    if not has_database_privilege(
+        'customer_health_refresher', current_database(), 'temporary'
+    ) then
+        execute format(
+            'grant temporary on database %I to customer_health_refresher', current_database()
+        );
+    end if;
+end
+$create_roles$;
+
+create or replace function pg_temp.warehouse()
+returns table (schema_name name)
+language sql immutable as $warehouse$
+    values
+    ('analytics'::name), ('analytics_internal'), ('analytics_internal_failures'),
+    ('operations')
+$warehouse$;
+
+create or replace function pg_temp.create_schemas()
+returns void
+language plpgsql as $create_schemas$
+declare
+    missing name;
+begin
+    for missing in
+        select warehouse.schema_name
+        from pg_temp.warehouse() as warehouse
+        where
+            not exists (
+                select from pg_namespace where pg_namespace.nspname = warehouse.schema_name
+            )
+    loop
+        execute format('create schema %I authorization customer_health_refresher', missing);
+    end loop;
+end
+$create_schemas$;
+
+create or replace function pg_temp.handing_over()
+returns table (statement text)
+language sql as $handing_over$
+    -- What makes the refresher the owner of the warehouse. Things that others have put
+    -- beside the marts stay theirs.
+    with schemas as (
+        select
+            pg_namespace.oid,
+            pg_namespace.nspname,
+            pg_namespace.nspowner
+        from pg_namespace
+        inner join pg_temp.warehouse() as warehouse
+            on pg_namespace.nspname = warehouse.schema_name
+    ),
+
+    things as (
+        select
+            pg_class.relnamespace as schema_id,
+            pg_class.relowner as owner_id,
+            format('table %I.%I', schemas.nspname, pg_class.relname) as thing
+        from pg_class
+        inner join schemas
+            on pg_class.relnamespace = schemas.oid
+        where
+            -- indexes and what a column owns go with their table
+            pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            and not exists (
+                select
+                from pg_depend
+                where
+                    pg_depend.classid = 'pg_class'::regclass
+                    and pg_depend.objid = pg_class.oid
+                    and pg_depend.deptype in ('a', 'i')
+                    and pg_depend.refobjsubid > 0
+            )
+
+        union all
+
+        select
+            pg_proc.pronamespace as schema_id,
+            pg_proc.proowner as owner_id,
+            'routine ' || pg_proc.oid::regprocedure as thing
+        from pg_proc
+        inner join schemas
+            on pg_proc.pronamespace = schemas.oid
+    ),
+
+    statements as (
+        select
+            1 as step,
+            format('grant usage, create on schema %I to customer_health_refresher', nspname)
+                as statement
+        from schemas
+        where nspowner != to_regrole('customer_health_refresher')
+
+        union all
+
+        select
+            2 as step,
+            format('alter %s owner to customer_health_refresher', things.thing) as statement
+        from things
+        inner join schemas
+            on things.schema_id = schemas.oid
+        where
+            things.owner_id != to_regrole('customer_health_refresher')
+            and (
+                schemas.nspname != 'analytics'
+                or things.owner_id in (
+                    schemas.nspowner,
+                    (select pg_roles.oid from pg_roles where pg_roles.rolname = current_user)
+                )
+            )
+
+        union all
+
+        select
+            3 as step,
+            format('alter schema %I owner to customer_health_refresher', nspname)
+                as statement
+        from schemas
+        where nspowner != to_regrole('customer_health_refresher')
+    )
+
+    select statements.statement
+    from statements
+    order by statements.step, statements.statement
+$handing_over$;
+
+create or replace function pg_temp.written_columns()
+returns table (column_name name, table_id oid, origin name, is_written boolean)
+language sql as $written_columns$
+    -- where the columns of the view that is written through come from: PostgreSQL notes
+    -- that in the view's rule
+    select
+        part.words[1]::name as column_name,
+        pg_attribute.attrelid as table_id,
+        pg_attribute.attname as origin,
+        part.words[1] = any(
+            '{
+                account_type, risk_status, last_order_date, next_expected_order_date,
+                average_order_interval_days, dormancy_since, reactivated_date
+            }'::text[]
+        ) as is_written
+    from pg_rewrite
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+        'g'
+    ) as part (words)
+    inner join pg_attribute
+        on
+            pg_attribute.attrelid = part.words[2]::oid
+            and pg_attribute.attnum = part.words[3]::smallint
+    where
+        pg_rewrite.ev_class
+        = to_regclass('analytics_internal.stg_commerce__customer_statuses')
+$written_columns$;
+
+create or replace function pg_temp.grant_sources(sources text[])
+returns void
+language plpgsql as $grant_sources$
+declare
+    source regclass;
+    stray record;
+    written record;
+begin
+    -- from nothing, so that a table that is no longer mapped is no longer readable
+    for stray in
+        select distinct
+            pg_class.oid::regclass as relation,
+            rights.grantee::regrole as role_name
+        from pg_class
+        left join pg_attribute
+            on
+                pg_class.oid = pg_attribute.attrelid
+                and pg_attribute.attacl is not null
+        cross join lateral (
+            select grantee from aclexplode(pg_class.relacl)
+            union
+            select grantee from aclexplode(pg_attribute.attacl)
+        ) as rights
+        where
+            rights.grantee in (
+                to_regrole('customer_health_refresher'), to_regrole('customer_health_write_back')
+            )
+            and pg_class.relnamespace not in (
+                select warehouse.schema_name::text::regnamespace
+                from pg_temp.warehouse() as warehouse
+            )
+    loop
+        execute format('revoke all on %s from %s', stray.relation, stray.role_name);
+    end loop;
+
+    foreach source in array sources::regclass[]
+    loop
+        execute format(
+            'grant usage on schema %s to customer_health_refresher',
+            (select relnamespace::regnamespace from pg_class where oid = source)
+        );
+        execute format('grant select on %s to customer_health_refresher', source);
+    end loop;
+
+    select
+        table_id::regclass as relation,
+        count(*) filter (where is_written) as columns_count,
+        string_agg(quote_ident(origin), ', ') as read_columns,
+        string_agg(quote_ident(origin), ', ') filter (where is_written) as columns
+    into written
+    from pg_temp.written_columns()
+    group by table_id;
+    if written.columns_count = 7 then
+        execute format(
+            'grant usage on schema %s to customer_health_write_back',
+            (select relnamespace::regnamespace from pg_class where oid = written.relation)
+        );
+        execute format(
+            'grant select (%s), update (%s) on %s to customer_health_write_back',
+            written.read_columns, written.columns, written.relation
+        );
+    elsif written is not null then
+        raise 'stg_commerce__customer_statuses is no plain select from one table: % of'
+            ' the 7 columns that are written back are columns of %',
+            written.columns_count, written.relation;
+    end if;
+end
+$grant_sources$;
+
+create or replace function pg_temp.excess_rights(sources text[])
+returns table (role_name text, relation text, rights text)
+language sql as $excess_rights$
+    -- what the roles may change in the sources beyond their duty, by whatever grant
+    with relations as (
+        select source::regclass as id from unnest(sources) as source
+    ),
+
+    roles (rolname) as (
+        values
+        ('customer_health_refresher'), ('customer_health_write_back'),
+        ('customer_health_analyst'), ('customer_health_tenant')
+    ),
+
+    found as (
+        select
+            roles.rolname,
+            relations.id,
+            verb.name
+        from relations
+        cross join roles
+        cross join unnest('{insert, delete, truncate, trigger}'::text[]) as verb (name)
+        where has_table_privilege(roles.rolname, relations.id, verb.name)
+
+        union all
+
+        select
+            roles.rolname,
+            relations.id,
+            format('update (%s)', pg_attribute.attname) as name
+        from relations
+        cross join roles
+        inner join pg_attribute
+            on
+                relations.id = pg_attribute.attrelid
+                and pg_attribute.attnum > 0
+                and not pg_attribute.attisdropped
+        left join pg_temp.written_columns() as written
+            on
+                roles.rolname = 'customer_health_write_back'
+                and relations.id = written.table_id
+                and pg_attribute.attname = written.origin
+                and written.is_written
+        where
+            written.origin is null
+            and has_column_privilege(
+                roles.rolname, relations.id, pg_attribute.attnum, 'update'
+            )
+    )
+
+    select
+        found.rolname as role_name,
+        found.id::regclass::text as relation,
+        string_agg(found.name, ', ' order by found.name) as rights
+    from found
+    group by found.rolname, found.id
+    order by found.rolname, found.id::regclass::text
+$excess_rights$;
+
+create or replace function pg_temp.create_tenant_roles()
+returns bigint
+language plpgsql as $create_tenant_roles$
+declare
+    missing text;
+    created bigint := 0;
+begin
+    for missing in
+        select tenant_roles.role_name
+        from operations.tenant_roles
+        where
+            tenant_roles.role_name like 'customer\_health\_tenant\_%'
+            and to_regrole(tenant_roles.role_name) is null
+    loop
+        execute format('create role %I nologin in role customer_health_tenant', missing);
+        execute format(
+            'comment on role %I is %L', missing,
+            'customer_health: reads the rows of its tenant, see `roles status`'
+        );
+        created := created + 1;
+    end loop;
+    return created;
+end
+$create_tenant_roles$;
+
+create or replace function pg_temp.blind_readers()
+returns table (role_name text, marts_count bigint)
+language sql as $blind_readers$
+    -- who may read marts by a grant that is not ours, and no policy shows a row to
+    select
+        readers.rolname::text as role_name,
+        count(distinct marts.oid) as marts_count
+    from pg_class as marts
+    cross join lateral aclexplode(marts.relacl) as rights
+    inner join pg_roles as readers
+        on
+            rights.grantee = readers.oid
+            and not readers.rolsuper
+            and not readers.rolbypassrls
+    where
+        marts.relnamespace = 'analytics'::regnamespace
+        and marts.relrowsecurity
+        and rights.privilege_type = 'SELECT'
+        and not pg_has_role(readers.oid, marts.relowner, 'usage')
+        and not exists (
+            select
+            from pg_policy
+            cross join lateral unnest(pg_policy.polroles) as shown (role_id)
+            where
+                pg_policy.polrelid = marts.oid
+                and (
+                    shown.role_id = 0
+                    or pg_has_role(readers.oid, shown.role_id, 'usage')
+                )
+        )
+    group by readers.rolname
+    order by readers.rolname
+$blind_readers$;
+
+create or replace function pg_temp.role_status()
+returns table (role text, does text, tenant text, members text)
+language plpgsql as $role_status$
+begin
+    create temporary table slugs (system text, tenant text, slug text) on commit drop;
+    if to_regclass('analytics.tenants') is not null then
+        insert into slugs
+        select 'orders', tenant_id::text, tenant_slug from analytics.tenants
+        union all
+        select 'bookings', organization_id::text, organization_slug
+        from analytics.booking_organizations;
+    end if;
+
+    return query
+    select
+        pg_roles.rolname::text,
+        replace(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ', ''),
+        coalesce(
+            slugs.slug || ' (' || tenant_roles.system || ')',
+            tenant_roles.system || ' ' || tenant_roles.tenant
+        ),
+        (
+            select string_agg(pg_auth_members.member::regrole::text, ', ' order by 1)
+            from pg_auth_members
+            where
+                pg_auth_members.roleid = pg_roles.oid
+                and pg_roles.rolname != 'customer_health_tenant'
+        )
+    from pg_roles
+    left join operations.tenant_roles
+        on pg_roles.rolname = tenant_roles.role_name
+    left join slugs
+        on
+            tenant_roles.system = slugs.system
+            and tenant_roles.tenant = slugs.tenant
+    where
+        tenant_roles.role_name is not null
+        or pg_roles.rolname in (
+            'customer_health_refresher', 'customer_health_write_back',
+            'customer_health_analyst', 'customer_health_tenant'
+        )
+    order by tenant_roles.system desc nulls first, 3, 1;
+end
+$role_status$;
+
+create or replace function pg_temp.tenants_without_role()
+returns bigint
+language sql as $tenants_without_role$
+    select count(*)
+    from (
+        select 'orders' as system, tenant_id::text as tenant from analytics.tenants
+        union all
+        select 'bookings', organization_id::text from analytics.booking_organizations
+        except
+        select system, tenant from operations.tenant_roles
+        inner join pg_roles on tenant_roles.role_name = pg_roles.rolname
+    ) as without_role
+$tenants_without_role$;
+
+create or replace function pg_temp.opening()
+returns table (statement text)
+language sql as $opening$
+    -- What takes the row security off the marts, but for those with policies of others.
+    select
+        format(
+            'drop policy if exists tenants_see_their_rows on %1$s;'
+            ' drop policy if exists analysts_see_all_rows on %1$s;%2$s',
+            marts.oid::regclass,
+            case
+                when bool_and(
+                    pg_policy.polname in ('tenants_see_their_rows', 'analysts_see_all_rows')
+                )
+                    then format(
+                        ' alter table %s disable row level security', marts.oid::regclass
+                    )
+            end
+        ) as statement
+    from pg_class as marts
+    inner join pg_policy
+        on marts.oid = pg_policy.polrelid
+    where
+        marts.relnamespace = 'analytics'::regnamespace
+        and marts.relowner = to_regrole('customer_health_refresher')
+    group by marts.oid
+
+    union all
+
+    select
+        'drop view operations.missing_rights; drop function operations.map_tenants;'
+        ' drop table operations.tenant_roles;'
+        ' delete from operations.installed_scripts where script = ''row_security.sql'''
+$opening$;
+
+create or replace function pg_temp.drop_roles(tenant_role_names text[])
+returns setof text
+language plpgsql as $drop_roles$
+-- Drop the roles, and return those that stay because another database uses them.
+declare
+    this_role text;
+    groups constant text[] := '{
+        customer_health_tenant, customer_health_analyst, customer_health_write_back,
+        customer_health_refresher
+    }';
+begin
+    foreach this_role in array tenant_role_names || groups
+    loop
+        continue when to_regrole(this_role) is null;
+        if this_role = any(groups) then
+            if not pg_has_role(this_role, 'usage') then
+                execute format('grant %I to current_user', this_role);
+            end if;
+            execute format('reassign owned by %I to current_user', this_role);
+            execute format('drop owned by %I', this_role);
+        end if;
+        begin
+            execute format('drop role %I', this_role);
+        exception when dependent_objects_still_exist then
+            return next this_role;
+        end;
+    end loop;
+end
+$drop_roles$;

@@ -1,0 +1,171 @@
+-- Which role is which tenant's, and what a mart lacks until it keeps to that. Belongs
+-- to the refresher, whose refreshes give a new mart its policies.
+create table if not exists operations.tenant_roles (
+    role_name text primary key,
+    system text not null,
+    tenant text not null,
+    unique (system, tenant)
+);
+comment on table operations.tenant_roles is
+'One row per role of a tenant. Names of roles can be read by everybody, so they say
+nothing; a role reads its own row here only. Rows of tenants that have left stay.';
+
+alter table operations.tenant_roles enable row level security;
+drop policy if exists roles_see_themselves on operations.tenant_roles;
+create policy roles_see_themselves on operations.tenant_roles for select
+using (
+    role_name in (
+        select pg_roles.rolname::text
+        from pg_catalog.pg_roles
+        where pg_has_role(pg_roles.oid, 'usage')
+    )
+);
+grant select on operations.tenant_roles to customer_health_tenant;
+
+grant usage on schema analytics to customer_health_analyst, customer_health_tenant;
+
+-- the write-back reads and marks its plan, and writes through the staging view
+grant usage on schema operations, analytics_internal to customer_health_write_back;
+grant select, insert, update
+on operations.write_back_batches, operations.write_back_changes
+to customer_health_write_back;
+
+create or replace function operations.map_tenants()
+returns void
+language plpgsql as $map_tenants$
+-- Give every tenant that has none a role name, which tells nobody who it is.
+declare
+    mart record;
+begin
+    for mart in
+        select *
+        from (
+            values
+            ('orders', 'analytics.tenants', 'tenant_id'),
+            ('bookings', 'analytics.booking_organizations', 'organization_id')
+        ) as marts (system, relation, tenant)
+        where to_regclass(relation) is not null
+    loop
+        execute format(
+            'insert into operations.tenant_roles (role_name, system, tenant)'
+            ' select ''customer_health_tenant_'''
+            ' || left(replace(gen_random_uuid()::text, ''-'', ''''), 12), %L, %I::text'
+            ' from %s on conflict (system, tenant) do nothing',
+            mart.system, mart.tenant, mart.relation
+        );
+    end loop;
+end
+$map_tenants$;
+comment on function operations.map_tenants is
+'Give every tenant that has none the name of a role; `roles install` creates it.';
+
+drop view if exists operations.missing_rights;
+create view operations.missing_rights
+with (security_invoker = true) as
+with relations as (
+    select
+        pg_class.oid,
+        format('%I.%I', pg_namespace.nspname, pg_class.relname) as relation,
+        pg_class.relkind = 'r' and pg_attribute.attname is not null as has_tenants,
+        pg_class.relrowsecurity as is_secured,
+        pg_attribute.attname as tenant_column,
+        pg_attribute.atttypid::regtype as tenant_type,
+        case pg_attribute.attname when 'tenant_id' then 'orders' else 'bookings' end
+            as system
+    from pg_class
+    inner join pg_namespace
+        on pg_class.relnamespace = pg_namespace.oid
+    left join pg_attribute
+        on
+            pg_class.oid = pg_attribute.attrelid
+            and pg_attribute.attname in ('tenant_id', 'organization_id')
+            and not pg_attribute.attisdropped
+    where
+        pg_namespace.nspname = 'analytics'
+        and pg_class.relowner = to_regrole('customer_health_refresher')
+        and case pg_class.relkind
+            -- a view with the rights of its owner would show the rows of all tenants
+            when 'v' then 'security_invoker=true' = any(pg_class.reloptions)
+            -- as would a table that does not say whose its rows are
+            when 'r'
+                then pg_attribute.attname is not null or pg_class.relname = 'rfm_groups'
+        end
+),
+
+gaps as (
+    select
+        relation,
+        1 as step,
+        format('alter table %s enable row level security', relation) as remedy
+    from relations
+    where
+        has_tenants
+        and not is_secured
+
+    union all
+
+    select
+        relations.relation,
+        2 as step,
+        format(
+            'create policy %I on %s for select to %I using (%s)',
+            policies.policy_name, relations.relation, policies.role_name, policies.shown
+        ) as remedy
+    from relations
+    cross join
+        lateral (
+            values
+            ('analysts_see_all_rows', 'customer_health_analyst', 'true'),
+            (
+                'tenants_see_their_rows',
+                'customer_health_tenant',
+                -- an array is worked out once a query, and looked up in an index
+                format(
+                    '%I = any(array(select tenant::%s from operations.tenant_roles'
+                    ' where system = %L))',
+                    relations.tenant_column, relations.tenant_type, relations.system
+                )
+            )
+        ) as policies (policy_name, role_name, shown)
+    left join pg_policy
+        on
+            relations.oid = pg_policy.polrelid
+            and policies.policy_name = pg_policy.polname
+    where
+        relations.has_tenants
+        and pg_policy.oid is null
+
+    union all
+
+    select
+        relations.relation,
+        3 as step,
+        format('grant select on %s to %s', relations.relation, readers.role_name)
+            as remedy
+    from relations
+    cross join (
+        values ('customer_health_analyst'), ('customer_health_tenant')
+    ) as readers (role_name)
+    where not has_table_privilege(readers.role_name, relations.oid, 'select')
+
+    union all
+
+    select
+        'analytics_internal.stg_commerce__customer_statuses' as relation,
+        3 as step,
+        'grant select, update (account_type, risk_status, last_order_date,'
+        ' next_expected_order_date, average_order_interval_days, dormancy_since,'
+        ' reactivated_date) on analytics_internal.stg_commerce__customer_statuses'
+        ' to customer_health_write_back' as remedy
+    from to_regclass('analytics_internal.stg_commerce__customer_statuses') as written
+    where not has_table_privilege('customer_health_write_back', written, 'select')
+)
+
+select
+    relation,
+    string_agg(remedy, '; ' order by step) as remedy
+from gaps
+group by relation;
+comment on view operations.missing_rights is
+'One row per relation that lacks the row security or the grants of the roles, and the
+statements that give them. A refresh runs it for the marts that it makes.';

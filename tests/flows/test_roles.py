@@ -1,0 +1,741 @@
+"""`python -m flows roles`: what each role may do, and that a tenant sees its own rows only."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import UNTIL, Database, load_demo, new_database
+from psycopg.rows import DictRow
+
+REFRESHER = "customer_health_refresher"
+WRITE_BACK = "customer_health_write_back"
+ANALYST = "customer_health_analyst"
+TENANT = "customer_health_tenant"
+SOURCES = ("commerce", "booking")
+VERBS = ("select", "insert", "update", "delete", "truncate")
+WRITTEN_COLUMNS = {
+    "account_type",
+    "risk_status",
+    "last_order_date",
+    "next_expected_order_date",
+    "average_order_interval_days",
+    "dormancy_since",
+    "reactivated_date",
+}
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+
+
+@pytest.fixture(scope="module")
+def secured(refreshed_template: Database) -> Iterator[Database]:
+    """Demo data with the roles, for tests that change nothing."""
+    database = refreshed_template.copy()
+    database.execute("analyze")
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def logins(secured: Database) -> Iterator[dict[str, str]]:
+    """A login for the role of each of two tenants, and one for both."""
+    first, second = (role["role_name"] for role in tenant_roles(secured, "orders")[:2])
+    logins = {"alice": first, "bob": second, "carol": f"{first}, {second}"}
+    for login, roles in logins.items():
+        secured.execute(f"create role {login} login in role {roles}")
+    yield {"alice": first, "bob": second}
+    for login in logins:
+        secured.execute(f"drop owned by {login}; drop role {login}")
+
+
+def tenant_roles(database: Database, system: str | None = None) -> list[DictRow]:
+    """Return the roles of tenants, those with the most rows first."""
+    return database.rows(
+        "select role_name, system, tenant from operations.tenant_roles"
+        " where %s in ('', system)"
+        " order by (select count(*) from analytics.customer_account_types"
+        " where tenant_id::text = tenant) desc, role_name",
+        system or "",
+    )
+
+
+def relations(database: Database) -> list[DictRow]:
+    """Return every table and view of the warehouse and of the sources."""
+    return database.rows(
+        "select nspname as schema, relname as name, relkind = 'v' as is_view,"
+        " format('%%I.%%I', nspname, relname) as relation"
+        " from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid"
+        " where relkind in ('r', 'p', 'v') and (nspname = any(%s)"
+        " or nspname like 'analytics%%' or nspname = 'operations') order by 1, 2",
+        list(SOURCES),
+    )
+
+
+def tenant_columns(database: Database) -> dict[str, str]:
+    """Return the marts, tables and views, and the column of each that holds the tenant."""
+    return {
+        row["relation"]: row["column_name"]
+        for row in database.rows(
+            "select format('%%I.%%I', table_schema, table_name) as relation, column_name"
+            " from information_schema.columns where table_schema = 'analytics'"
+            " and column_name in ('tenant_id', 'organization_id') order by 1"
+        )
+    }
+
+
+@contextmanager
+def acting_as(database: Database, role: str) -> Iterator[psycopg.Connection[DictRow]]:
+    """Open a connection with the rights of a role."""
+    with database.connect() as connection:
+        connection.execute(f'set role "{role}"'.encode())
+        yield connection
+
+
+def content(connection: psycopg.Connection[DictRow], query: str) -> DictRow:
+    """Count the rows of a query and sum them up."""
+    [row] = connection.execute(
+        "select count(*) as rows_count, sum(hashtextextended(them::text, 0)) as content"
+        f" from ({query}) as them".encode()
+    ).fetchall()
+    return row
+
+
+def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
+    """Return what the roles may do with a table or view, by the README."""
+    schema, name = relation["schema"], relation["name"]
+    if schema in SOURCES:
+        return {(REFRESHER, "select")}
+    rights = {(REFRESHER, verb) for verb in VERBS}
+    if schema == "analytics":
+        rights |= {(ANALYST, "select"), (TENANT, "select")}
+    if name == "tenant_roles":
+        rights |= {(TENANT, "select")}
+    if name == "stg_commerce__customer_statuses":
+        rights |= {(WRITE_BACK, "select")}
+    if name in {"write_back_batches", "write_back_changes"}:
+        rights |= {(WRITE_BACK, verb) for verb in ("select", "insert", "update")}
+    return rights
+
+
+def test_every_role_has_the_rights_that_are_promised_and_no_others(secured: Database) -> None:
+    singles = [role["role_name"] for role in tenant_roles(secured)]
+    there = relations(secured)
+    assert {relation["schema"] for relation in there} >= {*SOURCES, "operations"}
+    for relation in there:
+        expected = expected_rights(relation)
+        expected |= {
+            (role, verb) for role in singles for kind, verb in expected if kind == TENANT
+        }
+        found = {
+            (row["role"], row["verb"])
+            for row in secured.rows(
+                "select role, verb from unnest(%s::text[]) as role, unnest(%s::text[]) as verb"
+                " where has_table_privilege(role, %s, verb)",
+                [REFRESHER, WRITE_BACK, ANALYST, TENANT, *singles],
+                list(VERBS),
+                relation["relation"],
+            )
+        }
+        assert found == expected, relation["relation"]
+
+
+def test_the_write_back_may_update_seven_columns(secured: Database) -> None:
+    columns = secured.rows(
+        "select attrelid::regclass::text as relation, attname as name,"
+        " has_column_privilege(%s, attrelid, attnum, 'update') as is_written,"
+        " has_column_privilege(%s, attrelid, attnum, 'insert, references') as is_more,"
+        " has_column_privilege(%s, attrelid, attnum, 'select') as is_read"
+        " from pg_attribute inner join pg_class on attrelid = pg_class.oid"
+        " where relnamespace::regnamespace::text = any(%s) and attnum > 0"
+        " and relkind in ('r', 'p')",
+        WRITE_BACK,
+        WRITE_BACK,
+        WRITE_BACK,
+        list(SOURCES),
+    )
+    customers = "commerce.customers"
+    assert {(c["relation"], c["name"]) for c in columns if c["is_written"]} == {
+        (customers, name) for name in WRITTEN_COLUMNS
+    }
+    assert {(c["relation"], c["name"]) for c in columns if c["is_read"]} == {
+        (customers, name) for name in WRITTEN_COLUMNS | {"id", "tenant_id", "is_closed"}
+    }
+    assert not [c for c in columns if c["is_more"]]
+
+
+def test_what_is_not_allowed_fails(secured: Database) -> None:
+    statements = {
+        "select": "select * from {}",
+        "insert": "insert into {} default values",
+        "update": "update {} set {column} = {column}",
+        "delete": "delete from {}",
+        "truncate": "truncate {}",
+    }
+    columns = {
+        row["relation"]: row["name"]
+        for row in secured.rows(
+            "select format('%%I.%%I', table_schema, table_name) as relation,"
+            " quote_ident(column_name) as name from information_schema.columns"
+            " where is_identity = 'NO' order by ordinal_position desc"
+        )
+    }
+    [role, *_] = tenant_roles(secured)
+    roles = {REFRESHER: REFRESHER, WRITE_BACK: WRITE_BACK, ANALYST: ANALYST}
+    for (actor, kind), relation, verb in product(
+        [*roles.items(), (role["role_name"], TENANT)], relations(secured), VERBS
+    ):
+        if (kind, verb) in expected_rights(relation):
+            continue
+        column = columns.get(relation["relation"], "ctid")
+        statement = statements[verb].format(relation["relation"], column=column)
+        with acting_as(secured, actor) as connection, pytest.raises(psycopg.Error) as caught:
+            connection.execute(statement.encode())
+        # PostgreSQL may say first that a view of several tables cannot be written
+        if not relation["is_view"] or verb == "select":
+            assert isinstance(caught.value, psycopg.errors.InsufficientPrivilege), statement
+
+
+def test_a_tenant_sees_exactly_its_rows_in_every_mart(secured: Database) -> None:
+    marts = tenant_columns(secured)
+    assert len(marts) == 18
+    shown = 0
+    for role, (mart, column) in product(tenant_roles(secured), marts.items()):
+        is_its_system = (column == "tenant_id") == (role["system"] == "orders")
+        tenant = role["tenant"] if is_its_system else None
+        with secured.connect() as owner, acting_as(secured, role["role_name"]) as reader:
+            own = f"select * from {mart} where {column}::text = '{tenant}'"
+            seen = content(reader, f"select * from {mart}")
+            assert seen == content(owner, own), (role["system"], mart)
+            shown += seen["rows_count"]
+    assert shown > 1000
+
+
+def test_an_analyst_sees_all_and_the_group_of_tenants_nothing(secured: Database) -> None:
+    for mart in tenant_columns(secured):
+        with secured.connect() as owner, acting_as(secured, ANALYST) as analyst:
+            every = f"select * from {mart}"
+            assert content(analyst, every) == content(owner, every), mart
+        with acting_as(secured, TENANT) as nobody:
+            assert content(nobody, every)["rows_count"] == 0
+
+
+def seen_tenants(connection: psycopg.Connection[DictRow]) -> set[str]:
+    return {
+        row["tenant"]
+        for row in connection.execute(
+            "select distinct tenant_id::text as tenant from analytics.customer_account_types"
+        )
+    }
+
+
+def test_a_person_sees_the_tenants_of_its_roles(
+    secured: Database, logins: dict[str, str]
+) -> None:
+    tenants = {
+        login: {r["tenant"] for r in tenant_roles(secured) if r["role_name"] == role}
+        for login, role in logins.items()
+    }
+    for login, role in logins.items():
+        with secured.as_user(login).connect() as connection:
+            assert seen_tenants(connection) == tenants[login]
+            other = next(name for name in logins.values() if name != role)
+            for statement in (
+                f"set role {other}",
+                f"set session authorization {other}",
+                f"set role {REFRESHER}",
+                f"set role {ANALYST}",
+                "set role postgres",
+                "set session authorization postgres",
+                f"select set_config('role', '{other}', false)",
+                f"grant {other} to {login}",
+                "set session_replication_role = replica",
+                "alter table analytics.tenants disable row level security",
+                "create policy theirs on analytics.tenants using (true)",
+                "update operations.tenant_roles set tenant = ''",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement.encode())
+            connection.execute(f"set role {TENANT}".encode())
+            assert seen_tenants(connection) == set()
+    with secured.as_user("carol").connect() as connection:
+        assert seen_tenants(connection) == tenants["alice"] | tenants["bob"]
+        connection.execute(f"set role {logins['alice']}".encode())
+        assert seen_tenants(connection) == tenants["alice"]
+
+
+def test_no_setting_shows_more(secured: Database, logins: dict[str, str]) -> None:
+    other = next(r for r in tenant_roles(secured) if r["role_name"] == logins["bob"])
+    settings = {
+        row["name"]: row["other"]
+        for row in secured.rows(
+            "select name, case setting when 'on' then 'off' else 'on' end as other"
+            " from pg_settings where context = 'user' and vartype = 'bool'"
+        )
+    }
+    for name in ("tenant", "tenant_id", "is_writing_back", "role"):
+        settings |= {
+            f"customer_health.{name}": other["tenant"],
+            f"app.{name}": other["tenant"],
+        }
+    settings |= {"request.jwt.claims": other["tenant"], "search_path": "pg_temp, operations"}
+    assert "row_security" in settings
+    with secured.as_user("alice").connect() as connection:
+        before = seen_tenants(connection)
+    for name, value in settings.items():
+        with (
+            secured.as_user("alice").connect() as connection,
+            suppress(
+                psycopg.errors.InsufficientPrivilege, psycopg.errors.ActiveSqlTransaction
+            ),
+        ):
+            connection.execute("select set_config(%s, %s, false)", (name, value))
+            assert seen_tenants(connection) == before, name
+
+
+def test_functions_that_leak_are_shown_no_row_of_others(
+    secured: Database, logins: dict[str, str]
+) -> None:
+    """A function that costs nothing would be asked first, were it trusted."""
+    [own] = {r["tenant"] for r in tenant_roles(secured) if r["role_name"] == logins["alice"]}
+    with secured.as_user("alice").connect() as connection:
+        connection.execute(
+            b"""
+            create function pg_temp.leak(anything text) returns boolean
+            language plpgsql cost 0.0000001 as $$
+            begin
+                raise notice '%', anything;
+                return true;
+            end $$;
+            create operator pg_temp.<<< (
+                leftarg = text, rightarg = text, function = pg_catalog.texteq
+            )
+            """
+        )
+        said: list[str] = []
+        connection.add_notice_handler(lambda note: said.append(str(note.message_primary)))
+        for mart, column in tenant_columns(secured).items():
+            for condition in (
+                "pg_temp.leak({0}::text)",
+                "pg_temp.leak({0}::text) or {0} is null",
+                "not pg_temp.leak({0}::text) and {0} is not null",
+            ):
+                connection.execute(
+                    f"select from {mart} where {condition.format(column)}".encode()
+                )
+        connection.execute(
+            b"select from analytics.tenants as tenants"
+            b" inner join analytics.customer_account_types as types"
+            b" on pg_temp.leak(types.tenant_id::text)"
+            b" and pg_temp.leak(tenants.tenant_id::text)"
+        )
+    assert said
+    assert set(said) == {own}
+
+
+@pytest.mark.usefixtures("logins")
+def test_things_in_pg_temp_do_not_take_the_place_of_ours(
+    secured: Database,
+) -> None:
+    with secured.as_user("alice").connect() as connection:
+        before = seen_tenants(connection)
+        connection.execute(
+            b"""
+            set search_path = pg_temp, pg_catalog;
+            create table pg_temp.tenant_roles (role_name text, system text, tenant text);
+            create table pg_temp.pg_roles as
+            select oid, rolname::text as rolname from pg_catalog.pg_roles;
+            create function pg_temp.pg_has_role(oid, text) returns boolean
+            language sql as 'select true';
+            create function pg_temp.uuid_eq(uuid, uuid) returns boolean
+            language sql as 'select true'
+            """
+        )
+        connection.execute(
+            "insert into pg_temp.tenant_roles select 'alice', 'orders', unnest(%s::text[])",
+            ([role["tenant"] for role in tenant_roles(secured, "orders")],),
+        )
+        assert seen_tenants(connection) == before
+
+
+def test_the_catalog_tells_a_tenant_nothing_of_others(
+    secured: Database, logins: dict[str, str]
+) -> None:
+    others = {
+        word
+        for row in secured.rows(
+            "select tenant_id::text as id, tenant_slug from analytics.tenants"
+            " union select organization_id::text, organization_slug"
+            " from analytics.booking_organizations"
+        )
+        for word in row.values()
+    }
+    own = {r["tenant"] for r in tenant_roles(secured) if r["role_name"] == logins["alice"]}
+    with secured.as_user("alice").connect() as connection:
+        own |= {
+            row["tenant_slug"]
+            for row in connection.execute("select tenant_slug from analytics.tenants")
+        }
+        told = ""
+        for catalog in (
+            "pg_stats",
+            "pg_stats_ext",
+            "pg_policies",
+            "pg_roles",
+            "pg_auth_members",
+            "pg_stat_activity",
+            "pg_description",
+            "pg_shdescription",
+            "pg_views",
+            "pg_indexes",
+        ):
+            for row in connection.execute(f"select * from {catalog}".encode()):
+                told += " ".join(map(str, row.values()))
+        plan = connection.execute(
+            b"explain (verbose, analyze) select * from analytics.tenants"
+        )
+        told += str(plan.fetchall())
+        for private in ("pg_statistic", "pg_authid", "operations.tenant_roles"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select * from {private}".encode())
+    assert {word for word in others - own if word in told} == set()
+
+
+@pytest.mark.usefixtures("logins")
+def test_the_policy_is_asked_once_and_looked_up_in_an_index(
+    secured: Database,
+) -> None:
+    with secured.as_user("alice").connect() as connection:
+        connection.execute(b"set enable_seqscan = off")
+        [customer] = connection.execute(
+            b"select customer_id from analytics.customer_risk_status limit 1"
+        ).fetchall()
+        plan = "\n".join(
+            row["QUERY PLAN"]
+            for row in connection.execute(
+                "explain select * from analytics.customer_risk_status"
+                f" where customer_id = '{customer['customer_id']}'".encode()
+            )
+        )
+    assert "Index Cond: ((tenant_id = ANY (" in plan, plan
+    assert f"AND (customer_id = '{customer['customer_id']}'" in plan, plan
+    assert "InitPlan" in plan, plan
+
+
+def rights(database: Database) -> dict[str, list[DictRow]]:
+    """Return owners, grants and policies of everything in the database."""
+    queries = {
+        "relations": "select oid::regclass::text, relowner, relacl::text, relrowsecurity"
+        " from pg_class where relkind in ('r', 'v') and relnamespace::regnamespace::text"
+        " in ('analytics', 'operations', 'commerce', 'booking')",
+        "columns": "select attrelid::regclass::text, attname, attacl::text from pg_attribute"
+        " where attacl is not null",
+        "schemas": "select nspname, nspowner, nspacl::text from pg_namespace"
+        " where nspname not like 'pg%%'",
+        "policies": "select tablename, policyname, roles, qual from pg_policies",
+        "functions": "select oid::regprocedure::text, proowner, proacl::text from pg_proc"
+        " where pronamespace = 'operations'::regnamespace",
+        "map": "select * from operations.tenant_roles",
+        "members": "select roleid, member from pg_auth_members",
+    }
+    return {name: database.rows(f"{query} order by 1, 2") for name, query in queries.items()}
+
+
+def test_installing_again_and_refreshing_change_no_right(refreshed: Database) -> None:
+    before = rights(refreshed)
+    for command in (("flows", "roles", "install"), NIGHTLY, HOURLY, NIGHTLY):
+        done = refreshed.run(*command)
+        assert done.returncode == 0, done.stderr
+        assert rights(refreshed) == before
+
+
+def test_a_mart_that_a_refresh_makes_is_secured_at_once(refreshed: Database) -> None:
+    before = rights(refreshed)["policies"]
+    refreshed.execute(
+        "drop table analytics.customer_account_types, analytics.customer_analytics,"
+        " analytics.rfm_groups cascade;"
+        "drop policy tenants_see_their_rows on analytics.tenants;"
+        "drop view analytics_internal.stg_commerce__customer_statuses cascade"
+    )
+    done = refreshed.run(*NIGHTLY)
+    assert done.returncode == 0, done.stderr
+    assert rights(refreshed)["policies"] == before
+    test_every_role_has_the_rights_that_are_promised_and_no_others(refreshed)
+    test_a_tenant_sees_exactly_its_rows_in_every_mart(refreshed)
+
+
+def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Database) -> None:
+    refreshed.execute(
+        "insert into commerce.tenants (id, slug, name, time_zone, is_active) select"
+        " gen_random_uuid(), 'a-new-one', 'A new one', 'UTC', true"
+    )
+    done = refreshed.run(*NIGHTLY)
+    assert done.returncode == 0, done.stderr
+    done = refreshed.run("flows", "roles", "status")
+    assert "1 tenants have no role yet" in done.stdout
+    assert refreshed.run("flows", "roles", "install").returncode == 0
+    done = refreshed.run("flows", "roles", "status")
+    assert "a-new-one (orders)" in done.stdout
+    assert "no role yet" not in done.stdout
+
+
+@pytest.mark.parametrize("version", ["server", "server_15"])
+def test_a_login_with_two_roles_can_do_the_whole_path(
+    version: str, request: pytest.FixtureRequest
+) -> None:
+    database = new_database(request.getfixturevalue(version))
+    load_demo(database)
+    # before the first refresh, and again when there are tenants and the view to write through
+    assert database.run("flows", "roles", "install").returncode == 0
+    database.execute("create role robot login; create role stranger login")
+    robot = database.as_user("robot")
+    try:
+        done = robot.run(*NIGHTLY)
+        assert done.returncode == 4
+        assert done.stderr == (
+            'error: database: permission denied to set role "customer_health_refresher";'
+            ' whoever installed the roles can grant customer_health_refresher to "robot"\n'
+        )
+        database.execute(f"grant {REFRESHER}, {WRITE_BACK} to robot")
+        done = robot.run(*NIGHTLY, "--no-write-back")
+        assert done.returncode == 0, done.stderr
+        assert database.run("flows", "roles", "install").returncode == 0
+        assert database.run("flows", "capture", "install").returncode == 0
+        note_who_writes(database)
+
+        for command in (NIGHTLY, HOURLY, ("flows", "write-back")):
+            change_something(database)
+            done = robot.run(*command)
+            assert done.returncode == 0, done.stderr
+            assert (
+                database.value("select count(*) from operations.pending_customer_updates") == 0
+            )
+        assert robot.run("flows", "status").returncode == 0
+        assert robot.run("flows", "write-back", "--dry-run").returncode == 0
+        assert database.rows(
+            "select distinct current_role_name, login from public.writers"
+        ) == [{"current_role_name": WRITE_BACK, "login": "robot"}]
+        test_every_role_has_the_rights_that_are_promised_and_no_others(database)
+        test_a_tenant_sees_exactly_its_rows_in_every_mart(database)
+        assert not database.rows("select * from operations.hook_errors")
+    finally:
+        database.drop()
+        Database({**database.environment, "PGDATABASE": "postgres"}).execute(
+            "drop role robot; drop role stranger"
+        )
+
+
+def change_something(database: Database) -> None:
+    database.execute("update commerce.customers set risk_status = null, dormancy_since = null")
+    database.execute(
+        "update commerce.orders set status = 'CANCELLED'"
+        " where id = (select min(id::text)::uuid from commerce.orders"
+        " where status = 'DELIVERED')"
+    )
+
+
+def note_who_writes(database: Database) -> None:
+    """Note the role of whoever changes a customer, but for the superuser."""
+    database.execute(
+        """
+        create table public.writers (current_role_name text, login text);
+        grant insert on public.writers to public;
+        create function public.note_writer() returns trigger language plpgsql as $$
+        begin
+            if session_user != 'postgres' then
+                insert into public.writers values (current_user, session_user);
+            end if;
+            return new;
+        end $$;
+        create trigger note_writer before update on commerce.customers
+        for each row execute function public.note_writer()
+        """
+    )
+
+
+def test_an_owner_without_superuser_can_install_and_remove(server_15: Database) -> None:
+    yield_to_the_owner(server_15)
+
+
+def test_an_owner_without_superuser_can_install_and_remove_on_18(server: Database) -> None:
+    yield_to_the_owner(server)
+
+
+def yield_to_the_owner(server: Database) -> None:
+    server.execute("create role landlord login createrole")
+    server.execute("create database lodge owner landlord")
+    database = Database({**server.environment, "PGDATABASE": "lodge", "PGUSER": "landlord"})
+    try:
+        load_demo(database, customers=40)
+        install = ("flows", "roles", "install")
+        commands: list[tuple[str, ...]] = [NIGHTLY, install, install]
+        for command in commands:
+            done = database.run(*command)
+            assert done.returncode == 0, done.stderr
+        admin = database.as_user("postgres")
+        test_every_role_has_the_rights_that_are_promised_and_no_others(admin)
+        done = database.run("flows", "roles", "remove")
+        assert done.returncode == 0, done.stderr
+    finally:
+        server.execute("drop database lodge with (force)")
+        server.execute("drop role landlord")
+
+
+def test_removing_leaves_marts_as_they_were(refreshed: Database) -> None:
+    refreshed.execute("create role reader login; grant usage on schema analytics to reader")
+    refreshed.execute("grant select on analytics.tenants, analytics.sales_reps to reader")
+    reader = refreshed.as_user("reader")
+    try:
+        done = refreshed.run("flows", "roles", "install")
+        assert "warning: reader may read 2 marts by grants of yours" in done.stdout
+        assert not reader.rows("select * from analytics.tenants")
+        assert refreshed.run("flows", "roles", "remove").returncode == 0
+        assert reader.rows("select * from analytics.tenants")
+        assert refreshed.run("flows", "roles", "remove").stdout == "there are no roles\n"
+        owners = "select distinct relowner::regrole::text as owner from pg_class"
+        names = "where relnamespace::regnamespace::text in ('analytics', 'operations')"
+        assert refreshed.rows(f"{owners} {names}") == [{"owner": "postgres"}]
+        assert not refreshed.rows("select * from pg_policies")
+        assert refreshed.run(*NIGHTLY).returncode == 0
+        done = refreshed.run("flows", "roles", "install")
+        assert done.returncode == 0, done.stderr
+        assert not reader.rows("select * from analytics.tenants")
+    finally:
+        refreshed.execute("drop owned by reader; drop role reader")
+
+
+def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
+    refreshed.execute("grant insert, update (email) on commerce.customers to public")
+    done = refreshed.run("flows", "roles", "install")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "warning: customer_health_refresher may insert, update (email) commerce.customers,"
+        " by a grant that is not ours: take it away" in done.stdout
+    )
+    refreshed.execute("alter role customer_health_analyst bypassrls")
+    try:
+        done = refreshed.run("flows", "roles", "install")
+        assert done.returncode == 4
+        assert done.stderr == (
+            "error: database: role customer_health_analyst has SUPERUSER, CREATEROLE or"
+            " BYPASSRLS: take that away first\n"
+        )
+    finally:
+        refreshed.execute("alter role customer_health_analyst nobypassrls")
+
+
+def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
+    """Another name of a column, and another table to write to."""
+    refreshed.execute(
+        "alter table commerce.customers rename column risk_status to health;"
+        "create table commerce.clients (like commerce.customers including all);"
+        "insert into commerce.clients select * from commerce.customers"
+    )
+    settings = project / "dbt_project.yml"
+    settings.write_text(
+        settings.read_text().replace(
+            "commerce_customers_table: customers", "commerce_customers_table: clients"
+        )
+    )
+    view = project / "models/staging/commerce/stg_commerce__customer_statuses.sql"
+    view.write_text(
+        view.read_text().replace("\n    risk_status,", "\n    health as risk_status,")
+    )
+    done = refreshed.run(*NIGHTLY, project=project)
+    assert "permission denied for table clients" in done.stderr
+    # lets the refresh read the table, and when the view is put, the write-back write it
+    for command in (
+        ("flows", "roles", "install"),
+        (*NIGHTLY, "--no-write-back"),
+        ("flows", "roles", "install"),
+        ("flows", "write-back"),
+    ):
+        done = refreshed.run(*command, project=project)
+        assert done.returncode == 0, done.stderr
+    columns = (
+        "select attrelid::regclass::text as relation, attname as name from pg_attribute"
+        " where attrelid in ('commerce.clients'::regclass, 'commerce.customers'::regclass)"
+        f" and attnum > 0 and has_column_privilege('{WRITE_BACK}', attrelid, attnum, 'update')"
+    )
+    assert {(row["relation"], row["name"]) for row in refreshed.rows(columns)} == {
+        ("commerce.clients", name) for name in WRITTEN_COLUMNS - {"risk_status"} | {"health"}
+    }
+    assert not refreshed.value(
+        f"select has_table_privilege('{REFRESHER}', 'commerce.customers', 'select')"
+    )
+
+
+def test_a_source_that_hides_rows_stops_the_refresh(refreshed: Database) -> None:
+    refreshed.execute("alter table commerce.orders enable row level security")
+    done = refreshed.run(*NIGHTLY)
+    assert done.returncode == 4
+    assert "row-level security policy for table" in done.stderr
+    assert refreshed.value("select count(*) > 0 from analytics.customer_risk_status")
+    refreshed.execute(f"alter role {REFRESHER} bypassrls")
+    try:
+        assert refreshed.run(*NIGHTLY).returncode == 0
+    finally:
+        refreshed.execute(f"alter role {REFRESHER} nobypassrls")
+
+
+def test_polls_see_no_foreign_row_while_refreshes_run(
+    refreshed: Database, request: pytest.FixtureRequest
+) -> None:
+    """Tenants look at marts all the time; --polls says how often at the least."""
+    marts = tenant_columns(refreshed)
+    roles = tenant_roles(refreshed)
+    polls = request.config.getoption("--polls")
+    is_over = threading.Event()
+    seen: dict[str, Any] = {"polls": 0, "rows": 0, "foreign": [], "errors": []}
+    chance = random.Random(1)
+
+    def look(connection: psycopg.Connection[DictRow]) -> None:
+        role, (mart, column) = chance.choice(roles), chance.choice(list(marts.items()))
+        is_its_system = (column == "tenant_id") == (role["system"] == "orders")
+        tenant = role["tenant"] if is_its_system else ""
+        connection.execute(f"set role {role['role_name']}".encode())
+        [found] = connection.execute(
+            "select count(*) as rows_count,"
+            f" count(*) filter (where {column}::text != %s) as foreign_count from {mart}",
+            (tenant,),
+        ).fetchall()
+        seen["polls"] += 1
+        seen["rows"] += found["rows_count"]
+        if found["foreign_count"]:
+            seen["foreign"].append((mart, role))
+
+    def look_on() -> None:
+        with refreshed.connect() as connection:
+            while not is_over.is_set():
+                try:
+                    look(connection)
+                except psycopg.Error as error:
+                    seen["errors"].append(str(error))
+                time.sleep(0.005)
+
+    poller = threading.Thread(target=look_on)
+    poller.start()
+    runs = 0
+    try:
+        while runs < 2 or seen["polls"] < polls:
+            change_something(refreshed)
+            if runs % 4 == 2:
+                # a mart that comes anew
+                refreshed.execute("drop table analytics.customer_analytics cascade")
+            done = refreshed.run(*(NIGHTLY if runs % 2 == 0 else HOURLY))
+            assert done.returncode == 0, done.stderr
+            runs += 1
+    finally:
+        is_over.set()
+        poller.join()
+    print(f"{seen['polls']} polls during {runs} refreshes read {seen['rows']} rows of marts")
+    assert seen["polls"] >= polls
+    assert seen["rows"] > seen["polls"]
+    assert seen["foreign"] == []
+    # a mart that was dropped by hand is not there, and its views are not
+    assert [error for error in seen["errors"] if "does not exist" not in error] == []
