@@ -21,6 +21,7 @@ from flows.capture import with_queue
 from flows.database import Connection, environment, in_a_moment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
+from flows.roles import grant_sources
 
 TRIGGER = "customer_health_hook"
 FUNCTION = "operations.after_order_created"
@@ -70,6 +71,7 @@ def install_hook(progress: Progress) -> None:
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         in_a_moment(connection, partial(connection.execute, put))
+        grant_sources(connection)
     progress.say(f"hooked: {relation}")
 
 
@@ -81,6 +83,7 @@ def remove_hook(progress: Progress) -> None:
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
             in_a_moment(connection, partial(connection.execute, drop))
+        grant_sources(connection)
     progress.say("no table is hooked: a new order shows with the next refresh")
 
 

@@ -96,6 +96,16 @@ def print_roles(progress: Progress) -> None:
                 )
 
 
+def grant_sources(connection: Connection) -> None:
+    """Give the roles, where there are any, the rights on the sources that they need now."""
+    if not _are_installed(connection):
+        return
+    sources = [source["relation"] for source in dbt.sources(environment(connection))]
+    _load(connection)
+    with connection.transaction():
+        connection.execute("select pg_temp.grant_sources(%s)", [sources])
+
+
 def _are_installed(connection: Connection) -> bool:
     found = rows(
         connection,

@@ -178,7 +178,9 @@ language sql as $handing_over$
 $handing_over$;
 
 create or replace function pg_temp.written_columns()
-returns table (column_name name, table_id oid, origin name, is_written boolean)
+returns table (
+    column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
+)
 language sql as $written_columns$
     -- where the columns of the view that is written through come from: PostgreSQL notes
     -- that in the view's rule
@@ -191,7 +193,14 @@ language sql as $written_columns$
                 account_type, risk_status, last_order_date, next_expected_order_date,
                 average_order_interval_days, dormancy_since, reactivated_date
             }'::text[]
-        ) as is_written
+        ) as is_written,
+        -- by the function of the real-time hook, which is the refresher's
+        part.words[1] = any('{account_type, last_order_date, dormancy_since}'::text[])
+        and exists (
+            select
+            from pg_trigger
+            where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
+        ) as is_hooked
     from pg_rewrite
     cross join lateral regexp_matches(
         pg_rewrite.ev_action::text,
@@ -255,7 +264,8 @@ begin
         table_id::regclass as relation,
         count(*) filter (where is_written) as columns_count,
         string_agg(quote_ident(origin), ', ') as read_columns,
-        string_agg(quote_ident(origin), ', ') filter (where is_written) as columns
+        string_agg(quote_ident(origin), ', ') filter (where is_written) as columns,
+        string_agg(quote_ident(origin), ', ') filter (where is_hooked) as hooked_columns
     into written
     from pg_temp.written_columns()
     group by table_id;
@@ -268,6 +278,12 @@ begin
             'grant select (%s), update (%s) on %s to customer_health_write_back',
             written.read_columns, written.columns, written.relation
         );
+        if written.hooked_columns is not null then
+            execute format(
+                'grant update (%s) on %s to customer_health_refresher',
+                written.hooked_columns, written.relation
+            );
+        end if;
     elsif written is not null then
         raise 'stg_commerce__customer_statuses is no plain select from one table: % of'
             ' the 7 columns that are written back are columns of %',
@@ -315,10 +331,12 @@ language sql as $excess_rights$
                 and not pg_attribute.attisdropped
         left join pg_temp.written_columns() as written
             on
-                roles.rolname = 'customer_health_write_back'
-                and relations.id = written.table_id
+                relations.id = written.table_id
                 and pg_attribute.attname = written.origin
-                and written.is_written
+                and case roles.rolname
+                    when 'customer_health_write_back' then written.is_written
+                    when 'customer_health_refresher' then written.is_hooked
+                end
         where
             written.origin is null
             and has_column_privilege(

@@ -19,13 +19,12 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '50ms'
 -- one plan a session, by index: planning anew takes longer than the work
 set plan_cache_mode = force_generic_plan
--- the order itself is in the change queue already
-set customer_health.is_writing_back = 'on'
 as $hook$
 declare
     this_instant constant timestamptz := clock_timestamp();
     orders_count bigint;
     telling {{ order_id_type }}[];
+    was_writing constant text := current_setting('customer_health.is_writing_back', true);
 begin
     -- most orders come from customers that are ACTIVE, and are not delivered yet
     select
@@ -46,6 +45,9 @@ begin
     if telling is null then
         return orders_count;
     end if;
+
+    -- the order itself is in the change queue already
+    perform set_config('customer_health.is_writing_back', 'on', true);
 
     with news as (
         select
@@ -141,6 +143,7 @@ begin
         'orders', 'customer', format('%s', tenant_id), format('%s', customer_id), true
     from written;
 
+    perform set_config('customer_health.is_writing_back', coalesce(was_writing, ''), true);
     return orders_count;
 end
 $hook$;

@@ -454,6 +454,32 @@ def test_installing_again_and_refreshing_change_no_right(refreshed: Database) ->
         assert rights(refreshed) == before
 
 
+def test_the_hook_has_its_three_columns_while_it_is_installed(refreshed: Database) -> None:
+    granted = (
+        "select count(*) from information_schema.column_privileges"
+        " where privilege_type = 'UPDATE' and grantee = 'customer_health_refresher'"
+        " and table_schema = 'commerce'"
+    )
+    assert refreshed.run(*NIGHTLY).returncode == 0
+    assert refreshed.value(granted) == 0
+    assert refreshed.run("flows", "hook", "install").returncode == 0
+    done = refreshed.run("flows", "roles", "install")
+    assert done.returncode == 0
+    assert "warning" not in done.stdout
+    assert refreshed.value(granted) == 3
+    refreshed.execute("update commerce.customers set account_type = 'TARGET'")
+    refreshed.execute(
+        "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at)"
+        " select gen_random_uuid(), tenant_id, id, 'CONFIRMED', now() from commerce.customers"
+        " where not is_closed limit 1"
+    )
+    assert refreshed.rows("select error from operations.hook_errors") == []
+    types = "select count(*) from commerce.customers where account_type = 'ACTIVE'"
+    assert refreshed.value(types) == 1
+    assert refreshed.run("flows", "hook", "remove").returncode == 0
+    assert refreshed.value(granted) == 0
+
+
 def test_a_mart_that_a_refresh_makes_is_secured_at_once(refreshed: Database) -> None:
     before = rights(refreshed)["policies"]
     refreshed.execute(
