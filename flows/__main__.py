@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
+from flows.alerts import run_alerts
 from flows.arguments import check_tenant, is_built, parse_as_of
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
@@ -53,6 +54,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
     command.add_argument("action", choices=["install", "remove", "status"])
 
+    command = commands.add_parser("alerts", help="raise and send what people should know")
+    command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
+
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
 
@@ -91,9 +95,12 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
                 "remove": remove_triggers,
                 "status": print_capture,
             }[arguments.action](progress)
+        case "alerts":
+            run_alerts(progress, dry_run=arguments.dry_run)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")
+                install(connection, "alerts.sql")
                 return 0 if print_status(connection, progress) else 1
     return 0
 

@@ -7,9 +7,6 @@ from typing import Any
 from flows.database import Connection, rows
 from flows.progress import Progress
 
-# how long ago a job must have succeeded at the latest
-STALE_AFTER = timedelta(hours=48)
-
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
     "analysed": "analysed_count",
@@ -203,16 +200,21 @@ def print_status(connection: Connection, progress: Progress) -> bool:
             for job in jobs
         ],
     )
-    ages = [
-        job["success_age"]
-        for job in jobs
-        if job["job"].startswith("refresh") and job["success_age"] is not None
-    ]
-    if not ages:
+    if undelivered := rows(
+        connection,
+        "select state, kind, edge, count(*) as messages, max(error) as error"
+        " from operations.alert_outbox where state in ('pending', 'failed', 'unknown')"
+        " group by state, kind, edge order by state, kind, edge",
+    ):
+        progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
+    [health] = rows(connection, "select * from operations.refresh_health")
+    if health["success_age"] is None:
         progress.say("no refresh has succeeded yet")
         return False
-    progress.say(f"the last refresh that succeeded is {_hours(min(ages))} hours old")
-    return bool(min(ages) <= STALE_AFTER)
+    progress.say(
+        f"the last refresh that succeeded is {_hours(health['success_age'])} hours old"
+    )
+    return not health["is_overdue"]
 
 
 def _titled(
