@@ -71,7 +71,7 @@ select
 from operations.refresh_health
 where is_overdue is not null;
 comment on view operations.refresh_alert_states is
-'One row, in the columns of alert_states: whether no refresh has succeeded for too long.';
+'One row in the columns of alert_states: whether no refresh has succeeded of late.';
 
 create or replace function operations.raise_alerts()
 returns void
@@ -280,8 +280,8 @@ language sql as $claim$
     returning *
 $claim$;
 comment on function operations.claim_alert() is
-'Takes the message that has waited longest. Commit before it is sent: what is sending when
-its sender has died is never sent again.';
+'Takes the message that has waited longest. Commit before it is sent: what is sending
+when its sender has died is never sent again.';
 
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text

@@ -1,8 +1,8 @@
 """Alerts: told at the edge, once an episode, and at most once whatever happens on the way."""
 
+import email
+import email.policy
 import json
-import re
-import smtplib
 import socketserver
 import subprocess
 import sys
@@ -89,10 +89,10 @@ class MailReceiver(Receiver):
                 while line := self.rfile.readline().decode().strip().lower():
                     if line == "data":
                         self.say("354 go on")
-                        mail = b"".join(iter(self.rfile.readline, b".\r\n")).decode()
-                        content = re.split(r"\r\n\r\n", mail, maxsplit=1)[1]
-                        message = json.loads(content)
-                        assert f"<{message['id']}@" in mail
+                        text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                        mail = email.message_from_bytes(text, policy=email.policy.default)
+                        message = json.loads(mail.get_content())
+                        assert mail["Message-ID"] == f"<{message['id']}@customer-health>"
                         self.say(f"{receiver.take(message)} so it is")
                     else:
                         self.say("221 bye" if line == "quit" else "250 yes")
