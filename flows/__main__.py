@@ -20,6 +20,7 @@ from flows.reports import (
     print_refresh,
     print_rollback,
     print_status,
+    print_weekly_summary,
 )
 from flows.write_back import rollback, run_write_back
 
@@ -57,6 +58,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("alerts", help="raise and send what people should know")
     command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
 
+    commands.add_parser("weekly", help="the last complete week against the one before")
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
 
@@ -97,6 +99,11 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             }[arguments.action](progress)
         case "alerts":
             run_alerts(progress, dry_run=arguments.dry_run)
+        case "weekly":
+            with connect() as connection:
+                if not is_built(connection):
+                    raise WrongArgument("there was no refresh yet, so there is no summary")
+                print_weekly_summary(connection, progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

@@ -31,6 +31,22 @@ SEGMENT_COLUMNS = {
     "bookings ahead": "upcoming_bookings",
 }
 
+WEEKLY_COLUMNS = {
+    "tenant": "tenant_slug",
+    "sales rep": "sales_rep_name",
+    "week of": "week_begins_on",
+    "healthy": "healthy_count",
+    "less revenue": "at_risk_revenue_count",
+    "late": "at_risk_cadence_count",
+    "dormant": "dormant_count",
+    "(change)": "dormant_count_change",
+    "newly dormant": "newly_dormant_count",
+    "reactivated": "reactivated_count",
+    "reactivation rate": "reactivation_rate",
+    "value at risk": "at_risk_amount",
+    "(its change)": "at_risk_amount_change",
+}
+
 OUTCOMES = {
     "conflict": "were changed by somebody meanwhile",
     "locked": "were in use",
@@ -179,6 +195,15 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
     progress.say(f"dry run: {len(pending)} customers would be changed, nothing was written")
+
+
+def print_weekly_summary(connection: Connection, progress: Progress) -> None:
+    """Print the last complete week, rep by rep, against the week before."""
+    lines = rows(
+        connection,
+        "select * from analytics.weekly_summary order by tenant_slug, sales_rep_name",
+    )
+    progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
 
 
 def print_status(connection: Connection, progress: Progress) -> bool:

@@ -96,6 +96,36 @@ begin
     end if;
     if is_judged then
         insert into states select * from operations.alert_states;
+
+        -- no view can do this: every refresh makes these tables anew, and what reads them
+        -- would go with them; nor can it be known after a crash has emptied them
+        insert into states
+        select
+            'SOURCE_STALE', 'source', '', '', systems.system, freshness.is_stale,
+            case
+                when not freshness.is_stale
+                    then format('source %s changes again', systems.system)
+                else
+                    format(
+                        'source %s is stale, its newest change is of %s',
+                        systems.system,
+                        coalesce(
+                            to_char(
+                                freshness.newest_at at time zone 'UTC',
+                                'YYYY-MM-DD HH24:MI "UTC"'
+                            ),
+                            'never'
+                        )
+                    )
+            end,
+            jsonb_build_object('newest_at', freshness.newest_at)
+        from (values ('orders'), ('bookings')) as systems (system)
+        left join (
+            select * from analytics_internal.int_source_freshness__orders
+            union all
+            select * from analytics_internal.int_source_freshness__bookings
+        ) as freshness
+            on systems.system = freshness.system;
     end if;
     analyze states;
 

@@ -216,10 +216,9 @@ def test_an_episode_is_told_once_and_so_is_its_end(
     assert len({message["id"] for message in receiver.accepted}) == len(receiver.accepted)
 
 
-def test_what_nobody_knows_begins_nothing_and_ends_nothing(quiet: Database) -> None:
-    """While a feed is silent, after a crash, and while the marts hold another day."""
+def test_marts_of_another_day_begin_nothing_and_end_nothing(quiet: Database) -> None:
+    """While the marts hold a day before, or one that is yet to come."""
     [customer] = customers(quiet, 1)
-    quiet.execute("truncate analytics_internal.int_source_freshness__orders")
     set_status(quiet, [customer], "DORMANT")
     later = "update analytics.tenants set as_of = as_of + interval '1 day' * %s"
     for days in (-1, 1, 365):
@@ -377,6 +376,22 @@ def test_no_success_for_two_days_is_told_though_nothing_runs(
     assert receiver.kinds()["REFRESH_OVERDUE", "recovered"] == 1
 
 
+def test_a_source_that_goes_stale_is_told_and_after_a_crash_nobody_knows(
+    quiet: Database, receiver: Receiver
+) -> None:
+    freshness = "analytics_internal.int_source_freshness__orders"
+    quiet.execute(f"create table was as select * from {freshness}")
+    quiet.execute(f"update {freshness} set is_stale = true")
+    assert send(quiet, receiver).returncode == 0
+    assert receiver.kinds() == {("SOURCE_STALE", "raised"): 1}
+    quiet.execute(f"truncate {freshness}")
+    assert send(quiet, receiver).returncode == 0
+    assert len(receiver.accepted) == 1
+    quiet.execute(f"insert into {freshness} select * from was")
+    assert send(quiet, receiver).returncode == 0
+    assert receiver.kinds()["SOURCE_STALE", "recovered"] == 1
+
+
 def test_a_refresh_that_is_held_raises_what_held_it(refreshed: Database) -> None:
     victim = "(select id from commerce.tenants where slug = 'harbor-foods')"
     refreshed.execute(
@@ -385,6 +400,7 @@ def test_a_refresh_that_is_held_raises_what_held_it(refreshed: Database) -> None
     )
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert done.returncode == 3
+    assert "could not be raised" not in done.stdout, done.stdout
     told = "select edge, tenant_slug from operations.alert_outbox where kind = 'GUARD_TRIPPED'"
     assert refreshed.rows(told) == [{"edge": "raised", "tenant_slug": "harbor-foods"}]
     assert refreshed.run("flows", "write-back", "--force").returncode == 0
