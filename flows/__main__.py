@@ -8,19 +8,19 @@ from types import FrameType
 from typing import NoReturn
 
 from flows.alerts import run_alerts
-from flows.arguments import check_tenant, is_built, parse_as_of
+from flows.arguments import parse_as_of
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
-from flows.errors import Failure, WriteBackHeld, WrongArgument
+from flows.errors import Failure, WrongArgument
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
-    print_dry_run,
+    preview,
     print_outcomes,
     print_refresh,
     print_rollback,
     print_status,
-    print_weekly_summary,
+    summarize,
 )
 from flows.write_back import rollback, run_write_back
 
@@ -79,11 +79,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             )
             print_refresh(payload, progress)
         case "write-back" if arguments.dry_run:
-            with connect() as connection:
-                if not is_built(connection):
-                    raise WriteBackHeld("there was no refresh yet, so nothing to compare")
-                check_tenant(connection, arguments.tenant)
-                print_dry_run(connection, arguments.tenant, progress)
+            preview(arguments.tenant, progress)
         case "write-back":
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
             progress.say(f"{payload['rows_written']} customers written back")
@@ -100,10 +96,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
         case "alerts":
             run_alerts(progress, dry_run=arguments.dry_run)
         case "weekly":
-            with connect() as connection:
-                if not is_built(connection):
-                    raise WrongArgument("there was no refresh yet, so there is no summary")
-                print_weekly_summary(connection, progress)
+            summarize(progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flows.database import Connection, rows
+from flows.arguments import check_tenant, is_built
+from flows.database import Connection, connect, rows
+from flows.errors import WriteBackHeld
 from flows.progress import Progress
 
 RISK_COLUMNS = {
@@ -204,6 +206,23 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
         "select * from analytics.weekly_summary order by tenant_slug, sales_rep_name",
     )
     progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
+
+
+def preview(tenant: str | None, progress: Progress) -> None:
+    """Print what a write-back would do."""
+    with connect() as connection:
+        if not is_built(connection):
+            raise WriteBackHeld("there was no refresh yet, so nothing to compare")
+        check_tenant(connection, tenant)
+        print_dry_run(connection, tenant, progress)
+
+
+def summarize(progress: Progress) -> None:
+    """Print the weekly summary."""
+    with connect() as connection:
+        if not is_built(connection):
+            raise WriteBackHeld("there was no refresh yet, so there is no summary")
+        print_weekly_summary(connection, progress)
 
 
 def print_status(connection: Connection, progress: Progress) -> bool:

@@ -17,11 +17,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.alerts import run_alerts
-from flows.database import connect, use_environment
+from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure
 from flows.progress import Progress
 from flows.refresh import Mode, Options, refresh
-from flows.reports import print_dry_run, print_refresh, print_weekly_summary
+from flows.reports import preview, print_refresh, summarize
 
 Result = TypeVar("Result")
 
@@ -87,23 +87,13 @@ def alerts() -> State[Any]:
 @flow(name="weekly summary", flow_run_name=run_name)
 def weekly() -> State[Any]:
     """Show the last complete week against the one before."""
-
-    def summary() -> None:
-        with connect() as connection:
-            print_weekly_summary(connection, PrefectProgress())
-
-    return _report(summary)
+    return _report(lambda: summarize(PrefectProgress()))
 
 
 @flow(name="dry run of the write-back", flow_run_name=run_name)
 def dry_run() -> State[Any]:
     """Show what a write-back would change."""
-
-    def preview() -> None:
-        with connect() as connection:
-            print_dry_run(connection, None, PrefectProgress())
-
-    return _report(preview)
+    return _report(lambda: preview(None, PrefectProgress()))
 
 
 def _report(work: Callable[[], None]) -> State[Any]:

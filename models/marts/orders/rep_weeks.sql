@@ -1,6 +1,6 @@
 {{ config(materialized='view_in_place') }}
 
--- The two last complete weeks, for weekly_summary to compare: a filter on the histories.
+-- The two last complete weeks, for weekly_summary: a filter on the histories.
 with tenants as (
     select * from {{ ref('tenants') }}
 ),

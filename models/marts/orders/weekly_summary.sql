@@ -37,7 +37,8 @@ final as (
         this_week.healthy_count
         - coalesce(week_before.healthy_count, 0) as healthy_count_change,
         this_week.at_risk_cadence_count
-        - coalesce(week_before.at_risk_cadence_count, 0) as at_risk_cadence_count_change,
+        - coalesce(week_before.at_risk_cadence_count, 0)
+            as at_risk_cadence_count_change,
         this_week.dormant_count
         - coalesce(week_before.dormant_count, 0) as dormant_count_change,
         this_week.active_count
