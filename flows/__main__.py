@@ -7,22 +7,35 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from flows.arguments import check_tenant, is_built, parse_as_of
+from flows.alerts import run_alerts
+from flows.arguments import parse_as_of
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
-from flows.errors import Failure, WriteBackHeld, WrongArgument
+from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
-    print_dry_run,
+    preview,
     print_outcomes,
     print_refresh,
     print_rollback,
     print_status,
+    summarize,
 )
 from flows.roles import install_roles, print_roles, remove_roles
 from flows.write_back import rollback, run_write_back
+
+
+INSTALLED = {
+    "capture": {
+        "install": install_triggers,
+        "remove": remove_triggers,
+        "status": print_capture,
+    },
+    "hook": {"install": install_hook, "remove": remove_hook, "status": print_hook},
+    "roles": {"install": install_roles, "remove": remove_roles, "status": print_roles},
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,6 +74,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("roles", help="who may do what in the database")
     command.add_argument("action", choices=["install", "remove", "status"])
 
+    command = commands.add_parser("alerts", help="raise and send what people should know")
+    command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
+
+    commands.add_parser("weekly", help="the last complete week against the one before")
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
 
@@ -81,11 +98,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             )
             print_refresh(payload, progress)
         case "write-back" if arguments.dry_run:
-            with connect() as connection:
-                if not is_built(connection):
-                    raise WriteBackHeld("there was no refresh yet, so nothing to compare")
-                check_tenant(connection, arguments.tenant)
-                print_dry_run(connection, arguments.tenant, progress)
+            preview(arguments.tenant, progress)
         case "write-back":
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
             progress.say(f"{payload['rows_written']} customers written back")
@@ -93,27 +106,16 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
         case "rollback":
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
-        case "capture":
-            {
-                "install": install_triggers,
-                "remove": remove_triggers,
-                "status": print_capture,
-            }[arguments.action](progress)
-        case "hook":
-            {
-                "install": install_hook,
-                "remove": remove_hook,
-                "status": print_hook,
-            }[arguments.action](progress)
-        case "roles":
-            {
-                "install": install_roles,
-                "remove": remove_roles,
-                "status": print_roles,
-            }[arguments.action](progress)
+        case "capture" | "hook" | "roles":
+            INSTALLED[arguments.command][arguments.action](progress)
+        case "alerts":
+            run_alerts(progress, dry_run=arguments.dry_run)
+        case "weekly":
+            summarize(progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")
+                install(connection, "alerts.sql")
                 return 0 if print_status(connection, progress) else 1
     return 0
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from flows import dbt
+from flows.alerts import raise_alerts
 from flows.arguments import check_tenant
 from flows.capture import claim, fingerprint_of_rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
@@ -41,8 +42,12 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, options.tenant)
-        with logged(connection, f"refresh_{options.mode}", "refresh") as log:
-            _refresh(options, progress, connection, log)
+        try:
+            with logged(connection, f"refresh_{options.mode}", "refresh") as log:
+                _refresh(options, progress, connection, log)
+        finally:
+            # a refresh that was held or has failed is what people want to hear of
+            raise_alerts(progress)
         return log.payload
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flows.database import Connection, rows
+from flows.arguments import check_tenant, is_built
+from flows.database import Connection, connect, rows
+from flows.errors import WriteBackHeld
 from flows.progress import Progress
-
-# how long ago a job must have succeeded at the latest
-STALE_AFTER = timedelta(hours=48)
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
@@ -32,6 +31,22 @@ SEGMENT_COLUMNS = {
     "lost": "lost_count",
     "never visited": "never_visited_count",
     "bookings ahead": "upcoming_bookings",
+}
+
+WEEKLY_COLUMNS = {
+    "tenant": "tenant_slug",
+    "sales rep": "sales_rep_name",
+    "week of": "week_begins_on",
+    "healthy": "healthy_count",
+    "less revenue": "at_risk_revenue_count",
+    "late": "at_risk_cadence_count",
+    "dormant": "dormant_count",
+    "(change)": "dormant_count_change",
+    "newly dormant": "newly_dormant_count",
+    "reactivated": "reactivated_count",
+    "reactivation rate": "reactivation_rate",
+    "value at risk": "at_risk_amount",
+    "(its change)": "at_risk_amount_change",
 }
 
 OUTCOMES = {
@@ -184,6 +199,32 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
     progress.say(f"dry run: {len(pending)} customers would be changed, nothing was written")
 
 
+def print_weekly_summary(connection: Connection, progress: Progress) -> None:
+    """Print the last complete week, rep by rep, against the week before."""
+    lines = rows(
+        connection,
+        "select * from analytics.weekly_summary order by tenant_slug, sales_rep_name",
+    )
+    progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
+
+
+def preview(tenant: str | None, progress: Progress) -> None:
+    """Print what a write-back would do."""
+    with connect() as connection:
+        if not is_built(connection):
+            raise WriteBackHeld("there was no refresh yet, so nothing to compare")
+        check_tenant(connection, tenant)
+        print_dry_run(connection, tenant, progress)
+
+
+def summarize(progress: Progress) -> None:
+    """Print the weekly summary."""
+    with connect() as connection:
+        if not is_built(connection):
+            raise WriteBackHeld("there was no refresh yet, so there is no summary")
+        print_weekly_summary(connection, progress)
+
+
 def print_status(connection: Connection, progress: Progress) -> bool:
     """Print how the jobs are doing; return whether some refresh succeeded of late."""
     jobs = rows(connection, "select * from operations.job_status order by job")
@@ -203,16 +244,21 @@ def print_status(connection: Connection, progress: Progress) -> bool:
             for job in jobs
         ],
     )
-    ages = [
-        job["success_age"]
-        for job in jobs
-        if job["job"].startswith("refresh") and job["success_age"] is not None
-    ]
-    if not ages:
+    if undelivered := rows(
+        connection,
+        "select state, kind, edge, count(*) as messages, max(error) as error"
+        " from operations.alert_outbox where state in ('pending', 'failed', 'unknown')"
+        " group by state, kind, edge order by state, kind, edge",
+    ):
+        progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
+    [health] = rows(connection, "select * from operations.refresh_health")
+    if health["success_age"] is None:
         progress.say("no refresh has succeeded yet")
         return False
-    progress.say(f"the last refresh that succeeded is {_hours(min(ages))} hours old")
-    return bool(min(ages) <= STALE_AFTER)
+    progress.say(
+        f"the last refresh that succeeded is {_hours(health['success_age'])} hours old"
+    )
+    return not health["is_overdue"]
 
 
 def _titled(

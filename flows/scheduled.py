@@ -1,11 +1,13 @@
-"""The refreshes as Prefect flows.
+"""The commands as Prefect flows.
 
 Prefect is the alarm clock and the window, no more: the work, the lock and the log are those
 of flows/refresh.py, with Prefect or without.
 """
 
+import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,11 +16,12 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.alerts import run_alerts
 from flows.database import use_environment
-from flows.errors import Busy, Failure
+from flows.errors import Busy, Failure, Infrastructure
 from flows.progress import Progress
 from flows.refresh import Mode, Options, refresh
-from flows.reports import account_statistics, risk_statistics, segment_statistics
+from flows.reports import preview, print_refresh, summarize
 
 Result = TypeVar("Result")
 
@@ -28,6 +31,10 @@ MISSED_AFTER = timedelta(minutes=15)
 # how long the nightly run waits for an hourly one to end
 QUEUE_SECONDS = 3600
 RETRY_SECONDS = 5
+
+# a database that restarts, say: the whole refresh is tried again, and nothing else is. Not by
+# Prefect's own retries, which do not ask what failed
+RETRIES_AFTER_SECONDS = (60, 300)
 
 
 class PrefectProgress(Progress):
@@ -44,6 +51,13 @@ class PrefectProgress(Progress):
     def say(self, text: str) -> None:
         """Log a line of text."""
         get_run_logger().info(text)
+
+    def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a table as an artifact under its title."""
+        key = "-".join(re.findall("[a-z0-9]+", title.lower()))
+        # numbers, dates and intervals as the database writes them
+        plain = json.loads(json.dumps([dict(line) for line in lines], default=str))
+        create_table_artifact(plain, key, description=title)
 
 
 def run_name() -> str:
@@ -64,15 +78,44 @@ def nightly() -> State[Any]:
     return _run("nightly", queue_seconds=QUEUE_SECONDS)
 
 
+@flow(name="alerts", flow_run_name=run_name)
+def alerts() -> State[Any]:
+    """Raise and send what people should know."""
+    return _report(lambda: run_alerts(PrefectProgress(), dry_run=False))
+
+
+@flow(name="weekly summary", flow_run_name=run_name)
+def weekly() -> State[Any]:
+    """Show the last complete week against the one before."""
+    return _report(lambda: summarize(PrefectProgress()))
+
+
+@flow(name="dry run of the write-back", flow_run_name=run_name)
+def dry_run() -> State[Any]:
+    """Show what a write-back would change."""
+    return _report(lambda: preview(None, PrefectProgress()))
+
+
+def _report(work: Callable[[], None]) -> State[Any]:
+    use_environment()
+    try:
+        work()
+    except Failure as failure:
+        return Failed(name=type(failure).__name__, message=str(failure))
+    return Completed()
+
+
 def _run(mode: Mode, queue_seconds: int) -> State[Any]:
     late = datetime.now(UTC) - runtime.flow_run.scheduled_start_time
     if late > MISSED_AFTER:
         return Completed(name="Missed", message=f"due {late} ago; the next run does its work")
     use_environment()
+    progress = PrefectProgress()
     deadline = time.monotonic() + queue_seconds
+    retries = iter(RETRIES_AFTER_SECONDS)
     while True:
         try:
-            payload = refresh(Options(mode=mode), PrefectProgress())
+            payload = refresh(Options(mode=mode), progress)
         except Busy as busy:
             if not queue_seconds:
                 return Completed(name="Skipped", message=str(busy))
@@ -80,9 +123,11 @@ def _run(mode: Mode, queue_seconds: int) -> State[Any]:
                 return Failed(message=str(busy))
             time.sleep(RETRY_SECONDS)
         except Failure as failure:
-            return Failed(name=type(failure).__name__, message=str(failure))
+            pause = next(retries, None) if isinstance(failure, Infrastructure) else None
+            if pause is None:
+                return Failed(name=type(failure).__name__, message=str(failure))
+            progress.say(f"tried again in {pause} s: {failure}")
+            time.sleep(pause)
         else:
-            create_table_artifact(risk_statistics(payload["tenants"]), "risk-status")
-            create_table_artifact(account_statistics(payload["tenants"]), "account-types")
-            create_table_artifact(segment_statistics(payload["organizations"]), "segments")
+            print_refresh(payload, progress)
             return Completed(message=f"{payload['rows_written']} customers written back")

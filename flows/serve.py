@@ -20,7 +20,7 @@ TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
 
 SETTINGS = {
-    "PREFECT_HOME": str(PROJECT / ".local" / "prefect"),
+    "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(PROJECT / ".local" / "prefect")),
     "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_API_HOST": HOST,
     "PREFECT_SERVER_API_PORT": str(PORT),
@@ -46,22 +46,29 @@ def start_server() -> subprocess.Popen[bytes]:
 
 
 def serve() -> None:
-    """Offer the refreshes to the server, at their hours, until stopped."""
+    """Offer the flows to the server, at their hours, until stopped."""
     # after the settings are made: Prefect reads them when it is imported
     from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.scheduled import hourly, nightly
+    from flows.scheduled import alerts, dry_run, hourly, nightly, weekly
 
-    hours = {"hourly": (hourly, "0 * * * *"), "nightly": (nightly, "0 2 * * *")}
+    # None: when somebody presses the button
+    hours = {
+        "hourly": (hourly, "0 * * * *"),
+        "nightly": (nightly, "0 2 * * *"),
+        "alerts": (alerts, "*/5 * * * *"),
+        "weekly": (weekly, "0 6 * * 1"),
+        "dry-run": (dry_run, None),
+    }
     serve_deployments(
         *(
             RunnerDeployment.from_flow(
                 flow,
                 name=name,
-                schedule=Cron(cron, timezone=TIME_ZONE),
+                schedule=Cron(cron, timezone=TIME_ZONE) if cron else None,
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
             for name, (flow, cron) in hours.items()

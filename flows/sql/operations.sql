@@ -97,3 +97,15 @@ comment on view operations.job_status is
 'One row per job: how its last run ended, when it last succeeded, and how many rows its
 last full refresh had to correct though nobody had noticed a change (drift; 0 is the
 promise).';
+
+create or replace view operations.refresh_health as
+select
+    max(created_at) filter (where status = 'success') as last_success_at,
+    now() - max(created_at) filter (where status = 'success') as success_age,
+    coalesce(max(created_at) filter (where status = 'success'), min(created_at))
+    < now() - interval '48 hours' as is_overdue
+from operations.application_logs
+where log_type = 'refresh';
+comment on view operations.refresh_health is
+'One row: when a refresh, hourly or nightly, last succeeded, and whether that is too
+long ago. NULL when there was none.';

@@ -13,6 +13,7 @@
         'guard_min_customers': 0,
         'feed_silent_days': 1,
         'feed_missed_customers': 1,
+        'high_value_pct': 1,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'

@@ -1,0 +1,338 @@
+-- Alerts: episodes, the messages of their edges, and how a message is claimed. What is
+-- told stands in the view alert_states; here is only when, and that it is told once.
+
+create table if not exists operations.alert_tenants (
+    tenant_id text primary key,
+    judged_as_of timestamptz not null
+);
+comment on table operations.alert_tenants is
+'One row per tenant whose customers were judged, with the latest instant of that.';
+
+create table if not exists operations.alert_episodes (
+    episode_id bigint generated always as identity primary key,
+    kind text not null,
+    subject_kind text not null,
+    tenant_id text not null,
+    subject text not null,
+    is_told boolean not null,
+    opened_at timestamptz not null default now(),
+    closed_at timestamptz
+);
+comment on table operations.alert_episodes is
+'One row per time that a state lasted: open until it ends. is_told is false for what was
+so already when its tenant was first seen.';
+create unique index if not exists alert_episodes__open
+on operations.alert_episodes (kind, tenant_id, subject) where closed_at is null;
+
+create table if not exists operations.alert_outbox (
+    message_id uuid primary key default gen_random_uuid(),
+    episode_id bigint,
+    edge text not null,
+    kind text not null,
+    tenant_slug text not null,
+    subject text not null,
+    message text not null,
+    events_count bigint not null default 1,
+    details jsonb not null,
+    digest_id uuid,
+    state text not null default 'pending',
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
+    error text,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    unique (episode_id, edge)
+);
+comment on table operations.alert_outbox is
+'One row per message. edge: raised or recovered. state: pending (to be sent, or sent
+again after a refusal), digested (told by the message digest_id), sending, sent, failed
+(refused too often), unknown (may have arrived, so it is never sent again).';
+create index if not exists alert_outbox__waiting
+on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
+
+create or replace view operations.refresh_alert_states as
+select
+    'REFRESH_OVERDUE' as kind,
+    'job' as subject_kind,
+    '' as tenant_id,
+    '' as tenant_slug,
+    'refresh' as subject,
+    is_overdue as is_on,
+    case
+        when not is_overdue then 'a refresh has succeeded again'
+        else
+            'no refresh has succeeded since '
+            || coalesce(
+                to_char(last_success_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+                'the first'
+            )
+    end as message,
+    jsonb_build_object('last_success_at', last_success_at) as details
+from operations.refresh_health
+where is_overdue is not null;
+comment on view operations.refresh_alert_states is
+'One row in the columns of alert_states: whether no refresh has succeeded of late.';
+
+create or replace function operations.raise_alerts()
+returns void
+language plpgsql as $raise$
+declare
+    marts_as_of timestamptz;
+    is_judged boolean := false;
+    tenant record;
+    many record;
+begin
+    -- one at a time: two would both see the same edge
+    perform pg_advisory_xact_lock(hashtext('customer_health raise alerts'));
+
+    create temporary table states on commit drop as
+    select * from operations.refresh_alert_states;
+
+    -- marts that hold a past or coming day, because somebody asked for it, are no news
+    if to_regclass('operations.alert_states') is not null then
+        select max(tenants.as_of) into marts_as_of from analytics.tenants;
+        select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
+            into is_judged from operations.alert_tenants;
+    end if;
+    if is_judged then
+        insert into states select * from operations.alert_states;
+
+        -- no view can do this: every refresh makes these tables anew, and what reads them
+        -- would go with them; nor can it be known after a crash has emptied them
+        insert into states
+        select
+            'SOURCE_STALE', 'source', '', '', systems.system, freshness.is_stale,
+            case
+                when not freshness.is_stale
+                    then format('source %s changes again', systems.system)
+                else
+                    format(
+                        'source %s is stale, its newest change is of %s',
+                        systems.system,
+                        coalesce(
+                            to_char(
+                                freshness.newest_at at time zone 'UTC',
+                                'YYYY-MM-DD HH24:MI "UTC"'
+                            ),
+                            'never'
+                        )
+                    )
+            end,
+            jsonb_build_object('newest_at', freshness.newest_at)
+        from (values ('orders'), ('bookings')) as systems (system)
+        left join (
+            select * from analytics_internal.int_source_freshness__orders
+            union all
+            select * from analytics_internal.int_source_freshness__bookings
+        ) as freshness
+            on systems.system = freshness.system;
+    end if;
+    analyze states;
+
+    -- what has ended: with a message when the state is off, without one when the customer
+    -- or the tenant is no longer assessed
+    with ended as (
+        update operations.alert_episodes as episodes
+        set closed_at = now()
+        where
+            episodes.closed_at is null
+            and (is_judged or episodes.subject_kind = 'job')
+            and not exists (
+                select from states
+                where
+                    states.kind = episodes.kind
+                    and states.tenant_id = episodes.tenant_id
+                    and states.subject = episodes.subject
+                    and states.is_on is not false
+            )
+        returning episodes.*
+    )
+
+    insert into operations.alert_outbox
+        (episode_id, edge, kind, tenant_slug, subject, message, details)
+    select
+        ended.episode_id, 'recovered', coalesce(raised.kind, ended.kind),
+        states.tenant_slug, ended.subject, states.message, states.details
+    from ended
+    inner join states
+        on
+            ended.kind = states.kind
+            and ended.tenant_id = states.tenant_id
+            and ended.subject = states.subject
+    left join operations.alert_outbox as raised
+        on ended.episode_id = raised.episode_id and raised.edge = 'raised'
+    where ended.is_told;
+
+    -- what has begun: told, but for customers of a tenant that is seen for the first time
+    with begun as (
+        insert into operations.alert_episodes
+            (kind, subject_kind, tenant_id, subject, is_told)
+        select
+            states.kind, states.subject_kind, states.tenant_id, states.subject,
+            states.subject_kind != 'customer' or seen.tenant_id is not null
+        from states
+        left join operations.alert_tenants as seen
+            on states.tenant_id = seen.tenant_id
+        where
+            states.is_on
+            and not exists (
+                select from operations.alert_episodes as episodes
+                where
+                    episodes.kind = states.kind
+                    and episodes.tenant_id = states.tenant_id
+                    and episodes.subject = states.subject
+                    and episodes.closed_at is null
+            )
+        returning *
+    )
+
+    insert into operations.alert_outbox
+        (episode_id, edge, kind, tenant_slug, subject, message, details)
+    select
+        begun.episode_id, 'raised', begun.kind, states.tenant_slug, begun.subject,
+        states.message, states.details
+    from begun
+    inner join states
+        on
+            begun.kind = states.kind
+            and begun.tenant_id = states.tenant_id
+            and begun.subject = states.subject
+    where begun.is_told;
+
+    if is_judged then
+        -- customers of high value are told of under a kind of their own, so that a digest
+        -- does not hide them; only the tenants concerned are asked for their revenues
+        for tenant in
+            select tenants.tenant_id
+            from analytics.tenants
+            where
+                tenants.tenant_id::text in (
+                    select episodes.tenant_id
+                    from operations.alert_outbox as messages
+                    inner join operations.alert_episodes as episodes
+                        on messages.episode_id = episodes.episode_id
+                    where
+                        messages.kind = 'CUSTOMER_DORMANT'
+                        and messages.edge = 'raised'
+                        and messages.created_at = now()
+                )
+        loop
+            update operations.alert_outbox as messages
+            set
+                kind = 'HIGH_VALUE_CUSTOMER_DORMANT',
+                details = messages.details || jsonb_build_object(
+                    'revenue_last_365d_amount', revenues.revenue_last_365d_amount,
+                    'revenue_rank', revenues.revenue_rank,
+                    'currency', revenues.currency
+                )
+            from operations.alert_episodes as episodes,
+                operations.customer_revenues as revenues
+            where
+                messages.kind = 'CUSTOMER_DORMANT'
+                and messages.edge = 'raised'
+                and messages.created_at = now()
+                and episodes.episode_id = messages.episode_id
+                and episodes.tenant_id = tenant.tenant_id::text
+                and revenues.tenant_id = tenant.tenant_id
+                and revenues.customer_id::text = messages.subject
+                and revenues.is_high_value;
+        end loop;
+
+        -- a tenant is seen when something is known of its customers
+        insert into operations.alert_tenants (tenant_id, judged_as_of)
+        select distinct states.tenant_id, marts_as_of
+        from states
+        where states.subject_kind = 'customer' and states.is_on is not null
+        on conflict (tenant_id) do update set judged_as_of = excluded.judged_as_of;
+    end if;
+
+    -- nobody reads more than 20 messages of a kind
+    for many in
+        select kind, edge, gen_random_uuid() as digest_id
+        from operations.alert_outbox
+        where state = 'pending' and episode_id is not null
+        group by kind, edge
+        having count(*) > 20
+    loop
+        with digested as (
+            update operations.alert_outbox
+            set state = 'digested', digest_id = many.digest_id, finished_at = now()
+            where
+                state = 'pending' and episode_id is not null
+                and kind = many.kind and edge = many.edge
+            returning *
+        ),
+
+        by_tenant as (
+            select tenant_slug, count(*) as events_count
+            from digested group by tenant_slug
+        ),
+
+        first_ones as (
+            select tenant_slug, message from digested
+            order by tenant_slug, message limit 20
+        )
+
+        insert into operations.alert_outbox (
+            message_id, edge, kind, tenant_slug, subject, message, events_count, details
+        )
+        select
+            many.digest_id, many.edge, many.kind, '', '',
+            sum(events_count) || ' of these at once: ' || string_agg(
+                tenant_slug || ' ' || events_count, ', ' order by tenant_slug
+            ),
+            sum(events_count),
+            jsonb_build_object(
+                'by_tenant', jsonb_object_agg(tenant_slug, events_count),
+                'first', (
+                    select jsonb_agg(tenant_slug || ': ' || message) from first_ones
+                )
+            )
+        from by_tenant
+        having count(*) > 0;
+    end loop;
+end
+$raise$;
+
+create or replace function operations.claim_alert()
+returns setof operations.alert_outbox
+language sql as $claim$
+    update operations.alert_outbox
+    set state = 'sending', attempts = attempts + 1
+    where
+        message_id = (
+            select message_id from operations.alert_outbox
+            where state = 'pending' and next_attempt_at <= now()
+            order by next_attempt_at, created_at
+            limit 1
+            for update skip locked
+        )
+    returning *
+$claim$;
+comment on function operations.claim_alert() is
+'Takes the message that has waited longest. Commit before it is sent: what is sending
+when its sender has died is never sent again.';
+
+create or replace function operations.end_alert(
+    of_message uuid, outcome text, reason text
+)
+returns void
+language sql as $end$
+    -- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
+    -- last
+    update operations.alert_outbox
+    set
+        state = case
+            when outcome != 'refused' then outcome
+            when attempts >= 12 then 'failed'
+            else 'pending'
+        end,
+        next_attempt_at = now() + interval '1 minute' * 2 ^ (attempts - 1),
+        error = reason,
+        finished_at = case
+            when outcome != 'refused' or attempts >= 12 then now()
+        end
+    where message_id = of_message and state = 'sending'
+$end$;
+comment on function operations.end_alert(uuid, text, text) is
+'Notes what became of a message: sent, refused or unknown.';

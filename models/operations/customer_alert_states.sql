@@ -1,0 +1,68 @@
+{{ config(materialized='view_in_place') }}
+
+-- What is told of single customers. While a tenant's feed is silent nobody knows.
+with risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+account_types as (
+    select * from {{ ref('customer_account_types') }}
+),
+
+tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+feeds as (
+    select * from {{ ref('tenant_feeds') }}
+),
+
+judged as (
+    select
+        tenant_id,
+        customer_id,
+        customer_name,
+        sales_rep_id,
+        'CUSTOMER_DORMANT' as kind,
+        risk_status = 'DORMANT' as is_on,
+        reason
+    from risk_status
+
+    union all
+
+    -- a customer that is PROSPECT did not recover, it has moved on: it is not here
+    select
+        tenant_id,
+        customer_id,
+        customer_name,
+        sales_rep_id,
+        'ACCOUNT_TARGET' as kind,
+        account_type = 'TARGET' as is_on,
+        reason
+    from account_types
+    where account_type in ('ACTIVE', 'TARGET')
+),
+
+final as (
+    select
+        judged.kind,
+        'customer' as subject_kind,
+        judged.tenant_id::text as tenant_id,
+        tenants.tenant_slug,
+        judged.customer_id::text as subject,
+        case when not feeds.is_silent then judged.is_on end as is_on,
+        coalesce(judged.customer_name, judged.customer_id::text)
+        || ': ' || judged.reason as message,
+        jsonb_build_object(
+            'customer_id', judged.customer_id,
+            'customer_name', judged.customer_name,
+            'sales_rep_id', judged.sales_rep_id
+        ) as details
+    from judged
+    inner join tenants
+        on judged.tenant_id = tenants.tenant_id
+    inner join feeds
+        on judged.tenant_id = feeds.tenant_id
+)
+
+select * from final

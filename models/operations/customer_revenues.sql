@@ -1,0 +1,80 @@
+{{ config(materialized='view_in_place') }}
+
+-- Asked for one tenant at a time, when one of its customers has become dormant: then
+-- only the orders of that tenant are read.
+with tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+customers as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+orders as (
+    select * from {{ ref('stg_commerce__orders') }}
+),
+
+summed as (
+    select
+        orders.tenant_id,
+        orders.customer_id,
+        sum(orders.total_cents) as revenue_cents,
+        min(orders.currency) as currency,
+        count(distinct orders.currency) as currencies_count
+    from tenants
+    inner join orders
+        on
+            tenants.tenant_id = orders.tenant_id
+    where
+        orders.delivered_at <= tenants.as_of
+        and {{ local_date('orders.delivered_at', 'tenants.time_zone') }}
+        > tenants.today - 365
+        and orders.is_valid
+        and orders.order_status != 'CANCELLED'
+        and orders.total_cents > 0
+    group by orders.tenant_id, orders.customer_id
+),
+
+valued as (
+    select
+        customers.tenant_id,
+        customers.customer_id,
+        case when coalesce(summed.currencies_count, 1) <= 1 then summed.currency end
+            as currency,
+        -- an amount of mixed currencies means nothing
+        case
+            when coalesce(summed.currencies_count, 1) <= 1
+                then coalesce(summed.revenue_cents, 0) / 100.0
+        end as revenue_amount
+    from customers
+    left join summed
+        on
+            customers.tenant_id = summed.tenant_id
+            and customers.customer_id = summed.customer_id
+),
+
+ranked as (
+    select
+        *,
+        rank() over (
+            partition by tenant_id order by revenue_amount desc nulls last
+        ) as revenue_rank,
+        count(*) over (partition by tenant_id) as customers_count
+    from valued
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id,
+        currency,
+        revenue_amount::numeric(18, 2) as revenue_last_365d_amount,
+        revenue_rank,
+        -- equal ones at the limit are all in
+        revenue_amount > 0
+        and (revenue_rank - 1) * 100
+        < customers_count * {{ var('high_value_pct') }} as is_high_value
+    from ranked
+)
+
+select * from final

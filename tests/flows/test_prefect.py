@@ -1,0 +1,114 @@
+"""`make serve`: a server comes up, a scheduled run fires by itself and finishes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from conftest import PROJECT, Database
+
+Found = TypeVar("Found")
+
+PATIENCE_SECONDS = 300
+
+
+def wait_for(look: Callable[[], Found | None]) -> Found:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            found = look()
+        except httpx.HTTPError:
+            found = None
+        if found:
+            return found
+        time.sleep(1)
+    raise TimeoutError
+
+
+@pytest.fixture
+def api(refreshed: Database, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The API of a server that `python -m flows.serve` has started."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = refreshed.os_environment(
+        PREFECT_HOME=str(tmp_path),
+        PREFECT_SERVER_API_PORT=str(port),
+        PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="2",
+        PREFECT_RUNNER_POLL_FREQUENCY="2",
+        REFRESH_TIME_ZONE="Europe/Vienna",
+    )
+    with (tmp_path / "log").open("w") as log:
+        served = subprocess.Popen(
+            [sys.executable, "-m", "flows.serve"],
+            cwd=PROJECT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30) as client:
+                yield client
+            served.send_signal(signal.SIGINT)
+            served.wait(60)
+        finally:
+            # its own session: nobody else is in it
+            with suppress(ProcessLookupError):
+                os.killpg(served.pid, signal.SIGKILL)
+            served.wait()
+
+
+def post(api: httpx.Client, path: str, content: object) -> Any:
+    """Post until it is taken: a busy server answers 503."""
+
+    def look() -> httpx.Response | None:
+        reply = api.post(path, json=content)
+        return reply if reply.is_success else None
+
+    return wait_for(look).json()
+
+
+def deployment(api: httpx.Client, path: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        reply = api.get(f"/deployments/name/{path}")
+        return reply.json() if reply.is_success else None
+
+    return wait_for(look)
+
+
+def completed(api: httpx.Client, of_deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
+    of_it = {"deployments": {"id": {"any_": [of_deployment["id"]]}}, "flow_runs": ended}
+    found: list[dict[str, Any]] = post(api, "/flow_runs/filter", of_it)
+    return found
+
+
+def test_a_scheduled_run_fires_and_finishes(api: httpx.Client) -> None:
+    alerts = deployment(api, "alerts/alerts")
+    every_five_seconds = {"schedule": {"interval": 5, "timezone": "UTC"}, "active": True}
+    [schedule] = post(api, f"/deployments/{alerts['id']}/schedules", [every_five_seconds])
+    [run, *_] = wait_for(lambda: completed(api, alerts))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    assert run["auto_scheduled"]
+    assert run["name"].startswith("alerts 20")
+    api.delete(f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
+
+    for name in ("hourly refresh/hourly", "nightly refresh/nightly", "weekly summary/weekly"):
+        [schedule] = deployment(api, name)["schedules"]
+        assert schedule["schedule"]["timezone"] == "Europe/Vienna"
+
+    dry_run = deployment(api, "dry run of the write-back/dry-run")
+    post(api, f"/deployments/{dry_run['id']}/create_flow_run", {})
+    [run, *_] = wait_for(lambda: completed(api, dry_run))
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    artifacts = post(api, "/artifacts/filter", {})
+    assert "the-first-10-customers" in {artifact["key"] for artifact in artifacts}
