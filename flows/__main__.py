@@ -26,7 +26,6 @@ from flows.reports import (
 from flows.roles import install_roles, print_roles, remove_roles
 from flows.write_back import rollback, run_write_back
 
-
 INSTALLED = {
     "capture": {
         "install": install_triggers,
