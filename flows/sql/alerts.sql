@@ -50,7 +50,8 @@ again after a refusal), digested (told by the message digest_id), sending, sent,
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
 
-create or replace view operations.refresh_alert_states as
+create or replace view operations.refresh_alert_states
+with (security_invoker = true) as
 select
     'REFRESH_OVERDUE' as kind,
     'job' as subject_kind,

@@ -98,7 +98,8 @@ comment on view operations.job_status is
 last full refresh had to correct though nobody had noticed a change (drift; 0 is the
 promise).';
 
-create or replace view operations.refresh_health as
+create or replace view operations.refresh_health
+with (security_invoker = true) as
 select
     max(created_at) filter (where status = 'success') as last_success_at,
     now() - max(created_at) filter (where status = 'success') as success_age,
