@@ -179,7 +179,12 @@ def test_every_run_is_logged_with_its_statistics(refreshed: Database) -> None:
 
 
 def test_one_tenant_alone_is_written_back(refreshed: Database) -> None:
-    refreshed.execute("update commerce.customers set risk_status = null, account_type = null")
+    # as before the first write-back, which no guard holds
+    refreshed.execute(
+        "update commerce.customers set risk_status = null, account_type = null,"
+        " last_order_date = null, next_expected_order_date = null, dormancy_since = null,"
+        " average_order_interval_days = null, reactivated_date = null"
+    )
     out = refresh(refreshed, "--tenant", "north-dairy")
     assert "harbor-foods" not in out
     written = refreshed.rows(
