@@ -140,6 +140,7 @@ def rollback(batch_id: int) -> dict[str, Any]:
             )
         install(connection, "write_back.sql")
         with logged(connection, "rollback", "rollback") as log, connection.transaction():
+            take_role(connection, WRITE_BACK, is_local=True)
             log.payload["batch_id"] = batch_id
             log.payload["rollback"] = {
                 row["outcome"]: row["values_count"]

@@ -41,7 +41,12 @@ MARTS = {
         "booking_organizations",
     ),
 }
-VIEWS = ("due_to_order", "customer_profiles", "analytics_appointments_by_location_daily")
+VIEWS = (
+    "due_to_order",
+    "customer_profiles",
+    "customer_rfm",
+    "analytics_appointments_by_location_daily",
+)
 # what an application does all the time; each statement is a transaction
 APPLICATION = (
     """
