@@ -4,9 +4,6 @@ For what needs many refreshes, or the time of the SQL alone.
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from flows.database import PROJECT
-from flows.dbt import ensure_profile
+from flows.dbt import command
 
 # compiled into the SQL, and replaced by the instant of each refresh
 SENTINEL = "2001-02-03T04:05:06.789+00:00"
@@ -88,13 +84,9 @@ class CompiledProject:
 
 def dbt(environment: Mapping[str, str], *arguments: str) -> None:
     """Run a dbt command on the database of these libpq variables, or raise."""
-    ensure_profile()
-    subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments, "--quiet"],
-        cwd=PROJECT,
-        env={**os.environ, **environment, "DBT_PROFILES_DIR": str(PROJECT)},
-        check=True,
-    )
+    done = command(environment, *arguments, "--quiet")
+    if done.returncode:
+        raise RuntimeError(f"dbt {arguments[0]} failed: {done.stdout}{done.stderr}")
 
 
 def build_project(environment: Mapping[str, str], folder: Path) -> None:

@@ -129,24 +129,28 @@ def build(
     return run
 
 
+def command(
+    connection: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt's own command line on the database of these libpq variables, however it ends."""
+    ensure_profile()
+    return subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **connection, "DBT_PROFILES_DIR": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the source tables: system, relation, and what triggers on them need to know.
 
     Those of a system that is switched off are left out.
     """
-    ensure_profile()
     with tempfile.TemporaryDirectory() as folder:
-        parsed = subprocess.run(
-            [
-                *(sys.executable, "-c", "from dbt.cli.main import cli; cli()"),
-                *("parse", "--quiet", "--target-path", folder),
-            ],
-            cwd=PROJECT,
-            env={**os.environ, **connection, "DBT_PROFILES_DIR": str(PROJECT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        parsed = command(connection, "parse", "--quiet", "--target-path", folder)
         if parsed.returncode:
             raise Infrastructure(f"dbt: {_reason(parsed.stdout)}")
         manifest = json.loads(Path(folder, "manifest.json").read_text())

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +9,15 @@ import pytest
 from conftest import PROJECT, Database
 from test_models import STRICT
 
+from flows.dbt import command
+
 Node = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def manifest(server: Database, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("target")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-c", "from dbt.cli.main import cli; cli()"),
-            *("parse", *STRICT, "--target-path", str(folder)),
-        ],
-        cwd=PROJECT,
-        env=server.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command(server.environment, "parse", *STRICT, "--target-path", str(folder))
     assert done.returncode == 0, done.stdout
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     return found

@@ -1,24 +1,12 @@
 """dbt's own tests: all data tests and unit tests, on PostgreSQL 18 and 15."""
 
-import subprocess
-import sys
-
 import pytest
-from conftest import PROJECT, UNTIL, Database, load_demo, new_database
+from conftest import UNTIL, load_demo, new_database
+
+from flows.dbt import command
 
 # every warning is an error, but for the one that dbt_project.yml silences
 STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
-
-
-def dbt(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
-        cwd=PROJECT,
-        env=database.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("version", ["server", "server_15"])
@@ -28,9 +16,9 @@ def test_models_data_tests_and_unit_tests(
     database = new_database(request.getfixturevalue(version))
     load_demo(database)
     options = ("--exclude", "tag:after_write_back", "--vars", f"{{as_of: '{UNTIL}'}}")
-    done = dbt(database, "build", *STRICT, *options)
+    done = command(database.environment, "build", *STRICT, *options)
     assert done.returncode == 0, done.stdout
-    done = dbt(database, "test", "--select", "test_type:unit")
+    done = command(database.environment, "test", "--select", "test_type:unit")
     assert done.returncode == 0, done.stdout
     assert "Nothing to do" not in done.stdout
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)

@@ -1,14 +1,14 @@
 """Every sanity check is seen to pass, and to catch what it guards against."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PROJECT, UNTIL, Database
+
+from flows.dbt import command
 
 RUN_ID = "the run under test"
 
@@ -245,17 +245,10 @@ def checks(
 ) -> dict[str, dict[str, Any]]:
     """Every test with the tag, compiled, by its name."""
     folder = tmp_path_factory.mktemp("target")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", "compile"),
-            *("--select", "tag:sanity", "--target-path", str(folder)),
-            *("--vars", json.dumps({"as_of": UNTIL, "run_id": RUN_ID})),
-        ],
-        cwd=PROJECT,
-        env=database.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
-        capture_output=True,
-        text=True,
-        check=False,
+    done = command(
+        database.environment,
+        *("compile", "--select", "tag:sanity", "--target-path", str(folder)),
+        *("--vars", json.dumps({"as_of": UNTIL, "run_id": RUN_ID})),
     )
     assert done.returncode == 0, done.stdout
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -1,15 +1,12 @@
 {% macro published(mart) -%}
     {#- no ref: the scope reads what the marts of the refresh before hold -#}
-    {%- set found = namespace(node=none) -%}
-    {%- for node in (graph.nodes.values() if execute else []) -%}
-        {%- if node.name == mart -%} {%- set found.node = node -%} {%- endif -%}
-    {%- endfor -%}
-    {%- if found.node and is_there(found.node.schema, found.node.alias) -%}
-        {{ found.node.relation_name }}
+    {%- set node = graph.nodes['model.customer_health.' ~ mart] if execute -%}
+    {%- if node and is_there(node.schema, node.alias) -%}
+        {{ node.relation_name }}
     {%- else -%}
         (
             select
-                {%- for column in (found.node.columns.values() if found.node else []) %}
+                {%- for column in (node.columns.values() if node else []) %}
                 null::{{ column.data_type }} as {{ column.name }}
                 {{- ',' if not loop.last }}
                 {%- endfor %}
