@@ -215,9 +215,11 @@ DAMAGE = {
         alter view operations.job_status set (security_invoker = off)
     """,
     "definer_functions_pin_their_search_path": """
-        alter function operations.capture_changes() reset search_path;
-        alter function operations.capture_changes() set search_path = pg_temp, pg_catalog;
-        alter function operations.plan_write_back(text, text, integer) security definer
+        create function operations.loose() returns integer
+        security definer language sql as 'select 1';
+        create function operations.upside_down() returns integer
+        security definer set search_path = pg_temp, pg_catalog
+        language sql as 'select 1'
     """,
 }
 

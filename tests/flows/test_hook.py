@@ -34,7 +34,8 @@ def hooked_template(refreshed_template: Database) -> Iterator[Database]:
     )
     for command in (
         ("capture", "install"),
-        ("refresh", "--mode", "nightly"),
+        ("refresh", "--mode", "nightly", "--no-write-back"),
+        ("write-back", "--force"),
         ("hook", "install"),
     ):
         done = database.run("flows", *command)

@@ -102,7 +102,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
 def test_writing_back_does_not_feed_the_queue(captured: Database) -> None:
     captured.execute("update commerce.customers set risk_status = null")
     captured.execute("delete from operations.changed_keys")
-    done = captured.run("flows", "write-back")
+    done = captured.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
     assert captured.value("select count(risk_status) from commerce.customers") != 0
     assert queue(captured) == []

@@ -203,7 +203,8 @@ def test_what_is_not_allowed_fails(secured: Database) -> None:
 
 def test_a_tenant_sees_exactly_its_rows_in_every_mart(secured: Database) -> None:
     marts = tenant_columns(secured)
-    assert len(marts) == 18
+    published = {row["relation"] for row in relations(secured) if row["schema"] == "analytics"}
+    assert published - marts.keys() == {"analytics.rfm_groups"}
     shown = 0
     for role, (mart, column) in product(tenant_roles(secured), marts.items()):
         is_its_system = (column == "tenant_id") == (role["system"] == "orders")
@@ -557,7 +558,11 @@ def test_a_login_with_two_roles_can_do_the_whole_path(
 
 
 def change_something(database: Database) -> None:
-    database.execute("update commerce.customers set risk_status = null, dormancy_since = null")
+    """Change a few customers, few enough for the guards of the write-back."""
+    database.execute(
+        "update commerce.customers set risk_status = null, dormancy_since = null"
+        " where id in (select id from commerce.customers order by id limit 15)"
+    )
     database.execute(
         "update commerce.orders set status = 'CANCELLED'"
         " where id = (select min(id::text)::uuid from commerce.orders"

@@ -333,12 +333,12 @@ def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
 
 def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None:
     spoil(refreshed, 400)
+    tenant = refreshed.value("select id from commerce.tenants where slug = 'kiwi-produce'")
     refreshed.execute(
-        """
+        f"""
         create function commerce.refuse() returns trigger language plpgsql as $$
         begin
-            if new.tenant_id = (select id from commerce.tenants where slug = 'kiwi-produce')
-            then
+            if new.tenant_id = '{tenant}' then
                 raise exception 'not this one' using errcode = 'XX001';
             end if;
             return new;
