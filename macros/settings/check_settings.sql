@@ -14,6 +14,7 @@
         'feed_silent_days': 1,
         'feed_missed_customers': 1,
         'high_value_pct': 1,
+        'shown_orders': 1,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'

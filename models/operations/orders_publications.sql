@@ -7,5 +7,6 @@
     ref('customer_risk_status_history'),
     ref('customer_account_types'),
     ref('customer_account_type_history'),
+    ref('customer_recent_orders'),
     ref('orders_quarantined_rows'),
 ]) }}

@@ -31,11 +31,13 @@ MARTS = {
         "customer_risk_status_history",
         "customer_account_types",
         "customer_account_type_history",
+        "customer_recent_orders",
         "sales_reps",
         "tenants",
     ),
     "bookings": (
         "customer_analytics",
+        "customer_recent_bookings",
         "booking_location_days",
         "booking_locations",
         "booking_organizations",

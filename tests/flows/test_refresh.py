@@ -12,6 +12,7 @@ MARTS = (
     "customer_risk_status_history",
     "customer_account_types",
     "customer_account_type_history",
+    "customer_recent_orders",
 )
 
 

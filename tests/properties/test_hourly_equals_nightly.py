@@ -141,6 +141,8 @@ MARTS = {
     "customer_risk_status_history": "int_customers__risk_history",
     "customer_account_types": "int_customers__account_type",
     "customer_account_type_history": "int_customers__account_history",
+    "customer_recent_orders": "int_customers__recent_orders",
+    "customer_recent_bookings": "int_booking_customers__recent",
     "booking_organizations": "int_booking_organizations",
     "booking_locations": "int_booking_locations",
     "customer_analytics": "int_customer_analytics",

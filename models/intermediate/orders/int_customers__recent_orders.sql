@@ -1,0 +1,28 @@
+-- Deliveries to look at, for people: no rule reads them.
+with orders as (
+    select * from {{ ref('int_orders') }}
+),
+
+newest_first as (
+    select
+        tenant_id,
+        customer_id,
+        array_agg(delivered_on order by delivered_at desc, order_id asc)
+            as delivered_dates,
+        array_agg(counted_cents order by delivered_at desc, order_id asc)
+            as delivered_cents
+    from orders
+    where delivered_at <= {{ as_of() }}
+    group by customer_id, tenant_id
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id,
+        delivered_dates[:{{ var('shown_orders') }}] as delivered_dates,
+        delivered_cents[:{{ var('shown_orders') }}] as delivered_cents
+    from newest_first
+)
+
+select * from final
