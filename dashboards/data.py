@@ -1,0 +1,146 @@
+"""Rows for the pages: read only, in the role of the reader, each query a file of sql/."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+import streamlit as st
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from flows.database import REFRESHER, one_line
+
+QUERIES = Path(__file__).parent / "sql"
+
+ANALYST = "customer_health_analyst"
+TENANT = "customer_health_tenant"
+
+# for so long all who look share what was read; the marts change once an hour
+SECONDS_KEPT = 30
+# a page that takes longer helps nobody, and burdens the database
+STATEMENT_TIMEOUT = "15s"
+
+FIRST_REFRESH = "Run `python -m flows refresh --mode nightly` once; `make demo` makes data."
+
+Rows = list[DictRow]
+Connection = psycopg.Connection[DictRow]
+
+
+class NothingToShow(Exception):
+    """What the page says instead of figures, and what the reader can do about it."""
+
+
+@st.cache_data(ttl=SECONDS_KEPT, show_spinner=False)
+def read(*queries: str, is_for_operators: bool = False, **parameters: Any) -> dict[str, Rows]:
+    """Run queries, all within one transaction, so that the figures of a page agree.
+
+    Raises NothingToShow, with what to do.
+    """
+    return fetch(queries, parameters, is_for_operators=is_for_operators)
+
+
+def fetch(
+    queries: Iterable[str],
+    parameters: dict[str, Any],
+    *,
+    is_for_operators: bool = False,
+    run: Callable[[Connection, str, dict[str, Any]], Rows] | None = None,
+) -> dict[str, Rows]:
+    """Do what `read` does, without keeping it."""
+    run = run or _run
+    try:
+        with psycopg.connect(
+            connect_timeout=10,
+            application_name="customer_health dashboards",
+            row_factory=dict_row,
+            # values become literals: each query gets a plan of its own, without casts
+            cursor_factory=psycopg.ClientCursor,
+        ) as connection:
+            connection.read_only = True
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            _take_role(connection, is_for_operators=is_for_operators)
+            connection.execute("select set_config('timezone', 'UTC', true)")
+            connection.execute(
+                "select set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT]
+            )
+            return {query: run(connection, query, parameters) for query in queries}
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise NothingToShow(
+            f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH}"
+        ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise NothingToShow(
+            f"The database took more than {STATEMENT_TIMEOUT} to answer. Choose one tenant,"
+            " or try again when it is less busy."
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NothingToShow(
+            f"This login may not read that ({one_line(error)})."
+            " `python -m flows roles install` gives the roles their rights on new marts."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise NothingToShow(
+            f"The database cannot be reached ({one_line(error)}). PGHOST, PGPORT, PGUSER and"
+            " PGDATABASE say where it is."
+        ) from error
+
+
+def text_of(query: str) -> LiteralString:
+    """Return the text of a query of sql/."""
+    # our own files: nothing that anybody types is ever put into them
+    return cast(LiteralString, (QUERIES / f"{query}.sql").read_text())
+
+
+def _run(connection: Connection, query: str, parameters: dict[str, Any]) -> Rows:
+    return connection.execute(text_of(query), parameters).fetchall()
+
+
+def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
+    found = connection.execute(
+        """
+        select
+            session_user as login,
+            current_setting('role') != 'none' as is_chosen,
+            exists (
+                select from pg_namespace
+                where nspname = 'operations' and nspowner = to_regrole(%(refresher)s)
+            ) as are_installed,
+            coalesce(
+                pg_has_role(session_user, to_regrole(%(analyst)s), 'member'), false
+            ) as is_analyst,
+            coalesce(
+                pg_has_role(session_user, to_regrole(%(tenant)s), 'member'), false
+            ) as is_tenant,
+            coalesce(
+                pg_has_role(session_user, to_regrole(%(refresher)s), 'member'), false
+            ) as is_operator
+        """,
+        {"analyst": ANALYST, "tenant": TENANT, "refresher": REFRESHER},
+    ).fetchone()
+    assert found is not None  # noqa: S101 - a select without from has one row
+    if not found["are_installed"]:
+        return
+    if is_for_operators:
+        # whoever chose a role for the pages did not mean them to have more than it
+        if found["is_chosen"] or not found["is_operator"]:
+            raise NothingToShow(
+                "This page is for those who run the refreshes: it reads the schema"
+                " `operations`, which analysts and tenants may not. Start the pages with a"
+                f" login that has the role: `grant {REFRESHER} to ...`."
+            )
+        role = REFRESHER
+    elif found["is_chosen"]:
+        return
+    elif found["is_analyst"]:
+        role = ANALYST
+    elif found["is_tenant"]:
+        # with the rights of all its tenants, and no others
+        return
+    else:
+        raise NothingToShow(
+            f"The login {found['login']} may not read the marts:"
+            f" `grant {ANALYST} to {found['login']}`, or the role of a tenant, which"
+            " `python -m flows roles status` names."
+        )
+    connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))

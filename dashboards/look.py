@@ -1,0 +1,347 @@
+"""How things look: one colour, one mark and one word per status, on every page."""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import altair as alt
+import streamlit as st
+
+from dashboards import data
+
+STYLE = Path(__file__).parent / "style.css"
+
+INK = "#22302f"
+FAINT = "#6d7673"
+LINE = "#e2ded3"
+PAPER = "#fbfaf7"
+
+GREEN, BLUE, SAND, RUST, PLUM, GREY = (
+    "#2c8c7c",
+    "#3f6fa8",
+    "#d9a93f",
+    "#c9622f",
+    "#5d4a72",
+    "#8d9491",
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How one status looks. Word and mark say as much as the colour does."""
+
+    word: str
+    mark: str
+    colour: str
+
+
+STATUSES: Mapping[str, Mapping[str, Status]] = {
+    "risk_status": {
+        "HEALTHY": Status("Healthy", "●", GREEN),
+        "AT_RISK_REVENUE": Status("Less revenue", "◆", SAND),
+        "AT_RISK_CADENCE": Status("Late", "▲", RUST),
+        "DORMANT": Status("Dormant", "■", PLUM),
+    },
+    "account_type": {
+        "ACTIVE": Status("Active", "●", GREEN),
+        "TARGET": Status("Target", "◆", SAND),
+        "PROSPECT": Status("Prospect", "○", GREY),
+    },
+    "segment": {
+        "NEW": Status("New", "★", BLUE),
+        "ACTIVE": Status("Active", "●", GREEN),
+        "AT_RISK": Status("At risk", "▲", RUST),
+        "LOST": Status("Lost", "■", PLUM),
+        "NEVER_VISITED": Status("Never visited", "○", GREY),
+    },
+    "due": {
+        "OVERDUE": Status("Overdue", "▲", RUST),
+        "DUE_TODAY": Status("Due today", "◆", SAND),
+        "DUE_SOON": Status("Due soon", "●", GREEN),
+        "DORMANT": Status("Dormant", "■", PLUM),
+    },
+    "booking": {
+        "ACCEPTED": Status("Accepted", "●", GREEN),
+        "PENDING": Status("Pending", "○", GREY),
+        "NO_SHOW": Status("No-show", "▲", RUST),
+        "CANCELLED_BY_CUSTOMER": Status("Cancelled by customer", "◆", SAND),
+        "CANCELLED_BY_SELLER": Status("Cancelled by seller", "◆", SAND),
+        "DECLINED": Status("Declined", "■", PLUM),
+    },
+    "reliability": {
+        "RELIABLE": Status("Reliable", "●", GREEN),
+        "WATCH": Status("Watch", "◆", SAND),
+        "UNRELIABLE": Status("Unreliable", "▲", RUST),
+        "NO_HISTORY": Status("No history", "○", GREY),
+    },
+    "run": {
+        "success": Status("Done", "●", GREEN),
+        "running": Status("Running", "○", BLUE),
+        "held": Status("Held", "◆", SAND),
+        "tests_failed": Status("Check failed", "▲", RUST),
+        "failed": Status("Failed", "■", PLUM),
+        "interrupted": Status("Interrupted", "■", PLUM),
+        "wrong_argument": Status("Wrong argument", "■", PLUM),
+    },
+    "message": {
+        "sent": Status("Sent", "●", GREEN),
+        "pending": Status("Waits", "○", GREY),
+        "sending": Status("On its way", "○", BLUE),
+        "unknown": Status("May have arrived", "◆", SAND),
+        "failed": Status("Refused", "■", PLUM),
+    },
+    "edge": {
+        "raised": Status("Raised", "▲", RUST),
+        "recovered": Status("Over", "●", GREEN),
+    },
+}
+
+# what altair calls the same marks
+SHAPES = {
+    "●": "circle",
+    "○": "circle",
+    "◆": "diamond",
+    "▲": "triangle-up",
+    "■": "square",
+    "★": "cross",
+}
+
+
+def status_of(kind: str, name: str | None) -> Status:
+    """Return how a status looks; one that is not known looks plain, under its own name."""
+    if name is None:
+        return Status("Nothing before", "·", FAINT)
+    return STATUSES[kind].get(name) or Status(name.replace("_", " ").capitalize(), "?", FAINT)
+
+
+def pill(kind: str, name: str | None, more: str = "") -> str:
+    """Return HTML of a status: mark and word, in its colour."""
+    status = status_of(kind, name)
+    words = escape(f"{status.word} {more}".strip())
+    return (
+        f'<span class="ch-pill" style="--tone:{status.colour}">'
+        f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>{words}</span>'
+    )
+
+
+def colour_scale(kind: str) -> alt.Scale:
+    """Return the colours of a kind of status, for charts."""
+    looks = STATUSES[kind]
+    return alt.Scale(
+        domain=[status.word for status in looks.values()],
+        range=[status.colour for status in looks.values()],
+    )
+
+
+def escape(value: object) -> str:
+    """Return text that stands for itself within HTML."""
+    return html.escape(str(value), quote=True)
+
+
+def show(markup: str) -> None:
+    """Put HTML on the page. Whatever came from the database went through `escape`."""
+    st.html(markup)
+
+
+def count(value: int | None) -> str:
+    """Write a count."""
+    return "–" if value is None else f"{value:,}"
+
+
+def change(value: float | None, words: str = "in a week", *, unit: str = "") -> str:
+    """Write a change with its sign, as an arrow and in words."""
+    if value is None:
+        return f"no figure from before to compare {words}"
+    if not value:
+        return f"→ no change {words}"
+    figure = f"{abs(value):,.1f}".removesuffix(".0") if value % 1 else f"{abs(value):,.0f}"
+    return f"{'↑' if value > 0 else '↓'} {figure}{unit} {words}"
+
+
+def share(rate: float | None) -> str:
+    """Write a rate of 0 to 1 in percent."""
+    return "–" if rate is None else f"{rate * 100:.1f} %"
+
+
+def money(amount: float | None, currency: str | None) -> str:
+    """Write an amount without its cents, which nobody compares."""
+    return "not known" if amount is None else f"{amount:,.0f} {currency or ''}".strip()
+
+
+def day(value: date | None) -> str:
+    """Write a date."""
+    return "–" if value is None else f"{value.day} {value:%b %Y}"
+
+
+def instant(value: datetime | None) -> str:
+    """Write an instant."""
+    return "–" if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
+
+
+def tiles(items: Sequence[tuple[str, str, str, str]]) -> None:
+    """Show figures side by side: heading as HTML, figure, what explains it, colour."""
+    body = "".join(
+        f'<div class="ch-tile" style="--tone:{tone}"><div class="ch-word">{heading}</div>'
+        f'<div class="ch-figure">{escape(figure)}</div>'
+        f'<div class="ch-sub">{escape(explained)}</div></div>'
+        for heading, figure, explained, tone in items
+    )
+    show(f'<div class="ch-tiles">{body}</div>')
+
+
+def status_tile(
+    kind: str, name: str, figure: str, explained: str
+) -> tuple[str, str, str, str]:
+    """Return a tile that is headed by a status."""
+    status = status_of(kind, name)
+    heading = f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>'
+    return heading + escape(status.word), figure, explained, status.colour
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> None:
+    """Show a table of HTML cells that becomes a list of cards where there is no room."""
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{escape(column)}">{cell}</td>'
+            for column, cell in zip(columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    show(
+        f'<table class="ch-table"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def bars(rows: Sequence[tuple[str, int, str, str]], caption: str) -> None:
+    """Show counts as bars: what is counted as HTML, the count, its colour, a remark."""
+    most = max((figure for _, figure, _, _ in rows), default=0) or 1
+    body = "".join(
+        f'<li><span class="ch-what">{what}</span>'
+        f'<span class="ch-count">{count(figure)}</span>'
+        f'<span class="ch-bar" aria-hidden="true"><span style="width:{figure / most:.0%};'
+        f'background:{tone}"></span></span><span class="ch-sub">{escape(remark)}</span></li>'
+        for what, figure, tone, remark in rows
+    )
+    show(f'<ul class="ch-bars" aria-label="{escape(caption)}">{body}</ul>')
+
+
+def link(page: str, words: str, **parameters: object) -> str:
+    """Return HTML of a link to another page."""
+    query = urlencode({name: str(value) for name, value in parameters.items()})
+    return f'<a href="{page}?{escape(query)}" target="_self">{escape(words)}</a>'
+
+
+@contextmanager
+def page(title: str, lead: str) -> Iterator[None]:
+    """Show the head of a page; what cannot be shown is said in place of the figures."""
+    show(f"<style>{STYLE.read_text()}</style>")
+    st.title(title, anchor=False)
+    show(f'<p class="ch-lead">{escape(lead)}</p>')
+    try:
+        yield
+    except data.NothingToShow as nothing:
+        empty(str(nothing))
+
+
+def heading(text: str, explained: str = "") -> None:
+    """Show the head of a part of a page."""
+    st.subheader(text, anchor=False)
+    if explained:
+        show(f'<p class="ch-explained">{_with_code(explained)}</p>')
+
+
+def empty(message: str) -> None:
+    """Say why there is nothing, and what to do."""
+    show(f'<p class="ch-empty" role="status">{_with_code(message)}</p>')
+
+
+def _with_code(message: str) -> str:
+    # what stands in backticks is to be typed
+    parts = escape(message).split("`")
+    return "".join(
+        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
+    )
+
+
+def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
+    """Say of when the figures are, and what to do when that is long ago."""
+    if not sources:
+        raise data.NothingToShow(
+            f"There are no {names} to show. {data.FIRST_REFRESH} If refreshes run, the system"
+            " may be switched off, or the role of this login shows none."
+        )
+    oldest = min(source["as_of"] for source in sources)
+    if any(source["is_stale"] for source in sources):
+        age = datetime.now(oldest.tzinfo) - oldest
+        empty(
+            f"These figures are {age // timedelta(days=1)} days old: {instant(oldest)}."
+            " `python -m flows status` says why no refresh has run since;"
+            " `python -m flows refresh --mode nightly` makes one."
+        )
+    else:
+        show(f'<p class="ch-age">Figures of {escape(instant(oldest))}</p>')
+
+
+def choose(
+    label: str,
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    slug: str,
+    everything: str | None,
+) -> Mapping[str, Any] | None:
+    """Let the reader choose a tenant, if there are several; None stands for all."""
+    if len(sources) == 1:
+        return sources[0]
+    by_slug = {source[slug]: source for source in sources}
+    options = [*([everything] if everything else []), *by_slug]
+    chosen = st.selectbox(label, options, key=key, bind="query-params")
+    return by_slug.get(chosen)
+
+
+def chart(picture: Any, words: str) -> None:
+    """Show a chart, with what it shows in words for those who cannot see it."""
+    st.altair_chart(
+        picture.configure_view(strokeWidth=0)
+        .configure_axis(
+            labelColor=FAINT,
+            titleColor=FAINT,
+            gridColor=LINE,
+            domainColor=LINE,
+            tickColor=LINE,
+            labelFontSize=12,
+        )
+        .configure(background=PAPER),
+        width="stretch",
+        theme=None,
+        alt=words,
+    )
+
+
+def notes(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show the notes of a customer's bookings."""
+    if not rows:
+        empty("No booking of this customer has a note.")
+        return
+    show("".join(map(_note, rows)))
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    said = "".join(
+        f"<p>{escape(who)}: {escape(row[column])}</p>"
+        for who, column in (("Customer", "customer_note"), ("Seller", "seller_note"))
+        if row[column]
+    )
+    return (
+        f'<div class="ch-note"><p class="ch-age">{escape(instant(row["start_at"]))}'
+        f" {pill('booking', row['booking_status'])}</p>{said}</div>"
+    )

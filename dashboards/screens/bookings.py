@@ -1,0 +1,252 @@
+"""Bookings: who comes, where and when, and who stays away."""
+
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboards import data, look
+
+Row = dict[str, Any]
+
+PERIODS = {28: "28 days", 90: "90 days", 365: "A year"}
+NEW, RETURNING = look.BLUE, look.GREEN
+
+
+def show() -> None:
+    """Show the page."""
+    organizations = data.read("organizations")["organizations"]
+    look.say_age(organizations, "organizations")
+    chosen = _filters(organizations)
+    found = data.read(
+        "bookings_totals",
+        "bookings_days",
+        "bookings_locations",
+        "bookings_segments",
+        **chosen,
+    )
+    period = PERIODS[chosen["days"]].lower()
+    if found["bookings_totals"]:
+        look.tiles(_tiles(found["bookings_totals"][0], chosen["days"]))
+        look.heading(
+            "Appointments by day",
+            "Customers that come for the first time, and those that return. Paler: ahead.",
+        )
+        look.chart(
+            _days(found["bookings_days"]),
+            f"Customers by day, new and returning, over {period} and the two weeks ahead.",
+        )
+        look.heading("By location", f"Over {period}.")
+        _locations(found["bookings_locations"], has_organization=not chosen["organization"])
+    else:
+        look.empty(
+            f"There was no appointment in {period}. Choose more days or another location."
+        )
+    look.heading("Segments today", "All customers of the organization, wherever they go.")
+    _segments(found["bookings_segments"])
+    look.heading("Notes of a customer")
+    _notes(chosen)
+
+
+def _filters(organizations: list[Row]) -> dict[str, Any]:
+    where, place, when = st.columns([1, 1, 1])
+    with where:
+        organization = look.choose(
+            "Organization",
+            organizations,
+            key="organization",
+            slug="organization_slug",
+            everything="All organizations",
+        )
+    organization_id = organization and str(organization["organization_id"])
+    location_id = None
+    if organization_id:
+        places = {
+            str(row["location_id"]): row["location_name"]
+            for row in data.read("locations", organization=organization_id)["locations"]
+        }
+        with place:
+            location_id = st.selectbox(
+                "Location",
+                ["All locations", *places],
+                format_func=lambda name: places.get(name, name),
+                key="location",
+                bind="query-params",
+            )
+        if location_id not in places:
+            location_id = None
+    with when:
+        days = st.segmented_control(
+            "Time",
+            list(PERIODS),
+            default=90,
+            required=True,
+            format_func=lambda number: PERIODS[number],
+            key="days",
+            bind="query-params",
+        )
+    return {"organization": organization_id, "location": location_id, "days": days or 90}
+
+
+def _tiles(total: Row, days: int) -> list[tuple[str, str, str, str]]:
+    words = f"against the {days} days before"
+    rate = total["no_show_rate_change"]
+    return [
+        look.status_tile(
+            "booking",
+            "ACCEPTED",
+            look.count(total["accepted_appointments"]),
+            look.change(total["accepted_change"], words),
+        ),
+        look.status_tile(
+            "segment",
+            "NEW",
+            look.count(total["new_customers"]),
+            look.change(total["new_customers_change"], words),
+        ),
+        look.status_tile(
+            "booking",
+            "NO_SHOW",
+            look.share(total["no_show_rate"]),
+            f"{look.count(total['no_show_appointments'])} ·"
+            f" {look.change(None if rate is None else rate * 100, words, unit=' points')}",
+        ),
+        (
+            "Cancelled",
+            look.count(total["cancelled_appointments"]),
+            "by customer or seller",
+            look.SAND,
+        ),
+    ]
+
+
+def _days(rows: list[Row]) -> Any:
+    values = [
+        {
+            "day": row["day"].isoformat(),
+            "who": who,
+            "customers": row[column],
+            "is_future": row["is_future"],
+            "no_shows": row["no_show_appointments"],
+        }
+        for row in rows
+        for who, column in (
+            ("★ New", "new_customers"),
+            ("● Returning", "returning_customers"),
+        )
+    ]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar()
+        .encode(
+            x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False)),
+            y=alt.Y("customers:Q", title=None, axis=alt.Axis(format=",d")),
+            color=alt.Color(
+                "who:N",
+                title=None,
+                scale=alt.Scale(domain=["★ New", "● Returning"], range=[NEW, RETURNING]),
+                legend=alt.Legend(orient="top"),
+            ),
+            opacity=alt.condition("datum.is_future", alt.value(0.4), alt.value(0.95)),
+            tooltip=[
+                alt.Tooltip("day:T", title="Day", format="%-d %b %Y"),
+                alt.Tooltip("who:N", title="Customers"),
+                alt.Tooltip("customers:Q", title="Count", format=",d"),
+                alt.Tooltip("no_shows:Q", title="No-shows of the day", format=",d"),
+            ],
+        )
+        .properties(height=260)
+    )
+
+
+def _locations(rows: list[Row], *, has_organization: bool) -> None:
+    look.table(
+        ["Location", "Appointments", "New customers", "Returning", "No-shows", "Rate"],
+        [
+            [
+                f"<strong>{look.escape(row['location_name'])}</strong>"
+                + (
+                    f'<span class="ch-small">{look.escape(row["organization_slug"])}</span>'
+                    if has_organization
+                    else ""
+                ),
+                *(
+                    f'<span class="ch-figures">{look.count(row[column])}</span>'
+                    for column in (
+                        "accepted_appointments",
+                        "new_customers",
+                        "returning_customers",
+                        "no_show_appointments",
+                    )
+                ),
+                f'<span class="ch-figures">{look.share(row["no_show_rate"])}</span>',
+            ]
+            for row in rows
+        ],
+        "Appointments by location",
+    )
+
+
+def _segments(rows: list[Row]) -> None:
+    found = {row["customer_segment"]: row for row in rows}
+    look.tiles(
+        [
+            look.status_tile(
+                "segment",
+                name,
+                look.count(found[name]["customers_count"] if name in found else 0),
+                look.share(found[name]["customers_rate"] if name in found else 0),
+            )
+            for name in look.STATUSES["segment"]
+        ]
+    )
+
+
+def _notes(chosen: dict[str, Any]) -> None:
+    who, which = st.columns([1, 1])
+    with who:
+        search = st.text_input(
+            "Search", key="note_of", placeholder="Name of a customer with notes"
+        )
+    rows = data.read(
+        "visitors",
+        organization=chosen["organization"],
+        search=(search or "").strip() or None,
+        has_notes=True,
+    )["visitors"]
+    if not rows:
+        look.empty("No customer of that name has a note on a booking.")
+        return
+    by_key = {f"{row['organization_id']} {row['square_customer_id']}": row for row in rows}
+    with which:
+        key = st.selectbox(
+            "Customer",
+            list(by_key),
+            format_func=lambda key: (
+                f"{by_key[key]['customer_name']} · {look.count(by_key[key]['notes_count'])}"
+            ),
+            key="noted",
+        )
+    row = by_key[key]
+    look.notes(
+        data.read(
+            "visitor_notes",
+            organization=str(row["organization_id"]),
+            visitor=str(row["square_customer_id"]),
+        )["visitor_notes"]
+    )
+    look.show(
+        "<p>"
+        + look.link(
+            "customer",
+            f"All about {row['customer_name']}",
+            system="Bookings",
+            organization=row["organization_slug"],
+            visitor=row["square_customer_id"],
+        )
+        + "</p>"
+    )
+
+
+with look.page("Bookings", "Who comes, who is new, and who stays away."):
+    show()

@@ -1,0 +1,466 @@
+"""Customer: one customer's time line, and why it has the status it has."""
+
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboards import data, look
+
+Row = dict[str, Any]
+
+# a band that is narrower has no room for its mark
+DAYS_FOR_A_MARK = 14
+
+
+def show() -> None:
+    """Show the page."""
+    sources = {
+        "Orders": data.read("tenants")["tenants"],
+        "Bookings": data.read("organizations")["organizations"],
+    }
+    there = {name: found for name, found in sources.items() if found}
+    if not there:
+        look.say_age([], "tenants or organizations")
+    system = next(iter(there))
+    if len(there) > 1:
+        system = (
+            st.segmented_control(
+                "System", list(there), default=system, key="system", bind="query-params"
+            )
+            or system
+        )
+    look.say_age(there[system], "tenants")
+    if system == "Orders":
+        _show_buyer(there[system])
+    else:
+        _show_visitor(there[system])
+
+
+def _show_buyer(tenants: list[Row]) -> None:
+    where, who, which = st.columns([1, 1, 1])
+    with where:
+        tenant = look.choose(
+            "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
+        )
+    tenant_id = tenant and str(tenant["tenant_id"])
+    with who:
+        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+    found = _found("customers", search, "customer", "customer_id", tenant=tenant_id)
+    with which:
+        row = _choose(found, "customer", "customer_id", "tenant_slug")
+    keys = {"tenant": str(row["tenant_id"]), "customer": str(row["customer_id"])}
+    read = data.read(
+        "customer", "customer_rules", "customer_steps", "customer_orders", **keys
+    )
+    [customer] = read["customer"]
+    _head(
+        customer["customer_name"],
+        [
+            look.pill("risk_status", customer["risk_status"])
+            if customer["risk_status"]
+            else "",
+            look.pill("account_type", customer["account_type"]),
+        ],
+        [
+            customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess.",
+            customer["account_type_reason"],
+        ],
+        f"{customer['tenant_slug']} · looked after by"
+        f" {customer['sales_rep_name'] or 'nobody'}",
+    )
+    look.tiles(_buyer_tiles(customer))
+    look.heading(
+        "Time line",
+        "Bands are statuses, marks are deliveries, larger for larger ones. Right of the line"
+        " is what will happen if nothing is ordered.",
+    )
+    look.chart(_buyer_line(customer, read), _line_in_words(customer))
+    if read["customer_rules"]:
+        look.heading(
+            "Rules",
+            "Each rule with what it looked at, its limit, and how far it is from firing."
+            " The first that fires decides.",
+        )
+        look.show(
+            f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>'
+        )
+    with st.expander("The time line as a table"):
+        _steps_table(read["customer_steps"])
+
+
+def _show_visitor(organizations: list[Row]) -> None:
+    where, who, which = st.columns([1, 1, 1])
+    with where:
+        organization = look.choose(
+            "Organization",
+            organizations,
+            key="organization",
+            slug="organization_slug",
+            everything="All organizations",
+        )
+    organization_id = organization and str(organization["organization_id"])
+    with who:
+        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+    found = _found(
+        "visitors",
+        search,
+        "visitor",
+        "square_customer_id",
+        organization=organization_id,
+        has_notes=False,
+    )
+    with which:
+        row = _choose(found, "visitor", "square_customer_id", "organization_slug")
+    keys = {
+        "organization": str(row["organization_id"]),
+        "visitor": str(row["square_customer_id"]),
+    }
+    read = data.read(
+        "visitor", "visitor_segments", "visitor_bookings", "visitor_notes", **keys
+    )
+    [visitor] = read["visitor"]
+    _head(
+        visitor["customer_name"],
+        [
+            look.pill("segment", visitor["customer_segment"]),
+            look.pill("reliability", visitor["reliability_tier"]),
+        ],
+        [visitor["summary"]],
+        visitor["organization_slug"],
+    )
+    look.tiles(_visitor_tiles(visitor))
+    look.heading(
+        "Time line",
+        "Bands are the segment now and the next one, marks are bookings. Right of the line is"
+        " what lies ahead.",
+    )
+    look.chart(
+        _visitor_line(visitor, read),
+        f"Bookings and segment of {visitor['customer_name']}: {visitor['summary']}",
+    )
+    look.heading("Notes")
+    look.notes(read["visitor_notes"])
+
+
+def _found(
+    query: str, search: str | None, key: str, column: str, **where: Any
+) -> dict[tuple[str, str], Row]:
+    # who was linked to or chosen before stays in the list, whatever is searched for
+    wanted = st.query_params.get(key)
+    rows = data.read(query, search=(search or "").strip() or None, **where)[query]
+    if wanted and not any(str(row[column]) == wanted for row in rows):
+        rows = [*data.read(query, search=wanted, **where)[query], *rows]
+    if not rows:
+        raise data.NothingToShow(
+            "No customer has such a name. A part of it is enough; closed customers are not"
+            " here."
+        )
+    return {str(row[column]): row for row in rows}
+
+
+def _choose(found: dict[str, Row], key: str, column: str, slug: str) -> Row:
+    several = len({row[slug] for row in found.values()}) > 1
+    chosen = st.selectbox(
+        "Customer",
+        list(found),
+        format_func=lambda name: (
+            f"{found[name]['customer_name']} · {found[name][slug]}"
+            if several
+            else found[name]["customer_name"]
+        ),
+        key=key,
+        bind="query-params",
+    )
+    return found[chosen]
+
+
+def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
+    st.subheader(name, anchor=False)
+    said = "".join(f"<p>{look.escape(reason)}.</p>" for reason in reasons if reason)
+    look.show(
+        f'<div class="ch-head"><p class="ch-age">{look.escape(owner)}</p>'
+        f"<p>{' '.join(filter(None, pills))}</p>{said}</div>"
+    )
+
+
+def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
+    late = customer["days_past_expected"]
+    expected = "no order to tell from"
+    if late is not None:
+        expected = (
+            f"{late} days ago" if late > 0 else f"in {-late} days" if late else "today"
+        )
+    return [
+        (
+            "Next order expected",
+            look.day(customer["next_expected_order_date"]),
+            expected,
+            look.INK,
+        ),
+        (
+            "Last delivery",
+            look.day(customer["last_order_date"]),
+            f"{look.count(customer['total_delivered_orders'] or 0)} in all",
+            look.INK,
+        ),
+        (
+            "Usual gap",
+            "–" if customer["cadence_days"] is None else f"{customer['cadence_days']} days",
+            "between deliveries",
+            look.INK,
+        ),
+        (
+            "30 days' orders",
+            look.money(customer["revenue_at_risk"], customer["currency"]),
+            "at the recent average",
+            look.INK,
+        ),
+    ]
+
+
+def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
+    ahead = visitor["days_until_next_booking"]
+    return [
+        (
+            "Next visit expected",
+            look.day(visitor["expected_next_visit_date"]),
+            "nothing booked" if ahead is None else f"next booking in {ahead} days",
+            look.INK,
+        ),
+        (
+            "Visits",
+            look.count(visitor["total_visits"]),
+            "none yet"
+            if visitor["days_since_last_visit"] is None
+            else f"last {visitor['days_since_last_visit']} days ago",
+            look.INK,
+        ),
+        (
+            "No-shows",
+            look.count(visitor["total_no_shows"]),
+            f"rate {look.share(visitor['no_show_rate'])}",
+            look.INK,
+        ),
+        ("Paid, less refunds", f"{visitor['net_revenue_amount']:,.0f}", "so far", look.INK),
+    ]
+
+
+def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
+    bands = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("begins_on:T", title=None, axis=alt.Axis(format="%b %y", grid=False)),
+        x2="ends_on:T",
+        y=alt.Y("lane:N", sort=lanes, scale=alt.Scale(domain=lanes), title=None),
+        color=alt.Color("colour:N", scale=None),
+        tooltip=[
+            alt.Tooltip("status:N", title="Status"),
+            alt.Tooltip("begins_on:T", title="From", format="%-d %b %Y"),
+            alt.Tooltip("ends_on:T", title="To", format="%-d %b %Y"),
+        ],
+    )
+    return [
+        bands.transform_filter("!datum.is_forecast").mark_bar(height=22, opacity=0.9),
+        bands.transform_filter("datum.is_forecast").mark_bar(
+            height=22, opacity=0.35, stroke=look.INK, strokeWidth=0.8, strokeDash=[3, 2]
+        ),
+        bands.transform_filter("datum.has_room").mark_text(
+            align="left", dx=4, fontSize=11, fontWeight=700
+        ).encode(
+            text="mark:N",
+            x2=alt.X2(),
+            color=alt.condition(
+                "datum.is_forecast", alt.value(look.INK), alt.value("#ffffff")
+            ),
+        ),
+    ]
+
+
+def _band(kind: str, lane: str, row: Row) -> Row:
+    status = look.status_of(kind, row["status"])
+    return {
+        "lane": lane,
+        "status": status.word,
+        "mark": status.mark,
+        "colour": status.colour,
+        "begins_on": row["begins_on"].isoformat(),
+        "ends_on": row["ends_on"].isoformat(),
+        "is_forecast": row["is_forecast"],
+        "has_room": (row["ends_on"] - row["begins_on"]).days >= DAYS_FOR_A_MARK,
+    }
+
+
+def _today(day: Any) -> list[Any]:
+    rows = alt.Data(values=[{"day": day.isoformat()}])
+    return [
+        alt.Chart(rows).mark_rule(color=look.INK, strokeWidth=1.2).encode(x="day:T"),
+        alt.Chart(rows)
+        .mark_text(align="left", dx=5, dy=-8, color=look.INK, fontSize=12)
+        .encode(x="day:T", y=alt.value(0), text=alt.value("today")),
+    ]
+
+
+def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
+    lanes = ["Deliveries", "Risk status", "Account type"]
+    names = {"risk_status": "Risk status", "account_type": "Account type"}
+    # a step that began before today and lasts is cut at today, where the forecast begins
+    bands = [
+        _band(row["status_kind"], names[row["status_kind"]], part)
+        for row in read["customer_steps"]
+        for part in _cut(row, customer["today"])
+    ]
+    orders = alt.Data(
+        values=[
+            {
+                "day": row["delivered_on"].isoformat(),
+                "lane": "Deliveries",
+                "amount": None if row["amount"] is None else float(row["amount"]),
+            }
+            for row in read["customer_orders"]
+        ]
+    )
+    marks = (
+        alt.Chart(orders)
+        .mark_point(filled=True, color=look.INK, opacity=0.65, shape="circle")
+        .encode(
+            x="day:T",
+            y=alt.Y("lane:N", sort=lanes),
+            size=alt.Size(
+                "amount:Q", legend=None, scale=alt.Scale(range=[25, 160], zero=True)
+            ),
+            tooltip=[
+                alt.Tooltip("day:T", title="Delivered", format="%-d %b %Y"),
+                alt.Tooltip("amount:Q", title="Total", format=",.2f"),
+            ],
+        )
+    )
+    layers = [*_band_layers(bands, lanes), marks, *_today(customer["today"])]
+    if customer["next_expected_order_date"]:
+        layers.append(
+            _expected(customer["next_expected_order_date"], "Deliveries", lanes)
+        )
+    return alt.layer(*layers).properties(
+        height=140, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}
+    )
+
+
+def _cut(row: Row, today: Any) -> list[Row]:
+    if row["begins_on"] < today < row["ends_on"]:
+        return [
+            {**row, "ends_on": today},
+            {**row, "begins_on": today, "is_forecast": True},
+        ]
+    return [row]
+
+
+def _expected(day: Any, lane: str, lanes: list[str]) -> Any:
+    return (
+        alt.Chart(alt.Data(values=[{"day": day.isoformat(), "lane": lane}]))
+        .mark_point(shape="diamond", size=150, filled=False, color=look.RUST, strokeWidth=2)
+        .encode(
+            x="day:T",
+            y=alt.Y("lane:N", sort=lanes),
+            tooltip=[alt.Tooltip("day:T", title="Expected", format="%-d %b %Y")],
+        )
+    )
+
+
+def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
+    lanes = ["Bookings", "Segment"]
+    bands = [
+        _band("segment", "Segment", part)
+        for row in read["visitor_segments"]
+        for part in _cut(row, visitor["today"])
+    ]
+    bookings = [
+        {
+            "day": row["starts_on"].isoformat(),
+            "lane": "Bookings",
+            "status": look.status_of("booking", row["booking_status"]).word,
+            "shape": look.SHAPES.get(
+                look.status_of("booking", row["booking_status"]).mark, "cross"
+            ),
+            "colour": look.status_of("booking", row["booking_status"]).colour,
+        }
+        for row in read["visitor_bookings"]
+    ]
+    marks = (
+        alt.Chart(alt.Data(values=bookings))
+        .mark_point(filled=True, size=70, opacity=0.85)
+        .encode(
+            x="day:T",
+            y=alt.Y("lane:N", sort=lanes),
+            color=alt.Color("colour:N", scale=None),
+            shape=alt.Shape("shape:N", scale=None),
+            tooltip=[
+                alt.Tooltip("day:T", title="Booked for", format="%-d %b %Y"),
+                alt.Tooltip("status:N", title="Status"),
+            ],
+        )
+    )
+    layers = [*_band_layers(bands, lanes), marks, *_today(visitor["today"])]
+    if visitor["expected_next_visit_date"]:
+        layers.append(_expected(visitor["expected_next_visit_date"], "Bookings", lanes))
+    return alt.layer(*layers).properties(
+        height=100, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}
+    )
+
+
+def _line_in_words(customer: Row) -> str:
+    said = customer["risk_status_reason"] or customer["account_type_reason"]
+    return f"Deliveries and statuses of {customer['customer_name']}. {said}."
+
+
+def _rule(row: Row) -> str:
+    facts = "".join(
+        f"<dt>{look.escape(_words(name))}</dt><dd>{look.escape(_plain(value))}</dd>"
+        for name, value in row["inputs"].items()
+    )
+    limits = "".join(
+        f'<dt class="ch-limit">Limit: {look.escape(_words(name))}</dt>'
+        f'<dd class="ch-limit">{look.escape(_plain(value))}</dd>'
+        for name, value in row["threshold"].items()
+    )
+    return (
+        f'<div class="ch-rule">{look.pill("risk_status", row["risk_status"])}'
+        f"<p>{look.escape(_margin(row))}</p><dl>{facts}{limits}</dl></div>"
+    )
+
+
+def _margin(row: Row) -> str:
+    if row["fires_on"] is not None:
+        if row["has_fired"]:
+            return f"Fires since {look.day(row['fires_on'])}"
+        return f"Fires on {look.day(row['fires_on'])}, in {row['days_left']} days"
+    if row["points_left"] is None:
+        return "Cannot be judged"
+    if row["has_fired"]:
+        return f"Fires, {-row['points_left']:.2f} points past the limit"
+    return f"Fires after {row['points_left']:.2f} points more of decline"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(" pct", ", %")
+
+
+def _plain(value: object) -> str:
+    return "–" if value is None else str(value)
+
+
+def _steps_table(rows: list[Row]) -> None:
+    look.table(
+        ["Status", "Of", "From", "To"],
+        [
+            [
+                look.pill(row["status_kind"], row["status"]),
+                look.escape(row["status_kind"].replace("_", " ")),
+                look.day(row["begins_on"]),
+                look.day(row["ends_on"]),
+            ]
+            for row in reversed(rows)
+        ],
+        "Statuses of the last 18 months and of the next 90 days",
+    )
+
+
+with look.page("Customer", "One customer: what happened, what comes next, and why."):
+    show()

@@ -1,0 +1,180 @@
+"""Due to order: the list that a rep opens in the morning."""
+
+import csv
+import io
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboards import data, look
+
+ON_A_PAGE = 25
+NOBODY = "Nobody"
+# more than anybody reads, less than a browser chokes on
+IN_A_FILE = 100_000
+COLUMNS = (
+    "tenant_slug",
+    "customer_id",
+    "customer_name",
+    "sales_rep_name",
+    "due_bucket",
+    "urgency",
+    "days_past_expected",
+    "last_order_date",
+    "next_expected_order_date",
+    "cadence_days",
+    "risk_status",
+    "revenue_at_risk",
+    "currency",
+    "reason",
+)
+
+
+def show() -> None:
+    """Show the page."""
+    tenants = data.read("tenants")["tenants"]
+    look.say_age(tenants, "tenants")
+    chosen = _filters(tenants)
+    totals = {row["due_bucket"]: row for row in data.read("due_totals", **chosen)["due_totals"]}
+    if not totals:
+        raise data.NothingToShow(
+            "Nobody is due. Customers come here a week before their next order is expected;"
+            " with a filter set, widen it."
+        )
+    look.tiles([_tile(name, totals.get(name)) for name in look.STATUSES["due"]])
+
+    buckets = st.pills(
+        "Show",
+        list(look.STATUSES["due"]),
+        selection_mode="multi",
+        default=["OVERDUE", "DUE_TODAY"],
+        format_func=lambda name: look.status_of("due", name).word,
+        key="due",
+        bind="query-params",
+    )
+    rows_count = sum(totals[name]["customers_count"] for name in buckets if name in totals)
+    if not rows_count:
+        look.empty("Nobody is in what is shown: choose more of the words above.")
+        return
+    pages = -(-rows_count // ON_A_PAGE)
+    number = 1
+    if pages > 1:
+        number = st.pagination(pages, key="page") or 1
+    chosen |= {"buckets": list(buckets), "urgency": None}
+    rows = data.read(
+        "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
+    )["due_customers"]
+    look.table(
+        ["Customer", "Owner", "Late", "30 days' orders", "Expected"],
+        [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
+        "Customers due to order, the most valuable first",
+    )
+    look.show(
+        f'<p class="ch-age">{look.count(rows_count)} customers, the most valuable first.'
+        f" Page {number} of {pages}.</p>"
+    )
+    st.download_button(
+        "Download as CSV",
+        partial(_as_csv, chosen),
+        file_name="due_to_order.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
+    where, who, what = st.columns([1, 1, 1])
+    with where:
+        tenant = look.choose(
+            "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
+        )
+    tenant_id = tenant and str(tenant["tenant_id"])
+    reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
+    labels = {str(rep["sales_rep_id"]): rep["sales_rep_name"] for rep in reps}
+    if tenant is None:
+        labels |= {
+            str(rep["sales_rep_id"]): f"{rep['sales_rep_name']} · {rep['tenant_slug']}"
+            for rep in reps
+        }
+    with who:
+        owner = st.selectbox(
+            "Owner",
+            ["Everybody", *labels, NOBODY],
+            format_func=lambda name: labels.get(name, name),
+            key="owner",
+            bind="query-params",
+        )
+    with what:
+        search = st.text_input(
+            "Search", key="find", placeholder="Name of a customer", bind="query-params"
+        )
+    return {
+        "tenant": tenant_id,
+        "sales_rep": owner if owner in labels else None,
+        "is_unowned": owner == NOBODY,
+        "search": (search or "").strip() or None,
+    }
+
+
+def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    if row is None:
+        return look.status_tile("due", name, "0", "nobody")
+    value = look.money(row["at_risk_amount"], row["currency"])
+    words = "value " + value if row["at_risk_amount"] is not None else "several currencies"
+    if row["critical_count"]:
+        words += f" · {look.count(row['critical_count'])} critical"
+    return look.status_tile("due", name, look.count(row["customers_count"]), words)
+
+
+def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
+    late = row["days_past_expected"]
+    if late > 0:
+        words = f"{late} day{'' if late == 1 else 's'}"
+    elif late < 0:
+        words = f"in {-late} day{'' if late == -1 else 's'}"
+    else:
+        words = ""
+    if row["urgency"]:
+        words += f", {row['urgency'].lower()}"
+    pill = look.pill("due", row["due_bucket"], words)
+    tenant = f'<span class="ch-small">{look.escape(row["tenant_slug"])}</span>'
+    return [
+        look.link(
+            "customer",
+            row["customer_name"],
+            tenant=row["tenant_slug"],
+            customer=row["customer_id"],
+        )
+        + f'<span class="ch-small">{look.escape(row["reason"])}</span>',
+        f'<span class="ch-whole">{look.escape(row["sales_rep_name"] or NOBODY)}'
+        f"{tenant if has_tenant else ''}</span>",
+        f"<span>{pill}</span>",
+        '<span class="ch-figures">'
+        f"{look.escape(look.money(row['revenue_at_risk'], row['currency']))}</span>",
+        f'<span class="ch-figures">{look.day(row["next_expected_order_date"])}</span>',
+    ]
+
+
+def _as_csv(chosen: dict[str, Any]) -> str:
+    rows = data.fetch(
+        ["due_customers"], {**chosen, "limit": IN_A_FILE, "offset": 0}
+    )["due_customers"]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_plain(row[column]) for column in COLUMNS])
+    return text.getvalue()
+
+
+def _plain(value: object) -> object:
+    # a spreadsheet runs text that begins so as a formula, and names are not ours
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
+
+
+with look.page("Due to order", "Call these first: whoever orders most and is late."):
+    show()

@@ -1,0 +1,178 @@
+"""Operations: whether refreshes run, how long they take, and what they held or corrected."""
+
+from typing import Any
+
+import altair as alt
+
+from dashboards import data, look
+
+Row = dict[str, Any]
+
+
+def show() -> None:
+    """Show the page."""
+    found = data.read(
+        "operations_jobs",
+        "operations_runs",
+        "operations_held",
+        "operations_alerts",
+        is_for_operators=True,
+    )
+    if not found["operations_runs"]:
+        raise data.NothingToShow(f"No run yet. {data.FIRST_REFRESH}")
+    look.heading("Jobs")
+    look.tiles([_job(row) for row in found["operations_jobs"]])
+    for row in found["operations_jobs"]:
+        if row["error"]:
+            look.show(
+                f'<div class="ch-note"><p>{look.pill("run", row["last_status"])}'
+                f" {look.escape(row['job'])}</p><p>{look.escape(row['error'])}</p></div>"
+            )
+
+    look.heading("How long runs took", "The last 50, in seconds.")
+    look.chart(_durations(found["operations_runs"]), _in_words(found["operations_runs"]))
+
+    look.heading(
+        "Held back",
+        "Tenants that the last write-back left alone, in part or as a whole."
+        " `python -m flows write-back --dry-run` shows the changes.",
+    )
+    _held(found["operations_held"])
+
+    look.heading("Alerts")
+    _alerts(found["operations_alerts"])
+
+    look.heading(
+        "Runs",
+        "Drift is what a full refresh had to correct though nobody had noticed a change:"
+        " 0 is the promise.",
+    )
+    _runs(found["operations_runs"])
+
+
+def _job(row: Row) -> tuple[str, str, str, str]:
+    status = look.status_of("run", row["last_status"])
+    age = row["success_age_seconds"]
+    words = "never succeeded" if age is None else f"succeeded {_ago(age)} ago"
+    if row["failures_in_a_row"]:
+        words += f" · {row['failures_in_a_row']} failures in a row"
+    if row["drift"] is not None:
+        words += f" · drift {look.count(row['drift'])}"
+    mark = f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>'
+    heading = mark + look.escape(row["job"].replace("_", " "))
+    return heading, status.word, words, status.colour
+
+
+def _ago(seconds: int) -> str:
+    for length, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {name}"
+    return f"{seconds} seconds"
+
+
+def _durations(rows: list[Row]) -> Any:
+    values = [
+        {
+            "at": row["created_at"].isoformat(),
+            "seconds": float(row["seconds"]),
+            "job": row["job"].replace("_", " "),
+            "ended": look.status_of("run", row["status"]).word,
+            "colour": look.status_of("run", row["status"]).colour,
+            "shape": look.SHAPES.get(look.status_of("run", row["status"]).mark, "cross"),
+        }
+        for row in rows
+        if row["seconds"] is not None
+    ]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_point(filled=True, size=80, opacity=0.85)
+        .encode(
+            x=alt.X("at:T", title=None, axis=alt.Axis(grid=False)),
+            y=alt.Y("seconds:Q", title=None, scale=alt.Scale(zero=True)),
+            color=alt.Color("colour:N", scale=None),
+            shape=alt.Shape("shape:N", scale=None),
+            tooltip=[
+                alt.Tooltip("at:T", title="Began", format="%-d %b %H:%M"),
+                alt.Tooltip("job:N", title="Job"),
+                alt.Tooltip("ended:N", title="Ended"),
+                alt.Tooltip("seconds:Q", title="Seconds", format=".1f"),
+            ],
+        )
+        .properties(height=180)
+    )
+
+
+def _in_words(rows: list[Row]) -> str:
+    took = [row["seconds"] for row in rows if row["seconds"] is not None]
+    if not took:
+        return "No run has ended yet."
+    return f"Seconds of the last {len(took)} runs, from {min(took)} to {max(took)}."
+
+
+def _held(rows: list[Row]) -> None:
+    if not rows:
+        look.empty("The last write-back held nothing back.")
+        return
+    look.table(
+        ["Tenant", "Why", "Would change", "Newly dormant", "Held", "Last delivery"],
+        [
+            [
+                f"<strong>{look.escape(row['tenant_slug'])}</strong>",
+                "too many at once" if row["is_tripped"] else "its feed is silent",
+                f"{look.count(row['changed_count'])} of {look.count(row['customers_count'])}",
+                look.count(row["newly_dormant_count"]),
+                look.count(row["held_count"]),
+                look.day(row["last_delivery_on"]),
+            ]
+            for row in rows
+        ],
+        "Tenants that the last write-back held back",
+    )
+
+
+def _alerts(rows: list[Row]) -> None:
+    if not rows:
+        look.empty("No alert was ever raised.")
+        return
+    look.table(
+        ["Message", "Kind", "When", "Delivery"],
+        [
+            [
+                f"{look.pill('edge', row['edge'])} {look.escape(row['tenant_slug'])}"
+                f'<span class="ch-small">{look.escape(row["message"])}</span>',
+                look.escape(row["kind"].replace("_", " ").lower()),
+                look.instant(row["created_at"]),
+                f"<span>{look.pill('message', row['state'])}"
+                f'<span class="ch-small">{look.escape(row["error"] or "")}</span></span>',
+            ]
+            for row in rows
+        ],
+        "The last alerts",
+    )
+
+
+def _runs(rows: list[Row]) -> None:
+    look.table(
+        ["Run", "Began", "Seconds", "Rows of marts", "Written back", "Drift"],
+        [
+            [
+                f"{look.pill('run', row['status'])} {look.escape(row['job'])}"
+                f'<span class="ch-small">{look.escape(row["error"] or _full(row))}</span>',
+                look.instant(row["created_at"]),
+                "–" if row["seconds"] is None else f"{row['seconds']}",
+                look.count(row["rows_moved"]),
+                look.count(row["rows_written"]),
+                look.count(row["drift"]),
+            ]
+            for row in rows
+        ],
+        "The last runs",
+    )
+
+
+def _full(row: Row) -> str:
+    return f"recomputed all: {row['full_because']}" if row["full_because"] else ""
+
+
+with look.page("Operations", "Whether refreshes run, and what they held or corrected."):
+    show()

@@ -1,0 +1,189 @@
+"""Overview: how many customers are well, and which way they go."""
+
+from datetime import timedelta
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboards import data, look
+
+Row = dict[str, Any]
+
+
+def show() -> None:
+    """Show the page."""
+    tenants = data.read("tenants")["tenants"]
+    look.say_age(tenants, "tenants")
+    tenant = look.choose(
+        "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
+    )
+    found = data.read(
+        "overview_days",
+        "overview_value_at_risk",
+        "overview_transitions",
+        tenant=tenant and str(tenant["tenant_id"]),
+    )
+    days = found["overview_days"]
+    if not days:
+        raise data.NothingToShow(
+            "No customer has been assessed yet. `operations.quarantined_rows` lists the rows of"
+            " the source that no rule could use."
+        )
+
+    look.heading("Risk status today")
+    look.tiles(_tiles(days, "risk_status"))
+    look.heading(
+        "Value at risk",
+        "What the customers that are late or spend less order in 30 days, at recent averages.",
+    )
+    look.tiles(_value(found["overview_value_at_risk"]))
+    look.heading(
+        "Over time",
+        "Customers by risk status. Right of the line is what will happen if nobody orders.",
+    )
+    look.chart(_areas(days), _in_words(days))
+    look.heading("Account types today")
+    look.tiles(_tiles(days, "account_type"))
+
+    look.heading("Moved in the last 7 days", "Customers by the status they left and reached.")
+    risk, account = st.columns(2, gap="large")
+    with risk:
+        _transitions(found["overview_transitions"], "risk_status", "Risk status")
+    with account:
+        _transitions(found["overview_transitions"], "account_type", "Account type")
+
+
+def _tiles(days: list[Row], kind: str) -> list[tuple[str, str, str, str]]:
+    today = {
+        row["status"]: row for row in days if row["is_today"] and row["status_kind"] == kind
+    }
+    none = {"customers_count": 0, "customers_rate": 0, "change_in_a_week": 0}
+    tiles = []
+    for name in look.STATUSES[kind]:
+        row = today.get(name, none)
+        explained = (
+            f"{look.share(row['customers_rate'])} · {look.change(row['change_in_a_week'])}"
+        )
+        tiles.append(
+            look.status_tile(kind, name, look.count(row["customers_count"]), explained)
+        )
+    return tiles
+
+
+def _value(rows: list[Row]) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            look.escape(row["currency"]),
+            look.money(row["at_risk_amount"], None),
+            f"{look.count(row['customers_count'])}"
+            f" customer{'' if row['customers_count'] == 1 else 's'} ·"
+            f" {look.change(round(row['change_in_a_week']))}",
+            look.INK,
+        )
+        for row in rows
+    ]
+
+
+def _areas(days: list[Row]) -> Any:
+    order = list(look.STATUSES["risk_status"])
+    [today, *_] = [row["day"] for row in days if row["is_today"]]
+    named_on = today - timedelta(days=45)
+    rows = [
+        {
+            "day": row["day"].isoformat(),
+            "customers": row["customers_count"],
+            "status": look.status_of("risk_status", row["status"]).word,
+            "mark": look.status_of("risk_status", row["status"]).mark,
+            # the healthy ones carry the others
+            "order": -order.index(row["status"]) if row["status"] in order else 1,
+            "is_forecast": row["is_forecast"],
+            "is_today": row["is_today"],
+            "has_name": row["day"] == named_on,
+        }
+        for row in days
+        if row["status_kind"] == "risk_status"
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
+        y=alt.Y("customers:Q", title=None, stack="zero", axis=alt.Axis(format=",d")),
+        order=alt.Order("order:Q", sort="descending"),
+        color=alt.Color(
+            "status:N", scale=look.colour_scale("risk_status"), legend=None
+        ),
+        tooltip=[
+            alt.Tooltip("day:T", title="Day", format="%-d %b %Y"),
+            alt.Tooltip("status:N", title="Status"),
+            alt.Tooltip("customers:Q", title="Customers", format=",d"),
+            alt.Tooltip("is_forecast:N", title="Forecast"),
+        ],
+    )
+    line = {"color": look.PAPER, "strokeWidth": 1.5}
+    past = base.transform_filter("!datum.is_forecast").mark_area(line=line, opacity=0.92)
+    ahead = base.transform_filter("datum.is_forecast || datum.is_today").mark_area(
+        line={**line, "strokeDash": [4, 3]}, opacity=0.42
+    )
+    names = (
+        base.transform_filter("datum.has_name")
+        .transform_calculate(label="datum.mark + ' ' + datum.status")
+        .mark_text(fontSize=12, fontWeight=600)
+        .encode(
+            text="label:N",
+            y=alt.Y("customers:Q", stack="zero", bandPosition=0.5),
+            # white is hard to read on sand
+            color=alt.condition(
+                "datum.mark == '◆'", alt.value(look.INK), alt.value("#ffffff")
+            ),
+        )
+    )
+    rule = (
+        alt.Chart(alt.Data(values=[row for row in rows if row["is_today"]][:1]))
+        .mark_rule(color=look.INK, strokeWidth=1.2)
+        .encode(x="day:T")
+    )
+    word = (
+        alt.Chart(alt.Data(values=[row for row in rows if row["is_today"]][:1]))
+        .mark_text(align="left", dx=6, dy=-8, color=look.INK, fontSize=12)
+        .encode(x="day:T", y=alt.value(0), text=alt.value("forecast →"))
+    )
+    return alt.layer(past, ahead, names, rule, word).properties(
+        height=300, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}
+    )
+
+
+def _in_words(days: list[Row]) -> str:
+    last = max(row["day"] for row in days)
+    words = [
+        f"{look.status_of('risk_status', row['status']).word} {row['customers_count']}"
+        for row in days
+        if row["day"] == last and row["status_kind"] == "risk_status"
+    ]
+    return (
+        "Customers by risk status over the last 90 days and the next 30. On"
+        f" {look.day(last)}, if nobody orders: {', '.join(words)}."
+    )
+
+
+def _transitions(rows: list[Row], kind: str, title: str) -> None:
+    st.markdown(f"**{title}**")
+    moved = [row for row in rows if row["status_kind"] == kind]
+    if not moved:
+        look.empty("Nothing has moved in these seven days.")
+        return
+    look.bars(
+        [
+            (
+                f"{look.pill(kind, row['from_status'])} →"
+                f" {look.pill(kind, row['to_status'])}",
+                row["customers_count"],
+                look.status_of(kind, row["to_status"]).colour,
+                "" if row["is_expected_transition"] else "an unusual step: look at these",
+            )
+            for row in moved
+        ],
+        f"{title}: changes of the last seven days",
+    )
+
+
+with look.page("Overview", "Who is well, who is late, and which way it goes."):
+    show()

@@ -1,0 +1,19 @@
+-- Customers that order, by a part of their name.
+select
+    account_types.tenant_id,
+    tenants.tenant_slug,
+    account_types.customer_id,
+    coalesce(account_types.customer_name, account_types.customer_id::text)
+        as customer_name
+from analytics.customer_account_types as account_types
+inner join analytics.tenants
+    on account_types.tenant_id = tenants.tenant_id
+where
+    (%(tenant)s is null or account_types.tenant_id = %(tenant)s)
+    and (
+        %(search)s is null
+        or strpos(lower(account_types.customer_name), lower(%(search)s)) > 0
+        or account_types.customer_id::text = %(search)s
+    )
+order by customer_name, account_types.tenant_id, account_types.customer_id
+limit 50

@@ -1,0 +1,13 @@
+-- The last messages, and what became of them.
+select
+    created_at,
+    edge,
+    kind,
+    tenant_slug,
+    message,
+    state,
+    error
+from operations.alert_outbox
+where state != 'digested'
+order by created_at desc, message_id
+limit 50

@@ -1,0 +1,25 @@
+-- The last runs: how they ended, how long they took, what they moved and corrected.
+select
+    runs.created_at,
+    runs.payload ->> 'cron_name' as job,
+    runs.status,
+    (runs.payload ->> 'seconds')::numeric as seconds,
+    (runs.payload ->> 'as_of')::timestamptz as as_of,
+    moved.rows_moved,
+    (runs.payload ->> 'rows_written')::bigint as rows_written,
+    (runs.payload ->> 'tests_passed')::bigint as tests_passed,
+    (runs.payload ->> 'drift')::bigint as drift,
+    runs.payload ->> 'full_because' as full_because,
+    runs.payload ->> 'error' as error
+from operations.application_logs as runs
+cross join
+    lateral (
+        select
+            sum(
+                (mart.entry ->> 'rows_written')::bigint
+                + (mart.entry ->> 'rows_removed')::bigint
+            )::bigint as rows_moved
+        from jsonb_array_elements(runs.payload -> 'marts') as mart (entry)
+    ) as moved
+order by runs.log_id desc
+limit 50

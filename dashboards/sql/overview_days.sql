@@ -1,0 +1,190 @@
+-- Customers by status at the end of each day, from 90 days ago to 30 days ahead: what
+-- there is today, less what the histories say has moved since, plus what they say will
+-- move if nothing is ordered. So only the steps of these days are read, by index.
+with tenants as (
+    select
+        tenant_id,
+        today
+    from analytics.tenants
+    where %(tenant)s is null or tenant_id = %(tenant)s
+),
+
+horizon as (
+    select
+        max(today) as today,
+        max(today) - 90 as first_day,
+        max(today) + 30 as last_day
+    from tenants
+),
+
+steps as (
+    select
+        'risk_status' as status_kind,
+        history.valid_from,
+        history.valid_from <= tenants.today as is_past,
+        history.status,
+        history.previous_status
+    from tenants
+    cross join horizon
+    inner join analytics.customer_risk_status_history as history
+        on
+            tenants.tenant_id = history.tenant_id
+            and horizon.first_day < history.valid_from
+            and horizon.last_day >= history.valid_from
+
+    union all
+
+    select
+        'account_type' as status_kind,
+        history.valid_from,
+        history.valid_from <= tenants.today as is_past,
+        history.status,
+        history.previous_status
+    from tenants
+    cross join horizon
+    inner join analytics.customer_account_type_history as history
+        on
+            tenants.tenant_id = history.tenant_id
+            and horizon.first_day < history.valid_from
+            and horizon.last_day >= history.valid_from
+),
+
+moves as (
+    select
+        status_kind,
+        status,
+        valid_from,
+        is_past,
+        count(*) as customers_count
+    from steps
+    group by status_kind, status, valid_from, is_past
+
+    union all
+
+    select
+        status_kind,
+        previous_status as status,
+        valid_from,
+        is_past,
+        -count(*) as customers_count
+    from steps
+    where previous_status is not null
+    group by status_kind, previous_status, valid_from, is_past
+),
+
+held_today as (
+    select
+        'risk_status' as status_kind,
+        risk_status.risk_status as status,
+        count(*) as customers_count
+    from tenants
+    inner join analytics.customer_risk_status as risk_status
+        on tenants.tenant_id = risk_status.tenant_id
+    group by risk_status.risk_status
+
+    union all
+
+    select
+        'account_type' as status_kind,
+        account_types.account_type as status,
+        count(*) as customers_count
+    from tenants
+    inner join analytics.customer_account_types as account_types
+        on tenants.tenant_id = account_types.tenant_id
+    group by account_types.account_type
+),
+
+-- what was held on the first day, and what has moved on each day since
+changes as (
+    select
+        held_today.status_kind,
+        held_today.status,
+        horizon.first_day as day,
+        held_today.customers_count
+    from held_today
+    cross join horizon
+
+    union all
+
+    select
+        moves.status_kind,
+        moves.status,
+        horizon.first_day as day,
+        -moves.customers_count as customers_count
+    from moves
+    cross join horizon
+    where moves.is_past
+
+    union all
+
+    select
+        status_kind,
+        status,
+        valid_from as day,
+        customers_count
+    from moves
+),
+
+changed as (
+    select
+        status_kind,
+        status,
+        day,
+        sum(customers_count) as customers_count
+    from changes
+    group by status_kind, status, day
+),
+
+days as (
+    select day::date as day
+    from horizon
+    cross join
+        lateral generate_series(
+            horizon.first_day::timestamp, horizon.last_day::timestamp, '1 day'
+        ) as day
+),
+
+statuses as (
+    select distinct
+        status_kind,
+        status
+    from changed
+),
+
+counted as (
+    select
+        statuses.status_kind,
+        statuses.status,
+        days.day,
+        sum(coalesce(changed.customers_count, 0)) over (
+            partition by statuses.status_kind, statuses.status order by days.day
+        )::bigint as customers_count
+    from statuses
+    cross join days
+    left join changed
+        on
+            statuses.status_kind = changed.status_kind
+            and statuses.status = changed.status
+            and days.day = changed.day
+)
+
+select
+    counted.status_kind,
+    counted.status,
+    counted.day,
+    counted.customers_count,
+    round(
+        counted.customers_count / nullif(
+            sum(counted.customers_count) over (
+                partition by counted.status_kind, counted.day
+            ), 0
+        ), 4
+    ) as customers_rate,
+    counted.customers_count - lag(counted.customers_count, 7) over (
+        partition by counted.status_kind, counted.status order by counted.day
+    ) as change_in_a_week,
+    counted.day = horizon.today as is_today,
+    counted.day > horizon.today as is_forecast
+from counted
+cross join horizon
+order by counted.status_kind, counted.status, counted.day

@@ -1,0 +1,46 @@
+-- Changes of status within the last seven days.
+with tenants as (
+    select
+        tenant_id,
+        today
+    from analytics.tenants
+    where %(tenant)s is null or tenant_id = %(tenant)s
+),
+
+steps as (
+    select
+        'risk_status' as status_kind,
+        history.previous_status,
+        history.status,
+        true as is_expected_transition
+    from tenants
+    inner join analytics.customer_risk_status_history as history
+        on
+            tenants.tenant_id = history.tenant_id
+            and tenants.today - 7 < history.valid_from
+            and tenants.today >= history.valid_from
+
+    union all
+
+    select
+        'account_type' as status_kind,
+        history.previous_status,
+        history.status,
+        history.is_expected_transition
+    from tenants
+    inner join analytics.customer_account_type_history as history
+        on
+            tenants.tenant_id = history.tenant_id
+            and tenants.today - 7 < history.valid_from
+            and tenants.today >= history.valid_from
+)
+
+select
+    status_kind,
+    previous_status as from_status,
+    status as to_status,
+    is_expected_transition,
+    count(*) as customers_count
+from steps
+group by status_kind, previous_status, status, is_expected_transition
+order by status_kind, customers_count desc, from_status, to_status

@@ -1,0 +1,31 @@
+-- One customer's segment now and the next one, as far as 90 days ahead.
+with customers as (
+    select
+        profiles.customer_segment,
+        coalesce(profiles.segment_since, organizations.today) as segment_since,
+        profiles.next_segment,
+        profiles.next_segment_on,
+        organizations.today
+    from analytics.customer_analytics as profiles
+    inner join analytics.booking_organizations as organizations
+        on profiles.organization_id = organizations.organization_id
+    where
+        profiles.organization_id = %(organization)s
+        and profiles.square_customer_id = %(visitor)s
+)
+
+select
+    customer_segment as status,
+    greatest(segment_since, (today - interval '18 months')::date) as begins_on,
+    least(coalesce(next_segment_on, today + 90), today + 90) as ends_on,
+    false as is_forecast
+from customers
+union all
+select
+    next_segment as status,
+    next_segment_on as begins_on,
+    today + 90 as ends_on,
+    true as is_forecast
+from customers
+where next_segment_on < today + 90
+order by begins_on

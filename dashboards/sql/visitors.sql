@@ -1,0 +1,23 @@
+-- Customers that book, by a part of their name; those with notes first, if asked.
+select
+    customers.organization_id,
+    organizations.organization_slug,
+    customers.square_customer_id,
+    customers.display_name as customer_name,
+    customers.notes_count
+from analytics.customer_analytics as customers
+inner join analytics.booking_organizations as organizations
+    on customers.organization_id = organizations.organization_id
+where
+    (%(organization)s is null or customers.organization_id = %(organization)s)
+    and (
+        %(search)s is null
+        or strpos(lower(customers.display_name), lower(%(search)s)) > 0
+        or customers.square_customer_id::text = %(search)s
+    )
+    and (not %(has_notes)s or customers.notes_count > 0)
+order by
+    customers.display_name asc,
+    customers.organization_id asc,
+    customers.square_customer_id asc
+limit 50
