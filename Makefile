@@ -1,12 +1,15 @@
-# Every target needs only the environment that `make setup` builds, once.
+# Every target needs only the environment that `make setup` builds, once; the pages for people
+# have one of their own, which is built when it is first needed.
 PYTHON ?= python3
 BIN := .venv/bin
+PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve lint test faults equality bench clean
+.PHONY: help setup lock demo serve dashboards lint test test-dashboards faults equality bench \
+	clean
 
 help: ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
 
 setup: .venv/done ## build the environment from the lock file
 
@@ -17,10 +20,19 @@ setup: .venv/done ## build the environment from the lock file
 	$(BIN)/python -m pip check
 	touch $@
 
+.venv-dashboards/done: requirements-dashboards.lock
+	$(PYTHON) -m venv .venv-dashboards
+	$(PAGES)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --requirement requirements-dashboards.lock
+	$(PAGES)/python -m pip check
+	touch $@
+
 lock: ## resolve the versions anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
+	$(BIN)/uv pip compile --group pyproject.toml:dashboards --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file requirements-dashboards.lock
 
 demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
@@ -30,14 +42,22 @@ demo: setup ## sample data, a nightly refresh, the write-back and roles, in .loc
 serve: setup ## the Prefect server with its UI, and the schedules
 	$(BIN)/python -m flows.serve
 
-lint: setup ## style of Python and SQL, types
+dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
+	$(PAGES)/python -m dashboards
+
+lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-executable $(PAGES)/python dashboards tests/dashboards
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo flows
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
-test: lint ## everything, on databases of its own
+test: lint test-dashboards ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
+	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
 
 faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tenants: an hour
 	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30

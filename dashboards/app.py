@@ -16,7 +16,9 @@ PAGES = (
 
 st.navigation(
     [
-        st.Page(f"screens/{name}.py", title=title, icon=icon, url_path=name, default=not number)
+        st.Page(
+            f"screens/{name}.py", title=title, icon=icon, url_path=name, default=not number
+        )
         for number, (name, title, icon) in enumerate(PAGES)
     ],
     position="top",

@@ -1,17 +1,15 @@
 """Rows for the pages: read only, in the role of the reader, each query a file of sql/."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, LiteralString, cast
+from collections.abc import Iterable
+from typing import Any
 
 import psycopg
 import streamlit as st
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
+from dashboards.queries import text_of
 from flows.database import REFRESHER, one_line
-
-QUERIES = Path(__file__).parent / "sql"
 
 ANALYST = "customer_health_analyst"
 TENANT = "customer_health_tenant"
@@ -20,6 +18,13 @@ TENANT = "customer_health_tenant"
 SECONDS_KEPT = 30
 # a page that takes longer helps nobody, and burdens the database
 STATEMENT_TIMEOUT = "15s"
+SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": STATEMENT_TIMEOUT,
+    # compiling takes longer than these queries do
+    "jit": "off",
+    "work_mem": "16MB",
+}
 
 FIRST_REFRESH = "Run `python -m flows refresh --mode nightly` once; `make demo` makes data."
 
@@ -41,14 +46,9 @@ def read(*queries: str, is_for_operators: bool = False, **parameters: Any) -> di
 
 
 def fetch(
-    queries: Iterable[str],
-    parameters: dict[str, Any],
-    *,
-    is_for_operators: bool = False,
-    run: Callable[[Connection, str, dict[str, Any]], Rows] | None = None,
+    queries: Iterable[str], parameters: dict[str, Any], *, is_for_operators: bool = False
 ) -> dict[str, Rows]:
     """Do what `read` does, without keeping it."""
-    run = run or _run
     try:
         with psycopg.connect(
             connect_timeout=10,
@@ -60,11 +60,12 @@ def fetch(
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             _take_role(connection, is_for_operators=is_for_operators)
-            connection.execute("select set_config('timezone', 'UTC', true)")
-            connection.execute(
-                "select set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT]
-            )
-            return {query: run(connection, query, parameters) for query in queries}
+            for setting, value in SETTINGS.items():
+                connection.execute("select set_config(%s, %s, true)", [setting, value])
+            return {
+                query: connection.execute(text_of(query), parameters).fetchall()
+                for query in queries
+            }
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise NothingToShow(
             f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH}"
@@ -84,16 +85,6 @@ def fetch(
             f"The database cannot be reached ({one_line(error)}). PGHOST, PGPORT, PGUSER and"
             " PGDATABASE say where it is."
         ) from error
-
-
-def text_of(query: str) -> LiteralString:
-    """Return the text of a query of sql/."""
-    # our own files: nothing that anybody types is ever put into them
-    return cast(LiteralString, (QUERIES / f"{query}.sql").read_text())
-
-
-def _run(connection: Connection, query: str, parameters: dict[str, Any]) -> Rows:
-    return connection.execute(text_of(query), parameters).fetchall()
 
 
 def _take_role(connection: Connection, *, is_for_operators: bool) -> None:

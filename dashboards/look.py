@@ -16,6 +16,9 @@ from dashboards import data
 
 STYLE = Path(__file__).parent / "style.css"
 
+# where there is no figure
+NONE = "\N{EM DASH}"
+
 INK = "#22302f"
 FAINT = "#6d7673"
 LINE = "#e2ded3"
@@ -143,6 +146,21 @@ def escape(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
+def small(value: object) -> str:
+    """Return HTML of text on a line of its own, smaller."""
+    return f'<span class="ch-small">{escape(value)}</span>'
+
+
+def figures(value: object) -> str:
+    """Return HTML of a figure or a date, which stays on one line."""
+    return f'<span class="ch-figures">{escape(value)}</span>'
+
+
+def count_of(value: int, what: str) -> str:
+    """Write a count and what is counted."""
+    return f"{value:,} {what}{'' if value == 1 else 's'}"
+
+
 def show(markup: str) -> None:
     """Put HTML on the page. Whatever came from the database went through `escape`."""
     st.html(markup)
@@ -150,7 +168,7 @@ def show(markup: str) -> None:
 
 def count(value: int | None) -> str:
     """Write a count."""
-    return "–" if value is None else f"{value:,}"
+    return NONE if value is None else f"{value:,}"
 
 
 def change(value: float | None, words: str = "in a week", *, unit: str = "") -> str:
@@ -165,7 +183,7 @@ def change(value: float | None, words: str = "in a week", *, unit: str = "") -> 
 
 def share(rate: float | None) -> str:
     """Write a rate of 0 to 1 in percent."""
-    return "–" if rate is None else f"{rate * 100:.1f} %"
+    return NONE if rate is None else f"{rate * 100:.1f} %"
 
 
 def money(amount: float | None, currency: str | None) -> str:
@@ -175,12 +193,12 @@ def money(amount: float | None, currency: str | None) -> str:
 
 def day(value: date | None) -> str:
     """Write a date."""
-    return "–" if value is None else f"{value.day} {value:%b %Y}"
+    return NONE if value is None else f"{value.day} {value:%b %Y}"
 
 
 def instant(value: datetime | None) -> str:
     """Write an instant."""
-    return "–" if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
+    return NONE if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
 def tiles(items: Sequence[tuple[str, str, str, str]]) -> None:
@@ -306,6 +324,11 @@ def choose(
     options = [*([everything] if everything else []), *by_slug]
     chosen = st.selectbox(label, options, key=key, bind="query-params")
     return by_slug.get(chosen)
+
+
+def values(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows as the data of a chart."""
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
 def chart(picture: Any, words: str) -> None:

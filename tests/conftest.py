@@ -1,5 +1,6 @@
 """Databases for the tests: a server of their own, which they start and remove."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
+
+# the tests of the pages run in an environment without dbt
+PYTHON = os.environ.get("FLOWS_PYTHON", sys.executable)
+collect_ignore = [] if importlib.util.find_spec("streamlit") else ["dashboards"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
@@ -85,7 +90,7 @@ class Database:
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m ...` in the project, against this database."""
         return subprocess.run(
-            [sys.executable, "-m", *arguments],
+            [PYTHON, "-m", *arguments],
             cwd=project,
             env=self.os_environment(**environment or {}),
             capture_output=True,

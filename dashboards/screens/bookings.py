@@ -136,7 +136,7 @@ def _days(rows: list[Row]) -> Any:
         )
     ]
     return (
-        alt.Chart(alt.Data(values=values))
+        alt.Chart(look.values(values))
         .mark_bar()
         .encode(
             x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False)),
@@ -165,13 +165,9 @@ def _locations(rows: list[Row], *, has_organization: bool) -> None:
         [
             [
                 f"<strong>{look.escape(row['location_name'])}</strong>"
-                + (
-                    f'<span class="ch-small">{look.escape(row["organization_slug"])}</span>'
-                    if has_organization
-                    else ""
-                ),
+                + (look.small(row["organization_slug"]) if has_organization else ""),
                 *(
-                    f'<span class="ch-figures">{look.count(row[column])}</span>'
+                    look.figures(look.count(row[column]))
                     for column in (
                         "accepted_appointments",
                         "new_customers",
@@ -179,7 +175,7 @@ def _locations(rows: list[Row], *, has_organization: bool) -> None:
                         "no_show_appointments",
                     )
                 ),
-                f'<span class="ch-figures">{look.share(row["no_show_rate"])}</span>',
+                look.figures(look.share(row["no_show_rate"])),
             ]
             for row in rows
         ],

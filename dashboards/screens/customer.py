@@ -48,11 +48,12 @@ def _show_buyer(tenants: list[Row]) -> None:
         search = st.text_input("Search", key="name", placeholder="Name of a customer")
     found = _found("customers", search, "customer", "customer_id", tenant=tenant_id)
     with which:
-        row = _choose(found, "customer", "customer_id", "tenant_slug")
-    keys = {"tenant": str(row["tenant_id"]), "customer": str(row["customer_id"])}
-    read = data.read(
-        "customer", "customer_rules", "customer_steps", "customer_orders", **keys
-    )
+        row = _choose(found, "customer", "tenant_slug")
+    keys: dict[str, Any] = {
+        "tenant": str(row["tenant_id"]),
+        "customer": str(row["customer_id"]),
+    }
+    read = data.read("customer", "customer_rules", "customer_steps", "customer_orders", **keys)
     [customer] = read["customer"]
     _head(
         customer["customer_name"],
@@ -82,9 +83,7 @@ def _show_buyer(tenants: list[Row]) -> None:
             "Each rule with what it looked at, its limit, and how far it is from firing."
             " The first that fires decides.",
         )
-        look.show(
-            f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>'
-        )
+        look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
     with st.expander("The time line as a table"):
         _steps_table(read["customer_steps"])
 
@@ -111,8 +110,8 @@ def _show_visitor(organizations: list[Row]) -> None:
         has_notes=False,
     )
     with which:
-        row = _choose(found, "visitor", "square_customer_id", "organization_slug")
-    keys = {
+        row = _choose(found, "visitor", "organization_slug")
+    keys: dict[str, Any] = {
         "organization": str(row["organization_id"]),
         "visitor": str(row["square_customer_id"]),
     }
@@ -145,7 +144,7 @@ def _show_visitor(organizations: list[Row]) -> None:
 
 def _found(
     query: str, search: str | None, key: str, column: str, **where: Any
-) -> dict[tuple[str, str], Row]:
+) -> dict[str, Row]:
     # who was linked to or chosen before stays in the list, whatever is searched for
     wanted = st.query_params.get(key)
     rows = data.read(query, search=(search or "").strip() or None, **where)[query]
@@ -159,7 +158,7 @@ def _found(
     return {str(row[column]): row for row in rows}
 
 
-def _choose(found: dict[str, Row], key: str, column: str, slug: str) -> Row:
+def _choose(found: dict[str, Row], key: str, slug: str) -> Row:
     several = len({row[slug] for row in found.values()}) > 1
     chosen = st.selectbox(
         "Customer",
@@ -186,11 +185,15 @@ def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
 
 def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
     late = customer["days_past_expected"]
-    expected = "no order to tell from"
-    if late is not None:
-        expected = (
-            f"{late} days ago" if late > 0 else f"in {-late} days" if late else "today"
-        )
+    if late is None:
+        expected = "no order to tell from"
+    elif late > 0:
+        expected = f"{look.count_of(late, 'day')} ago"
+    elif late < 0:
+        expected = f"in {look.count_of(-late, 'day')}"
+    else:
+        expected = "today"
+    cadence = customer["cadence_days"]
     return [
         (
             "Next order expected",
@@ -206,7 +209,7 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
         ),
         (
             "Usual gap",
-            "–" if customer["cadence_days"] is None else f"{customer['cadence_days']} days",
+            look.NONE if cadence is None else look.count_of(cadence, "day"),
             "between deliveries",
             look.INK,
         ),
@@ -247,7 +250,7 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
 
 
 def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
-    bands = alt.Chart(alt.Data(values=rows)).encode(
+    bands = alt.Chart(look.values(rows)).encode(
         x=alt.X("begins_on:T", title=None, axis=alt.Axis(format="%b %y", grid=False)),
         x2="ends_on:T",
         y=alt.Y("lane:N", sort=lanes, scale=alt.Scale(domain=lanes), title=None),
@@ -263,9 +266,9 @@ def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
         bands.transform_filter("datum.is_forecast").mark_bar(
             height=22, opacity=0.35, stroke=look.INK, strokeWidth=0.8, strokeDash=[3, 2]
         ),
-        bands.transform_filter("datum.has_room").mark_text(
-            align="left", dx=4, fontSize=11, fontWeight=700
-        ).encode(
+        bands.transform_filter("datum.has_room")
+        .mark_text(align="left", dx=4, fontSize=11, fontWeight=700)
+        .encode(
             text="mark:N",
             x2=alt.X2(),
             color=alt.condition(
@@ -290,7 +293,7 @@ def _band(kind: str, lane: str, row: Row) -> Row:
 
 
 def _today(day: Any) -> list[Any]:
-    rows = alt.Data(values=[{"day": day.isoformat()}])
+    rows = look.values([{"day": day.isoformat()}])
     return [
         alt.Chart(rows).mark_rule(color=look.INK, strokeWidth=1.2).encode(x="day:T"),
         alt.Chart(rows)
@@ -308,8 +311,8 @@ def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
         for row in read["customer_steps"]
         for part in _cut(row, customer["today"])
     ]
-    orders = alt.Data(
-        values=[
+    orders = look.values(
+        [
             {
                 "day": row["delivered_on"].isoformat(),
                 "lane": "Deliveries",
@@ -335,9 +338,7 @@ def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
     )
     layers = [*_band_layers(bands, lanes), marks, *_today(customer["today"])]
     if customer["next_expected_order_date"]:
-        layers.append(
-            _expected(customer["next_expected_order_date"], "Deliveries", lanes)
-        )
+        layers.append(_expected(customer["next_expected_order_date"], "Deliveries", lanes))
     return alt.layer(*layers).properties(
         height=140, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}
     )
@@ -354,7 +355,7 @@ def _cut(row: Row, today: Any) -> list[Row]:
 
 def _expected(day: Any, lane: str, lanes: list[str]) -> Any:
     return (
-        alt.Chart(alt.Data(values=[{"day": day.isoformat(), "lane": lane}]))
+        alt.Chart(look.values([{"day": day.isoformat(), "lane": lane}]))
         .mark_point(shape="diamond", size=150, filled=False, color=look.RUST, strokeWidth=2)
         .encode(
             x="day:T",
@@ -384,7 +385,7 @@ def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
         for row in read["visitor_bookings"]
     ]
     marks = (
-        alt.Chart(alt.Data(values=bookings))
+        alt.Chart(look.values(bookings))
         .mark_point(filled=True, size=70, opacity=0.85)
         .encode(
             x="day:T",
@@ -443,7 +444,7 @@ def _words(name: str) -> str:
 
 
 def _plain(value: object) -> str:
-    return "–" if value is None else str(value)
+    return look.NONE if value is None else str(value)
 
 
 def _steps_table(rows: list[Row]) -> None:

@@ -36,7 +36,9 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     chosen = _filters(tenants)
-    totals = {row["due_bucket"]: row for row in data.read("due_totals", **chosen)["due_totals"]}
+    totals = {
+        row["due_bucket"]: row for row in data.read("due_totals", **chosen)["due_totals"]
+    }
     if not totals:
         raise data.NothingToShow(
             "Nobody is due. Customers come here a week before their next order is expected;"
@@ -130,37 +132,35 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
 
 def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     late = row["days_past_expected"]
+    words = ""
     if late > 0:
-        words = f"{late} day{'' if late == 1 else 's'}"
+        words = look.count_of(late, "day")
     elif late < 0:
-        words = f"in {-late} day{'' if late == -1 else 's'}"
-    else:
-        words = ""
+        words = f"in {look.count_of(-late, 'day')}"
     if row["urgency"]:
         words += f", {row['urgency'].lower()}"
-    pill = look.pill("due", row["due_bucket"], words)
-    tenant = f'<span class="ch-small">{look.escape(row["tenant_slug"])}</span>'
+    customer = look.link(
+        "customer",
+        row["customer_name"],
+        tenant=row["tenant_slug"],
+        customer=row["customer_id"],
+    )
+    owner = look.escape(row["sales_rep_name"] or NOBODY)
+    if has_tenant:
+        owner += look.small(row["tenant_slug"])
     return [
-        look.link(
-            "customer",
-            row["customer_name"],
-            tenant=row["tenant_slug"],
-            customer=row["customer_id"],
-        )
-        + f'<span class="ch-small">{look.escape(row["reason"])}</span>',
-        f'<span class="ch-whole">{look.escape(row["sales_rep_name"] or NOBODY)}'
-        f"{tenant if has_tenant else ''}</span>",
-        f"<span>{pill}</span>",
-        '<span class="ch-figures">'
-        f"{look.escape(look.money(row['revenue_at_risk'], row['currency']))}</span>",
-        f'<span class="ch-figures">{look.day(row["next_expected_order_date"])}</span>',
+        customer + look.small(row["reason"]),
+        f'<span class="ch-whole">{owner}</span>',
+        look.pill("due", row["due_bucket"], words),
+        look.figures(look.money(row["revenue_at_risk"], row["currency"])),
+        look.figures(look.day(row["next_expected_order_date"])),
     ]
 
 
 def _as_csv(chosen: dict[str, Any]) -> str:
-    rows = data.fetch(
-        ["due_customers"], {**chosen, "limit": IN_A_FILE, "offset": 0}
-    )["due_customers"]
+    rows = data.fetch(["due_customers"], {**chosen, "limit": IN_A_FILE, "offset": 0})[
+        "due_customers"
+    ]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

@@ -84,7 +84,7 @@ def _durations(rows: list[Row]) -> Any:
         if row["seconds"] is not None
     ]
     return (
-        alt.Chart(alt.Data(values=values))
+        alt.Chart(look.values(values))
         .mark_point(filled=True, size=80, opacity=0.85)
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(grid=False)),
@@ -138,12 +138,10 @@ def _alerts(rows: list[Row]) -> None:
         ["Message", "Kind", "When", "Delivery"],
         [
             [
-                f"{look.pill('edge', row['edge'])} {look.escape(row['tenant_slug'])}"
-                f'<span class="ch-small">{look.escape(row["message"])}</span>',
+                _of(look.pill("edge", row["edge"]), row["tenant_slug"], row["message"]),
                 look.escape(row["kind"].replace("_", " ").lower()),
                 look.instant(row["created_at"]),
-                f"<span>{look.pill('message', row['state'])}"
-                f'<span class="ch-small">{look.escape(row["error"] or "")}</span></span>',
+                look.pill("message", row["state"]) + look.small(row["error"] or ""),
             ]
             for row in rows
         ],
@@ -156,10 +154,9 @@ def _runs(rows: list[Row]) -> None:
         ["Run", "Began", "Seconds", "Rows of marts", "Written back", "Drift"],
         [
             [
-                f"{look.pill('run', row['status'])} {look.escape(row['job'])}"
-                f'<span class="ch-small">{look.escape(row["error"] or _full(row))}</span>',
+                _of(look.pill("run", row["status"]), row["job"], row["error"] or _full(row)),
                 look.instant(row["created_at"]),
-                "–" if row["seconds"] is None else f"{row['seconds']}",
+                look.NONE if row["seconds"] is None else f"{row['seconds']}",
                 look.count(row["rows_moved"]),
                 look.count(row["rows_written"]),
                 look.count(row["drift"]),
@@ -168,6 +165,10 @@ def _runs(rows: list[Row]) -> None:
         ],
         "The last runs",
     )
+
+
+def _of(pill: str, name: str, remark: str) -> str:
+    return f"{pill} {look.escape(name)}{look.small(remark)}"
 
 
 def _full(row: Row) -> str:

@@ -27,8 +27,8 @@ def show() -> None:
     days = found["overview_days"]
     if not days:
         raise data.NothingToShow(
-            "No customer has been assessed yet. `operations.quarantined_rows` lists the rows of"
-            " the source that no rule could use."
+            "No customer has been assessed yet. `operations.quarantined_rows` lists the rows"
+            " of the source that no rule could use."
         )
 
     look.heading("Risk status today")
@@ -76,9 +76,12 @@ def _value(rows: list[Row]) -> list[tuple[str, str, str, str]]:
         (
             look.escape(row["currency"]),
             look.money(row["at_risk_amount"], None),
-            f"{look.count(row['customers_count'])}"
-            f" customer{'' if row['customers_count'] == 1 else 's'} ·"
-            f" {look.change(round(row['change_in_a_week']))}",
+            " · ".join(
+                [
+                    look.count_of(row["customers_count"], "customer"),
+                    look.change(round(row["change_in_a_week"])),
+                ]
+            ),
             look.INK,
         )
         for row in rows
@@ -104,13 +107,11 @@ def _areas(days: list[Row]) -> Any:
         for row in days
         if row["status_kind"] == "risk_status"
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(look.values(rows)).encode(
         x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
         y=alt.Y("customers:Q", title=None, stack="zero", axis=alt.Axis(format=",d")),
         order=alt.Order("order:Q", sort="descending"),
-        color=alt.Color(
-            "status:N", scale=look.colour_scale("risk_status"), legend=None
-        ),
+        color=alt.Color("status:N", scale=look.colour_scale("risk_status"), legend=None),
         tooltip=[
             alt.Tooltip("day:T", title="Day", format="%-d %b %Y"),
             alt.Tooltip("status:N", title="Status"),
@@ -137,12 +138,12 @@ def _areas(days: list[Row]) -> Any:
         )
     )
     rule = (
-        alt.Chart(alt.Data(values=[row for row in rows if row["is_today"]][:1]))
+        alt.Chart(look.values([row for row in rows if row["is_today"]][:1]))
         .mark_rule(color=look.INK, strokeWidth=1.2)
         .encode(x="day:T")
     )
     word = (
-        alt.Chart(alt.Data(values=[row for row in rows if row["is_today"]][:1]))
+        alt.Chart(look.values([row for row in rows if row["is_today"]][:1]))
         .mark_text(align="left", dx=6, dy=-8, color=look.INK, fontSize=12)
         .encode(x="day:T", y=alt.value(0), text=alt.value("forecast →"))
     )
@@ -173,8 +174,7 @@ def _transitions(rows: list[Row], kind: str, title: str) -> None:
     look.bars(
         [
             (
-                f"{look.pill(kind, row['from_status'])} →"
-                f" {look.pill(kind, row['to_status'])}",
+                f"{look.pill(kind, row['from_status'])} → {look.pill(kind, row['to_status'])}",
                 row["customers_count"],
                 look.status_of(kind, row["to_status"]).colour,
                 "" if row["is_expected_transition"] else "an unusual step: look at these",

@@ -19,5 +19,6 @@ where
     and (%(location)s is null or days.location_id = %(location)s)
     and days.date > organizations.today - %(days)s
     and days.date <= organizations.today
-group by organizations.organization_id, organizations.organization_slug, days.location_id
-order by accepted_appointments desc, location_name
+group by
+    organizations.organization_id, organizations.organization_slug, days.location_id
+order by accepted_appointments desc, location_name asc, days.location_id asc

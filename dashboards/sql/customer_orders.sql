@@ -7,7 +7,7 @@ inner join analytics.tenants
     on recent.tenant_id = tenants.tenant_id
 cross join
     lateral unnest(recent.delivered_dates, recent.delivered_cents)
-    as delivery (delivered_on, cents)
+        as delivery (delivered_on, cents)
 where
     recent.tenant_id = %(tenant)s
     and recent.customer_id = %(customer)s

@@ -9,5 +9,5 @@ select
     error
 from operations.alert_outbox
 where state != 'digested'
-order by created_at desc, message_id
+order by created_at desc, message_id asc
 limit 50

@@ -43,4 +43,4 @@ select
     count(*) as customers_count
 from steps
 group by status_kind, previous_status, status, is_expected_transition
-order by status_kind, customers_count desc, from_status, to_status
+order by status_kind asc, customers_count desc, from_status asc, to_status asc

@@ -50,4 +50,4 @@ select
 from customers
 where currency is not null
 group by currency
-order by at_risk_amount desc, currency
+order by at_risk_amount desc, currency asc

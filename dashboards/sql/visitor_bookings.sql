@@ -8,7 +8,7 @@ inner join analytics.booking_organizations as organizations
     on recent.organization_id = organizations.organization_id
 cross join
     lateral unnest(recent.start_dates, recent.booking_statuses)
-    as booking (starts_on, booking_status)
+        as booking (starts_on, booking_status)
 where
     recent.organization_id = %(organization)s
     and recent.square_customer_id = %(visitor)s

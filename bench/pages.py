@@ -1,0 +1,105 @@
+"""The pages for people: how long the queries take with which each of them is opened."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from bench.measure import UNTIL, fresh_database, load, print_table, run, timed
+from dashboards.queries import PAGES, text_of
+from flows.database import REFRESHER, Connection, rows
+
+ANALYST = "customer_health_analyst"
+
+# of the customers with the longest time lines
+CHOSEN = """
+    select
+        buyer.tenant_id::text as tenant,
+        buyer.customer_id::text as customer,
+        visitor.organization_id::text as organization,
+        visitor.square_customer_id::text as visitor
+    from (
+        select tenant_id, customer_id from analytics.customer_risk_status
+        order by total_delivered_orders desc limit 1
+    ) as buyer
+    cross join (
+        select organization_id, square_customer_id from analytics.customer_analytics
+        order by notes_count desc limit 1
+    ) as visitor
+"""
+UNFILTERED = {
+    "tenant": None,
+    "organization": None,
+    "sales_rep": None,
+    "is_unowned": False,
+    "search": None,
+    "has_notes": False,
+    "location": None,
+    "days": 90,
+    "buckets": ["OVERDUE", "DUE_TODAY"],
+    "urgency": None,
+    "limit": 25,
+    "offset": 0,
+}
+# about one customer, so there is no such page of all tenants
+OF_ONE = ("customer", "visitor")
+
+
+def bench(customers: int | None, tenants: int, years: int) -> None:
+    """Measure and print it."""
+    size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
+    with fresh_database() as (connection, _):
+        load(size)
+        run(
+            "flows",
+            "refresh",
+            "--mode=nightly",
+            f"--as-of={UNTIL.isoformat()}",
+            "--no-write-back",
+        )
+        run("flows", "roles", "install")
+        connection.execute("vacuum analyze")
+        [chosen] = rows(connection, CHOSEN)
+        lines = []
+        with psycopg.connect(
+            cursor_factory=psycopg.ClientCursor, row_factory=dict_row, autocommit=True
+        ) as reader:
+            reader.execute(
+                "select set_config('jit', 'off', false), set_config('work_mem', '16MB', false)"
+            )
+            for page, queries in PAGES.items():
+                role = REFRESHER if page == "operations" else ANALYST
+                reader.execute("select set_config('role', %s, false)", [role])
+                lines.append(_line(reader, page, queries, chosen))
+    print_table(
+        f"Queries of a page when it is opened, ms, at {size['customers']:,} customers"
+        f" of {tenants} tenants",
+        ["page", "all tenants", "one tenant", "slowest query", "its ms"],
+        lines,
+    )
+
+
+def _line(
+    reader: Connection, page: str, queries: tuple[str, ...], chosen: dict[str, Any]
+) -> list[str]:
+    taken: dict[tuple[str, bool], float] = {}
+    for query in queries:
+        is_of_one = query.startswith(OF_ONE) and query not in {"customers", "visitors"}
+        for is_all in (True, False):
+            parameters = UNFILTERED | (chosen if is_of_one or not is_all else {})
+            taken[query, is_all] = timed(
+                lambda query=query, parameters=parameters: reader.execute(  # type: ignore[misc]
+                    text_of(query), parameters
+                ).fetchall(),
+                5,
+            )
+    slowest = max(taken, key=lambda key: taken[key])
+    return [
+        page,
+        *(
+            f"{1000 * sum(s for (_, of_all), s in taken.items() if of_all is is_all):.0f}"
+            for is_all in (True, False)
+        ),
+        slowest[0],
+        f"{1000 * taken[slowest]:.0f}",
+    ]

@@ -1,0 +1,58 @@
+"""Which queries of sql/ a page asks for when it is opened. Needs nothing but Python."""
+
+from pathlib import Path
+from typing import LiteralString
+
+FOLDER = Path(__file__).parent / "sql"
+
+# with the one tenant or organization and customer that is chosen, or all of them
+PAGES: dict[str, tuple[str, ...]] = {
+    "overview": (
+        "tenants",
+        "overview_days",
+        "overview_value_at_risk",
+        "overview_transitions",
+    ),
+    "due_to_order": ("tenants", "sales_reps", "due_totals", "due_customers"),
+    "customer": (
+        "tenants",
+        "organizations",
+        "customers",
+        "customer",
+        "customer_rules",
+        "customer_steps",
+        "customer_orders",
+    ),
+    "customer, who books": (
+        "tenants",
+        "organizations",
+        "visitors",
+        "visitor",
+        "visitor_segments",
+        "visitor_bookings",
+        "visitor_notes",
+    ),
+    "bookings": (
+        "organizations",
+        "locations",
+        "bookings_totals",
+        "bookings_days",
+        "bookings_locations",
+        "bookings_segments",
+        "visitors",
+        "visitor_notes",
+    ),
+    "operations": (
+        "operations_jobs",
+        "operations_runs",
+        "operations_held",
+        "operations_alerts",
+    ),
+}
+
+
+def text_of(query: str) -> LiteralString:
+    """Return the text of a query."""
+    # our own files: nothing that anybody types is ever put into them
+    text: LiteralString = (FOLDER / f"{query}.sql").read_text()
+    return text
