@@ -1,5 +1,6 @@
 """The pages for people: how long the queries take with which each of them is opened."""
 
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -36,6 +37,7 @@ UNFILTERED = {
     "has_notes": False,
     "location": None,
     "days": 90,
+    "first_day": UNTIL.date() - timedelta(days=180),
     "buckets": ["OVERDUE", "DUE_TODAY"],
     "urgency": None,
     "limit": 25,

@@ -326,6 +326,22 @@ def choose(
     return by_slug.get(chosen)
 
 
+def pick(label: str, options: Mapping[str, str], key: str) -> str:
+    """Let the reader pick one by its name, and keep its id in the address of the page."""
+    ids = list(options)
+    wanted = st.query_params.get(key, "")
+    picked = st.selectbox(
+        label,
+        ids,
+        index=ids.index(wanted) if wanted in options else 0,
+        format_func=lambda name: options.get(name, name),
+        key=key,
+    )
+    if picked != wanted:
+        st.query_params[key] = picked
+    return picked
+
+
 def values(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return rows as the data of a chart."""
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]

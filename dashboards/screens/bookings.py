@@ -1,5 +1,6 @@
 """Bookings: who comes, where and when, and who stays away."""
 
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
@@ -66,13 +67,7 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
             for row in data.read("locations", organization=organization_id)["locations"]
         }
         with place:
-            location_id = st.selectbox(
-                "Location",
-                ["All locations", *places],
-                format_func=lambda name: places.get(name, name),
-                key="location",
-                bind="query-params",
-            )
+            location_id = look.pick("Location", {"all": "All locations", **places}, "location")
         if location_id not in places:
             location_id = None
     with when:
@@ -85,7 +80,14 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
             key="days",
             bind="query-params",
         )
-    return {"organization": organization_id, "location": location_id, "days": days or 90}
+    days = days or 90
+    return {
+        "organization": organization_id,
+        "location": location_id,
+        "days": days,
+        # of the earliest today, and as long again for the comparison
+        "first_day": min(row["today"] for row in organizations) - timedelta(days=2 * days),
+    }
 
 
 def _tiles(total: Row, days: int) -> list[tuple[str, str, str, str]]:

@@ -145,10 +145,11 @@ def _show_visitor(organizations: list[Row]) -> None:
 def _found(
     query: str, search: str | None, key: str, column: str, **where: Any
 ) -> dict[str, Row]:
-    # who was linked to or chosen before stays in the list, whatever is searched for
+    search = (search or "").strip() or None
+    rows = data.read(query, search=search, **where)[query]
     wanted = st.query_params.get(key)
-    rows = data.read(query, search=(search or "").strip() or None, **where)[query]
-    if wanted and not any(str(row[column]) == wanted for row in rows):
+    if wanted and not search and not any(str(row[column]) == wanted for row in rows):
+        # whom a link names stands in the list, however long the alphabet is before
         rows = [*data.read(query, search=wanted, **where)[query], *rows]
     if not rows:
         raise data.NothingToShow(
@@ -160,18 +161,11 @@ def _found(
 
 def _choose(found: dict[str, Row], key: str, slug: str) -> Row:
     several = len({row[slug] for row in found.values()}) > 1
-    chosen = st.selectbox(
-        "Customer",
-        list(found),
-        format_func=lambda name: (
-            f"{found[name]['customer_name']} · {found[name][slug]}"
-            if several
-            else found[name]["customer_name"]
-        ),
-        key=key,
-        bind="query-params",
-    )
-    return found[chosen]
+    names = {
+        name: f"{row['customer_name']} · {row[slug]}" if several else row["customer_name"]
+        for name, row in found.items()
+    }
+    return found[look.pick("Customer", names, key)]
 
 
 def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:

@@ -1,34 +1,14 @@
 """Due to order: the list that a rep opens in the morning."""
 
-import csv
-import io
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from dashboards import data, look
+from dashboards import data, downloads, look
 
 ON_A_PAGE = 25
 NOBODY = "Nobody"
-# more than anybody reads, less than a browser chokes on
-IN_A_FILE = 100_000
-COLUMNS = (
-    "tenant_slug",
-    "customer_id",
-    "customer_name",
-    "sales_rep_name",
-    "due_bucket",
-    "urgency",
-    "days_past_expected",
-    "last_order_date",
-    "next_expected_order_date",
-    "cadence_days",
-    "risk_status",
-    "revenue_at_risk",
-    "currency",
-    "reason",
-)
 
 
 def show() -> None:
@@ -78,7 +58,7 @@ def show() -> None:
     )
     st.download_button(
         "Download as CSV",
-        partial(_as_csv, chosen),
+        partial(downloads.due_to_order, chosen),
         file_name="due_to_order.csv",
         mime="text/csv",
         on_click="ignore",
@@ -101,12 +81,8 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
             for rep in reps
         }
     with who:
-        owner = st.selectbox(
-            "Owner",
-            ["Everybody", *labels, NOBODY],
-            format_func=lambda name: labels.get(name, name),
-            key="owner",
-            bind="query-params",
+        owner = look.pick(
+            "Owner", {"everybody": "Everybody", **labels, "nobody": NOBODY}, "owner"
         )
     with what:
         search = st.text_input(
@@ -115,7 +91,7 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "tenant": tenant_id,
         "sales_rep": owner if owner in labels else None,
-        "is_unowned": owner == NOBODY,
+        "is_unowned": owner == "nobody",
         "search": (search or "").strip() or None,
     }
 
@@ -155,25 +131,6 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         look.figures(look.money(row["revenue_at_risk"], row["currency"])),
         look.figures(look.day(row["next_expected_order_date"])),
     ]
-
-
-def _as_csv(chosen: dict[str, Any]) -> str:
-    rows = data.fetch(["due_customers"], {**chosen, "limit": IN_A_FILE, "offset": 0})[
-        "due_customers"
-    ]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_plain(row[column]) for column in COLUMNS])
-    return text.getvalue()
-
-
-def _plain(value: object) -> object:
-    # a spreadsheet runs text that begins so as a formula, and names are not ours
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
 
 
 with look.page("Due to order", "Call these first: whoever orders most and is late."):

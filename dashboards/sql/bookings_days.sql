@@ -13,6 +13,8 @@ inner join analytics.analytics_appointments_by_location_daily as days
 where
     (%(organization)s is null or organizations.organization_id = %(organization)s)
     and (%(location)s is null or days.location_id = %(location)s)
+    -- dates that the planner knows keep it from reading all days
+    and days.date > %(first_day)s
     and days.date > organizations.today - %(days)s
     and days.date <= organizations.today + 14
 group by days.date

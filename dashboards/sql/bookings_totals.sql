@@ -16,6 +16,8 @@ with counted as (
     where
         (%(organization)s is null or organizations.organization_id = %(organization)s)
         and (%(location)s is null or days.location_id = %(location)s)
+        -- dates that the planner knows keep it from reading all days
+        and days.date > %(first_day)s
         and days.date > organizations.today - 2 * %(days)s
         and days.date <= organizations.today
     group by is_recent

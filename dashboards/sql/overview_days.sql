@@ -1,6 +1,7 @@
 -- Customers by status at the end of each day, from 90 days ago to 30 days ahead: what
 -- there is today, less what the histories say has moved since, plus what they say will
--- move if nothing is ordered. So only the steps of these days are read, by index.
+-- move if nothing is ordered. So only the steps of these days are read, by index. Where
+-- tenants have different dates, days are counted from each one's today.
 with tenants as (
     select
         tenant_id,
@@ -20,7 +21,7 @@ horizon as (
 steps as (
     select
         'risk_status' as status_kind,
-        history.valid_from,
+        horizon.today + (history.valid_from - tenants.today) as day,
         history.valid_from <= tenants.today as is_past,
         history.status,
         history.previous_status
@@ -29,14 +30,14 @@ steps as (
     inner join analytics.customer_risk_status_history as history
         on
             tenants.tenant_id = history.tenant_id
-            and horizon.first_day < history.valid_from
-            and horizon.last_day >= history.valid_from
+            and tenants.today - 90 < history.valid_from
+            and tenants.today + 30 >= history.valid_from
 
     union all
 
     select
         'account_type' as status_kind,
-        history.valid_from,
+        horizon.today + (history.valid_from - tenants.today) as day,
         history.valid_from <= tenants.today as is_past,
         history.status,
         history.previous_status
@@ -45,31 +46,31 @@ steps as (
     inner join analytics.customer_account_type_history as history
         on
             tenants.tenant_id = history.tenant_id
-            and horizon.first_day < history.valid_from
-            and horizon.last_day >= history.valid_from
+            and tenants.today - 90 < history.valid_from
+            and tenants.today + 30 >= history.valid_from
 ),
 
 moves as (
     select
         status_kind,
         status,
-        valid_from,
+        day,
         is_past,
         count(*) as customers_count
     from steps
-    group by status_kind, status, valid_from, is_past
+    group by status_kind, status, day, is_past
 
     union all
 
     select
         status_kind,
         previous_status as status,
-        valid_from,
+        day,
         is_past,
         -count(*) as customers_count
     from steps
     where previous_status is not null
-    group by status_kind, previous_status, valid_from, is_past
+    group by status_kind, previous_status, day, is_past
 ),
 
 held_today as (
@@ -120,52 +121,52 @@ changes as (
     select
         status_kind,
         status,
-        valid_from as day,
+        day,
         customers_count
     from moves
-),
-
-changed as (
-    select
-        status_kind,
-        status,
-        day,
-        sum(customers_count) as customers_count
-    from changes
-    group by status_kind, status, day
-),
-
-days as (
-    select day::date as day
-    from horizon
-    cross join
-        lateral generate_series(
-            horizon.first_day::timestamp, horizon.last_day::timestamp, '1 day'
-        ) as day
 ),
 
 statuses as (
     select distinct
         status_kind,
         status
-    from changed
+    from changes
+),
+
+-- with a row for each day, also where nothing has moved
+moved as (
+    select
+        status_kind,
+        status,
+        day,
+        customers_count
+    from changes
+
+    union all
+
+    select
+        statuses.status_kind,
+        statuses.status,
+        day::date as day,
+        0 as customers_count
+    from statuses
+    cross join horizon
+    cross join
+        lateral generate_series(
+            horizon.first_day::timestamp, horizon.last_day::timestamp, '1 day'
+        ) as day
 ),
 
 counted as (
     select
-        statuses.status_kind,
-        statuses.status,
-        days.day,
-        sum(coalesce(changed.customers_count, 0)) over (
-            partition by statuses.status_kind, statuses.status order by days.day
+        status_kind,
+        status,
+        day,
+        sum(sum(customers_count)) over (
+            partition by status_kind, status order by day
         )::bigint as customers_count
-    from statuses
-    cross join days
-    left join changed
-        on
-            statuses.status_kind = changed.status_kind
-            and statuses.status = changed.status
-            and days.day = changed.day
+    from moved
+    group by status_kind, status, day
 )
 
 select

@@ -1,0 +1,96 @@
+"""What the tests of the pages share: databases, logins, pages without a browser."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Database
+from streamlit.testing.v1 import AppTest
+
+from dashboards import data
+
+SCREENS = PROJECT / "dashboards" / "screens"
+ANALYST = "pages_analyst"
+TENANT = "pages_tenant"
+NOBODY = "pages_nobody"
+OPERATOR = "pages_operator"
+
+
+@pytest.fixture(scope="session")
+def marts(refreshed_template: Database) -> Database:
+    """Demo data after a nightly refresh, and logins for whom the pages are."""
+    for login, role in (
+        (ANALYST, "customer_health_analyst"),
+        (OPERATOR, "customer_health_refresher, customer_health_analyst"),
+    ):
+        refreshed_template.execute(f"create role {login} login in role {role}")
+    refreshed_template.execute(f"create role {NOBODY} login; create role {TENANT} login")
+    return refreshed_template
+
+
+Point = Callable[[Database], None]
+
+
+@pytest.fixture
+def look_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Point]:
+    """Return what points the pages to a database and its login."""
+
+    def point(database: Database) -> None:
+        for name, value in database.environment.items():
+            monkeypatch.setenv(name, value)
+        data.read.clear()
+
+    yield point
+    data.read.clear()
+
+
+@pytest.fixture
+def analyst(marts: Database, look_at: Point) -> Database:
+    """Look at the pages as an analyst; what is returned may read everything."""
+    look_at(marts.as_user(ANALYST))
+    return marts
+
+
+def screens() -> list[str]:
+    """Return the names of all pages."""
+    return sorted(file.stem for file in SCREENS.glob("*.py") if not file.stem.startswith("_"))
+
+
+def page(name: str, **query: str) -> AppTest:
+    """Show a page, without a browser."""
+    shown = AppTest.from_file(str(Path(SCREENS) / f"{name}.py"), default_timeout=30)
+    for key, value in query.items():
+        shown.query_params[key] = value
+    shown.run()
+    assert not shown.exception, shown.exception
+    return shown
+
+
+def markup(shown: AppTest) -> str:
+    """Return all HTML that a page has put together."""
+    return "".join(element.proto.body for element in shown.get("html"))
+
+
+def text(shown: AppTest) -> str:
+    """Return what a reader sees of it."""
+    without_style = re.sub(r"<style>.*?</style>", "", markup(shown), flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", " ", without_style))
+
+
+def everything(shown: AppTest) -> str:
+    """Return all that a page sends to the browser: data of charts, choices, links."""
+    return "".join(str(getattr(element, "proto", "")) for element in shown.main)
+
+
+def tiles(shown: AppTest) -> dict[str, str]:
+    """Return the figures of the tiles by their headings; of two alike the first."""
+    found = re.findall(
+        r'<div class="ch-word">(.*?)</div><div class="ch-figure">(.*?)</div>', markup(shown)
+    )
+    figures: dict[str, str] = {}
+    for heading, figure in found:
+        word = re.sub(r"<span.*?</span>", "", heading)
+        figures.setdefault(html.unescape(word), html.unescape(figure))
+    return figures

@@ -1,0 +1,449 @@
+"""The pages without a browser: their figures are those of SQL, and they say what to do."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import psycopg
+import pytest
+from conftest import PROJECT, Database, new_database
+from reading import (
+    ANALYST,
+    NOBODY,
+    OPERATOR,
+    Point,
+    everything,
+    markup,
+    page,
+    screens,
+    text,
+    tiles,
+)
+from streamlit.testing.v1 import AppTest
+
+from dashboards import data, look
+from dashboards.downloads import due_to_order
+from dashboards.queries import FOLDER, PAGES
+
+pytest_plugins = ("reading",)
+
+
+def counts(database: Database, query: str) -> dict[str, int]:
+    return {row["name"]: row["count"] for row in database.rows(query)}
+
+
+def test_every_query_is_that_of_a_page() -> None:
+    assert {file.stem for file in FOLDER.glob("*.sql")} == {
+        query for queries in PAGES.values() for query in queries
+    }
+
+
+def test_a_status_has_a_mark_and_a_word_of_its_own() -> None:
+    for kind, statuses in look.STATUSES.items():
+        words = [status.word for status in statuses.values()]
+        assert len(set(words)) == len(words), kind
+        if kind in {"risk_status", "account_type", "segment", "due"}:
+            marks = [status.mark for status in statuses.values()]
+            assert len(set(marks)) == len(marks), kind
+
+
+def test_the_app_opens_with_the_overview(analyst: Database) -> None:
+    shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
+    shown.run()
+    assert not shown.exception
+    assert [title.value for title in shown.title] == ["Overview"]
+
+
+@pytest.mark.parametrize("tenant", [None, "harbor-foods"])
+def test_overview_counts_customers_as_the_marts_do(
+    analyst: Database, tenant: str | None
+) -> None:
+    shown = page("overview", **({"tenant": tenant} if tenant else {}))
+    where = f"where tenant_slug = '{tenant}'" if tenant else ""
+    figures = tiles(shown)
+    for kind, query in {
+        "risk_status": "select risk_status as name, sum(customers_count)::int as count"
+        f" from analytics.customer_health_summary {where} group by 1",
+        "account_type": "select name, sum(count)::int as count"
+        " from analytics.account_type_summary cross join lateral (values"
+        " ('ACTIVE', active_count), ('TARGET', target_count), ('PROSPECT', prospect_count)"
+        f") as types (name, count) {where} group by 1",
+    }.items():
+        found = counts(analyst, query)
+        for name in look.STATUSES[kind]:
+            word = look.status_of(kind, name).word
+            assert figures[word] == f"{found.get(name, 0):,}", word
+    at_risk = analyst.rows(
+        "select currency, sum(revenue_at_risk) as amount from analytics.customer_risk_status"
+        " inner join analytics.tenants using (tenant_id)"
+        f" {where} {'and' if where else 'where'} currency is not null"
+        " and risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE') group by 1"
+    )
+    assert at_risk
+    for row in at_risk:
+        assert figures[row["currency"]] == f"{row['amount']:,.0f}"
+
+
+def test_days_are_what_the_histories_say(analyst: Database) -> None:
+    days = data.fetch(["overview_days"], {"tenant": None})["overview_days"]
+    found = {
+        (row["status_kind"], row["status"], row["day"]): row["customers_count"]
+        for row in days
+        if row["customers_count"]
+    }
+    expected = {
+        (row["status_kind"], row["status"], row["day"]): row["customers_count"]
+        for row in analyst.rows(
+            """
+            with steps as (
+                select 'risk_status' as status_kind, tenant_id, status, valid_from, valid_to
+                from analytics.customer_risk_status_history
+                union all
+                select 'account_type', tenant_id, status, valid_from, valid_to
+                from analytics.customer_account_type_history
+            )
+            select
+                status_kind, status, (select max(today) from analytics.tenants) + ahead as day,
+                count(*) as customers_count
+            from analytics.tenants
+            cross join generate_series(-90, 30) as ahead
+            inner join steps using (tenant_id)
+            where valid_from <= today + ahead and coalesce(valid_to > today + ahead, true)
+            group by 1, 2, 3
+            """
+        )
+    }
+    assert found == expected
+    last = {
+        (row["status_kind"], row["status"], row["day"]): row["change_in_a_week"]
+        for row in days
+        if row["is_today"]
+    }
+    assert last
+    for (kind, status, day), change in last.items():
+        now, before = (
+            expected.get((kind, status, when), 0) for when in (day, day - timedelta(days=7))
+        )
+        assert change == now - before
+
+
+def test_value_at_risk_is_compared_with_the_statuses_of_a_week_ago(analyst: Database) -> None:
+    found = data.fetch(["overview_value_at_risk"], {"tenant": None})["overview_value_at_risk"]
+    expected = {
+        row["currency"]: row["amount"]
+        for row in analyst.rows(
+            """
+            select
+                risk_status.currency,
+                coalesce(sum(risk_status.revenue_at_risk) filter (
+                    where risk_status.risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+                ), 0) - coalesce(sum(risk_status.revenue_at_risk) filter (
+                    where history.status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+                ), 0) as amount
+            from analytics.customer_risk_status as risk_status
+            inner join analytics.tenants using (tenant_id)
+            left join analytics.customer_risk_status_history as history
+                on history.tenant_id = risk_status.tenant_id
+                and history.customer_id = risk_status.customer_id
+                and history.valid_from <= tenants.today - 7
+                and coalesce(history.valid_to > tenants.today - 7, true)
+            where risk_status.currency is not null
+            group by 1
+            """
+        )
+    }
+    assert {row["currency"]: row["change_in_a_week"] for row in found} == expected
+
+
+def test_the_week_moves_as_many_as_the_transitions_say(analyst: Database) -> None:
+    shown = page("overview")
+    expected = analyst.rows(
+        "select status_kind, from_status, to_status, sum(customers_count)::int as count"
+        " from analytics.status_transitions_daily inner join analytics.tenants"
+        " using (tenant_id) where transition_date > today - 7 and transition_date <= today"
+        " group by 1, 2, 3"
+    )
+    assert len(expected) > 3
+    listed = re.findall(r'<li>.*?<span class="ch-count">(.*?)</span>', markup(shown))
+    assert sorted(listed) == sorted(f"{row['count']:,}" for row in expected)
+
+
+def test_due_to_order_ranks_by_value(analyst: Database) -> None:
+    shown = page("due_to_order")
+    figures = tiles(shown)
+    found = counts(
+        analyst, "select due_bucket as name, count(*) from analytics.due_to_order group by 1"
+    )
+    for name, status in look.STATUSES["due"].items():
+        assert figures[status.word] == f"{found.get(name, 0):,}"
+    expected = analyst.rows(
+        "select customer_name, reason, sales_rep_name from analytics.due_to_order"
+        " where due_bucket in ('OVERDUE', 'DUE_TODAY') order by revenue_at_risk desc"
+        " nulls last, days_past_expected desc, tenant_id, customer_id limit 25"
+    )
+    listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
+    assert listed == [row["customer_name"] for row in expected]
+    for row in expected:
+        assert row["reason"] in text(shown)
+        assert (row["sales_rep_name"] or "Nobody") in text(shown)
+
+
+def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
+    [rep] = analyst.rows(
+        "select sales_rep_id, tenant_slug, count(*) as count from analytics.due_to_order"
+        " where sales_rep_id is not null group by 1, 2 order by 3 desc limit 1"
+    )
+    owner = str(rep["sales_rep_id"])
+    shown = page("due_to_order", tenant=rep["tenant_slug"], owner=owner)
+    assert sum(int(figure) for figure in tiles(shown).values()) == rep["count"]
+    shown = page("due_to_order", tenant=rep["tenant_slug"], owner="nobody")
+    assert sum(int(figure) for figure in tiles(shown).values()) == analyst.value(
+        "select count(*) from analytics.due_to_order where sales_rep_id is null"
+        " and tenant_slug = %s",
+        rep["tenant_slug"],
+    )
+    # what is special to LIKE is not special here
+    for search in ("grill", "%", "it's"):
+        shown.text_input(key="find").set_value(search)
+        shown.selectbox(key="owner").set_value("everybody")
+        shown.selectbox(key="tenant").set_value("All tenants").run()
+        assert not shown.exception
+        expected = analyst.value(
+            "select count(*) from analytics.due_to_order"
+            " where position(%s in lower(customer_name)) > 0",
+            search,
+        )
+        assert sum(int(figure) for figure in tiles(shown).values()) == expected
+    assert "Nobody is due" in text(shown)
+
+
+def test_the_list_turns_its_pages(analyst: Database) -> None:
+    shown = page("due_to_order", due="Dormant")
+    shown.pagination(key="page").set_value(2).run()
+    assert not shown.exception
+    expected = analyst.rows(
+        "select customer_name from analytics.due_to_order where due_bucket = 'DORMANT'"
+        " order by revenue_at_risk desc nulls last, days_past_expected desc, tenant_id,"
+        " customer_id limit 25 offset 25"
+    )
+    listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
+    assert listed == [row["customer_name"] for row in expected]
+
+
+def test_the_file_has_all_rows_and_no_formulas(refreshed: Database, look_at: Point) -> None:
+    refreshed.execute(
+        "update analytics.customer_risk_status set customer_name = '=1+1'"
+        " where ctid = (select min(ctid) from analytics.customer_risk_status"
+        " where risk_status = 'DORMANT')"
+    )
+    look_at(refreshed.as_user(ANALYST))
+    chosen = {
+        "tenant": None,
+        "sales_rep": None,
+        "is_unowned": False,
+        "search": None,
+        "buckets": list(look.STATUSES["due"]),
+        "urgency": None,
+    }
+    rows = list(csv.DictReader(io.StringIO(due_to_order(chosen))))
+    assert len(rows) == refreshed.value("select count(*) from analytics.due_to_order")
+    assert "'=1+1" in {row["customer_name"] for row in rows}
+    assert "=1+1" not in {row["customer_name"] for row in rows}
+
+
+def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) -> None:
+    [customer] = analyst.rows(
+        "select risk_status.*, tenant_slug, today, cardinality(delivered_dates) as orders"
+        " from analytics.customer_risk_status as risk_status"
+        " inner join analytics.tenants using (tenant_id)"
+        " inner join analytics.customer_recent_orders using (tenant_id, customer_id)"
+        " where risk_status = 'AT_RISK_REVENUE' order by customer_id limit 1"
+    )
+    key = str(customer["customer_id"])
+    shown = page("customer", tenant=customer["tenant_slug"], customer=key)
+    said = text(shown)
+    assert [head.value for head in shown.subheader][0] == customer["customer_name"]
+    assert customer["reason"] in said
+    for reason in customer["reasons"]:
+        for value in [*reason["inputs"].values(), *reason["threshold"].values()]:
+            assert str(value) in said
+    assert said.count("Limit:") == 3
+    orders = data.fetch(
+        ["customer_orders"], {"tenant": customer["tenant_id"], "customer": key}
+    )
+    assert len(orders["customer_orders"]) == analyst.value(
+        "select count(*) from analytics.customer_recent_orders"
+        " cross join lateral unnest(delivered_dates) as delivered_on"
+        " where customer_id = %s and delivered_on >= %s::date - interval '18 months'",
+        key,
+        customer["today"],
+    )
+    for row in orders["customer_orders"]:
+        assert row["delivered_on"].isoformat() in everything(shown)
+
+
+def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:
+    [customer] = analyst.rows(
+        "select tenant_slug, customer_id, reason from analytics.customer_account_types"
+        " inner join analytics.tenants using (tenant_id) where not exists (select from"
+        " analytics.customer_risk_status as risk_status where risk_status.customer_id ="
+        " customer_account_types.customer_id) limit 1"
+    )
+    shown = page(
+        "customer", tenant=customer["tenant_slug"], customer=str(customer["customer_id"])
+    )
+    assert "no risk to assess" in text(shown)
+    assert customer["reason"] in text(shown)
+
+
+def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> None:
+    [visitor] = analyst.rows(
+        "select organization_slug, square_customer_id, profiles.summary, booking_notes,"
+        " profiles.total_visits"
+        " from analytics.customer_profiles as profiles inner join"
+        " analytics.booking_organizations using (organization_id)"
+        " order by notes_count desc, square_customer_id limit 1"
+    )
+    shown = page(
+        "customer",
+        system="Bookings",
+        organization=visitor["organization_slug"],
+        visitor=visitor["square_customer_id"],
+    )
+    assert visitor["summary"] in text(shown)
+    assert tiles(shown)["Visits"] == f"{visitor['total_visits']:,}"
+    assert visitor["booking_notes"]
+    for note in visitor["booking_notes"]:
+        for words in filter(None, (note["customer_note"], note["seller_note"])):
+            assert words in text(shown)
+
+
+def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
+    [one] = analyst.rows(
+        "select organization_slug, location_id, location_name from analytics.booking_locations"
+        " inner join analytics.booking_organizations using (organization_id)"
+        " order by 1, 2 limit 1"
+    )
+    for query, where in (
+        ({}, "true"),
+        (
+            {"organization": one["organization_slug"], "days": "28 days"},
+            f"organization_slug = '{one['organization_slug']}'",
+        ),
+        (
+            {"organization": one["organization_slug"], "location": one["location_id"]},
+            f"organization_slug = '{one['organization_slug']}'"
+            f" and location_id = '{one['location_id']}'",
+        ),
+    ):
+        shown = page("bookings", **query)
+        [expected] = analyst.rows(
+            "select sum(accepted_appointments) as accepted, sum(new_customers) as new,"
+            " sum(cancelled_appointments) as cancelled,"
+            " round(100.0 * sum(no_show_appointments)"
+            " / sum(no_show_appointments + accepted_appointments), 2) as no_show_pct"
+            " from analytics.analytics_appointments_by_location_daily"
+            " inner join analytics.booking_organizations using (organization_id)"
+            f" where {where} and date <= today and date > today - {query.get('days', '90')[:2]}"
+        )
+        figures = tiles(shown)
+        assert figures["Accepted"] == f"{expected['accepted']:,}"
+        assert figures["New"] == f"{expected['new']:,}"
+        assert figures["Cancelled"] == f"{expected['cancelled']:,}"
+        shown_pct = float(figures["No-show"].removesuffix(" %"))
+        assert abs(shown_pct - float(expected["no_show_pct"])) <= 0.051
+
+
+def test_operations_shows_runs_alerts_and_what_was_held(
+    refreshed: Database, look_at: Point
+) -> None:
+    refreshed.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload) values"
+        " ('held', 'refresh', 'held', $$"
+        '{"cron_name": "refresh_hourly", "seconds": 7.5, "drift": 3, "error": "is <held>",'
+        ' "write_back_guards": [{"tenant_slug": "kiwi-produce", "is_tripped": true,'
+        ' "changed_count": 77, "customers_count": 100, "newly_dormant_count": 5,'
+        ' "held_count": 0, "last_delivery_on": "2026-06-01", "missed_customers_count": 0}]}'
+        "$$);"
+        "insert into operations.alert_outbox (edge, kind, tenant_slug, subject, message,"
+        " details) values ('raised', 'FEED_SILENT', 'kiwi-produce', 'x', 'no orders', '{}')"
+    )
+    look_at(refreshed.as_user(OPERATOR))
+    said = text(page("operations"))
+    for words in (
+        "is <held>",
+        "77 of 100",
+        "too many at once",
+        "no orders",
+        "feed silent",
+        "drift 3",
+        "refresh nightly",
+    ):
+        assert words in said, words
+    assert "<held>" not in markup(page("operations"))
+
+
+def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:
+    nasty = "<img src=x onerror=alert(1)>"
+    refreshed.execute(
+        "update analytics.customer_risk_status set customer_name = %s, revenue_at_risk = 1e9"
+        " where (tenant_id, customer_id) in (select tenant_id, customer_id"
+        " from analytics.due_to_order where due_bucket = 'OVERDUE' limit 1)",
+        nasty,
+    )
+    look_at(refreshed.as_user(ANALYST))
+    shown = page("due_to_order")
+    assert nasty not in markup(shown)
+    assert nasty in text(shown)
+
+
+@pytest.mark.parametrize("name", screens())
+def test_an_empty_database_says_what_to_do(
+    server: Database, look_at: Point, name: str
+) -> None:
+    database = new_database(server)
+    look_at(database)
+    assert "python -m flows refresh --mode nightly" in text(page(name))
+    database.drop()
+
+
+@pytest.mark.parametrize("name", sorted(set(screens()) - {"operations"}))
+def test_a_login_without_rights_is_told_whom_to_ask(
+    marts: Database, look_at: Point, name: str
+) -> None:
+    look_at(marts.as_user(NOBODY))
+    assert f"grant customer_health_analyst to {NOBODY}" in text(page(name))
+
+
+def test_operations_is_not_for_analysts(marts: Database, look_at: Point) -> None:
+    look_at(marts.as_user(ANALYST))
+    shown = page("operations")
+    assert "for those who run the refreshes" in text(shown)
+    assert tiles(shown) == {}
+
+
+def test_a_server_that_is_not_there_is_said(marts: Database, look_at: Point) -> None:
+    look_at(Database({**marts.environment, "PGPORT": "1"}))
+    assert "cannot be reached" in text(page("overview"))
+
+
+def test_pages_cannot_write(
+    marts: Database, look_at: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # not even with the rights of the owner
+    look_at(marts.as_user(OPERATOR))
+    monkeypatch.setattr(data, "text_of", lambda _: "delete from operations.alert_outbox")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        data.fetch(["operations_alerts"], {}, is_for_operators=True)
+
+
+def test_old_figures_are_said_to_be_old(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    # the figures of the tests are of a day that is over
+    for name in ("overview", "due_to_order", "customer", "bookings"):
+        assert "days old" in text(page(name)), name
+    refreshed.execute("update analytics.tenants set as_of = now() - interval '47 hours'")
+    data.read.clear()
+    assert "days old" not in text(page("overview"))
+    assert "Figures of" in text(page("overview"))
