@@ -48,7 +48,8 @@ def test_a_status_has_a_mark_and_a_word_of_its_own() -> None:
             assert len(set(marks)) == len(marks), kind
 
 
-def test_the_app_opens_with_the_overview(analyst: Database) -> None:
+@pytest.mark.usefixtures("analyst")
+def test_the_app_opens_with_the_overview() -> None:
     shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
     shown.run()
     assert not shown.exception
@@ -263,7 +264,7 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
     key = str(customer["customer_id"])
     shown = page("customer", tenant=customer["tenant_slug"], customer=key)
     said = text(shown)
-    assert [head.value for head in shown.subheader][0] == customer["customer_name"]
+    assert shown.subheader[0].value == customer["customer_name"]
     assert customer["reason"] in said
     for reason in customer["reasons"]:
         for value in [*reason["inputs"].values(), *reason["threshold"].values()]:
@@ -338,14 +339,19 @@ def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
         ),
     ):
         shown = page("bookings", **query)
+        days = query.get("days", "90")[:2]
         [expected] = analyst.rows(
-            "select sum(accepted_appointments) as accepted, sum(new_customers) as new,"
-            " sum(cancelled_appointments) as cancelled,"
-            " round(100.0 * sum(no_show_appointments)"
-            " / sum(no_show_appointments + accepted_appointments), 2) as no_show_pct"
-            " from analytics.analytics_appointments_by_location_daily"
-            " inner join analytics.booking_organizations using (organization_id)"
-            f" where {where} and date <= today and date > today - {query.get('days', '90')[:2]}"
+            f"""
+            select
+                sum(accepted_appointments) as accepted,
+                sum(new_customers) as new,
+                sum(cancelled_appointments) as cancelled,
+                round(100.0 * sum(no_show_appointments)
+                    / sum(no_show_appointments + accepted_appointments), 2) as no_show_pct
+            from analytics.analytics_appointments_by_location_daily
+            inner join analytics.booking_organizations using (organization_id)
+            where {where} and date <= today and date > today - {days}
+            """
         )
         figures = tiles(shown)
         assert figures["Accepted"] == f"{expected['accepted']:,}"

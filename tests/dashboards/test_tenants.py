@@ -1,0 +1,174 @@
+"""What a tenant sees: its own rows, and no sign of any other tenant, not even a choice."""
+
+import pytest
+from conftest import Database
+from reading import (
+    ANALYST,
+    TENANT,
+    Point,
+    everything,
+    page,
+    screens,
+    text,
+    tiles,
+)
+
+from dashboards import data
+from dashboards.queries import PAGES
+
+pytest_plugins = ("reading",)
+
+# of one tenant in each system: those a login may be granted together
+OURS = {"orders": "kiwi-produce", "bookings": "sunset-spa"}
+# pages that an unfiltered reader is not alone on
+BUSY = sorted(set(screens()) - {"operations", "tenants_and_accounts"})
+
+
+@pytest.fixture
+def as_tenant(marts: Database, look_at: Point) -> Database:
+    """Look at the pages with the roles of two tenants; what is returned may read all."""
+    for system, slug in OURS.items():
+        key, mart = {
+            "orders": ("tenant", "tenants"),
+            "bookings": ("organization", "booking_organizations"),
+        }[system]
+        role = marts.value(
+            "select role_name from operations.tenant_roles where system = %s and tenant ="
+            f" (select {key}_id::text from analytics.{mart} where {key}_slug = %s)",
+            system,
+            slug,
+        )
+        marts.execute(f"grant {role} to {TENANT}")
+    look_at(marts.as_user(TENANT))
+    return marts
+
+
+def others(database: Database) -> dict[str, list[str]]:
+    """Names that only other tenants have: of tenants, people and places, and their keys."""
+    found = database.rows(
+        """
+        with names as (
+            select 'tenant' as kind, tenant_slug = %(orders)s as is_ours, name
+            from analytics.tenants
+            cross join lateral (values
+                (tenant_slug), (tenant_name), (tenant_id::text)) as names (name)
+            union all
+            select 'organization', organization_slug = %(bookings)s, name
+            from analytics.booking_organizations
+            cross join lateral (values
+                (organization_slug), (organization_name), (organization_id::text)
+            ) as names (name)
+            union all
+            select 'rep', tenant_slug = %(orders)s, name
+            from analytics.sales_reps inner join analytics.tenants using (tenant_id)
+            cross join lateral (values
+                (sales_rep_name), (sales_rep_email), (sales_rep_id::text)) as names (name)
+            union all
+            select 'customer', tenant_slug = %(orders)s, name
+            from analytics.customer_account_types
+            inner join analytics.tenants using (tenant_id)
+            cross join lateral (values (customer_name), (customer_id::text)) as names (name)
+            union all
+            select 'visitor', organization_slug = %(bookings)s, name
+            from analytics.customer_analytics
+            inner join analytics.booking_organizations using (organization_id)
+            cross join lateral (values (email_address), (phone_number)) as names (name)
+        )
+        select kind, name from names as theirs
+        where length(name) > 3
+        group by kind, name
+        having not bool_or(is_ours)
+        -- "Old Market" stands in our "Old Market 2" as well
+        and not exists (
+            select from names as ours
+            where ours.is_ours and position(theirs.name in ours.name) > 0
+        )
+        """.replace("%(orders)s", f"'{OURS['orders']}'").replace(
+            "%(bookings)s", f"'{OURS['bookings']}'"
+        )
+    )
+    names: dict[str, list[str]] = {}
+    for row in found:
+        names.setdefault(row["kind"], []).append(row["name"])
+    return names
+
+
+def _foreign(database: Database, mart: str, column: str) -> str:
+    """A key of a tenant that the reader has nothing to do with."""
+    return str(
+        database.value(
+            f"select {column} from analytics.{mart} inner join analytics.tenants"
+            " using (tenant_id) where tenant_slug = 'harbor-foods' order by 1 limit 1"
+        )
+    )
+
+
+def test_there_are_names_to_look_for(marts: Database) -> None:
+    found = others(marts)
+    assert "harbor-foods" in found["tenant"]
+    assert "glow-salon" in found["organization"]
+    assert len(found["customer"]) > 100
+    assert found["rep"]
+    assert found["visitor"]
+
+
+def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
+    # or else the test below would find nothing, whatever the pages showed
+    look_at(marts.as_user(ANALYST))
+    for name, expected in (
+        ("overview", "harbor-foods"),
+        ("due_to_order", "harbor-foods"),
+        ("bookings", "glow-salon"),
+        ("customer", "harbor-foods"),
+    ):
+        assert expected in everything(page(name)), name
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
+    names = others(as_tenant)
+    for query in (
+        {},
+        {"system": "Bookings"},
+        # of a tenant that is not theirs, by a link or by guessing
+        {"tenant": "harbor-foods", "organization": "glow-salon"},
+        {"tenant": "harbor-foods", "owner": _foreign(as_tenant, "sales_reps", "sales_rep_id")},
+        {"customer": _foreign(as_tenant, "customer_account_types", "customer_id")},
+    ):
+        shown = page(name, **query)
+        sent = everything(shown)
+        assert tiles(shown), query
+        for kind, found in names.items():
+            for one in found:
+                assert one not in sent, f"{kind} {one} on {name} {query}"
+
+
+def test_tiles_count_the_rows_of_the_tenant(as_tenant: Database) -> None:
+    figures = tiles(page("due_to_order"))
+    assert sum(int(figure) for figure in figures.values()) == as_tenant.value(
+        "select count(*) from analytics.due_to_order where tenant_slug = 'kiwi-produce'"
+    )
+    # with one tenant there is nothing to choose
+    assert [box.label for box in page("overview").selectbox] == []
+
+
+def test_operations_is_not_for_tenants(as_tenant: Database) -> None:
+    shown = page("operations")
+    assert "for those who run the refreshes" in text(shown)
+    assert tiles(shown) == {}
+
+
+def test_a_chosen_role_is_not_widened(
+    marts: Database, look_at: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = marts.value(
+        "select role_name from operations.tenant_roles where tenant ="
+        " (select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce')"
+    )
+    # the login may do everything, and has asked for less
+    monkeypatch.setenv("PGOPTIONS", f"-c role={role}")
+    look_at(marts)
+    tenants = data.fetch(["tenants"], {})["tenants"]
+    assert [row["tenant_slug"] for row in tenants] == ["kiwi-produce"]
+    with pytest.raises(data.NothingToShow, match="for those who run"):
+        data.fetch(PAGES["operations"], {}, is_for_operators=True)
