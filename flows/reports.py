@@ -104,6 +104,15 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     print_outcomes(payload.get("write_back", {}), progress)
 
 
+def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print what the refresh of one organization did."""
+    moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
+    progress.say(
+        f"done in {payload['seconds']} s: {payload['organization']},"
+        f" {payload['tests_passed']} tests passed, {moved} rows of marts changed"
+    )
+
+
 def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what the write-back left for the next run, and why."""
     for outcome, meaning in OUTCOMES.items():

@@ -14,6 +14,7 @@
         'feed_silent_days': 1,
         'feed_missed_customers': 1,
         'high_value_pct': 1,
+        'backfill_days': 0,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'
@@ -34,7 +35,10 @@
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
-    {%- for name in ['orders_enabled', 'bookings_enabled'] -%}
+    {%- for name in [
+        'orders_enabled', 'bookings_enabled', 'tenants_enabled', 'accounts_enabled',
+        'platform_support_tickets_enabled'
+    ] -%}
         {%- if var(name) is not boolean -%}
             {%- do problems.append([name, 'true or false']) -%}
         {%- endif -%}
