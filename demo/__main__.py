@@ -51,7 +51,13 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
             "select set_config('demo.until', coalesce(%s::timestamptz, now())::text, true)",
             (until,),
         )
-        for script in ("settings.sql", "orders.sql", "bookings.sql", "platform.sql"):
+        for script in (
+            "settings.sql",
+            "orders.sql",
+            "bookings.sql",
+            "platform.sql",
+            "success.sql",
+        ):
             connection.execute((HERE / script).read_bytes())
         [count] = rows(
             connection,

@@ -273,6 +273,9 @@ create table success.health_metrics (
     created_at timestamptz not null default now()
 );
 
+-- a long history, of which the newest row is looked up
+create index on success.health_metrics (organization_id, account_id, metric_date);
+
 create table success.customer_goals (
     id uuid primary key,
     organization_id uuid not null references success.organizations,

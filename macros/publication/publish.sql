@@ -65,6 +65,15 @@ begin
             select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
         );
     get diagnostics removed = row_count;
+    {%- if node.config.meta.get('keep_days') %}
+    delete from {{ mart }} as mart
+    using {{ scope_relation }} as scope
+    where
+        {{ same('mart', 'scope', scope_key) }}
+        and mart.{{ day }} <= scope.today - {{ node.config.meta.keep_days }};
+    get diagnostics moved = row_count;
+    removed := removed + moved;
+    {%- endif %}
     {%- else %}
     {%- if scope %}
     {{ merge_delta(mart, node, delta if not is_full else
