@@ -34,13 +34,16 @@ termed as (
         compared.organization_id,
         compared.account_id,
         compared.score_date,
-        round(
-            {{ var('churn_points_per_health_point') }} * (100 - compared.exact_score), 4
-        )::numeric(8, 4) as health_points,
+        {{ half_up(
+            var('churn_points_per_health_point') ~ ' * (100 - compared.exact_score)', 4
+        ) }}::numeric(8, 4) as health_points,
         -- an account that was not there then has lost nothing
-        round(least({{ var('churn_decline_most') }}, greatest(
-            0, coalesce(compared.earlier_score - compared.exact_score, 0)
-        )), 4)::numeric(8, 4) as decline_points,
+        least({{ var('churn_decline_most') }}, greatest(
+            0,
+            coalesce(
+                {{ half_up('compared.earlier_score - compared.exact_score', 4) }}, 0
+            )
+        ))::numeric(8, 4) as decline_points,
         case
             when measures.days_since_engagement > {{ var('churn_long_gap_days') }}
                 then {{ var('churn_long_gap_points') }}

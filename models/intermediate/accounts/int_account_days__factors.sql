@@ -117,7 +117,7 @@ final as (
         component,
         sub_score,
         round(measured, 4)::numeric(18, 4) as measured_value,
-        case when measured is not null then round(score, 6) end::numeric(9, 6) as score,
+        case when measured is not null then round(score, 8) end::numeric(11, 8) as score,
         round(weight, 10)::numeric(11, 10) as weight,
         round(effective_weight, 10)::numeric(11, 10) as effective_weight,
         round(effective_weight - weight, 10)::numeric(11, 10) as handed_over_weight,

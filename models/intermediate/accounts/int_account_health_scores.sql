@@ -19,7 +19,7 @@ earlier as (
         organization_id,
         account_id,
         score_date,
-        round(exact_score, 2) as health_score
+        {{ half_up('exact_score', 2) }} as health_score
     from scores
     where evaluated_on = score_date - {{ var('account_trend_days') }}
 ),
@@ -30,11 +30,11 @@ rounded as (
         organization_id,
         account_id,
         score_date,
-        round(exact_score, 2)::numeric(5, 2) as health_score,
-        round(usage_score, 2)::numeric(5, 2) as usage_score,
-        round(support_score, 2)::numeric(5, 2) as support_score,
-        round(engagement_score, 2)::numeric(5, 2) as engagement_score,
-        round(business_score, 2)::numeric(5, 2) as business_score,
+        {{ half_up('exact_score', 2) }}::numeric(5, 2) as health_score,
+        {{ half_up('usage_score', 2) }}::numeric(5, 2) as usage_score,
+        {{ half_up('support_score', 2) }}::numeric(5, 2) as support_score,
+        {{ half_up('engagement_score', 2) }}::numeric(5, 2) as engagement_score,
+        {{ half_up('business_score', 2) }}::numeric(5, 2) as business_score,
         data_coverage,
         weights_version
     from scores
