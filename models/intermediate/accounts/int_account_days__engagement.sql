@@ -82,7 +82,7 @@ attended as (
             and account_days.evaluated_on >= completed.completed_on
             and account_days.evaluated_on - {{ var('account_outcome_days') }}
             < completed.completed_on
-    cross join lateral unnest(completed.attendees) as person
+    cross join lateral jsonb_array_elements_text(completed.attendees) as person
     group by
         account_days.organization_id,
         account_days.account_id,

@@ -14,7 +14,7 @@ final as (
         scheduled_at,
         completed_at,
         completed_on,
-        coalesce(cardinality(attendees), 0) as attendees_count
+        coalesce(jsonb_array_length(attendees), 0) as attendees_count
     from engagements
     where not is_archived
 )

@@ -47,7 +47,7 @@ final as (
     cross join lateral (
         -- people are named as text, or as objects with a mail address, an id or a name
         select
-            array_agg(distinct people.person order by people.person)
+            jsonb_agg(distinct people.person)
                 filter (where people.person is not null) as attendees
         from (
             select
