@@ -62,11 +62,13 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
         [count] = rows(
             connection,
             "select (select count(*) from commerce.orders) as orders,"
-            " (select count(*) from booking.bookings) as bookings",
+            " (select count(*) from booking.bookings) as bookings,"
+            " (select count(*) from platform.users) as users",
         )
     print(
         f"demo data: {customers} customers of {tenants} tenants in each system,"
-        f" {count['orders']} orders, {count['bookings']} bookings"
+        f" {count['orders']} orders, {count['bookings']} bookings,"
+        f" {count['users']} users of a product"
     )
 
 

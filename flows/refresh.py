@@ -86,6 +86,7 @@ def _refresh_organization(
     )
     check_organization(connection, organization)
     log.payload["marts"] = _moved(connection, log)
+    log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
 def _refresh(
@@ -135,6 +136,9 @@ def _refresh(
         connection, "select * from operations.booking_statistics order by organization_slug"
     )
 
+    if is_full:
+        log.payload["tenant_health"] = _tenant_health(connection)
+
     if options.write_back:
         check_freshness(connection)
         done = progress.run(
@@ -182,6 +186,19 @@ def _moved(connection: Connection, log: RunLog) -> list[dict[str, Any]]:
         "select mart, rows_written, rows_removed, rows_corrected"
         f" from ({PUBLICATIONS}) as publications where run_id = %(logid)s order by mart",
         {"logid": log.logid},
+    )
+
+
+def _tenant_health(
+    connection: Connection, organization: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the latest score of every organization, or of one."""
+    return rows(
+        connection,
+        "select * from analytics.tenant_latest_health"
+        " where %(organization)s::text is null or organization_slug = %(organization)s"
+        " order by organization_slug",
+        {"organization": organization},
     )
 
 
