@@ -96,7 +96,7 @@ def build_project(environment: Mapping[str, str], folder: Path) -> None:
 
 
 def compile_project(
-    environment: Mapping[str, str], folder: Path, *, tags: set[str], **variables: str
+    environment: Mapping[str, str], folder: Path, *, tags: set[str], **variables: str | int
 ) -> CompiledProject:
     """Return the SQL of the models with these tags, in a database where they are built.
 

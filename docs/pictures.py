@@ -28,7 +28,10 @@ def main() -> None:
         os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
         use_embedded(Path(folder) / "postgres")
         output("demo", "--until", UNTIL)
-        text = output("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+        text = output(
+            *("flows", "refresh", "--mode", "nightly", "--backfill-days", "120"),
+            *("--as-of", UNTIL),
+        )
     summary = text[text.index("Risk status") :]
     console = Console(record=True, width=112, file=io.StringIO(), highlight=False)
     console.print(summary.rstrip(), markup=False)

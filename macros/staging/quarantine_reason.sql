@@ -1,5 +1,11 @@
 {% macro quarantine_reason(
-    key, required=[], time_zones=[], timestamps=[], amounts=[], known_values={}
+    key,
+    required=[],
+    time_zones=[],
+    timestamps=[],
+    amounts=[],
+    known_values={},
+    ranges={}
 ) -%}
     {#- the casts change nothing; where a type is wrong they let the contract say so -#}
     case
@@ -22,6 +28,14 @@
         {%- endfor %}
         {%- for column in amounts %}
         when {{ column }}::numeric <= -1e12 or {{ column }}::numeric >= 1e12
+            then '{{ column }}_out_of_range'
+        {%- endfor %}
+        {%- for column, (least, most) in ranges.items() %}
+        when
+            {{ column }} < {{ least }}
+            {%- if most is not none %}
+            or {{ column }} > {{ most }}
+            {%- endif %}
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column, values in known_values.items() %}

@@ -1,0 +1,132 @@
+with scores as (
+    select * from {{ ref('int_account_days__scores') }}
+),
+
+measures as (
+    select * from {{ ref('int_account_days__measures') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+compared as (
+    select
+        scores.organization_id,
+        scores.account_id,
+        scores.score_date,
+        scores.exact_score,
+        earlier.exact_score as earlier_score
+    from scores
+    left join scores as earlier
+        on
+            scores.organization_id = earlier.organization_id
+            and scores.account_id = earlier.account_id
+            and scores.score_date = earlier.score_date
+            and scores.score_date - {{ var('account_trend_days') }}
+            = earlier.evaluated_on
+    where scores.evaluated_on = scores.score_date
+),
+
+-- ten thousandths, so that rounding happens once and a half is a half
+termed as (
+    select
+        compared.organization_id,
+        compared.account_id,
+        compared.score_date,
+        {{ half_up(
+            var('churn_points_per_health_point') ~ ' * (100 - compared.exact_score)', 4
+        ) }}::numeric(8, 4) as health_points,
+        -- an account that was not there then has lost nothing
+        least({{ var('churn_decline_most') }}, greatest(
+            0,
+            coalesce(
+                {{ half_up('compared.earlier_score - compared.exact_score', 4) }}, 0
+            )
+        ))::numeric(8, 4) as decline_points,
+        case
+            when measures.days_since_engagement > {{ var('churn_long_gap_days') }}
+                then {{ var('churn_long_gap_points') }}
+            when measures.days_since_engagement > {{ var('churn_gap_days') }}
+                then {{ var('churn_gap_points') }}
+            else 0
+        end::numeric(8, 4) as gap_points,
+        least(
+            {{ var('churn_escalated_most') }},
+            {{ var('churn_escalated_points') }} * measures.escalated_tickets_count
+        )::numeric(8, 4) as escalation_points,
+        -- a renewal that has passed and was not moved is as near as can be
+        case
+            when measures.days_to_renewal < {{ var('churn_near_renewal_days') }}
+                then {{ var('churn_near_renewal_points') }}
+            when measures.days_to_renewal < {{ var('churn_renewal_days') }}
+                then {{ var('churn_renewal_points') }}
+            else 0
+        end::numeric(8, 4) as renewal_points,
+        least(
+            {{ var('churn_overdue_most') }},
+            {{ var('churn_overdue_points') }} * measures.overdue_invoices_count
+        )::numeric(8, 4) as overdue_points,
+        case
+            when measures.has_competitor then {{ var('churn_competitor_points') }}
+            else 0
+        end::numeric(8, 4) as competitor_points,
+        measures.days_since_engagement,
+        measures.escalated_tickets_count,
+        measures.days_to_renewal::integer as days_to_renewal,
+        measures.overdue_invoices_count,
+        measures.has_competitor,
+        accounts.reported_churn_risk_score
+    from compared
+    inner join measures
+        on
+            compared.organization_id = measures.organization_id
+            and compared.account_id = measures.account_id
+            and compared.score_date = measures.evaluated_on
+    inner join accounts
+        on
+            compared.organization_id = accounts.organization_id
+            and compared.account_id = accounts.account_id
+),
+
+summed as (
+    select
+        *,
+        (
+            health_points
+            + decline_points
+            + gap_points
+            + escalation_points
+            + renewal_points
+            + overdue_points
+            + competitor_points
+        )::numeric(8, 4) as total_points
+    from termed
+),
+
+final as (
+    select
+        organization_id,
+        account_id,
+        score_date,
+        case
+            when total_points is not null then least(100, round(total_points))::integer
+        end as churn_risk_score,
+        total_points,
+        health_points,
+        decline_points,
+        gap_points,
+        escalation_points,
+        renewal_points,
+        overdue_points,
+        competitor_points,
+        days_since_engagement,
+        escalated_tickets_count,
+        days_to_renewal,
+        overdue_invoices_count,
+        has_competitor,
+        reported_churn_risk_score
+    from summed
+)
+
+select * from final

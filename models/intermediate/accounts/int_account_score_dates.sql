@@ -1,0 +1,54 @@
+-- The day of as_of, always; days before it only where nothing was published yet.
+with organizations as (
+    select * from {{ ref('int_success_organizations') }}
+),
+
+weights as (
+    select distinct
+        version,
+        valid_from
+    from {{ ref('account_health_weights') }}
+),
+
+days as (
+    select
+        organizations.organization_id,
+        organizations.today - days_before as score_date,
+        days_before
+    from organizations
+    cross join generate_series(0, {{ var('backfill_days') }}) as days_before
+),
+
+wanted as (
+    select
+        days.organization_id,
+        days.score_date
+    from days
+    where
+        days.days_before = 0
+        {%- if var('backfill_days') > 0 %}
+        or not exists (
+            select from {{ published('account_health_scores') }} as scores
+            where
+                days.organization_id = scores.organization_id
+                and days.score_date = scores.score_date
+        )
+        {%- endif %}
+),
+
+final as (
+    select
+        wanted.organization_id,
+        wanted.score_date,
+        valid.version as weights_version
+    from wanted
+    cross join lateral (
+        select weights.version
+        from weights
+        where weights.valid_from <= wanted.score_date
+        order by weights.valid_from desc
+        limit 1
+    ) as valid
+)
+
+select * from final

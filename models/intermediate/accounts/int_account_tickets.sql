@@ -1,0 +1,43 @@
+with accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+tickets as (
+    select * from {{ ref('stg_success__support_tickets') }}
+),
+
+final as (
+    select
+        tickets.organization_id,
+        tickets.account_id,
+        tickets.ticket_id,
+        tickets.severity,
+        tickets.satisfaction,
+        coalesce(tickets.is_escalated, false) as is_escalated,
+        {{ local_date('tickets.created_at', 'accounts.time_zone') }} as created_on,
+        case
+            -- resolved after as_of is not resolved yet
+            when tickets.resolved_at <= {{ as_of() }}
+                then {{ local_date('tickets.resolved_at', 'accounts.time_zone') }}
+            -- closed without a date: it was never open, as far as anybody can tell
+            when
+                tickets.resolved_at is null
+                and lower(tickets.ticket_status)
+                = any({{ text_array(var('closed_ticket_statuses')) }})
+                then {{ local_date('tickets.created_at', 'accounts.time_zone') }}
+        end as closed_on,
+        case
+            when tickets.resolved_at <= {{ as_of() }}
+                then extract(epoch from tickets.resolved_at - tickets.created_at) / 3600
+        end as hours_to_resolve
+    from accounts
+    inner join tickets
+        on
+            accounts.organization_id = tickets.organization_id
+            and accounts.account_id = tickets.account_id
+    where
+        tickets.is_valid
+        and tickets.created_at <= {{ as_of() }}
+)
+
+select * from final

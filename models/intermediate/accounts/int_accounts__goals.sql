@@ -1,0 +1,32 @@
+with goals as (
+    select * from {{ ref('int_goal_progress') }}
+),
+
+final as (
+    select
+        organization_id,
+        account_id,
+        count(*) as goals_count,
+        count(*) filter (where goal_status = 'achieved') as achieved_goals_count,
+        round(
+            count(*) filter (where goal_status = 'achieved') / count(*)::numeric, 4
+        )::numeric(5, 4) as goal_completion_rate,
+        round(avg(days_to_achieve), 1)::numeric(9, 1) as mean_days_to_achieve,
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'goal_id', goal_id,
+                    'title', title,
+                    'goal_status', goal_status,
+                    'progress_rate', progress_rate,
+                    'target_date', {{ iso_date('target_date') }},
+                    'forecast_date', {{ iso_date('forecast_date') }}
+                ) order by target_date nulls last, goal_id
+            ) filter (where goal_status in ('at_risk', 'on_track')),
+            '[]'
+        ) as open_goals
+    from goals
+    group by account_id, organization_id
+)
+
+select * from final

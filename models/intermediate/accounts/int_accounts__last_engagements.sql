@@ -1,0 +1,34 @@
+with engagements as (
+    select * from {{ ref('int_account_engagements') }}
+),
+
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by account_id, organization_id
+            order by completed_at desc, engagement_id desc
+        ) as position
+    from engagements
+    where is_completed
+),
+
+final as (
+    select
+        organization_id,
+        account_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'engagement_id', engagement_id,
+                'type', engagement_type,
+                'title', title,
+                'outcome', outcome,
+                'completed_at', {{ iso_instant('completed_at') }}
+            ) order by position
+        ) as last_engagements
+    from numbered
+    where position <= 5
+    group by account_id, organization_id
+)
+
+select * from final

@@ -1,0 +1,12 @@
+{{ config(
+    unique_key=['organization_id', 'engagement_id'],
+    indexes=[
+        {'columns': ['organization_id', 'account_id', 'completed_at']},
+    ],
+    meta={
+        'scope': 'int_success_organizations',
+        'scope_key': ['organization_id'],
+    },
+) }}
+
+select * from {{ ref('int_account_engagements') }}
