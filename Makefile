@@ -1,12 +1,12 @@
 # Every target needs only the environment that `make setup` builds, once; the pages for people
-# have one of their own, which is built when it is first needed.
+# and the metrics have their own, which are built when they are first needed.
 PYTHON ?= python3
 BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve dashboards lint test test-dashboards faults equality bench \
-	clean
+.PHONY: help setup lock demo serve dashboards metrics docs lint test test-dashboards faults \
+	equality bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -27,12 +27,22 @@ setup: .venv/done ## build the environment from the lock file
 	$(PAGES)/python -m pip check
 	touch $@
 
+# MetricFlow pins packages that the others would have to follow
+.venv-metrics/done: requirements-metrics.lock
+	$(PYTHON) -m venv .venv-metrics
+	.venv-metrics/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --requirement requirements-metrics.lock
+	.venv-metrics/bin/python -m pip check
+	touch $@
+
 lock: ## resolve the versions anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
 	$(BIN)/uv pip compile --group pyproject.toml:dashboards --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements-dashboards.lock
+	$(BIN)/uv pip compile --group pyproject.toml:metrics --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file requirements-metrics.lock
 
 demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
@@ -45,6 +55,12 @@ serve: setup ## the Prefect server with its UI, and the schedules
 dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
 	$(PAGES)/python -m dashboards
 
+metrics: setup .venv-metrics/done ## the metrics, and what they can be asked for by
+	$(BIN)/python -m metrics
+
+docs: setup ## the documentation site, in docs_site/index.html
+	$(BIN)/python docs/site.py
+
 lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,7 +69,7 @@ lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
-test: lint test-dashboards ## everything, on databases of its own
+test: lint test-dashboards .venv-metrics/done ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
@@ -74,4 +90,4 @@ bench: setup ## how long it takes, against SQL by hand and against other ways
 	$(BIN)/python -m bench
 
 clean: ## remove what was built, the demo database included
-	rm -rf target logs .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf target logs docs_site .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

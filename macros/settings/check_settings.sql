@@ -21,6 +21,7 @@
         'tenant_high_below': 0,
         'tenant_declining_high_below': 0,
         'tenant_medium_below': 0,
+        'metric_days_back': 1,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'

@@ -1,0 +1,1 @@
+"""Questions to the metrics of models/semantic, which MetricFlow turns into SQL."""

@@ -1,0 +1,134 @@
+"""`python -m metrics dormant_share --by tenant__tenant_slug,metric_time`."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows import dbt
+from flows.database import PROJECT, connect, environment, use_environment
+from flows.errors import Failure, Infrastructure, WrongArgument
+
+PYTHON = PROJECT / ".venv-metrics" / "bin" / "python"
+
+
+def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
+    """Return MetricFlow's answers, in the order of the questions.
+
+    Raises WrongArgument for a question that it cannot answer.
+    """
+    if not PYTHON.exists():
+        raise Infrastructure("MetricFlow is not installed: `make metrics` does that")
+    with tempfile.TemporaryDirectory() as folder:
+        parsed = dbt.command(connection, "parse", "--quiet", "--target-path", folder)
+        if parsed.returncode:
+            raise Infrastructure(f"dbt: {parsed.stdout.strip()}")
+        asked = {"manifest": f"{folder}/semantic_manifest.json", "questions": questions}
+        done = subprocess.run(
+            [PYTHON, PROJECT / "metrics" / "ask.py"],
+            cwd=PROJECT,
+            env={
+                **os.environ,
+                **connection,
+                "DBT_PROFILES_DIR": str(PROJECT),
+                "DBT_TARGET_PATH": folder,
+            },
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise Infrastructure(f"MetricFlow: {done.stderr.strip()[-300:]}")
+    reply = json.loads(done.stdout)
+    if error := reply.get("error"):
+        raise WrongArgument(" ".join(error.split())[:600])
+    answers: list[Any] = reply["answers"]
+    return answers
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*("" if value is None else _text(value) for value in row))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    # a day comes as its midnight in the time zone of the session
+    return re.sub(r"(?<=-\d\d) 00:00:00(\+[\d:]+|-[\d:]+)?$", "", str(value))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command understands."""
+    found = argparse.ArgumentParser(
+        prog="python -m metrics", description="Ask for metrics; without any, list them."
+    )
+    found.add_argument("metrics", nargs="?", help="names, with commas between")
+    found.add_argument("--by", default="", help="what to group by, with commas between")
+    found.add_argument("--where", action="append", help="a condition, as MetricFlow reads it")
+    found.add_argument("--from", dest="start", help="first day, such as 2026-01-01")
+    found.add_argument("--to", dest="end", help="last day")
+    found.add_argument("--order", default="", help="what to order by, -name for descending")
+    found.add_argument("--limit", type=int, help="so many rows at most")
+    found.add_argument("--explain", action="store_true", help="print the SQL instead")
+    return found
+
+
+def answer(options: argparse.Namespace) -> None:
+    """Print what was asked for."""
+    use_environment()
+    with connect(as_login=True) as connection:
+        database = environment(connection)
+    if not options.metrics:
+        [metrics] = ask(database, ["list"])
+        show(
+            ("metric", "what it is", "by"),
+            [
+                (found["name"], found["description"], ", ".join(found["by"]))
+                for found in metrics
+            ],
+        )
+        return
+    question = {
+        "metrics": options.metrics.split(","),
+        "by": [name for name in options.by.split(",") if name],
+        "where": options.where,
+        "from": options.start,
+        "to": options.end,
+        "order": [name for name in options.order.split(",") if name],
+        "limit": options.limit,
+        "explain": options.explain,
+    }
+    [reply] = ask(database, [question])
+    if options.explain:
+        print(reply["sql"])
+    else:
+        show(reply["columns"], reply["rows"])
+
+
+def main() -> int:
+    """Answer one question; every failure is one line on standard error."""
+    options = parser().parse_args()
+    try:
+        answer(options)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+{{ config(materialized='view_in_place') }}
+
+with todays as (
+    select max(today) as today from {{ ref('tenants') }}
+    union all
+    select max(today) as today from {{ ref('booking_organizations') }}
+    union all
+    select max(today) as today from {{ ref('platform_organizations') }}
+    union all
+    select max(today) as today from {{ ref('success_organizations') }}
+),
+
+latest as (
+    select max(today) as today from todays
+),
+
+-- no day ahead: a total that runs on would say of it what is so today
+final as (
+    select latest.today - back.days as metric_day
+    from latest
+    cross join generate_series(0, {{ var('metric_days_back') }}) as back (days)
+    where latest.today is not null
+)
+
+select * from final
