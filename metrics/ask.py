@@ -35,7 +35,7 @@ class Semantics:
     def __init__(self, manifest: str) -> None:
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest)
         found = dbtProjectMetadata.load_from_paths(PROJECT, PROJECT)
-        adapter = get_adapter_by_type(found.profile.credentials.type)
+        adapter = get_adapter_by_type(found.profile.credentials.type)  # type: ignore[no-untyped-call]
         self.client = AdapterBackedSqlClient(adapter)
         self.engine = MetricFlowEngine(
             semantic_manifest_lookup=SemanticManifestLookup(self.manifest),
@@ -112,9 +112,10 @@ def main() -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     asked = json.load(sys.stdin)
+    reply: dict[str, Any] = {}
     try:
         semantics = Semantics(Path(asked["manifest"]).read_text())
-        reply = {"answers": [semantics.reply(question) for question in asked["questions"]]}
+        reply["answers"] = [semantics.reply(question) for question in asked["questions"]]
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked is told
         reply = {"error": f"{type(error).__name__}: {error}"}
     json.dump(reply, replies, default=str)
