@@ -511,11 +511,8 @@ def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Datab
     assert "no role yet" not in done.stdout
 
 
-@pytest.mark.parametrize("version", ["server", "server_15"])
-def test_a_login_with_two_roles_can_do_the_whole_path(
-    version: str, request: pytest.FixtureRequest
-) -> None:
-    database = new_database(request.getfixturevalue(version))
+def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
+    database = new_database(server)
     load_demo(database)
     # before the first refresh, and again when there are tenants and the view to write through
     assert database.run("flows", "roles", "install").returncode == 0
