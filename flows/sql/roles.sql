@@ -194,12 +194,23 @@ language sql as $written_columns$
                 average_order_interval_days, dormancy_since, reactivated_date
             }'::text[]
         ) as is_written,
-        -- by the function of the real-time hook, which is the refresher's
+        -- by the functions of the real-time hook, which are the refresher's: while a
+        -- trigger calls them, or somebody else may
         part.words[1] = any('{account_type, last_order_date, dormancy_since}'::text[])
-        and exists (
-            select
-            from pg_trigger
-            where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
+        and (
+            exists (
+                select
+                from pg_trigger
+                where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
+            )
+            or exists (
+                select
+                from pg_proc
+                cross join lateral aclexplode(pg_proc.proacl) as caller
+                where
+                    pg_proc.oid = to_regproc('operations.after_orders_created')
+                    and caller.grantee != pg_proc.proowner
+            )
         ) as is_hooked
     from pg_rewrite
     cross join lateral regexp_matches(

@@ -4,18 +4,35 @@ import email
 import email.policy
 import json
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PROJECT, UNTIL, Database
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from flows import channels
 
 Message = dict[str, Any]
+MESSAGE = {"id": "1", "kind": "K", "edge": "raised", "tenant": "t", "message": "m"}
 # what a receiver says to its n-th message: 200 or 250 and the like, or worse
 Answer = Callable[[int], int]
 OK = 250
@@ -48,6 +65,51 @@ class Receiver:
         return Counter((message["kind"], message["edge"]) for message in self.accepted)
 
 
+class MailHandler(socketserver.StreamRequestHandler):
+    """One conversation with a mail server of the test."""
+
+    receiver: "MailReceiver"
+    is_encrypted: bool
+    context: ssl.SSLContext | None
+
+    def say(self, *lines: str) -> None:
+        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
+
+    def encrypt(self) -> None:
+        assert self.context
+        self.connection = self.context.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", 0)
+
+    def handle(self) -> None:
+        if self.is_encrypted:
+            self.encrypt()
+        self.say("220 sink")
+        while line := self.rfile.readline().decode().strip():
+            verb, *words = line.split()
+            match verb.lower():
+                case "ehlo":
+                    offers = ["250-STARTTLS"] if self.context else []
+                    self.say("250-sink", *offers, "250 AUTH PLAIN")
+                case "starttls":
+                    self.say("220 go on")
+                    self.encrypt()
+                case "auth":
+                    self.receiver.logins.append(b64decode(words[-1]).decode())
+                    self.say("235 welcome")
+                case "data":
+                    self.say("354 go on")
+                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                    mail = email.message_from_bytes(text, policy=email.policy.default)
+                    message = json.loads(mail.get_content())
+                    assert mail["Message-ID"] == f"<{message['id']}@customer-health>"
+                    self.say(f"{self.receiver.take(message)} so it is")
+                case "quit":
+                    self.say("221 bye")
+                case _:
+                    self.say("250 yes")
+
+
 class WebhookReceiver(Receiver):
     """Takes messages by HTTP."""
 
@@ -74,28 +136,16 @@ class WebhookReceiver(Receiver):
 
 
 class MailReceiver(Receiver):
-    """Takes messages by SMTP."""
+    """Takes messages by SMTP, in TLS from the start, from STARTTLS on, or without."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "smtp", tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
-        receiver = self
+        self.logins: list[str] = []
 
-        class Handler(socketserver.StreamRequestHandler):
-            def say(self, text: str) -> None:
-                self.wfile.write(f"{text}\r\n".encode())
-
-            def handle(self) -> None:
-                self.say("220 sink")
-                while line := self.rfile.readline().decode().strip().lower():
-                    if line == "data":
-                        self.say("354 go on")
-                        text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                        mail = email.message_from_bytes(text, policy=email.policy.default)
-                        message = json.loads(mail.get_content())
-                        assert mail["Message-ID"] == f"<{message['id']}@customer-health>"
-                        self.say(f"{receiver.take(message)} so it is")
-                    else:
-                        self.say("221 bye" if line == "quit" else "250 yes")
+        class Handler(MailHandler):
+            receiver = self
+            is_encrypted = scheme == "smtps"
+            context = tls
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True
@@ -106,7 +156,7 @@ class MailReceiver(Receiver):
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.environment = {
-            "ALERT_SMTP_URL": f"smtp://127.0.0.1:{self.server.server_address[1]}",
+            "ALERT_SMTP_URL": f"{scheme}://127.0.0.1:{self.server.server_address[1]}",
             "ALERT_MAIL_FROM": "health@example.com",
             "ALERT_MAIL_TO": "ana@example.com, ben@example.com",
         }
@@ -342,21 +392,86 @@ def test_a_message_whose_sender_is_killed_is_never_sent_again(
 
 
 def test_a_webhook_that_falls_silent_is_not_asked_twice(
-    quiet: Database, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from flows import channels
-
     monkeypatch.setattr(channels, "TIMEOUT_SECONDS", 0.5)
     made = WebhookReceiver()
     threading.Thread(target=made.server.serve_forever, daemon=True).start()
     made.release.clear()
-    message = {"id": "1", "kind": "K", "edge": "raised", "tenant": "t", "message": "m"}
     with pytest.raises(channels.Unknown):
-        channels.Webhook(made.environment["ALERT_WEBHOOK_URL"]).send("1", message)
+        channels.Webhook(made.environment["ALERT_WEBHOOK_URL"]).send("1", MESSAGE)
     made.release.set()
     made.server.shutdown()
     made.server.server_close()
-    assert quiet
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server of the test needs to be trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "sink.pem"
+    file.write_bytes(
+        certificate.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return context
+
+
+def mail_to(made: MailReceiver, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """Send a mail to a receiver, with a login."""
+    threading.Thread(target=made.server.serve_forever, daemon=True).start()
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value.replace("://", f"://{login}@"))
+    channel = channels.channel_of_environment()
+    assert channel
+    try:
+        channel.send("1", MESSAGE)
+    finally:
+        made.server.shutdown()
+        made.server.server_close()
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_password_goes_to_a_mail_server_with_tls(
+    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MailReceiver(scheme, tls)
+    mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == ["\0ana\0p@ss"]
+    assert made.accepted == [MESSAGE]
+
+
+def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MailReceiver()
+    with pytest.raises(channels.Unreachable, match="no TLS, so it gets no password"):
+        mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == made.tried == []
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
+    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    made = MailReceiver(scheme, tls)
+    with pytest.raises(channels.Unreachable, match="certificate verify failed"):
+        mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == made.tried == []
 
 
 def test_no_success_for_two_days_is_told_though_nothing_runs(

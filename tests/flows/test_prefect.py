@@ -8,12 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 from conftest import PROJECT, Database
+
+from flows import errors
+from flows.progress import Progress
 
 Found = TypeVar("Found")
 
@@ -112,3 +117,54 @@ def test_a_scheduled_run_fires_and_finishes(api: httpx.Client) -> None:
     assert run["state"]["type"] == "COMPLETED", run["state"]
     artifacts = post(api, "/artifacts/filter", {})
     assert "the-first-10-customers" in {artifact["key"] for artifact in artifacts}
+
+
+GONE, WRONG = errors.Infrastructure("database: gone"), errors.TestsFailed("a_test: 1 rows")
+HELD, BUSY = errors.WriteBackHeld("orders: stale"), errors.Busy("another refresh")
+
+
+@pytest.mark.parametrize(
+    ("flow", "ends", "state", "pauses"),
+    [
+        ("hourly", [], "Completed", []),
+        ("nightly", [GONE], "Completed", [60]),
+        ("nightly", [GONE, GONE], "Completed", [60, 300]),
+        ("hourly", [GONE, GONE, GONE], "Infrastructure", [60, 300]),
+        # what would only fail again
+        ("nightly", [WRONG], "TestsFailed", []),
+        ("nightly", [HELD], "WriteBackHeld", []),
+        ("nightly", [GONE, WRONG], "TestsFailed", [60]),
+        # one is skipped, the other waits
+        ("hourly", [BUSY], "Skipped", []),
+        ("nightly", [BUSY, BUSY, GONE], "Completed", [5, 5, 60]),
+    ],
+)
+def test_only_failures_of_infrastructure_are_tried_again(
+    flow: str,
+    ends: list[errors.Failure],
+    state: str,
+    pauses: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flows import scheduled  # Prefect takes seconds to import
+
+    left = iter(ends)
+    slept: list[float] = []
+
+    def refresh(*_: object) -> dict[str, Any]:
+        if failure := next(left, None):
+            raise failure
+        return {"rows_written": 0}
+
+    monkeypatch.setattr(scheduled, "refresh", refresh)
+    monkeypatch.setattr(scheduled, "print_refresh", lambda *_: None)
+    monkeypatch.setattr(scheduled, "use_environment", lambda: None)
+    monkeypatch.setattr(scheduled, "PrefectProgress", Progress)
+    monkeypatch.setattr("time.sleep", slept.append)
+    due = SimpleNamespace(scheduled_start_time=datetime.now(UTC))
+    monkeypatch.setattr(scheduled, "runtime", SimpleNamespace(flow_run=due))
+    assert getattr(scheduled, flow).fn().name == state
+    assert slept == pauses
+
+    due.scheduled_start_time -= timedelta(minutes=16)
+    assert getattr(scheduled, flow).fn().name == "Missed"
