@@ -21,6 +21,7 @@ from metricflow.validation.data_warehouse_model_validator import DataWarehouseMo
 from metricflow_semantic_interfaces.validations.semantic_manifest_validator import (
     SemanticManifestValidator,
 )
+from metricflow_semantic_interfaces.validations.validator_helpers import ValidationIssueLevel
 from metricflow_semantics.model.dbt_manifest_parser import (
     parse_manifest_from_dbt_generated_manifest,
 )
@@ -72,7 +73,13 @@ class Semantics:
                     validator.validate_metrics,
                 )
             ]
-        return [issue.message for result in results for issue in result.all_issues]
+        return [
+            issue.message
+            for result in results
+            for issue in result.all_issues
+            # it warns of what it has itself made of the definitions while reading them
+            if issue.level != ValidationIssueLevel.WARNING
+        ]
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         """Return the columns and rows of one query, or its SQL."""

@@ -144,7 +144,8 @@ FIGURES = {
         ["success_organization__organization_slug"],
         (
             "select organization_slug, avg(health_score) from analytics.account_profiles"
-            " inner join analytics.success_organizations using (organization_id) group by 1"
+            " inner join analytics.success_organizations using (organization_id)"
+            " group by 1"
         ),
     ),
 }
