@@ -94,6 +94,8 @@ def build(site: Path) -> None:
     written = (site / "manifest.json").read_text()
     manifest = json.loads(written)
     manifest["docs"][OVERVIEW]["block_contents"] = render_overview(manifest)
+    # the site shows the last overview that is not of dbt itself, and the adapter has one
+    del manifest["docs"]["doc.dbt_postgres.__overview__"]
     page = (site / "static_index.html").read_text()
     if written not in page:
         raise Infrastructure("dbt: the page of the site does not hold the manifest")

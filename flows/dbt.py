@@ -100,6 +100,8 @@ def build(
         "--quiet",
         "--no-write-json",
         "--exclude-resource-type=unit_test",
+        # described for people, with nothing to build
+        "--exclude-resource-type=exposure",
         "--vars",
         json.dumps(dict(variables)),
         *options,
