@@ -48,7 +48,7 @@ dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8
 lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --exclude tests/dashboards/
 	$(BIN)/mypy --python-executable $(PAGES)/python dashboards tests/dashboards
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards

@@ -215,8 +215,8 @@ def _account_figures(one: Row) -> list[tuple[str, str, str, str]]:
         (
             "Health",
             _score(one["health_score"]),
-            f"{look.change(one['score_change_30d'], 'in 30 days')} ·"
-            f" reported {look.NONE if reported is None else reported}",
+            look.change(one["score_change_30d"], "in 30 days")
+            + ("" if reported is None else f" · reported {reported}"),
             look.INK,
         ),
         (
