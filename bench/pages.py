@@ -18,7 +18,11 @@ CHOSEN = """
         buyer.tenant_id::text as tenant,
         buyer.customer_id::text as customer,
         visitor.organization_id::text as organization,
-        visitor.square_customer_id::text as visitor
+        visitor.square_customer_id::text as visitor,
+        account.account_id::text as account,
+        -- those pages are of other systems, with organizations of their own
+        account.organization_id::text as account_organization,
+        subscriber.organization_id::text as subscriber_organization
     from (
         select tenant_id, customer_id from analytics.customer_risk_status
         order by total_delivered_orders desc limit 1
@@ -27,6 +31,14 @@ CHOSEN = """
         select organization_id, square_customer_id from analytics.customer_analytics
         order by notes_count desc limit 1
     ) as visitor
+    cross join (
+        select organization_id, account_id from analytics.account_profiles
+        order by churn_risk_score desc nulls last limit 1
+    ) as account
+    cross join (
+        select organization_id from analytics.tenant_latest_health
+        order by overall_score limit 1
+    ) as subscriber
 """
 UNFILTERED = {
     "tenant": None,
@@ -44,7 +56,9 @@ UNFILTERED = {
     "offset": 0,
 }
 # about one customer, so there is no such page of all tenants
-OF_ONE = ("customer", "visitor")
+OF_ONE = ("customer", "visitor", "account", "tenant_days", "tenant_factors")
+OF_ALL = ("customers", "visitors", "account_statuses", "account_risks")
+ORGANIZATIONS = {"tenants": "subscriber_organization", "accounts": "account_organization"}
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
@@ -86,9 +100,11 @@ def _line(
 ) -> list[str]:
     taken: dict[tuple[str, bool], float] = {}
     for query in queries:
-        is_of_one = query.startswith(OF_ONE) and query not in {"customers", "visitors"}
+        is_of_one = query.startswith(OF_ONE) and query not in OF_ALL
         for is_all in (True, False):
             parameters = UNFILTERED | (chosen if is_of_one or not is_all else {})
+            if parameters["organization"] and page in ORGANIZATIONS:
+                parameters["organization"] = chosen[ORGANIZATIONS[page]]
             taken[query, is_all] = timed(
                 lambda query=query, parameters=parameters: reader.execute(  # type: ignore[misc]
                     text_of(query), parameters

@@ -68,6 +68,28 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "DUE_SOON": Status("Due soon", "●", GREEN),
         "DORMANT": Status("Dormant", "■", PLUM),
     },
+    "risk_level": {
+        "HIGH": Status("High risk", "▲", RUST),
+        "MEDIUM": Status("Medium risk", "◆", SAND),
+        "LOW": Status("Low risk", "●", GREEN),
+    },
+    "trend": {
+        "IMPROVING": Status("Improving", "↑", GREEN),
+        "STABLE": Status("Stable", "→", GREY),
+        "DECLINING": Status("Declining", "↓", RUST),
+    },
+    "account": {
+        "onboarding": Status("Onboarding", "★", BLUE),
+        "active": Status("Active", "●", GREEN),
+        "at_risk": Status("At risk", "▲", RUST),
+        "churned": Status("Churned", "■", PLUM),
+    },
+    "goal": {
+        "on_track": Status("On track", "●", GREEN),
+        "at_risk": Status("At risk", "▲", RUST),
+        "achieved": Status("Achieved", "★", BLUE),
+        "missed": Status("Missed", "■", PLUM),
+    },
     "booking": {
         "ACCEPTED": Status("Accepted", "●", GREEN),
         "PENDING": Status("Pending", "○", GREY),

@@ -206,7 +206,8 @@ def draw(dots: dict[str, Dot]) -> str:
             "<style>text{font:9px ui-monospace,Menlo,Consolas,monospace;fill:#4a5260;"
             "paint-order:stroke;stroke:#fff;stroke-width:2.5px}"
             ".mart{fill:#14181f}.head{font:600 11px system-ui,sans-serif;fill:#14181f}"
-            ".band{font:600 12px system-ui,sans-serif}path{fill:none;stroke-opacity:.22}</style>"
+            ".band{font:600 12px system-ui,sans-serif}path{fill:none;"
+            "stroke-opacity:.22}</style>"
         ),
         f'<rect width="{width:.0f}" height="{height:.0f}" rx="10" fill="#fff"/>',
     ]

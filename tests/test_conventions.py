@@ -1,14 +1,19 @@
 """What the project promises about itself, read from dbt's manifest and from the files."""
 
+import csv
+import importlib.util
 import json
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from conftest import PROJECT, Database
 from test_models import STRICT
 
+from dashboards.queries import PAGES, text_of
 from flows.dbt import command
 
 Node = dict[str, Any]
@@ -140,7 +145,7 @@ def test_tests_that_read_marts_wait_for_the_publication(
 
 
 def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node]) -> None:
-    order = ["staging", "intermediate", "marts", "sync", "operations"]
+    order = ["staging", "intermediate", "marts", "semantic", "sync", "operations"]
     folders = {model["unique_id"]: order.index(model["fqn"][1]) for model in models}
     for model in models:
         for parent in manifest["parent_map"][model["unique_id"]]:
@@ -233,3 +238,63 @@ def test_every_mart_is_in_the_readme(models: list[Node]) -> None:
     readme = (PROJECT / "README.md").read_text()
     for mart in marts(models):
         assert f"`{mart['name']}`" in readme, mart["name"]
+
+
+def test_public_models_metrics_and_exposures_have_owners(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    for model in models:
+        if model["fqn"][1] in ("marts", "semantic", "sync", "operations"):
+            assert model["config"]["group"] in groups(manifest), model["name"]
+    for metric in manifest["metrics"].values():
+        assert metric["description"], metric["name"]
+        assert metric["config"]["group"] in groups(manifest), metric["name"]
+    for exposure in manifest["exposures"].values():
+        assert exposure["description"], exposure["name"]
+        owners = {group["owner"]["name"] for group in manifest["groups"].values()}
+        assert exposure["owner"]["name"] in owners, exposure["name"]
+
+
+def groups(manifest: dict[str, Any]) -> set[str]:
+    return {group["name"] for group in manifest["groups"].values()}
+
+
+def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
+    reads = defaultdict(set)
+    for page, queries in PAGES.items():
+        name = page.partition(",")[0]
+        exposed = "tenants_and_accounts" if name in ("tenants", "accounts") else name
+        for query in queries:
+            reads[exposed] |= set(re.findall(r"\banalytics\.(\w+)", text_of(query)))
+    for page, relations in reads.items():
+        exposure = manifest["exposures"][f"exposure.customer_health.page_{page}"]
+        # the page of operations reads the run log, which is none of dbt's
+        if page != "operations":
+            found = {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]}
+            assert found == relations, page
+
+
+def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:
+    spec = importlib.util.spec_from_file_location("site_of_docs", PROJECT / "docs" / "site.py")
+    assert spec
+    assert spec.loader
+    site = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(site)
+    text = site.render_overview(manifest)
+    assert "[[" not in text
+    assert "| DORMANT | 45 days or more" in text
+    blocks = " ".join(
+        doc["block_contents"]
+        for doc in manifest["docs"].values()
+        if doc["package_name"] == "customer_health"
+    )
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    # what is a rule is a number; these are numbers, but of the machinery
+    machinery = {"backfill_days", "metric_days_back", "account_factor_days"}
+    shown = {"account_trend_shown_days"}
+    rules = {name for name, value in settings.items() if type(value) in (int, float)}
+    told = set(re.findall(r"""(?:var|percent)\(['"](\w+)['"]\)""", blocks))
+    assert rules - machinery - shown <= told
+    with (PROJECT / "seeds" / "risk_thresholds.csv").open() as file:
+        [header] = list(csv.reader(file))[:1]
+    assert set(header[1:]) == set(re.findall(r"""threshold\(['"](\w+)['"]\)""", blocks))

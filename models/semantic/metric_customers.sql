@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with account_types as (
     select * from {{ ref('customer_account_types') }}
 ),

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with todays as (
     select max(today) as today from {{ ref('tenants') }}
     union all

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- status_transitions_daily by sales rep: running totals of it are the customers in a
 -- status on any day, by rep, without a row for each customer and day.
 with customers as (

@@ -326,16 +326,16 @@ def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
         " inner join analytics.booking_organizations using (organization_id)"
         " order by 1, 2 limit 1"
     )
+    of_one = f"organization_slug = '{one['organization_slug']}'"
     for query, where in (
         ({}, "true"),
         (
             {"organization": one["organization_slug"], "days": "28 days"},
-            f"organization_slug = '{one['organization_slug']}'",
+            of_one,
         ),
         (
             {"organization": one["organization_slug"], "location": one["location_id"]},
-            f"organization_slug = '{one['organization_slug']}'"
-            f" and location_id = '{one['location_id']}'",
+            f"{of_one} and location_id = '{one['location_id']}'",
         ),
     ):
         shown = page("bookings", **query)
@@ -359,6 +359,73 @@ def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
         assert figures["Cancelled"] == f"{expected['cancelled']:,}"
         shown_pct = float(figures["No-show"].removesuffix(" %"))
         assert abs(shown_pct - float(expected["no_show_pct"])) <= 0.051
+
+
+def test_tenants_are_ranked_by_score_and_lose_what_they_lack(analyst: Database) -> None:
+    shown = page("tenants_and_accounts")
+    figures = tiles(shown)
+    found = counts(
+        analyst,
+        "select risk_level as name, count(*) from analytics.tenant_latest_health group by 1",
+    )
+    for name, status in look.STATUSES["risk_level"].items():
+        assert figures[status.word] == f"{found.get(name, 0)}"
+    lowest, *_ = analyst.rows(
+        "select * from analytics.tenant_latest_health order by overall_score, organization_id"
+    )
+    said = text(shown)
+    assert f"Score {lowest['overall_score']} on" in said
+    factors = analyst.rows(
+        "select component, points_lost from analytics.tenant_health_factors"
+        " where organization_id = %s and metric_date = %s and points_lost > 0",
+        lowest["organization_id"],
+        lowest["metric_date"],
+    )
+    assert factors
+    for row in factors:
+        assert f"{row['component'].replace('_', ' ').capitalize()}" in said
+        assert f"{row['points_lost']:.1f}" in said
+    left = data.fetch(["tenant_factors"], {"organization": lowest["organization_id"]})
+    # the score is rounded half up to a whole number
+    ends = left["tenant_factors"][-1]["points_left"]
+    assert abs(ends - lowest["overall_score"]) <= 1
+    # a history of one day is no line, and the page says how to get more
+    assert "--backfill-days" in said
+
+
+def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database) -> None:
+    shown = page("tenants_and_accounts", of="Accounts")
+    figures = tiles(shown)
+    found = counts(
+        analyst,
+        "select suggested_status as name, count(*) from analytics.account_profiles group by 1",
+    )
+    for name, status in look.STATUSES["account"].items():
+        assert figures[status.word] == f"{found.get(name, 0)}"
+    ranked = analyst.rows(
+        "select * from analytics.account_profiles"
+        " order by churn_risk_score desc nulls last, organization_id, account_id"
+    )
+    listed = re.findall(r'<a href="tenants_and_accounts[^>]*>(.*?)</a>', markup(shown))
+    assert listed == [row["account_name"] for row in ranked[:15]]
+    # one further down, by a link
+    for one in (ranked[0], ranked[-1]):
+        shown = page("tenants_and_accounts", of="Accounts", account=str(one["account_id"]))
+        keys = {"organization": one["organization_id"], "account": one["account_id"]}
+        [term, *_] = data.fetch(["account_churn"], keys)["account_churn"]
+        assert f"{term['total_points']:.0f} points in all" in text(shown) or not term["points"]
+        assert tiles(shown)["Churn risk"] == f"{one['churn_risk_score']:.0f}"
+        terms = data.fetch(["account_churn"], keys)["account_churn"]
+        assert sum(row["points"] for row in terms) == term["total_points"]
+        factors = data.fetch(["account_factors"], keys)["account_factors"]
+        if one["health_score"] is not None:
+            assert abs(factors[-1]["points_left"] - one["health_score"]) < 0.01
+        goals = analyst.rows(
+            "select title from analytics.goal_progress where account_id = %s",
+            one["account_id"],
+        )
+        for goal in goals:
+            assert goal["title"] in text(shown)
 
 
 def test_operations_shows_runs_alerts_and_what_was_held(

@@ -19,19 +19,27 @@ from dashboards.queries import PAGES
 pytest_plugins = ("reading",)
 
 # of one tenant in each system: those a login may be granted together
-OURS = {"orders": "kiwi-produce", "bookings": "sunset-spa"}
+OURS = {
+    "orders": "kiwi-produce",
+    "bookings": "sunset-spa",
+    "tenants": "dogwood-energy",
+    "accounts": "compass-cloud",
+}
+KEYS = {
+    "orders": ("tenants", "tenant"),
+    "bookings": ("booking_organizations", "organization"),
+    "tenants": ("platform_organizations", "organization"),
+    "accounts": ("success_organizations", "organization"),
+}
 # pages that an unfiltered reader is not alone on
-BUSY = sorted(set(screens()) - {"operations", "tenants_and_accounts"})
+BUSY = sorted(set(screens()) - {"operations"})
 
 
 @pytest.fixture
 def as_tenant(marts: Database, look_at: Point) -> Database:
     """Look at the pages with the roles of two tenants; what is returned may read all."""
     for system, slug in OURS.items():
-        key, mart = {
-            "orders": ("tenant", "tenants"),
-            "bookings": ("organization", "booking_organizations"),
-        }[system]
+        mart, key = KEYS[system]
         role = marts.value(
             "select role_name from operations.tenant_roles where system = %s and tenant ="
             f" (select {key}_id::text from analytics.{mart} where {key}_slug = %s)",
@@ -45,8 +53,7 @@ def as_tenant(marts: Database, look_at: Point) -> Database:
 
 def others(database: Database) -> dict[str, list[str]]:
     """Names that only other tenants have: of tenants, people and places, and their keys."""
-    found = database.rows(
-        """
+    query = """
         with names as (
             select 'tenant' as kind, tenant_slug = %(orders)s as is_ours, name
             from analytics.tenants
@@ -58,6 +65,23 @@ def others(database: Database) -> dict[str, list[str]]:
             cross join lateral (values
                 (organization_slug), (organization_name), (organization_id::text)
             ) as names (name)
+            union all
+            select 'subscriber', organization_slug = %(tenants)s, name
+            from analytics.platform_organizations
+            cross join lateral (values
+                (organization_slug), (organization_name), (organization_id::text)
+            ) as names (name)
+            union all
+            select 'success', organization_slug = %(accounts)s, name
+            from analytics.success_organizations
+            cross join lateral (values
+                (organization_slug), (organization_name), (organization_id::text)
+            ) as names (name)
+            union all
+            select 'account', organization_slug = %(accounts)s, name
+            from analytics.account_profiles
+            inner join analytics.success_organizations using (organization_id)
+            cross join lateral (values (account_name), (account_id::text)) as names (name)
             union all
             select 'rep', tenant_slug = %(orders)s, name
             from analytics.sales_reps inner join analytics.tenants using (tenant_id)
@@ -83,10 +107,10 @@ def others(database: Database) -> dict[str, list[str]]:
             select from names as ours
             where ours.is_ours and position(theirs.name in ours.name) > 0
         )
-        """.replace("%(orders)s", f"'{OURS['orders']}'").replace(
-            "%(bookings)s", f"'{OURS['bookings']}'"
-        )
-    )
+    """
+    for system, slug in OURS.items():
+        query = query.replace(f"%({system})s", f"'{slug}'")
+    found = database.rows(query)
     names: dict[str, list[str]] = {}
     for row in found:
         names.setdefault(row["kind"], []).append(row["name"])
@@ -103,10 +127,23 @@ def _foreign(database: Database, mart: str, column: str) -> str:
     )
 
 
+def _foreign_account(database: Database) -> str:
+    return str(
+        database.value(
+            "select account_id from analytics.account_profiles"
+            " inner join analytics.success_organizations using (organization_id)"
+            " where organization_slug = 'beacon-software' order by 1 limit 1"
+        )
+    )
+
+
 def test_there_are_names_to_look_for(marts: Database) -> None:
     found = others(marts)
     assert "harbor-foods" in found["tenant"]
     assert "glow-salon" in found["organization"]
+    assert "cedar-health" in found["subscriber"]
+    assert "beacon-software" in found["success"]
+    assert len(found["account"]) > 20
     assert len(found["customer"]) > 100
     assert found["rep"]
     assert found["visitor"]
@@ -120,6 +157,7 @@ def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
         ("due_to_order", "harbor-foods"),
         ("bookings", "glow-salon"),
         ("customer", "harbor-foods"),
+        ("tenants_and_accounts", "cedar-health"),
     ):
         assert expected in everything(page(name)), name
 
@@ -129,10 +167,11 @@ def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
     names = others(as_tenant)
     for query in (
         {},
-        {"system": "Bookings"},
+        {"system": "Bookings", "of": "Accounts"},
         # of a tenant that is not theirs, by a link or by guessing
-        {"tenant": "harbor-foods", "organization": "glow-salon"},
+        {"tenant": "harbor-foods", "organization": "glow-salon", "success": "beacon-software"},
         {"tenant": "harbor-foods", "owner": _foreign(as_tenant, "sales_reps", "sales_rep_id")},
+        {"of": "Accounts", "account": _foreign_account(as_tenant)},
         {"customer": _foreign(as_tenant, "customer_account_types", "customer_id")},
     ):
         shown = page(name, **query)
@@ -152,7 +191,8 @@ def test_tiles_count_the_rows_of_the_tenant(as_tenant: Database) -> None:
     assert [box.label for box in page("overview").selectbox] == []
 
 
-def test_operations_is_not_for_tenants(as_tenant: Database) -> None:
+@pytest.mark.usefixtures("as_tenant")
+def test_operations_is_not_for_tenants() -> None:
     shown = page("operations")
     assert "for those who run the refreshes" in text(shown)
     assert tiles(shown) == {}

@@ -1,0 +1,23 @@
+-- What takes one account's score down from 100, the most first.
+select
+    factors.component,
+    factors.sub_score,
+    factors.measured_value,
+    factors.score,
+    factors.effective_weight,
+    factors.points_lost,
+    100 - sum(factors.points_lost) over (
+        order by factors.points_lost desc, factors.sub_score asc
+    ) as points_left
+from analytics.account_profiles as profiles
+inner join analytics.account_health_factors as factors
+    on
+        profiles.organization_id = factors.organization_id
+        and profiles.account_id = factors.account_id
+        and profiles.score_date = factors.score_date
+where
+    profiles.organization_id = %(organization)s
+    and profiles.account_id = %(account)s
+    -- what was not measured has handed its weight over
+    and factors.score is not null
+order by factors.points_lost desc, factors.sub_score asc

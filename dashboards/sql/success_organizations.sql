@@ -1,0 +1,11 @@
+-- The organizations of the system `success` that the reader may see, and of when.
+select
+    organizations.organization_id,
+    organizations.organization_slug,
+    coalesce(organizations.organization_name, organizations.organization_slug)
+        as organization_name,
+    organizations.as_of,
+    organizations.today,
+    organizations.as_of < now() - interval '48 hours' as is_stale
+from analytics.success_organizations as organizations
+order by organizations.organization_slug

@@ -1,0 +1,19 @@
+-- What takes one organization's latest score down from 100, the most first.
+select
+    factors.component,
+    factors.measured_ratio,
+    factors.target,
+    factors.component_score,
+    factors.weight,
+    factors.points_lost,
+    factors.has_data,
+    100 - sum(factors.points_lost) over (
+        order by factors.points_lost desc, factors.component asc
+    ) as points_left
+from analytics.tenant_latest_health as latest
+inner join analytics.tenant_health_factors as factors
+    on
+        latest.organization_id = factors.organization_id
+        and latest.metric_date = factors.metric_date
+where latest.organization_id = %(organization)s
+order by factors.points_lost desc, factors.component asc

@@ -1,0 +1,138 @@
+"""The pages in a real browser: what it paints, by keyboard, and on narrow screens."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from browser import CHROMIUM, Browser, browser
+from conftest import PROJECT, Database
+from PIL import Image
+from reading import OPERATOR
+
+pytest_plugins = ("reading",)
+
+PAGES = {
+    "": "Overview",
+    "due_to_order": "Due to order",
+    "customer": "Customer",
+    "bookings": "Bookings",
+    "tenants_and_accounts": "Tenants and accounts",
+    "operations": "Operations",
+}
+WIDTHS = (1300, 400)
+# where the pictures go, when somebody wants new ones for the documents
+PICTURES = os.environ.get("PICTURES")
+
+
+@pytest.fixture(scope="module")
+def address(marts: Database) -> Iterator[str]:
+    """The pages, served to a login that may see all of them."""
+    # for pictures, whatever database the environment leads to
+    environment = dict(os.environ) if PICTURES else marts.as_user(OPERATOR).os_environment()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "dashboards", "--port", str(port)],
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/_stcore/health")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    """A browser; where there is none, these tests are skipped."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser in {CHROMIUM}: `apt install chromium` brings one")
+    with browser() as one:
+        yield one
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: str) -> None:
+    for width in WIDTHS:
+        window.open(f"{address}/{name}", width)
+        assert window.run("document.querySelector('h1').innerText") == PAGES[name]
+        assert "Traceback" not in window.text()
+        assert window.run("document.querySelectorAll('[data-testid=stException]').length") == 0
+        # nothing sticks out to the side
+        assert (
+            window.run("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+        )
+        if PICTURES:
+            file = Path(PICTURES) / f"{name or 'overview'}_{width}.png"
+            window.picture(file, width, 1500)
+            # flat colours: a third of the bytes
+            Image.open(file).convert("RGB").quantize(128).save(file, optimize=True)
+
+
+def test_what_is_painted_equals_sql(address: str, window: Browser, marts: Database) -> None:
+    if PICTURES:
+        pytest.skip("of another database")
+    window.open(address, WIDTHS[0])
+    painted = window.run(
+        "[...document.querySelectorAll('.ch-tile')].slice(0, 4).map("
+        "tile => tile.querySelector('.ch-figure').innerText)"
+    )
+    counted = [
+        marts.value(
+            "select count(*) from analytics.customer_risk_status where risk_status = %s",
+            status,
+        )
+        for status in ("HEALTHY", "AT_RISK_REVENUE", "AT_RISK_CADENCE", "DORMANT")
+    ]
+    assert painted == [f"{count:,}" for count in counted]
+    # the chart is drawn, and says in words what it shows
+    assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 1
+    assert "last 90 days" in window.run("document.body.innerHTML")
+
+
+def test_a_rep_gets_from_the_list_to_a_customer_and_back_by_keyboard(
+    address: str, window: Browser
+) -> None:
+    window.open(f"{address}/due_to_order", WIDTHS[0])
+    for _ in range(60):
+        window.press("Tab", 9)
+        href = window.run("document.activeElement.getAttribute('href') || ''")
+        if re.match(r"customer\?", href):
+            break
+    else:
+        pytest.fail("no key leads to a customer")
+    name = window.run("document.activeElement.innerText")
+    # it can be seen where one is
+    assert window.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    window.press("Enter", 13)
+    window.wait_for(
+        "document.querySelector('h1') !== null"
+        " && document.querySelector('h1').innerText === 'Customer'"
+        " && document.querySelector('h3') !== null"
+    )
+    assert window.run("document.querySelector('h3').innerText") == name
+    assert "Rules" in window.text()
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with urlopen(url):
+                return
+        except URLError:
+            time.sleep(0.2)
+    raise TimeoutError(url)
