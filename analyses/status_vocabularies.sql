@@ -27,7 +27,8 @@ customers as (
         account_types.account_type as other_says,
         coalesce(
             -- late by its own cadence, though its last order is not half a year old
-            risk_status.risk_status = 'DORMANT' and account_types.account_type = 'ACTIVE'
+            risk_status.risk_status = 'DORMANT'
+            and account_types.account_type = 'ACTIVE'
             -- on time by a cadence of more than half a year
             or risk_status.risk_status in ('HEALTHY', 'AT_RISK_REVENUE')
             and account_types.account_type != 'ACTIVE',
@@ -80,4 +81,4 @@ select
 from united
 group by
     subject, one_vocabulary, one_says, other_vocabulary, other_says, is_disagreement
-order by subject, is_disagreement desc, subjects_count desc
+order by subject asc, is_disagreement desc, subjects_count desc

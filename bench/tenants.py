@@ -1,4 +1,4 @@
-"""`python -m bench tenants`: the nightly step of tenant health, against a scan of its tables."""
+"""`python -m bench tenants`: the nightly step of tenant health, against a scan of its rows."""
 
 from datetime import timedelta
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from conftest import PROJECT, UNTIL, Database, new_database
 from psycopg.rows import DictRow
 
@@ -265,12 +264,9 @@ def test_new_weights_show_as_such(refreshed: Database, project: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("weight", ["0.2001", "-0.2"])
-def test_weights_that_do_not_sum_to_1_end_with_2(
-    refreshed: Database, project: Path, weight: str
-) -> None:
+def test_weights_that_do_not_sum_to_1_end_with_2(refreshed: Database, project: Path) -> None:
     seed = project / "seeds" / "tenant_health_weights.csv"
-    seed.write_text(seed.read_text().replace("1,login,0.20", f"1,login,{weight}"))
+    seed.write_text(seed.read_text().replace("1,login,0.20", "1,login,0.2001"))
     before = rows_of(refreshed, "tenant_health_scores")
     error = refresh(refreshed, *NIGHTLY, LATER, project=project, code=2)
     assert "tenant_health_weights_are_sane" in error
