@@ -12,7 +12,8 @@ MARTS = ("tenant_usage_metrics_daily", "tenant_health_factors", "tenant_health_s
 CURRENT = ("platform_organizations", "tenant_latest_health", "tenant_high_risk")
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of")
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--no-write-back", "--as-of")
-LATER = "2026-06-15T18:00:00+00:00"
+# the same day in every zone of the demo
+LATER = "2026-06-15T13:30:00+00:00"
 NEXT_DAY = "2026-06-16T12:00:00+00:00"
 
 
@@ -123,7 +124,6 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
         f" from analytics.{metrics} group by 1 order by 1",
         NEXT_DAY,
     )
-    # Sydney is a day ahead
     assert [day["day"] for day in days][-2:] == ["2026-06-15", "2026-06-16"]
     assert {day["organizations"] for day in days[1:]} == {8}
     refresh(refreshed, *NIGHTLY, NEXT_DAY, "--backfill-days", "3")
@@ -144,7 +144,7 @@ def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> N
     # the source has forgotten everything
     refreshed.execute("truncate platform.users, platform.cases cascade")
     done = command(
-        refreshed.environment,
+        {**refreshed.environment, "PGOPTIONS": "-c role=customer_health_refresher"},
         *("build", "--full-refresh", "--exclude", "tag:after_write_back", "test_type:unit"),
         *("--vars", json.dumps({"as_of": "2026-06-18T12:00:00+00:00"})),
     )
@@ -204,7 +204,7 @@ def test_a_system_that_is_switched_off_later_keeps_its_days(
 def test_without_a_source_of_tickets_nothing_is_known_of_them(
     refreshed: Database, project: Path
 ) -> None:
-    refreshed.execute("drop table platform.support_tickets")
+    refreshed.execute("drop table platform.support_tickets cascade")
     switch_off(project, "platform_support_tickets_enabled")
     refresh(refreshed, *NIGHTLY, LATER, project=project)
     assert refreshed.rows(
