@@ -82,34 +82,36 @@ measured as (
         components.component,
         sub_scores.sub_score,
         sub_scores.measured,
-        components.weight / components.all_count as weight,
-        components.weight
+        components.component_weight / components.all_count as weight,
+        components.component_weight
         / (nullif(covered.data_coverage, 0) * nullif(components.measured_count, 0))
-            as share
+            as weight_when_there
     from covered
-    cross join lateral (
-        values
-        ('usage', covered.usage_weight, 3, covered.usage_count),
-        ('support', covered.support_weight, 4, covered.support_count),
-        ('engagement', covered.engagement_weight, 3, covered.engagement_count),
-        ('business', covered.business_weight, 3, covered.business_count)
-    ) as components (component, weight, all_count, measured_count)
-    inner join lateral (
-        values
-        ('usage', 'logins', covered.logins),
-        ('usage', 'feature_adoption', covered.feature_adoption),
-        ('usage', 'training', covered.training),
-        ('support', 'tickets', covered.tickets),
-        ('support', 'severity', covered.severity),
-        ('support', 'hours_to_resolve', covered.hours_to_resolve),
-        ('support', 'satisfaction', covered.satisfaction),
-        ('engagement', 'completed', covered.completed),
-        ('engagement', 'outcomes', covered.outcomes),
-        ('engagement', 'attendees', covered.attendees),
-        ('business', 'arr_rank', covered.arr_rank),
-        ('business', 'days_to_renewal', covered.days_to_renewal),
-        ('business', 'paid_on_time', covered.paid_on_time)
-    ) as sub_scores (component, sub_score, measured)
+    cross join
+        lateral (
+            values
+            ('usage', covered.usage_weight, 3, covered.usage_count),
+            ('support', covered.support_weight, 4, covered.support_count),
+            ('engagement', covered.engagement_weight, 3, covered.engagement_count),
+            ('business', covered.business_weight, 3, covered.business_count)
+        ) as components (component, component_weight, all_count, measured_count)
+    inner join
+        lateral (
+            values
+            ('usage', 'logins', covered.logins),
+            ('usage', 'feature_adoption', covered.feature_adoption),
+            ('usage', 'training', covered.training),
+            ('support', 'tickets', covered.tickets),
+            ('support', 'severity', covered.severity),
+            ('support', 'hours_to_resolve', covered.hours_to_resolve),
+            ('support', 'satisfaction', covered.satisfaction),
+            ('engagement', 'completed', covered.completed),
+            ('engagement', 'outcomes', covered.outcomes),
+            ('engagement', 'attendees', covered.attendees),
+            ('business', 'arr_rank', covered.arr_rank),
+            ('business', 'days_to_renewal', covered.days_to_renewal),
+            ('business', 'paid_on_time', covered.paid_on_time)
+        ) as sub_scores (component, sub_score, measured)
         on components.component = sub_scores.component
 ),
 
@@ -120,7 +122,7 @@ scored as (
             0,
             (measured.measured - scales.zero_at) / (scales.full_at - scales.zero_at)
         )) as score,
-        case when measured.measured is null then 0 else measured.share end
+        case when measured.measured is null then 0 else measured.weight_when_there end
             as effective_weight
     from measured
     left join scales
@@ -136,7 +138,8 @@ final as (
         component,
         sub_score,
         round(measured, 4)::numeric(18, 4) as measured_value,
-        case when measured is not null then round(score, 8) end::numeric(11, 8) as score,
+        case when measured is not null then round(score, 8) end::numeric(11, 8)
+            as score,
         round(weight, 10)::numeric(11, 10) as weight,
         round(effective_weight, 10)::numeric(11, 10) as effective_weight,
         round(effective_weight - weight, 10)::numeric(11, 10) as handed_over_weight,

@@ -1,6 +1,6 @@
--- The newest metrics of each account up to each day. The history of metrics is long, and
--- few rows of it are wanted: through the index that the yml of the source names where
--- there is such an index, else in two passes over all rows.
+-- The newest metrics of each account up to each day. Their history is long, and few
+-- rows of it are wanted: through the index that the yml of the source names where there is
+-- such an index, else in two passes over all rows.
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
@@ -19,24 +19,25 @@ looked_up as (
         newest.feature_adoption_score,
         newest.training_completion_pct
     from account_days
-    cross join lateral (
-        select
-            metrics.metric_date,
-            metrics.logins_per_week,
-            metrics.feature_adoption_score,
-            metrics.training_completion_pct
-        from metrics
-        where
-            account_days.organization_id = metrics.organization_id
-            and account_days.account_id = metrics.account_id
-            and account_days.evaluated_on >= metrics.metric_date
-            and metrics.is_valid
-        order by
-            metrics.metric_date desc,
-            metrics.created_at desc nulls last,
-            metrics.metric_id desc
-        limit 1
-    ) as newest
+    cross join
+        lateral (
+            select
+                metrics.metric_date,
+                metrics.logins_per_week,
+                metrics.feature_adoption_score,
+                metrics.training_completion_pct
+            from metrics
+            where
+                account_days.organization_id = metrics.organization_id
+                and account_days.account_id = metrics.account_id
+                and account_days.evaluated_on >= metrics.metric_date
+                and metrics.is_valid
+            order by
+                metrics.metric_date desc,
+                metrics.created_at desc nulls last,
+                metrics.metric_id desc
+            limit 1
+        ) as newest
     where {{ has_lookup_index('success', 'health_metrics') }}
 ),
 
@@ -80,9 +81,9 @@ scanned as (
         metrics.is_valid
         and not {{ has_lookup_index('success', 'health_metrics') }}
     order by
-        dated.account_id,
-        dated.organization_id,
-        dated.evaluated_on,
+        dated.account_id asc,
+        dated.organization_id asc,
+        dated.evaluated_on asc,
         metrics.created_at desc nulls last,
         metrics.metric_id desc
 ),

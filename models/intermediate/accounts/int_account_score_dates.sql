@@ -26,7 +26,7 @@ wanted as (
     from days
     where
         days.days_before = 0
-        {%- if var('backfill_days') > 0 %}
+        {%- if var('backfill_days') | int > 0 %}
         or not exists (
             select from {{ published('account_health_scores') }} as scores
             where
@@ -40,7 +40,7 @@ final as (
     select
         wanted.organization_id,
         wanted.score_date,
-        valid.version as weights_version
+        of_the_day.version as weights_version
     from wanted
     cross join lateral (
         select weights.version
@@ -48,7 +48,7 @@ final as (
         where weights.valid_from <= wanted.score_date
         order by weights.valid_from desc
         limit 1
-    ) as valid
+    ) as of_the_day
 )
 
 select * from final

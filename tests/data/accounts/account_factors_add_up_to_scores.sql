@@ -1,7 +1,7 @@
 {{ config(tags=['sanity', 'accounts'], meta={'sanity_check': 12}) }}
 
--- States: of every account and day the 13 factors sum to its score, what they lose is what
--- the score lacks of 100, their shares sum to 1, and nobody is without them.
+-- States: of every account and day the 13 factors sum to its score, what they lose is
+-- what the score lacks of 100, their shares sum to 1, and nobody is without them.
 -- Matters: before anything is published; a score that its factors do not explain.
 -- To resolve: compare int_account_health_factors and int_account_health_scores for the
 -- account and day it names. Factors are rounded to eight decimals, so sums are near.
