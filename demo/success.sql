@@ -171,7 +171,8 @@ select
     end,
     case
         when day < 0 or type = 'note' then null
-        when outcome_drawn < case kind when 'fading' then 0.25 else 0.6 end then 'positive'
+        when outcome_drawn < case kind when 'fading' then 0.25 else 0.6 end
+            then 'positive'
         when outcome_drawn < 0.8 then 'neutral'
         when outcome_drawn < 0.92 then 'action_required'
         else 'negative'
@@ -190,7 +191,8 @@ select
         select
             jsonb_agg(
                 jsonb_build_object(
-                    'name', (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person],
+                    'name',
+                    (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person],
                     'email',
                     lower((array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person])
                     || '@account-' || number || '.example'
@@ -209,7 +211,8 @@ cross join
             pg_temp.chance(number * 100 + step, 'engagement outcome') as outcome_drawn,
             pg_temp.chance(number * 100 + step, 'engagement title') as title_drawn,
             (array['meeting', 'call', 'email', 'note', 'demo', 'training'])[
-                floor(6 * pg_temp.chance(number * 100 + step, 'engagement type'))::integer + 1
+                1
+                + floor(6 * pg_temp.chance(number * 100 + step, 'engagement type'))::integer
             ] as type,
             case kind
             -- the first lies ahead: it is planned
@@ -272,7 +275,10 @@ cross join
     lateral (
         select
             step < 2
-            and (kind in ('fading', 'silent') or opened_at > until_day - interval '5 days')
+            and (
+                kind in ('fading', 'silent')
+                or opened_at > until_day - interval '5 days'
+            )
                 as is_open
     ) as state
 where
@@ -307,7 +313,8 @@ where
 
 insert into success.customer_goals (
     id, organization_id, account_id, title, metric_type, current_value, target_value,
-    unit, measurement_period, status, target_date, completion_date, created_at, updated_at
+    unit, measurement_period, status, target_date, completion_date, created_at,
+    updated_at
 )
 select
     pg_temp.id('goal', number || '/' || goal),
@@ -323,7 +330,9 @@ select
     until_day::date - started + length,
     case
         when done >= 1
-            then until_day::date - started + least(started, floor(length * 0.9)::integer)
+            then
+                until_day::date - started
+                + least(started, floor(length * 0.9)::integer)
     end,
     until_day - make_interval(days => started),
     until_day - interval '2 days'
@@ -334,7 +343,8 @@ cross join
         select
             (array[12, 400, 30])[goal] as target,
             least(
-                age - 1, 40 + floor(100 * pg_temp.chance(number * 10 + goal, 'goal start'))
+                age - 1, 40
+                + floor(100 * pg_temp.chance(number * 10 + goal, 'goal start'))
                 ::integer
             ) as started,
             90 + 30 * goal as length,
@@ -387,4 +397,5 @@ from demo_accounts
 where number = 5;
 
 analyze success.organizations, success.accounts, success.engagements,
-success.health_metrics, success.support_tickets, success.invoices, success.customer_goals;
+success.health_metrics, success.support_tickets, success.invoices,
+success.customer_goals;

@@ -1,5 +1,5 @@
 {% macro people_named_in(people) -%}
-    {#- a jsonb array of what they are known by, each once; NULL when nobody is named -#}
+    {#- an array of what they are known by, each once; NULL for nobody -#}
     (
         select jsonb_agg(distinct lower(named.person))
         from jsonb_array_elements({{ people }}) as entry (value)

@@ -1,6 +1,6 @@
 -- The newest metrics of each account up to each day. Their history is long, and few
--- rows of it are wanted: through the index that the yml of the source names where there is
--- such an index, else in two passes over all rows.
+-- rows of it are wanted: through the index that the yml of the source names, where
+-- there is one, else in two passes over all rows.
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
