@@ -1,4 +1,4 @@
-"""The rules on accounts again, as plainly as they can be said: an account and a day at a time."""
+"""The rules on accounts again, as plainly as they can be said: an account on a day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -285,7 +285,9 @@ class Evaluation:
         assert health is not None
         earlier = self.earlier()
         before = earlier.health()[0] if earlier else None
-        lost = Fraction(0) if before is None else min(Fraction(15), max(before - health, 0))
+        lost = Fraction(0)
+        if before is not None:
+            lost = min(Fraction(15), max(before - health, Fraction(0)))
         gap, renewal = self.days_since_engagement, self.days_to_renewal
         competitor = any(
             word in ("competitor", "competitors")
