@@ -24,7 +24,7 @@ lock: ## resolve the versions anew
 
 demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
-	$(BIN)/python -m flows refresh --mode nightly
+	$(BIN)/python -m flows refresh --mode nightly --backfill-days 120
 	$(BIN)/python -m flows roles install
 
 serve: setup ## the Prefect server with its UI, and the schedules

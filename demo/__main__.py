@@ -8,7 +8,7 @@ from flows.database import connect, rows, use_environment
 from flows.errors import Failure, WrongArgument
 
 HERE = Path(__file__).parent
-SCHEMAS = ("commerce", "booking")
+SCHEMAS = ("commerce", "booking", "platform", "success")
 MARK = "made by customer_health's demo"
 
 
@@ -30,7 +30,13 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
                     f"schema {there['schema']} is there and not of the demo,"
                     " which does not touch it"
                 )
-        if found:
+        if missing := sorted(set(SCHEMAS) - {there["schema"] for there in found}):
+            if found:
+                raise WrongArgument(
+                    f"schema {missing[0]} is missing: an older demo made the others;"
+                    " `make clean` removes them"
+                )
+        else:
             print("demo data: there already")
             return
         connection.execute((HERE / "operational_schema.sql").read_bytes())
@@ -45,16 +51,18 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
             "select set_config('demo.until', coalesce(%s::timestamptz, now())::text, true)",
             (until,),
         )
-        for script in ("settings.sql", "orders.sql", "bookings.sql"):
+        for script in ("settings.sql", "orders.sql", "bookings.sql", "platform.sql"):
             connection.execute((HERE / script).read_bytes())
         [count] = rows(
             connection,
             "select (select count(*) from commerce.orders) as orders,"
-            " (select count(*) from booking.bookings) as bookings",
+            " (select count(*) from booking.bookings) as bookings,"
+            " (select count(*) from platform.users) as users",
         )
     print(
         f"demo data: {customers} customers of {tenants} tenants in each system,"
-        f" {count['orders']} orders, {count['bookings']} bookings"
+        f" {count['orders']} orders, {count['bookings']} bookings,"
+        f" {count['users']} users of a product"
     )
 
 

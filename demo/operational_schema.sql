@@ -1,5 +1,5 @@
--- The operational tables of the orders system, as an application would have them and
--- the staging models expect them.
+-- The operational tables of the four systems, as applications would have them and the
+-- staging models expect them.
 create schema commerce;
 
 create table commerce.tenants (
@@ -139,4 +139,174 @@ create table booking.referral_profiles (
     reward_cents bigint not null default 0,
     updated_at timestamptz not null default now(),
     primary key (organization_id, square_customer_id)
+);
+
+-- how organizations use a product
+create schema platform;
+
+create table platform.organizations (
+    id uuid primary key,
+    slug text not null unique,
+    name text not null,
+    time_zone text not null default 'UTC',
+    is_active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table platform.users (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    is_enabled boolean not null default true,
+    last_login_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table platform.cases (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    status text not null,
+    created_at timestamptz not null default now(),
+    closed_at timestamptz,
+    updated_at timestamptz not null default now()
+);
+
+create table platform.investigations (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    case_id uuid not null references platform.cases,
+    is_primary boolean not null default false,
+    sla_status text not null,
+    updated_at timestamptz not null default now()
+);
+
+create table platform.campaigns (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    name text,
+    starts_at timestamptz,
+    ends_at timestamptz
+);
+
+create table platform.campaign_assignments (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    campaign_id uuid not null references platform.campaigns,
+    status text not null,
+    due_at timestamptz,
+    completed_at timestamptz,
+    updated_at timestamptz not null default now()
+);
+
+-- a feature that is tracked and was never used has no first_used_at
+create table platform.feature_adoptions (
+    organization_id uuid not null references platform.organizations,
+    feature_key text not null,
+    first_used_at timestamptz,
+    last_used_at timestamptz,
+    primary key (organization_id, feature_key)
+);
+
+create table platform.support_tickets (
+    id uuid primary key,
+    organization_id uuid not null references platform.organizations,
+    severity integer,
+    status text not null,
+    created_at timestamptz not null,
+    resolved_at timestamptz
+);
+
+-- what a customer-success team knows of its accounts
+create schema success;
+
+create table success.organizations (
+    id uuid primary key,
+    slug text not null unique,
+    name text not null,
+    time_zone text not null default 'UTC',
+    is_active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table success.accounts (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    name text not null,
+    industry text,
+    size text,
+    arr numeric(14, 2),
+    status text not null,
+    health_score integer,
+    churn_risk_score integer,
+    renewal_on date,
+    archived_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table success.engagements (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    account_id uuid not null references success.accounts,
+    type text not null,
+    title text,
+    outcome text,
+    scheduled_at timestamptz,
+    completed_at timestamptz,
+    attendees jsonb not null default '[]',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table success.health_metrics (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    account_id uuid not null references success.accounts,
+    metric_date date not null,
+    login_frequency integer,
+    feature_adoption_score integer,
+    support_tickets integer,
+    training_completion_rate numeric(5, 2),
+    overall_health_score integer,
+    created_at timestamptz not null default now()
+);
+
+create table success.customer_goals (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    account_id uuid not null references success.accounts,
+    title text,
+    metric_type text,
+    current_value numeric(14, 2),
+    target_value numeric(14, 2),
+    unit text,
+    measurement_period text,
+    status text,
+    target_date date,
+    completion_date date,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table success.support_tickets (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    account_id uuid not null references success.accounts,
+    severity integer,
+    status text not null,
+    is_escalated boolean not null default false,
+    csat integer,
+    created_at timestamptz not null,
+    resolved_at timestamptz
+);
+
+create table success.invoices (
+    id uuid primary key,
+    organization_id uuid not null references success.organizations,
+    account_id uuid not null references success.accounts,
+    due_on date not null,
+    paid_on date,
+    amount numeric(14, 2)
 );

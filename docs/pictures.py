@@ -131,7 +131,8 @@ def main() -> None:
         os.environ["DBT_TARGET_PATH"] = str(folder / "target")
         use_embedded(folder / "same_each_time")
         output("demo", "--until", UNTIL)
-        draw_summary(output("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL))
+        nightly = ("--mode", "nightly", "--backfill-days", "120", "--as-of", UNTIL)
+        draw_summary(output("flows", "refresh", *nightly))
         # what Prefect starts is computed for the present
         use_embedded(folder / "of_today")
         output("demo")

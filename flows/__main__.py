@@ -8,7 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 from flows.alerts import run_alerts
-from flows.arguments import parse_as_of
+from flows.arguments import parse_as_of, parse_days
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
 from flows.errors import Failure, WrongArgument
@@ -17,6 +17,7 @@ from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
+    print_organization,
     print_outcomes,
     print_refresh,
     print_rollback,
@@ -51,10 +52,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     command = commands.add_parser("refresh", help="build, test, publish, write back, log")
-    command.add_argument("--mode", choices=["hourly", "nightly"], required=True)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--mode", choices=["hourly", "nightly"])
+    what.add_argument(
+        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+    )
     command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
     command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
     command.add_argument("--no-write-back", action="store_true")
+    command.add_argument("--backfill-days", metavar="N", default="0")
 
     command = commands.add_parser("write-back", help="write what differs from the marts")
     command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
@@ -81,21 +87,36 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def refresh_options(arguments: argparse.Namespace) -> Options:
+    """Return what a refresh is asked for; what does not go together is refused."""
+    if arguments.organization is not None and arguments.tenant is not None:
+        raise WrongArgument(
+            "--tenant: limits the write-back, which --organization has none of"
+        )
+    backfill_days = parse_days(arguments.backfill_days)
+    if backfill_days and arguments.mode != "nightly":
+        raise WrongArgument("--backfill-days: only with --mode nightly")
+    return Options(
+        mode=arguments.mode or "organization",
+        as_of=parse_as_of(arguments.as_of) if arguments.as_of else None,
+        tenant=arguments.tenant,
+        write_back=not arguments.no_write_back,
+        organization=arguments.organization,
+        backfill_days=backfill_days,
+    )
+
+
 def run(arguments: argparse.Namespace, progress: Progress) -> int:
     """Carry out a command and return its exit code."""
     use_environment()
     match arguments.command:
         case "refresh":
-            payload = refresh(
-                Options(
-                    mode=arguments.mode,
-                    as_of=parse_as_of(arguments.as_of) if arguments.as_of else None,
-                    tenant=arguments.tenant,
-                    write_back=not arguments.no_write_back,
-                ),
-                progress,
-            )
-            print_refresh(payload, progress)
+            options = refresh_options(arguments)
+            payload = refresh(options, progress)
+            if options.organization:
+                print_organization(payload, progress)
+            else:
+                print_refresh(payload, progress)
         case "write-back" if arguments.dry_run:
             preview(arguments.tenant, progress)
         case "write-back":

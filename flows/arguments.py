@@ -6,6 +6,7 @@ from flows.database import Connection, rows
 from flows.errors import WrongArgument
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
+MOST_DAYS = 3650
 
 
 def parse_as_of(text: str) -> datetime:
@@ -24,6 +25,15 @@ def parse_as_of(text: str) -> datetime:
     return instant
 
 
+def parse_days(text: str) -> int:
+    """Read a number of days, up to ten years."""
+    if not text.isdecimal() or int(text) > MOST_DAYS:
+        raise WrongArgument(
+            f"--backfill-days: {text!r} is no whole number from 0 to {MOST_DAYS}"
+        )
+    return int(text)
+
+
 def check_tenant(connection: Connection, slug: str | None) -> None:
     """Raise WrongArgument when there are tenants already and none has this slug."""
     if slug is None or not is_built(connection):
@@ -33,9 +43,35 @@ def check_tenant(connection: Connection, slug: str | None) -> None:
         for tenant in rows(connection, "select tenant_slug from analytics.tenants order by 1")
     ]
     if slug not in slugs:
-        known = ", ".join(slugs[:10]) + (f" and {len(slugs) - 10} more" if slugs[10:] else "")
+        raise WrongArgument(f"--tenant: no active tenant {slug!r}, there are: {_some(slugs)}")
+
+
+def check_organization(connection: Connection, slug: str | None) -> None:
+    """Raise WrongArgument when the sources are mapped already and none has this slug.
+
+    Asks the source: an organization that has just signed up need not wait for the night.
+    """
+    if slug is None:
+        return
+    views = [
+        f"analytics_internal.stg_{system}__organizations" for system in ("platform", "success")
+    ]
+    missing = rows(
+        connection,
+        "select from unnest(%(views)s::text[]) as view where to_regclass(view) is null",
+        {"views": views},
+    )
+    if missing:
+        return
+    organizations = " union ".join(
+        f"select organization_slug from {view} where is_active and is_valid" for view in views
+    )
+    slugs = [
+        row["organization_slug"] for row in rows(connection, f"{organizations} order by 1")
+    ]
+    if slug not in slugs:
         raise WrongArgument(
-            f"--tenant: no active tenant {slug!r}, there are: {known or 'none'}"
+            f"--organization: no active organization {slug!r}, there are: {_some(slugs)}"
         )
 
 
@@ -43,3 +79,8 @@ def is_built(connection: Connection) -> bool:
     """Return whether a refresh has built the marts here."""
     [tenants] = rows(connection, "select to_regclass('analytics.tenants') as relation")
     return tenants["relation"] is not None
+
+
+def _some(slugs: list[str]) -> str:
+    more = f" and {len(slugs) - 10} more" if slugs[10:] else ""
+    return (", ".join(slugs[:10]) or "none") + more

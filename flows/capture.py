@@ -23,7 +23,7 @@ from flows.database import (
 )
 from flows.progress import Progress
 
-# systems, and the mart that holds the instant of their rows
+# systems that are refreshed hourly, and the mart that holds the instant of their rows
 CLOCKS = {"orders": "tenants", "bookings": "booking_organizations"}
 EVENTS = {
     "insert": "referencing new table as new_rows",
@@ -58,12 +58,10 @@ def install_triggers(progress: Progress) -> None:
     The next refresh is a full one: what was changed before nobody has noticed.
     """
     with with_queue() as connection:
-        sources = dbt.sources(environment(connection))
+        sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
         mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
         for source in sources:
-            if not source["capture"]:
-                continue
             in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:

@@ -169,8 +169,14 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
             "hook": source["config"].get("meta", {}).get("hook"),
         }
         for key, source in manifest["sources"].items()
-        if settings[readers[key]["config"]["meta"]["enabled_by"]]
+        if key in readers and all(map(settings.get, _switches(readers[key])))
     ]
+
+
+def _switches(model: Mapping[str, Any]) -> list[str]:
+    """Return the vars that must all be true for a staging model to have rows."""
+    enabled_by: str | list[str] = model["config"]["meta"]["enabled_by"]
+    return [enabled_by] if isinstance(enabled_by, str) else enabled_by
 
 
 def name_offenders(run: Run, connection: Connection) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flows import dbt
 from flows.alerts import raise_alerts
-from flows.arguments import check_tenant
+from flows.arguments import check_organization, check_tenant
 from flows.capture import claim, fingerprint_of_rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
 from flows.progress import Progress
@@ -15,13 +15,24 @@ from flows.write_back import check_freshness, count_written, write_back
 
 # what a full refresh runs: all, but for what is asked after the write-back
 FULL = ("--exclude=tag:after_write_back",)
-# what a refresh of some keys runs: the views stand, and tests of all rows wait
+# what a refresh of some keys runs: the views stand, and tests of all rows wait, as do the
+# systems that are daily
 CHANGED = (
     "--select=config.materialized:table config.materialized:publication",
+    "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+)
+# what a refresh of one organization runs: the daily systems, with no test of others
+ORGANIZATION = (
+    "--select=tag:tenants tag:accounts",
     "--exclude=tag:after_write_back tag:nightly",
+    "--indirect-selection=cautious",
+)
+PUBLICATIONS = " union all ".join(
+    f"select * from operations.{system}_publications"
+    for system in ("orders", "bookings", "tenants", "accounts")
 )
 
-Mode = Literal["hourly", "nightly"]
+Mode = Literal["hourly", "nightly", "organization"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,9 @@ class Options:
     as_of: datetime | None = None
     tenant: str | None = None
     write_back: bool = True
+    # the one that mode organization is for
+    organization: str | None = None
+    backfill_days: int = 0
 
 
 def refresh(options: Options, progress: Progress) -> dict[str, Any]:
@@ -42,13 +56,37 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, options.tenant)
+        check_organization(connection, options.organization)
         try:
             with logged(connection, f"refresh_{options.mode}", "refresh") as log:
-                _refresh(options, progress, connection, log)
+                if options.organization:
+                    _refresh_organization(options.organization, options, progress, log)
+                else:
+                    _refresh(options, progress, connection, log)
         finally:
             # a refresh that was held or has failed is what people want to hear of
             raise_alerts(progress)
         return log.payload
+
+
+def _refresh_organization(
+    organization: str, options: Options, progress: Progress, log: RunLog
+) -> None:
+    """Recompute one organization in the daily systems, by the SQL of the nightly refresh."""
+    connection = log.connection
+    as_of = options.as_of or _database_clock(connection)
+    log.payload |= {"organization": organization, "as_of": as_of.isoformat()}
+    log.store()
+    _build(
+        f"refresh of {organization} as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
+        {"as_of": as_of, "refresh_scope": "changed", "organization": organization},
+        ORGANIZATION,
+        progress,
+        log,
+    )
+    check_organization(connection, organization)
+    log.payload["marts"] = _moved(connection, log)
+    log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
 def _refresh(
@@ -63,37 +101,21 @@ def _refresh(
     if options.mode == "hourly" and scope.full_because:
         log.payload["full_because"] = scope.full_because
         progress.say(f"this hourly refresh recomputes everything: {scope.full_because}")
-    variables = {
-        "as_of": as_of.isoformat(),
-        "run_id": log.logid,
-        "refresh_scope": "all" if is_full else "changed",
-        "changed_since": scope.changed_since and scope.changed_since.isoformat(),
-    }
-
-    run = progress.run(
+    _build(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
-        lambda: dbt.build(
-            variables, environment(connection), progress, FULL if is_full else CHANGED
-        ),
+        {
+            "as_of": as_of,
+            "refresh_scope": "all" if is_full else "changed",
+            "changed_since": scope.changed_since,
+            "backfill_days": options.backfill_days,
+        },
+        FULL if is_full else CHANGED,
+        progress,
+        log,
     )
-    log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
-    log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
-    log.payload["tests_passed"] = len(run.with_status("pass"))
-    dbt.name_offenders(run, connection)
-    for warning in run.with_status("warn"):
-        progress.say(f"warning: {warning.problem()}")
-    if failure := run.failure():
-        raise failure
     check_tenant(connection, options.tenant)
 
-    log.payload["marts"] = rows(
-        connection,
-        "select mart, rows_written, rows_removed, rows_corrected from ("
-        " select * from operations.orders_publications"
-        " union all select * from operations.bookings_publications"
-        ") as publications where run_id = %(logid)s order by mart",
-        {"logid": log.logid},
-    )
+    log.payload["marts"] = _moved(connection, log)
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant
     if is_full and not scope.full_because:
@@ -114,6 +136,9 @@ def _refresh(
         connection, "select * from operations.booking_statistics order by organization_slug"
     )
 
+    if is_full:
+        log.payload["tenant_health"] = _tenant_health(connection)
+
     if options.write_back:
         check_freshness(connection)
         done = progress.run(
@@ -127,6 +152,54 @@ def _refresh(
     log.payload["rows_written"] = written.total()
     if options.write_back and (failure := done.failure()):
         raise failure
+
+
+def _build(
+    name: str,
+    variables: dict[str, Any],
+    options: tuple[str, ...],
+    progress: Progress,
+    log: RunLog,
+) -> None:
+    """Run dbt with these vars, and raise the failure that it ends with, if any."""
+    texts = {
+        var: value.isoformat() if isinstance(value, datetime) else value
+        for var, value in {**variables, "run_id": log.logid}.items()
+    }
+    run = progress.run(
+        name, lambda: dbt.build(texts, environment(log.connection), progress, options)
+    )
+    log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
+    log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
+    log.payload["tests_passed"] = len(run.with_status("pass"))
+    dbt.name_offenders(run, log.connection)
+    for warning in run.with_status("warn"):
+        progress.say(f"warning: {warning.problem()}")
+    if failure := run.failure():
+        raise failure
+
+
+def _moved(connection: Connection, log: RunLog) -> list[dict[str, Any]]:
+    """Return what the run has moved in each mart."""
+    return rows(
+        connection,
+        "select mart, rows_written, rows_removed, rows_corrected"
+        f" from ({PUBLICATIONS}) as publications where run_id = %(logid)s order by mart",
+        {"logid": log.logid},
+    )
+
+
+def _tenant_health(
+    connection: Connection, organization: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the latest score of every organization, or of one."""
+    return rows(
+        connection,
+        "select * from analytics.tenant_latest_health"
+        " where %(organization)s::text is null or organization_slug = %(organization)s"
+        " order by organization_slug",
+        {"organization": organization},
+    )
 
 
 def _database_clock(connection: Connection) -> datetime:

@@ -33,6 +33,19 @@ SEGMENT_COLUMNS = {
     "bookings ahead": "upcoming_bookings",
 }
 
+HEALTH_COLUMNS = {
+    "organization": "organization_slug",
+    "day": "metric_date",
+    "score": "overall_score",
+    "observed": "overall_score_observed",
+    "coverage": "data_coverage",
+    "before": "previous_score",
+    "trend": "trend",
+    "risk": "risk_level",
+    "carried by": "top_driver",
+    "held back by": "top_drag",
+}
+
 WEEKLY_COLUMNS = {
     "tenant": "tenant_slug",
     "sales rep": "sales_rep_name",
@@ -86,11 +99,18 @@ def segment_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[
     return _titled(organizations, SEGMENT_COLUMNS)
 
 
+def health_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the part of the statistics block on tenant health, one line an organization."""
+    return _titled(organizations, HEALTH_COLUMNS)
+
+
 def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what a refresh found and did."""
     progress.table("Risk status", risk_statistics(payload["tenants"]))
     progress.table("Account types", account_statistics(payload["tenants"]))
     progress.table("Customer segments", segment_statistics(payload["organizations"]))
+    if "tenant_health" in payload:
+        progress.table("Tenant health", health_statistics(payload["tenant_health"]))
     for row in payload["quarantined_rows"]:
         progress.say(
             f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
@@ -102,6 +122,16 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
         f" {moved} rows of marts changed, {payload['rows_written']} customers written back"
     )
     print_outcomes(payload.get("write_back", {}), progress)
+
+
+def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print what the refresh of one organization found and did."""
+    progress.table("Tenant health", health_statistics(payload["tenant_health"]))
+    moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
+    progress.say(
+        f"done in {payload['seconds']} s: {payload['organization']},"
+        f" {payload['tests_passed']} tests passed, {moved} rows of marts changed"
+    )
 
 
 def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:

@@ -61,12 +61,24 @@ def test_every_public_model_has_an_enforced_contract(models: list[Node]) -> None
 
 
 def test_every_mart_begins_its_key_with_the_tenant(models: list[Node]) -> None:
-    tenants = {"orders": "tenant_id", "bookings": "organization_id"}
     for mart in marts(models):
-        tenant = tenants[mart["fqn"][2]]
+        tenant = "tenant_id" if mart["fqn"][2] == "orders" else "organization_id"
         assert next(iter(mart["columns"])) == tenant, mart["name"]
         if mart["config"]["materialized"] == "published_table":
             assert mart["config"]["unique_key"][0] == tenant, mart["name"]
+
+
+def test_marts_are_named_for_their_system(models: list[Node]) -> None:
+    """Their row security goes by it: flows/sql/row_security.sql."""
+    prefixes = {
+        "tenants": ("tenant_", "platform_"),
+        "accounts": ("account_", "goal_", "success_"),
+    }
+    for mart in marts(models):
+        system, name = mart["fqn"][2], mart["name"]
+        for other, names in prefixes.items():
+            if system != "orders":
+                assert name.startswith(names) == (system == other), name
 
 
 def test_joins_reach_the_indexes_behind_staging_views(models: list[Node]) -> None:
@@ -208,7 +220,10 @@ def test_every_var_is_documented_and_used() -> None:
     used = {name for text in texts for name in re.findall(r"""var\(["'](\w+)["']""", text)}
     assert used <= declared
     # the rest are read by a name that is put together, or in a loop
-    assert declared - used <= {"orders_enabled"}
+    assert declared - used <= {
+        *("orders_enabled", "tenants_enabled", "accounts_enabled"),
+        "platform_support_tickets_enabled",
+    }
     readme = (PROJECT / "README.md").read_text()
     for name in declared:
         assert f"`{name}`" in readme, name

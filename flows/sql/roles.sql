@@ -423,20 +423,35 @@ language sql as $blind_readers$
     order by readers.rolname
 $blind_readers$;
 
+create or replace function pg_temp.known_tenants()
+returns table (system text, tenant text, slug text)
+language plpgsql as $known_tenants$
+-- The tenants of every system that a refresh has published.
+declare
+    clock record;
+begin
+    for clock in
+        select clocks.*
+        from (
+            values
+            ('orders', 'analytics.tenants', 'tenant'),
+            ('bookings', 'analytics.booking_organizations', 'organization'),
+            ('tenants', 'analytics.platform_organizations', 'organization'),
+            ('accounts', 'analytics.success_organizations', 'organization')
+        ) as clocks (system, relation, entity)
+        where to_regclass(clocks.relation) is not null
+    loop
+        return query execute format(
+            'select %L, %I::text, %I from %s',
+            clock.system, clock.entity || '_id', clock.entity || '_slug', clock.relation
+        );
+    end loop;
+end
+$known_tenants$;
+
 create or replace function pg_temp.role_status()
 returns table (role text, does text, tenant text, members text)
-language plpgsql as $role_status$
-begin
-    create temporary table slugs (system text, tenant text, slug text) on commit drop;
-    if to_regclass('analytics.tenants') is not null then
-        insert into slugs
-        select 'orders', tenant_id::text, tenant_slug from analytics.tenants
-        union all
-        select 'bookings', organization_id::text, organization_slug
-        from analytics.booking_organizations;
-    end if;
-
-    return query
+language sql as $role_status$
     select
         pg_roles.rolname::text,
         replace(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ', ''),
@@ -454,7 +469,7 @@ begin
     from pg_roles
     left join operations.tenant_roles
         on pg_roles.rolname = tenant_roles.role_name
-    left join slugs
+    left join pg_temp.known_tenants() as slugs
         on
             tenant_roles.system = slugs.system
             and tenant_roles.tenant = slugs.tenant
@@ -464,8 +479,7 @@ begin
             'customer_health_refresher', 'customer_health_write_back',
             'customer_health_analyst', 'customer_health_tenant'
         )
-    order by tenant_roles.system desc nulls first, 3, 1;
-end
+    order by tenant_roles.system desc nulls first, 3, 1
 $role_status$;
 
 create or replace function pg_temp.tenants_without_role()
@@ -473,9 +487,7 @@ returns bigint
 language sql as $tenants_without_role$
     select count(*)
     from (
-        select 'orders' as system, tenant_id::text as tenant from analytics.tenants
-        union all
-        select 'bookings', organization_id::text from analytics.booking_organizations
+        select system, tenant from pg_temp.known_tenants()
         except
         select system, tenant from operations.tenant_roles
         inner join pg_roles on tenant_roles.role_name = pg_roles.rolname

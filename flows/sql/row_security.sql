@@ -42,7 +42,9 @@ begin
         from (
             values
             ('orders', 'analytics.tenants', 'tenant_id'),
-            ('bookings', 'analytics.booking_organizations', 'organization_id')
+            ('bookings', 'analytics.booking_organizations', 'organization_id'),
+            ('tenants', 'analytics.platform_organizations', 'organization_id'),
+            ('accounts', 'analytics.success_organizations', 'organization_id')
         ) as marts (system, relation, tenant)
         where to_regclass(relation) is not null
     loop
@@ -70,8 +72,13 @@ with relations as (
         pg_class.relrowsecurity as is_secured,
         pg_attribute.attname as tenant_column,
         pg_attribute.atttypid::regtype as tenant_type,
-        case pg_attribute.attname when 'tenant_id' then 'orders' else 'bookings' end
-            as system
+        -- a mart is named for its system: tests/test_conventions.py
+        case
+            when pg_attribute.attname = 'tenant_id' then 'orders'
+            when pg_class.relname ~ '^(tenant|platform)_' then 'tenants'
+            when pg_class.relname ~ '^(account|goal|success)_' then 'accounts'
+            else 'bookings'
+        end as system
     from pg_class
     inner join pg_namespace
         on pg_class.relnamespace = pg_namespace.oid

@@ -2,14 +2,18 @@
     {#-
     What creates the table of this model with the columns of its contract, or adds those
     that are new. A column that is gone or has another type is refused, but with
-    --full-refresh, which drops the table.
+    --full-refresh, which drops the table, unless its model says full_refresh: false.
     -#}
     {%- set changes = contract_changes(existing) -%}
     {%- if changes.refused and not should_full_refresh() -%}
         {%- do exceptions.raise_compiler_error(
             this ~ ' holds ' ~ changes.refused | join(', ')
-            ~ ' other than its contract says; run once with --full-refresh to drop'
-            ~ ' and rebuild it (views and grants on it are dropped too)'
+            ~ ' other than its contract says; ' ~ (
+                'nothing could compute its rows again, so alter the table by hand'
+                if config.get('full_refresh') is false else
+                'run once with --full-refresh to drop and rebuild it'
+                ~ ' (views and grants on it are dropped too)'
+            )
         ) -%}
     {%- elif changes.refused -%}
         {{ drop_relation_if_exists(existing) }}

@@ -9,8 +9,12 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set enabled_by = config.get('meta', {}).get('enabled_by') -%}
-    {%- set is_enabled = enabled_by is none or var(enabled_by) -%}
-    {%- set body = sql if is_enabled else get_empty_schema_sql(model['columns']) -%}
+    {%- set switches = [enabled_by] if enabled_by is string else enabled_by or [] -%}
+    {%- set off = [] -%}
+    {%- for switch in switches if not var(switch) -%}
+        {%- do off.append(switch) -%}
+    {%- endfor -%}
+    {%- set body = sql if not off else get_empty_schema_sql(model['columns']) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

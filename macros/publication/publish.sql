@@ -1,4 +1,4 @@
-{% macro publish(system, marts) -%}
+{% macro publish(system, marts, is_daily=false) -%}
 {#-
 One block that moves these marts to the rows of their deltas: inserts and updates what
 differs, deletes what is gone, logs both, and takes the keys that it has recomputed off the
@@ -8,6 +8,10 @@ are. A mart's delta is the model it selects from. The first mart holds the as_of
 First come the keys that an hourly refresh recomputes; then, in a full refresh, all rows.
 What is found wrong then, nobody had noticed: it is counted as corrected. So in a full
 refresh the keys that have changed while it computed come first, too.
+
+Nothing announces changes in a system that is daily: a full refresh moves all rows, any
+other one those of the organizations in its scope. What a mart of days holds of days that
+this refresh has not computed stays, for nobody could compute it again.
 -#}
 {%- if execute %}
 {%- set is_full = var('refresh_scope') == 'all' %}
@@ -19,7 +23,8 @@ declare
     removed bigint;
     corrected bigint;
 begin
-    select max(as_of) into held from {{ marts[0] }};
+    -- organizations of a daily system may hold different instants
+    select {{ 'min' if is_daily else 'max' }}(as_of) into held from {{ marts[0] }};
     {%- for mart in marts %}
     {%- set node = graph.nodes.values()
         | selectattr('resource_type', 'equalto', 'model')
@@ -36,6 +41,32 @@ begin
     {%- if scope %}
     {%- set scope_relation = graph.nodes['model.customer_health.' ~ scope].relation_name %}
     {%- set scope_key = node.config.meta.scope_key | map('tojson') | list %}
+    {%- endif %}
+    {%- set day = node.config.meta.get('day') %}
+    {%- if is_daily %}
+    {{ merge_delta(mart, node, delta) }};
+    get diagnostics written = row_count;
+    delete from {{ mart }} as mart
+    where
+        {%- if day %}
+        exists (
+            select from {{ delta }} as delta
+            where {{ same('mart', 'delta', [key[0], day | tojson]) }}
+        )
+        {%- elif is_full %}
+        true
+        {%- else %}
+        exists (
+            select from {{ scope_relation }} as scope
+            where scope.is_due and {{ same('mart', 'scope', scope_key) }}
+        )
+        {%- endif %}
+        and not exists (
+            select from {{ delta }} as delta where {{ same('mart', 'delta', key) }}
+        );
+    get diagnostics removed = row_count;
+    {%- else %}
+    {%- if scope %}
     {{ merge_delta(mart, node, delta if not is_full else
         '(select delta.* from ' ~ delta ~ ' as delta where '
         ~ is_due('delta', scope_relation, scope_key, system) ~ ')') }};
@@ -73,6 +104,7 @@ begin
         corrected := corrected + moved;
     end if;
     {%- endif %}
+    {%- endif %}
     insert into {{ this }} (
         run_id, as_of, held_as_of, refresh_scope, mart,
         rows_written, rows_removed, rows_corrected
@@ -84,7 +116,7 @@ begin
         '{{ mart.identifier }}',
         written,
         removed,
-        {{ 'corrected' if scope else 0 }}
+        {{ 'corrected' if scope and not is_daily else 0 }}
     );
 
     -- with the first rows come the indexes: built at once, not row by row

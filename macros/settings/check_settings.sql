@@ -14,6 +14,12 @@
         'feed_silent_days': 1,
         'feed_missed_customers': 1,
         'high_value_pct': 1,
+        'backfill_days': 0,
+        'tenant_window_days': 1,
+        'tenant_trend_points': 0,
+        'tenant_high_below': 0,
+        'tenant_declining_high_below': 0,
+        'tenant_medium_below': 0,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'
@@ -34,7 +40,10 @@
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
-    {%- for name in ['orders_enabled', 'bookings_enabled'] -%}
+    {%- for name in [
+        'orders_enabled', 'bookings_enabled', 'tenants_enabled', 'accounts_enabled',
+        'platform_support_tickets_enabled'
+    ] -%}
         {%- if var(name) is not boolean -%}
             {%- do problems.append([name, 'true or false']) -%}
         {%- endif -%}
@@ -49,6 +58,16 @@
     {%- if not problems -%}
         {%- if var('critical_after_days') <= var('urgent_after_days') -%}
             {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
+        {%- endif -%}
+        {%- if var('tenant_high_below') > var('tenant_declining_high_below') -%}
+            {%- do problems.append(
+                ['tenant_high_below', 'at most tenant_declining_high_below']
+            ) -%}
+        {%- endif -%}
+        {%- if var('tenant_declining_high_below') > var('tenant_medium_below') -%}
+            {%- do problems.append(
+                ['tenant_declining_high_below', 'at most tenant_medium_below']
+            ) -%}
         {%- endif -%}
         {%- if var('watch_no_show_rate') > var('unreliable_no_show_rate') -%}
             {%- do problems.append(

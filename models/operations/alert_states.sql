@@ -8,10 +8,16 @@ tenants as (
     select * from {{ ref('tenant_alert_states') }}
 ),
 
+organizations as (
+    select * from {{ ref('organization_alert_states') }}
+),
+
 final as (
     select * from customers
     union all
     select * from tenants
+    union all
+    select * from organizations
 )
 
 select * from final

@@ -8,10 +8,22 @@ bookings_rows as (
     select * from {{ ref('bookings_quarantined_rows') }}
 ),
 
+tenants_rows as (
+    select * from {{ ref('tenants_quarantined_rows') }}
+),
+
+accounts_rows as (
+    select * from {{ ref('accounts_quarantined_rows') }}
+),
+
 united as (
     select * from orders_rows
     union all
     select * from bookings_rows
+    union all
+    select * from tenants_rows
+    union all
+    select * from accounts_rows
 ),
 
 final as (

@@ -192,6 +192,9 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "rfm_min_visitors": ("1", "must be a whole number from 2"),
         "orders_enabled": ("maybe", "must be true or false"),
         "bookings_enabled": ("maybe", "must be true or false"),
+        "tenants_enabled": ("maybe", "must be true or false"),
+        "accounts_enabled": ("maybe", "must be true or false"),
+        "backfill_days": ("-1", "must be a whole number from 0"),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list"),
     }

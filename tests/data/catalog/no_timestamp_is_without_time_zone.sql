@@ -6,6 +6,8 @@
 -- To resolve: make the column timestamptz in its model and contract.
 -- depends_on: {{ ref('orders_publications') }}
 -- depends_on: {{ ref('bookings_publications') }}
+-- depends_on: {{ ref('tenants_publications') }}
+-- depends_on: {{ ref('accounts_publications') }}
 select
     table_schema,
     table_name,

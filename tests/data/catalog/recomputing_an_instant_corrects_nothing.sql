@@ -9,6 +9,10 @@ with publications as (
     select * from {{ ref('orders_publications') }}
     union all
     select * from {{ ref('bookings_publications') }}
+    union all
+    select * from {{ ref('tenants_publications') }}
+    union all
+    select * from {{ ref('accounts_publications') }}
 )
 
 select *

@@ -1,4 +1,4 @@
-{% test same_rows_as(model, delta, publication, key, ignoring=[]) %}
+{% test same_rows_as(model, delta, publication, key, ignoring=[], keeps_more=false) %}
 -- The mart holds what was computed: publishing the same again would move nothing.
 -- depends_on: {{ publication }}
 {%- set columns = adapter.get_columns_in_relation(model) | map(attribute='name') %}
@@ -6,8 +6,9 @@
 {%- set key = key | map('tojson') | list %}
 select delta.*
 from {{ delta }} as delta
-{# a refresh of some customers has computed only those -#}
-{{ 'full' if var('refresh_scope') == 'all' else 'left' }} join {{ model }} as mart
+{#- a refresh of some customers has computed only those; some marts keep what was #}
+{%- set is_all = var('refresh_scope') == 'all' and not keeps_more %}
+{{ 'full' if is_all else 'left' }} join {{ model }} as mart
     on {{ same('delta', 'mart', key) }}
 where
     delta.{{ key[0] }} is null

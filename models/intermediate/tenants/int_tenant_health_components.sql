@@ -1,0 +1,94 @@
+-- What every day that was ever collected says of the components.
+with organizations as (
+    select * from {{ ref('int_platform_organizations') }}
+),
+
+collected as (
+    select * from {{ ref('int_platform_usage') }}
+),
+
+held as (
+    select * from {{ published('tenant_usage_metrics_daily') }} as published
+),
+
+metrics as (
+    select
+        organization_id,
+        metric_date,
+        enabled_users_count,
+        active_users_count,
+        closed_cases_count,
+        on_time_cases_count,
+        campaign_assignments_count,
+        completed_assignments_count,
+        tracked_features_count,
+        adopted_features_count,
+        support_tickets_count
+    from collected
+
+    union all
+
+    -- days of before, unless they have just been collected anew
+    select
+        held.organization_id,
+        held.metric_date,
+        held.enabled_users_count,
+        held.active_users_count,
+        held.closed_cases_count,
+        held.on_time_cases_count,
+        held.campaign_assignments_count,
+        held.completed_assignments_count,
+        held.tracked_features_count,
+        held.adopted_features_count,
+        held.support_tickets_count
+    from held
+    inner join organizations
+        on held.organization_id = organizations.organization_id
+    where
+        not exists (
+            select from collected
+            where
+                held.organization_id = collected.organization_id
+                and held.metric_date = collected.metric_date
+        )
+),
+
+final as (
+    select
+        metrics.organization_id,
+        metrics.metric_date,
+        component.component,
+        component.measured_count,
+        component.possible_count,
+        coalesce(
+            case component.component
+                when 'support_tickets' then component.measured_count >= 0
+                else component.possible_count > 0
+            end,
+            false
+        ) as has_data
+    from metrics
+    cross join
+        lateral (
+            values
+            ('login', metrics.active_users_count, metrics.enabled_users_count),
+            (
+                'case_resolution',
+                metrics.on_time_cases_count,
+                metrics.closed_cases_count
+            ),
+            (
+                'campaign_completion',
+                metrics.completed_assignments_count,
+                metrics.campaign_assignments_count
+            ),
+            (
+                'feature_adoption',
+                metrics.adopted_features_count,
+                metrics.tracked_features_count
+            ),
+            ('support_tickets', metrics.support_tickets_count, null)
+        ) as component (component, measured_count, possible_count)
+)
+
+select * from final

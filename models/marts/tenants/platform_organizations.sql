@@ -1,0 +1,16 @@
+{{ config(
+    unique_key=['organization_id'],
+    meta={
+        'scope': 'int_platform_organizations',
+        'scope_key': ['organization_id'],
+    },
+) }}
+
+select
+    organization_id,
+    organization_slug,
+    organization_name,
+    time_zone,
+    as_of,
+    today
+from {{ ref('int_platform_organizations') }}

@@ -1,0 +1,7 @@
+{{ config(
+    unique_key=['organization_id', 'metric_date'],
+    full_refresh=false,
+    meta={'day': 'metric_date'},
+) }}
+
+select * from {{ ref('int_platform_usage') }}

@@ -1,0 +1,8 @@
+{{ config(
+    materialized='published_table',
+    tags=['tenants'],
+    unique_key=['table', 'key', 'tenant', 'reason'],
+    meta={'stamps': {'inserted': 'first_seen_at'}, 'is_nightly_only': true},
+) }}
+
+select * from {{ ref('int_quarantined_rows__tenants') }}

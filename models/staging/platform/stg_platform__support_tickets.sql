@@ -1,0 +1,30 @@
+{{ config(meta={
+    'enabled_by': ['tenants_enabled', 'platform_support_tickets_enabled']
+}) }}
+
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
+    select
+        organization_id,
+        ticket_id,
+        created_at,
+        {{ quarantine_reason(
+            key='ticket_id',
+            required=['organization_id', 'created_at'],
+            timestamps=['created_at'],
+        ) }} as quarantine_reason
+    from (
+        select
+            organization_id,
+            id as ticket_id,
+            created_at,
+            {{ copy_number(
+                source('platform', 'support_tickets'),
+                key=['id'],
+                newest='created_at',
+            ) }} as copy_number
+        from {{ source('platform', 'support_tickets') }}
+    ) as renamed
+) as judged
