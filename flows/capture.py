@@ -1,6 +1,7 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flows.database import (
     install,
     rows,
 )
+from flows.errors import WrongArgument
 from flows.progress import Progress
 
 # systems that are refreshed hourly, and the mart that holds the instant of their rows
@@ -37,6 +39,8 @@ FUNCTIONS = """
     where pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
 """
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
+# a part of a key that is the same in all rows stands in quotes in the sources' yml
+CONSTANT = re.compile("'(.*)'")
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
 # what the rules are made of
@@ -211,7 +215,7 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
         [
             function,
             source["system"],
-            *(source["capture"].get(part, "") for part in KEY_PARTS),
+            *(_key_part(connection, source, part) for part in KEY_PARTS),
         ],
     )
     for event, transition in EVENTS.items():
@@ -232,6 +236,29 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
         " values (%s, %s, %s)",
         (source["system"], source["relation"], mapping),
     )
+
+
+def _key_part(connection: Connection, source: dict[str, Any], part: str) -> str:
+    """Return the SQL of a part of a key: a column, a 'constant', or nothing.
+
+    Raises WrongArgument for a column that the table does not have.
+    """
+    name = str(source["capture"].get(part, ""))
+    if constant := CONSTANT.fullmatch(name):
+        return sql.Literal(constant[1]).as_string(connection)
+    if not name:
+        return ""
+    if not rows(
+        connection,
+        "select from pg_attribute where attrelid = to_regclass(%(relation)s)"
+        " and attname = %(name)s and attnum > 0 and not attisdropped",
+        {"relation": source["relation"], "name": name},
+    ):
+        raise WrongArgument(
+            f"capture: {source['relation']} has no column {name}; the sources' yml in"
+            f" models/staging names it as the {part} of a row's key"
+        )
+    return sql.Identifier(name).as_string(connection)
 
 
 def _mapping() -> str:
