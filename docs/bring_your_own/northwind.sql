@@ -50,7 +50,7 @@ values
 ('BREZL', 'Brezel und Bier', 'Toni Huber', 'Germany'),
 ('CIDRE', 'Cidrerie du Port', 'Yann Le Goff', 'France'),
 ('DELTA', 'Delta Grocers', 'Ana Ruiz', 'Spain'),
-('ESKI', 'Eskilstuna Mat', 'Nils Ek', 'Sweden'),
+('ESKIL', 'Eskilstuna Mat', 'Nils Ek', 'Sweden'),
 ('FIORI', 'Fiori Delicatezze', 'Elena Riva', 'Italy');
 
 -- every so many days, each shipped two days later
@@ -73,7 +73,7 @@ cross join lateral generate_series(1, rhythm.orders_count) as number;
 -- one that is not shipped yet, and one of nobody
 insert into northwind.orders (order_id, customer_id, employee_id, order_date)
 values
-(1400, 'ESKI', 1, '2026-06-12'),
+(1400, 'ESKIL', 1, '2026-06-12'),
 (1500, null, 2, '2026-06-01');
 
 -- 100.00 and 10 % off 50.00: 145.00 an order, of FIORI half as much for the last three
