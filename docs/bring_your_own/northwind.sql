@@ -39,7 +39,9 @@ create table northwind.order_details (
     primary key (order_id, product_id)
 );
 
-insert into northwind.employees (employee_id, last_name, first_name, title, hire_date)
+insert into northwind.employees (
+    employee_id, last_name, first_name, title, hire_date
+)
 values
 (1, 'Okafor', 'Ngozi', 'Sales Representative', '2019-04-01'),
 (2, 'Lindqvist', 'Maja', 'Sales Representative', '2021-09-15');
@@ -54,7 +56,9 @@ values
 ('FIORI', 'Fiori Delicatezze', 'Elena Riva', 'Italy');
 
 -- every so many days, each shipped two days later
-insert into northwind.orders (order_id, customer_id, employee_id, order_date, shipped_date)
+insert into northwind.orders (
+    order_id, customer_id, employee_id, order_date, shipped_date
+)
 select
     rhythm.first_id + number - 1,
     rhythm.customer_id,
@@ -77,7 +81,9 @@ values
 (1500, null, 2, '2026-06-01');
 
 -- 100.00 and 10 % off 50.00: 145.00 an order, of FIORI half as much for the last three
-insert into northwind.order_details (order_id, product_id, unit_price, quantity, discount)
+insert into northwind.order_details (
+    order_id, product_id, unit_price, quantity, discount
+)
 select
     order_id,
     11,

@@ -1,6 +1,6 @@
 -- A database in the shape of Pagila, with rows of our own: what
--- docs/bring_your_own_database.md maps to the bookings system. The columns are those that
--- Pagila documents, less the ones that nothing here reads.
+-- docs/bring_your_own_database.md maps to the bookings system. The columns are those
+-- that Pagila documents, less the ones that nothing here reads.
 create schema pagila;
 
 create table pagila.store (
