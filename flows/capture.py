@@ -63,10 +63,11 @@ def install_triggers(progress: Progress) -> None:
     """
     with with_queue() as connection:
         sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
+        keys = [_key(connection, source) for source in sources]
         mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
-        for source in sources:
-            in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
+        for source, key in zip(sources, keys, strict=True):
+            in_a_moment(connection, partial(_put_triggers, connection, source, key, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:
             connection.execute(
@@ -208,15 +209,13 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     }
 
 
-def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) -> None:
+def _put_triggers(
+    connection: Connection, source: dict[str, Any], key: list[str], mapping: str
+) -> None:
     function = "capture_" + source["relation"].replace('"', "")
     connection.execute(
         "call operations.make_capture_function(%s, %s, %s, %s, %s, %s)",
-        [
-            function,
-            source["system"],
-            *(_key_part(connection, source, part) for part in KEY_PARTS),
-        ],
+        [function, source["system"], *key],
     )
     for event, transition in EVENTS.items():
         connection.execute(
@@ -238,27 +237,33 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
     )
 
 
-def _key_part(connection: Connection, source: dict[str, Any], part: str) -> str:
-    """Return the SQL of a part of a key: a column, a 'constant', or nothing.
+def _key(connection: Connection, source: dict[str, Any]) -> list[str]:
+    """Return the SQL of the parts of a row's key: a column, a constant, or nothing.
 
     Raises WrongArgument for a column that the table does not have.
     """
-    name = str(source["capture"].get(part, ""))
-    if constant := CONSTANT.fullmatch(name):
-        return sql.Literal(constant[1]).as_string(connection)
-    if not name:
-        return ""
-    if not rows(
-        connection,
-        "select from pg_attribute where attrelid = to_regclass(%(relation)s)"
-        " and attname = %(name)s and attnum > 0 and not attisdropped",
-        {"relation": source["relation"], "name": name},
-    ):
-        raise WrongArgument(
-            f"capture: {source['relation']} has no column {name}; the sources' yml in"
-            f" models/staging names it as the {part} of a row's key"
+    columns = {
+        column["attname"]
+        for column in rows(
+            connection,
+            "select attname from pg_attribute where attrelid = to_regclass(%(relation)s)"
+            " and attnum > 0 and not attisdropped",
+            source,
         )
-    return sql.Identifier(name).as_string(connection)
+    }
+    key = []
+    for part in KEY_PARTS:
+        name = str(source["capture"].get(part, ""))
+        if constant := CONSTANT.fullmatch(name):
+            key.append(sql.Literal(constant[1]).as_string(connection))
+        elif name and name not in columns:
+            raise WrongArgument(
+                f"capture: {source['relation']} has no column {name}, which the sources' yml"
+                f" in models/staging names as the {part} of its rows"
+            )
+        else:
+            key.append(sql.Identifier(name).as_string(connection) if name else "")
+    return key
 
 
 def _mapping() -> str:

@@ -134,6 +134,15 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
     noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
     assert [tuple(row.values()) for row in noticed] == [("customer", "1", "CIDRE")]
 
+    sources = project / "models" / "staging" / "commerce" / "_commerce__sources.yml"
+    sources.write_text(
+        sources.read_text().replace("customer: customer_id", "customer: client")
+    )
+    refused = owner.run("flows", "capture", "install", project=project)
+    assert refused.returncode == 2
+    assert 'error: capture: "northwind"."customers" has no column client' in refused.stderr
+    assert len(owner.rows("select * from operations.captured_tables")) == 2
+
 
 def check_northwind(database: Database) -> None:
     """Compare with statuses that were worked out by hand, for 15 June 2026."""
