@@ -66,7 +66,7 @@ lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --exclude tests/dashboards/
 	$(BIN)/mypy --python-executable $(PAGES)/python dashboards tests/dashboards
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo flows
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
 test: lint test-dashboards .venv-metrics/done ## everything, on databases of its own

@@ -1,6 +1,7 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flows.database import (
     install,
     rows,
 )
+from flows.errors import WrongArgument
 from flows.progress import Progress
 
 # systems that are refreshed hourly, and the mart that holds the instant of their rows
@@ -37,6 +39,8 @@ FUNCTIONS = """
     where pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
 """
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
+# a part of a key that is the same in all rows stands in quotes in the sources' yml
+CONSTANT = re.compile("'(.*)'")
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
 # what the rules are made of
@@ -59,10 +63,11 @@ def install_triggers(progress: Progress) -> None:
     """
     with with_queue() as connection:
         sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
+        keys = [_key(connection, source) for source in sources]
         mapping = _mapping()
         connection.execute("delete from operations.captured_tables")
-        for source in sources:
-            in_a_moment(connection, partial(_put_triggers, connection, source, mapping))
+        for source, key in zip(sources, keys, strict=True):
+            in_a_moment(connection, partial(_put_triggers, connection, source, key, mapping))
             progress.say(f"captured: {source['relation']}")
         for system in {source["system"] for source in sources}:
             connection.execute(
@@ -204,15 +209,13 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     }
 
 
-def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) -> None:
+def _put_triggers(
+    connection: Connection, source: dict[str, Any], key: list[str], mapping: str
+) -> None:
     function = "capture_" + source["relation"].replace('"', "")
     connection.execute(
         "call operations.make_capture_function(%s, %s, %s, %s, %s, %s)",
-        [
-            function,
-            source["system"],
-            *(source["capture"].get(part, "") for part in KEY_PARTS),
-        ],
+        [function, source["system"], *key],
     )
     for event, transition in EVENTS.items():
         connection.execute(
@@ -232,6 +235,35 @@ def _put_triggers(connection: Connection, source: dict[str, Any], mapping: str) 
         " values (%s, %s, %s)",
         (source["system"], source["relation"], mapping),
     )
+
+
+def _key(connection: Connection, source: dict[str, Any]) -> list[str]:
+    """Return the SQL of the parts of a row's key: a column, a constant, or nothing.
+
+    Raises WrongArgument for a column that the table does not have.
+    """
+    columns = {
+        column["attname"]
+        for column in rows(
+            connection,
+            "select attname from pg_attribute where attrelid = to_regclass(%(relation)s)"
+            " and attnum > 0 and not attisdropped",
+            source,
+        )
+    }
+    key = []
+    for part in KEY_PARTS:
+        name = str(source["capture"].get(part, ""))
+        if constant := CONSTANT.fullmatch(name):
+            key.append(sql.Literal(constant[1]).as_string(connection))
+        elif name and name not in columns:
+            raise WrongArgument(
+                f"capture: {source['relation']} has no column {name}, which the sources' yml"
+                f" in models/staging names as the {part} of its rows"
+            )
+        else:
+            key.append(sql.Identifier(name).as_string(connection) if name else "")
+    return key
 
 
 def _mapping() -> str:

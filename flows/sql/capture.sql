@@ -49,8 +49,9 @@ language plpgsql
 as $make$
 -- Make the function that the triggers of one table call. Each table has its own, with the
 -- names of its columns in its text, for PostgreSQL plans a statement that is put together
--- anew at every call: that cost an insert of one row three times as much. Columns that the
--- table does not have are ''.
+-- anew at every call: that cost an insert of one row three times as much. Columns come
+-- quoted, for one that is the same in all rows is a constant; those that the table does
+-- not have are ''.
 declare
     -- Keys become text by the output function of their type, in format(): a cast could be
     -- one that the owner of the table has made, and would run with the rights of the function.
@@ -59,31 +60,31 @@ declare
         case
             when customer_column != ''
                 then format(
-                    'select distinct %L, ''customer'', format(''%%s'', %2$I),'
-                    ' format(''%%s'', %3$I), null::timestamptz from touched'
-                    ' where %2$I is not null and %3$I is not null',
+                    'select distinct %L, ''customer'', format(''%%s'', %2$s),'
+                    ' format(''%%s'', %3$s), null::timestamptz from touched'
+                    ' where %2$s is not null and %3$s is not null',
                     source_system, tenant_column, customer_column
                 )
         end,
         case
             when starts_at_column != ''
                 then format(
-                    'select distinct %L, ''location_day'', format(''%%s'', %2$I),'
-                    ' format(''%%s'', %3$I), format(''%%s'', %4$I)::timestamptz from touched'
-                    ' where %2$I is not null and %3$I is not null and %4$I is not null',
+                    'select distinct %L, ''location_day'', format(''%%s'', %2$s),'
+                    ' format(''%%s'', %3$s), format(''%%s'', %4$s)::timestamptz from touched'
+                    ' where %2$s is not null and %3$s is not null and %4$s is not null',
                     source_system, tenant_column, location_column, starts_at_column
                 )
             when location_column != ''
                 then format(
-                    'select distinct %L, ''location'', format(''%%s'', %2$I),'
-                    ' format(''%%s'', %3$I), null::timestamptz from touched'
-                    ' where %2$I is not null and %3$I is not null',
+                    'select distinct %L, ''location'', format(''%%s'', %2$s),'
+                    ' format(''%%s'', %3$s), null::timestamptz from touched'
+                    ' where %2$s is not null and %3$s is not null',
                     source_system, tenant_column, location_column
                 )
             when customer_column = ''
                 then format(
-                    'select distinct %L, ''tenant'', format(''%%s'', %2$I), null,'
-                    ' null::timestamptz from touched where %2$I is not null',
+                    'select distinct %L, ''tenant'', format(''%%s'', %2$s), null,'
+                    ' null::timestamptz from touched where %2$s is not null',
                     source_system, tenant_column
                 )
         end

@@ -14,7 +14,8 @@
     {%- for switch in switches if not var(switch) -%}
         {%- do off.append(switch) -%}
     {%- endfor -%}
-    {%- set body = sql if not off else get_empty_schema_sql(model['columns']) -%}
+    {%- set no_rows = get_empty_schema_sql(model['columns']) ~ ' where false' -%}
+    {%- set body = sql if not off else no_rows -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

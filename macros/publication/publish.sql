@@ -26,9 +26,7 @@ begin
     -- organizations of a daily system may hold different instants
     select {{ 'min' if is_daily else 'max' }}(as_of) into held from {{ marts[0] }};
     {%- for mart in marts %}
-    {%- set node = graph.nodes.values()
-        | selectattr('resource_type', 'equalto', 'model')
-        | selectattr('alias', 'equalto', mart.identifier) | first %}
+    {%- set node = graph.nodes['model.customer_health.' ~ mart.identifier] %}
     {%- set delta = graph.nodes[node.depends_on.nodes[0]].relation_name %}
     {%- set key = node.config.unique_key | map('tojson') | list %}
     {%- set scope = node.config.meta.get('scope') %}

@@ -1,0 +1,247 @@
+"""docs/bring_your_own_database.md, carried out as it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Database, new_database
+
+DOCUMENT = PROJECT / "docs" / "bring_your_own_database.md"
+NORTHWIND, PAGILA = "Orders: the shape of Northwind", "Bookings: the shape of Pagila"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WRITE_BACK, PACKAGE = "From trial to write-back", "As a package of another dbt project"
+LOGIN = "health_trial"
+UNTIL = "2026-06-15T12:00:00+00:00"
+
+
+def blocks(heading: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yield the code of a section: what its first line names, and all of it."""
+    text = DOCUMENT.read_text()
+    [section] = re.findall(rf"^##+ {heading}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    for found, code in BLOCK.findall(section):
+        if found == language:
+            yield code.partition("\n")[0].lstrip("-# "), code
+
+
+def one_block(heading: str, begins: str) -> str:
+    [code] = [
+        code
+        for language in ("sql", "yaml", "sh")
+        for first, code in blocks(heading, language)
+        if first == begins
+    ]
+    return code
+
+
+def edit(project: Path, heading: str) -> None:
+    """Make the edits that a section of the document shows."""
+    for name, code in blocks(heading, "yaml"):
+        body = code.partition("\n")[2]
+        path = project / name
+        if name == "dbt_project.yml":
+            set_vars(path, body)
+        else:
+            kept = path.read_text().partition("    tables:\n")[0]
+            path.write_text(kept + textwrap.indent(body, "    "))
+    for name, code in blocks(heading, "sql"):
+        if name.startswith("models/"):
+            path = project / name
+            path.write_text(mapped(path.read_text(), code.partition("\n")[2]))
+
+
+def set_vars(path: Path, lines: str) -> None:
+    text = path.read_text()
+    for line in lines.splitlines():
+        name = line.partition(":")[0]
+        text, replaced = re.subn(rf"^  {name}: .*$", f"  {line}", text, flags=re.MULTILINE)
+        assert replaced == 1, line
+    path.write_text(text)
+
+
+def mapped(view: str, select: str) -> str:
+    """Put the select in place of the innermost one of a staging view."""
+    head, is_nested, rest = view.rpartition("from (\n")
+    if not is_nested:
+        return view[: view.index("select\n")] + select
+    tail = rest[rest.index("    ) as renamed") :]
+    return head + is_nested + textwrap.indent(select, " " * 8) + tail
+
+
+@pytest.fixture
+def owner(server: Database) -> Iterator[Database]:
+    """Both sample databases, for whoever owns them."""
+    database = new_database(server)
+    for name in ("northwind", "pagila"):
+        database.execute((DOCUMENT.parent / "bring_your_own" / f"{name}.sql").read_text())
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def trial(owner: Database) -> Iterator[Database]:
+    """The same for the login that the document makes."""
+    rights = one_block("What it may do", "in psql, as the owner of the database")
+    owner.execute(rights.replace(':"DBNAME"', owner.environment["PGDATABASE"]))
+    yield owner.as_user(LOGIN)
+    owner.execute(f"drop owned by {LOGIN} cascade; drop role {LOGIN}")
+
+
+def follow(trial: Database, project: Path, heading: str) -> None:
+    """Make the edits of a section and run its commands."""
+    edit(project, heading)
+    for _, code in blocks(heading, "sh"):
+        for line in code.splitlines():
+            python, option, *arguments = shlex.split(line)
+            assert (python, option) == ("python", "-m")
+            done = trial.run(*arguments, project=project)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_northwind_from_the_first_refresh_to_the_write_back(
+    owner: Database, trial: Database, project: Path
+) -> None:
+    follow(trial, project, NORTHWIND)
+    check_northwind(trial)
+
+    refused = trial.run("flows", "write-back", "--force", project=project)
+    assert refused.returncode == 4
+    assert "permission denied for table customers" in refused.stderr
+    owner.execute(one_block(WRITE_BACK, "in psql, as the owner of the tables"))
+    follow(trial, project, WRITE_BACK)
+    written = trial.rows(
+        "select customer_id, account_type, risk_status, dormancy_since::text"
+        " from northwind.customers order by customer_id"
+    )
+    assert [tuple(row.values()) for row in written] == [
+        ("ALPEN", "ACTIVE", "HEALTHY", None),
+        ("BREZL", "ACTIVE", "AT_RISK_CADENCE", None),
+        ("CIDRE", "ACTIVE", "DORMANT", "2026-03-26"),
+        ("DELTA", "PROSPECT", None, None),
+        ("ESKIL", "ACTIVE", None, None),
+        ("FIORI", "ACTIVE", "AT_RISK_REVENUE", None),
+    ]
+
+    done = owner.run("flows", "capture", "install", project=project)
+    assert done.returncode == 0, done.stderr
+    owner.execute("delete from operations.changed_keys")
+    owner.execute("update northwind.orders set freight = 1 where customer_id = 'CIDRE'")
+    noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
+    assert [tuple(row.values()) for row in noticed] == [("customer", "1", "CIDRE")]
+
+    sources = project / "models" / "staging" / "commerce" / "_commerce__sources.yml"
+    sources.write_text(
+        sources.read_text().replace("customer: customer_id", "customer: client")
+    )
+    refused = owner.run("flows", "capture", "install", project=project)
+    assert refused.returncode == 2
+    assert 'error: capture: "northwind"."customers" has no column client' in refused.stderr
+    assert len(owner.rows("select * from operations.captured_tables")) == 2
+
+
+def check_northwind(database: Database) -> None:
+    """Compare with statuses that were worked out by hand, for 15 June 2026."""
+    statuses = database.rows(
+        "select customer_id, risk_status, last_order_date::text,"
+        " next_expected_order_date::text, dormancy_since::text, sales_rep_id"
+        " from analytics.customer_risk_status order by customer_id"
+    )
+    assert [tuple(row.values()) for row in statuses] == [
+        ("ALPEN", "HEALTHY", "2026-06-01", "2026-07-01", None, 1),
+        ("BREZL", "AT_RISK_CADENCE", "2026-05-20", "2026-06-03", None, 1),
+        ("CIDRE", "DORMANT", "2026-01-10", "2026-02-09", "2026-03-26", 2),
+        ("FIORI", "AT_RISK_REVENUE", "2026-06-12", "2026-06-22", None, 2),
+    ]
+    left_out = database.rows('select "table", key, reason from operations.quarantined_rows')
+    assert [tuple(row.values()) for row in left_out] == [
+        ("orders", "1500", "customer_id_missing")
+    ]
+
+
+def test_pagila_with_its_first_refresh(trial: Database, project: Path) -> None:
+    follow(trial, project, PAGILA)
+    check_pagila(trial)
+    assert not trial.rows("select * from operations.quarantined_rows")
+
+
+def check_pagila(database: Database) -> None:
+    """Compare with figures that were worked out by hand, for 15 June 2026."""
+    customers = database.rows(
+        "select square_customer_id, customer_segment, total_visits, total_revenue_cents,"
+        " first_booking_location_id from analytics.customer_analytics order by 1"
+    )
+    assert [tuple(row.values()) for row in customers] == [
+        (1, "ACTIVE", 10, 4990, 1),
+        (2, "AT_RISK", 3, 1497, 1),
+        (3, "LOST", 4, 1996, 2),
+        (4, "NEVER_VISITED", 0, 0, None),
+        (5, "NEW", 2, 998, 2),
+    ]
+    stores = database.rows(
+        "select location_name, sum(appointments_count)::int, sum(new_customers)::int as new"
+        " from analytics.analytics_appointments_by_location_daily group by 1 order by 1"
+    )
+    assert [tuple(row.values()) for row in stores] == [("Store 1", 13, 2), ("Store 2", 6, 2)]
+
+
+def test_another_dbt_project_builds_it_as_a_package(
+    owner: Database, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for heading in (NORTHWIND, PAGILA):
+        edit(project, heading)
+    set_vars(project / "dbt_project.yml", "orders_enabled: true\nbookings_enabled: true\n")
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "customer_health").symlink_to(project)
+    own = folder / "my_project"
+    (own / "models").mkdir(parents=True)
+    for language in ("yaml", "sql"):
+        for name, code in blocks(PACKAGE, language):
+            (own / name).write_text(code)
+    # theirs is not ours, though it has the name of one of ours
+    (own / "models" / "tenants.sql").write_text("select 'theirs' as tenant_id")
+    profile = (project / "profiles.example.yml").read_text()
+    (own / "profiles.yml").write_text(
+        profile.replace("customer_health:", "my_project:").replace(
+            "schema: analytics_internal", "schema: theirs"
+        )
+    )
+
+    take_vars, build = (code.strip() for _, code in blocks(PACKAGE, "sh"))
+    run(owner, own, take_vars)
+    set_vars(own / "dbt_project.yml", "due_soon_days: 21")
+    printed = run(owner, own, f"{build} --vars 'as_of: {UNTIL}'")
+    # of sources_are_fresh: the sample is from some days before
+    assert "WARN=1 ERROR=0" in printed
+    check_northwind(owner)
+    check_pagila(owner)
+    called = owner.rows("select customer_id from theirs.customers_to_call order by 1")
+    assert [row["customer_id"] for row in called] == ["ALPEN", "BREZL", "FIORI"]
+    assert owner.value("select tenant_id from theirs.tenants") == "theirs"
+
+    # a seed is loaded again while somebody reads it
+    with owner.connect() as connection, connection.transaction():
+        connection.execute("select * from analytics_internal.risk_thresholds")
+        seed = "PGOPTIONS='-c lock_timeout=5s' dbt seed --select risk_thresholds"
+        assert "PASS=2" in run(owner, own, f"{seed} --vars 'as_of: {UNTIL}'")
+
+
+def run(database: Database, folder: Path, commands: str) -> str:
+    """Run commands of a shell in a dbt project, and return what they print."""
+    done = subprocess.run(
+        ["/bin/sh", "-e", "-c", commands],
+        cwd=folder,
+        env=database.os_environment(
+            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            DBT_TARGET_PATH=str(folder / "target"),
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
