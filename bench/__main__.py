@@ -5,12 +5,13 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import hook, hourly, nightly, pages
+from bench import hook, hourly, nightly, pages, tenants
 
 PARTS = {
     "nightly": nightly.bench,
     "hourly": hourly.bench,
     "hook": hook.bench,
+    "tenants": tenants.bench,
     "pages": pages.bench,
 }
 
@@ -21,7 +22,11 @@ def main() -> None:
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; else all"
     )
-    parser.add_argument("--customers", type=int, help="default: 100,000; hourly 10,000")
+    parser.add_argument(
+        "--customers",
+        type=int,
+        help="default: 100,000; hourly 10,000; tenants: 1,000 organizations",
+    )
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)
     options = parser.parse_args()

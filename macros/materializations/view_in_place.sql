@@ -21,6 +21,8 @@
 
     {% if existing is not none and (should_full_refresh() or not existing.is_view) %}
         {{ drop_relation_if_exists(existing) }}
+        {#- what it said nobody can be asked any more #}
+        {%- set existing = none %}
     {% endif %}
 
     {% if config.get('contract').enforced %}
