@@ -19,8 +19,9 @@ with drawn as (
     select
         number,
         pg_temp.id('account', number::text) as id,
-        case when pg_temp.chance(number, 'account organization') < 0.65 then 1 else 2 end
-            as organization,
+        case
+            when pg_temp.chance(number, 'account organization') < 0.65 then 1 else 2
+        end as organization,
         pg_temp.chance(number, 'account kind') as kind_drawn,
         pg_temp.chance(number, 'account level') as level_drawn,
         pg_temp.chance(number, 'account renewal') as renewal_drawn,
@@ -48,7 +49,8 @@ select
         when kind_drawn < 0.98 then 'not measured'
         else 'archived'
     end as kind,
-    case when kind_drawn between 0.80 and 0.89 then 12 + (60 * level_drawn)::integer
+    case
+        when kind_drawn between 0.80 and 0.89 then 12 + (60 * level_drawn)::integer
         else 150 + floor((days - 150) * level_drawn)::integer
     end as age
 from drawn;
@@ -62,7 +64,7 @@ select
     pg_temp.id('success organization', organization::text),
     (array[
         'Aurora', 'Basalt', 'Cobalt', 'Delta', 'Ember', 'Fjord', 'Granite', 'Harbor',
-        'Indigo', 'Juniper', 'Kestrel', 'Lumen', 'Meridian', 'Nimbus', 'Orchid', 'Pinnacle'
+        'Indigo', 'Juniper', 'Kestrel', 'Lumen', 'Meridian', 'Nimbus', 'Orchid', 'Pine'
     ])[(number - 1) % 16 + 1]
     || ' '
     || (array['Labs', 'Foods', 'Bank', 'Logistics', 'Health', 'Media', 'Energy'])[
@@ -134,16 +136,17 @@ select
     until_day - make_interval(days => day) + interval '2 hours'
 from demo_accounts
 cross join generate_series(0, 120) as day
-cross join lateral (
-    select
-        least(1, greatest(0, case kind
-            when 'rising' then 0.9 - 0.5 * day / 120.0
-            when 'fading' then 0.15 + 0.3 * level_drawn + 0.5 * day / 120.0
-            when 'silent' then 0.1 + 0.2 * level_drawn
-            when 'new' then 0.7 - 0.6 * least(day, age) / age
-            else 0.55 + 0.4 * level_drawn
-        end)) as level
-) as levels
+cross join
+    lateral (
+        select
+            least(1, greatest(0, case kind
+                when 'rising' then 0.9 - 0.5 * day / 120.0
+                when 'fading' then 0.15 + 0.3 * level_drawn + 0.5 * day / 120.0
+                when 'silent' then 0.1 + 0.2 * level_drawn
+                when 'new' then 0.7 - 0.6 * least(day, age) / age
+                else 0.55 + 0.4 * level_drawn
+            end)) as level
+    ) as levels
 where
     kind != 'not measured'
     and day < age
@@ -168,7 +171,8 @@ select
     end,
     case
         when day < 0 or type = 'note' then null
-        when outcome_drawn < case kind when 'fading' then 0.25 else 0.6 end then 'positive'
+        when outcome_drawn < case kind when 'fading' then 0.25 else 0.6 end
+            then 'positive'
         when outcome_drawn < 0.8 then 'neutral'
         when outcome_drawn < 0.92 then 'action_required'
         else 'negative'
@@ -184,14 +188,16 @@ select
                 )
     end,
     (
-        select jsonb_agg(
-            jsonb_build_object(
-                'name', (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person],
-                'email',
-                lower((array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person])
-                || '@account-' || number || '.example'
-            ) order by person
-        )
+        select
+            jsonb_agg(
+                jsonb_build_object(
+                    'name',
+                    (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person],
+                    'email',
+                    lower((array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person])
+                    || '@account-' || number || '.example'
+                ) order by person
+            )
         from generate_series(1, 1 + floor(4 * outcome_drawn * level_drawn)::integer)
             as person
     ),
@@ -199,25 +205,27 @@ select
     until_day - make_interval(days => greatest(day, 0))
 from demo_accounts
 cross join generate_series(0, 40) as step
-cross join lateral (
-    select
-        pg_temp.chance(number * 100 + step, 'engagement outcome') as outcome_drawn,
-        pg_temp.chance(number * 100 + step, 'engagement title') as title_drawn,
-        (array['meeting', 'call', 'email', 'note', 'demo', 'training'])[
-            floor(6 * pg_temp.chance(number * 100 + step, 'engagement type'))::integer + 1
-        ] as type,
-        case kind
+cross join
+    lateral (
+        select
+            pg_temp.chance(number * 100 + step, 'engagement outcome') as outcome_drawn,
+            pg_temp.chance(number * 100 + step, 'engagement title') as title_drawn,
+            (array['meeting', 'call', 'email', 'note', 'demo', 'training'])[
+                1
+                + floor(6 * pg_temp.chance(number * 100 + step, 'engagement type'))::integer
+            ] as type,
+            case kind
             -- the first lies ahead: it is planned
-            when 'steady' then -6 + step * (6 + floor(6 * renewal_drawn)::integer)
-            when 'rising' then -3 + step * 6
-            when 'fading' then 16 + (4 + step) * step
-            when 'silent' then 35 + step * 25
-            when 'new' then -4 + step * 5
-            when 'churned' then 45 + step * 12
-            when 'archived' then 30 + step * 9
-            else 2 + step * 20
-        end as day
-) as planned
+                when 'steady' then -6 + step * (6 + floor(6 * renewal_drawn)::integer)
+                when 'rising' then -3 + step * 6
+                when 'fading' then 16 + (4 + step) * step
+                when 'silent' then 35 + step * 25
+                when 'new' then -4 + step * 5
+                when 'churned' then 45 + step * 12
+                when 'archived' then 30 + step * 9
+                else 2 + step * 20
+            end as day
+    ) as planned
 where
     day < least(age, 150);
 
@@ -251,23 +259,28 @@ select
     end
 from demo_accounts
 cross join generate_series(0, 11) as step
-cross join lateral (
-    select
-        pg_temp.chance(number * 100 + step, 'ticket severity') as severity_drawn,
-        until_day - make_interval(
-            days => floor(
-                (step + pg_temp.chance(number * 100 + step, 'ticket day'))
-                * case kind when 'fading' then 6 when 'silent' then 9 else 25 end
-            )::integer,
-            hours => 6
-        ) as opened_at
-) as opened
-cross join lateral (
-    select
-        step < 2
-        and (kind in ('fading', 'silent') or opened_at > until_day - interval '5 days')
-            as is_open
-) as state
+cross join
+    lateral (
+        select
+            pg_temp.chance(number * 100 + step, 'ticket severity') as severity_drawn,
+            until_day - make_interval(
+                days => floor(
+                    (step + pg_temp.chance(number * 100 + step, 'ticket day'))
+                    * case kind when 'fading' then 6 when 'silent' then 9 else 25 end
+                )::integer,
+                hours => 6
+            ) as opened_at
+    ) as opened
+cross join
+    lateral (
+        select
+            step < 2
+            and (
+                kind in ('fading', 'silent')
+                or opened_at > until_day - interval '5 days'
+            )
+                as is_open
+    ) as state
 where
     opened_at > until_day - make_interval(days => least(age, 150))
     and kind not in ('churned', 'not measured');
@@ -288,18 +301,20 @@ select
     round((200 + 5000 * arr_drawn)::numeric, 2)
 from demo_accounts
 cross join generate_series(0, 5) as month
-cross join lateral (
-    select
-        until_day::date - month * 30 - floor(25 * arr_drawn)::integer as due_on,
-        pg_temp.chance(number * 100 + month, 'invoice paid') as paid_drawn
-) as dated
+cross join
+    lateral (
+        select
+            until_day::date - month * 30 - floor(25 * arr_drawn)::integer as due_on,
+            pg_temp.chance(number * 100 + month, 'invoice paid') as paid_drawn
+    ) as dated
 where
     kind != 'not measured'
     and month * 30 + 30 < age;
 
 insert into success.customer_goals (
     id, organization_id, account_id, title, metric_type, current_value, target_value,
-    unit, measurement_period, status, target_date, completion_date, created_at, updated_at
+    unit, measurement_period, status, target_date, completion_date, created_at,
+    updated_at
 )
 select
     pg_temp.id('goal', number || '/' || goal),
@@ -315,29 +330,36 @@ select
     until_day::date - started + length,
     case
         when done >= 1
-            then until_day::date - started + least(started, floor(length * 0.9)::integer)
+            then
+                until_day::date - started
+                + least(started, floor(length * 0.9)::integer)
     end,
     until_day - make_interval(days => started),
     until_day - interval '2 days'
 from demo_accounts
 cross join generate_series(1, 3) as goal
-cross join lateral (
-    select
-        (array[12, 400, 30])[goal] as target,
-        least(age - 1, 40 + floor(100 * pg_temp.chance(number * 10 + goal, 'goal start'))
-        ::integer) as started,
-        90 + 30 * goal as length,
-        pg_temp.chance(number * 10 + goal, 'goal pace') as pace_drawn
-) as drawn
-cross join lateral (
-    select
-        least(1.1, (started::numeric / length) * case kind
-            when 'rising' then 0.9 + 0.6 * pace_drawn
-            when 'fading' then 0.5 * pace_drawn
-            when 'silent' then 0.3 * pace_drawn
-            else 0.6 + 0.7 * pace_drawn
-        end) as done
-) as progressed
+cross join
+    lateral (
+        select
+            (array[12, 400, 30])[goal] as target,
+            least(
+                age - 1, 40
+                + floor(100 * pg_temp.chance(number * 10 + goal, 'goal start'))
+                ::integer
+            ) as started,
+            90 + 30 * goal as length,
+            pg_temp.chance(number * 10 + goal, 'goal pace') as pace_drawn
+    ) as drawn
+cross join
+    lateral (
+        select
+            least(1.1, (started::numeric / length) * case kind
+                when 'rising' then 0.9 + 0.6 * pace_drawn
+                when 'fading' then 0.5 * pace_drawn
+                when 'silent' then 0.3 * pace_drawn
+                else 0.6 + 0.7 * pace_drawn
+            end) as done
+    ) as progressed
 where
     kind not in ('not measured')
     and pg_temp.chance(number * 10 + goal, 'goal') < 0.7;
@@ -375,4 +397,5 @@ from demo_accounts
 where number = 5;
 
 analyze success.organizations, success.accounts, success.engagements,
-success.health_metrics, success.support_tickets, success.invoices, success.customer_goals;
+success.health_metrics, success.support_tickets, success.invoices,
+success.customer_goals;

@@ -170,7 +170,9 @@ def test_every_model_can_be_read_in_a_minute(models: list[Node]) -> None:
     for model in models:
         if model["name"] not in wide:
             assert len(model["raw_code"].splitlines()) <= 160, model["name"]
-            assert len(model["depends_on"]["nodes"]) <= 7, model["name"]
+            # a publication moves all marts of its system
+            if model["config"]["materialized"] != "publication":
+                assert len(model["depends_on"]["nodes"]) <= 7, model["name"]
 
 
 def test_every_data_test_is_named_as_a_fact(manifest: dict[str, Any]) -> None:

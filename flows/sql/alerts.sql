@@ -164,13 +164,13 @@ begin
         on ended.episode_id = raised.episode_id and raised.edge = 'raised'
     where ended.is_told;
 
-    -- what has begun: told, but for customers of a tenant that is seen for the first time
+    -- what has begun: told, but for customers and accounts of a tenant that is seen for the first time
     with begun as (
         insert into operations.alert_episodes
             (kind, subject_kind, tenant_id, subject, is_told)
         select
             states.kind, states.subject_kind, states.tenant_id, states.subject,
-            states.subject_kind != 'customer' or seen.tenant_id is not null
+            states.subject_kind not in ('customer', 'account') or seen.tenant_id is not null
         from states
         left join operations.alert_tenants as seen
             on states.tenant_id = seen.tenant_id
@@ -243,7 +243,7 @@ begin
         insert into operations.alert_tenants (tenant_id, judged_as_of)
         select distinct states.tenant_id, marts_as_of
         from states
-        where states.subject_kind = 'customer' and states.is_on is not null
+        where states.subject_kind in ('customer', 'account') and states.is_on is not null
         on conflict (tenant_id) do update set judged_as_of = excluded.judged_as_of;
     end if;
 

@@ -1,4 +1,4 @@
 {% macro half_up(value, digits) -%}
-    {#- six decimals first: they make a half of what sums of thirds leave just below it -#}
+    {#- six decimals first: sums of thirds may end just below a half -#}
     round(round({{ value }}, 6), {{ digits }})
 {%- endmacro %}

@@ -16,6 +16,35 @@
         'high_value_pct': 1,
         'shown_orders': 1,
         'backfill_days': 0,
+        'account_recent_days': 1,
+        'account_outcome_days': 1,
+        'account_trend_days': 1,
+        'account_trend_shown_days': 1,
+        'account_factor_days': 1,
+        'account_onboarding_days': 0,
+        'account_at_risk_churn': 1,
+        'account_at_risk_health': 1,
+        'engagement_gap_days': 1,
+        'onboarding_gap_days': 1,
+        'churn_decline_most': 0,
+        'churn_gap_days': 0,
+        'churn_gap_points': 0,
+        'churn_long_gap_days': 1,
+        'churn_long_gap_points': 0,
+        'churn_escalated_points': 0,
+        'churn_escalated_most': 0,
+        'churn_renewal_days': 1,
+        'churn_renewal_points': 0,
+        'churn_near_renewal_days': 1,
+        'churn_near_renewal_points': 0,
+        'churn_overdue_points': 0,
+        'churn_overdue_most': 0,
+        'churn_competitor_points': 0,
+        'goal_near_days': 0,
+        'benchmark_min_peers': 2,
+        'alert_churn_over': 0,
+        'alert_churn_rise': 1,
+        'alert_churn_rise_days': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,
@@ -24,7 +53,9 @@
         'metric_days_back': 1,
     } -%}
     {%- set rates = [
-        'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate'
+        'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate',
+        'account_low_coverage', 'churn_points_per_health_point', 'goal_behind_rate',
+        'goal_near_rate'
     ] -%}
     {%- for name, least in whole_numbers.items() -%}
         {%- set value = var(name) -%}
@@ -53,11 +84,22 @@
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
     {%- endif -%}
-    {%- if var('protected_account_types') is not sequence
-        or var('protected_account_types') is string -%}
-        {%- do problems.append(['protected_account_types', 'a list']) -%}
-    {%- endif -%}
+    {%- for name in [
+        'protected_account_types', 'closed_ticket_statuses', 'competitor_terms'
+    ] -%}
+        {%- if var(name) is not sequence or var(name) is string -%}
+            {%- do problems.append([name, 'a list']) -%}
+        {%- endif -%}
+    {%- endfor -%}
     {%- if not problems -%}
+        {%- for less, more in [
+            ('churn_gap_days', 'churn_long_gap_days'),
+            ('churn_near_renewal_days', 'churn_renewal_days')
+        ] -%}
+            {%- if var(more) <= var(less) -%}
+                {%- do problems.append([more, 'over ' ~ less]) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- if var('critical_after_days') <= var('urgent_after_days') -%}
             {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
         {%- endif -%}

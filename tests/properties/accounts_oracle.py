@@ -1,4 +1,4 @@
-"""The rules on accounts again, as plainly as they can be said: an account and a day at a time."""
+"""The rules on accounts again, as plainly as they can be said: an account on a day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,7 +199,9 @@ class Evaluation:
             clamped(25 * len(self.engaged_within(RECENT))),
             mean([OUTCOMES[one.outcome] for one in telling if one.outcome is not None]),
             clamped(
-                Fraction(100 * len({who.lower() for one in telling for who in one.attendees}), 3)
+                Fraction(
+                    100 * len({who.lower() for one in telling for who in one.attendees}), 3
+                )
             ),
         ]
 
@@ -219,7 +221,9 @@ class Evaluation:
             for one in self.account.invoices
             if one.paid_on is not None and one.paid_on <= self.day
         ]
-        on_time = [one for one in paid if one.paid_on is not None and one.paid_on <= one.due_on]
+        on_time = [
+            one for one in paid if one.paid_on is not None and one.paid_on <= one.due_on
+        ]
         decided = len(paid) + len(self.overdue_invoices)
         return [
             rank,
@@ -265,9 +269,7 @@ class Evaluation:
 
     def health(self) -> tuple[Fraction | None, Fraction]:
         """Return the health and the share of the weights that it rests on."""
-        there = {
-            name: score for name, score in self.components().items() if score is not None
-        }
+        there = {name: score for name, score in self.components().items() if score is not None}
         coverage = sum((WEIGHTS[name] for name in there), Fraction(0))
         if not coverage:
             return None, coverage
@@ -283,14 +285,16 @@ class Evaluation:
         assert health is not None
         earlier = self.earlier()
         before = earlier.health()[0] if earlier else None
-        lost = Fraction(0) if before is None else min(Fraction(15), max(before - health, 0))
+        lost = Fraction(0)
+        if before is not None:
+            lost = min(Fraction(15), max(before - health, Fraction(0)))
         gap, renewal = self.days_since_engagement, self.days_to_renewal
         competitor = any(
             word in ("competitor", "competitors")
             for one in self.engaged_within(TELLING)
             for word in one.title.lower().split()
         )
-        terms = {
+        terms: dict[str, Number] = {
             "health_points": Fraction(30, 100) * (100 - health),
             "decline_points": lost,
             "gap_points": 20 if gap > 30 else 10 if gap > 14 else 0,
@@ -305,13 +309,16 @@ class Evaluation:
         }
         return {name: rounded(points, 4) for name, points in terms.items()}
 
+    def churn_risk(self) -> int:
+        return min(100, int(rounded(sum(self.churn_terms().values(), Fraction(0)), 0)))
+
     def churn_row(self) -> Row:
         terms = self.churn_terms()
         total = sum(terms.values(), Fraction(0))
         return {
             **terms,
             "total_points": total,
-            "churn_risk_score": min(100, int(rounded(total, 0))),
+            "churn_risk_score": self.churn_risk(),
             "days_since_engagement": self.days_since_engagement,
             "escalated_tickets_count": self.escalated_tickets,
             "days_to_renewal": self.days_to_renewal,
@@ -327,13 +334,11 @@ class Evaluation:
             f"{name}_score": None if score is None else rounded(score, 2)
             for name, score in self.components().items()
         }
-        churn = self.churn_row()["churn_risk_score"]
-        assert isinstance(churn, int)
         if self.account.status == "churned":
             status = "churned"
         elif self.age < 90:
             status = "onboarding"
-        elif churn >= 60 or rounded(health, 2) < 40:
+        elif self.churn_risk() >= 60 or rounded(health, 2) < 40:
             status = "at_risk"
         else:
             status = "active"

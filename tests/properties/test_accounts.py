@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from accounts_oracle import (
+    OUTCOMES,
     Account,
     Engagement,
     Invoice,
@@ -30,9 +31,40 @@ from bench.compiled import CompiledProject, build_project, compile_project
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles"]
 # on both sides of every limit, and of the same limit 30 days before
-DAYS = [0, 0, 1, 5, 13, 14, 15, 28, 29, 30, 31, 40, 44, 45, 59, 60, 61, 89, 90, 91, 119, 120, 121]
+DAYS = [
+    0,
+    0,
+    1,
+    5,
+    13,
+    14,
+    15,
+    28,
+    29,
+    30,
+    31,
+    40,
+    44,
+    45,
+    59,
+    60,
+    61,
+    89,
+    90,
+    91,
+    119,
+    120,
+    121,
+]
+AGES = [0, 1, 29, 30, 31, 88, 89, 90, 91, 200, 400]
+PEOPLE = ["Ada", "ada", "Bob", "Cy", "Di"]
 BACKFILL = 2
-TABLES = ("health_metrics", "engagements", "support_tickets", "invoices")
+TABLES = {
+    "health_metrics": "metrics",
+    "engagements": "engagements",
+    "support_tickets": "tickets",
+    "invoices": "invoices",
+}
 
 days = st.sampled_from(DAYS)
 moments = st.builds(
@@ -69,9 +101,9 @@ def accounts(draw: st.DrawFn, number: int) -> Account:
             one,
             draw(st.sampled_from(["call", "note"])),
             draw(st.sampled_from(["Review", "The competitor", "Competitors are near"])),
-            draw(st.sampled_from([None, "positive", "neutral", "negative", "action_required"])),
+            draw(st.sampled_from([None, *OUTCOMES])),
             draw(moments | st.none()),
-            tuple(draw(st.lists(st.sampled_from(["Ada", "ada", "Bob", "Cy", "Di"]), max_size=3))),
+            tuple(draw(st.lists(st.sampled_from(PEOPLE), max_size=3))),
             NOON - timedelta(days=draw(st.sampled_from([200, 200, -1]))),
         )
         for one in some(5)
@@ -101,7 +133,7 @@ def accounts(draw: st.DrawFn, number: int) -> Account:
                 lambda days: NOON.date() + timedelta(days=days)
             )
         ),
-        NOON - timedelta(days=draw(st.sampled_from([0, 1, 29, 30, 31, 88, 89, 90, 91, 200, 400]))),
+        NOON - timedelta(days=draw(st.sampled_from(AGES))),
         draw(st.none() | st.none() | moments),
         tuple(metrics),
         tuple(engagements),
@@ -165,15 +197,12 @@ class System:
             number = row.pop("number")
             account_id = UUID(int=number)
             self._rows("accounts", [{**of, **row, "id": account_id, "name": "One"}])
-            parts = (account.metrics, account.engagements, account.tickets, account.invoices)
-            for table, rows in zip(TABLES, parts, strict=True):
-                self._rows(
-                    table,
-                    [
-                        {**of, "account_id": account_id, **vars(one), "id": UUID(int=one.id)}
-                        for one in rows
-                    ],
-                )
+            for table, part in TABLES.items():
+                rows = [
+                    {**of, "account_id": account_id, **vars(one), "id": UUID(int=one.id)}
+                    for one in getattr(account, part)
+                ]
+                self._rows(table, rows)
 
     def _rows(self, table: str, rows: list[Row]) -> None:
         if rows:
@@ -230,8 +259,9 @@ def test_health_and_churn_risk_follow_the_rules(
         for organization in drawn
         for key, one in evaluations(organization, as_of, BACKFILL).items()
     }
-    scores, risks = system.published("account_health_scores"), system.published(
-        "account_churn_risk"
+    scores, risks = (
+        system.published("account_health_scores"),
+        system.published("account_churn_risk"),
     )
     assert scores.keys() == risks.keys() == expected.keys()
     for key, one in expected.items():

@@ -1,8 +1,3 @@
-{%- set competitors = [] -%}
-{%- for term in var('competitor_terms') -%}
-    {%- do competitors.append(modules.re.escape(term) | replace("'", "''")) -%}
-{%- endfor -%}
-
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
@@ -15,6 +10,18 @@ outcome_scores as (
     select * from {{ ref('account_outcome_scores') }}
 ),
 
+-- whole words; NULL without any
+competitors as (
+    select
+        '\m('
+        || string_agg(regexp_replace(term, '([^[:alnum:] ])', '\\\1', 'g'), '|')
+        || ')\M' as pattern
+    from
+        unnest({{ text_array(
+            var('competitor_terms') | map('replace', "'", "''") | list
+        ) }}) as term
+),
+
 completed as (
     select
         engagements.organization_id,
@@ -22,14 +29,9 @@ completed as (
         engagements.completed_on,
         engagements.attendees,
         outcome_scores.score as outcome_score,
-        {% if competitors -%}
-            coalesce(
-                engagements.title ~* '\m({{ competitors | join("|") }})\M', false
-            )
-        {%- else -%}
-            false
-        {%- endif %} as names_competitor
+        coalesce(engagements.title ~* competitors.pattern, false) as names_competitor
     from engagements
+    cross join competitors
     left join outcome_scores
         on engagements.outcome = outcome_scores.outcome
     where engagements.is_completed

@@ -1,13 +1,6 @@
 -- What each sub-score adds to the score of a day that is published, and to that of the
 -- day it is compared with. A component's share is divided among its sub-scores that are
 -- there; the share of a component that has none goes to the others.
-{%- set sub_scores = {
-    'usage': ['logins', 'feature_adoption', 'training'],
-    'support': ['tickets', 'severity', 'hours_to_resolve', 'satisfaction'],
-    'engagement': ['completed', 'outcomes', 'attendees'],
-    'business': ['arr_rank', 'days_to_renewal', 'paid_on_time'],
-} %}
-
 with measures as (
     select * from {{ ref('int_account_days__measures') }}
 ),
@@ -26,26 +19,24 @@ scales as (
 
 versions as (
     select
-        version
-        {%- for component in sub_scores %},
-        max(weight) filter (where component = '{{ component }}')
-            as {{ component }}_weight
-        {%- endfor %}
+        version,
+        max(weight) filter (where component = 'usage') as usage_weight,
+        max(weight) filter (where component = 'support') as support_weight,
+        max(weight) filter (where component = 'engagement') as engagement_weight,
+        max(weight) filter (where component = 'business') as business_weight
     from weights
     group by version
 ),
 
-counted as (
+weighted as (
     select
         measures.*,
         score_dates.score_date,
-        score_dates.weights_version
-        {%- for component in sub_scores %},
-        versions.{{ component }}_weight
-        {%- endfor %}
-        {%- for component, names in sub_scores.items() %},
-        num_nonnulls({{ names | join(', ') }}) as {{ component }}_count
-        {%- endfor %}
+        score_dates.weights_version,
+        versions.usage_weight,
+        versions.support_weight,
+        versions.engagement_weight,
+        versions.business_weight
     from score_dates
     inner join measures
         on
@@ -58,13 +49,25 @@ counted as (
         on score_dates.weights_version = versions.version
 ),
 
+counted as (
+    select
+        *,
+        num_nonnulls(logins, feature_adoption, training) as usage_count,
+        num_nonnulls(tickets, severity, hours_to_resolve, satisfaction)
+            as support_count,
+        num_nonnulls(completed, outcomes, attendees) as engagement_count,
+        num_nonnulls(arr_rank, days_to_renewal, paid_on_time) as business_count
+    from weighted
+),
+
 covered as (
     select
         *,
-        {%- for component in sub_scores %}
-        case when {{ component }}_count > 0 then {{ component }}_weight else 0 end
-        {{- ' +' if not loop.last }}
-        {%- endfor %} as data_coverage
+        case when usage_count > 0 then usage_weight else 0 end
+        + case when support_count > 0 then support_weight else 0 end
+        + case when engagement_count > 0 then engagement_weight else 0 end
+        + case when business_count > 0 then business_weight else 0 end
+            as data_coverage
     from counted
 ),
 
@@ -76,22 +79,40 @@ measured as (
         covered.evaluated_on,
         covered.weights_version,
         covered.data_coverage,
-        sub_score.*
+        components.component,
+        sub_scores.sub_score,
+        sub_scores.measured,
+        components.component_weight / components.all_count as weight,
+        components.component_weight
+        / (nullif(covered.data_coverage, 0) * nullif(components.measured_count, 0))
+            as weight_when_there
     from covered
-    cross join lateral (
-        values
-        {%- for component, names in sub_scores.items() %}
-        {%- set outer_loop = loop %}
-        {%- for name in names %}
-        (
-            '{{ component }}', '{{ name }}', covered.{{ name }},
-            covered.{{ component }}_weight / {{ names | length }},
-            covered.{{ component }}_weight
-            / (nullif(covered.data_coverage, 0) * nullif(covered.{{ component }}_count, 0))
-        ){{ ',' if not (loop.last and outer_loop.last) }}
-        {%- endfor %}
-        {%- endfor %}
-    ) as sub_score (component, sub_score, measured, weight, share)
+    cross join
+        lateral (
+            values
+            ('usage', covered.usage_weight, 3, covered.usage_count),
+            ('support', covered.support_weight, 4, covered.support_count),
+            ('engagement', covered.engagement_weight, 3, covered.engagement_count),
+            ('business', covered.business_weight, 3, covered.business_count)
+        ) as components (component, component_weight, all_count, measured_count)
+    inner join
+        lateral (
+            values
+            ('usage', 'logins', covered.logins),
+            ('usage', 'feature_adoption', covered.feature_adoption),
+            ('usage', 'training', covered.training),
+            ('support', 'tickets', covered.tickets),
+            ('support', 'severity', covered.severity),
+            ('support', 'hours_to_resolve', covered.hours_to_resolve),
+            ('support', 'satisfaction', covered.satisfaction),
+            ('engagement', 'completed', covered.completed),
+            ('engagement', 'outcomes', covered.outcomes),
+            ('engagement', 'attendees', covered.attendees),
+            ('business', 'arr_rank', covered.arr_rank),
+            ('business', 'days_to_renewal', covered.days_to_renewal),
+            ('business', 'paid_on_time', covered.paid_on_time)
+        ) as sub_scores (component, sub_score, measured)
+        on components.component = sub_scores.component
 ),
 
 scored as (
@@ -101,7 +122,7 @@ scored as (
             0,
             (measured.measured - scales.zero_at) / (scales.full_at - scales.zero_at)
         )) as score,
-        case when measured.measured is null then 0 else measured.share end
+        case when measured.measured is null then 0 else measured.weight_when_there end
             as effective_weight
     from measured
     left join scales
@@ -117,7 +138,8 @@ final as (
         component,
         sub_score,
         round(measured, 4)::numeric(18, 4) as measured_value,
-        case when measured is not null then round(score, 8) end::numeric(11, 8) as score,
+        case when measured is not null then round(score, 8) end::numeric(11, 8)
+            as score,
         round(weight, 10)::numeric(11, 10) as weight,
         round(effective_weight, 10)::numeric(11, 10) as effective_weight,
         round(effective_weight - weight, 10)::numeric(11, 10) as handed_over_weight,

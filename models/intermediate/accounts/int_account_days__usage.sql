@@ -1,6 +1,6 @@
--- The newest metrics of each account up to each day. The history of metrics is long, and
--- two rows of it are wanted: through the index that the yml of the source names, where
--- there is such an index, else in two passes over all rows.
+-- The newest metrics of each account up to each day. Their history is long, and few
+-- rows of it are wanted: through the index that the yml of the source names, where
+-- there is one, else in two passes over all rows.
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
@@ -9,8 +9,7 @@ metrics as (
     select * from {{ ref('stg_success__health_metrics') }}
 ),
 
-{% if has_lookup_index('success', 'health_metrics') -%}
-final as (
+looked_up as (
     select
         account_days.organization_id,
         account_days.account_id,
@@ -20,27 +19,29 @@ final as (
         newest.feature_adoption_score,
         newest.training_completion_pct
     from account_days
-    cross join lateral (
-        select
-            metrics.metric_date,
-            metrics.logins_per_week,
-            metrics.feature_adoption_score,
-            metrics.training_completion_pct
-        from metrics
-        where
-            account_days.organization_id = metrics.organization_id
-            and account_days.account_id = metrics.account_id
-            and account_days.evaluated_on >= metrics.metric_date
-            and metrics.is_valid
-        order by
-            metrics.metric_date desc,
-            metrics.created_at desc nulls last,
-            metrics.metric_id desc
-        limit 1
-    ) as newest
-)
-{%- else -%}
-measured as (
+    cross join
+        lateral (
+            select
+                metrics.metric_date,
+                metrics.logins_per_week,
+                metrics.feature_adoption_score,
+                metrics.training_completion_pct
+            from metrics
+            where
+                account_days.organization_id = metrics.organization_id
+                and account_days.account_id = metrics.account_id
+                and account_days.evaluated_on >= metrics.metric_date
+                and metrics.is_valid
+            order by
+                metrics.metric_date desc,
+                metrics.created_at desc nulls last,
+                metrics.metric_id desc
+            limit 1
+        ) as newest
+    where {{ has_lookup_index('success', 'health_metrics') }}
+),
+
+dated as (
     select
         account_days.organization_id,
         account_days.account_id,
@@ -52,38 +53,45 @@ measured as (
             account_days.organization_id = metrics.organization_id
             and account_days.account_id = metrics.account_id
             and account_days.evaluated_on >= metrics.metric_date
-    where metrics.is_valid
+    where
+        metrics.is_valid
+        and not {{ has_lookup_index('success', 'health_metrics') }}
     group by
         account_days.organization_id,
         account_days.account_id,
         account_days.evaluated_on
 ),
 
-final as (
-    select distinct on (
-        measured.account_id, measured.organization_id, measured.evaluated_on
-    )
-        measured.organization_id,
-        measured.account_id,
-        measured.evaluated_on,
-        measured.measured_on,
+scanned as (
+    select distinct on (dated.account_id, dated.organization_id, dated.evaluated_on)
+        dated.organization_id,
+        dated.account_id,
+        dated.evaluated_on,
+        dated.measured_on,
         metrics.logins_per_week,
         metrics.feature_adoption_score,
         metrics.training_completion_pct
-    from measured
+    from dated
     inner join metrics
         on
-            measured.organization_id = metrics.organization_id
-            and measured.account_id = metrics.account_id
-            and measured.measured_on = metrics.metric_date
-    where metrics.is_valid
+            dated.organization_id = metrics.organization_id
+            and dated.account_id = metrics.account_id
+            and dated.measured_on = metrics.metric_date
+    where
+        metrics.is_valid
+        and not {{ has_lookup_index('success', 'health_metrics') }}
     order by
-        measured.account_id,
-        measured.organization_id,
-        measured.evaluated_on,
+        dated.account_id asc,
+        dated.organization_id asc,
+        dated.evaluated_on asc,
         metrics.created_at desc nulls last,
         metrics.metric_id desc
+),
+
+final as (
+    select * from looked_up
+    union all
+    select * from scanned
 )
-{%- endif %}
 
 select * from final

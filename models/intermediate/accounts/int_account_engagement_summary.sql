@@ -1,15 +1,4 @@
 -- Windows are (today - days, today]; planned engagements are in none.
-{%- set windows = [7, 30, 90] %}
-{%- set types = {
-    'meeting': 'meetings',
-    'call': 'calls',
-    'email': 'emails',
-    'note': 'notes',
-    'demo': 'demos',
-    'training': 'trainings',
-} %}
-{%- set outcomes = ['positive', 'neutral', 'negative', 'action_required'] %}
-
 with accounts as (
     select * from {{ ref('int_accounts') }}
 ),
@@ -18,50 +7,11 @@ engagements as (
     select * from {{ ref('int_account_engagements') }}
 ),
 
-aged as (
-    select
-        accounts.organization_id,
-        accounts.account_id,
-        engagements.engagement_type,
-        engagements.outcome,
-        engagements.completed_at,
-        accounts.today - engagements.completed_on as days_ago,
-        case when not engagements.is_completed then engagements.scheduled_at end
-            as planned_at
-    from accounts
-    inner join engagements
-        on
-            accounts.organization_id = engagements.organization_id
-            and accounts.account_id = engagements.account_id
-),
-
-counted as (
-    select
-        organization_id,
-        account_id,
-        count(completed_at) as total_engagements,
-        max(completed_at) as last_engagement_at,
-        min(days_ago) as days_since_last,
-        min(planned_at) filter (where planned_at > {{ as_of() }}) as next_planned_at
-        {%- for days in windows %},
-        count(*) filter (where days_ago < {{ days }}) as engagements_last_{{ days }}d
-        {%- for type, name in types.items() %},
-        count(*) filter (where days_ago < {{ days }} and engagement_type = '{{ type }}')
-            as {{ name }}_last_{{ days }}d
-        {%- endfor %}
-        {%- for outcome in outcomes %},
-        count(*) filter (where days_ago < {{ days }} and outcome = '{{ outcome }}')
-            as {{ outcome }}_last_{{ days }}d
-        {%- endfor %}
-        {%- endfor %}
-    from aged
-    group by account_id, organization_id
-),
-
 judged as (
     select
         organization_id,
         account_id,
+        today,
         today - created_on as account_age_days,
         reported_status != 'churned'
         and today - created_on < {{ var('account_onboarding_days') }} as is_onboarding
@@ -69,37 +19,112 @@ judged as (
     where not is_archived
 ),
 
+aged as (
+    select
+        judged.organization_id,
+        judged.account_id,
+        engagements.engagement_type,
+        engagements.outcome,
+        engagements.completed_at,
+        judged.today - engagements.completed_on as days_ago,
+        case when not engagements.is_completed then engagements.scheduled_at end
+            as planned_at
+    from judged
+    inner join engagements
+        on
+            judged.organization_id = engagements.organization_id
+            and judged.account_id = engagements.account_id
+),
+
 final as (
     select
         judged.organization_id,
         judged.account_id,
-        coalesce(counted.total_engagements, 0) as total_engagements,
-        counted.last_engagement_at,
-        counted.days_since_last as days_since_last_engagement,
-        counted.next_planned_at as next_engagement_at,
+        count(aged.completed_at) as total_engagements,
+        max(aged.completed_at) as last_engagement_at,
+        min(aged.days_ago) as days_since_last_engagement,
+        min(aged.planned_at) filter (where aged.planned_at > {{ as_of() }})
+            as next_engagement_at,
         judged.is_onboarding,
         -- who was never spoken to waits since the account is there
-        coalesce(counted.days_since_last, judged.account_age_days)
+        coalesce(min(aged.days_ago), judged.account_age_days)
         > case
             when judged.is_onboarding then {{ var('onboarding_gap_days') }}
             else {{ var('engagement_gap_days') }}
-        end as has_engagement_gap
-        {%- for days in windows %},
-        coalesce(counted.engagements_last_{{ days }}d, 0)
-            as engagements_last_{{ days }}d
-        {%- for name in types.values() %},
-        coalesce(counted.{{ name }}_last_{{ days }}d, 0) as {{ name }}_last_{{ days }}d
-        {%- endfor %}
-        {%- for outcome in outcomes %},
-        coalesce(counted.{{ outcome }}_last_{{ days }}d, 0)
-            as {{ outcome }}_last_{{ days }}d
-        {%- endfor %}
-        {%- endfor %}
+        end as has_engagement_gap,
+        count(*) filter (where aged.days_ago < 7) as engagements_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'meeting')
+            as meetings_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'call')
+            as calls_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'email')
+            as emails_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'note')
+            as notes_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'demo')
+            as demos_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.engagement_type = 'training')
+            as trainings_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.outcome = 'positive')
+            as positive_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.outcome = 'neutral')
+            as neutral_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.outcome = 'negative')
+            as negative_last_7d,
+        count(*) filter (where aged.days_ago < 7 and aged.outcome = 'action_required')
+            as action_required_last_7d,
+        count(*) filter (where aged.days_ago < 30) as engagements_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'meeting')
+            as meetings_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'call')
+            as calls_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'email')
+            as emails_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'note')
+            as notes_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'demo')
+            as demos_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.engagement_type = 'training')
+            as trainings_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.outcome = 'positive')
+            as positive_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.outcome = 'neutral')
+            as neutral_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.outcome = 'negative')
+            as negative_last_30d,
+        count(*) filter (where aged.days_ago < 30 and aged.outcome = 'action_required')
+            as action_required_last_30d,
+        count(*) filter (where aged.days_ago < 90) as engagements_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'meeting')
+            as meetings_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'call')
+            as calls_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'email')
+            as emails_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'note')
+            as notes_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'demo')
+            as demos_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.engagement_type = 'training')
+            as trainings_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.outcome = 'positive')
+            as positive_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.outcome = 'neutral')
+            as neutral_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.outcome = 'negative')
+            as negative_last_90d,
+        count(*) filter (where aged.days_ago < 90 and aged.outcome = 'action_required')
+            as action_required_last_90d
     from judged
-    left join counted
+    left join aged
         on
-            judged.organization_id = counted.organization_id
-            and judged.account_id = counted.account_id
+            judged.organization_id = aged.organization_id
+            and judged.account_id = aged.account_id
+    group by
+        judged.account_id,
+        judged.organization_id,
+        judged.account_age_days,
+        judged.is_onboarding
 )
 
 select * from final

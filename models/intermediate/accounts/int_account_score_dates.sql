@@ -3,6 +3,10 @@ with organizations as (
     select * from {{ ref('int_success_organizations') }}
 ),
 
+held as (
+    select * from {{ ref('int_account_score_dates__held') }}
+),
+
 weights as (
     select distinct
         version,
@@ -13,8 +17,7 @@ weights as (
 days as (
     select
         organizations.organization_id,
-        organizations.today - days_before as score_date,
-        days_before
+        organizations.today - days_before as score_date
     from organizations
     cross join generate_series(0, {{ var('backfill_days') }}) as days_before
 ),
@@ -24,23 +27,18 @@ wanted as (
         days.organization_id,
         days.score_date
     from days
-    where
-        days.days_before = 0
-        {%- if var('backfill_days') > 0 %}
-        or not exists (
-            select from {{ published('account_health_scores') }} as scores
-            where
-                days.organization_id = scores.organization_id
-                and days.score_date = scores.score_date
-        )
-        {%- endif %}
+    left join held
+        on
+            days.organization_id = held.organization_id
+            and days.score_date = held.score_date
+    where held.score_date is null
 ),
 
 final as (
     select
         wanted.organization_id,
         wanted.score_date,
-        valid.version as weights_version
+        of_the_day.version as weights_version
     from wanted
     cross join lateral (
         select weights.version
@@ -48,7 +46,7 @@ final as (
         where weights.valid_from <= wanted.score_date
         order by weights.valid_from desc
         limit 1
-    ) as valid
+    ) as of_the_day
 )
 
 select * from final

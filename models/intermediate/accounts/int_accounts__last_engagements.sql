@@ -8,7 +8,7 @@ numbered as (
         row_number() over (
             partition by account_id, organization_id
             order by completed_at desc, engagement_id desc
-        ) as position
+        ) as place
     from engagements
     where is_completed
 ),
@@ -24,10 +24,10 @@ final as (
                 'title', title,
                 'outcome', outcome,
                 'completed_at', {{ iso_instant('completed_at') }}
-            ) order by position
+            ) order by place
         ) as last_engagements
     from numbered
-    where position <= 5
+    where place <= 5
     group by account_id, organization_id
 )
 

@@ -26,7 +26,8 @@ known as (
         )
 ),
 
-final as (
+-- people are named as text, or as objects with a mail address, an id or a name
+attended as (
     select
         known.organization_id,
         known.account_id,
@@ -42,31 +43,28 @@ final as (
             when known.is_completed
                 then {{ local_date('known.completed_at', 'known.time_zone') }}
         end as completed_on,
-        attended.attendees
+        case
+            when jsonb_typeof(known.attendees) = 'array' then known.attendees
+            else '[]'
+        end as people
     from known
-    cross join lateral (
-        -- people are named as text, or as objects with a mail address, an id or a name
-        select
-            jsonb_agg(distinct people.person)
-                filter (where people.person is not null) as attendees
-        from (
-            select
-                lower({{ trimmed(
-                    "coalesce("
-                    ~ "entry.value ->> 'email', entry.value ->> 'id',"
-                    ~ " entry.value ->> 'name', entry.value #>> '{}'"
-                    ~ ")"
-                ) }}) as person
-            from
-                jsonb_array_elements(
-                    case
-                        when jsonb_typeof(known.attendees) = 'array'
-                            then known.attendees
-                        else '[]'
-                    end
-                ) as entry (value)
-        ) as people
-    ) as attended
+),
+
+final as (
+    select
+        organization_id,
+        account_id,
+        engagement_id,
+        engagement_type,
+        title,
+        is_archived,
+        is_completed,
+        outcome,
+        scheduled_at,
+        completed_at,
+        completed_on,
+        {{ people_named_in('people') }} as attendees
+    from attended
 )
 
 select * from final

@@ -34,7 +34,8 @@ measured as (
         case
             when target_date <= started_on then 1
             when target_date is not null
-                then least(1, (today - started_on)::numeric / (target_date - started_on))
+                then
+                    least(1, (today - started_on)::numeric / (target_date - started_on))
         end as elapsed
     from known
 ),

@@ -13,11 +13,27 @@ with organizations as (
 accounts as (
     select * from {{ ref('stg_success__accounts') }}
 ),
-{% for table in keys %}
-{{ table }} as (
-    select * from {{ ref('stg_success__' ~ table) }}
+
+engagements as (
+    select * from {{ ref('stg_success__engagements') }}
 ),
-{% endfor %}
+
+health_metrics as (
+    select * from {{ ref('stg_success__health_metrics') }}
+),
+
+customer_goals as (
+    select * from {{ ref('stg_success__customer_goals') }}
+),
+
+support_tickets as (
+    select * from {{ ref('stg_success__support_tickets') }}
+),
+
+invoices as (
+    select * from {{ ref('stg_success__invoices') }}
+),
+
 judged as (
     select
         'organizations' as "table",

@@ -22,7 +22,7 @@ bucketed as (
     ) as buckets (dimension, bucket)
 ),
 
-final as (
+counted as (
     select
         organization_id,
         dimension,
@@ -33,51 +33,59 @@ final as (
         count(*) filter (where suggested_status = 'active') as active_count,
         count(*) filter (where suggested_status = 'at_risk') as at_risk_count,
         count(*) filter (where suggested_status = 'churned') as churned_count,
-        -- of a few accounts a quartile would tell what each of them has
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.25) within group (order by health_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as health_score_q1,
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.5) within group (order by health_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as health_score_median,
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.75) within group (order by health_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as health_score_q3,
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.25) within group (order by churn_risk_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as churn_risk_score_q1,
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.5) within group (order by churn_risk_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as churn_risk_score_median,
-        case
-            when count(*) >= {{ var('benchmark_min_peers') }}
-                then
-                    round(
-                        (percentile_cont(0.75) within group (order by churn_risk_score))::numeric, 2
-                    )
-        end::numeric(5, 2) as churn_risk_score_q3
+        percentile_cont(0.25) within group (order by health_score)
+            as health_score_q1,
+        percentile_cont(0.5) within group (order by health_score)
+            as health_score_median,
+        percentile_cont(0.75) within group (order by health_score)
+            as health_score_q3,
+        percentile_cont(0.25) within group (order by churn_risk_score)
+            as churn_risk_score_q1,
+        percentile_cont(0.5) within group (order by churn_risk_score)
+            as churn_risk_score_median,
+        percentile_cont(0.75) within group (order by churn_risk_score)
+            as churn_risk_score_q3
     from bucketed
     group by organization_id, dimension, bucket
+),
+
+-- of a few accounts a quartile would tell what each of them has
+final as (
+    select
+        organization_id,
+        dimension,
+        bucket,
+        peers_count,
+        arr,
+        onboarding_count,
+        active_count,
+        at_risk_count,
+        churned_count,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(health_score_q1::numeric, 2)
+        end::numeric(5, 2) as health_score_q1,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(health_score_median::numeric, 2)
+        end::numeric(5, 2) as health_score_median,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(health_score_q3::numeric, 2)
+        end::numeric(5, 2) as health_score_q3,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(churn_risk_score_q1::numeric, 2)
+        end::numeric(5, 2) as churn_risk_score_q1,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(churn_risk_score_median::numeric, 2)
+        end::numeric(5, 2) as churn_risk_score_median,
+        case
+            when peers_count >= {{ var('benchmark_min_peers') }}
+                then round(churn_risk_score_q3::numeric, 2)
+        end::numeric(5, 2) as churn_risk_score_q3
+    from counted
 )
 
 select * from final

@@ -1,0 +1,18 @@
+{% macro people_named_in(people) -%}
+    {#- an array of what they are known by, each once; NULL for nobody -#}
+    (
+        select jsonb_agg(distinct lower(named.person))
+        from jsonb_array_elements({{ people }}) as entry (value)
+        cross join lateral (
+            values (
+                {{ trimmed(
+                    "coalesce("
+                    ~ "entry.value ->> 'email', entry.value ->> 'id',"
+                    ~ " entry.value ->> 'name', entry.value #>> '{}'"
+                    ~ ")"
+                ) }}
+            )
+        ) as named (person)
+        where named.person is not null
+    )
+{%- endmacro %}

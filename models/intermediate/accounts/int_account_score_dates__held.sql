@@ -1,0 +1,32 @@
+-- The days that a backfill leaves alone: they are published.
+with organizations as (
+    select * from {{ ref('int_success_organizations') }}
+),
+
+held as (
+    select * from {{ published('account_health_scores') }} as published
+),
+
+days as (
+    select
+        organizations.organization_id,
+        organizations.today - days_before as score_date
+    from organizations
+    cross join generate_series(1, {{ var('backfill_days') }}) as days_before
+),
+
+final as (
+    select
+        days.organization_id,
+        days.score_date
+    from days
+    where
+        exists (
+            select from held
+            where
+                days.organization_id = held.organization_id
+                and days.score_date = held.score_date
+        )
+)
+
+select * from final

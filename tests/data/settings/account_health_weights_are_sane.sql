@@ -1,0 +1,91 @@
+{{ config(tags=['settings', 'sanity', 'accounts'], meta={'sanity_check': 23}) }}
+
+-- States: every version of the weights has the four components once, weights that sum
+-- to exactly 1 and one date; every day has one version; every scale leads from one
+-- value to another; every outcome has a score.
+-- Matters: always; no score is computed with weights that are not.
+-- To resolve: correct the row of seeds/account_health_weights.csv,
+-- account_health_scales.csv or account_outcome_scores.csv that it names.
+with weights as (
+    select * from {{ ref('account_health_weights') }}
+),
+
+scales as (
+    select * from {{ ref('account_health_scales') }}
+),
+
+outcomes as (
+    select * from {{ ref('account_outcome_scores') }}
+),
+
+versions as (
+    select
+        version,
+        count(*) as components_count,
+        count(distinct component) filter (
+            where component in ('usage', 'support', 'engagement', 'business')
+        ) as known_count,
+        sum(weight) as weight,
+        min(weight) as least_weight,
+        min(valid_from) as valid_from,
+        count(distinct valid_from) as dates_count
+    from weights
+    group by version
+),
+
+problems as (
+    select 'version ' || version || ': weights sum to ' || weight as problem
+    from versions
+    where
+        weight is distinct from 1
+        or least_weight < 0
+
+    union all
+
+    select 'version ' || version || ': not each of the four components once' as problem
+    from versions
+    where
+        components_count != 4
+        or known_count != 4
+
+    union all
+
+    select 'version ' || version || ': not one valid_from' as problem
+    from versions
+    where dates_count != 1
+
+    union all
+
+    select 'valid_from ' || valid_from || ': in several versions' as problem
+    from versions
+    group by valid_from
+    having count(*) > 1
+
+    union all
+
+    select 'the first valid_from is after 1970-01-01' as problem
+    from versions
+    having coalesce(min(valid_from) > '1970-01-01', true)
+
+    union all
+
+    select 'scale ' || sub_score || ': zero_at is full_at, or one is missing' as problem
+    from scales
+    where (zero_at != full_at) is not true
+
+    union all
+
+    select 'scales: 13 sub-scores are wanted once, there are ' || count(*) as problem
+    from scales
+    having
+        count(*) != 13
+        or count(distinct sub_score) != 13
+
+    union all
+
+    select 'outcome ' || outcome || ': no score from 0 to 100' as problem
+    from outcomes
+    where (score between 0 and 100) is not true
+)
+
+select * from problems
