@@ -87,7 +87,12 @@ def _durations(rows: list[Row]) -> Any:
         alt.Chart(look.values(values))
         .mark_point(filled=True, size=80, opacity=0.85)
         .encode(
-            x=alt.X("at:T", title=None, axis=alt.Axis(grid=False)),
+            x=alt.X(
+                "at:T",
+                title="UTC",
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(grid=False, format="%-d %b %H:%M", tickCount=5),
+            ),
             y=alt.Y("seconds:Q", title=None, scale=alt.Scale(zero=True)),
             color=alt.Color("colour:N", scale=None),
             shape=alt.Shape("shape:N", scale=None),
