@@ -96,14 +96,16 @@ select
     demo_vigour.share,
     demo_vigour.number * 1000000 + demo_vigour.days_ago * 100 + case_number as key,
     demo.until_at
-    - make_interval(days => demo_vigour.days_ago, mins => 20 * case_number)
+    - make_interval(days => demo_vigour.days_ago, mins => 12 * case_number)
         as closed_at
 from demo
 cross join demo_vigour
 -- on the last day fir-telecom has tidied up
-cross join lateral generate_series(
-    1, case when demo_vigour.number = 6 and demo_vigour.days_ago = 0 then 60 else 3 end
-) as case_number
+cross join
+    lateral generate_series(
+        1,
+        case when demo_vigour.number = 6 and demo_vigour.days_ago = 0 then 90 else 3 end
+    ) as case_number
 where
     demo_vigour.number < 8
     and demo_vigour.share > 0;

@@ -27,10 +27,8 @@ ORGANIZATION = (
     "--exclude=tag:after_write_back tag:nightly",
     "--indirect-selection=cautious",
 )
-PUBLICATIONS = " union all ".join(
-    f"select * from operations.{system}_publications"
-    for system in ("orders", "bookings", "tenants", "accounts")
-)
+DAILY = ("tenants", "accounts")
+SYSTEMS = ("orders", "bookings", *DAILY)
 
 Mode = Literal["hourly", "nightly", "organization"]
 
@@ -85,7 +83,7 @@ def _refresh_organization(
         log,
     )
     check_organization(connection, organization)
-    log.payload["marts"] = _moved(connection, log)
+    log.payload["marts"] = _moved(connection, log, DAILY)
     log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
@@ -115,7 +113,7 @@ def _refresh(
     )
     check_tenant(connection, options.tenant)
 
-    log.payload["marts"] = _moved(connection, log)
+    log.payload["marts"] = _moved(connection, log, SYSTEMS)
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant
     if is_full and not scope.full_because:
@@ -179,12 +177,17 @@ def _build(
         raise failure
 
 
-def _moved(connection: Connection, log: RunLog) -> list[dict[str, Any]]:
-    """Return what the run has moved in each mart."""
+def _moved(
+    connection: Connection, log: RunLog, systems: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Return what the run has moved in each mart of these systems."""
+    publications = " union all ".join(
+        f"select * from operations.{system}_publications" for system in systems
+    )
     return rows(
         connection,
         "select mart, rows_written, rows_removed, rows_corrected"
-        f" from ({PUBLICATIONS}) as publications where run_id = %(logid)s order by mart",
+        f" from ({publications}) as publications where run_id = %(logid)s order by mart",
         {"logid": log.logid},
     )
 

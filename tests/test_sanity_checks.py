@@ -214,6 +214,50 @@ DAMAGE = {
         alter view analytics.due_to_order reset (security_invoker);
         alter view operations.job_status set (security_invoker = off)
     """,
+    "parts_of_the_usage_add_up": """
+        update analytics_internal.int_platform_usage
+        set active_users_count = enabled_users_count + 1;
+        update analytics_internal.int_platform_usage
+        set closed_cases_count = closed_cases_count + 1
+    """,
+    "health_factors_add_up_to_scores": """
+        update analytics_internal.int_tenant_health_scores
+        set overall_score = overall_score - 1;
+        update analytics_internal.int_tenant_health_factors set weight = weight + 0.0001;
+        delete from analytics_internal.int_tenant_health_factors
+        where component = 'login' and weighted_points = 20
+    """,
+    "risk_levels_follow_from_scores_and_trends": """
+        update analytics_internal.int_tenant_health_scores
+        set risk_level = 'MEDIUM' where risk_level = 'LOW';
+        update analytics_internal.int_tenant_health_scores set trend = 'DECLINING';
+        update analytics_internal.int_tenant_health_scores set score_change = 7
+    """,
+    "tenant_health_weights_are_sane": """
+        update analytics_internal.tenant_health_weights set weight = 0.1999
+        where component = 'login';
+        update analytics_internal.tenant_health_weights set component = 'logins'
+        where component = 'login';
+        update analytics_internal.tenant_health_weights set target = 0
+        where component = 'login';
+        update analytics_internal.tenant_health_weights set valid_from = '2026-01-01';
+        insert into analytics_internal.tenant_health_weights
+        select 2, component, weight, target, score_without_data, points_per_ticket, valid_from
+        from analytics_internal.tenant_health_weights
+    """,
+    "usage_metrics_are_what_was_collected": """
+        delete from analytics.tenant_usage_metrics_daily;
+        update analytics.tenant_usage_metrics_daily
+        set active_users_count = active_users_count + 1
+    """,
+    "health_factors_are_what_was_computed": """
+        delete from analytics.tenant_health_factors where component = 'login';
+        update analytics.tenant_health_factors set component_score = component_score - 1
+    """,
+    "health_scores_are_what_was_computed": """
+        delete from analytics.tenant_health_scores;
+        update analytics.tenant_health_scores set trend = 'IMPROVING'
+    """,
     "definer_functions_pin_their_search_path": """
         create function operations.loose() returns integer
         security definer language sql as 'select 1';

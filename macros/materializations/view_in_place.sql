@@ -22,6 +22,8 @@
 
     {% if existing is not none and (should_full_refresh() or not existing.is_view) %}
         {{ drop_relation_if_exists(existing) }}
+        {#- what it said nobody can be asked any more #}
+        {%- set existing = none %}
     {% endif %}
 
     {% if config.get('contract').enforced %}

@@ -225,8 +225,11 @@ def quiet(refreshed: Database) -> Database:
 def test_what_was_so_before_is_not_told(refreshed: Database) -> None:
     assert refreshed.value("select count(*) from operations.alert_episodes where not is_told")
     told = refreshed.rows("select kind from operations.alert_outbox")
-    # figures of a tenant are told at once
-    assert {row["kind"] for row in told} <= {"ACCOUNT_TYPE_SHARE", "FEED_SILENT"}
+    # figures of a tenant or an organization are told at once
+    assert {row["kind"] for row in told} <= {
+        *("ACCOUNT_TYPE_SHARE", "FEED_SILENT"),
+        *("TENANT_HEALTH_LOW", "TENANT_HEALTH_CRITICAL"),
+    }
 
 
 def test_an_episode_is_told_once_and_so_is_its_end(

@@ -11,14 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import UNTIL, Database, load_demo, new_database
+from conftest import PROJECT, UNTIL, Database, load_demo, new_database
 from psycopg.rows import DictRow
 
 REFRESHER = "customer_health_refresher"
 WRITE_BACK = "customer_health_write_back"
 ANALYST = "customer_health_analyst"
 TENANT = "customer_health_tenant"
-SOURCES = ("commerce", "booking")
+SOURCES = ("commerce", "booking", "platform", "success")
 VERBS = ("select", "insert", "update", "delete", "truncate")
 WRITTEN_COLUMNS = {
     "account_type",
@@ -75,6 +75,12 @@ def relations(database: Database) -> list[DictRow]:
         " or nspname like 'analytics%%' or nspname = 'operations') order by 1, 2",
         list(SOURCES),
     )
+
+
+def system_of(mart: str) -> str:
+    """Return the system of a mart: the folder of its model."""
+    [model] = (PROJECT / "models" / "marts").glob(f"*/{mart.partition('.')[2]}.sql")
+    return model.parent.name
 
 
 def tenant_columns(database: Database) -> dict[str, str]:
@@ -207,14 +213,29 @@ def test_a_tenant_sees_exactly_its_rows_in_every_mart(secured: Database) -> None
     assert published - marts.keys() == {"analytics.rfm_groups"}
     shown = 0
     for role, (mart, column) in product(tenant_roles(secured), marts.items()):
-        is_its_system = (column == "tenant_id") == (role["system"] == "orders")
-        tenant = role["tenant"] if is_its_system else None
+        tenant = role["tenant"] if system_of(mart) == role["system"] else None
         with secured.connect() as owner, acting_as(secured, role["role_name"]) as reader:
             own = f"select * from {mart} where {column}::text = '{tenant}'"
             seen = content(reader, f"select * from {mart}")
             assert seen == content(owner, own), (role["system"], mart)
             shown += seen["rows_count"]
     assert shown > 1000
+
+
+def test_an_organization_of_two_systems_has_a_role_for_each(refreshed: Database) -> None:
+    """The same id in bookings and tenants: each role sees the marts of its system."""
+    refreshed.execute(
+        "insert into platform.organizations (id, slug, name)"
+        " select id, slug, name from booking.organizations"
+    )
+    for command in (NIGHTLY, ("flows", "roles", "install")):
+        assert refreshed.run(*command).returncode == 0
+    shared = refreshed.rows(
+        "select tenant from operations.tenant_roles where system in ('bookings', 'tenants')"
+        " group by tenant having count(*) = 2"
+    )
+    assert len(shared) == 4
+    test_a_tenant_sees_exactly_its_rows_in_every_mart(refreshed)
 
 
 def test_an_analyst_sees_all_and_the_group_of_tenants_nothing(secured: Database) -> None:
@@ -433,7 +454,7 @@ def rights(database: Database) -> dict[str, list[DictRow]]:
     queries = {
         "relations": "select oid::regclass::text, relowner, relacl::text, relrowsecurity"
         " from pg_class where relkind in ('r', 'v') and relnamespace::regnamespace::text"
-        " in ('analytics', 'operations', 'commerce', 'booking')",
+        " in ('analytics', 'operations', 'commerce', 'booking', 'platform', 'success')",
         "columns": "select attrelid::regclass::text, attname, attacl::text from pg_attribute"
         " where attacl is not null",
         "schemas": "select nspname, nspowner, nspacl::text from pg_namespace"
@@ -720,8 +741,7 @@ def test_polls_see_no_foreign_row_while_refreshes_run(
 
     def look(connection: psycopg.Connection[DictRow]) -> None:
         role, (mart, column) = chance.choice(roles), chance.choice(list(marts.items()))
-        is_its_system = (column == "tenant_id") == (role["system"] == "orders")
-        tenant = role["tenant"] if is_its_system else ""
+        tenant = role["tenant"] if system_of(mart) == role["system"] else ""
         connection.execute(f"set role {role['role_name']}".encode())
         [found] = connection.execute(
             "select count(*) as rows_count,"

@@ -4,11 +4,7 @@ with organizations as (
 ),
 
 held as (
-    select
-        organization_id,
-        metric_date,
-        collected_at
-    from {{ published('tenant_usage_metrics_daily') }} as published
+    select * from {{ ref('int_platform_usage__held') }}
 ),
 
 spine as (

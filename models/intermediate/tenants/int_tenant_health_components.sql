@@ -1,14 +1,10 @@
 -- What every day that was ever collected says of the components.
-with organizations as (
-    select * from {{ ref('int_platform_organizations') }}
-),
-
-collected as (
+with collected as (
     select * from {{ ref('int_platform_usage') }}
 ),
 
 held as (
-    select * from {{ published('tenant_usage_metrics_daily') }} as published
+    select * from {{ ref('int_platform_usage__held') }}
 ),
 
 metrics as (
@@ -30,20 +26,18 @@ metrics as (
 
     -- days of before, unless they have just been collected anew
     select
-        held.organization_id,
-        held.metric_date,
-        held.enabled_users_count,
-        held.active_users_count,
-        held.closed_cases_count,
-        held.on_time_cases_count,
-        held.campaign_assignments_count,
-        held.completed_assignments_count,
-        held.tracked_features_count,
-        held.adopted_features_count,
-        held.support_tickets_count
+        organization_id,
+        metric_date,
+        enabled_users_count,
+        active_users_count,
+        closed_cases_count,
+        on_time_cases_count,
+        campaign_assignments_count,
+        completed_assignments_count,
+        tracked_features_count,
+        adopted_features_count,
+        support_tickets_count
     from held
-    inner join organizations
-        on held.organization_id = organizations.organization_id
     where
         not exists (
             select from collected

@@ -22,3 +22,5 @@ where
     and refresh_scope = 'all'
     and held_as_of = as_of
     and rows_written + rows_removed > 0
+    -- days that are made up for are new
+    and {{ var('backfill_days') }} = 0
