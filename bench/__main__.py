@@ -5,13 +5,14 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import hook, hourly, nightly, pages, tenants
+from bench import accounts, hook, hourly, nightly, pages, tenants
 
 PARTS = {
     "nightly": nightly.bench,
     "hourly": hourly.bench,
     "hook": hook.bench,
     "tenants": tenants.bench,
+    "accounts": accounts.bench,
     "pages": pages.bench,
 }
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument(
         "--customers",
         type=int,
-        help="default: 100,000; hourly 10,000; tenants: 1,000 organizations",
+        help="default: 100,000; hourly 10,000; tenants 1,000 organizations",
     )
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)
