@@ -13,7 +13,7 @@ engagements as (
     select * from {{ ref('account_engagement_summary') }}
 ),
 
-churn_risk as (
+churn_risk as not materialized (
     select * from {{ ref('account_churn_risk') }}
 ),
 

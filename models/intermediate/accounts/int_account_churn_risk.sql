@@ -10,38 +10,20 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-compared as (
+-- ten thousandths, so that rounding happens once and a half is a half
+termed as (
     select
         scores.organization_id,
         scores.account_id,
         scores.score_date,
-        scores.exact_score,
-        earlier.exact_score as earlier_score
-    from scores
-    left join scores as earlier
-        on
-            scores.organization_id = earlier.organization_id
-            and scores.account_id = earlier.account_id
-            and scores.score_date = earlier.score_date
-            and scores.score_date - {{ var('account_trend_days') }}
-            = earlier.evaluated_on
-    where scores.evaluated_on = scores.score_date
-),
-
--- ten thousandths, so that rounding happens once and a half is a half
-termed as (
-    select
-        compared.organization_id,
-        compared.account_id,
-        compared.score_date,
         {{ half_up(
-            var('churn_points_per_health_point') ~ ' * (100 - compared.exact_score)', 4
+            var('churn_points_per_health_point') ~ ' * (100 - scores.exact_score)', 4
         ) }}::numeric(8, 4) as health_points,
         -- an account that was not there then has lost nothing
         least({{ var('churn_decline_most') }}, greatest(
             0,
             coalesce(
-                {{ half_up('compared.earlier_score - compared.exact_score', 4) }}, 0
+                {{ half_up('scores.earlier_score - scores.exact_score', 4) }}, 0
             )
         ))::numeric(8, 4) as decline_points,
         case
@@ -77,16 +59,17 @@ termed as (
         measures.overdue_invoices_count,
         measures.has_competitor,
         accounts.reported_churn_risk_score
-    from compared
-    inner join measures
+    from scores
+    -- left joins to rows that are there tell the planner how many there are
+    left join measures
         on
-            compared.organization_id = measures.organization_id
-            and compared.account_id = measures.account_id
-            and compared.score_date = measures.evaluated_on
-    inner join accounts
+            scores.organization_id = measures.organization_id
+            and scores.account_id = measures.account_id
+            and scores.score_date = measures.evaluated_on
+    left join accounts
         on
-            compared.organization_id = accounts.organization_id
-            and compared.account_id = accounts.account_id
+            scores.organization_id = accounts.organization_id
+            and scores.account_id = accounts.account_id
 ),
 
 summed as (

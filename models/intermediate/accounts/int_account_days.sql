@@ -1,4 +1,4 @@
-with score_dates as (
+with score_dates as not materialized (
     select * from {{ ref('int_account_score_dates') }}
 ),
 

@@ -1,6 +1,6 @@
 -- Revenue, size and renewal have no date: they are what the source says today, and so
 -- is their rank among the accounts that were there on the day.
-with account_days as (
+with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
 
@@ -12,7 +12,7 @@ invoices as (
     select * from {{ ref('stg_success__invoices') }}
 ),
 
-valued as (
+valued as not materialized (
     select
         account_days.organization_id,
         account_days.account_id,
@@ -20,7 +20,7 @@ valued as (
         accounts.renewal_on - account_days.evaluated_on as days_to_renewal,
         accounts.arr
     from account_days
-    inner join accounts
+    left join accounts
         on
             account_days.organization_id = accounts.organization_id
             and account_days.account_id = accounts.account_id

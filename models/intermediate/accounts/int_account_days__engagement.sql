@@ -1,4 +1,4 @@
-with account_days as (
+with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
 
@@ -22,7 +22,7 @@ competitors as (
         ) }}) as term
 ),
 
-completed as (
+completed as not materialized (
     select
         engagements.organization_id,
         engagements.account_id,

@@ -57,7 +57,8 @@ final as (
         coalesce(business.overdue_invoices_count, 0) as overdue_invoices_count,
         coalesce(business.overdue_amount, 0)::numeric(18, 2) as overdue_amount
     from account_days
-    inner join accounts
+    -- left joins to rows that are there tell the planner how many there are
+    left join accounts
         on
             account_days.organization_id = accounts.organization_id
             and account_days.account_id = accounts.account_id

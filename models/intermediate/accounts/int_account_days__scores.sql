@@ -7,17 +7,25 @@ final as (
         organization_id,
         account_id,
         score_date,
-        evaluated_on,
-        -- not rounded: the churn risk is computed from it
-        case when count(score) > 0 then sum(points) end as exact_score,
-        avg(score) filter (where component = 'usage') as usage_score,
-        avg(score) filter (where component = 'support') as support_score,
-        avg(score) filter (where component = 'engagement') as engagement_score,
-        avg(score) filter (where component = 'business') as business_score,
-        max(data_coverage) as data_coverage,
+        -- not rounded: the churn risk is computed from both
+        sum(points) filter (where evaluated_on = score_date and score is not null)
+            as exact_score,
+        sum(points) filter (where evaluated_on < score_date and score is not null)
+            as earlier_score,
+        avg(score) filter (where evaluated_on = score_date and component = 'usage')
+            as usage_score,
+        avg(score) filter (where evaluated_on = score_date and component = 'support')
+            as support_score,
+        avg(score) filter (where evaluated_on = score_date and component = 'engagement')
+            as engagement_score,
+        avg(score) filter (where evaluated_on = score_date and component = 'business')
+            as business_score,
+        max(data_coverage) filter (where evaluated_on = score_date) as data_coverage,
         max(weights_version) as weights_version
     from factors
-    group by account_id, organization_id, score_date, evaluated_on
+    group by account_id, organization_id, score_date
+    -- an account that was archived since is not scored, only what it was ranked among
+    having bool_or(evaluated_on = score_date)
 )
 
 select * from final

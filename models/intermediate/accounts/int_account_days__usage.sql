@@ -1,11 +1,11 @@
 -- The newest metrics of each account up to each day. Their history is long, and few
 -- rows of it are wanted: through the index that the yml of the source names, where
 -- there is one, else in two passes over all rows.
-with account_days as (
+with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
 
-metrics as (
+metrics as not materialized (
     select * from {{ ref('stg_success__health_metrics') }}
 ),
 

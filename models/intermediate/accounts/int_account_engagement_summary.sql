@@ -7,7 +7,7 @@ engagements as (
     select * from {{ ref('int_account_engagements') }}
 ),
 
-judged as (
+judged as not materialized (
     select
         organization_id,
         account_id,

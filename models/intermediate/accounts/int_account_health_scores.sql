@@ -14,16 +14,6 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-earlier as (
-    select
-        organization_id,
-        account_id,
-        score_date,
-        {{ half_up('exact_score', 2) }} as health_score
-    from scores
-    where evaluated_on = score_date - {{ var('account_trend_days') }}
-),
-
 -- what is published is what is judged: 39.996 reads 40.00 and is 40.00
 rounded as (
     select
@@ -31,6 +21,7 @@ rounded as (
         account_id,
         score_date,
         {{ half_up('exact_score', 2) }}::numeric(5, 2) as health_score,
+        {{ half_up('earlier_score', 2) }}::numeric(5, 2) as earlier_score,
         {{ half_up('usage_score', 2) }}::numeric(5, 2) as usage_score,
         {{ half_up('support_score', 2) }}::numeric(5, 2) as support_score,
         {{ half_up('engagement_score', 2) }}::numeric(5, 2) as engagement_score,
@@ -38,7 +29,6 @@ rounded as (
         data_coverage,
         weights_version
     from scores
-    where evaluated_on = score_date
 ),
 
 final as (
@@ -56,8 +46,8 @@ final as (
             when rounded.data_coverage < {{ var('account_low_coverage') }} then 'LOW'
             else 'NORMAL'
         end as confidence,
-        earlier.health_score::numeric(5, 2) as score_30_days_ago,
-        (rounded.health_score - earlier.health_score)::numeric(5, 2)
+        rounded.earlier_score as score_30_days_ago,
+        (rounded.health_score - rounded.earlier_score)::numeric(5, 2)
             as score_change_30d,
         case
             -- whoever has left stays gone until the source says otherwise
@@ -80,25 +70,21 @@ final as (
         measures.measured_on,
         rounded.weights_version
     from rounded
-    inner join accounts
+    -- left joins to rows that are there tell the planner how many there are
+    left join accounts
         on
             rounded.organization_id = accounts.organization_id
             and rounded.account_id = accounts.account_id
-    inner join measures
+    left join measures
         on
             rounded.organization_id = measures.organization_id
             and rounded.account_id = measures.account_id
             and rounded.score_date = measures.evaluated_on
-    inner join churn_risk
+    left join churn_risk
         on
             rounded.organization_id = churn_risk.organization_id
             and rounded.account_id = churn_risk.account_id
             and rounded.score_date = churn_risk.score_date
-    left join earlier
-        on
-            rounded.organization_id = earlier.organization_id
-            and rounded.account_id = earlier.account_id
-            and rounded.score_date = earlier.score_date
 )
 
 select * from final

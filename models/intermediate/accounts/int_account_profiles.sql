@@ -36,7 +36,7 @@ final as (
         accounts.reported_health_score,
         accounts.reported_churn_risk_score,
         scores.suggested_status,
-        scores.score_date,
+        accounts.today as score_date,
         scores.health_score,
         scores.usage_score,
         scores.support_score,
@@ -59,17 +59,18 @@ final as (
         goals.mean_days_to_achieve,
         coalesce(goals.open_goals, '[]') as open_goals
     from accounts
-    inner join scores
+    -- left joins to rows that are there tell the planner how many there are
+    left join scores
         on
             accounts.organization_id = scores.organization_id
             and accounts.account_id = scores.account_id
             and accounts.today = scores.score_date
-    inner join churn_risk
+    left join churn_risk
         on
             accounts.organization_id = churn_risk.organization_id
             and accounts.account_id = churn_risk.account_id
             and accounts.today = churn_risk.score_date
-    inner join measures
+    left join measures
         on
             accounts.organization_id = measures.organization_id
             and accounts.account_id = measures.account_id
@@ -82,6 +83,7 @@ final as (
         on
             accounts.organization_id = goals.organization_id
             and accounts.account_id = goals.account_id
+    where not accounts.is_archived
 )
 
 select * from final

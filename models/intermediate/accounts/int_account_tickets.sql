@@ -2,7 +2,7 @@ with accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-tickets as (
+tickets as not materialized (
     select * from {{ ref('stg_success__support_tickets') }}
 ),
 

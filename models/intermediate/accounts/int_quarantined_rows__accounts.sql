@@ -6,11 +6,11 @@
     'invoices': 'invoice_id',
 } -%}
 
-with organizations as (
+with organizations as not materialized (
     select * from {{ ref('stg_success__organizations') }}
 ),
 
-accounts as (
+accounts as not materialized (
     select * from {{ ref('stg_success__accounts') }}
 ),
 
