@@ -34,11 +34,12 @@ def seed_rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def seed_table(name: str) -> str:
-    """Return a seed as a table of Markdown."""
+def seed_table(name: str, *columns: str) -> str:
+    """Return a seed, or these columns of it, as a table of Markdown."""
     rows = seed_rows(name)
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    shown = columns or tuple(rows[0])
+    cells = [shown, ["---"] * len(shown), *([row[column] for column in shown] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def words(manifest: Manifest) -> dict[str, Callable[..., object]]:

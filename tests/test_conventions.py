@@ -264,7 +264,7 @@ def groups(manifest: dict[str, Any]) -> set[str]:
 
 
 def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
-    reads: defaultdict[str, set[str]] = defaultdict(set)
+    reads: dict[str, set[str]] = defaultdict(set)
     for page, queries in PAGES.items():
         name = page.partition(",")[0]
         exposed = "tenants_and_accounts" if name in ("tenants", "accounts") else name
