@@ -5,8 +5,8 @@ BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve dashboards metrics docs lint test test-dashboards faults \
-	equality bench clean
+.PHONY: help setup lock demo serve dashboards metrics docs lint test test-dashboards slow \
+	faults equality bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -72,11 +72,14 @@ lint: setup .venv-dashboards/done ## style of Python and SQL, types
 test: lint test-dashboards .venv-metrics/done ## everything, on databases of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+slow: setup ## tests that take longer than each change is worth
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
 
 faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tenants: an hour
-	$(BIN)/python -m pytest -s tests/flows/test_faults.py --kills 100 --overlaps 30
+	$(BIN)/python -m pytest -s -m '' tests/flows/test_faults.py --kills 100 --overlaps 30
 	$(BIN)/python -m pytest -s tests/flows/test_live_write_back.py --customers 12000 \
 		--transactions 10000 --races 1000 --write-back-kills 20
 	$(BIN)/python -m pytest -s tests/flows/test_hook.py -k rejected --inserts 10000

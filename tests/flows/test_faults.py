@@ -431,6 +431,7 @@ def test_of_two_starts_at_once_one_works(live: Database, pytestconfig: pytest.Co
     print(f"\n{pytestconfig.getoption('overlaps')} overlaps, slowest refusal {slowest:.2f} s")
 
 
+@pytest.mark.slow
 def test_a_view_that_is_read_is_replaced_without_keeping_readers_waiting(
     live: Database, project: Path
 ) -> None:

@@ -228,6 +228,7 @@ def test_an_hourly_refresh_recomputes_all_where_it_must(
     assert "drift" not in payload
 
 
+@pytest.mark.slow
 def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
     with (project / "seeds" / "risk_thresholds.csv").open("a") as thresholds:
         thresholds.write("harbor-foods,30,,,,,,,,,,,,\n")
@@ -240,6 +241,7 @@ def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
         assert because in payload["full_because"]
 
 
+@pytest.mark.slow
 def test_capture_comes_and_goes_with_one_command(refreshed: Database) -> None:
     triggers = "select count(*) from pg_trigger where tgname like 'customer_health_%%'"
     for _ in range(2):

@@ -476,6 +476,7 @@ def test_installing_again_and_refreshing_change_no_right(refreshed: Database) ->
         assert rights(refreshed) == before
 
 
+@pytest.mark.slow
 def test_the_hook_has_its_three_columns_while_it_is_installed(refreshed: Database) -> None:
     granted = (
         "select count(*) from information_schema.column_privileges"
@@ -607,6 +608,7 @@ def note_who_writes(database: Database) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["server", "server_15"])
 def test_an_owner_without_superuser_can_install_and_remove(
     version: str, request: pytest.FixtureRequest
@@ -635,6 +637,7 @@ def test_an_owner_without_superuser_can_install_and_remove(
         server.execute("drop role landlord")
 
 
+@pytest.mark.slow
 def test_removing_leaves_marts_as_they_were(refreshed: Database) -> None:
     refreshed.execute("create role reader login; grant usage on schema analytics to reader")
     refreshed.execute("grant select on analytics.tenants, analytics.sales_reps to reader")
@@ -678,6 +681,7 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
         refreshed.execute("alter role customer_health_analyst nobypassrls")
 
 
+@pytest.mark.slow
 def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     """Another name of a column, and another table to write to."""
     refreshed.execute(
@@ -719,6 +723,7 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_source_that_hides_rows_stops_the_refresh(refreshed: Database) -> None:
     refreshed.execute("alter table commerce.orders enable row level security")
     done = refreshed.run(*NIGHTLY)
