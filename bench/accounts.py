@@ -1,4 +1,4 @@
-"""`python -m bench accounts`: the nightly step of account health, against a scan of its rows."""
+"""`python -m bench accounts`: the nightly step of account health, against a scan."""
 
 from datetime import timedelta
 
@@ -84,7 +84,10 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
             report.add(title, sum(found.values()))
             for model, seconds in sorted(found.items(), key=lambda taken: -taken[1])[:6]:
                 report.add(f"  of which {model}", seconds)
-        one = "select * from analytics.account_360 where organization_id = %s and account_id = %s"
+        one = (
+            "select * from analytics.account_360"
+            " where organization_id = %s and account_id = %s"
+        )
         [account] = rows(
             connection,
             "select organization_id, account_id from analytics.account_profiles limit 1",

@@ -212,7 +212,9 @@ cross join
             pg_temp.chance(number * 100 + step, 'engagement title') as title_drawn,
             (array['meeting', 'call', 'email', 'note', 'demo', 'training'])[
                 1
-                + floor(6 * pg_temp.chance(number * 100 + step, 'engagement type'))::integer
+                + floor(
+                    6 * pg_temp.chance(number * 100 + step, 'engagement type')
+                )::integer
             ] as type,
             case kind
             -- the first lies ahead: it is planned
