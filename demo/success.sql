@@ -211,7 +211,8 @@ cross join
             pg_temp.chance(number * 100 + step, 'engagement outcome') as outcome_drawn,
             pg_temp.chance(number * 100 + step, 'engagement title') as title_drawn,
             (array['meeting', 'call', 'email', 'note', 'demo', 'training'])[
-                1 + floor(
+                1
+                + floor(
                     6 * pg_temp.chance(number * 100 + step, 'engagement type')
                 )::integer
             ] as type,
