@@ -250,13 +250,75 @@ DAMAGE = {
         update analytics.tenant_usage_metrics_daily
         set active_users_count = active_users_count + 1
     """,
-    "health_factors_are_what_was_computed": """
+    "tenant_health_factors_are_what_was_computed": """
         delete from analytics.tenant_health_factors where component = 'login';
         update analytics.tenant_health_factors set component_score = component_score - 1
     """,
-    "health_scores_are_what_was_computed": """
+    "tenant_health_scores_are_what_was_computed": """
         delete from analytics.tenant_health_scores;
         update analytics.tenant_health_scores set trend = 'IMPROVING'
+    """,
+    "recent_orders_are_what_was_computed": """
+        update analytics.customer_recent_orders set delivered_cents = null;
+        delete from analytics.customer_recent_orders where ctid = '(0,1)'
+    """,
+    "recent_bookings_are_what_was_computed": """
+        update analytics.customer_recent_bookings set booking_statuses = null
+    """,
+    "accounts_have_one_row_everywhere": """
+        delete from analytics_internal.int_account_profiles where ctid = '(0,1)';
+        insert into analytics_internal.int_account_engagement_summary
+        select * from analytics_internal.int_account_engagement_summary limit 1;
+        delete from analytics_internal.int_account_churn_risk
+    """,
+    "account_factors_add_up_to_scores": """
+        update analytics_internal.int_account_health_scores
+        set health_score = health_score - 1;
+        delete from analytics_internal.int_account_health_factors where points > 0;
+        update analytics_internal.int_account_health_factors
+        set effective_weight = effective_weight * 0.99
+    """,
+    "account_scores_are_sane": """
+        update analytics_internal.int_account_health_scores set health_score = 101;
+        update analytics_internal.int_account_health_scores set confidence = 'HIGH';
+        update analytics_internal.int_account_health_scores set suggested_status = 'lost'
+    """,
+    "goals_are_sane": """
+        update analytics_internal.int_goal_progress set goal_status = 'late';
+        update analytics_internal.int_goal_progress set progress_rate = 1.01
+    """,
+    "account_health_weights_are_sane": """
+        update analytics_internal.account_health_weights set weight = 0.3999
+        where component = 'usage';
+        update analytics_internal.account_health_weights set component = 'use'
+        where component = 'usage';
+        update analytics_internal.account_health_weights set valid_from = '2026-01-01';
+        update analytics_internal.account_health_scales set full_at = zero_at;
+        update analytics_internal.account_outcome_scores set score = 101
+    """,
+    "account_health_scores_are_what_was_computed": """
+        update analytics.account_health_scores set health_score = health_score - 1;
+        delete from analytics.account_health_scores
+    """,
+    "account_health_factors_are_what_was_computed": """
+        update analytics.account_health_factors set points = points - 1;
+        delete from analytics.account_health_factors where sub_score = 'logins'
+    """,
+    "account_churn_risks_are_what_was_computed": """
+        update analytics.account_churn_risk set gap_points = gap_points + 1
+    """,
+    "account_engagements_are_what_was_computed": """
+        delete from analytics.account_engagements where ctid = '(0,1)'
+    """,
+    "engagement_summaries_are_what_was_computed": """
+        update analytics.account_engagement_summary
+        set total_engagements = total_engagements + 1
+    """,
+    "account_profiles_are_what_was_computed": """
+        update analytics.account_profiles set account_name = 'wrong'
+    """,
+    "account_goals_are_what_was_computed": """
+        update analytics.goal_progress set goal_status = 'missed'
     """,
     "definer_functions_pin_their_search_path": """
         create function operations.loose() returns integer
