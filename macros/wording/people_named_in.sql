@@ -5,12 +5,12 @@
         from jsonb_array_elements({{ people }}) as entry (value)
         cross join lateral (
             values (
-                {{ trimmed(
-                    "coalesce("
-                    ~ "entry.value ->> 'email', entry.value ->> 'id',"
-                    ~ " entry.value ->> 'name', entry.value #>> '{}'"
-                    ~ ")"
-                ) }}
+                coalesce(
+                    {{ trimmed("entry.value ->> 'email'") }},
+                    {{ trimmed("entry.value ->> 'id'") }},
+                    {{ trimmed("entry.value ->> 'name'") }},
+                    {{ trimmed("entry.value #>> '{}'") }}
+                )
             )
         ) as named (person)
         where named.person is not null

@@ -179,11 +179,7 @@ class Evaluation:
                 one.csat
                 for one in recent
                 if one.csat is not None
-                and (
-                    one.resolved_at is None
-                    or one.resolved_at > self.as_of
-                    or self.happened(one.resolved_at)
-                )
+                and (one.resolved_at is None or self.happened(one.resolved_at))
             ]
         )
         return [

@@ -112,7 +112,7 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
         if (first := feature.first_used_at or feature.last_used_at)
         and (last := feature.last_used_at or feature.first_used_at)
         and first < as_of
-        and last >= as_of - WINDOW
+        and (is_in_window(first) or is_in_window(last))
     ]
     return {
         "login": (sum(is_in_window(user.last_login_at) for user in users), len(users)),

@@ -12,7 +12,11 @@ final as (
         tickets.account_id,
         tickets.ticket_id,
         tickets.severity,
-        tickets.satisfaction,
+        -- asked when a ticket is resolved
+        case
+            when tickets.resolved_at is null or tickets.resolved_at <= {{ as_of() }}
+                then tickets.satisfaction
+        end as satisfaction,
         coalesce(tickets.is_escalated, false) as is_escalated,
         {{ local_date('tickets.created_at', 'accounts.time_zone') }} as created_on,
         case

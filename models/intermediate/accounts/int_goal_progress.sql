@@ -68,9 +68,23 @@ forecast as (
                 and progress > 0
                 and today > started_on
                 and (today - started_on) / progress < 36500
-                then started_on + ceil((today - started_on) / progress)::integer
+                -- divided once, for a third of a goal is no number that ends
+                then
+                    started_on
+                    + ceil((today - started_on) * target_value / current_value)::integer
         end as forecast_date
     from judged
+),
+
+-- what is achieved has a date, unless that is yet to come
+completed as (
+    select
+        *,
+        case
+            when goal_status = 'achieved' and completion_date <= today
+                then completion_date
+        end as completed_on
+    from forecast
 ),
 
 final as (
@@ -92,16 +106,10 @@ final as (
         target_date,
         target_date - today as days_left,
         forecast_date,
-        case
-            when goal_status = 'achieved' then completion_date
-        end as completion_date,
-        case
-            when goal_status = 'achieved' then completion_date - started_on
-        end as days_to_achieve,
-        case
-            when goal_status = 'achieved' then completion_date > target_date
-        end as is_late
-    from forecast
+        completed_on as completion_date,
+        completed_on - started_on as days_to_achieve,
+        completed_on > target_date as is_late
+    from completed
 )
 
 select * from final

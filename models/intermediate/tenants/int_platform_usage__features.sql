@@ -20,7 +20,17 @@ final as (
         count(*) filter (
             where
             features.first_used_at < days.window_ends_at
-            and features.last_used_at >= days.window_starts_at
+            and (
+                features.first_used_at >= days.window_starts_at
+                or (
+                    features.last_used_at >= days.window_starts_at
+                    -- a later use hides those before it: made up for, it counts as one
+                    and (
+                        features.last_used_at < days.window_ends_at
+                        or days.is_backfilled
+                    )
+                )
+            )
         ) as adopted_features_count
     from days
     inner join features

@@ -29,7 +29,7 @@ from (
             updated_at,
             {{ copy_number(
                 source('platform', 'campaign_assignments'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='updated_at',
             ) }} as copy_number
         from {{ source('platform', 'campaign_assignments') }}

@@ -20,7 +20,7 @@ from (
             ends_at,
             {{ copy_number(
                 source('platform', 'campaigns'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='starts_at',
             ) }} as copy_number
         from {{ source('platform', 'campaigns') }}

@@ -22,7 +22,7 @@ from (
             updated_at,
             {{ copy_number(
                 source('platform', 'cases'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='updated_at',
             ) }} as copy_number
         from {{ source('platform', 'cases') }}

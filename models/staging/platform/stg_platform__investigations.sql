@@ -25,7 +25,7 @@ from (
             updated_at,
             {{ copy_number(
                 source('platform', 'investigations'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='updated_at',
             ) }} as copy_number
         from {{ source('platform', 'investigations') }}

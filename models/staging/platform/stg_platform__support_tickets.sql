@@ -22,7 +22,7 @@ from (
             created_at,
             {{ copy_number(
                 source('platform', 'support_tickets'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='created_at',
             ) }} as copy_number
         from {{ source('platform', 'support_tickets') }}

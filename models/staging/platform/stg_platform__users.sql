@@ -24,7 +24,7 @@ from (
             updated_at,
             {{ copy_number(
                 source('platform', 'users'),
-                key=['id'],
+                key=['organization_id', 'id'],
                 newest='updated_at',
             ) }} as copy_number
         from {{ source('platform', 'users') }}
