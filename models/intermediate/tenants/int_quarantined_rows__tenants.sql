@@ -41,35 +41,15 @@ judged as (
 
         union all
 
-        select
-            '{{ table }}' as "table",
-            {{ table }}.{{ key }}::text as key,
-            {{ table }}.organization_id::text as tenant,
-            coalesce({{ table }}.quarantine_reason, 'organization_id_unknown') as reason
-        from {{ table }}
-        left join organizations
-            on
-                {{ table }}.organization_id = organizations.organization_id
-                and organizations.is_valid
-        where
-            not {{ table }}.is_valid
-            or organizations.organization_id is null
+        {{ rows_left_out(
+            table, key,
+            'organizations', ['organization_id'], 'organization_id_unknown'
+        ) }}
     {%- endfor %}
 ),
 
 final as (
-    select
-        'tenants' as system,
-        "table",
-        coalesce(key, '') as key,
-        coalesce(tenant, '') as tenant,
-        reason,
-        count(*) as rows_count,
-        {{ as_of() }} as first_seen_at
-    from judged
-    -- found by the nightly refresh only, which reads all rows
-    where '{{ var("refresh_scope") }}' = 'all'
-    group by "table", key, tenant, reason
+    {{ quarantine_log('tenants', 'judged') }}
 )
 
 select * from final

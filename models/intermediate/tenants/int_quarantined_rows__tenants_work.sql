@@ -28,19 +28,10 @@ campaign_assignments as (
 final as (
     {%- for table, key in keys.items() %}
 
-        select
-            '{{ table }}' as "table",
-            {{ table }}.{{ key }}::text as key,
-            {{ table }}.organization_id::text as tenant,
-            coalesce({{ table }}.quarantine_reason, 'organization_id_unknown') as reason
-        from {{ table }}
-        left join organizations
-            on
-                {{ table }}.organization_id = organizations.organization_id
-                and organizations.is_valid
-        where
-            not {{ table }}.is_valid
-            or organizations.organization_id is null
+        {{ rows_left_out(
+            table, key,
+            'organizations', ['organization_id'], 'organization_id_unknown'
+        ) }}
         {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
