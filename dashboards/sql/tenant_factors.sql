@@ -5,7 +5,8 @@ select
     factors.target,
     factors.component_score,
     factors.weight,
-    factors.points_lost,
+    -- rounded as people round, half away from zero, which Python does not do
+    round(factors.points_lost, 1) as points_lost,
     factors.has_data,
     100 - sum(factors.points_lost) over (
         order by factors.points_lost desc, factors.component asc
