@@ -111,7 +111,7 @@ def compile_project(
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
         and tags & set(node["tags"])
-        and node["config"]["materialized"] in ("table", "publication")
+        and node["config"]["materialized"] in ("working_table", "publication")
     }
     ordered: list[str] = []
 
@@ -128,7 +128,7 @@ def compile_project(
             Model(
                 name=nodes[key]["name"],
                 relation=nodes[key]["relation_name"],
-                is_table=nodes[key]["config"]["materialized"] == "table",
+                is_table=nodes[key]["config"]["materialized"] == "working_table",
                 sql=nodes[key]["compiled_code"],
                 tags=frozenset(nodes[key]["tags"]),
             )

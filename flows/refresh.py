@@ -18,7 +18,7 @@ FULL = ("--exclude=tag:after_write_back",)
 # what a refresh of some keys runs: the views stand, and tests of all rows wait, as do the
 # systems that are daily
 CHANGED = (
-    "--select=config.materialized:table config.materialized:publication",
+    "--select=config.materialized:working_table config.materialized:publication",
     "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
 )
 # what a refresh of one organization runs: the daily systems, with no test of others

@@ -134,7 +134,7 @@ def server() -> Iterator[Database]:
     folder = tempfile.mkdtemp(prefix="pg")
     with get_server(folder, cleanup_mode="delete") as running:
         info = running.get_postmaster_info()
-        yield Database(
+        database = Database(
             {
                 "PGHOST": str(info.socket_dir),
                 "PGPORT": str(info.port),
@@ -142,6 +142,10 @@ def server() -> Iterator[Database]:
                 "PGDATABASE": "postgres",
             }
         )
+        # processes are killed here, machines are not: what was written is there without
+        database.execute("alter system set fsync = off")
+        database.execute("select pg_reload_conf()")
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -218,6 +222,31 @@ def refreshed_template(server: Database) -> Database:
 def refreshed(refreshed_template: Database) -> Iterator[Database]:
     """Demo data after a nightly refresh and a write-back, with the roles."""
     database = refreshed_template.copy()
+    yield database
+    database.drop()
+
+
+@pytest.fixture(scope="session")
+def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps what it has parsed and compiled for `built`."""
+    return tmp_path_factory.mktemp("target")
+
+
+@pytest.fixture(scope="session")
+def built_template(server: Database, built_folder: Path) -> Database:
+    """All tables and views on sources without a row; to be copied."""
+    from bench.compiled import build_project
+
+    database = new_database(server)
+    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
+    build_project(database.environment, built_folder)
+    return database
+
+
+@pytest.fixture(scope="module")
+def built(built_template: Database) -> Iterator[Database]:
+    """All tables and views on sources without a row."""
+    database = built_template.copy()
     yield database
     database.drop()
 

@@ -103,6 +103,7 @@ def follow(trial: Database, project: Path, heading: str) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_northwind_from_the_first_refresh_to_the_write_back(
     owner: Database, trial: Database, project: Path
 ) -> None:
@@ -189,6 +190,7 @@ def check_pagila(database: Database) -> None:
     assert [tuple(row.values()) for row in stores] == [("Store 1", 13, 2), ("Store 2", 6, 2)]
 
 
+@pytest.mark.slow
 def test_another_dbt_project_builds_it_as_a_package(
     owner: Database, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

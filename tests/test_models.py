@@ -9,7 +9,9 @@ from flows.dbt import command
 STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
 
 
-@pytest.mark.parametrize("version", ["server", "server_15"])
+@pytest.mark.parametrize(
+    "version", ["server", pytest.param("server_15", marks=pytest.mark.slow)]
+)
 def test_models_data_tests_and_unit_tests(
     version: str, request: pytest.FixtureRequest
 ) -> None:

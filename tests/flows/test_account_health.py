@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from conftest import PROJECT, UNTIL, Database
 from psycopg.rows import DictRow
 
@@ -38,6 +39,7 @@ def rows_of(database: Database, mart: str, slug: str) -> list[DictRow]:
     )
 
 
+@pytest.mark.slow
 def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     refreshed: Database,
 ) -> None:
@@ -56,6 +58,7 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
         assert rows_of(refreshed, mart, "compass-cloud") != before[mart]
 
 
+@pytest.mark.slow
 def test_scores_stay_and_factors_go_after_their_days(refreshed: Database) -> None:
     nightly(refreshed, UNTIL, "--backfill-days", "5")
     first = {mart: refreshed.rows(f"select * from analytics.{mart}") for mart in DAYS}

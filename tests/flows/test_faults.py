@@ -394,7 +394,11 @@ def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     )
 
 
-@pytest.mark.parametrize("kill", KILLS[:3], ids=lambda kill: kill.__name__)
+@pytest.mark.parametrize(
+    "kill",
+    [KILLS[0], *(pytest.param(kill, marks=pytest.mark.slow) for kill in KILLS[1:3])],
+    ids=lambda kill: kill.__name__,
+)
 def test_a_killed_run_stops_its_query(
     live: Database, kill: Callable[[Database, subprocess.Popen[str]], None]
 ) -> None:

@@ -210,11 +210,14 @@ def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Databa
     ("change", "arguments", "because"),
     [
         ("select", ("--as-of", "2026-06-01T00:00:00+00:00"), "the marts hold 2026-06-15"),
-        ("truncate booking.referral_profiles", (), "a table was emptied"),
-        (
-            "alter table commerce.orders disable trigger customer_health_update",
-            (),
+        pytest.param(
+            *("truncate booking.referral_profiles", (), "a table was emptied"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("alter table commerce.orders disable trigger customer_health_update", ()),
             "a captured table has lost its triggers",
+            marks=pytest.mark.slow,
         ),
     ],
 )

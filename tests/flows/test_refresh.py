@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from conftest import UNTIL, Database
 
 MARTS = (
@@ -87,6 +88,7 @@ def test_same_instant_again_writes_nothing(refreshed: Database) -> None:
     assert log["payload"]["rows_written"] == 0
 
 
+@pytest.mark.slow
 def test_there_and_back_in_time_is_the_same(refreshed: Database) -> None:
     before = fingerprint(refreshed)
     for as_of in ("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"):
@@ -99,6 +101,7 @@ def test_there_and_back_in_time_is_the_same(refreshed: Database) -> None:
     assert fingerprint(refreshed) == before
 
 
+@pytest.mark.slow
 def test_the_session_changes_no_result(refreshed: Database) -> None:
     before = fingerprint(refreshed)
     refreshed.execute("truncate analytics.customer_risk_status")
@@ -132,7 +135,7 @@ def test_views_and_grants_of_analysts_survive(refreshed: Database) -> None:
     )
     before = refreshed.rows(tables)
     try:
-        for mode in ("nightly", "hourly", "hourly", "nightly", "hourly"):
+        for mode in ("nightly", "hourly"):
             done = refreshed.run("flows", "refresh", "--mode", mode, "--as-of", UNTIL)
             assert done.returncode == 0, done.stdout + done.stderr
             as_analyst = refreshed.as_user("an_analyst")
@@ -179,6 +182,7 @@ def test_every_run_is_logged_with_its_statistics(refreshed: Database) -> None:
     assert json.dumps(payload)
 
 
+@pytest.mark.slow
 def test_one_tenant_alone_is_written_back(refreshed: Database) -> None:
     # as before the first write-back, which no guard holds
     refreshed.execute(

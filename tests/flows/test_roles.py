@@ -227,6 +227,7 @@ def test_a_tenant_sees_exactly_its_rows_in_every_mart(secured: Database) -> None
     assert shown > 1000
 
 
+@pytest.mark.slow
 def test_an_organization_of_two_systems_has_a_role_for_each(refreshed: Database) -> None:
     """The same id in bookings and tenants: each role sees the marts of its system."""
     refreshed.execute(
@@ -473,6 +474,7 @@ def rights(database: Database) -> dict[str, list[DictRow]]:
     return {name: database.rows(f"{query} order by 1, 2") for name, query in queries.items()}
 
 
+@pytest.mark.slow
 def test_installing_again_and_refreshing_change_no_right(refreshed: Database) -> None:
     before = rights(refreshed)
     for command in (("flows", "roles", "install"), NIGHTLY, HOURLY, NIGHTLY):
@@ -523,6 +525,7 @@ def test_a_mart_that_a_refresh_makes_is_secured_at_once(refreshed: Database) -> 
     test_a_tenant_sees_exactly_its_rows_in_every_mart(refreshed)
 
 
+@pytest.mark.slow
 def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Database) -> None:
     refreshed.execute(
         "insert into commerce.tenants (id, slug, name, time_zone, is_active) select"
@@ -538,6 +541,7 @@ def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Datab
     assert "no role yet" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
     database = new_database(server)
     load_demo(database)
@@ -742,6 +746,7 @@ def test_a_source_that_hides_rows_stops_the_refresh(refreshed: Database) -> None
         refreshed.execute(f"alter role {REFRESHER} nobypassrls")
 
 
+@pytest.mark.slow
 def test_polls_see_no_foreign_row_while_refreshes_run(
     refreshed: Database, request: pytest.FixtureRequest
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from conftest import PROJECT, UNTIL, Database, new_database
 from psycopg.rows import DictRow
 
@@ -89,6 +90,7 @@ def test_an_organization_that_is_not_there_is_refused(refreshed: Database) -> No
         assert len(refresh(refreshed, "flows", "refresh", *options, code=2).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_one_organization_needs_no_refresh_before(server: Database) -> None:
     database = new_database(server)
     assert database.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
@@ -101,6 +103,7 @@ def test_one_organization_needs_no_refresh_before(server: Database) -> None:
     database.drop()
 
 
+@pytest.mark.slow
 def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) -> None:
     metrics = "tenant_usage_metrics_daily"
     before = rows_of(refreshed, metrics)
@@ -173,6 +176,7 @@ def test_a_contract_that_does_not_fit_drops_no_day(refreshed: Database) -> None:
     assert rows_of(refreshed, "tenant_usage_metrics_daily") == before
 
 
+@pytest.mark.slow
 def test_systems_that_are_off_from_the_start_have_empty_marts(
     server: Database, project: Path
 ) -> None:
@@ -186,6 +190,7 @@ def test_systems_that_are_off_from_the_start_have_empty_marts(
     database.drop()
 
 
+@pytest.mark.slow
 def test_a_system_that_is_switched_off_later_keeps_its_days(
     refreshed: Database, project: Path
 ) -> None:
@@ -234,6 +239,7 @@ def switch_off(project: Path, *names: str) -> None:
     settings.write_text(text)
 
 
+@pytest.mark.slow
 def test_new_weights_show_as_such(refreshed: Database, project: Path) -> None:
     before = rows_of(refreshed, "tenant_health_scores")
     with (project / "seeds" / "tenant_health_weights.csv").open("a") as seed:
@@ -274,6 +280,7 @@ def test_weights_that_do_not_sum_to_1_end_with_2(refreshed: Database, project: P
     assert rows_of(refreshed, "tenant_health_scores") == before
 
 
+@pytest.mark.slow
 def test_a_score_that_falls_is_told_of_and_its_recovery(refreshed: Database) -> None:
     told = (
         "select kind, edge from operations.alert_outbox"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -21,12 +22,12 @@ from accounts_oracle import (
     Ticket,
     evaluations,
 )
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles"]
@@ -219,19 +220,14 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    database = new_database(server)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    folder = tmp_path_factory.mktemp("target")
-    build_project(database.environment, folder)
+def system(built: Database, built_folder: Path) -> Iterator[System]:
     models = compile_project(
-        database.environment, folder, tags={"accounts"}, backfill_days=BACKFILL
+        built.environment, built_folder, tags={"accounts"}, backfill_days=BACKFILL
     )
-    with database.connect() as connection:
+    with built.connect() as connection:
         # it takes a good part of the time, and no row here is bad
         quick = [one for one in models.models if one.name != "int_quarantined_rows__accounts"]
         yield System(connection, replace(models, models=quick))
-    database.drop()
 
 
 def assert_same(found: DictRow, expected: Row, key: object) -> None:

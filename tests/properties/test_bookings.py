@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,12 +29,12 @@ from bookings_oracle import (
     location_days,
     moments_ahead,
 )
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 
 Key = tuple[object, ...]
 T = TypeVar("T", Profile, Booking, Payment, ReferralProfile)
@@ -446,13 +447,9 @@ def organization_row(organization: Organization) -> Row:
 
 
 @pytest.fixture(scope="module")
-def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    database = new_database(server)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    folder = tmp_path_factory.mktemp("target")
-    build_project(database.environment, folder)
-    models = compile_project(database.environment, folder, tags={"bookings"})
-    with database.connect() as connection:
+def system(built: Database, built_folder: Path) -> Iterator[System]:
+    models = compile_project(built.environment, built_folder, tags={"bookings"})
+    with built.connect() as connection:
         for limits in OWN_LIMITS.values():
             connection.execute(
                 "insert into analytics_internal.risk_thresholds"
@@ -462,7 +459,6 @@ def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         # it takes a third of the time, and no row here is bad
         quick = [one for one in models.models if one.name != "int_quarantined_rows__bookings"]
         yield System(connection, replace(models, models=quick))
-    database.drop()
 
 
 def differences(found: DictRow, expected: Row) -> Row:

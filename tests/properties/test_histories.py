@@ -1,20 +1,20 @@
 """The histories are derived; they must say what a replay of the rules says on every day."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orders_oracle import Order, Thresholds, account_type, days_between, risk_status
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 
 TENANT, CUSTOMER = UUID(int=1), UUID(int=2)
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
@@ -22,18 +22,8 @@ AHEAD = timedelta(days=500)
 
 
 @pytest.fixture(scope="module")
-def database(server: Database) -> Iterator[Database]:
-    database = new_database(server)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    yield database
-    database.drop()
-
-
-@pytest.fixture(scope="module")
-def compiled(database: Database, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
-    folder = tmp_path_factory.mktemp("target")
-    build_project(database.environment, folder)
-    return compile_project(database.environment, folder, tags={"orders"})
+def compiled(built: Database, built_folder: Path) -> CompiledProject:
+    return compile_project(built.environment, built_folder, tags={"orders"})
 
 
 @st.composite
@@ -146,7 +136,7 @@ def status_on(steps: list[DictRow], day: date) -> str | None:
     until=st.integers(0, 800 * 24),
 )
 def test_histories_equal_a_replay_on_every_day(
-    database: Database,
+    built: Database,
     compiled: CompiledProject,
     orders: list[Order],
     zone: str,
@@ -154,12 +144,12 @@ def test_histories_equal_a_replay_on_every_day(
     until: int,
 ) -> None:
     as_of = BEGINNING + timedelta(hours=until)
-    load(database, orders, zone, limits)
-    with database.connect() as connection:
+    load(built, orders, zone, limits)
+    with built.connect() as connection:
         compiled.refresh(connection, as_of)
     steps = "select status, valid_from, valid_to from analytics.{} order by valid_from"
-    risk_steps = database.rows(steps.format("customer_risk_status_history"))
-    account_steps = database.rows(steps.format("customer_account_type_history"))
+    risk_steps = built.rows(steps.format("customer_risk_status_history"))
+    account_steps = built.rows(steps.format("customer_account_type_history"))
     local = ZoneInfo(zone)
     first = (BEGINNING - timedelta(days=30)).astimezone(local).date()
     for day in days_between(first, (as_of + AHEAD).date()):

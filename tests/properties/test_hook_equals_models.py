@@ -1,18 +1,18 @@
 """What the real-time hook writes is what the models say of the same rows a moment later."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from orders_oracle import Thresholds, local_date
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 from flows.hook import after_orders_created
 
 # tenants of one example, each with a customer and a history of its own
@@ -90,20 +90,10 @@ def key(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def database(server: Database) -> Iterator[Database]:
-    database = new_database(server)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    assert database.run("flows", "capture", "install").returncode == 0
-    yield database
-    database.drop()
-
-
-@pytest.fixture(scope="module")
-def compiled(database: Database, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
-    folder = tmp_path_factory.mktemp("target")
-    build_project(database.environment, folder)
-    found = compile_project(database.environment, folder, tags={"orders"})
-    with database.connect() as connection:
+def compiled(built: Database, built_folder: Path) -> CompiledProject:
+    assert built.run("flows", "capture", "install").returncode == 0
+    found = compile_project(built.environment, built_folder, tags={"orders"})
+    with built.connect() as connection:
         for number in range(TENANTS):
             connection.execute(
                 "insert into commerce.tenants (id, slug, name, time_zone)"
@@ -111,7 +101,7 @@ def compiled(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Co
                 (key(number), f"t{number}", ZONES[number % len(ZONES)]),
             )
         found.refresh(connection, datetime.now(UTC))
-    assert database.run("flows", "hook", "install").returncode == 0
+    assert built.run("flows", "hook", "install").returncode == 0
     return found
 
 
@@ -191,7 +181,7 @@ def what_must_move(history: History, number: int, now: datetime) -> set[str]:
 
 @pytest.mark.parametrize("by", ["trigger", "call"])
 def test_what_the_hook_writes_is_what_the_models_say(
-    by: str, database: Database, compiled: CompiledProject, pytestconfig: pytest.Config
+    by: str, built: Database, compiled: CompiledProject, pytestconfig: pytest.Config
 ) -> None:
     moved = 0
 
@@ -200,8 +190,8 @@ def test_what_the_hook_writes_is_what_the_models_say(
     def each(example: list[History]) -> None:
         nonlocal moved
         now = datetime.now(UTC)
-        load(database, example, now)
-        with database.connect() as connection, connection.transaction():
+        load(built, example, now)
+        with built.connect() as connection, connection.transaction():
             before = connection.execute(COMPARED.encode()).fetchall()
             if by == "call":
                 connection.execute("set local session_replication_role = replica")
@@ -215,7 +205,7 @@ def test_what_the_hook_writes_is_what_the_models_say(
                 assert after_orders_created(connection, ids).success == len(ids)
             compiled.compute(connection, datetime.now(UTC))
             after = connection.execute(COMPARED.encode()).fetchall()
-        assert database.value("select count(*) from operations.hook_errors") == 0
+        assert built.value("select count(*) from operations.hook_errors") == 0
         for number, history in enumerate(example):
             moved += check(before[number], after[number], what_must_move(history, number, now))
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 
 # tenants of one example, each with a history of its own: so many sequences at once
 TENANTS = 25
@@ -280,27 +281,19 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    database = new_database(server)
-    folder = tmp_path_factory.mktemp("compiled")
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    assert database.run("flows", "capture", "install").returncode == 0
-    build_project(database.environment, folder)
+def system(built: Database, built_folder: Path) -> Iterator[System]:
+    assert built.run("flows", "capture", "install").returncode == 0
+    tags = {"orders", "bookings"}
     nightly, hourly = (
         compile_project(
-            database.environment,
-            folder,
-            tags={"orders", "bookings"},
-            refresh_scope=scope,
-            run_id=RUN_ID,
+            built.environment, built_folder, tags=tags, refresh_scope=scope, run_id=RUN_ID
         )
         for scope in ("all", "changed")
     )
-    with database.connect() as one, database.connect() as two, database.connect() as three:
+    with built.connect() as one, built.connect() as two, built.connect() as three:
         for connection in (one, two, three):
             connection.execute("set statement_timeout = '60s'; set lock_timeout = '5s'")
         yield System(one, two, three, nightly, hourly)
-    database.drop()
 
 
 def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> None:

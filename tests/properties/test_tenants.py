@@ -1,14 +1,14 @@
 """Tenant health equals a plain oracle, day by day, whatever is collected in what order."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import PROJECT, Database, new_database
+from conftest import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
@@ -28,7 +28,7 @@ from tenants_oracle import (
     scores,
 )
 
-from bench.compiled import CompiledProject, build_project, compile_project
+from bench.compiled import CompiledProject, compile_project
 
 ORGANIZATION, OTHER = UUID(int=1), UUID(int=2)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,18 +36,8 @@ ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"]
 
 
 @pytest.fixture(scope="module")
-def database(server: Database) -> Iterator[Database]:
-    database = new_database(server)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    yield database
-    database.drop()
-
-
-@pytest.fixture(scope="module")
-def compiled(database: Database, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
-    folder = tmp_path_factory.mktemp("target")
-    build_project(database.environment, folder)
-    return compile_project(database.environment, folder, tags={"tenants"})
+def compiled(built: Database, built_folder: Path) -> CompiledProject:
+    return compile_project(built.environment, built_folder, tags={"tenants"})
 
 
 # around the edges of windows that end within the first 60 days
@@ -194,7 +184,7 @@ def load_seed(connection: Connection[Any], seed: list[Weight]) -> None:
     other=usages,
 )
 def test_scores_equal_the_oracle_on_every_day(
-    database: Database,
+    built: Database,
     compiled: CompiledProject,
     zone: str,
     seed: list[Weight],
@@ -202,7 +192,7 @@ def test_scores_equal_the_oracle_on_every_day(
     other: Usage,
 ) -> None:
     collected: dict[date, tuple[datetime, Counts]] = {}
-    with database.connect() as connection:
+    with built.connect() as connection:
         connection.execute(
             "truncate platform.organizations cascade;"
             " truncate analytics.tenant_usage_metrics_daily,"
@@ -225,10 +215,10 @@ def test_scores_equal_the_oracle_on_every_day(
                 collected[day] = (as_of, collect(usage, as_of))
 
     counts = {day: found for day, (_, found) in collected.items()}
-    assert published_scores(database) == scores(counts, seed)
+    assert published_scores(built) == scores(counts, seed)
     factors = {
         (row["metric_date"], row["component"]): (row["component_score"], row["has_data"])
-        for row in database.rows(
+        for row in built.rows(
             "select * from analytics.tenant_health_factors where organization_id = %s",
             ORGANIZATION,
         )

@@ -1,0 +1,31 @@
+{% materialization working_table, adapter='postgres' %}
+    {#-
+    A table between two steps of a refresh: made anew beside the old one and put in its
+    place, in one round trip. It is unlogged, for nothing is lost when a crash empties it;
+    and it is analyzed, for the joins that read it next need its statistics.
+    -#}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set new = make_intermediate_relation(target_relation) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {% if existing is not none and not existing.is_table %}
+        {{ drop_relation_if_exists(existing) }}
+    {% endif %}
+    {% call statement('main') -%}
+        create unlogged table {{ new }} as (
+            {{ sql }}
+        );
+        analyze {{ new }};
+        drop table if exists {{ target_relation }} cascade;
+        alter table {{ new }} rename to {{ adapter.quote(this.identifier) }}
+    {%- endcall %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
