@@ -1,5 +1,6 @@
 """Databases for the tests: a server of their own, which they start and remove."""
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -235,11 +236,11 @@ def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built_template(server: Database, built_folder: Path) -> Database:
     """All tables and views on sources without a row; to be copied."""
-    from bench.compiled import build_project
-
+    # by name, for the environment of the pages has none of what this needs
+    compiled = importlib.import_module("bench.compiled")
     database = new_database(server)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    build_project(database.environment, built_folder)
+    compiled.build_project(database.environment, built_folder)
     return database
 
 
