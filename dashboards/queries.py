@@ -64,6 +64,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "operations": (
         "operations_jobs",
         "operations_runs",
+        "operations_checks",
         "operations_held",
         "operations_alerts",
     ),

@@ -1,4 +1,4 @@
-"""Operations: whether refreshes run, how long they take, and what they held or corrected."""
+"""Operations: whether refreshes run, how long they take, what failed and what was held."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ def show() -> None:
     found = data.read(
         "operations_jobs",
         "operations_runs",
+        "operations_checks",
         "operations_held",
         "operations_alerts",
         is_for_operators=True,
@@ -31,6 +32,13 @@ def show() -> None:
 
     look.heading("How long runs took", "The last 50, in seconds.")
     look.chart(_durations(found["operations_runs"]), _in_words(found["operations_runs"]))
+
+    look.heading(
+        "Checks that fail",
+        "What fails stops the publication; what warns does not. The rows are in the table of"
+        " that name in `analytics_internal_failures`; docs/sanity_checks.md says what to do.",
+    )
+    _checks(found["operations_checks"])
 
     look.heading(
         "Held back",
@@ -112,6 +120,14 @@ def _in_words(rows: list[Row]) -> str:
     if not took:
         return "No run has ended yet."
     return f"Seconds of the last {len(took)} runs, from {min(took)} to {max(took)}."
+
+
+def _checks(rows: list[Row]) -> None:
+    if not rows:
+        look.empty("Every check passed when it last ran.")
+        return
+    names = [look.escape(row["check_name"].replace("_", " ")) for row in rows]
+    look.table(["Check"], [[name] for name in names], "Checks that failed when they last ran")
 
 
 def _held(rows: list[Row]) -> None:

@@ -441,7 +441,8 @@ def test_operations_shows_runs_alerts_and_what_was_held(
         ' "held_count": 0, "last_delivery_on": "2026-06-01", "missed_customers_count": 0}]}'
         "$$);"
         "insert into operations.alert_outbox (edge, kind, tenant_slug, subject, message,"
-        " details) values ('raised', 'FEED_SILENT', 'kiwi-produce', 'x', 'no orders', '{}')"
+        " details) values ('raised', 'FEED_SILENT', 'kiwi-produce', 'x', 'no orders', '{}');"
+        "create table analytics_internal_failures.visits_add_up (organization_id text)"
     )
     look_at(refreshed.as_user(OPERATOR))
     said = text(page("operations"))
@@ -453,6 +454,7 @@ def test_operations_shows_runs_alerts_and_what_was_held(
         "feed silent",
         "drift 3",
         "refresh nightly",
+        "visits add up",
     ):
         assert words in said, words
     assert "<held>" not in markup(page("operations"))

@@ -13,7 +13,7 @@ from (
                 then account_size
         end as account_size,
         case
-            when arr between 0 and 999999999999 then arr::numeric(14, 2)
+            when arr > -1e12 and arr < 1e12 then arr::numeric(14, 2)
         end as arr,
         reported_status,
         reported_health_score,
@@ -26,7 +26,7 @@ from (
             key='account_id',
             required=['organization_id', 'created_at'],
             timestamps=['renewal_on', 'archived_at', 'created_at', 'updated_at'],
-            ranges={'arr': [0, 999999999999]},
+            amounts=['arr'],
             known_values={
                 'reported_status': ['onboarding', 'active', 'at_risk', 'churned']
             },

@@ -9,13 +9,13 @@ from (
         due_on,
         paid_on,
         case
-            when amount between 0 and 999999999999 then amount::numeric(14, 2)
+            when amount > -1e12 and amount < 1e12 then amount::numeric(14, 2)
         end as amount,
         {{ quarantine_reason(
             key='invoice_id',
             required=['organization_id', 'account_id', 'due_on'],
             timestamps=['due_on', 'paid_on'],
-            ranges={'amount': [0, 999999999999]},
+            amounts=['amount'],
         ) }} as quarantine_reason
     from (
         select
