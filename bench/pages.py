@@ -1,6 +1,10 @@
-"""The pages for people: how long the queries take with which each of them is opened."""
+"""The pages for people: how long their queries take, and how long until they are painted."""
 
+import json
+import os
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -8,9 +12,10 @@ from psycopg.rows import dict_row
 
 from bench.measure import UNTIL, fresh_database, load, print_table, run, timed
 from dashboards.queries import PAGES, text_of
-from flows.database import REFRESHER, Connection, rows
+from flows.database import PROJECT, REFRESHER, Connection, rows
 
 ANALYST = "customer_health_analyst"
+CHROMIUM = Path("/usr/bin/chromium")
 
 # of the customers with the longest time lines
 CHOSEN = """
@@ -87,11 +92,36 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
                 role = REFRESHER if page == "operations" else ANALYST
                 reader.execute("select set_config('role', %s, false)", [role])
                 lines.append(_line(reader, page, queries, chosen))
+        print_table(
+            f"Queries of a page when it is opened, ms, at {size['customers']:,} customers"
+            f" of {tenants} tenants",
+            ["page", "all tenants", "one tenant", "slowest query", "its ms"],
+            lines,
+        )
+        _print_first_paint(size)
+
+
+def _print_first_paint(size: dict[str, int]) -> None:
+    """Open the pages in a browser, where there is one."""
+    python = PROJECT / ".venv-dashboards" / "bin" / "python"
+    if not python.exists() or not CHROMIUM.exists():
+        print(f"first paint not measured: it needs {python} and {CHROMIUM}")
+        return
+    done = subprocess.run(
+        [python, PROJECT / "tests" / "dashboards" / "first_paint.py"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     print_table(
-        f"Queries of a page when it is opened, ms, at {size['customers']:,} customers"
-        f" of {tenants} tenants",
-        ["page", "all tenants", "one tenant", "slowest query", "its ms"],
-        lines,
+        f"Seconds until a page is painted in Chromium, at {size['customers']:,} customers",
+        ["page", "first time", "again"],
+        [
+            [page, *(f"{seconds:.1f}" for seconds in taken)]
+            for page, taken in json.loads(done.stdout).items()
+        ],
     )
 
 

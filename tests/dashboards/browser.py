@@ -1,19 +1,23 @@
-"""A browser without a screen, by its own protocol: no driver to install."""
+"""The pages, served, and a browser without a screen: by its own protocol, with no driver."""
 
 import base64
 import json
 import re
+import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
+PROJECT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60.0
 
@@ -45,12 +49,13 @@ class Browser:
         self._number = 0
         self._call("Page.enable")
 
-    def open(self, url: str, width: int) -> None:
-        """Open an address in a window of this width, and wait until the page is done."""
+    def open(self, url: str, width: int) -> float:
+        """Open an address in a window of this width; return how long until it was done."""
         self._size(width, 900)
         self._call("Page.navigate", url="about:blank")
+        began = time.monotonic()
         self._call("Page.navigate", url=url)
-        self.wait_for(IS_DONE)
+        return self.wait_for(IS_DONE) - began
 
     def text(self) -> str:
         """Return what a reader sees."""
@@ -63,14 +68,21 @@ class Browser:
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
-    def wait_for(self, condition: str) -> None:
-        """Wait until a condition holds, and still does a moment later."""
-        end = time.monotonic() + PATIENCE
+    def wait_for(self, condition: str) -> float:
+        """Wait until a condition holds, and still does a moment later; return since when."""
+        since = time.monotonic()
+        end = since + PATIENCE
         held = 0
-        while held < 3:
+        while held < 10:
             assert time.monotonic() < end, f"not so: {condition}\n{self.run('document.title')}"
-            held = held + 1 if self.run(condition) else 0
-            time.sleep(0.15)
+            if not self.run(condition):
+                held = 0
+            elif held == 0:
+                since, held = time.monotonic(), 1
+            else:
+                held += 1
+            time.sleep(0.05)
+        return since
 
     def press(self, key: str, code: int) -> None:
         """Press and release a key."""
@@ -137,6 +149,38 @@ def browser() -> Iterator[Browser]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+@contextmanager
+def served(environment: Mapping[str, str]) -> Iterator[str]:
+    """Serve the pages of the project; yield their address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "dashboards", "--port", str(port)],
+        cwd=PROJECT,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/_stcore/health")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            with urlopen(url):  # noqa: S310 - the server that was just started
+                return
+        except URLError:
+            time.sleep(0.2)
+    raise TimeoutError(url)
 
 
 def _port(profile: Path) -> int:

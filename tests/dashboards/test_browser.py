@@ -2,18 +2,12 @@
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
-from browser import CHROMIUM, Browser, browser
-from conftest import PROJECT, Database
+from browser import CHROMIUM, Browser, browser, served
+from conftest import Database
 from PIL import Image
 from reading import OPERATOR
 
@@ -37,22 +31,8 @@ def address(marts: Database) -> Iterator[str]:
     """The pages, served to a login that may see all of them."""
     # for pictures, whatever database the environment leads to
     environment = dict(os.environ) if PICTURES else marts.as_user(OPERATOR).os_environment()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "dashboards", "--port", str(port)],
-        cwd=PROJECT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{url}/_stcore/health")
+    with served(environment) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +105,3 @@ def test_a_rep_gets_from_the_list_to_a_customer_and_back_by_keyboard(
     )
     assert window.run("document.querySelector('h3').innerText") == name
     assert "Rules" in window.text()
-
-
-def _wait_for(url: str) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with urlopen(url):  # noqa: S310 - the server that was just started
-                return
-        except URLError:
-            time.sleep(0.2)
-    raise TimeoutError(url)

@@ -1,0 +1,29 @@
+"""How long each page takes to be painted, from the address to the last figure.
+
+`python -m bench pages` runs this on its database, with the environment of the pages. Prints
+one JSON object: for each page the seconds when nothing of it is cached, and when all is.
+"""
+
+import json
+import os
+
+from browser import browser, served
+
+PAGES = ("", "due_to_order", "customer", "bookings", "tenants_and_accounts", "operations")
+WIDTH = 1300
+
+
+def main() -> None:
+    """Open every page twice."""
+    with served(os.environ) as url, browser() as window:
+        # the first page of all also starts the browser's and the server's own parts
+        window.open(f"{url}/operations?warm", WIDTH)
+        taken = {
+            page or "overview": [window.open(f"{url}/{page}", WIDTH) for _ in range(2)]
+            for page in PAGES
+        }
+    print(json.dumps(taken))
+
+
+if __name__ == "__main__":
+    main()
