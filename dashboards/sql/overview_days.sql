@@ -18,13 +18,15 @@ horizon as (
     from tenants
 ),
 
+-- how many went from which status to which, on which day
 steps as (
     select
         'risk_status' as status_kind,
         horizon.today + (history.valid_from - tenants.today) as day,
         history.valid_from <= tenants.today as is_past,
         history.status,
-        history.previous_status
+        history.previous_status,
+        count(*) as customers_count
     from tenants
     cross join horizon
     inner join analytics.customer_risk_status_history as history
@@ -32,6 +34,7 @@ steps as (
             tenants.tenant_id = history.tenant_id
             and tenants.today - 90 < history.valid_from
             and tenants.today + 30 >= history.valid_from
+    group by day, is_past, history.status, history.previous_status
 
     union all
 
@@ -40,7 +43,8 @@ steps as (
         horizon.today + (history.valid_from - tenants.today) as day,
         history.valid_from <= tenants.today as is_past,
         history.status,
-        history.previous_status
+        history.previous_status,
+        count(*) as customers_count
     from tenants
     cross join horizon
     inner join analytics.customer_account_type_history as history
@@ -48,6 +52,7 @@ steps as (
             tenants.tenant_id = history.tenant_id
             and tenants.today - 90 < history.valid_from
             and tenants.today + 30 >= history.valid_from
+    group by day, is_past, history.status, history.previous_status
 ),
 
 moves as (
@@ -56,7 +61,7 @@ moves as (
         status,
         day,
         is_past,
-        count(*) as customers_count
+        sum(customers_count) as customers_count
     from steps
     group by status_kind, status, day, is_past
 
@@ -67,7 +72,7 @@ moves as (
         previous_status as status,
         day,
         is_past,
-        -count(*) as customers_count
+        -sum(customers_count) as customers_count
     from steps
     where previous_status is not null
     group by status_kind, previous_status, day, is_past
