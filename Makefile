@@ -18,6 +18,7 @@ setup: .venv/done ## build the environment from the lock file
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip check
+	test -f profiles.yml || cp profiles.example.yml profiles.yml
 	touch $@
 
 .venv-dashboards/done: requirements-dashboards.lock

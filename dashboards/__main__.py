@@ -34,7 +34,15 @@ def main() -> int:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code
 
-    from streamlit.web import bootstrap
+    try:
+        from streamlit.web import bootstrap
+    except ImportError:
+        print(
+            "error: the pages have an environment of their own:"
+            " `make dashboards`, or .venv-dashboards/bin/python -m dashboards",
+            file=sys.stderr,
+        )
+        return 2
 
     options = {
         **LOOK,

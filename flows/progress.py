@@ -33,6 +33,9 @@ class Progress:
 
     def finished(self, what: str, status: str) -> None:
         """Show that something has finished: all of it on paper, the latest on a terminal."""
+        # what is skipped waits for something that failed and is shown
+        if status == "skipped":
+            return
         if self._show_live and status in ("success", "pass"):
             self._show_live(what)
         else:

@@ -58,13 +58,13 @@ class WriteBack:
         """Return what to raise when some tenant was left alone, or None."""
         if self.failed:
             return Infrastructure(
-                "write-back failed, the other tenants are done: "
+                "write-back failed, what is not named is done: "
                 + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
             )
         tripped = [guard for guard in self.guards if guard["is_tripped"]]
         if tripped and not self.is_forced:
             return WriteBackHeld(
-                "write-back held, the other tenants are done: "
+                "write-back held, what is not named is done: "
                 + "; ".join(
                     f"{guard['tenant_slug']}: {guard['changed_count']} of"
                     f" {guard['customers_count']} customers would change,"
@@ -249,7 +249,9 @@ def write_back(
             " set state = %(state)s, finished_at = now() where batch_id = %(batch_id)s",
             {**this, "state": state},
         )
-        progress.finished(f"batch {number} of {len(batches)}", "success")
+        progress.finished(
+            f"batch {number} of {len(batches)}", "success" if state == "written" else "error"
+        )
     return done
 
 

@@ -57,7 +57,10 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table."""
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        # names that are cut off nobody can type
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else _text(value) for value in row))
     Console().print(table)
