@@ -32,7 +32,7 @@ UNTIL = "2026-06-15T12:00:00+00:00"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let longer runs ask for more of what `make test` does a little of."""
     parser.addoption("--histories", type=int, default=8)
-    parser.addoption("--kills", type=int, default=4)
+    parser.addoption("--kills", type=int, default=2)
     parser.addoption("--overlaps", type=int, default=2)
     parser.addoption("--customers", type=int, default=400)
     parser.addoption("--transactions", type=int, default=1000)

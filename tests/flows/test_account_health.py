@@ -75,6 +75,7 @@ def test_scores_stay_and_factors_go_after_their_days(refreshed: Database) -> Non
     assert refreshed.value(days + "account_health_factors") == "2026-06-16 2026-07-15"
 
 
+@pytest.mark.slow
 def test_a_system_that_is_switched_off_has_empty_marts_and_keeps_its_days(
     refreshed: Database, project: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_system_that_is_switched_off_has_empty_marts_and_keeps_its_days(
     assert refreshed.value("select count(*) from analytics.account_health_scores") == held
 
 
+@pytest.mark.slow
 def test_alerts_of_accounts_begin_in_silence_and_end(refreshed: Database) -> None:
     escalated = "select count(*) from operations.alert_outbox where kind = %s"
     assert refreshed.value(escalated, "ACCOUNT_TICKET_ESCALATED") == 0

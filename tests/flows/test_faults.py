@@ -286,9 +286,9 @@ def crash_server(database: Database, _flow: subprocess.Popen[str]) -> None:
 
 KILLS: tuple[Callable[[Database, subprocess.Popen[str]], None], ...] = (
     kill_flow,
+    crash_server,
     end_flow,
     kill_dbt,
-    crash_server,
 )
 
 
@@ -396,7 +396,7 @@ def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
 
 @pytest.mark.parametrize(
     "kill",
-    [KILLS[0], *(pytest.param(kill, marks=pytest.mark.slow) for kill in KILLS[1:3])],
+    [kill_flow, *(pytest.param(k, marks=pytest.mark.slow) for k in (end_flow, kill_dbt))],
     ids=lambda kill: kill.__name__,
 )
 def test_a_killed_run_stops_its_query(

@@ -490,6 +490,7 @@ def test_callers_without_triggers_get_the_same(hooked: Database, customer: str) 
     assert after_order_created(connection, placed).errors == 1
 
 
+@pytest.mark.slow
 def test_the_hook_comes_and_goes_with_one_command(
     hooked: Database, empty: Database, customer: str
 ) -> None:

@@ -159,6 +159,7 @@ def test_the_owner_of_a_table_gains_no_rights_by_its_triggers(captured: Database
     assert captured.value("select count(*) from public.loot") == 0
 
 
+@pytest.mark.slow
 def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
     refreshed: Database,
 ) -> None:

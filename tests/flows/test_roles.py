@@ -510,6 +510,7 @@ def test_the_hook_has_its_three_columns_while_it_is_installed(refreshed: Databas
     assert refreshed.value(granted) == 0
 
 
+@pytest.mark.slow
 def test_a_mart_that_a_refresh_makes_is_secured_at_once(refreshed: Database) -> None:
     before = rights(refreshed)["policies"]
     refreshed.execute(

@@ -47,6 +47,7 @@ def change_something(database: Database) -> None:
     database.execute("update platform.users set last_login_at = '2020-01-01'")
 
 
+@pytest.mark.slow
 def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     refreshed: Database,
 ) -> None:
