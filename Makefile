@@ -81,10 +81,10 @@ test-dashboards: setup .venv-dashboards/done ## the pages, on a database of thei
 
 faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tenants: an hour
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_faults.py --kills 100 --overlaps 30
-	$(BIN)/python -m pytest -s tests/flows/test_live_write_back.py --customers 12000 \
+	$(BIN)/python -m pytest -s -m '' tests/flows/test_live_write_back.py --customers 12000 \
 		--transactions 10000 --races 1000 --write-back-kills 20
-	$(BIN)/python -m pytest -s tests/flows/test_hook.py -k rejected --inserts 10000
-	$(BIN)/python -m pytest -s tests/flows/test_roles.py -k poll --polls 20000
+	$(BIN)/python -m pytest -s -m '' tests/flows/test_hook.py -k rejected --inserts 10000
+	$(BIN)/python -m pytest -s -m '' tests/flows/test_roles.py -k poll --polls 20000
 
 equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \
