@@ -20,7 +20,7 @@ from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
 
-# for every session that dbt opens: sorts of this size are the fastest (docs/performance.md),
+# for every session that dbt opens: sorts of this size are the fastest,
 # a query whose client is gone ends within a second, and a source whose row security would
 # hide rows from us is an error
 SESSION = (

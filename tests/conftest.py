@@ -267,3 +267,13 @@ def project(tmp_path: Path) -> Path:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, tmp_path / name)
     return tmp_path
+
+
+def switch_off(project: Path, *names: str) -> None:
+    """Set vars that are true to false, in a copy of the project."""
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    for name in names:
+        assert f"{name}: true" in text
+        text = text.replace(f"{name}: true", f"{name}: false")
+    settings.write_text(text)

@@ -6,11 +6,11 @@
     -#}
     {%- set kept = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
+    {%- set wrong = get_limit_subquery_sql(sql, config.get('limit')) -%}
 
     {%- call statement('main', fetch_result=True) -%}
         {{ get_test_sql(
-            get_limit_subquery_sql(sql, config.get('limit')),
-            config.get('fail_calc'), config.get('warn_if'), config.get('error_if'),
+            wrong, config.get('fail_calc'), config.get('warn_if'), config.get('error_if'),
             limit=none
         ) }}
     {%- endcall -%}
@@ -18,7 +18,7 @@
     {%- do drop_relation_if_exists(existing) -%}
     {%- if should_store_failures() and load_result('main').table.columns[0].values()[0] -%}
         {%- call statement('keep') -%}
-            {{ get_create_table_as_sql(False, kept, sql) }}
+            {{ get_create_table_as_sql(False, kept, wrong) }}
         {%- endcall -%}
     {%- endif -%}
     {{ adapter.commit() }}

@@ -27,7 +27,7 @@
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column in amounts %}
-        when {{ column }}::numeric <= -1e12 or {{ column }}::numeric >= 1e12
+        when not {{ is_amount(column ~ '::numeric') }}
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column, (least, most) in ranges.items() %}

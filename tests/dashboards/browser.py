@@ -17,9 +17,20 @@ from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
-PROJECT = Path(__file__).parent.parent.parent
+from flows.database import PROJECT
+
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60.0
+
+# by path, with their headings
+PAGES = {
+    "": "Overview",
+    "due_to_order": "Due to order",
+    "customer": "Customer",
+    "bookings": "Bookings",
+    "tenants_and_accounts": "Tenants and accounts",
+    "operations": "Operations",
+}
 
 # every part of the page is there, and none waits for figures
 IS_DONE = """

@@ -7,9 +7,8 @@ one JSON object: for each page the seconds when nothing of it is cached, and whe
 import json
 import os
 
-from browser import browser, served
+from browser import PAGES, browser, served
 
-PAGES = ("", "due_to_order", "customer", "bookings", "tenants_and_accounts", "operations")
 WIDTH = 1300
 
 

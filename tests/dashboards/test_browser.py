@@ -6,21 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, Browser, browser, served
+from browser import CHROMIUM, PAGES, Browser, browser, served
 from conftest import Database
 from PIL import Image
 from reading import OPERATOR
 
 pytest_plugins = ("reading",)
 
-PAGES = {
-    "": "Overview",
-    "due_to_order": "Due to order",
-    "customer": "Customer",
-    "bookings": "Bookings",
-    "tenants_and_accounts": "Tenants and accounts",
-    "operations": "Operations",
-}
 WIDTHS = (1300, 400)
 # where the pictures go, when somebody wants new ones for the documents
 PICTURES = os.environ.get("PICTURES")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, Database
+from conftest import PROJECT, UNTIL, Database, switch_off
 from psycopg.rows import DictRow
 
 DAYS = ("account_health_scores", "account_churn_risk")
@@ -81,9 +81,7 @@ def test_a_system_that_is_switched_off_has_empty_marts_and_keeps_its_days(
 ) -> None:
     held = refreshed.value("select count(*) from analytics.account_health_scores")
     refreshed.execute("drop schema success cascade")
-    settings = project / "dbt_project.yml"
-    text = settings.read_text()
-    settings.write_text(text.replace("accounts_enabled: true", "accounts_enabled: false"))
+    switch_off(project, "accounts_enabled")
     nightly(refreshed, LATER, project=project)
     for mart in CURRENT:
         assert not refreshed.rows(f"select * from analytics.{mart}"), mart

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import UNTIL, Database
+from conftest import UNTIL, Database, switch_off
 
 MARTS = (
     "tenants",
@@ -200,10 +200,7 @@ def test_one_tenant_alone_is_written_back(refreshed: Database) -> None:
 
 
 def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path) -> None:
-    settings = project / "dbt_project.yml"
-    settings.write_text(
-        settings.read_text().replace("orders_enabled: true", "orders_enabled: false")
-    )
+    switch_off(project, "orders_enabled")
     refreshed.execute("drop schema commerce cascade")
     done = refreshed.run(
         "flows", "refresh", "--mode", "nightly", "--no-write-back", project=project

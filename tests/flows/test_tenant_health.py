@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, Database, new_database
+from conftest import PROJECT, UNTIL, Database, new_database, switch_off
 from psycopg.rows import DictRow
 
 from flows.dbt import command
@@ -229,15 +229,6 @@ def test_without_a_source_of_tickets_nothing_is_known_of_them(
         refreshed.value("select max(data_coverage)::text from analytics.tenant_latest_health")
         == "0.8500"
     )
-
-
-def switch_off(project: Path, *names: str) -> None:
-    settings = project / "dbt_project.yml"
-    text = settings.read_text()
-    for name in names:
-        assert f"{name}: true" in text
-        text = text.replace(f"{name}: true", f"{name}: false")
-    settings.write_text(text)
 
 
 @pytest.mark.slow

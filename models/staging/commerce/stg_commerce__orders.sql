@@ -11,7 +11,7 @@ from (
         delivered_at,
         -- sums of whole cents are exact, and twice as fast as sums of numeric
         case
-            when total_amount > -1e12 and total_amount < 1e12
+            when {{ is_amount('total_amount') }}
                 then round(total_amount * 100)::bigint
         end as total_cents,
         currency,

@@ -13,7 +13,7 @@ from (
                 then account_size
         end as account_size,
         case
-            when arr > -1e12 and arr < 1e12 then arr::numeric(14, 2)
+            when {{ is_amount('arr') }} then arr::numeric(14, 2)
         end as arr,
         reported_status,
         reported_health_score,

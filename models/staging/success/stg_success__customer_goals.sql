@@ -9,10 +9,10 @@ from (
         {{ trimmed('title') }} as title,
         metric_type,
         case
-            when abs(current_value) < 1e12 then current_value::numeric(18, 4)
+            when {{ is_amount('current_value') }} then current_value::numeric(18, 4)
         end as current_value,
         case
-            when abs(target_value) < 1e12 then target_value::numeric(18, 4)
+            when {{ is_amount('target_value') }} then target_value::numeric(18, 4)
         end as target_value,
         unit,
         measurement_period,

@@ -9,7 +9,7 @@ from (
         due_on,
         paid_on,
         case
-            when amount > -1e12 and amount < 1e12 then amount::numeric(14, 2)
+            when {{ is_amount('amount') }} then amount::numeric(14, 2)
         end as amount,
         {{ quarantine_reason(
             key='invoice_id',
