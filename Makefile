@@ -5,7 +5,7 @@ BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo serve dashboards metrics docs lint test test-dashboards slow \
+.PHONY: help setup lock demo psql serve dashboards metrics docs lint test test-dashboards slow \
 	faults equality bench clean
 
 help: ## show the targets
@@ -49,6 +49,9 @@ demo: setup ## sample data, a nightly refresh, the write-back and roles, in .loc
 	$(BIN)/python -m demo
 	$(BIN)/python -m flows refresh --mode nightly --backfill-days 120
 	$(BIN)/python -m flows roles install
+
+psql: setup ## psql on the demo, or on the database that the libpq environment names
+	$(BIN)/python -m demo.psql
 
 serve: setup ## the Prefect server with its UI, and the schedules
 	$(BIN)/python -m flows.serve

@@ -56,7 +56,6 @@ UNFILTERED = {
     "days": 90,
     "first_day": UNTIL.date() - timedelta(days=180),
     "buckets": ["OVERDUE", "DUE_TODAY"],
-    "urgency": None,
     "limit": 25,
     "offset": 0,
 }

@@ -16,8 +16,13 @@ PAGES = (
 
 st.navigation(
     [
+        # the first is what the bare address shows
         st.Page(
-            f"screens/{name}.py", title=title, icon=icon, url_path=name, default=not number
+            f"screens/{name}.py",
+            title=title,
+            icon=icon,
+            url_path=name if number else "",
+            default=not number,
         )
         for number, (name, title, icon) in enumerate(PAGES)
     ],

@@ -80,6 +80,8 @@ def fetch(
             f"This login may not read that ({one_line(error)})."
             " `python -m flows roles install` gives the roles their rights on new marts."
         ) from error
+    except psycopg.DataError as error:
+        raise NothingToShow(f"That cannot be looked up ({one_line(error)}).") from error
     except psycopg.OperationalError as error:
         raise NothingToShow(
             f"The database cannot be reached ({one_line(error)}). PGHOST, PGPORT, PGUSER and"

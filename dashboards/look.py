@@ -1,10 +1,12 @@
 """How things look: one colour, one mark and one word per status, on every page."""
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +17,9 @@ import streamlit as st
 from dashboards import data
 
 STYLE = Path(__file__).parent / "style.css"
+
+# so many notes of a customer are shown
+MOST_NOTES = 20
 
 # where there is no figure
 NONE = "\N{EM DASH}"
@@ -197,9 +202,9 @@ def change(value: float | None, words: str = "in a week", *, unit: str = "") -> 
     """Write a change with its sign, as an arrow and in words."""
     if value is None:
         return f"no figure from before to compare {words}"
-    if not value:
-        return f"→ no change {words}"
     figure = f"{abs(value):,.1f}".removesuffix(".0") if value % 1 else f"{abs(value):,.0f}"
+    if figure == "0":
+        return f"→ no change {words}"
     return f"{'↑' if value > 0 else '↓'} {figure}{unit} {words}"
 
 
@@ -261,12 +266,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -
     )
 
 
-def bars(rows: Sequence[tuple[str, int, str, str]], caption: str) -> None:
-    """Show counts as bars: what is counted as HTML, the count, its colour, a remark."""
+def bars(rows: Sequence[tuple[str, float, str, str]], caption: str) -> None:
+    """Show figures as bars: what they are of as HTML, the figure, its colour, a remark."""
     most = max((figure for _, figure, _, _ in rows), default=0) or 1
     body = "".join(
         f'<li><span class="ch-what">{what}</span>'
-        f'<span class="ch-count">{count(figure)}</span>'
+        f'<span class="ch-count">{figure:,}</span>'
         f'<span class="ch-bar" aria-hidden="true"><span style="width:{figure / most:.0%};'
         f'background:{tone}"></span></span><span class="ch-sub">{escape(remark)}</span></li>'
         for what, figure, tone, remark in rows
@@ -332,36 +337,74 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
 
 
 def choose(
-    label: str,
-    sources: Sequence[Mapping[str, Any]],
-    *,
-    key: str,
-    slug: str,
-    everything: str | None,
+    what: str, sources: Sequence[Mapping[str, Any]], *, key: str, forgets: str = ""
 ) -> Mapping[str, Any] | None:
-    """Let the reader choose a tenant, if there are several; None stands for all."""
+    """Let the reader choose a tenant or an organization, or all of them, which is None.
+
+    What was picked of another one, under the key `forgets`, is forgotten then.
+    """
     if len(sources) == 1:
         return sources[0]
-    by_slug = {source[slug]: source for source in sources}
-    options = [*([everything] if everything else []), *by_slug]
-    chosen = st.selectbox(label, options, key=key, bind="query-params")
-    return by_slug.get(chosen)
-
-
-def pick(label: str, options: Mapping[str, str], key: str) -> str:
-    """Let the reader pick one by its name, and keep its id in the address of the page."""
-    ids = list(options)
-    wanted = st.query_params.get(key, "")
-    picked = st.selectbox(
-        label,
-        ids,
-        index=ids.index(wanted) if wanted in options else 0,
-        format_func=lambda name: options.get(name, name),
+    by_id = {str(source[f"{what}_id"]): source for source in sources}
+    names = told_apart({key: row[f"{what}_slug"] or key for key, row in by_id.items()})
+    by_name = {name: by_id[key] for key, name in names.items()}
+    chosen = st.selectbox(
+        what.capitalize(),
+        [f"All {what}s", *by_name],
         key=key,
+        bind="query-params",
+        on_change=partial(_forget, forgets) if forgets else None,
     )
+    return by_name.get(chosen)
+
+
+def _forget(key: str) -> None:
+    st.query_params.pop(key, None)
+    st.session_state.pop(key, None)
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Add the id to names that stand there more than once.
+
+    Streamlit knows what is chosen by its name, and would give the last of its namesakes.
+    """
+    times = Counter(names.values())
+    return {
+        key: name if times[name] == 1 else f"{name} · {key.rpartition('/')[2]}"
+        for key, name in names.items()
+    }
+
+
+def pick(label: str, options: Mapping[str, str], key: str, missing: str = "") -> str:
+    """Let the reader pick one by its name, and keep its key in the address of the page.
+
+    Where the address asks for one that is not there, the first stands for it; or, where
+    there are words for it that are missing, nobody, and these are said.
+    """
+    names = told_apart(options)
+    keys = list(names)
+    wanted = st.query_params.get(key, "")
+    first = None if missing and wanted else 0
+    picked: str | None = st.selectbox(
+        label,
+        keys,
+        index=keys.index(wanted) if wanted in names else first,
+        format_func=lambda name: names.get(name, name),
+        key=key,
+        placeholder="Choose",
+    )
+    if picked is None:
+        raise data.NothingToShow(missing)
     if picked != wanted:
         st.query_params[key] = picked
     return picked
+
+
+def first_of(rows: Sequence[Any], most: int, others: str) -> Sequence[Any]:
+    """Return the first rows; say how to get at others, where there are more."""
+    if len(rows) > most:
+        show(f'<p class="ch-age">The first {most}. {escape(others)}</p>')
+    return rows[:most]
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -393,7 +436,7 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         empty("No booking of this customer has a note.")
         return
-    show("".join(map(_note, rows)))
+    show("".join(map(_note, first_of(rows, MOST_NOTES, "The mart has all of them."))))
 
 
 def _note(row: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ SESSION = (
     "-c work_mem=16MB -c jit=off -c client_connection_check_interval=1s -c row_security=off"
 )
 
+MISSING_VAR = re.compile(r"Required var '(?P<name>\w+)' not found")
 CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
 
 
@@ -156,7 +157,7 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         parsed = command(connection, "parse", "--quiet", "--target-path", folder)
         if parsed.returncode:
-            raise Infrastructure(f"dbt: {_reason(parsed.stdout)}")
+            raise _broken(_reason(parsed.stdout))
         manifest = json.loads(Path(folder, "manifest.json").read_text())
     readers = {
         source: model
@@ -242,6 +243,8 @@ def _reason(message: str) -> str:
     # dbt's driver has no name for this type
     message = message.replace("unknown type_code 2950", "UUID")
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    if missing := MISSING_VAR.search(message):
+        return f"setting {missing['name']} is missing in the vars of dbt_project.yml"
     if "enforced contract that failed" in message:
         return "; ".join(
             f"column {name} is {found or 'missing'}, must be {wanted or 'left out'}"

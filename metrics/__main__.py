@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from flows import dbt
 from flows.database import PROJECT, connect, environment, use_environment
@@ -62,7 +63,8 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         # names that are cut off nobody can type
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else _text(value) for value in row))
+        # names are no markup
+        table.add_row(*(Text("" if value is None else _text(value)) for value in row))
     Console().print(table)
 
 

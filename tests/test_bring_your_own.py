@@ -13,6 +13,7 @@ import pytest
 from conftest import PROJECT, Database, new_database
 
 DOCUMENT = PROJECT / "docs" / "bring_your_own_database.md"
+COMPANIES = "Several businesses in the same tables"
 NORTHWIND, PAGILA = "Orders: the shape of Northwind", "Bookings: the shape of Pagila"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WRITE_BACK, PACKAGE = "From trial to write-back", "As a package of another dbt project"
@@ -145,19 +146,54 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
     assert len(owner.rows("select * from operations.captured_tables")) == 2
 
 
-def check_northwind(database: Database) -> None:
-    """Compare with statuses that were worked out by hand, for 15 June 2026."""
-    statuses = database.rows(
+@pytest.mark.slow
+def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> None:
+    """The same orders twice: what the one company reads of the other would show."""
+    owner.execute((DOCUMENT.parent / "bring_your_own" / "companies.sql").read_text())
+    edit(project, NORTHWIND)
+    for path in (project / "models" / "staging" / "commerce").glob("*.sql"):
+        path.write_text(path.read_text().replace("1 as tenant_id", "company_id as tenant_id"))
+    edit(project, COMPANIES)
+    [(_, refresh)] = blocks(NORTHWIND, "sh")
+    done = owner.run(*shlex.split(refresh)[2:], project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    first, second = NORTHWIND_STATUSES, [(*row[:-1], None) for row in NORTHWIND_STATUSES]
+    assert northwind_statuses(owner, "northwind") == first
+    assert northwind_statuses(owner, "northwind-japan") == second
+    done = owner.run("flows", "capture", "install", project=project)
+    assert done.returncode == 0, done.stderr
+    owner.execute("delete from operations.changed_keys")
+    owner.execute(
+        "update northwind.orders set freight = 1"
+        " where (company_id, customer_id) = (2, 'CIDRE')"
+    )
+    noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
+    assert [tuple(row.values()) for row in noticed] == [("customer", "2", "CIDRE")]
+
+
+# worked out by hand, for 15 June 2026
+NORTHWIND_STATUSES = [
+    ("ALPEN", "HEALTHY", "2026-06-01", "2026-07-01", None, 1),
+    ("BREZL", "AT_RISK_CADENCE", "2026-05-20", "2026-06-03", None, 1),
+    ("CIDRE", "DORMANT", "2026-01-10", "2026-02-09", "2026-03-26", 2),
+    ("FIORI", "AT_RISK_REVENUE", "2026-06-12", "2026-06-22", None, 2),
+]
+
+
+def northwind_statuses(database: Database, tenant: str) -> list[tuple[object, ...]]:
+    rows = database.rows(
         "select customer_id, risk_status, last_order_date::text,"
         " next_expected_order_date::text, dormancy_since::text, sales_rep_id"
-        " from analytics.customer_risk_status order by customer_id"
+        " from analytics.customer_risk_status join analytics.tenants using (tenant_id)"
+        " where tenant_slug = %s order by customer_id",
+        tenant,
     )
-    assert [tuple(row.values()) for row in statuses] == [
-        ("ALPEN", "HEALTHY", "2026-06-01", "2026-07-01", None, 1),
-        ("BREZL", "AT_RISK_CADENCE", "2026-05-20", "2026-06-03", None, 1),
-        ("CIDRE", "DORMANT", "2026-01-10", "2026-02-09", "2026-03-26", 2),
-        ("FIORI", "AT_RISK_REVENUE", "2026-06-12", "2026-06-22", None, 2),
-    ]
+    return [tuple(row.values()) for row in rows]
+
+
+def check_northwind(database: Database) -> None:
+    assert northwind_statuses(database, "northwind") == NORTHWIND_STATUSES
     left_out = database.rows('select "table", key, reason from operations.quarantined_rows')
     assert [tuple(row.values()) for row in left_out] == [
         ("orders", "1500", "customer_id_missing")

@@ -288,6 +288,9 @@ def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
             reads[exposed] |= set(re.findall(r"\banalytics\.(\w+)", text_of(query)))
     for page, relations in reads.items():
         exposure = manifest["exposures"][f"exposure.customer_health.page_{page}"]
+        # the first page is what the bare address shows
+        path = "" if page == next(iter(PAGES)) else page
+        assert exposure["url"] == f"http://127.0.0.1:8501/{path}"
         # the page of operations reads the run log, which is none of dbt's
         if page != "operations":
             found = {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]}

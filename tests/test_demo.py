@@ -21,19 +21,26 @@ def test_make_demo_in_a_bare_clone_ends_with_the_summary(tmp_path: Path) -> None
     # as old as can be, so that the environment counts as newer
     os.utime(clone / "requirements.lock", (0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in LIBPQ}
-    done = subprocess.run(
-        ["make", "--silent", "demo"],
-        cwd=clone,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    def make(target: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "--silent", target],
+            cwd=clone,
+            env=environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = make("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "harbor-foods" in done.stdout
     assert "customers written back" in done.stdout
     assert "left out: " in done.stdout
     assert not done.stderr
+    done = make("psql", "select 'late: ' || (count(*) > 0) from analytics.due_to_order")
+    assert "late: true" in done.stdout, done.stderr
     shutil.rmtree(clone)
 
 

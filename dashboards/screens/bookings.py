@@ -10,6 +10,8 @@ from dashboards import data, look
 
 Row = dict[str, Any]
 
+# so many are in the list of those with notes
+MOST = 50
 PERIODS = {28: "28 days", 90: "90 days", 365: "A year"}
 NEW, RETURNING = look.BLUE, look.GREEN
 
@@ -53,11 +55,7 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
     where, place, when = st.columns([1, 1, 1])
     with where:
         organization = look.choose(
-            "Organization",
-            organizations,
-            key="organization",
-            slug="organization_slug",
-            everything="All organizations",
+            "organization", organizations, key="organization", forgets="location"
         )
     organization_id = organization and str(organization["organization_id"])
     location_id = None
@@ -163,7 +161,7 @@ def _days(rows: list[Row]) -> Any:
 
 def _locations(rows: list[Row], *, has_organization: bool) -> None:
     look.table(
-        ["Location", "Appointments", "New customers", "Returning", "No-shows", "Rate"],
+        ["Location", "Appointments", "New customers", "Returning visits", "No-shows", "Rate"],
         [
             [
                 f"<strong>{look.escape(row['location_name'])}</strong>"
@@ -173,7 +171,7 @@ def _locations(rows: list[Row], *, has_organization: bool) -> None:
                     for column in (
                         "accepted_appointments",
                         "new_customers",
-                        "returning_customers",
+                        "returning_visits",
                         "no_show_appointments",
                     )
                 ),
@@ -213,19 +211,19 @@ def _notes(chosen: dict[str, Any]) -> None:
         has_notes=True,
     )["visitors"]
     if not rows:
-        look.empty("No customer of that name has a note on a booking.")
-        return
-    by_key = {f"{row['organization_id']} {row['square_customer_id']}": row for row in rows}
-    with which:
-        key = st.selectbox(
-            "Customer",
-            list(by_key),
-            format_func=lambda key: (
-                f"{by_key[key]['customer_name']} · {look.count(by_key[key]['notes_count'])}"
-            ),
-            key="noted",
+        look.empty(
+            "No customer of that name has a note on a booking."
+            if search
+            else "No customer has a note on a booking."
         )
-    row = by_key[key]
+        return
+    by_key = {row["key"]: row for row in look.first_of(rows, MOST, "Search for others.")}
+    names = {
+        key: f"{row['customer_name']} · {look.count(row['notes_count'])}"
+        for key, row in by_key.items()
+    }
+    with which:
+        row = by_key[look.pick("Customer", names, "noted")]
     look.notes(
         data.read(
             "visitor_notes",
@@ -239,8 +237,8 @@ def _notes(chosen: dict[str, Any]) -> None:
             "customer",
             f"All about {row['customer_name']}",
             system="Bookings",
-            organization=row["organization_slug"],
-            visitor=row["square_customer_id"],
+            organization=row["slug"],
+            visitor=row["key"],
         )
         + "</p>"
     )

@@ -11,6 +11,8 @@ Row = dict[str, Any]
 
 # a band that is narrower has no room for its mark
 DAYS_FOR_A_MARK = 14
+# so many are in the list
+MOST = 50
 
 
 def show() -> None:
@@ -40,15 +42,12 @@ def show() -> None:
 def _show_buyer(tenants: list[Row]) -> None:
     where, who, which = st.columns([1, 1, 1])
     with where:
-        tenant = look.choose(
-            "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
-        )
+        tenant = look.choose("tenant", tenants, key="tenant", forgets="customer")
     tenant_id = tenant and str(tenant["tenant_id"])
     with who:
         search = st.text_input("Search", key="name", placeholder="Name of a customer")
-    found = _found("customers", search, "customer", "customer_id", tenant=tenant_id)
     with which:
-        row = _choose(found, "customer", "tenant_slug")
+        row = _choose("customers", "customer", search, tenant=tenant_id)
     keys: dict[str, Any] = {
         "tenant": str(row["tenant_id"]),
         "customer": str(row["customer_id"]),
@@ -64,7 +63,7 @@ def _show_buyer(tenants: list[Row]) -> None:
             look.pill("account_type", customer["account_type"]),
         ],
         [
-            customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess.",
+            customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
             customer["account_type_reason"],
         ],
         f"{customer['tenant_slug']} · looked after by"
@@ -73,8 +72,9 @@ def _show_buyer(tenants: list[Row]) -> None:
     look.tiles(_buyer_tiles(customer))
     look.heading(
         "Time line",
-        "Bands are statuses, marks are deliveries, larger for larger ones. Right of the line"
-        " is what will happen if nothing is ordered.",
+        f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"
+        " larger for larger ones. Right of the line is what will happen if nothing is"
+        " ordered.",
     )
     look.chart(_buyer_line(customer, read), _line_in_words(customer))
     if read["customer_rules"]:
@@ -92,25 +92,15 @@ def _show_visitor(organizations: list[Row]) -> None:
     where, who, which = st.columns([1, 1, 1])
     with where:
         organization = look.choose(
-            "Organization",
-            organizations,
-            key="organization",
-            slug="organization_slug",
-            everything="All organizations",
+            "organization", organizations, key="organization", forgets="visitor"
         )
     organization_id = organization and str(organization["organization_id"])
     with who:
         search = st.text_input("Search", key="name", placeholder="Name of a customer")
-    found = _found(
-        "visitors",
-        search,
-        "visitor",
-        "square_customer_id",
-        organization=organization_id,
-        has_notes=False,
-    )
     with which:
-        row = _choose(found, "visitor", "organization_slug")
+        row = _choose(
+            "visitors", "visitor", search, organization=organization_id, has_notes=False
+        )
     keys: dict[str, Any] = {
         "organization": str(row["organization_id"]),
         "visitor": str(row["square_customer_id"]),
@@ -142,37 +132,38 @@ def _show_visitor(organizations: list[Row]) -> None:
     look.notes(read["visitor_notes"])
 
 
-def _found(
-    query: str, search: str | None, key: str, column: str, **where: Any
-) -> dict[str, Row]:
+def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
+    """Let the reader pick one of those that are searched for, or whom the address names."""
     search = (search or "").strip() or None
     rows = data.read(query, search=search, **where)[query]
-    wanted = st.query_params.get(key)
-    if wanted and not search and not any(str(row[column]) == wanted for row in rows):
-        # whom a link names stands in the list, however long the alphabet is before
-        rows = [*data.read(query, search=wanted, **where)[query], *rows]
     if not rows:
         raise data.NothingToShow(
             "No customer has such a name. A part of it is enough; closed customers are not"
             " here."
+            if search
+            else "There are no customers here yet."
         )
-    return {str(row[column]): row for row in rows}
-
-
-def _choose(found: dict[str, Row], key: str, slug: str) -> Row:
-    several = len({row[slug] for row in found.values()}) > 1
+    found = {row["key"]: row for row in look.first_of(rows, MOST, "Search for others.")}
+    wanted = st.query_params.get(key)
+    if wanted and not search:
+        # stands in the list, however long the alphabet is before
+        linked = data.read(query, search=wanted.partition("/")[2], **where)[query]
+        found |= {row["key"]: row for row in linked if row["key"] == wanted}
+    several = len({row["slug"] for row in found.values()}) > 1
     names = {
-        name: f"{row['customer_name']} · {row[slug]}" if several else row["customer_name"]
+        name: f"{row['customer_name']} · {row['slug']}" if several else row["customer_name"]
         for name, row in found.items()
     }
-    return found[look.pick("Customer", names, key)]
+    missing = "" if search else "That customer is not here: closed, or not yours. Choose one."
+    row: Row = found[look.pick("Customer", names, key, missing)]
+    return row
 
 
 def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
-    st.subheader(name, anchor=False)
     said = "".join(f"<p>{look.escape(reason)}.</p>" for reason in reasons if reason)
     look.show(
-        f'<div class="ch-head"><p class="ch-age">{look.escape(owner)}</p>'
+        f'<div class="ch-head"><h3>{look.escape(name)}</h3>'
+        f'<p class="ch-age">{look.escape(owner)}</p>'
         f"<p>{' '.join(filter(None, pills))}</p>{said}</div>"
     )
 
@@ -222,7 +213,9 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
         (
             "Next visit expected",
             look.day(visitor["expected_next_visit_date"]),
-            "nothing booked" if ahead is None else f"next booking in {ahead} days",
+            "nothing booked"
+            if ahead is None
+            else f"next booking in {look.count_of(ahead, 'day')}",
             look.INK,
         ),
         (
@@ -230,7 +223,7 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
             look.count(visitor["total_visits"]),
             "none yet"
             if visitor["days_since_last_visit"] is None
-            else f"last {visitor['days_since_last_visit']} days ago",
+            else f"last {look.count_of(visitor['days_since_last_visit'], 'day')} ago",
             look.INK,
         ),
         (
@@ -425,7 +418,8 @@ def _margin(row: Row) -> str:
     if row["fires_on"] is not None:
         if row["has_fired"]:
             return f"Fires since {look.day(row['fires_on'])}"
-        return f"Fires on {look.day(row['fires_on'])}, in {row['days_left']} days"
+        left = look.count_of(row["days_left"], "day")
+        return f"Fires on {look.day(row['fires_on'])}, in {left}"
     if row["points_left"] is None:
         return "Cannot be judged"
     if row["has_fired"]:

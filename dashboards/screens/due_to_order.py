@@ -43,7 +43,7 @@ def show() -> None:
     number = 1
     if pages > 1:
         number = st.pagination(pages, key="page") or 1
-    chosen |= {"buckets": list(buckets), "urgency": None}
+    chosen |= {"buckets": list(buckets)}
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
@@ -52,8 +52,10 @@ def show() -> None:
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
         "Customers due to order, the most valuable first",
     )
+    currencies = {row["currency"] for row in rows if row["currency"]}
     look.show(
-        f'<p class="ch-age">{look.count(rows_count)} customers, the most valuable first.'
+        f'<p class="ch-age">{look.count_of(rows_count, "customer")}, the most valuable first'
+        f"{', whatever the currency' if len(currencies) > 1 else ''}."
         f" Page {number} of {pages}.</p>"
     )
     st.download_button(
@@ -69,9 +71,7 @@ def show() -> None:
 def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
     where, who, what = st.columns([1, 1, 1])
     with where:
-        tenant = look.choose(
-            "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
-        )
+        tenant = look.choose("tenant", tenants, key="tenant")
     tenant_id = tenant and str(tenant["tenant_id"])
     reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
     labels = {str(rep["sales_rep_id"]): rep["sales_rep_name"] for rep in reps}
@@ -119,7 +119,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         "customer",
         row["customer_name"],
         tenant=row["tenant_slug"],
-        customer=row["customer_id"],
+        customer=f"{row['tenant_id']}/{row['customer_id']}",
     )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:

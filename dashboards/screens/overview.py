@@ -15,9 +15,7 @@ def show() -> None:
     """Show the page."""
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
-    tenant = look.choose(
-        "Tenant", tenants, key="tenant", slug="tenant_slug", everything="All tenants"
-    )
+    tenant = look.choose("tenant", tenants, key="tenant")
     found = data.read(
         "overview_days",
         "overview_value_at_risk",
@@ -37,7 +35,11 @@ def show() -> None:
         "Value at risk",
         "What the customers that are late or spend less order in 30 days, at recent averages.",
     )
-    look.tiles(_value(found["overview_value_at_risk"]))
+    value = _value(found["overview_value_at_risk"])
+    if value:
+        look.tiles(value)
+    else:
+        look.empty("Nobody is late or spends less, today or a week ago.")
     look.heading(
         "Over time",
         "Customers by risk status. Right of the line is what will happen if nobody orders.",
@@ -72,20 +74,24 @@ def _tiles(days: list[Row], kind: str) -> list[tuple[str, str, str, str]]:
 
 
 def _value(rows: list[Row]) -> list[tuple[str, str, str, str]]:
-    return [
-        (
-            look.escape(row["currency"]),
-            look.money(row["at_risk_amount"], None),
-            " · ".join(
-                [
-                    look.count_of(row["customers_count"], "customer"),
-                    look.change(round(row["change_in_a_week"])),
-                ]
-            ),
-            look.INK,
-        )
-        for row in rows
-    ]
+    tiles = []
+    for row in rows:
+        customers = look.count_of(row["customers_count"], "customer")
+        if row["currency"] is None:
+            tiles.append(
+                ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
+            )
+        else:
+            changed = look.change(round(row["change_in_a_week"]))
+            tiles.append(
+                (
+                    look.escape(row["currency"]),
+                    look.money(row["at_risk_amount"], None),
+                    f"{customers} · {changed}",
+                    look.INK,
+                )
+            )
+    return tiles
 
 
 def _areas(days: list[Row]) -> Any:

@@ -1,5 +1,6 @@
 """Tenants and accounts: their health, what it is made of, and who may leave."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -8,6 +9,9 @@ import streamlit as st
 from dashboards import data, look
 
 Row = dict[str, Any]
+
+# so many are in the lists
+LOWEST, LIKELIEST = 50, 15
 
 DAYS_TO_COME = (
     "There is one day of scores so far. Each nightly refresh adds one;"
@@ -47,7 +51,7 @@ def _show_tenants(organizations: list[Row]) -> None:
     look.tiles([_risk_tile(name, risks.get(name)) for name in look.STATUSES["risk_level"]])
     if len(organizations) > 1:
         look.heading("The lowest scores", "Of 100, on the latest day of each organization.")
-        _scores(found["tenant_scores"])
+        _scores(look.first_of(found["tenant_scores"], LOWEST, "Choose others below."))
     look.heading("One organization")
     # the lowest first, as in the list
     names = {str(row["organization_id"]): row["organization_name"] for row in organizations}
@@ -55,7 +59,12 @@ def _show_tenants(organizations: list[Row]) -> None:
     ordered = {key: names[key] for key in [*first, *names] if key in names}
     organization = next(iter(ordered))
     if len(ordered) > 1:
-        organization = look.pick("Organization", ordered, "organization_id")
+        organization = look.pick(
+            "Organization",
+            ordered,
+            "organization_id",
+            "That organization is not here: switched off, or not yours. Choose one.",
+        )
     one = data.read(
         "tenant_scores", "tenant_days", "tenant_factors", organization=organization
     )
@@ -93,11 +102,7 @@ def _show_accounts(organizations: list[Row]) -> None:
     where, who = st.columns([1, 1])
     with where:
         organization = look.choose(
-            "Organization",
-            organizations,
-            key="success",
-            slug="organization_slug",
-            everything="All organizations",
+            "organization", organizations, key="success", forgets="account"
         )
     with who:
         search = st.text_input("Search", key="account_name", placeholder="Name of an account")
@@ -117,19 +122,26 @@ def _show_accounts(organizations: list[Row]) -> None:
     if not found["account_risks"]:
         raise data.NothingToShow("No account has such a name. A part of it is enough.")
     look.heading("The likeliest to leave", "Churn risk in points of 100, the highest first.")
-    _risks(found["account_risks"], has_organization=organization_id is None)
+    listed = look.first_of(found["account_risks"], LIKELIEST, "Search for others.")
+    _risks(listed, has_organization=organization_id is None)
     look.heading("One account")
-    listed = found["account_risks"]
+    rows = {row["key"]: row for row in listed}
     wanted = st.query_params.get("account")
-    if wanted and not search and not any(str(row["account_id"]) == wanted for row in listed):
-        # whom a link names can be picked, however low the risk
-        linked = data.read("account_risks", organization=organization_id, search=wanted)
-        listed = [*listed, *linked["account_risks"]]
-    rows = {str(row["account_id"]): row for row in listed}
-    account = look.pick(
-        "Account", {key: row["account_name"] for key, row in rows.items()}, "account"
-    )
-    _show_account(str(rows[account]["organization_id"]), account)
+    if wanted and not search:
+        # can be picked, however low the risk
+        linked = data.read(
+            "account_risks", organization=organization_id, search=wanted.partition("/")[2]
+        )["account_risks"]
+        rows |= {row["key"]: row for row in linked if row["key"] == wanted}
+    account = rows[
+        look.pick(
+            "Account",
+            {key: row["account_name"] for key, row in rows.items()},
+            "account",
+            "" if search else "That account is not here: archived, or not yours. Choose one.",
+        )
+    ]
+    _show_account(str(account["organization_id"]), str(account["account_id"]))
 
 
 def _show_account(organization: str, account: str) -> None:
@@ -228,7 +240,7 @@ def _account_figures(one: Row) -> list[tuple[str, str, str, str]]:
         (
             "Renewal",
             look.day(one["renewal_on"]),
-            "no date" if renewal is None else f"in {look.count_of(renewal, 'day')}",
+            _when(renewal),
             look.INK,
         ),
         (
@@ -240,11 +252,18 @@ def _account_figures(one: Row) -> list[tuple[str, str, str, str]]:
     ]
 
 
+def _when(days: int | None) -> str:
+    if days is None:
+        return "no date"
+    distance = look.count_of(abs(days), "day")
+    return f"in {distance}" if days >= 0 else f"{distance} ago, and not moved"
+
+
 def _score(value: Any) -> str:
     return look.NONE if value is None else f"{value:.0f}"
 
 
-def _scores(rows: list[Row]) -> None:
+def _scores(rows: Sequence[Row]) -> None:
     look.table(
         ["Organization", "Score", "Risk", "Trend", "Helps most", "Costs most"],
         [
@@ -268,7 +287,7 @@ def _scores(rows: list[Row]) -> None:
     )
 
 
-def _risks(rows: list[Row], *, has_organization: bool) -> None:
+def _risks(rows: Sequence[Row], *, has_organization: bool) -> None:
     look.table(
         ["Account", "Churn risk", "Health", "Status", "A year", "Renewal"],
         [
@@ -277,7 +296,7 @@ def _risks(rows: list[Row], *, has_organization: bool) -> None:
                     "tenants_and_accounts",
                     row["account_name"],
                     of="Accounts",
-                    account=row["account_id"],
+                    account=row["key"],
                 )
                 + (look.small(row["organization_slug"]) if has_organization else ""),
                 look.figures(_score(row["churn_risk_score"])),
@@ -295,7 +314,10 @@ def _risks(rows: list[Row], *, has_organization: bool) -> None:
 
 def _line(rows: list[Row], words: str) -> None:
     look.heading("Score by day")
-    if len(rows) < 2:  # noqa: PLR2004 - a line has two ends
+    if not rows:
+        look.empty("There is no score yet.")
+        return
+    if len(rows) == 1:
         look.empty(DAYS_TO_COME)
         return
     look.chart(
@@ -367,17 +389,20 @@ def _waterfall(rows: list[Row], score: float) -> None:
 
 def _terms(rows: list[Row]) -> None:
     counted = [row for row in rows if row["points"]]
+    if not rows or rows[0]["total_points"] is None:
+        look.empty("Nothing was measured of its health, so it has no churn risk.")
+        return
     if not counted:
         look.empty("Nothing speaks for its leaving.")
         return
     look.bars(
-        [(look.escape(row["term"]), round(row["points"]), look.RUST, "") for row in counted],
+        [(look.escape(row["term"]), row["points"], look.RUST, "") for row in counted],
         "Terms of the churn risk",
     )
     [first, *_] = rows
     reported = first["reported_churn_risk_score"]
     look.show(
-        f'<p class="ch-age">{first["total_points"]:.0f} points in all, shown as'
+        f'<p class="ch-age">{first["total_points"]} points in all, shown as'
         f" {_score(first['churn_risk_score'])}; the source says"
         f" {look.NONE if reported is None else reported}.</p>"
     )

@@ -1,8 +1,10 @@
 -- The terms of one account's churn risk, in points.
 select
     terms.term,
-    terms.points,
-    churn_risk.total_points,
+    -- rounded so that what is shown adds up to the total that is shown
+    round(sum(terms.points) over so_far, 1)
+    - round(sum(terms.points) over so_far - terms.points, 1) as points,
+    round(churn_risk.total_points, 1) as total_points,
     churn_risk.churn_risk_score,
     churn_risk.reported_churn_risk_score
 from analytics.account_profiles as profiles
@@ -25,4 +27,5 @@ cross join
 where
     profiles.organization_id = %(organization)s
     and profiles.account_id = %(account)s
+window so_far as (order by terms.points desc nulls last, terms.term asc)
 order by terms.points desc nulls last, terms.term asc

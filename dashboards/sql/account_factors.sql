@@ -2,9 +2,7 @@
 select
     factors.component,
     factors.sub_score,
-    factors.measured_value,
     factors.score,
-    factors.effective_weight,
     -- rounded as people round, half away from zero, which Python does not do
     round(factors.points_lost, 1) as points_lost,
     100 - sum(factors.points_lost) over (

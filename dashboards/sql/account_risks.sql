@@ -1,5 +1,6 @@
 -- The accounts that are the likeliest to leave.
 select
+    profiles.organization_id || '/' || profiles.account_id as key,
     profiles.organization_id,
     organizations.organization_slug,
     profiles.account_id,
@@ -21,7 +22,9 @@ where
         or profiles.account_id::text = %(search)s
     )
 order by
+    -- whose id it is before those who are called so
+    coalesce(profiles.account_id::text = %(search)s, false) desc,
     profiles.churn_risk_score desc nulls last,
     profiles.organization_id asc,
     profiles.account_id asc
-limit 15
+limit 16

@@ -4,7 +4,8 @@ select
     coalesce(max(days.location_name), days.location_id::text) as location_name,
     sum(days.accepted_appointments)::bigint as accepted_appointments,
     sum(days.new_customers)::bigint as new_customers,
-    sum(days.returning_customers)::bigint as returning_customers,
+    -- who comes on three days counts three times
+    sum(days.returning_customers)::bigint as returning_visits,
     sum(days.no_show_appointments)::bigint as no_show_appointments,
     sum(days.cancelled_appointments)::bigint as cancelled_appointments,
     round(

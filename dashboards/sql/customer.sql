@@ -5,7 +5,13 @@ select
         as customer_name,
     tenants.tenant_slug,
     tenants.today,
-    sales_reps.sales_rep_name,
+    -- nobody is the owner only where there is none
+    case
+        when account_types.sales_rep_id is not null
+            then coalesce(
+                sales_reps.sales_rep_name, sales_reps.sales_rep_email, 'no name'
+            )
+    end as sales_rep_name,
     account_types.account_type,
     account_types.reason as account_type_reason,
     account_types.next_account_type,

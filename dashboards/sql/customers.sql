@@ -1,8 +1,9 @@
 -- Customers that order, by a part of their name.
 select
+    account_types.tenant_id || '/' || account_types.customer_id as key,
     account_types.tenant_id,
-    tenants.tenant_slug,
     account_types.customer_id,
+    tenants.tenant_slug as slug,
     coalesce(account_types.customer_name, account_types.customer_id::text)
         as customer_name
 from analytics.customer_account_types as account_types
@@ -15,5 +16,10 @@ where
         or strpos(lower(account_types.customer_name), lower(%(search)s)) > 0
         or account_types.customer_id::text = %(search)s
     )
-order by customer_name, account_types.tenant_id, account_types.customer_id
-limit 50
+order by
+    -- whose id it is before those who are called so
+    coalesce(account_types.customer_id::text = %(search)s, false) desc,
+    customer_name asc,
+    account_types.tenant_id asc,
+    account_types.customer_id asc
+limit 51

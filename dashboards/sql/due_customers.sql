@@ -1,30 +1,42 @@
 -- The customers to call, the most valuable first.
 select
-    tenant_slug,
-    customer_id,
-    coalesce(customer_name, customer_id::text) as customer_name,
-    sales_rep_name,
-    due_bucket,
-    urgency,
-    days_past_expected,
-    last_order_date,
-    next_expected_order_date,
-    cadence_days,
-    risk_status,
-    revenue_at_risk,
-    currency,
-    reason
-from analytics.due_to_order
+    due.tenant_id,
+    due.tenant_slug,
+    due.customer_id,
+    coalesce(due.customer_name, due.customer_id::text) as customer_name,
+    -- nobody is the owner only where there is none
+    case
+        when due.sales_rep_id is not null
+            then coalesce(due.sales_rep_name, sales_reps.sales_rep_email, 'no name')
+    end as sales_rep_name,
+    due.due_bucket,
+    due.urgency,
+    due.days_past_expected,
+    due.last_order_date,
+    due.next_expected_order_date,
+    due.cadence_days,
+    due.risk_status,
+    due.revenue_at_risk,
+    due.currency,
+    due.reason
+from analytics.due_to_order as due
+left join analytics.sales_reps
+    on
+        due.tenant_id = sales_reps.tenant_id
+        and due.sales_rep_id = sales_reps.sales_rep_id
 where
-    (%(tenant)s is null or tenant_id = %(tenant)s)
-    and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)
-    and (not %(is_unowned)s or sales_rep_id is null)
-    and (%(search)s is null or strpos(lower(customer_name), lower(%(search)s)) > 0)
-    and due_bucket = any(%(buckets)s)
-    and (%(urgency)s is null or urgency = %(urgency)s)
+    (%(tenant)s is null or due.tenant_id = %(tenant)s)
+    and (%(sales_rep)s is null or due.sales_rep_id = %(sales_rep)s)
+    and (not %(is_unowned)s or due.sales_rep_id is null)
+    and (
+        %(search)s is null
+        or strpos(lower(due.customer_name), lower(%(search)s)) > 0
+        or due.customer_id::text = %(search)s
+    )
+    and due.due_bucket = any(%(buckets)s)
 order by
-    revenue_at_risk desc nulls last,
-    days_past_expected desc,
-    tenant_id asc,
-    customer_id asc
+    due.revenue_at_risk desc nulls last,
+    due.days_past_expected desc,
+    due.tenant_id asc,
+    due.customer_id asc
 limit %(limit)s offset %(offset)s

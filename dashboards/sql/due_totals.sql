@@ -12,5 +12,9 @@ where
     (%(tenant)s is null or tenant_id = %(tenant)s)
     and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)
     and (not %(is_unowned)s or sales_rep_id is null)
-    and (%(search)s is null or strpos(lower(customer_name), lower(%(search)s)) > 0)
+    and (
+        %(search)s is null
+        or strpos(lower(customer_name), lower(%(search)s)) > 0
+        or customer_id::text = %(search)s
+    )
 group by due_bucket

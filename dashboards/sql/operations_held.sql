@@ -7,7 +7,6 @@ select
     (guard.entry ->> 'newly_dormant_count')::bigint as newly_dormant_count,
     (guard.entry ->> 'held_count')::bigint as held_count,
     (guard.entry ->> 'last_delivery_on')::date as last_delivery_on,
-    (guard.entry ->> 'missed_customers_count')::bigint as missed_customers_count,
     latest.created_at
 from (
     select

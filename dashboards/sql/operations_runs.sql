@@ -7,7 +7,6 @@ select
     (runs.payload ->> 'as_of')::timestamptz as as_of,
     moved.rows_moved,
     (runs.payload ->> 'rows_written')::bigint as rows_written,
-    (runs.payload ->> 'tests_passed')::bigint as tests_passed,
     (runs.payload ->> 'drift')::bigint as drift,
     runs.payload ->> 'full_because' as full_because,
     runs.payload ->> 'error' as error

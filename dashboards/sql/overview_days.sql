@@ -26,14 +26,23 @@ steps as (
         history.valid_from <= tenants.today as is_past,
         history.status,
         history.previous_status,
-        count(*) as customers_count
+        sum(history.customers_count) as customers_count
     from tenants
     cross join horizon
-    inner join analytics.customer_risk_status_history as history
-        on
-            tenants.tenant_id = history.tenant_id
-            and tenants.today - 90 < history.valid_from
-            and tenants.today + 30 >= history.valid_from
+    cross join
+        lateral (
+            select
+                history.valid_from,
+                history.previous_status,
+                history.status,
+                count(*) as customers_count
+            from analytics.customer_risk_status_history as history
+            where
+                tenants.tenant_id = history.tenant_id
+                and tenants.today - 90 < history.valid_from
+                and tenants.today + 30 >= history.valid_from
+            group by history.valid_from, history.previous_status, history.status
+        ) as history
     group by day, is_past, history.status, history.previous_status
 
     union all
@@ -44,14 +53,23 @@ steps as (
         history.valid_from <= tenants.today as is_past,
         history.status,
         history.previous_status,
-        count(*) as customers_count
+        sum(history.customers_count) as customers_count
     from tenants
     cross join horizon
-    inner join analytics.customer_account_type_history as history
-        on
-            tenants.tenant_id = history.tenant_id
-            and tenants.today - 90 < history.valid_from
-            and tenants.today + 30 >= history.valid_from
+    cross join
+        lateral (
+            select
+                history.valid_from,
+                history.previous_status,
+                history.status,
+                count(*) as customers_count
+            from analytics.customer_account_type_history as history
+            where
+                tenants.tenant_id = history.tenant_id
+                and tenants.today - 90 < history.valid_from
+                and tenants.today + 30 >= history.valid_from
+            group by history.valid_from, history.previous_status, history.status
+        ) as history
     group by day, is_past, history.status, history.previous_status
 ),
 

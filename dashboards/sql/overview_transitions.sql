@@ -14,11 +14,19 @@ steps as (
         history.status,
         true as is_expected_transition
     from tenants
-    inner join analytics.customer_risk_status_history as history
-        on
-            tenants.tenant_id = history.tenant_id
-            and tenants.today - 7 < history.valid_from
-            and tenants.today >= history.valid_from
+    cross join
+        lateral (
+            select
+                history.previous_status,
+                history.status
+            from analytics.customer_risk_status_history as history
+            where
+                tenants.tenant_id = history.tenant_id
+                and tenants.today - 7 < history.valid_from
+                and tenants.today >= history.valid_from
+            -- a fence: each tenant's week is looked up in the index
+            offset 0
+        ) as history
 
     union all
 
@@ -28,11 +36,19 @@ steps as (
         history.status,
         history.is_expected_transition
     from tenants
-    inner join analytics.customer_account_type_history as history
-        on
-            tenants.tenant_id = history.tenant_id
-            and tenants.today - 7 < history.valid_from
-            and tenants.today >= history.valid_from
+    cross join
+        lateral (
+            select
+                history.previous_status,
+                history.status,
+                history.is_expected_transition
+            from analytics.customer_account_type_history as history
+            where
+                tenants.tenant_id = history.tenant_id
+                and tenants.today - 7 < history.valid_from
+                and tenants.today >= history.valid_from
+            offset 0
+        ) as history
 )
 
 select

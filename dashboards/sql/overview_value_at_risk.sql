@@ -1,5 +1,6 @@
 -- What the customers that are late or spend less order in 30 days, by currency, and how
--- that differs from a week ago, valued at today's figures.
+-- that differs from a week ago, valued at today's figures. Without a currency are those
+-- that order in several, or in none that is known.
 with tenants as (
     select
         tenant_id,
@@ -8,46 +9,78 @@ with tenants as (
     where %(tenant)s is null or tenant_id = %(tenant)s
 ),
 
--- the status of a week ago, of customers whose status has changed since
-changed as (
-    select distinct on (history.tenant_id, history.customer_id)
-        history.tenant_id,
-        history.customer_id,
-        history.previous_status
-    from tenants
-    inner join analytics.customer_risk_status_history as history
-        on
-            tenants.tenant_id = history.tenant_id
-            and tenants.today - 7 < history.valid_from
-            and tenants.today >= history.valid_from
-    order by history.tenant_id, history.customer_id, history.valid_from
-),
-
-customers as (
+held_today as (
     select
         risk_status.currency,
-        risk_status.revenue_at_risk,
-        risk_status.risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE') as is_at_risk,
-        case
-            when changed.customer_id is null then risk_status.risk_status
-            else changed.previous_status
-        end in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE') as was_at_risk
+        count(*) filter (
+            where risk_status.risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+        ) as customers_count,
+        coalesce(sum(risk_status.revenue_at_risk) filter (
+            where risk_status.risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+        ), 0) as at_risk_amount
     from tenants
     inner join analytics.customer_risk_status as risk_status
         on tenants.tenant_id = risk_status.tenant_id
-    left join changed
+    group by risk_status.currency
+),
+
+-- the status of a week ago, of customers whose status has changed since
+changed as (
+    select distinct on (tenants.tenant_id, steps.customer_id)
+        tenants.tenant_id,
+        steps.customer_id,
+        steps.previous_status
+    from tenants
+    cross join
+        lateral (
+            select
+                history.customer_id,
+                history.valid_from,
+                history.previous_status
+            from analytics.customer_risk_status_history as history
+            where
+                tenants.tenant_id = history.tenant_id
+                and tenants.today - 7 < history.valid_from
+                and tenants.today >= history.valid_from
+            -- a fence: each tenant's week is looked up in the index
+            offset 0
+        ) as steps
+    order by tenants.tenant_id, steps.customer_id, steps.valid_from
+),
+
+moved as (
+    select
+        risk_status.currency,
+        sum(
+            case
+                when risk_status.risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+                    then risk_status.revenue_at_risk
+                else 0
+            end
+            - case
+                when changed.previous_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')
+                    then risk_status.revenue_at_risk
+                else 0
+            end
+        ) as change_in_a_week
+    from changed
+    inner join analytics.customer_risk_status as risk_status
         on
-            risk_status.tenant_id = changed.tenant_id
-            and risk_status.customer_id = changed.customer_id
+            changed.tenant_id = risk_status.tenant_id
+            and changed.customer_id = risk_status.customer_id
+    group by risk_status.currency
 )
 
 select
-    currency,
-    count(*) filter (where is_at_risk) as customers_count,
-    coalesce(sum(revenue_at_risk) filter (where is_at_risk), 0) as at_risk_amount,
-    coalesce(sum(revenue_at_risk) filter (where is_at_risk), 0)
-    - coalesce(sum(revenue_at_risk) filter (where was_at_risk), 0) as change_in_a_week
-from customers
-where currency is not null
-group by currency
-order by at_risk_amount desc, currency asc
+    held_today.currency,
+    held_today.customers_count,
+    held_today.at_risk_amount,
+    coalesce(moved.change_in_a_week, 0) as change_in_a_week
+from held_today
+left join moved
+    on held_today.currency is not distinct from moved.currency
+where held_today.customers_count > 0 or moved.change_in_a_week != 0
+order by
+    held_today.currency is null asc,
+    held_today.at_risk_amount desc,
+    held_today.currency asc

@@ -1,8 +1,7 @@
 -- The score of one organization, day by day, for a year at most.
 select
     scores.metric_date,
-    scores.overall_score,
-    scores.has_new_weights
+    scores.overall_score
 from analytics.tenant_health_scores as scores
 inner join analytics.platform_organizations as organizations
     on scores.organization_id = organizations.organization_id

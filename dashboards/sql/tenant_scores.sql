@@ -15,4 +15,4 @@ select
 from analytics.tenant_latest_health
 where %(organization)s is null or organization_id = %(organization)s
 order by overall_score asc, organization_id asc
-limit 50
+limit 51

@@ -1,8 +1,9 @@
--- Customers that book, by a part of their name; those with notes first, if asked.
+-- Customers that book, by a part of their name; those with notes only, if asked.
 select
+    customers.organization_id || '/' || customers.square_customer_id as key,
     customers.organization_id,
-    organizations.organization_slug,
     customers.square_customer_id,
+    organizations.organization_slug as slug,
     customers.display_name as customer_name,
     customers.notes_count
 from analytics.customer_analytics as customers
@@ -17,7 +18,9 @@ where
     )
     and (not %(has_notes)s or customers.notes_count > 0)
 order by
+    -- whose id it is before those who are called so
+    coalesce(customers.square_customer_id::text = %(search)s, false) desc,
     customers.display_name asc,
     customers.organization_id asc,
     customers.square_customer_id asc
-limit 50
+limit 51

@@ -126,16 +126,20 @@ begin
         {{ 'corrected' if scope and not is_daily else 0 }}
     );
 
-    -- with the first rows come the indexes: built at once, not row by row
+    -- with the first rows come the indexes: built at once, not row by row; so do new ones
     if to_regclass('{{ mart.schema }}.{{ mart.identifier }}__key') is null then
         create unique index {{ mart.identifier }}__key
         on {{ mart }} ({{ key | join(', ') }});
-        {%- for index in node.config.get('indexes', []) %}
-        create index {{ mart.identifier }}__{{ index.columns | join('__') }}
+    end if;
+    {%- for index in node.config.get('indexes', []) %}
+    {#- PostgreSQL cuts longer names #}
+    {%- set name = (mart.identifier ~ '__' ~ index.columns | join('__'))[:63] %}
+    if to_regclass('{{ mart.schema }}.{{ name }}') is null then
+        create index {{ name }}
         on {{ mart }} {{- ' using ' ~ index.type if index.type }}
         ({{ index.columns | join(', ') }});
-        {%- endfor %}
     end if;
+    {%- endfor %}
     {%- endif %}
     {%- endfor %}
 

@@ -42,6 +42,8 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
         window.open(f"{address}/{name}", width)
         assert window.run("document.querySelector('h1').innerText") == PAGES[name]
         assert "Traceback" not in window.text()
+        # such as "page not found"
+        assert window.run("document.querySelectorAll('[role=dialog]').length") == 0
         assert window.run("document.querySelectorAll('[data-testid=stException]').length") == 0
         # nothing sticks out to the side
         assert (

@@ -1,6 +1,7 @@
 """The pages without a browser: their figures are those of SQL, and they say what to do."""
 
 import csv
+import html
 import io
 import re
 from datetime import timedelta
@@ -149,12 +150,20 @@ def test_value_at_risk_is_compared_with_the_statuses_of_a_week_ago(analyst: Data
                 and history.customer_id = risk_status.customer_id
                 and history.valid_from <= tenants.today - 7
                 and coalesce(history.valid_to > tenants.today - 7, true)
-            where risk_status.currency is not null
             group by 1
             """
         )
     }
-    assert {row["currency"]: row["change_in_a_week"] for row in found} == expected
+    changes = {row["currency"]: row["change_in_a_week"] for row in found}
+    # where nobody is at risk there is no row
+    assert changes | {key: 0 for key in expected if key not in changes} == expected
+    # those without a currency count, too, and stand last
+    assert found[-1]["currency"] is None
+    assert sum(row["customers_count"] for row in found) == analyst.value(
+        "select count(*) from analytics.customer_risk_status"
+        " where risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')"
+    )
+    assert tiles(page("overview"))["Several currencies"] == "no sum"
 
 
 def test_the_week_moves_as_many_as_the_transitions_say(analyst: Database) -> None:
@@ -245,7 +254,6 @@ def test_the_file_has_all_rows_and_no_formulas(refreshed: Database, look_at: Poi
         "is_unowned": False,
         "search": None,
         "buckets": list(look.STATUSES["due"]),
-        "urgency": None,
     }
     rows = list(csv.DictReader(io.StringIO(due_to_order(chosen))))
     assert len(rows) == refreshed.value("select count(*) from analytics.due_to_order")
@@ -262,9 +270,9 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
         " where risk_status = 'AT_RISK_REVENUE' order by customer_id limit 1"
     )
     key = str(customer["customer_id"])
-    shown = page("customer", tenant=customer["tenant_slug"], customer=key)
+    shown = page("customer", customer=f"{customer['tenant_id']}/{key}")
     said = text(shown)
-    assert shown.subheader[0].value == customer["customer_name"]
+    assert f"<h3>{customer['customer_name']}</h3>" in html.unescape(markup(shown))
     assert customer["reason"] in said
     for reason in customer["reasons"]:
         for value in [*reason["inputs"].values(), *reason["threshold"].values()]:
@@ -286,21 +294,19 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
 
 def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:
     [customer] = analyst.rows(
-        "select tenant_slug, customer_id, reason from analytics.customer_account_types"
+        "select tenant_id, customer_id, reason from analytics.customer_account_types"
         " inner join analytics.tenants using (tenant_id) where not exists (select from"
         " analytics.customer_risk_status as risk_status where risk_status.customer_id ="
         " customer_account_types.customer_id) limit 1"
     )
-    shown = page(
-        "customer", tenant=customer["tenant_slug"], customer=str(customer["customer_id"])
-    )
+    shown = page("customer", customer=f"{customer['tenant_id']}/{customer['customer_id']}")
     assert "no risk to assess" in text(shown)
     assert customer["reason"] in text(shown)
 
 
 def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> None:
     [visitor] = analyst.rows(
-        "select organization_slug, square_customer_id, profiles.summary, booking_notes,"
+        "select organization_id, square_customer_id, profiles.summary, booking_notes,"
         " profiles.total_visits"
         " from analytics.customer_profiles as profiles inner join"
         " analytics.booking_organizations using (organization_id)"
@@ -309,8 +315,7 @@ def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> Non
     shown = page(
         "customer",
         system="Bookings",
-        organization=visitor["organization_slug"],
-        visitor=visitor["square_customer_id"],
+        visitor=f"{visitor['organization_id']}/{visitor['square_customer_id']}",
     )
     assert visitor["summary"] in text(shown)
     assert tiles(shown)["Visits"] == f"{visitor['total_visits']:,}"
@@ -411,13 +416,13 @@ def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database)
     assert listed == [row["account_name"] for row in ranked[:15]]
     # one further down, by a link
     for one in (ranked[0], ranked[-1]):
-        shown = page("tenants_and_accounts", of="Accounts", account=str(one["account_id"]))
+        account = f"{one['organization_id']}/{one['account_id']}"
+        shown = page("tenants_and_accounts", of="Accounts", account=account)
         keys = {"organization": one["organization_id"], "account": one["account_id"]}
-        [term, *_] = data.fetch(["account_churn"], keys)["account_churn"]
-        assert f"{term['total_points']:.0f} points in all" in text(shown) or not term["points"]
-        assert tiles(shown)["Churn risk"] == f"{one['churn_risk_score']:.0f}"
         terms = data.fetch(["account_churn"], keys)["account_churn"]
-        assert sum(row["points"] for row in terms) == term["total_points"]
+        total = terms[0]["total_points"]
+        assert f"{total} points in all" in text(shown) or not total
+        assert tiles(shown)["Churn risk"] == f"{one['churn_risk_score']:.0f}"
         factors = data.fetch(["account_factors"], keys)["account_factors"]
         if one["health_score"] is not None:
             assert abs(factors[-1]["points_left"] - one["health_score"]) < 0.01
@@ -427,6 +432,17 @@ def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database)
         )
         for goal in goals:
             assert goal["title"] in text(shown)
+
+
+def test_terms_of_the_churn_risk_add_up_as_they_are_shown(analyst: Database) -> None:
+    accounts = analyst.rows(
+        "select organization_id as organization, account_id as account"
+        " from analytics.account_profiles where churn_risk_score is not null"
+    )
+    for keys in accounts:
+        terms = data.fetch(["account_churn"], keys)["account_churn"]
+        assert sum(row["points"] or 0 for row in terms) == terms[0]["total_points"]
+        assert all(row["points"] is None or row["points"] >= 0 for row in terms)
 
 
 def test_operations_shows_runs_alerts_and_what_was_held(
@@ -461,17 +477,153 @@ def test_operations_shows_runs_alerts_and_what_was_held(
 
 
 def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:
-    nasty = "<img src=x onerror=alert(1)>"
+    nasty = "<img src=x onerror=alert(1)> **fat** ![](http://evil.example)"
+    [late] = refreshed.rows(
+        "select tenant_id, customer_id from analytics.due_to_order"
+        " where due_bucket = 'OVERDUE' limit 1"
+    )
     refreshed.execute(
         "update analytics.customer_risk_status set customer_name = %s, revenue_at_risk = 1e9"
-        " where (tenant_id, customer_id) in (select tenant_id, customer_id"
-        " from analytics.due_to_order where due_bucket = 'OVERDUE' limit 1)",
+        " where customer_id = %s",
         nasty,
+        late["customer_id"],
+    )
+    refreshed.execute(
+        "update analytics.customer_account_types set customer_name = %s"
+        " where customer_id = %s",
+        nasty,
+        late["customer_id"],
     )
     look_at(refreshed.as_user(ANALYST))
-    shown = page("due_to_order")
-    assert nasty not in markup(shown)
-    assert nasty in text(shown)
+    link = f"{late['tenant_id']}/{late['customer_id']}"
+    for shown in (page("due_to_order"), page("customer", customer=link)):
+        assert nasty not in markup(shown)
+        assert nasty in text(shown)
+        # what Streamlit reads as Markdown
+        for element in (*shown.subheader, *shown.markdown, *shown.caption):
+            assert nasty not in element.value
+
+
+def test_people_of_one_name_are_told_apart(refreshed: Database, look_at: Point) -> None:
+    refreshed.execute("update analytics.sales_reps set sales_rep_name = 'Kim Lee'")
+    [one, two] = refreshed.rows(
+        "select organization_id || '/' || square_customer_id as key, square_customer_id as id,"
+        " total_visits from analytics.customer_analytics where (organization_id, display_name)"
+        " = (select organization_id, display_name from analytics.customer_analytics"
+        " group by 1, 2 having count(*) > 1 and count(distinct total_visits) > 1"
+        " order by 1, 2 limit 1) order by 1 limit 2"
+    )
+    look_at(refreshed.as_user(ANALYST))
+    for visitor in (one, two):
+        shown = page("customer", system="Bookings", visitor=visitor["key"])
+        box = shown.selectbox(key="visitor")
+        assert len(set(box.options)) == len(box.options)
+        assert visitor["id"] in box.options[box.index or 0]
+        # and again, when anything else is touched
+        shown.run()
+        assert shown.query_params["visitor"] in (visitor["key"], [visitor["key"]])
+        assert tiles(shown)["Visits"] == str(visitor["total_visits"])
+    owners = page("due_to_order").selectbox(key="owner").options
+    assert len(set(owners)) == len(owners)
+
+
+def test_equal_ids_of_two_organizations_are_two_customers(
+    refreshed: Database, look_at: Point
+) -> None:
+    refreshed.execute(
+        "update analytics.customer_analytics set square_customer_id = 'SAME',"
+        " display_name = 'Aaa ' || total_visits where (organization_id, square_customer_id) in"
+        " (select organization_id, min(square_customer_id) from analytics.customer_analytics"
+        " group by 1)"
+    )
+    organizations = refreshed.rows(
+        "select organization_id, display_name from analytics.customer_analytics"
+        " where square_customer_id = 'SAME'"
+    )
+    assert len(organizations) > 1
+    look_at(refreshed.as_user(ANALYST))
+    for one in organizations:
+        visitor = f"{one['organization_id']}/SAME"
+        shown = page("customer", system="Bookings", visitor=visitor)
+        assert one["display_name"] in text(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("customer", {"customer": "00000000-0000-0000-0000-000000000000/nobody"}),
+        ("customer", {"system": "Bookings", "visitor": "nowhere/nobody"}),
+        ("tenants_and_accounts", {"of": "Accounts", "account": "nowhere/nobody"}),
+        ("tenants_and_accounts", {"of": "Tenants", "organization_id": "nowhere"}),
+    ],
+)
+@pytest.mark.usefixtures("analyst")
+def test_whoever_is_not_there_is_not_taken_for_another(
+    name: str, query: dict[str, str]
+) -> None:
+    shown = page(name, **query)
+    assert "is not here" in text(shown)
+    key = list(query)[-1]
+    assert shown.selectbox(key=key).value is None
+    assert shown.query_params[key] in (query[key], [query[key]])
+    shown.selectbox(key=key).select_index(1).run()
+    assert not shown.exception
+    assert "is not here" not in text(shown)
+
+
+@pytest.mark.usefixtures("analyst")
+def test_another_tenant_starts_with_its_first_customer() -> None:
+    shown = page("customer", tenant="kiwi-produce")
+    shown.selectbox(key="tenant").set_value("harbor-foods").run()
+    assert "is not here" not in text(shown)
+    assert "harbor-foods" in text(shown)
+
+
+@pytest.mark.usefixtures("analyst")
+def test_long_lists_say_that_they_are_cut_off() -> None:
+    shown = page("customer")
+    assert len(shown.selectbox(key="customer").options) == 50
+    assert "The first 50. Search for others." in text(shown)
+    shown.text_input(key="name").set_value("nobody is called so").run()
+    assert "No customer has such a name" in text(shown)
+    # no text of the database can hold this
+    shown.text_input(key="name").set_value("\x00").run()
+    assert "cannot be looked up" in text(shown)
+
+
+def test_an_owner_without_a_name_is_not_nobody(refreshed: Database, look_at: Point) -> None:
+    refreshed.execute("update analytics.sales_reps set sales_rep_name = null")
+    look_at(refreshed.as_user(ANALYST))
+    [row, *_] = data.fetch(
+        ["due_customers"],
+        {
+            "tenant": None,
+            "sales_rep": refreshed.value(
+                "select sales_rep_id from analytics.due_to_order"
+                " where sales_rep_id is not null limit 1"
+            ),
+            "is_unowned": False,
+            "search": None,
+            "buckets": list(look.STATUSES["due"]),
+            "limit": 1,
+            "offset": 0,
+        },
+    )["due_customers"]
+    assert "@" in row["sales_rep_name"]
+    # what stands for a name can be searched for
+    shown = page("due_to_order", find=str(row["customer_id"]))
+    assert sum(int(figure) for figure in tiles(shown).values()) == 1
+
+
+def test_words_fit_their_figures() -> None:
+    assert look.change(0.04) == "→ no change in a week"
+    assert look.change(-0.06) == "↓ 0.1 in a week"
+    assert look.change(1200) == "↑ 1,200 in a week"
+    assert look.told_apart({"a/1": "Ada", "a/2": "Ada", "b/1": "Bea"}) == {
+        "a/1": "Ada · 1",
+        "a/2": "Ada · 2",
+        "b/1": "Bea",
+    }
 
 
 @pytest.mark.parametrize("name", screens())

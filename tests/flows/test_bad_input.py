@@ -210,6 +210,14 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         assert f"setting {name} is {value}, {allowed}" in error
 
 
+def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
+    file = project / "dbt_project.yml"
+    file.write_text(file.read_text().replace("  commerce_schema: ", "  comerce_schema: "))
+    code, error = refused(empty, *NIGHTLY, project=project)
+    assert code == 2
+    assert "setting commerce_schema is missing in the vars of dbt_project.yml" in error
+
+
 def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
     """A source without keys or constraints, and with all that can be wrong in a row."""
     assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0

@@ -9,7 +9,7 @@ import pytest
 from conftest import Database
 from psycopg.rows import tuple_row
 
-from metrics.__main__ import PYTHON, ask
+from metrics.__main__ import PYTHON, ask, show
 
 pytestmark = pytest.mark.skipif(
     not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
@@ -49,6 +49,24 @@ FIGURES = {
             " count(*) filter (where history.status = 'DORMANT'),"
             " round(avg((history.status = 'DORMANT')::integer), 4)"
             " from analytics.metric_days as day cross join analytics.tenants"
+            " inner join analytics.customer_risk_status_history as history"
+            " on history.tenant_id = tenants.tenant_id"
+            " and history.valid_from <= day.metric_day"
+            " and coalesce(history.valid_to > day.metric_day, true) group by 1, 2"
+        ),
+    ),
+    "customers_by_month": (
+        ["assessed_customers", "dormant_customers", "dormant_share"],
+        ["metric_time__month", "tenant__tenant_slug"],
+        (
+            "with last_days as (select max(metric_day) as metric_day"
+            " from analytics.metric_days"
+            " where metric_day <= (select max(today) from analytics.tenants)"
+            " group by date_trunc('month', metric_day))"
+            " select date_trunc('month', day.metric_day)::date, tenants.tenant_slug, count(*),"
+            " count(*) filter (where history.status = 'DORMANT'),"
+            " round(avg((history.status = 'DORMANT')::integer), 4)"
+            " from last_days as day cross join analytics.tenants"
             " inner join analytics.customer_risk_status_history as history"
             " on history.tenant_id = tenants.tenant_id"
             " and history.valid_from <= day.metric_day"
@@ -231,6 +249,32 @@ def test_mixed_currencies_have_no_sum(refreshed: Database) -> None:
     )
     [answer] = ask(refreshed.environment, [{"metrics": ["at_risk_value"]}])
     assert answer["rows"] == [[None]]
+
+
+def test_health_is_of_those_that_are_there(refreshed: Database) -> None:
+    refreshed.execute(
+        "delete from analytics.account_profiles where account_id in"
+        " (select account_id from analytics.account_profiles order by health_score limit 1)"
+    )
+    refreshed.execute(
+        "delete from analytics.platform_organizations where organization_id in (select"
+        " organization_id from analytics.tenant_latest_health order by overall_score limit 1)"
+    )
+    accounts, tenants = ask(
+        refreshed.environment,
+        [{"metrics": ["account_health_score"]}, {"metrics": ["tenant_health_score"]}],
+    )
+    for answer, mart in (
+        (accounts, "avg(health_score) from analytics.account_profiles"),
+        (tenants, "avg(overall_score) from analytics.tenant_latest_health"),
+    ):
+        [[found]] = answer["rows"]
+        assert math.isclose(found, float(str(refreshed.value(f"select {mart}"))), abs_tol=1e-6)
+
+
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    show(["name"], [["Acme [/x] [nl] GmbH"]])
+    assert "Acme [/x] [nl] GmbH" in capsys.readouterr().out
 
 
 def test_a_misspelt_metric_is_named(refreshed_template: Database) -> None:
