@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import altair as alt
+import pandas as pd
 import streamlit as st
 
 from dashboards import data
@@ -400,16 +401,27 @@ def pick(label: str, options: Mapping[str, str], key: str, missing: str = "") ->
     return picked
 
 
-def first_of(rows: Sequence[Any], most: int, others: str) -> Sequence[Any]:
-    """Return the first rows; say how to get at others, where there are more."""
+def say_if_cut(rows: Sequence[Any], most: int, others: str) -> None:
+    """Say how to get at the others, where there are more rows than are shown."""
     if len(rows) > most:
         show(f'<p class="ch-age">The first {most}. {escape(others)}</p>')
-    return rows[:most]
 
 
-def values(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Return rows as the data of a chart."""
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+def values(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as the data of a chart.
+
+    A frame, for altair copies and validates every row of anything else.
+    """
+    return pd.DataFrame([{name: _plain(v) for name, v in row.items()} for row in rows])
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        # a browser takes a date alone for midnight in UTC, which is a day before in America
+        return f"{value}T00:00:00"
+    return value
 
 
 def chart(picture: Any, words: str) -> None:
@@ -436,7 +448,8 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         empty("No booking of this customer has a note.")
         return
-    show("".join(map(_note, first_of(rows, MOST_NOTES, "The mart has all of them."))))
+    show("".join(map(_note, rows[:MOST_NOTES])))
+    say_if_cut(rows, MOST_NOTES, "The mart has all of them.")
 
 
 def _note(row: Mapping[str, Any]) -> str:

@@ -123,7 +123,7 @@ def _tiles(total: Row, days: int) -> list[tuple[str, str, str, str]]:
 def _days(rows: list[Row]) -> Any:
     values = [
         {
-            "day": row["day"].isoformat(),
+            "day": row["day"],
             "who": who,
             "customers": row[column],
             "is_future": row["is_future"],
@@ -217,13 +217,14 @@ def _notes(chosen: dict[str, Any]) -> None:
             else "No customer has a note on a booking."
         )
         return
-    by_key = {row["key"]: row for row in look.first_of(rows, MOST, "Search for others.")}
+    by_key = {row["key"]: row for row in rows[:MOST]}
     names = {
         key: f"{row['customer_name']} · {look.count(row['notes_count'])}"
         for key, row in by_key.items()
     }
     with which:
         row = by_key[look.pick("Customer", names, "noted")]
+        look.say_if_cut(rows, MOST, "Search for others.")
     look.notes(
         data.read(
             "visitor_notes",

@@ -143,7 +143,7 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
             if search
             else "There are no customers here yet."
         )
-    found = {row["key"]: row for row in look.first_of(rows, MOST, "Search for others.")}
+    found = {row["key"]: row for row in rows[:MOST]}
     wanted = st.query_params.get(key)
     if wanted and not search:
         # stands in the list, however long the alphabet is before
@@ -155,8 +155,9 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
         for name, row in found.items()
     }
     missing = "" if search else "That customer is not here: closed, or not yours. Choose one."
-    row: Row = found[look.pick("Customer", names, key, missing)]
-    return row
+    picked = look.pick("Customer", names, key, missing)
+    look.say_if_cut(rows, MOST, "Search for others.")
+    return found[picked]
 
 
 def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
@@ -272,15 +273,15 @@ def _band(kind: str, lane: str, row: Row) -> Row:
         "status": status.word,
         "mark": status.mark,
         "colour": status.colour,
-        "begins_on": row["begins_on"].isoformat(),
-        "ends_on": row["ends_on"].isoformat(),
+        "begins_on": row["begins_on"],
+        "ends_on": row["ends_on"],
         "is_forecast": row["is_forecast"],
         "has_room": (row["ends_on"] - row["begins_on"]).days >= DAYS_FOR_A_MARK,
     }
 
 
 def _today(day: Any) -> list[Any]:
-    rows = look.values([{"day": day.isoformat()}])
+    rows = look.values([{"day": day}])
     return [
         alt.Chart(rows).mark_rule(color=look.INK, strokeWidth=1.2).encode(x="day:T"),
         alt.Chart(rows)
@@ -301,7 +302,7 @@ def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
     orders = look.values(
         [
             {
-                "day": row["delivered_on"].isoformat(),
+                "day": row["delivered_on"],
                 "lane": "Deliveries",
                 "amount": None if row["amount"] is None else float(row["amount"]),
             }
@@ -342,7 +343,7 @@ def _cut(row: Row, today: Any) -> list[Row]:
 
 def _expected(day: Any, lane: str, lanes: list[str]) -> Any:
     return (
-        alt.Chart(look.values([{"day": day.isoformat(), "lane": lane}]))
+        alt.Chart(look.values([{"day": day, "lane": lane}]))
         .mark_point(shape="diamond", size=150, filled=False, color=look.RUST, strokeWidth=2)
         .encode(
             x="day:T",
@@ -361,7 +362,7 @@ def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
     ]
     bookings = [
         {
-            "day": row["starts_on"].isoformat(),
+            "day": row["starts_on"],
             "lane": "Bookings",
             "status": look.status_of("booking", row["booking_status"]).word,
             "shape": look.SHAPES.get(

@@ -81,7 +81,7 @@ def _ago(seconds: int) -> str:
 def _durations(rows: list[Row]) -> Any:
     values = [
         {
-            "at": row["created_at"].isoformat(),
+            "at": row["created_at"],
             "seconds": float(row["seconds"]),
             "job": row["job"].replace("_", " "),
             "ended": look.status_of("run", row["status"]).word,

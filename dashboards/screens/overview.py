@@ -100,7 +100,7 @@ def _areas(days: list[Row]) -> Any:
     named_on = today - timedelta(days=45)
     rows = [
         {
-            "day": row["day"].isoformat(),
+            "day": row["day"],
             "customers": row["customers_count"],
             "status": look.status_of("risk_status", row["status"]).word,
             "mark": look.status_of("risk_status", row["status"]).mark,

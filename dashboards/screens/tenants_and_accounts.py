@@ -1,6 +1,5 @@
 """Tenants and accounts: their health, what it is made of, and who may leave."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -51,7 +50,8 @@ def _show_tenants(organizations: list[Row]) -> None:
     look.tiles([_risk_tile(name, risks.get(name)) for name in look.STATUSES["risk_level"]])
     if len(organizations) > 1:
         look.heading("The lowest scores", "Of 100, on the latest day of each organization.")
-        _scores(look.first_of(found["tenant_scores"], LOWEST, "Choose others below."))
+        _scores(found["tenant_scores"][:LOWEST])
+        look.say_if_cut(found["tenant_scores"], LOWEST, "Choose others below.")
     look.heading("One organization")
     # the lowest first, as in the list
     names = {str(row["organization_id"]): row["organization_name"] for row in organizations}
@@ -79,7 +79,7 @@ def _show_tenants(organizations: list[Row]) -> None:
     )
     _line(
         [
-            {"day": row["metric_date"].isoformat(), "score": row["overall_score"]}
+            {"day": row["metric_date"], "score": row["overall_score"]}
             for row in one["tenant_days"]
         ],
         f"Score of {ordered[organization]} by day",
@@ -122,8 +122,9 @@ def _show_accounts(organizations: list[Row]) -> None:
     if not found["account_risks"]:
         raise data.NothingToShow("No account has such a name. A part of it is enough.")
     look.heading("The likeliest to leave", "Churn risk in points of 100, the highest first.")
-    listed = look.first_of(found["account_risks"], LIKELIEST, "Search for others.")
+    listed = found["account_risks"][:LIKELIEST]
     _risks(listed, has_organization=organization_id is None)
+    look.say_if_cut(found["account_risks"], LIKELIEST, "Search for others.")
     look.heading("One account")
     rows = {row["key"]: row for row in listed}
     wanted = st.query_params.get("account")
@@ -162,7 +163,7 @@ def _show_account(organization: str, account: str) -> None:
     look.tiles(_account_figures(one))
     _line(
         [
-            {"day": row["score_date"].isoformat(), "score": float(row["health_score"])}
+            {"day": row["score_date"], "score": float(row["health_score"])}
             for row in read["account_days"]
             if row["health_score"] is not None
         ],
@@ -263,7 +264,7 @@ def _score(value: Any) -> str:
     return look.NONE if value is None else f"{value:.0f}"
 
 
-def _scores(rows: Sequence[Row]) -> None:
+def _scores(rows: list[Row]) -> None:
     look.table(
         ["Organization", "Score", "Risk", "Trend", "Helps most", "Costs most"],
         [
@@ -287,7 +288,7 @@ def _scores(rows: Sequence[Row]) -> None:
     )
 
 
-def _risks(rows: Sequence[Row], *, has_organization: bool) -> None:
+def _risks(rows: list[Row], *, has_organization: bool) -> None:
     look.table(
         ["Account", "Churn risk", "Health", "Status", "A year", "Renewal"],
         [

@@ -1,5 +1,5 @@
 -- The tables of northwind.sql, shared by two companies: the second, in Tokyo, has the
--- same customers and orders under the same ids, but for order ids, which are 5000 higher.
+-- same customers and orders under the same ids, but for order ids: 5000 higher.
 create table northwind.companies (
     company_id smallint primary key,
     company_name text not null,

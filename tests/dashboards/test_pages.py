@@ -4,7 +4,7 @@ import csv
 import html
 import io
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import psycopg
 import pytest
@@ -613,6 +613,12 @@ def test_an_owner_without_a_name_is_not_nobody(refreshed: Database, look_at: Poi
     # what stands for a name can be searched for
     shown = page("due_to_order", find=str(row["customer_id"]))
     assert sum(int(figure) for figure in tiles(shown).values()) == 1
+
+
+def test_a_day_is_its_own_midnight_in_every_browser() -> None:
+    # without the time it would be midnight in UTC
+    [day] = look.values([{"day": date(2026, 6, 15)}])["day"]
+    assert day == "2026-06-15T00:00:00"
 
 
 def test_words_fit_their_figures() -> None:
