@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, Database
+from conftest import PROJECT, UNTIL, Database, new_database
 
 from flows.dbt import command
 
@@ -218,69 +219,136 @@ def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     assert "setting commerce_schema is missing in the vars of dbt_project.yml" in error
 
 
-def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
-    """A source without keys or constraints, and with all that can be wrong in a row."""
-    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
-    empty.execute(
-        """
-        drop schema commerce cascade;
-        create schema commerce;
-        create table commerce.tenants (id uuid, slug text, name text, time_zone text,
-            is_active boolean, updated_at timestamptz);
-        create table commerce.sales_reps (id uuid, tenant_id uuid, name text, email text,
-            is_active boolean, updated_at timestamptz);
-        create table commerce.customers (id uuid, tenant_id uuid, sales_rep_id uuid,
-            name text, email text, is_closed boolean, created_at timestamptz,
-            updated_at timestamptz, account_type text, risk_status text,
-            last_order_date date, next_expected_order_date date,
-            average_order_interval_days integer, dormancy_since date,
-            reactivated_date date);
-        create table commerce.orders (id uuid, tenant_id uuid, customer_id uuid,
-            status text, ordered_at timestamptz, delivered_at timestamptz,
-            total_amount numeric, currency text, created_at timestamptz,
-            updated_at timestamptz);
+# tables without keys or constraints, and with all that can be wrong in a row
+BAD_ORDERS = """
+drop schema commerce cascade;
+create schema commerce;
+create table commerce.tenants (id uuid, slug text, name text, time_zone text,
+    is_active boolean, updated_at timestamptz);
+create table commerce.sales_reps (id uuid, tenant_id uuid, name text, email text,
+    is_active boolean, updated_at timestamptz);
+create table commerce.customers (id uuid, tenant_id uuid, sales_rep_id uuid,
+    name text, email text, is_closed boolean, created_at timestamptz,
+    updated_at timestamptz, account_type text, risk_status text,
+    last_order_date date, next_expected_order_date date,
+    average_order_interval_days integer, dormancy_since date,
+    reactivated_date date);
+create table commerce.orders (id uuid, tenant_id uuid, customer_id uuid,
+    status text, ordered_at timestamptz, delivered_at timestamptz,
+    total_amount numeric, currency text, created_at timestamptz,
+    updated_at timestamptz);
 
-        insert into commerce.tenants values
-            (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
-            (md5('b')::uuid, 'b', 'B', 'UTC', true, '2026-01-01'),
-            (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
-        insert into commerce.customers (id, tenant_id, name, is_closed, created_at)
-        values
-            (md5('1')::uuid, md5('a')::uuid, 'one', false, '2026-01-01'),
-            -- the same id, in another tenant
-            (md5('1')::uuid, md5('b')::uuid, 'another one', false, '2026-01-01'),
-            (md5('2')::uuid, md5('b')::uuid, 'two', false, '2026-01-01'),
-            (md5('3')::uuid, md5('c')::uuid, 'of nobody', false, '2026-01-01'),
-            (md5('4')::uuid, md5('z')::uuid, 'of nowhere', false, '2026-01-01'),
-            (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-01'),
-            (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-02'),
-            (null, md5('a')::uuid, 'without key', false, '2026-01-01');
-        insert into commerce.orders
-        select
-            md5(name)::uuid, md5(tenant)::uuid, md5(customer)::uuid, status,
-            ordered_at::timestamptz, ordered_at::timestamptz, total::numeric, 'USD',
-            '2026-01-01', updated_at::timestamptz
-        from (
-            values
-            ('good', 'a', '1', 'DELIVERED', '2026-06-01', '10', '2026-06-15'),
-            ('good in b', 'b', '1', 'DELIVERED', '2026-05-01', '20', '2026-06-01'),
-            ('twice', 'a', '1', 'DELIVERED', '2026-03-01', '30', '2026-03-01'),
-            ('twice', 'a', '1', 'DELIVERED', '2026-02-01', '30', '2026-03-02'),
-            ('crossed', 'a', '2', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
-            ('of nobody', 'a', '9', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
-            ('infinite', 'a', '1', 'DELIVERED', 'infinity', '10', '2026-06-01'),
-            ('year one', 'a', '1', 'DELIVERED', '0001-01-01', '10', '2026-06-01'),
-            ('not a number', 'a', '1', 'DELIVERED', '2026-06-03', 'NaN', '2026-06-01'),
-            ('endless', 'a', '1', 'DELIVERED', '2026-06-03', 'Infinity', '2026-06-01'),
-            ('unknown', 'a', '1', 'SHRUNK', '2026-06-03', '10', '2026-06-01')
-        ) as cases (name, tenant, customer, status, ordered_at, total, updated_at);
-        insert into commerce.orders (id, tenant_id, status)
-        values (md5('no customer')::uuid, md5('a')::uuid, 'DELIVERED');
-        """
-    )
-    done = empty.run("flows", *NIGHTLY)
+insert into commerce.tenants values
+    (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
+    (md5('b')::uuid, 'b', 'B', 'UTC', true, '2026-01-01'),
+    (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
+insert into commerce.customers (id, tenant_id, name, is_closed, created_at)
+values
+    (md5('1')::uuid, md5('a')::uuid, 'one', false, '2026-01-01'),
+    -- the same id, in another tenant
+    (md5('1')::uuid, md5('b')::uuid, 'another one', false, '2026-01-01'),
+    (md5('2')::uuid, md5('b')::uuid, 'two', false, '2026-01-01'),
+    (md5('3')::uuid, md5('c')::uuid, 'of nobody', false, '2026-01-01'),
+    (md5('4')::uuid, md5('z')::uuid, 'of nowhere', false, '2026-01-01'),
+    (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-01'),
+    (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-02'),
+    (null, md5('a')::uuid, 'without key', false, '2026-01-01');
+insert into commerce.orders
+select
+    md5(name)::uuid, md5(tenant)::uuid, md5(customer)::uuid, status,
+    ordered_at::timestamptz, ordered_at::timestamptz, total::numeric, 'USD',
+    '2026-01-01', updated_at::timestamptz
+from (
+    values
+    ('good', 'a', '1', 'DELIVERED', '2026-06-01', '10', '2026-06-15'),
+    ('good in b', 'b', '1', 'DELIVERED', '2026-05-01', '20', '2026-06-01'),
+    ('twice', 'a', '1', 'DELIVERED', '2026-03-01', '30', '2026-03-01'),
+    ('twice', 'a', '1', 'DELIVERED', '2026-02-01', '30', '2026-03-02'),
+    ('crossed', 'a', '2', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
+    ('of nobody', 'a', '9', 'DELIVERED', '2026-06-02', '10', '2026-06-01'),
+    ('infinite', 'a', '1', 'DELIVERED', 'infinity', '10', '2026-06-01'),
+    ('year one', 'a', '1', 'DELIVERED', '0001-01-01', '10', '2026-06-01'),
+    ('not a number', 'a', '1', 'DELIVERED', '2026-06-03', 'NaN', '2026-06-01'),
+    ('endless', 'a', '1', 'DELIVERED', '2026-06-03', 'Infinity', '2026-06-01'),
+    ('unknown', 'a', '1', 'SHRUNK', '2026-06-03', '10', '2026-06-01')
+) as cases (name, tenant, customer, status, ordered_at, total, updated_at);
+insert into commerce.orders (id, tenant_id, status)
+values (md5('no customer')::uuid, md5('a')::uuid, 'DELIVERED');
+"""
+BAD_BOOKINGS = """
+drop schema booking cascade;
+create schema booking;
+create table booking.organizations (id uuid, slug text, name text, time_zone text,
+    is_active boolean, updated_at timestamptz);
+create table booking.locations (organization_id uuid, id text, name text,
+    time_zone text, updated_at timestamptz);
+create table booking.customers (organization_id uuid, square_customer_id text,
+    given_name text, family_name text, email_address text, phone_number text,
+    acquisition_source text, created_at timestamptz, updated_at timestamptz);
+create table booking.bookings (organization_id uuid, booking_id text,
+    square_customer_id text, location_id text, team_member_id text,
+    service_id text, status text, start_at timestamptz, customer_note text,
+    seller_note text, created_at timestamptz, updated_at timestamptz);
+create table booking.payments (organization_id uuid, payment_id text,
+    square_customer_id text, location_id text, booking_id text, status text,
+    amount_cents bigint, tip_cents bigint, refunded_cents bigint, currency text,
+    created_at timestamptz, updated_at timestamptz);
+create table booking.referral_profiles (organization_id uuid,
+    square_customer_id text, is_activated boolean, activated_at timestamptz,
+    referral_source text, referral_count integer, reward_cents bigint,
+    updated_at timestamptz);
+
+insert into booking.organizations values
+    (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
+    (md5('idle')::uuid, 'idle', 'Idle', 'UTC', false, '2026-01-01'),
+    (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
+insert into booking.locations values
+    (md5('a')::uuid, 'here', 'Here', null, '2026-01-01'),
+    (md5('a')::uuid, 'there', 'There', 'Moon/Sea', '2026-01-01');
+insert into booking.customers (organization_id, square_customer_id, given_name)
+values
+    (md5('a')::uuid, '1', 'Ann'), (md5('a')::uuid, '1', 'Anna'),
+    (md5('z')::uuid, '1', 'Zoe'), (md5('a')::uuid, null, 'Nobody');
+insert into booking.bookings
+    (organization_id, booking_id, square_customer_id, location_id, status, start_at)
+values
+    (md5('a')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
+    (md5('a')::uuid, 'walk-in', null, 'there', 'ACCEPTED', '2026-06-01'),
+    (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
+    (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
+    (md5('a')::uuid, 'nowhere', '1', null, 'ACCEPTED', '2026-06-03'),
+    (md5('a')::uuid, 'never', '1', 'here', 'ACCEPTED', null),
+    (md5('a')::uuid, 'endless', '1', 'here', 'ACCEPTED', 'infinity'),
+    (md5('a')::uuid, 'unknown', '1', 'here', 'MAYBE', '2026-06-03'),
+    (md5('z')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
+    (null, 'of nobody', '1', 'here', 'ACCEPTED', '2026-06-01');
+insert into booking.payments
+    (organization_id, payment_id, square_customer_id, status, amount_cents,
+     created_at)
+values
+    (md5('a')::uuid, 'good', '1', 'COMPLETED', 100, '2026-06-01'),
+    (md5('a')::uuid, 'nothing', '1', 'COMPLETED', null, '2026-06-01'),
+    (md5('a')::uuid, 'unknown', '1', 'PROMISED', 100, '2026-06-01'),
+    (md5('a')::uuid, 'never', '1', 'COMPLETED', 100, null),
+    (md5('a')::uuid, 'year one', '1', 'COMPLETED', 100, '0001-01-01');
+"""
+
+
+@pytest.fixture(scope="module")
+def bad_rows(server: Database) -> Iterator[tuple[Database, str]]:
+    """Sources with all that can be wrong in a row, refreshed, and what that printed."""
+    database = new_database(server)
+    assert database.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
+    database.execute(BAD_ORDERS + BAD_BOOKINGS)
+    done = database.run("flows", *NIGHTLY)
     assert done.returncode == 0, done.stdout + done.stderr
-    quarantined = empty.rows(
+    yield database, done.stdout
+    database.drop()
+
+
+def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, str]) -> None:
+    database, printed = bad_rows
+    quarantined = database.rows(
         'select "table", reason, sum(rows_count)::int as rows'
         " from operations.quarantined_rows where system = 'orders'"
         " group by 1, 2 order by 1, 2"
@@ -297,7 +365,7 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         ("orders", "total_amount_out_of_range", 2),
         ("tenants", "time_zone_unknown", 1),
     ]
-    statuses = empty.rows(
+    statuses = database.rows(
         "select tenant_slug, customer_name, last_order_date::text, total_delivered_orders,"
         " average_order_interval_days from analytics.customer_risk_status"
         " inner join analytics.tenants using (tenant_id) order by 1, 2"
@@ -306,81 +374,21 @@ def test_rows_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         ("a", "one", "2026-06-01", 2, 120),
         ("b", "another one", "2026-05-01", 1, None),
     ]
-    assert empty.value("select count(*) from analytics.customer_account_types") == 4
+    assert database.value("select count(*) from analytics.customer_account_types") == 4
     # which of two rows is the customer nobody can say, so neither is written
-    written = empty.rows(
+    written = database.rows(
         "select name from commerce.customers where account_type is not null order by name"
     )
     assert [row["name"] for row in written] == ["another one", "one", "two"]
     for row in quarantined:
-        assert f"{row['rows']} rows of orders.{row['table']}, {row['reason']}" in done.stdout
+        assert f"{row['rows']} rows of orders.{row['table']}, {row['reason']}" in printed
 
 
-def test_bookings_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
-    """Bookings tables without keys or constraints, with all that can be wrong in a row."""
-    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
-    empty.execute(
-        """
-        drop schema booking cascade;
-        create schema booking;
-        create table booking.organizations (id uuid, slug text, name text, time_zone text,
-            is_active boolean, updated_at timestamptz);
-        create table booking.locations (organization_id uuid, id text, name text,
-            time_zone text, updated_at timestamptz);
-        create table booking.customers (organization_id uuid, square_customer_id text,
-            given_name text, family_name text, email_address text, phone_number text,
-            acquisition_source text, created_at timestamptz, updated_at timestamptz);
-        create table booking.bookings (organization_id uuid, booking_id text,
-            square_customer_id text, location_id text, team_member_id text,
-            service_id text, status text, start_at timestamptz, customer_note text,
-            seller_note text, created_at timestamptz, updated_at timestamptz);
-        create table booking.payments (organization_id uuid, payment_id text,
-            square_customer_id text, location_id text, booking_id text, status text,
-            amount_cents bigint, tip_cents bigint, refunded_cents bigint, currency text,
-            created_at timestamptz, updated_at timestamptz);
-        create table booking.referral_profiles (organization_id uuid,
-            square_customer_id text, is_activated boolean, activated_at timestamptz,
-            referral_source text, referral_count integer, reward_cents bigint,
-            updated_at timestamptz);
-
-        insert into booking.organizations values
-            (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
-            (md5('idle')::uuid, 'idle', 'Idle', 'UTC', false, '2026-01-01'),
-            (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
-        insert into booking.locations values
-            (md5('a')::uuid, 'here', 'Here', null, '2026-01-01'),
-            (md5('a')::uuid, 'there', 'There', 'Moon/Sea', '2026-01-01');
-        insert into booking.customers (organization_id, square_customer_id, given_name)
-        values
-            (md5('a')::uuid, '1', 'Ann'), (md5('a')::uuid, '1', 'Anna'),
-            (md5('z')::uuid, '1', 'Zoe'), (md5('a')::uuid, null, 'Nobody');
-        insert into booking.bookings
-            (organization_id, booking_id, square_customer_id, location_id, status, start_at)
-        values
-            (md5('a')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
-            (md5('a')::uuid, 'walk-in', null, 'there', 'ACCEPTED', '2026-06-01'),
-            (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
-            (md5('a')::uuid, 'twice', '1', 'here', 'ACCEPTED', '2026-06-02'),
-            (md5('a')::uuid, 'nowhere', '1', null, 'ACCEPTED', '2026-06-03'),
-            (md5('a')::uuid, 'never', '1', 'here', 'ACCEPTED', null),
-            (md5('a')::uuid, 'endless', '1', 'here', 'ACCEPTED', 'infinity'),
-            (md5('a')::uuid, 'unknown', '1', 'here', 'MAYBE', '2026-06-03'),
-            (md5('z')::uuid, 'good', '1', 'here', 'ACCEPTED', '2026-06-01'),
-            (null, 'of nobody', '1', 'here', 'ACCEPTED', '2026-06-01');
-        insert into booking.payments
-            (organization_id, payment_id, square_customer_id, status, amount_cents,
-             created_at)
-        values
-            (md5('a')::uuid, 'good', '1', 'COMPLETED', 100, '2026-06-01'),
-            (md5('a')::uuid, 'nothing', '1', 'COMPLETED', null, '2026-06-01'),
-            (md5('a')::uuid, 'unknown', '1', 'PROMISED', 100, '2026-06-01'),
-            (md5('a')::uuid, 'never', '1', 'COMPLETED', 100, null),
-            (md5('a')::uuid, 'year one', '1', 'COMPLETED', 100, '0001-01-01');
-        """
-    )
-    done = empty.run("flows", *NIGHTLY, "--no-write-back")
-    assert done.returncode == 0, done.stdout + done.stderr
-    quarantined = empty.rows(
+def test_bookings_that_no_rule_can_use_are_quarantined(
+    bad_rows: tuple[Database, str],
+) -> None:
+    database, _ = bad_rows
+    quarantined = database.rows(
         'select "table", reason, sum(rows_count)::int as rows'
         " from operations.quarantined_rows where system = 'bookings'"
         " group by 1, 2 order by 1, 2"
@@ -402,12 +410,12 @@ def test_bookings_that_no_rule_can_use_are_quarantined(empty: Database) -> None:
         ("payments", "created_at_out_of_range", 1),
         ("payments", "payment_status_unknown", 1),
     ]
-    [customer] = empty.rows(
+    [customer] = database.rows(
         "select total_bookings, total_payments, total_revenue_cents::int,"
         " avg_ticket_cents::int from analytics.customer_analytics"
     )
     assert tuple(customer.values()) == (2, 2, 100, 50)
-    days = empty.rows(
+    days = database.rows(
         "select location_id, location_name, total_bookings"
         " from analytics.analytics_appointments_by_location_daily order by 1, date"
     )

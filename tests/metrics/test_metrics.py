@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -241,35 +241,39 @@ def test_every_metric_is_held_against_a_mart(answers: dict[str, Any]) -> None:
     assert {metric["name"] for metric in answers["list"]} == held | parts
 
 
-def test_mixed_currencies_have_no_sum(refreshed: Database) -> None:
-    refreshed.execute(
+@pytest.fixture(scope="module")
+def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]:
+    """Marts with what the demo has not, and what three metrics say of them.
+
+    A currency that is another, an account that was archived, an organization that has left.
+    """
+    database = refreshed_template.copy()
+    database.execute(
         "update analytics.customer_risk_status set currency = 'XXX' where customer_id in ("
         "select customer_id from analytics.customer_risk_status"
-        " where risk_status = 'AT_RISK_CADENCE' and currency is not null limit 1)"
-    )
-    [answer] = ask(refreshed.environment, [{"metrics": ["at_risk_value"]}])
-    assert answer["rows"] == [[None]]
-
-
-def test_health_is_of_those_that_are_there(refreshed: Database) -> None:
-    refreshed.execute(
+        " where risk_status = 'AT_RISK_CADENCE' and currency is not null limit 1);"
         "delete from analytics.account_profiles where account_id in"
-        " (select account_id from analytics.account_profiles order by health_score limit 1)"
-    )
-    refreshed.execute(
+        " (select account_id from analytics.account_profiles order by health_score limit 1);"
         "delete from analytics.platform_organizations where organization_id in (select"
         " organization_id from analytics.tenant_latest_health order by overall_score limit 1)"
     )
-    accounts, tenants = ask(
-        refreshed.environment,
-        [{"metrics": ["account_health_score"]}, {"metrics": ["tenant_health_score"]}],
-    )
+    metrics = ("at_risk_value", "account_health_score", "tenant_health_score")
+    yield database, ask(database.environment, [{"metrics": [metric]} for metric in metrics])
+    database.drop()
+
+
+def test_mixed_currencies_have_no_sum(edited: tuple[Database, list[Any]]) -> None:
+    assert edited[1][0]["rows"] == [[None]]
+
+
+def test_health_is_of_those_that_are_there(edited: tuple[Database, list[Any]]) -> None:
+    database, answers = edited
     for answer, mart in (
-        (accounts, "avg(health_score) from analytics.account_profiles"),
-        (tenants, "avg(overall_score) from analytics.tenant_latest_health"),
+        (answers[1], "avg(health_score) from analytics.account_profiles"),
+        (answers[2], "avg(overall_score) from analytics.tenant_latest_health"),
     ):
         [[found]] = answer["rows"]
-        assert math.isclose(found, float(str(refreshed.value(f"select {mart}"))), abs_tol=1e-6)
+        assert math.isclose(found, float(str(database.value(f"select {mart}"))), abs_tol=1e-6)
 
 
 def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
