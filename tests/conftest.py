@@ -25,6 +25,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
+# what the one database of a test is called: dbt parses anew for one of another name
+USUAL, BUILT = "usual", "built"
+
 # what the demo data of the tests end at, and what most refreshes are computed for
 UNTIL = "2026-06-15T12:00:00+00:00"
 
@@ -90,22 +93,30 @@ class Database:
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m ...` in the project, against this database."""
+        changes = {} if project == PROJECT else {"DBT_TARGET_PATH": str(project / "target")}
         return subprocess.run(
             [PYTHON, "-m", *arguments],
             cwd=project,
-            env=self.os_environment(**environment or {}),
+            env=self.os_environment(**changes | (environment or {})),
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
 
-    def copy(self) -> "Database":
+    def copy(self, name: str = "") -> "Database":
         """Make another database with the same content."""
-        name = f"copy_{uuid.uuid4().hex[:12]}"
+        name = name or f"copy_{uuid.uuid4().hex[:12]}"
         template = self.environment["PGDATABASE"]
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
         admin.execute(f"create database {name} template {template}")
+        return Database({**self.environment, "PGDATABASE": name})
+
+    def as_template(self) -> "Database":
+        """Give it a name of its own, so that copies of it can have the usual one."""
+        name = f"template_{uuid.uuid4().hex[:12]}"
+        admin = Database({**self.environment, "PGDATABASE": "postgres"})
+        admin.execute(f"alter database {self.environment['PGDATABASE']} rename to {name}")
         return Database({**self.environment, "PGDATABASE": name})
 
     def drop(self) -> None:
@@ -187,14 +198,14 @@ def server_15() -> Iterator[Database]:
 @pytest.fixture
 def empty(server: Database) -> Iterator[Database]:
     """A database with nothing in it."""
-    database = new_database(server)
+    database = new_database(server, "empty")
     yield database
     database.drop()
 
 
-def new_database(server: Database) -> Database:
+def new_database(server: Database, name: str = "") -> Database:
     """Make an empty database on a server."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    name = name or f"test_{uuid.uuid4().hex[:12]}"
     server.execute(f"create database {name}")
     return Database({**server.environment, "PGDATABASE": name})
 
@@ -210,19 +221,19 @@ def load_demo(database: Database, customers: int = 400) -> None:
 @pytest.fixture(scope="session")
 def refreshed_template(server: Database) -> Database:
     """Demo data after a nightly refresh and a write-back, with the roles; to be copied."""
-    database = new_database(server)
+    database = new_database(server, USUAL)
     load_demo(database)
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     assert done.returncode == 0, done.stdout + done.stderr
     done = database.run("flows", "roles", "install")
     assert done.returncode == 0, done.stdout + done.stderr
-    return database
+    return database.as_template()
 
 
 @pytest.fixture
 def refreshed(refreshed_template: Database) -> Iterator[Database]:
     """Demo data after a nightly refresh and a write-back, with the roles."""
-    database = refreshed_template.copy()
+    database = refreshed_template.copy(USUAL)
     yield database
     database.drop()
 
@@ -238,16 +249,16 @@ def built_template(server: Database, built_folder: Path) -> Database:
     """All tables and views on sources without a row; to be copied."""
     # by name, for the environment of the pages has none of what this needs
     compiled = importlib.import_module("bench.compiled")
-    database = new_database(server)
+    database = new_database(server, BUILT)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
     compiled.build_project(database.environment, built_folder)
-    return database
+    return database.as_template()
 
 
 @pytest.fixture(scope="module")
 def built(built_template: Database) -> Iterator[Database]:
     """All tables and views on sources without a row."""
-    database = built_template.copy()
+    database = built_template.copy(BUILT)
     yield database
     database.drop()
 
@@ -266,6 +277,10 @@ def project(tmp_path: Path) -> Path:
         if (PROJECT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, tmp_path / name)
+    parsed = Path(os.environ["DBT_TARGET_PATH"], "partial_parse.msgpack")
+    if parsed.exists():
+        (tmp_path / "target").mkdir()
+        shutil.copy(parsed, tmp_path / "target")
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, Database, new_database
+from conftest import PROJECT, UNTIL, USUAL, Database, new_database
 
 from flows.dbt import command
 
@@ -337,11 +337,12 @@ values
 @pytest.fixture(scope="module")
 def bad_rows(server: Database) -> Iterator[tuple[Database, str]]:
     """Sources with all that can be wrong in a row, refreshed, and what that printed."""
-    database = new_database(server)
+    database = new_database(server, USUAL)
     assert database.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
     database.execute(BAD_ORDERS + BAD_BOOKINGS)
     done = database.run("flows", *NIGHTLY)
     assert done.returncode == 0, done.stdout + done.stderr
+    database = database.as_template()
     yield database, done.stdout
     database.drop()
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from conftest import Database
+from conftest import USUAL, Database
 
 from flows.hook import after_order_created, after_orders_created
 
@@ -26,7 +26,7 @@ TODAY = NOW.date()
 @pytest.fixture(scope="module")
 def hooked_template(refreshed_template: Database) -> Iterator[Database]:
     """Demo data as of now, with all triggers; its first customer has never ordered."""
-    database = refreshed_template.copy()
+    database = refreshed_template.copy(USUAL)
     database.execute(
         "update commerce.orders set updated_at = now() where id ="
         " (select id from commerce.orders limit 1);"
@@ -40,13 +40,14 @@ def hooked_template(refreshed_template: Database) -> Iterator[Database]:
     ):
         done = database.run("flows", *command)
         assert done.returncode == 0, done.stderr
+    database = database.as_template()
     yield database
     database.drop()
 
 
 @pytest.fixture
 def hooked(hooked_template: Database) -> Iterator[Database]:
-    database = hooked_template.copy()
+    database = hooked_template.copy(USUAL)
     yield database
     database.drop()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROJECT, UNTIL, Database
+from conftest import PROJECT, UNTIL, USUAL, Database
 
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
@@ -37,16 +37,17 @@ def moved(payload: dict[str, Any]) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def captured_template(refreshed_template: Database) -> Iterator[Database]:
     """Demo data whose changes are captured, after a refresh with triggers."""
-    database = refreshed_template.copy()
+    database = refreshed_template.copy(USUAL)
     assert database.run("flows", "capture", "install").returncode == 0
     refresh(database, *NIGHTLY)
+    database = database.as_template()
     yield database
     database.drop()
 
 
 @pytest.fixture
 def captured(captured_template: Database) -> Iterator[Database]:
-    database = captured_template.copy()
+    database = captured_template.copy(USUAL)
     yield database
     database.drop()
 

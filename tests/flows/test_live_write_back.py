@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
-from conftest import PROJECT, UNTIL, Database, load_demo, new_database
+from conftest import PROJECT, UNTIL, USUAL, Database, load_demo, new_database
 
 from flows.database import Connection
 
@@ -24,17 +24,18 @@ WRITE_BACK = ("flows", "write-back", "--force")
 
 @pytest.fixture(scope="module")
 def refreshed_module(server: Database, pytestconfig: pytest.Config) -> Iterator[Database]:
-    database = new_database(server)
+    database = new_database(server, USUAL)
     load_demo(database, customers=pytestconfig.getoption("customers"))
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     assert done.returncode == 0, done.stderr
+    database = database.as_template()
     yield database
     database.drop()
 
 
 @pytest.fixture
 def live(refreshed_module: Database) -> Iterator[Database]:
-    database = refreshed_module.copy()
+    database = refreshed_module.copy(USUAL)
     yield database
     database.drop()
 

@@ -146,6 +146,7 @@ def test_views_and_grants_of_analysts_survive(refreshed: Database) -> None:
         refreshed.execute("drop owned by an_analyst; drop role an_analyst")
 
 
+@pytest.mark.slow
 def test_a_customer_that_leaves_takes_its_rows_along(refreshed: Database) -> None:
     refreshed.execute(
         "update commerce.customers set is_closed = true where id ="

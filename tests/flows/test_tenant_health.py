@@ -140,8 +140,6 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
 
 
 def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> None:
-    change_something(refreshed)
-    refresh(refreshed, *NIGHTLY, NEXT_DAY)
     before = {mart: rows_of(refreshed, mart) for mart in MARTS}
     oids = "select relname, oid from pg_class where relname = any(%s) order by 1"
     tables = refreshed.rows(oids, list(MARTS))
@@ -149,7 +147,8 @@ def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> N
     refreshed.execute("truncate platform.users, platform.cases cascade")
     done = command(
         {**refreshed.environment, "PGOPTIONS": "-c role=customer_health_refresher"},
-        *("build", "--full-refresh", "--exclude", "tag:after_write_back", "test_type:unit"),
+        *("build", "--full-refresh", "--exclude-resource-type", "test"),
+        *("--exclude-resource-type", "unit_test"),
         *("--vars", json.dumps({"as_of": "2026-06-18T12:00:00+00:00"})),
     )
     assert done.returncode == 0, done.stdout
@@ -207,6 +206,7 @@ def test_a_system_that_is_switched_off_later_keeps_its_days(
         assert not refreshed.rows(f"select * from analytics.{mart}"), mart
 
 
+@pytest.mark.slow
 def test_without_a_source_of_tickets_nothing_is_known_of_them(
     refreshed: Database, project: Path
 ) -> None:
@@ -262,6 +262,7 @@ def test_new_weights_show_as_such(refreshed: Database, project: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_sum_to_1_end_with_2(refreshed: Database, project: Path) -> None:
     seed = project / "seeds" / "tenant_health_weights.csv"
     seed.write_text(seed.read_text().replace("1,login,0.20", "1,login,0.2001"))

@@ -239,7 +239,7 @@ def test_nothing_is_written_when_the_source_is_stale(refreshed: Database) -> Non
         "flows",
         "refresh",
         "--mode",
-        "nightly",
+        "hourly",
         "--as-of",
         "2026-06-17T12:00:01+00:00",
     )
@@ -312,7 +312,7 @@ def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
         " (select id from commerce.tenants where slug = 'harbor-foods')"
     )
     done = refreshed.run(
-        *("flows", "refresh", "--mode", "nightly", "--tenant", "harbor-foods"),
+        *("flows", "refresh", "--mode", "hourly", "--tenant", "harbor-foods"),
         *("--as-of", "2026-07-15T12:00:00+00:00"),
     )
     assert done.returncode == 0, done.stderr

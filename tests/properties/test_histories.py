@@ -125,7 +125,7 @@ def status_on(steps: list[DictRow], day: date) -> str | None:
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
