@@ -65,7 +65,15 @@ def install_triggers(progress: Progress) -> None:
         sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
         keys = [_key(connection, source) for source in sources]
         mapping = _mapping()
-        connection.execute("delete from operations.captured_tables")
+        # all tables, before any has triggers: refreshes are full ones until all have theirs
+        with connection.transaction():
+            connection.execute("delete from operations.captured_tables")
+            for source in sources:
+                connection.execute(
+                    "insert into operations.captured_tables (system, relation, mapping)"
+                    " values (%s, %s, 'none yet')",
+                    (source["system"], source["relation"]),
+                )
         for source, key in zip(sources, keys, strict=True):
             in_a_moment(connection, partial(_put_triggers, connection, source, key, mapping))
             progress.say(f"captured: {source['relation']}")
@@ -173,7 +181,10 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         {"mapping": _mapping()},
     )
     if capture["mapped"] < capture["tables"]:
-        because = "dbt_project.yml or the sources have changed since `capture install`"
+        because = (
+            "dbt_project.yml or the sources have changed since `capture install`, or it did"
+            " not end"
+        )
     elif capture["captured"] < capture["tables"]:
         because = "a captured table has lost its triggers"
     elif capture["lost"]:
@@ -231,9 +242,8 @@ def _put_triggers(
             )
         )
     connection.execute(
-        "insert into operations.captured_tables (system, relation, mapping)"
-        " values (%s, %s, %s)",
-        (source["system"], source["relation"], mapping),
+        "update operations.captured_tables set mapping = %s where relation = %s",
+        (mapping, source["relation"]),
     )
 
 

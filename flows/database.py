@@ -34,6 +34,26 @@ WRITE_BACK = "customer_health_write_back"
 
 # how often a table that is in use is tried
 ATTEMPTS = 20
+# shorter than the time after which the server looks for deadlocks; but only then does it end
+# an autovacuum that is in the way, so longer where something like a vacuum runs
+LOCK_TIMEOUT = """
+    select set_config(
+        'lock_timeout',
+        case
+            when exists (
+                select from pg_locks
+                where mode = 'ShareUpdateExclusiveLock' and granted
+                and database = (select oid from pg_database where datname = current_database())
+                and pid != pg_backend_pid()
+            )
+                then 200 + extract(
+                    epoch from current_setting('deadlock_timeout')::interval
+                )::numeric * 1000
+            else 300
+        end::integer::text,
+        true
+    )
+"""
 
 Connection = psycopg.Connection[DictRow]
 
@@ -181,8 +201,7 @@ def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
     for attempt in range(ATTEMPTS):
         try:
             with connection.transaction():
-                # shorter than the time after which the server looks for deadlocks
-                connection.execute("set local lock_timeout = '300ms'")
+                connection.execute(LOCK_TIMEOUT)
                 change()
         except psycopg.errors.LockNotAvailable:
             if attempt == ATTEMPTS - 1:

@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,20 +150,27 @@ def command(
     )
 
 
+@contextmanager
+def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
+    """Give a folder with what dbt writes of the project: manifest and semantic manifest."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
+        if cache.exists():
+            # what the last refresh has parsed need not be parsed again
+            shutil.copy(cache, folder)
+        done = command(connection, "parse", "--quiet", "--target-path", folder)
+        if done.returncode:
+            raise _broken(_reason(done.stdout))
+        yield Path(folder)
+
+
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the source tables: system, relation, and what triggers on them need to know.
 
     Those of a system that is switched off are left out.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        parse = PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
-        if parse.exists():
-            # what the last refresh has parsed need not be parsed again
-            shutil.copy(parse, folder)
-        parsed = command(connection, "parse", "--quiet", "--target-path", folder)
-        if parsed.returncode:
-            raise _broken(_reason(parsed.stdout))
-        manifest = json.loads(Path(folder, "manifest.json").read_text())
+    with parsed(connection) as folder:
+        manifest = json.loads((folder / "manifest.json").read_text())
     readers = {
         source: model
         for model in manifest["nodes"].values()

@@ -29,7 +29,11 @@ FUNCTION = "operations.after_order_created"
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a batch has done. Errors stand in operations.hook_errors, too."""
+    """What a batch has done.
+
+    Errors are ids of no order, and orders at which the hook failed: operations.hook_errors
+    says why.
+    """
 
     total: int
     success: int

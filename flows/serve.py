@@ -1,21 +1,24 @@
 """`make serve`: a Prefect server with its UI, and the schedules of the refreshes.
 
-Errors: ends with 4 when the server does not come up, with 130 when it is stopped.
+Errors: ends with 2 for a wrong setting, with 4 when the server does not come up, with 130
+when it is stopped.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import httpx
 
 from flows.database import PROJECT, use_environment
-from flows.errors import Infrastructure
+from flows.errors import Failure, Infrastructure, WrongArgument
 
 HOST = "127.0.0.1"
-PORT = int(os.environ.get("PREFECT_SERVER_API_PORT", "4200"))
+PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
 TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
 
@@ -23,15 +26,32 @@ SETTINGS = {
     "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(PROJECT / ".local" / "prefect")),
     "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_API_HOST": HOST,
-    "PREFECT_SERVER_API_PORT": str(PORT),
+    "PREFECT_SERVER_API_PORT": PORT,
     "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
 
 
+def check_settings() -> None:
+    """Raise WrongArgument for a port or a time zone that cannot be."""
+    if not PORT.isdecimal() or not 0 < int(PORT) < 2**16:
+        raise WrongArgument(f"PREFECT_SERVER_API_PORT is {PORT}, must be 1 to 65535")
+    if TIME_ZONE not in available_timezones():
+        raise WrongArgument(
+            f"REFRESH_TIME_ZONE is {TIME_ZONE}, must be one such as Europe/Rome"
+        )
+
+
 def start_server() -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers."""
+    with socket.socket() as mine:
+        # or else whoever listens there would be taken for it, and get the schedules
+        if mine.connect_ex((HOST, int(PORT))) == 0:
+            raise Infrastructure(
+                f"something listens on {HOST}:{PORT} already; PREFECT_SERVER_API_PORT names"
+                " another port"
+            )
     server = subprocess.Popen([sys.executable, "-m", "prefect", "server", "start"])
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and server.poll() is None:
@@ -78,12 +98,13 @@ def serve() -> None:
 
 def main() -> int:
     """Run server and schedules until Ctrl-C."""
-    os.environ |= SETTINGS
-    Path(SETTINGS["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-    use_environment()
     try:
+        check_settings()
+        os.environ |= SETTINGS
+        Path(SETTINGS["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        use_environment()
         server = start_server()
-    except Infrastructure as failure:
+    except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code
     try:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,10 +27,7 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
     """
     if not PYTHON.exists():
         raise Infrastructure("MetricFlow is not installed: `make metrics` does that")
-    with tempfile.TemporaryDirectory() as folder:
-        parsed = dbt.command(connection, "parse", "--quiet", "--target-path", folder)
-        if parsed.returncode:
-            raise Infrastructure(f"dbt: {parsed.stdout.strip()}")
+    with dbt.parsed(connection) as folder:
         asked = {"manifest": f"{folder}/semantic_manifest.json", "questions": questions}
         done = subprocess.run(
             [PYTHON, PROJECT / "metrics" / "ask.py"],
@@ -40,7 +36,7 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
                 **os.environ,
                 **connection,
                 "DBT_PROFILES_DIR": str(PROJECT),
-                "DBT_TARGET_PATH": folder,
+                "DBT_TARGET_PATH": str(folder),
             },
             input=json.dumps(asked),
             capture_output=True,
@@ -48,7 +44,7 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
             check=False,
         )
     if done.returncode:
-        raise Infrastructure(f"MetricFlow: {done.stderr.strip()[-300:]}")
+        raise Infrastructure(f"MetricFlow: {done.stderr.strip().splitlines()[-1:]}")
     reply = json.loads(done.stdout)
     if error := reply.get("error"):
         raise WrongArgument(" ".join(error.split())[:600])

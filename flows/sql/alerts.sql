@@ -2,11 +2,30 @@
 -- told stands in the view alert_states; here is only when, and that it is told once.
 
 create table if not exists operations.alert_tenants (
-    tenant_id text primary key,
-    judged_as_of timestamptz not null
+    subject_kind text not null,
+    tenant_id text not null,
+    judged_as_of timestamptz not null,
+    primary key (subject_kind, tenant_id)
 );
+do $migrate$
+begin
+    -- made by a version that did not tell tenants from organizations
+    if not exists (
+        select from pg_attribute
+        where
+            attrelid = to_regclass('operations.alert_tenants')
+            and attname = 'subject_kind'
+    ) then
+        alter table operations.alert_tenants
+        add column subject_kind text not null default 'customer',
+        drop constraint alert_tenants_pkey,
+        add primary key (subject_kind, tenant_id);
+    end if;
+end
+$migrate$;
 comment on table operations.alert_tenants is
-'One row per tenant whose customers were judged, with the latest instant of that.';
+'One row per tenant whose customers were judged, and organization whose accounts were
+(subject_kind: customer, account), with the latest instant of that.';
 
 create table if not exists operations.alert_episodes (
     episode_id bigint generated always as identity primary key,
@@ -91,7 +110,11 @@ begin
 
     -- marts that hold a past or coming day, because somebody asked for it, are no news
     if to_regclass('operations.alert_states') is not null then
-        select max(tenants.as_of) into marts_as_of from analytics.tenants;
+        -- the clock of orders, or of the accounts where there are none
+        select coalesce(
+            (select max(as_of) from analytics.tenants),
+            (select max(as_of) from analytics.success_organizations)
+        ) into marts_as_of;
         select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
             into is_judged from operations.alert_tenants;
     end if;
@@ -164,7 +187,8 @@ begin
         on ended.episode_id = raised.episode_id and raised.edge = 'raised'
     where ended.is_told;
 
-    -- what has begun: told, but for customers and accounts of a tenant that is seen for the first time
+    -- what has begun: told, but for customers and accounts of a tenant that is seen for the
+    -- first time
     with begun as (
         insert into operations.alert_episodes
             (kind, subject_kind, tenant_id, subject, is_told)
@@ -173,7 +197,9 @@ begin
             states.subject_kind not in ('customer', 'account') or seen.tenant_id is not null
         from states
         left join operations.alert_tenants as seen
-            on states.tenant_id = seen.tenant_id
+            on
+                states.subject_kind = seen.subject_kind
+                and states.tenant_id = seen.tenant_id
         where
             states.is_on
             and not exists (
@@ -240,11 +266,12 @@ begin
         end loop;
 
         -- a tenant is seen when something is known of its customers
-        insert into operations.alert_tenants (tenant_id, judged_as_of)
-        select distinct states.tenant_id, marts_as_of
+        insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
+        select distinct states.subject_kind, states.tenant_id, marts_as_of
         from states
         where states.subject_kind in ('customer', 'account') and states.is_on is not null
-        on conflict (tenant_id) do update set judged_as_of = excluded.judged_as_of;
+        on conflict (subject_kind, tenant_id)
+        do update set judged_as_of = excluded.judged_as_of;
     end if;
 
     -- nobody reads more than 20 messages of a kind

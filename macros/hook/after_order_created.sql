@@ -28,7 +28,8 @@ declare
 begin
     -- most orders come from customers that are ACTIVE, and are not delivered yet
     select
-        count(*),
+        -- the same id in two tenants is one id
+        count(distinct orders.order_id),
         array_agg(orders.order_id) filter (
             where
                 statuses.account_type is distinct from 'ACTIVE'

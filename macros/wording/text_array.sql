@@ -1,5 +1,5 @@
 {% macro text_array(values) -%}
     array[
-        {%- for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for value in values %}'{{ value | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor -%}
     ]::text[]
 {%- endmacro %}

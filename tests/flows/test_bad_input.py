@@ -241,7 +241,8 @@ create table commerce.orders (id uuid, tenant_id uuid, customer_id uuid,
 insert into commerce.tenants values
     (md5('a')::uuid, 'a', 'A', 'UTC', true, '2026-01-01'),
     (md5('b')::uuid, 'b', 'B', 'UTC', true, '2026-01-01'),
-    (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01');
+    (md5('z')::uuid, 'z', 'Z', 'Mars/Olympus', true, '2026-01-01'),
+    (md5('n')::uuid, 'n', 'Neither', 'UTC', null, '2026-01-01');
 insert into commerce.customers (id, tenant_id, name, is_closed, created_at)
 values
     (md5('1')::uuid, md5('a')::uuid, 'one', false, '2026-01-01'),
@@ -252,7 +253,8 @@ values
     (md5('4')::uuid, md5('z')::uuid, 'of nowhere', false, '2026-01-01'),
     (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-01'),
     (md5('5')::uuid, md5('a')::uuid, 'doubled', false, '2026-01-02'),
-    (null, md5('a')::uuid, 'without key', false, '2026-01-01');
+    (null, md5('a')::uuid, 'without key', false, '2026-01-01'),
+    (md5('6')::uuid, md5('a')::uuid, 'perhaps closed', null, '2026-01-01');
 insert into commerce.orders
 select
     md5(name)::uuid, md5(tenant)::uuid, md5(customer)::uuid, status,
@@ -357,6 +359,7 @@ def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, s
     assert [tuple(row.values()) for row in quarantined] == [
         ("customers", "customer_id_duplicate", 1),
         ("customers", "customer_id_missing", 1),
+        ("customers", "is_closed_missing", 1),
         ("customers", "tenant_id_unknown", 2),
         ("orders", "customer_id_missing", 1),
         ("orders", "customer_id_not_of_tenant", 2),
@@ -364,6 +367,7 @@ def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, s
         ("orders", "order_status_unknown", 1),
         ("orders", "ordered_at_out_of_range", 2),
         ("orders", "total_amount_out_of_range", 2),
+        ("tenants", "is_active_missing", 1),
         ("tenants", "time_zone_unknown", 1),
     ]
     statuses = database.rows(

@@ -23,7 +23,7 @@ import psycopg
 import pytest
 from conftest import PROJECT, Database
 
-from flows.database import Connection
+from flows.database import Connection, in_a_moment
 
 MARTS = {
     "orders": (
@@ -433,6 +433,28 @@ def test_of_two_starts_at_once_one_works(live: Database, pytestconfig: pytest.Co
         assert now == runs + 1  # type: ignore[operator]
         assert leftovers(live) == []
     print(f"\n{pytestconfig.getoption('overlaps')} overlaps, slowest refusal {slowest:.2f} s")
+
+
+@pytest.mark.slow
+def test_an_autovacuum_that_is_in_the_way_is_ended(live: Database) -> None:
+    live.execute("alter system set autovacuum_naptime = '1s'")
+    live.execute("select pg_reload_conf()")
+    live.execute(
+        "create table vacuumed with (autovacuum_vacuum_threshold = 0,"
+        " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1) as"
+        " select number, repeat('x', 500) as filling from generate_series(1, 50000) as number"
+    )
+    live.execute("update vacuumed set number = -number")
+    deadline = time.monotonic() + 60
+    while not live.rows("select from pg_stat_progress_vacuum"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with live.connect() as connection:
+        change = "alter table vacuumed add column more integer"
+        in_a_moment(connection, lambda: connection.execute(change))
+    live.execute("drop table vacuumed")
+    live.execute("alter system reset autovacuum_naptime")
+    live.execute("select pg_reload_conf()")
 
 
 @pytest.mark.slow

@@ -247,6 +247,20 @@ def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_install_that_did_not_end_asks_for_full_refreshes(refreshed: Database) -> None:
+    with refreshed.connect() as busy, busy.transaction():
+        # the last of the tables to get its triggers
+        busy.execute("lock table commerce.orders in access exclusive mode")
+        done = refreshed.run("flows", "capture", "install")
+    assert done.returncode == 4
+    assert refreshed.value("select count(*) from operations.changed_keys") == 0
+    assert "or it did not end" in refresh(refreshed, *HOURLY)[1]
+    assert refreshed.run("flows", "capture", "install").returncode == 0
+    assert "the triggers are new" in refresh(refreshed, *HOURLY)[1]
+    assert "recomputes everything" not in refresh(refreshed, *HOURLY)[1]
+
+
+@pytest.mark.slow
 def test_capture_comes_and_goes_with_one_command(refreshed: Database) -> None:
     triggers = "select count(*) from pg_trigger where tgname like 'customer_health_%%'"
     for _ in range(2):

@@ -72,6 +72,34 @@ def api(refreshed: Database, tmp_path: Path) -> Iterator[httpx.Client]:
             served.wait()
 
 
+def serve(**environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.serve"],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_server_of_somebody_else_does_not_get_the_schedules(empty: Database) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        code, error = serve(**empty.environment, PREFECT_SERVER_API_PORT=port)
+    assert code == 4
+    assert f"something listens on 127.0.0.1:{port} already" in error
+    code, error = serve(PREFECT_SERVER_API_PORT="many")
+    assert (code, error) == (2, "error: PREFECT_SERVER_API_PORT is many, must be 1 to 65535\n")
+    code, error = serve(REFRESH_TIME_ZONE="Mars")
+    assert (code, error) == (
+        2,
+        "error: REFRESH_TIME_ZONE is Mars, must be one such as Europe/Rome\n",
+    )
+
+
 def post(api: httpx.Client, path: str, content: object) -> Any:
     """Post until it is taken: a busy server answers 503."""
 

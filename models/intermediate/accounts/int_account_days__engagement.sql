@@ -17,9 +17,7 @@ competitors as (
         || string_agg(regexp_replace(term, '([^[:alnum:] ])', '\\\1', 'g'), '|')
         || ')\M' as pattern
     from
-        unnest({{ text_array(
-            var('competitor_terms') | map('replace', "'", "''") | list
-        ) }}) as term
+        unnest({{ text_array(var('competitor_terms')) }}) as term
 ),
 
 completed as not materialized (

@@ -7,9 +7,9 @@ newest_first as (
     select
         tenant_id,
         customer_id,
-        array_agg(delivered_on order by delivered_at desc, order_id asc)
+        array_agg(delivered_on order by delivered_at desc, order_id desc)
             as delivered_dates,
-        array_agg(counted_cents order by delivered_at desc, order_id asc)
+        array_agg(counted_cents order by delivered_at desc, order_id desc)
             as delivered_cents
     from orders
     where delivered_at <= {{ as_of() }}

@@ -13,7 +13,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='customer_id',
-            required=['tenant_id'],
+            required=['tenant_id', 'is_closed'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
     from (

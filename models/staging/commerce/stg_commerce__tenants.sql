@@ -11,7 +11,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='tenant_id',
-            required=['tenant_slug', 'time_zone'],
+            required=['tenant_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason

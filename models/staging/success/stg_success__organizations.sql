@@ -12,7 +12,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='organization_id',
-            required=['organization_slug', 'time_zone'],
+            required=['organization_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
