@@ -27,7 +27,9 @@ final as (
             when
                 tickets.resolved_at is null
                 and lower(tickets.ticket_status)
-                = any({{ text_array(var('closed_ticket_statuses') | map('lower') | list) }})
+                = any({{ text_array(
+                    var('closed_ticket_statuses') | map('lower') | list
+                ) }})
                 then {{ local_date('tickets.created_at', 'accounts.time_zone') }}
         end as closed_on,
         case

@@ -1,7 +1,7 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 17}, severity='warn') }}
 
--- States: some order, and some booking, changed of late (source_stale_after_hours), where
--- their systems are switched on.
+-- States: some order, and some booking, changed of late, see source_stale_after_hours,
+-- where their systems are switched on.
 -- Matters: a warning here; the write-back of a system that is stale is held, unless
 -- forced.
 -- To resolve: find out why the application's data stopped to arrive.
