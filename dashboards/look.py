@@ -19,8 +19,8 @@ from dashboards import data
 
 STYLE = Path(__file__).parent / "style.css"
 
-# so many notes of a customer are shown
-MOST_NOTES = 20
+# so many customers are in a list to pick from, and so many notes of one are shown
+MOST_CUSTOMERS, MOST_NOTES = 50, 20
 
 # where there is no figure
 NONE = "\N{EM DASH}"
@@ -399,6 +399,18 @@ def pick(label: str, options: Mapping[str, str], key: str, missing: str = "") ->
     if picked != wanted:
         st.query_params[key] = picked
     return picked
+
+
+def with_linked(
+    rows: Sequence[dict[str, Any]], query: str, key: str, search: str | None, **where: Any
+) -> dict[str, dict[str, Any]]:
+    """Return rows by their keys, with that of the address, however far down it stands."""
+    found = {row["key"]: row for row in rows}
+    wanted = st.query_params.get(key)
+    if wanted and not search:
+        linked = data.read(query, search=wanted.partition("/")[2], **where)[query]
+        found |= {row["key"]: row for row in linked if row["key"] == wanted}
+    return found
 
 
 def say_if_cut(rows: Sequence[Any], most: int, others: str) -> None:

@@ -44,7 +44,8 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
             check=False,
         )
     if done.returncode:
-        raise Infrastructure(f"MetricFlow: {done.stderr.strip().splitlines()[-1:]}")
+        last = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
+        raise Infrastructure(f"MetricFlow: {last}")
     reply = json.loads(done.stdout)
     if error := reply.get("error"):
         raise WrongArgument(" ".join(error.split())[:600])

@@ -10,8 +10,6 @@ from dashboards import data, look
 
 Row = dict[str, Any]
 
-# so many are in the list of those with notes
-MOST = 50
 PERIODS = {28: "28 days", 90: "90 days", 365: "A year"}
 NEW, RETURNING = look.BLUE, look.GREEN
 
@@ -217,14 +215,14 @@ def _notes(chosen: dict[str, Any]) -> None:
             else "No customer has a note on a booking."
         )
         return
-    by_key = {row["key"]: row for row in rows[:MOST]}
+    by_key = {row["key"]: row for row in rows[: look.MOST_CUSTOMERS]}
     names = {
         key: f"{row['customer_name']} · {look.count(row['notes_count'])}"
         for key, row in by_key.items()
     }
     with which:
         row = by_key[look.pick("Customer", names, "noted")]
-        look.say_if_cut(rows, MOST, "Search for others.")
+        look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search for others.")
     look.notes(
         data.read(
             "visitor_notes",

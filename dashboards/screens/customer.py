@@ -11,8 +11,6 @@ Row = dict[str, Any]
 
 # a band that is narrower has no room for its mark
 DAYS_FOR_A_MARK = 14
-# so many are in the list
-MOST = 50
 
 
 def show() -> None:
@@ -143,12 +141,7 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
             if search
             else "There are no customers here yet."
         )
-    found = {row["key"]: row for row in rows[:MOST]}
-    wanted = st.query_params.get(key)
-    if wanted and not search:
-        # stands in the list, however long the alphabet is before
-        linked = data.read(query, search=wanted.partition("/")[2], **where)[query]
-        found |= {row["key"]: row for row in linked if row["key"] == wanted}
+    found = look.with_linked(rows[: look.MOST_CUSTOMERS], query, key, search, **where)
     several = len({row["slug"] for row in found.values()}) > 1
     names = {
         name: f"{row['customer_name']} · {row['slug']}" if several else row["customer_name"]
@@ -156,7 +149,7 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
     }
     missing = "" if search else "That customer is not here: closed, or not yours. Choose one."
     picked = look.pick("Customer", names, key, missing)
-    look.say_if_cut(rows, MOST, "Search for others.")
+    look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search for others.")
     return found[picked]
 
 

@@ -126,14 +126,9 @@ def _show_accounts(organizations: list[Row]) -> None:
     _risks(listed, has_organization=organization_id is None)
     look.say_if_cut(found["account_risks"], LIKELIEST, "Search for others.")
     look.heading("One account")
-    rows = {row["key"]: row for row in listed}
-    wanted = st.query_params.get("account")
-    if wanted and not search:
-        # can be picked, however low the risk
-        linked = data.read(
-            "account_risks", organization=organization_id, search=wanted.partition("/")[2]
-        )["account_risks"]
-        rows |= {row["key"]: row for row in linked if row["key"] == wanted}
+    rows = look.with_linked(
+        listed, "account_risks", "account", search, organization=organization_id
+    )
     account = rows[
         look.pick(
             "Account",
