@@ -218,6 +218,44 @@ def load_demo(database: Database, customers: int = 400) -> None:
     assert done.returncode == 0, done.stderr
 
 
+# the smallest business there is: customer One ordered every ten days, customer Two never
+TENANT, ONE, TWO = (f"00000000-0000-0000-0000-00000000000{number}" for number in range(3))
+
+
+def load_two_customers(database: Database) -> None:
+    """Make the demo's schemas, with one tenant and two customers in orders."""
+    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
+    database.execute(
+        "insert into commerce.tenants (id, slug, name) values (%s, 'acme', 'Acme')", TENANT
+    )
+    database.execute(
+        "insert into commerce.customers (id, tenant_id, name)"
+        " values (%s, %s, 'One'), (%s, %s, 'Two')",
+        ONE,
+        TENANT,
+        TWO,
+        TENANT,
+    )
+    database.execute(
+        "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
+        " delivered_at, total_amount, updated_at)"
+        " select gen_random_uuid(), %s, %s, 'DELIVERED', day, day, 100,"
+        " timestamptz '2026-06-15 11:00+00'"
+        " from generate_series('2026-03-01'::timestamptz, '2026-05-30', '10 days') as day",
+        TENANT,
+        ONE,
+    )
+
+
+@pytest.fixture
+def small(server: Database) -> Iterator[Database]:
+    """The smallest business there is, before its first refresh; a nightly takes 15 s."""
+    database = new_database(server, USUAL)
+    load_two_customers(database)
+    yield database
+    database.drop()
+
+
 @pytest.fixture(scope="session")
 def refreshed_template(server: Database) -> Database:
     """Demo data after a nightly refresh and a write-back, with the roles; to be copied."""
