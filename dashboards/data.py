@@ -10,6 +10,7 @@ from psycopg.rows import DictRow, dict_row
 
 from dashboards.queries import text_of
 from flows.database import REFRESHER, one_line
+from flows.session import ARGUMENTS, use_settings
 
 ANALYST = "customer_health_analyst"
 TENANT = "customer_health_tenant"
@@ -18,12 +19,11 @@ TENANT = "customer_health_tenant"
 SECONDS_KEPT = 30
 # a page that takes longer helps nobody, and burdens the database
 STATEMENT_TIMEOUT = "15s"
+# what a reader's session has different from that of a refresh
 SETTINGS = {
-    "timezone": "UTC",
     "statement_timeout": STATEMENT_TIMEOUT,
-    # compiling takes longer than these queries do
-    "jit": "off",
-    "work_mem": "16MB",
+    # policies say whose rows are shown
+    "row_security": "on",
 }
 
 FIRST_REFRESH = "Run `python -m flows refresh --mode nightly` once; `make demo` makes data."
@@ -51,7 +51,7 @@ def fetch(
     """Do what `read` does, without keeping it."""
     try:
         with psycopg.connect(
-            connect_timeout=10,
+            **ARGUMENTS,
             application_name="customer_health dashboards",
             row_factory=dict_row,
             # values become literals: each query gets a plan of its own, without casts
@@ -59,9 +59,9 @@ def fetch(
         ) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # all for this transaction only: a pooler may give its backend to others then
+            use_settings(connection, SETTINGS, is_local=True)
             _take_role(connection, is_for_operators=is_for_operators)
-            for setting, value in SETTINGS.items():
-                connection.execute("select set_config(%s, %s, true)", [setting, value])
             return {
                 query: connection.execute(text_of(query), parameters).fetchall()
                 for query in queries
@@ -136,4 +136,4 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
             f" `grant {ANALYST} to {found['login']}`, or the role of a tenant, which"
             " `python -m flows roles status` names."
         )
-    connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))

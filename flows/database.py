@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from flows.errors import Busy, Infrastructure
+from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED = PROJECT / ".local" / "postgres"
@@ -89,7 +91,8 @@ def use_embedded(folder: Path) -> None:
 def connect(*, as_login: bool = False) -> Iterator[Connection]:
     """Open a connection that commits every statement by itself.
 
-    It has the rights of the refresher, where there is one, or else those of the login.
+    It has the settings of flows/session.py and the rights of the refresher, where there is
+    one, or else those of the login.
 
     Raises Infrastructure for every error of the database, the missing connection included.
     """
@@ -97,16 +100,21 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
         with psycopg.connect(
             autocommit=True,
             row_factory=dict_row,
-            connect_timeout=10,
             application_name="customer_health",
+            **ARGUMENTS,
         ) as connection:
-            # whatever the environment says: psycopg reads no other
-            connection.execute("set datestyle = 'ISO'")
+            # first, for what is set in a shared session stays with others
+            refuse_shared_backends(connection)
+            use_settings(connection)
             if not as_login:
                 take_role(connection, REFRESHER)
             yield connection
     except psycopg.Error as error:
         raise Infrastructure(f"database: {one_line(error)}") from error
+    except UnicodeError as error:
+        raise Infrastructure(
+            f"database: it holds text that is not UTF-8 ({one_line(error)})"
+        ) from error
 
 
 def take_role(connection: Connection, role: str, *, is_local: bool = False) -> None:
@@ -128,8 +136,31 @@ def take_role(connection: Connection, role: str, *, is_local: bool = False) -> N
         ) from error
 
 
+@dataclass(frozen=True)
+class Lock:
+    """The lock that one run at a time holds, by a connection of its own."""
+
+    connection: Connection
+    # of the backend that holds it
+    pid: int
+
+    def check(self) -> None:
+        """Raise Infrastructure when it was lost, so that another run may have begun."""
+        try:
+            held = rows(
+                self.connection,
+                "select from pg_locks where locktype = 'advisory' and granted"
+                " and pid = %(pid)s and pid = pg_backend_pid()",
+                {"pid": self.pid},
+            )
+        except psycopg.Error as error:
+            raise Infrastructure(f"the refresh lock was lost: {one_line(error)}") from error
+        if not held:
+            raise Infrastructure("the refresh lock was lost: its session holds it no more")
+
+
 @contextmanager
-def refresh_lock() -> Iterator[None]:
+def refresh_lock() -> Iterator[Lock]:
     """Hold the lock of which each database has one; it ends with its connection.
 
     Raises Busy when another refresh or write-back holds it.
@@ -137,25 +168,30 @@ def refresh_lock() -> Iterator[None]:
     with connect() as connection:
         [lock] = rows(
             connection,
-            "select pg_try_advisory_lock(hashtext('customer_health refresh')) as is_ours",
+            "select pg_try_advisory_lock(hashtext('customer_health refresh')) as is_ours,"
+            " pg_backend_pid() as pid",
         )
         if not lock["is_ours"]:
             raise Busy("another refresh or write-back is running; try again when it is done")
-        yield
+        yield Lock(connection, lock["pid"])
 
 
 def environment(connection: Connection) -> dict[str, str]:
-    """Return the libpq variables that lead any other client to the same database and role."""
-    info = connection.info
-    [role] = rows(connection, "select current_setting('role') as name")
-    options = os.environ.get("PGOPTIONS", "")
+    """Return the libpq variables that lead any other client to the same database.
+
+    All that the session was opened with, so that PGSERVICE is needed no more, and its
+    settings, where nobody takes them off on the way: dbt asks the catalog before any macro
+    of ours can set them.
+    """
+    found = {
+        option.envvar.decode(): option.val.decode()
+        for option in connection.pgconn.info
+        if option.envvar and option.val
+    }
     return {
-        "PGHOST": info.host,
-        "PGPORT": str(info.port),
-        "PGUSER": info.user,
-        "PGPASSWORD": info.password,
-        "PGDATABASE": info.dbname,
-        "PGOPTIONS": f"{options} -c role={role['name']}".strip(),
+        **found,
+        "PGPASSWORD": connection.info.password,
+        "PGOPTIONS": f"{found.get('PGOPTIONS', '')} {as_options(connection)}".strip(),
     }
 
 

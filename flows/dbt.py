@@ -9,8 +9,8 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,6 @@ import yaml  # type: ignore[import-untyped]
 from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
-
-# for every session that dbt opens: sorts of this size are the fastest,
-# a query whose client is gone ends within a second, and a source whose row security would
-# hide rows from us is an error
-SESSION = (
-    "-c work_mem=16MB -c jit=off -c client_connection_check_interval=1s -c row_security=off"
-)
 
 MISSING_VAR = re.compile(r"Required var '(?P<name>\w+)' not found")
 CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
@@ -94,8 +87,12 @@ def build(
     connection: Mapping[str, str],
     progress: Progress,
     options: Sequence[str] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Build and test the project with these vars on the database of these libpq variables."""
+    """Build and test the project with these vars on the database of these libpq variables.
+
+    check is called after every node; what it raises stops the run.
+    """
     ensure_profile()
     arguments = [
         "build",
@@ -111,27 +108,28 @@ def build(
         *options,
     ]
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PGSERVICE"},
         **connection,
-        "PGOPTIONS": f"{connection.get('PGOPTIONS', '')} {SESSION}".strip(),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
     run = Run()
     started = time.monotonic()
-    for message in _messages(arguments, environment):
-        match message.pop("event"):
-            case "begin":
-                run.startup_seconds = time.monotonic() - started
-            case "node":
-                progress.finished(
-                    f"{message['name']} ({message['seconds']:.1f} s)", message["status"]
-                )
-            case "end":
-                run.error = message["error"]
-                run.nodes = [Node(**node) for node in message["nodes"]]
-                run.run_seconds = time.monotonic() - started - run.startup_seconds
+    with closing(_messages(arguments, environment)) as messages:
+        for message in messages:
+            match message.pop("event"):
+                case "begin":
+                    run.startup_seconds = time.monotonic() - started
+                case "node":
+                    progress.finished(
+                        f"{message['name']} ({message['seconds']:.1f} s)", message["status"]
+                    )
+                    check()
+                case "end":
+                    run.error = message["error"]
+                    run.nodes = [Node(**node) for node in message["nodes"]]
+                    run.run_seconds = time.monotonic() - started - run.startup_seconds
     return run
 
 
@@ -143,7 +141,11 @@ def command(
     return subprocess.run(
         [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
         cwd=PROJECT,
-        env={**os.environ, **connection, "DBT_PROFILES_DIR": str(PROJECT)},
+        env={
+            **{name: value for name, value in os.environ.items() if name != "PGSERVICE"},
+            **connection,
+            "DBT_PROFILES_DIR": str(PROJECT),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -217,7 +219,7 @@ def ensure_profile() -> None:
 
 def _messages(
     arguments: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Start the child and yield what it tells; its stdin stays open as long as we live."""
     with tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(

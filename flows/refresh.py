@@ -8,7 +8,7 @@ from flows import dbt
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
 from flows.capture import claim, fingerprint_of_rules
-from flows.database import Connection, connect, environment, install, refresh_lock, rows
+from flows.database import Connection, Lock, connect, environment, install, refresh_lock, rows
 from flows.progress import Progress
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
@@ -51,16 +51,16 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
     Raises a Failure with the exit code that README.md lists, whatever went wrong.
     """
-    with refresh_lock(), connect() as connection:
+    with refresh_lock() as lock, connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, options.tenant)
         check_organization(connection, options.organization)
         try:
             with logged(connection, f"refresh_{options.mode}", "refresh") as log:
                 if options.organization:
-                    _refresh_organization(options.organization, options, progress, log)
+                    _refresh_organization(options.organization, options, progress, log, lock)
                 else:
-                    _refresh(options, progress, connection, log)
+                    _refresh(options, progress, log, lock)
         finally:
             # a refresh that was held or has failed is what people want to hear of
             raise_alerts(progress)
@@ -68,7 +68,7 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
 
 def _refresh_organization(
-    organization: str, options: Options, progress: Progress, log: RunLog
+    organization: str, options: Options, progress: Progress, log: RunLog, lock: Lock
 ) -> None:
     """Recompute one organization in the daily systems, by the SQL of the nightly refresh."""
     connection = log.connection
@@ -81,15 +81,15 @@ def _refresh_organization(
         ORGANIZATION,
         progress,
         log,
+        lock,
     )
     check_organization(connection, organization)
     log.payload["marts"] = _moved(connection, log, DAILY)
     log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
-def _refresh(
-    options: Options, progress: Progress, connection: Connection, log: RunLog
-) -> None:
+def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
+    connection = log.connection
     as_of = options.as_of or _database_clock(connection)
     rules = fingerprint_of_rules()
     log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules}
@@ -110,6 +110,7 @@ def _refresh(
         FULL if is_full else CHANGED,
         progress,
         log,
+        lock,
     )
     check_tenant(connection, options.tenant)
 
@@ -141,7 +142,7 @@ def _refresh(
         check_freshness(connection)
         done = progress.run(
             "write-back",
-            lambda: write_back(connection, log.logid, options.tenant, progress),
+            lambda: write_back(log, lock, options.tenant, progress),
         )
         log.payload |= done.log()
     written = count_written(connection, log.logid)
@@ -152,20 +153,22 @@ def _refresh(
         raise failure
 
 
-def _build(
+def _build(  # noqa: PLR0913, PLR0917
     name: str,
     variables: dict[str, Any],
     options: tuple[str, ...],
     progress: Progress,
     log: RunLog,
+    lock: Lock,
 ) -> None:
     """Run dbt with these vars, and raise the failure that it ends with, if any."""
     texts = {
         var: value.isoformat() if isinstance(value, datetime) else value
-        for var, value in {**variables, "run_id": log.logid}.items()
+        for var, value in {**variables, "run_id": log.logid, "lock_pid": lock.pid}.items()
     }
     run = progress.run(
-        name, lambda: dbt.build(texts, environment(log.connection), progress, options)
+        name,
+        lambda: dbt.build(texts, environment(log.connection), progress, options, lock.check),
     )
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)

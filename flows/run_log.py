@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from flows.database import Connection
-from flows.errors import Failure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.database import Connection, connect
+from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 
 
 class RunLog:
@@ -68,8 +68,13 @@ def logged(connection: Connection, cron_name: str, log_type: str) -> Iterator[Ru
     except BaseException as error:
         log.payload["error"] = str(error) or type(error).__name__
         try:
-            log.end(_status_of(error))
-        except psycopg.Error:
+            if connection.closed:
+                # only our session has ended, it may be
+                with connect() as log.connection:
+                    log.end(_status_of(error))
+            else:
+                log.end(_status_of(error))
+        except (Infrastructure, psycopg.Error):
             # the database is gone; the next run marks the row as interrupted
             error.add_note("the run log could not be written")
         raise

@@ -10,6 +10,7 @@ from flows.arguments import check_tenant
 from flows.database import (
     WRITE_BACK,
     Connection,
+    Lock,
     connect,
     install,
     one_line,
@@ -20,7 +21,7 @@ from flows.database import (
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.reports import guard_lines
-from flows.run_log import logged
+from flows.run_log import RunLog, logged
 
 BATCH_SIZE = 200
 
@@ -101,7 +102,7 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
 
     Raises TestsFailed or WriteBackHeld when the last refresh does not allow it.
     """
-    with refresh_lock(), connect() as connection:
+    with refresh_lock() as lock, connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, tenant)
         with logged(connection, "write_back", "write_back") as log:
@@ -110,7 +111,7 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
                 check_freshness(connection)
             done = progress.run(
                 "write-back",
-                lambda: write_back(connection, log.logid, tenant, progress, force=force),
+                lambda: write_back(log, lock, tenant, progress, force=force),
             )
             log.payload |= done.log()
             log.payload["rows_written"] = count_written(connection, log.logid).total()
@@ -187,8 +188,8 @@ def count_written(connection: Connection, logid: str) -> Counter[str]:
 
 
 def write_back(
-    connection: Connection,
-    logid: str,
+    log: RunLog,
+    lock: Lock,
     tenant: str | None,
     progress: Progress,
     *,
@@ -197,8 +198,9 @@ def write_back(
     """Write every customer that differs, but for what the guards hold.
 
     What is not written now is still pending and so is tried again by the next run. A tenant
-    that fails leaves the others done.
+    that fails leaves the others done. Raises Infrastructure when the lock was lost.
     """
+    connection, logid = log.connection, log.logid
     install(connection, "write_back.sql")
     done = WriteBack(
         guards=rows(
@@ -225,6 +227,7 @@ def write_back(
     for number, batch in enumerate(batches, 1):
         if batch["tenant_slug"] in done.failed:
             continue
+        lock.check()
         this = {"batch_id": batch["batch_id"]}
         customers = [
             row["customer_id"]

@@ -3,6 +3,7 @@
     Runs the model's SQL, which moves the marts of one system to their next state, in
     one transaction. The model's own table is the log of what it moved.
     -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set target_relation = this.incorporate(type='table') -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -12,6 +13,15 @@
         {{ table_of_contract(load_cached_relation(this), target_relation) }}
     {%- endcall %}
     {% call statement('main') -%}
+        {%- if var('lock_pid') %}
+        do $lock$
+        begin
+            if not {{ holds_lock() }} then
+                raise 'the refresh lock was lost, so another refresh may be running';
+            end if;
+        end
+        $lock$;
+        {%- endif %}
         {{ sql }}
     {%- endcall %}
 

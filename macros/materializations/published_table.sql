@@ -5,6 +5,7 @@
     indexes, arrive by the publication of its system, which moves all marts at once. A
     mart is never dropped, except by --full-refresh after a column was removed or changed.
     -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
 

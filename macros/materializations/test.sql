@@ -4,6 +4,7 @@
     query for a test that passes, where dbt's own makes a table each time. A table of an
     earlier failure is dropped when its test passes again.
     -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set kept = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set wrong = get_limit_subquery_sql(sql, config.get('limit')) -%}

@@ -6,6 +6,7 @@
     A view of a system that is switched off has the columns of its contract and no rows.
     Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set enabled_by = config.get('meta', {}).get('enabled_by') -%}

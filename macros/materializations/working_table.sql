@@ -4,6 +4,7 @@
     place, in one round trip. It is unlogged, for nothing is lost when a crash empties it;
     and it is analyzed, for the joins that read it next need its statistics.
     -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set new = make_intermediate_relation(target_relation) -%}

@@ -1,0 +1,111 @@
+"""What every session of ours is: one backend, with the settings that the rules rely on.
+
+The settings stand in macros/session/session_settings.sql, for dbt's sessions and for these.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from flows.errors import Infrastructure
+
+MACRO = Path(__file__).resolve().parent.parent / "macros" / "session" / "session_settings.sql"
+
+# how a session begins, whatever the environment or a service file says
+ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    # of a SQL_ASCII server psycopg would give bytes
+    "client_encoding": "utf8",
+    # a session that waits for dbt says nothing for minutes: firewalls forget those
+    "keepalives": 1,
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+}
+
+ASKED = 3
+
+
+def settings() -> str:
+    """Return the query of the settings: name and value."""
+    # between the lines that make it a macro
+    return MACRO.read_text().partition("\n")[2].rpartition("{% endmacro")[0]
+
+
+def use_settings(
+    connection: psycopg.Connection[Any],
+    different: Mapping[str, str] | None = None,
+    *,
+    is_local: bool = False,
+) -> None:
+    """Set what the rules rely on, or what a session of another kind has different.
+
+    With is_local until the end of the transaction. Settings that the server does not know,
+    for it is older, are left out.
+    """
+    connection.execute(
+        f"""
+        select pg_catalog.set_config(name, value, %(is_local)s)
+        from (
+            select name, coalesce(%(different)s::jsonb ->> name, value) as value
+            from ({settings()}) as settings (name, value)
+        ) as settings
+        where pg_catalog.current_setting(name, true) != value
+        """.encode(),
+        {
+            "is_local": is_local,
+            "different": psycopg.types.json.Jsonb(dict(different or {})),
+        },
+    )
+
+
+def as_options(connection: psycopg.Connection[Any]) -> str:
+    """Return the settings in the form of PGOPTIONS, as far as this server knows them."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(
+            f"""
+            select settings.name, settings.value
+            from ({settings()}) as settings (name, value)
+            -- at its start a session may not have what only a superuser may set
+            inner join pg_settings on lower(pg_settings.name) = settings.name
+            where context = 'user'
+            """.encode()
+        ).fetchall()
+    return " ".join(
+        "-c " + f"{name}={value}".replace("\\", "\\\\").replace(" ", "\\ ")
+        for name, value in found
+    )
+
+
+def refuse_shared_backends(connection: psycopg.Connection[Any]) -> None:
+    """Raise Infrastructure when statements of this session go to different backends.
+
+    A pooler that hands out backends by transaction would leave our role and settings to
+    sessions of the application, and would not hold our lock.
+    """
+    backends = {_backend(connection) for _ in range(ASKED)}
+    if backends == {connection.info.backend_pid}:
+        return
+    # A pooler stands between. While another session holds its backend in a transaction, this
+    # one must keep its own.
+    with psycopg.connect(**ARGUMENTS, autocommit=False) as other:
+        holds = _backend(other)
+        is_shared = holds in backends or len(backends | {_backend(connection)}) > 1
+        other.rollback()
+    if is_shared:
+        info = connection.info
+        raise Infrastructure(
+            f"database: {info.host}:{info.port} pools transactions, so one session has several"
+            " backends and can hold no lock, role or setting; PGHOST and PGPORT must name the"
+            " server itself, or a pool of sessions (pool_mode = session)"
+        )
+
+
+def _backend(connection: psycopg.Connection[Any]) -> int:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute("select pg_catalog.pg_backend_pid()").fetchone()
+    assert found is not None  # noqa: S101 - a select without from has one row
+    return int(found[0])

@@ -1,0 +1,59 @@
+{% macro check_session() %}
+    {#-
+    Runs at the start. Asks the session what no statement can set: where it has come, and
+    whether the lock of the command that runs dbt is held there.
+    -#}
+    {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed') -%}
+        {%- set problems = run_query(session_problems()).columns[0].values() -%}
+        {%- if problems -%}
+            {%- do exceptions.raise_compiler_error('setting ' ~ problems | join('; ')) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro session_problems() %}
+    select problem
+    from (
+        select
+            'server: it is PostgreSQL ' || current_setting('server_version')
+            || ', must be 15 or later' as problem
+        where current_setting('server_version_num')::integer < 150000
+
+        union all
+
+        select 'PGHOST: this server is a standby, which takes no changes; name its primary'
+        where pg_is_in_recovery()
+
+        union all
+
+        select
+            'PGCLIENTENCODING: the session reads text as SQL_ASCII, must be UTF8'
+        where current_setting('client_encoding') = 'SQL_ASCII'
+        {%- if var('lock_pid') %}
+
+        union all
+
+        select
+            'profiles.yml: dbt has come to ' || current_database() || ' as ' || session_user
+            || ', where the lock of this refresh is not held: it leads to another database'
+            || ' than the libpq environment, or the lock was lost'
+        where not {{ holds_lock() }}
+        {%- endif %}
+    ) as problems
+{% endmacro %}
+
+
+{% macro holds_lock() %}
+    exists (
+        select
+        from pg_catalog.pg_locks
+        where
+            locktype = 'advisory'
+            and granted
+            and pid = {{ var('lock_pid') }}
+            and database = (
+                select oid from pg_catalog.pg_database where datname = current_database()
+            )
+    )
+{%- endmacro %}

@@ -1,0 +1,18 @@
+{% macro use_session() -%}
+    {#-
+    Begins the transaction of a node anew, with the settings that the rules rely on, whatever
+    the server, the database, the role, a service file or a pooler says: they are the
+    transaction's own. Where the roles are installed it has the rights of the refresher.
+    -#}
+    commit;
+    begin isolation level read committed, read write, not deferrable;
+    select pg_catalog.set_config(name, value, true)
+    from ({{ session_settings() }}) as settings (name, value)
+    -- a server may not know some of them
+    where pg_catalog.current_setting(name, true) != value;
+    select pg_catalog.set_config('role', 'customer_health_refresher', true)
+    from pg_catalog.pg_namespace
+    where
+        nspname = 'operations'
+        and nspowner = to_regrole('customer_health_refresher')
+{%- endmacro %}

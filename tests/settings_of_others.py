@@ -1,0 +1,68 @@
+"""A database whose owner has set everything otherwise, for the tests of our sessions."""
+
+from conftest import Database
+
+# all that one may set, and that could change what a statement means or how it ends
+UNUSUAL = {
+    "row_security": "on",
+    "timezone": "'Pacific/Kiritimati'",
+    "datestyle": "'SQL, DMY'",
+    "intervalstyle": "iso_8601",
+    "extra_float_digits": "-3",
+    "bytea_output": "escape",
+    "client_encoding": "latin1",
+    "standard_conforming_strings": "off",
+    "backslash_quote": "on",
+    "quote_all_identifiers": "on",
+    "transform_null_equals": "on",
+    "array_nulls": "off",
+    "search_path": "public, pg_catalog",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "'3s'",
+    "lock_timeout": "'1ms'",
+    "idle_session_timeout": "'2s'",
+    "idle_in_transaction_session_timeout": "'1s'",
+    "transaction_timeout": "'5s'",
+    "gin_fuzzy_search_limit": "1",
+    "restrict_nonsystem_relation_kind": "view",
+    "session_replication_role": "replica",
+    "work_mem": "'64kB'",
+    "jit": "on",
+}
+# what stands before PostgreSQL's own where search_path says so
+SHADOWS = """
+    create function public.lower(text) returns text language sql as $$ select 'shadow' $$;
+    create function public.hashtext(text) returns integer language sql
+    as $$ select (random() * 1000000)::integer $$;
+    create function public.date_trunc(text, timestamptz) returns timestamptz
+    language sql as $$ select now() $$;
+    create function public.greatest_of(integer) returns integer language sql as $$ select 1 $$;
+    create function public.coalesce_nothing(text) returns text language sql as $$ select '' $$;
+    create table public.pg_class (oid oid, relname name);
+    create table public.pg_namespace (oid oid, nspname name);
+"""
+
+
+def set_otherwise(database: Database) -> None:
+    """Set everything otherwise for all who come to this database from now on."""
+    database.execute(SHADOWS)
+    name = database.environment["PGDATABASE"]
+    known = {
+        row["name"] for row in database.rows("select lower(name) as name from pg_settings")
+    }
+    for setting, value in UNUSUAL.items():
+        if setting in known:
+            with database.connect() as connection:
+                connection.execute("set default_transaction_read_only = off")
+                connection.execute(f"alter database {name} set {setting} = {value}".encode())
+
+
+def set_as_usual(database: Database) -> None:
+    """Take that back."""
+    with database.connect() as connection:
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute(
+            f"alter database {database.environment['PGDATABASE']} reset all".encode()
+        )
