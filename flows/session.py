@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
 
 from flows.errors import Infrastructure
 
@@ -57,7 +58,7 @@ def use_settings(
         """.encode(),
         {
             "is_local": is_local,
-            "different": psycopg.types.json.Jsonb(dict(different or {})),
+            "different": Jsonb(dict(different or {})),
         },
     )
 

@@ -93,6 +93,8 @@ def answer(options: argparse.Namespace) -> None:
     use_environment()
     with connect(as_login=True) as connection:
         database = environment(connection)
+    # the rows that the login may see, and no error about others
+    database["PGOPTIONS"] += " -c row_security=on"
     if not options.metrics:
         [metrics] = ask(database, ["list"])
         show(

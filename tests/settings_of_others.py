@@ -27,7 +27,6 @@ UNUSUAL = {
     "transaction_timeout": "'5s'",
     "gin_fuzzy_search_limit": "1",
     "restrict_nonsystem_relation_kind": "view",
-    "session_replication_role": "replica",
     "work_mem": "'64kB'",
     "jit": "on",
 }
@@ -38,8 +37,6 @@ SHADOWS = """
     as $$ select (random() * 1000000)::integer $$;
     create function public.date_trunc(text, timestamptz) returns timestamptz
     language sql as $$ select now() $$;
-    create function public.greatest_of(integer) returns integer language sql as $$ select 1 $$;
-    create function public.coalesce_nothing(text) returns text language sql as $$ select '' $$;
     create table public.pg_class (oid oid, relname name);
     create table public.pg_namespace (oid oid, nspname name);
 """
@@ -47,22 +44,33 @@ SHADOWS = """
 
 def set_otherwise(database: Database) -> None:
     """Set everything otherwise for all who come to this database from now on."""
-    database.execute(SHADOWS)
-    name = database.environment["PGDATABASE"]
     known = {
         row["name"] for row in database.rows("select lower(name) as name from pg_settings")
     }
-    for setting, value in UNUSUAL.items():
-        if setting in known:
-            with database.connect() as connection:
-                connection.execute("set default_transaction_read_only = off")
-                connection.execute(f"alter database {name} set {setting} = {value}".encode())
+    _execute(
+        database,
+        SHADOWS,
+        *(
+            f"alter database {database.environment['PGDATABASE']} set {setting} = {value}"
+            for setting, value in UNUSUAL.items()
+            if setting in known
+        ),
+    )
 
 
 def set_as_usual(database: Database) -> None:
     """Take that back."""
+    _execute(
+        database,
+        f"alter database {database.environment['PGDATABASE']} reset all",
+        "drop function public.lower(text), public.hashtext(text),"
+        " public.date_trunc(text, timestamptz)",
+        "drop table public.pg_class, public.pg_namespace",
+    )
+
+
+def _execute(database: Database, *statements: str) -> None:
     with database.connect() as connection:
         connection.execute("set default_transaction_read_only = off")
-        connection.execute(
-            f"alter database {database.environment['PGDATABASE']} reset all".encode()
-        )
+        for statement in statements:
+            connection.execute(statement.encode())

@@ -264,7 +264,7 @@ def test_another_dbt_project_builds_it_as_a_package(
     # a seed is loaded again while somebody reads it
     with owner.connect() as connection, connection.transaction():
         connection.execute("select * from analytics_internal.risk_thresholds")
-        seed = "PGOPTIONS='-c lock_timeout=5s' dbt seed --select risk_thresholds"
+        seed = "timeout 60 dbt seed --select risk_thresholds"
         assert "PASS=2" in run(owner, own, f"{seed} --vars 'as_of: {UNTIL}'")
 
 

@@ -15,6 +15,7 @@ from test_models import STRICT
 
 from dashboards.queries import PAGES, text_of
 from flows.dbt import command
+from flows.session import settings
 
 Node = dict[str, Any]
 
@@ -239,6 +240,14 @@ def test_every_var_is_documented_and_used() -> None:
     settings = (PROJECT / "docs/settings.md").read_text()
     for name in declared:
         assert f"`{name}`" in settings, name
+
+
+def test_every_setting_of_a_session_is_documented() -> None:
+    document = (PROJECT / "docs" / "sessions.md").read_text()
+    names = re.findall(r"^    \(?\s*'(\w+)'", settings(), re.MULTILINE)
+    assert len(names) > 20
+    for name in names:
+        assert f"`{name}`" in document, name
 
 
 def test_every_mart_is_in_the_readme(models: list[Node]) -> None:

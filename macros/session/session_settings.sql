@@ -34,10 +34,9 @@
             else current_setting('search_path')
         end
     ),
-    -- tables are rows that can be updated, views can be read, triggers fire
+    -- tables are rows that can be updated, and views can be read
     ('default_table_access_method', 'heap'),
     ('restrict_nonsystem_relation_kind', ''),
-    ('session_replication_role', 'origin'),
     -- all that an index finds
     ('gin_fuzzy_search_limit', '0'),
     -- a query whose client is gone ends within a second

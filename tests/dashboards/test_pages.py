@@ -21,6 +21,7 @@ from reading import (
     text,
     tiles,
 )
+from settings_of_others import set_as_usual, set_otherwise
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
@@ -681,3 +682,13 @@ def test_old_figures_are_said_to_be_old(refreshed: Database, look_at: Point) -> 
     data.read.clear()
     assert "days old" not in text(page("overview"))
     assert "Figures of" in text(page("overview"))
+
+
+def test_settings_of_the_database_change_no_page(analyst: Database) -> None:
+    before = {name: text(page(name)) for name in screens()}
+    set_otherwise(analyst)
+    try:
+        data.read.clear()
+        assert {name: text(page(name)) for name in screens()} == before
+    finally:
+        set_as_usual(analyst)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import UNTIL, Database, load_two_customers
+from psycopg.conninfo import make_conninfo
 from settings_of_others import UNUSUAL, set_as_usual, set_otherwise
 
 from flows.session import settings
@@ -44,8 +46,6 @@ def refused(database: Database, *arguments: str, code: int = 4, **environment: s
 def order_of_one(database: Database) -> None:
     with database.connect() as connection:
         connection.execute("set default_transaction_read_only = off")
-        # with replica no trigger fires: the application's own choice
-        connection.execute("set session_replication_role = origin")
         connection.execute(
             """
         insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,
@@ -153,7 +153,7 @@ def test_rows_that_a_policy_hides_are_an_error(secured: Database, project: Path)
         cwd=project,
         env=secured.os_environment(
             DBT_PROFILES_DIR=str(project),
-            PATH=f"{Path(os.sys.executable).parent}:/usr/bin:/bin",
+            PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin",
         ),
         capture_output=True,
         text=True,
@@ -189,11 +189,17 @@ def pooled(database: Database, mode: str) -> Iterator[Database]:
         stderr=subprocess.DEVNULL,
     )
     behind = Database({**where, "PGHOST": str(folder), "PGPORT": "6432"})
-    who = {"user": where["PGUSER"], "dbname": where["PGDATABASE"]}
+    asked = make_conninfo(
+        host=str(folder),
+        port=6432,
+        user=where["PGUSER"],
+        dbname=where["PGDATABASE"],
+        connect_timeout=2,
+    )
     try:
         for _ in range(100):
             try:
-                psycopg.connect(connect_timeout=2, host=folder, port=6432, **who).close()
+                psycopg.connect(asked).close()
                 break
             except psycopg.OperationalError:
                 time.sleep(0.1)
@@ -245,7 +251,7 @@ def test_a_pool_of_sessions_will_do(small: Database) -> None:
 def running(database: Database) -> Iterator[subprocess.Popen[str]]:
     """A nightly refresh whose lock is held."""
     refreshing = subprocess.Popen(
-        [os.sys.executable, "-m", *NIGHTLY],
+        [sys.executable, "-m", *NIGHTLY],
         env=database.os_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
