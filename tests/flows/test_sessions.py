@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import UNTIL, Database, load_two_customers
+from conftest import UNTIL, Database, load_two_customers, new_database
 from psycopg.conninfo import make_conninfo
 from settings_of_others import UNUSUAL, set_as_usual, set_otherwise
 
@@ -346,5 +346,24 @@ def test_a_database_without_an_encoding_is_read_as_utf8(server: Database) -> Non
         refresh(database, "flows", "roles", "install")
         refresh(database, "flows", "refresh", "--mode", "hourly", "--as-of", LATER)
         refresh(database, "flows", "write-back", "--dry-run")
+    finally:
+        database.drop()
+
+
+@pytest.mark.slow
+def test_settings_of_the_database_change_no_mart_on_15(server_15: Database) -> None:
+    database = new_database(server_15, "usual")
+    try:
+        load_two_customers(database)
+        set_otherwise(database)
+        assert "2 customers written back" in refresh(database)
+        order_of_one(database)
+        hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", LATER)
+        refresh(database, *hourly)
+        set_as_usual(database)
+        again = ("flows", "refresh", "--mode", "nightly", "--as-of", LATER)
+        assert " 0 rows of marts changed, 0 customers written back" in refresh(
+            database, *again
+        )
     finally:
         database.drop()
