@@ -76,9 +76,10 @@ def install_hook(progress: Progress) -> None:
             f" and tgname = %(trigger)s and tgfoid != to_regproc('{FUNCTION}')",
             {"relation": relation, "trigger": TRIGGER},
         ):
+            name = relation.replace('"', "")
             raise WrongArgument(
-                f"hook: trigger {TRIGGER} on {relation.replace('"', '')} is not ours, and has the name that we"
-                " need; rename it"
+                f"hook: trigger {TRIGGER} on {name} is not ours, and has the name we need;"
+                " rename it"
             )
         put = sql.SQL(
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
