@@ -10,6 +10,8 @@
             dependent record;
             others text;
         begin
+            -- two at once would each wait for a view that the other has dropped
+            perform pg_advisory_xact_lock(hashtext('customer_health drop_ours'));
             for dependent in
                 with recursive dependents (id, depth) as (
                     select to_regclass('{{ relation }}')::oid as id, 0 as depth
@@ -27,19 +29,21 @@
                             and dependents.id != pg_rewrite.ev_class
                 )
 
-                select dependents.id::regclass as view
+                select format('%I.%I', pg_namespace.nspname, pg_class.relname) as view
                 from dependents
                 inner join pg_class
                     on dependents.id = pg_class.oid and pg_class.relkind = 'v'
+                inner join pg_namespace
+                    on pg_class.relnamespace = pg_namespace.oid
                 where
                     dependents.depth > 0
                     and starts_with(
                         obj_description(pg_class.oid, 'pg_class'), '{{ our_mark() }}'
                     )
-                group by dependents.id
+                group by pg_namespace.nspname, pg_class.relname
                 order by max(dependents.depth) desc
             loop
-                execute format('drop view %s', dependent.view);
+                execute format('drop view if exists %s', dependent.view);
             end loop;
             drop {{ relation.type | replace('_', ' ') }} if exists {{ relation }};
         exception when dependent_objects_still_exist then
