@@ -36,6 +36,8 @@ class Model:
         return (
             f"drop table if exists {self.relation} cascade;"
             f" create unlogged table {self.relation} as {sql};"
+            # so that a refresh knows it for ours
+            f" comment on table {self.relation} is 'customer_health: {self.name}';"
             f" analyze {self.relation}"
         )
 

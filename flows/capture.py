@@ -33,10 +33,14 @@ EVENTS = {
     "delete": "referencing old table as old_rows",
     "truncate": "",
 }
-# what the triggers call, one for each table
+# what the triggers call, one for each table; others may have functions of such names, too
 FUNCTIONS = """
     select oid::regprocedure::text as name from pg_proc
-    where pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
+    where
+        pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
+        and position(
+            'Note the keys that a statement has touched' in obj_description(oid, 'pg_proc')
+        ) > 0
 """
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
 # a part of a key that is the same in all rows stands in quotes in the sources' yml
@@ -65,6 +69,8 @@ def install_triggers(progress: Progress) -> None:
         sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
         keys = [_key(connection, source) for source in sources]
         mapping = _mapping()
+        for source in sources:
+            _refuse_foreign(connection, source["relation"])
         # all tables, before any has triggers: refreshes are full ones until all have theirs
         with connection.transaction():
             connection.execute("delete from operations.captured_tables")
@@ -164,7 +170,26 @@ def fingerprint_of_rules() -> str:
     return _fingerprint({file for pattern in RULES for file in PROJECT.glob(pattern)})
 
 
+def missing_relations(connection: Connection) -> list[str]:
+    """Return what the last refresh of all has made, and somebody has dropped since."""
+    return [
+        row["relation"]
+        for row in rows(
+            connection,
+            "select relation from (select payload -> 'relations' as relations"
+            " from operations.application_logs where payload ? 'relations'"
+            " order by log_id desc limit 1) as last"
+            " cross join jsonb_array_elements_text(relations) as relation"
+            " where to_regclass(relation) is null order by relation",
+        )
+    ]
+
+
 def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
+    if missing := missing_relations(connection):
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        name = missing[0].replace('"', "")
+        return Scope(full_because=f"{name}{more} of ours {'are' if more else 'is'} missing")
     last = _last_published(connection)
     if last is None:
         return Scope(full_because="there was no refresh yet")
@@ -200,8 +225,11 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     runs = []
     for system, clock in CLOCKS.items():
         log = f"operations.{system}_publications"
-        [there] = rows(connection, f"select to_regclass('{log}') as log")
-        if there["log"] is None:
+        [there] = rows(
+            connection,
+            f"select to_regclass('{log}') as log, to_regclass('analytics.{clock}') as clock",
+        )
+        if None in there.values():
             return None
         runs += rows(
             connection,
@@ -220,10 +248,38 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     }
 
 
+def _function(relation: str) -> str:
+    return "capture_" + relation.replace('"', "")
+
+
+def _refuse_foreign(connection: Connection, relation: str) -> None:
+    """Raise WrongArgument when a function or a trigger of our name is somebody else's."""
+    ours = [function["name"] for function in rows(connection, FUNCTIONS)]
+    for thing in rows(
+        connection,
+        "select 'function ' || oid::regprocedure as name from pg_proc"
+        " where pronamespace = 'operations'::regnamespace and proname = %(function)s"
+        " and oid::regprocedure::text != all(%(ours)s)"
+        " union all"
+        " select format('trigger %%s on %%s', tgname, tgrelid::regclass) from pg_trigger"
+        " where tgrelid = to_regclass(%(relation)s) and tgname = any(%(triggers)s)"
+        " and tgfoid::regprocedure::text != all(%(ours)s)",
+        {
+            "function": _function(relation),
+            "ours": ours,
+            "relation": relation,
+            "triggers": [f"customer_health_{event}" for event in EVENTS],
+        },
+    ):
+        raise WrongArgument(
+            f"capture: {thing['name']} is not ours, and has a name that we need; rename it"
+        )
+
+
 def _put_triggers(
     connection: Connection, source: dict[str, Any], key: list[str], mapping: str
 ) -> None:
-    function = "capture_" + source["relation"].replace('"', "")
+    function = _function(source["relation"])
     connection.execute(
         "call operations.make_capture_function(%s, %s, %s, %s, %s, %s)",
         [function, source["system"], *key],

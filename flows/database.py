@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from flows import installed
 from flows.errors import Busy, Infrastructure
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
@@ -202,31 +203,44 @@ def rows(
     return connection.execute(query.encode(), parameters).fetchall()
 
 
-def install(connection: Connection, script: str) -> None:
-    """Run a file of flows/sql, unless this version of it was run here before."""
+def install(connection: Connection, script: str, *, again: bool = False) -> list[str]:
+    """Run a file of flows/sql, unless this version of it was run here and all of it is there.
+
+    Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
+    that name.
+    """
     text = (PROJECT / "flows" / "sql" / script).read_text()
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date
         take_role(connection, REFRESHER, is_local=True)
-        if not rows(connection, "select from pg_namespace where nspname = 'operations'"):
+        found = installed.look(connection, script)
+        if not found.is_there:
+            installed.make_schemas(connection, REFRESHER)
             connection.execute("create schema if not exists operations")
-        connection.execute(
-            "create table if not exists operations.installed_scripts"
-            " (script text primary key, version text not null)"
-        )
-        installed = rows(
+            take_role(connection, REFRESHER, is_local=True)
+        if installed.REGISTER in found.missing:
+            connection.execute(
+                "create table operations.installed_scripts"
+                " (script text primary key, version text not null)"
+            )
+            connection.execute(
+                "comment on table operations.installed_scripts is"
+                " 'customer_health: One row per file of flows/sql that was run here.'"
+            )
+        known = rows(
             connection,
             "select version from operations.installed_scripts where script = %(script)s",
             {"script": script},
         )
-        if installed != [{"version": version}]:
+        if known != [{"version": version}] or found.missing or again:
             connection.execute(text.encode())
             connection.execute(
                 "insert into operations.installed_scripts values (%(script)s, %(version)s)"
                 " on conflict (script) do update set version = excluded.version",
                 {"script": script, "version": version},
             )
+    return found.missing
 
 
 def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:

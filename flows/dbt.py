@@ -37,6 +37,8 @@ class Node:
     failures: int | None
     relation: str | None
     seconds: float
+    # the column of a mart that holds days which nobody can collect again
+    day: str | None = None
     offender: str | None = None
 
     @property
@@ -249,7 +251,8 @@ def _messages(
 
 
 def _broken(problem: str) -> Failure:
-    return WrongArgument(problem) if "setting " in problem else Infrastructure(problem)
+    is_wrong = any(words in problem for words in ("setting ", " not ours: "))
+    return WrongArgument(problem) if is_wrong else Infrastructure(problem)
 
 
 def _reason(message: str) -> str:

@@ -70,6 +70,17 @@ def install_hook(progress: Progress) -> None:
     """Put the trigger on the orders table; one that is there is put anew."""
     with with_queue() as connection:
         relation = _orders(connection)
+        if rows(
+            connection,
+            "select from pg_trigger where tgrelid = to_regclass(%(relation)s)"
+            f" and tgname = %(trigger)s and tgfoid != to_regproc('{FUNCTION}')",
+            {"relation": relation, "trigger": TRIGGER},
+        ):
+            name = relation.replace('"', "")
+            raise WrongArgument(
+                f"hook: trigger {TRIGGER} on {name} is not ours, and has the name we need;"
+                " rename it"
+            )
         put = sql.SQL(
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
             " for each statement execute function {}()"

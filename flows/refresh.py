@@ -7,9 +7,22 @@ from typing import Any, Literal
 from flows import dbt
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
-from flows.capture import claim, fingerprint_of_rules
-from flows.database import Connection, Lock, connect, environment, install, refresh_lock, rows
+from flows.capture import claim, fingerprint_of_rules, missing_relations
+from flows.database import (
+    REFRESHER,
+    Connection,
+    Lock,
+    connect,
+    environment,
+    in_a_moment,
+    install,
+    refresh_lock,
+    rows,
+)
+from flows.errors import Infrastructure
+from flows.installed import make_schemas
 from flows.progress import Progress
+from flows.roles import are_installed
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
 
@@ -51,8 +64,24 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
     Raises a Failure with the exit code that README.md lists, whatever went wrong.
     """
+    with connect(as_login=True) as login:
+        made_again = make_schemas(login, REFRESHER)
     with refresh_lock() as lock, connect() as connection:
-        install(connection, "operations.sql")
+        made_again += install(connection, "operations.sql")
+        if are_installed(connection):
+            # what was dropped and is there again lacks its grants
+            forgotten: list[str] = []
+            in_a_moment(
+                connection,
+                lambda: forgotten.extend(
+                    install(connection, "row_security.sql", again=bool(made_again))
+                ),
+            )
+            if "tenant_roles" in forgotten:
+                progress.say(
+                    "which role is which tenant's is lost: `python -m flows roles install`"
+                    " makes new ones"
+                )
         check_tenant(connection, options.tenant)
         check_organization(connection, options.organization)
         try:
@@ -75,6 +104,11 @@ def _refresh_organization(
     as_of = options.as_of or _database_clock(connection)
     log.payload |= {"organization": organization, "as_of": as_of.isoformat()}
     log.store()
+    if missing := missing_relations(connection):
+        name = missing[0].replace('"', "")
+        raise Infrastructure(
+            f"{name} is missing: `python -m flows refresh --mode nightly` makes it again"
+        )
     _build(
         f"refresh of {organization} as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {"as_of": as_of, "refresh_scope": "changed", "organization": organization},
@@ -166,10 +200,12 @@ def _build(  # noqa: PLR0913, PLR0917
         var: value.isoformat() if isinstance(value, datetime) else value
         for var, value in {**variables, "run_id": log.logid, "lock_pid": lock.pid}.items()
     }
+    missing = missing_relations(log.connection)
     run = progress.run(
         name,
         lambda: dbt.build(texts, environment(log.connection), progress, options, lock.check),
     )
+    _say_what_is_lost(run, missing, texts, progress, log)
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
@@ -178,6 +214,46 @@ def _build(  # noqa: PLR0913, PLR0917
         progress.say(f"warning: {warning.problem()}")
     if failure := run.failure():
         raise failure
+    if options == FULL:
+        log.payload["relations"] = sorted(
+            _name(node) for node in run.nodes if node.relation and node.kind != "test"
+        )
+
+
+def _say_what_is_lost(
+    run: dbt.Run,
+    missing: list[str],
+    variables: dict[str, Any],
+    progress: Progress,
+    log: RunLog,
+) -> None:
+    """Say of which marts, dropped and made again, days are gone that nobody can collect."""
+    lost = []
+    for node in run.with_status("success"):
+        if not (node.day and _name(node) in missing):
+            continue
+        [system] = set(node.tags) & set(SYSTEMS)
+        publications = f'"operations"."{system}_publications"'
+        earlier = rows(
+            log.connection,
+            f"select from {publications} where mart = %(mart)s and rows_written > 0"
+            " and (as_of at time zone 'UTC')::date"
+            " < (%(as_of)s::timestamptz at time zone 'UTC')::date limit 1",
+            {"mart": node.name, "as_of": variables["as_of"]},
+        )
+        if earlier or publications in missing:
+            lost.append(_name(node).replace('"', ""))
+    if lost:
+        log.payload["days_lost"] = lost
+        progress.say(
+            f"{', '.join(lost)}: dropped and made again; the days before"
+            f" {variables['as_of'][:10]} that it held are gone, nobody can collect them again"
+        )
+
+
+def _name(node: dbt.Node) -> str:
+    """Return the name of its relation, without the database."""
+    return str(node.relation).partition(".")[2]
 
 
 def _moved(

@@ -17,6 +17,8 @@ from flows.database import (
     rows,
     take_role,
 )
+from flows.errors import Infrastructure
+from flows.installed import SCHEMAS
 from flows.progress import Progress
 
 
@@ -65,9 +67,10 @@ def install_roles(progress: Progress) -> None:
 def remove_roles(progress: Progress) -> None:
     """Take the roles away: marts have no row security, and all belongs to the login."""
     with refresh_lock(), connect(as_login=True) as connection:
-        if not _are_installed(connection):
+        if not are_installed(connection):
             progress.say("there are no roles")
             return
+        _check_register(connection)
         _load(connection)
         tenants = rows(connection, "select role_name from operations.tenant_roles")
         for change in rows(connection, "select statement from pg_temp.opening()"):
@@ -81,9 +84,10 @@ def remove_roles(progress: Progress) -> None:
 def print_roles(progress: Progress) -> None:
     """Print the roles, what each is for, and who has it."""
     with connect(as_login=True) as connection:
-        if not _are_installed(connection):
+        if not are_installed(connection):
             progress.say("there are no roles: every command has the rights of its login")
             return
+        _check_register(connection)
         _load(connection)
         take_role(connection, REFRESHER)
         progress.table("Roles", rows(connection, "select * from pg_temp.role_status()"))
@@ -98,7 +102,7 @@ def print_roles(progress: Progress) -> None:
 
 def grant_sources(connection: Connection) -> None:
     """Give the roles, where there are any, the rights on the sources that they need now."""
-    if not _are_installed(connection):
+    if not are_installed(connection):
         return
     sources = [source["relation"] for source in dbt.sources(environment(connection))]
     _load(connection)
@@ -106,14 +110,30 @@ def grant_sources(connection: Connection) -> None:
         connection.execute("select pg_temp.grant_sources(%s)", [sources])
 
 
-def _are_installed(connection: Connection) -> bool:
+def are_installed(connection: Connection) -> bool:
+    """Return whether the warehouse of this database is the refresher's."""
     found = rows(
         connection,
         "select from pg_namespace"
-        " where nspname = 'operations' and nspowner = to_regrole(%(role)s)",
-        {"role": REFRESHER},
+        " where nspname = any(%(schemas)s) and nspowner = to_regrole(%(role)s)",
+        {"role": REFRESHER, "schemas": list(SCHEMAS)},
     )
     return bool(found)
+
+
+def _check_register(connection: Connection) -> None:
+    """Raise when what says which role is which tenant's was dropped."""
+    [there] = rows(
+        connection,
+        "select to_regclass('operations.tenant_roles') as map,"
+        " to_regclass('operations.missing_rights') as rights,"
+        " to_regproc('operations.map_tenants') as mapping",
+    )
+    if None in there.values():
+        raise Infrastructure(
+            "roles: something of operations was dropped, such as tenant_roles, which says"
+            " whose role is whose; `python -m flows roles install` makes it again"
+        )
 
 
 def _load(connection: Connection) -> None:

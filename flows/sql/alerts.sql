@@ -24,8 +24,8 @@ begin
 end
 $migrate$;
 comment on table operations.alert_tenants is
-'One row per tenant whose customers were judged, and organization whose accounts were
-(subject_kind: customer, account), with the latest instant of that.';
+'customer_health: One row per tenant whose customers were judged, and organization whose
+accounts were (subject_kind: customer, account), with the latest instant of that.';
 
 create table if not exists operations.alert_episodes (
     episode_id bigint generated always as identity primary key,
@@ -38,8 +38,8 @@ create table if not exists operations.alert_episodes (
     closed_at timestamptz
 );
 comment on table operations.alert_episodes is
-'One row per time that a state lasted: open until it ends. is_told is false for what was
-so already when its tenant was first seen.';
+'customer_health: One row per time that a state lasted: open until it ends. is_told is
+false for what was so already when its tenant was first seen.';
 create unique index if not exists alert_episodes__open
 on operations.alert_episodes (kind, tenant_id, subject) where closed_at is null;
 
@@ -63,11 +63,17 @@ create table if not exists operations.alert_outbox (
     unique (episode_id, edge)
 );
 comment on table operations.alert_outbox is
-'One row per message. edge: raised or recovered. state: pending (to be sent, or sent
-again after a refusal), digested (told by the message digest_id), sending, sent, failed
-(refused too often), unknown (may have arrived, so it is never sent again).';
+'customer_health: One row per message. edge: raised or recovered. state: pending (to be
+sent, or sent again after a refusal), digested (told by the message digest_id), sending,
+sent, failed (refused too often), unknown (may have arrived, so it is never sent
+again).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
+
+-- when somebody has dropped the episodes: their numbers go on after those of the messages
+select setval(pg_get_serial_sequence('operations.alert_episodes', 'episode_id'), last)
+from (select max(episode_id) as last from operations.alert_outbox) as messages
+where not exists (select from operations.alert_episodes where episode_id >= last);
 
 create or replace view operations.refresh_alert_states
 with (security_invoker = true) as
@@ -91,7 +97,8 @@ select
 from operations.refresh_health
 where is_overdue is not null;
 comment on view operations.refresh_alert_states is
-'One row in the columns of alert_states: whether no refresh has succeeded of late.';
+'customer_health: One row in the columns of alert_states: whether no refresh has
+succeeded of late.';
 
 create or replace function operations.raise_alerts()
 returns void
@@ -321,6 +328,8 @@ begin
     end loop;
 end
 $raise$;
+comment on function operations.raise_alerts is
+'customer_health: Makes messages of the states that have begun or ended.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox
@@ -338,8 +347,8 @@ language sql as $claim$
     returning *
 $claim$;
 comment on function operations.claim_alert() is
-'Takes the message that has waited longest. Commit before it is sent: what is sending
-when its sender has died is never sent again.';
+'customer_health: Takes the message that has waited longest. Commit before it is sent:
+what is sending when its sender has died is never sent again.';
 
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text
@@ -363,4 +372,4 @@ language sql as $end$
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_alert(uuid, text, text) is
-'Notes what became of a message: sent, refused or unknown.';
+'customer_health: Notes what became of a message: sent, refused or unknown.';

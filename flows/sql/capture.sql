@@ -1,22 +1,36 @@
 -- The change queue and what feeds it: triggers on the source tables that note which
 -- keys a statement has touched. An error of theirs is not the application's.
-create table if not exists operations.changed_keys (
-    change_id bigint generated always as identity primary key,
-    system text not null,
-    kind text not null,
-    tenant text,
-    key text,
-    starts_at timestamptz,
-    noticed_at timestamptz not null default clock_timestamp(),
-    claimed_by text
-);
+do $changed_keys$
+begin
+    if to_regclass('operations.changed_keys') is null then
+        create table operations.changed_keys (
+            change_id bigint generated always as identity primary key,
+            system text not null,
+            kind text not null,
+            tenant text,
+            key text,
+            starts_at timestamptz,
+            noticed_at timestamptz not null default clock_timestamp(),
+            claimed_by text
+        );
+        -- somebody has dropped it: what the triggers have noted there is lost
+        insert into operations.changed_keys (system, kind)
+        select
+            systems.system,
+            'everything'
+        from (values ('orders'), ('bookings'), ('tenants'), ('accounts')) as systems (system)
+        where exists (select from pg_trigger where tgname = 'customer_health_truncate');
+    end if;
+end
+$changed_keys$;
 alter table operations.changed_keys
 add column if not exists is_written boolean not null default false;
 comment on table operations.changed_keys is
-'One row per key that was touched, and statement. kind: everything, tenant (all keys of
-one), customer, location (all its dates), location_day (the date of starts_at). claimed_by:
-logid of the refresh that is recomputing it. is_written: by the real-time hook, which has
-written the customer already. It goes when the marts have taken it.';
+'customer_health: One row per key that was touched, and statement. kind: everything,
+tenant (all keys of one), customer, location (all its dates), location_day (the date of
+starts_at). claimed_by: logid of the refresh that is recomputing it. is_written: by the
+real-time hook, which has written the customer already. It goes when the marts have
+taken it.';
 
 create table if not exists operations.captured_tables (
     relation text primary key,
@@ -24,8 +38,9 @@ create table if not exists operations.captured_tables (
     mapping text not null
 );
 comment on table operations.captured_tables is
-'One row per source table that has the triggers: with all of them there, and enabled,
-every change of the system is noticed. mapping: fingerprint of what named the tables.';
+'customer_health: One row per source table that has the triggers: with all of them
+there, and enabled, every change of the system is noticed. mapping: fingerprint of what
+named the tables.';
 
 create table if not exists operations.hook_errors (
     error_id bigint generated always as identity primary key,
@@ -35,7 +50,8 @@ create table if not exists operations.hook_errors (
     created_at timestamptz not null default clock_timestamp()
 );
 comment on table operations.hook_errors is
-'One row per error in a trigger of ours, which the application did not notice.';
+'customer_health: One row per error in a trigger of ours, which the application did not
+notice.';
 
 create or replace procedure operations.make_capture_function(
     function_name text,
@@ -134,7 +150,7 @@ begin
         end
         $capture$;
         comment on function operations.%1$I is
-        'Note the keys that a statement has touched, before and after. Made by
+        'customer_health: Note the keys that a statement has touched, before and after. Made by
         `python -m flows capture install`.';
         revoke all on function operations.%1$I from public
         $function$,
@@ -143,7 +159,7 @@ begin
 end
 $make$;
 comment on procedure operations.make_capture_function is
-'Make the function that the triggers of one source table call.';
+'customer_health: Make the function that the triggers of one source table call.';
 
 create or replace view operations.capture_status with (security_invoker = true) as
 select
@@ -161,8 +177,13 @@ left join pg_trigger
             where
                 pronamespace = 'operations'::regnamespace
                 and proname like 'capture\_%'
+                and position(
+                    'Note the keys that a statement has touched'
+                    in obj_description(oid, 'pg_proc')
+                ) > 0
         )
 group by
     captured_tables.system, captured_tables.relation, captured_tables.mapping;
 comment on view operations.capture_status is
-'One row per source table that was given the triggers: whether it still has them.';
+'customer_health: One row per source table that was given the triggers: whether it still
+has them.';

@@ -9,7 +9,7 @@ create table if not exists operations.application_logs (
     created_at timestamptz not null default now()
 );
 comment on table operations.application_logs is
-'One row per run. payload->>''cron_name'' says which job it was.';
+'customer_health: One row per run. payload->>''cron_name'' says which job it was.';
 create index if not exists application_logs__cron_name
 on operations.application_logs ((payload ->> 'cron_name'), created_at);
 
@@ -24,7 +24,8 @@ create table if not exists operations.write_back_batches (
     finished_at timestamptz
 );
 comment on table operations.write_back_batches is
-'One row per batch of at most 200 customers, written in one transaction.';
+'customer_health: One row per batch of at most 200 customers, written in one
+transaction.';
 create index if not exists write_back_batches__logid
 on operations.write_back_batches (logid);
 
@@ -41,9 +42,14 @@ create table if not exists operations.write_back_changes (
     primary key (batch_id, tenant_id, customer_id, column_name)
 );
 comment on table operations.write_back_changes is
-'One row per value that a batch changes. state: planned, written, conflict (changed by
-somebody since it was compared), locked (in use), gone (deleted or closed), error,
-rolled_back.';
+'customer_health: One row per value that a batch changes. state: planned, written,
+conflict (changed by somebody since it was compared), locked (in use), gone (deleted or
+closed), error, rolled_back.';
+
+-- when somebody has dropped the batches: their numbers go on after those of the changes
+select setval(pg_get_serial_sequence('operations.write_back_batches', 'batch_id'), last)
+from (select max(batch_id) as last from operations.write_back_changes) as changes
+where not exists (select from operations.write_back_batches where batch_id >= last);
 
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (
@@ -94,9 +100,9 @@ select
 from runs
 where age_rank = 1;
 comment on view operations.job_status is
-'One row per job: how its last run ended, when it last succeeded, and how many rows its
-last full refresh had to correct though nobody had noticed a change (drift; 0 is the
-promise).';
+'customer_health: One row per job: how its last run ended, when it last succeeded, and
+how many rows its last full refresh had to correct though nobody had noticed a change
+(drift; 0 is the promise).';
 
 create or replace view operations.refresh_health
 with (security_invoker = true) as
@@ -111,5 +117,5 @@ where
     -- a refresh of one organization is no sign that the others are well
     and payload ->> 'cron_name' != 'refresh_organization';
 comment on view operations.refresh_health is
-'One row: when a refresh, hourly or nightly, last succeeded, and whether that is too
-long ago. NULL when there was none.';
+'customer_health: One row: when a refresh, hourly or nightly, last succeeded, and
+whether that is too long ago. NULL when there was none.';

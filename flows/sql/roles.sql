@@ -93,12 +93,22 @@ create or replace function pg_temp.handing_over()
 returns table (statement text)
 language sql as $handing_over$
     -- What makes the refresher the owner of the warehouse. Things that others have put
-    -- beside the marts stay theirs.
+    -- there stay theirs: ours have a comment that says so, but for those of a version that
+    -- marked none.
     with schemas as (
         select
             pg_namespace.oid,
             pg_namespace.nspname,
-            pg_namespace.nspowner
+            pg_namespace.nspowner,
+            not exists (
+                select
+                from pg_class
+                where
+                    pg_class.relnamespace = pg_namespace.oid
+                    and starts_with(
+                        obj_description(pg_class.oid, 'pg_class'), 'customer_health: '
+                    )
+            ) as is_unmarked
         from pg_namespace
         inner join pg_temp.warehouse() as warehouse
             on pg_namespace.nspname = warehouse.schema_name
@@ -115,6 +125,12 @@ language sql as $handing_over$
         where
             -- indexes and what a column owns go with their table
             pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            and (
+                schemas.is_unmarked
+                or starts_with(
+                    obj_description(pg_class.oid, 'pg_class'), 'customer_health: '
+                )
+            )
             and not exists (
                 select
                 from pg_depend
@@ -134,6 +150,9 @@ language sql as $handing_over$
         from pg_proc
         inner join schemas
             on pg_proc.pronamespace = schemas.oid
+        where
+            schemas.is_unmarked
+            or starts_with(obj_description(pg_proc.oid, 'pg_proc'), 'customer_health: ')
     ),
 
     statements as (

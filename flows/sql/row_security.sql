@@ -7,8 +7,9 @@ create table if not exists operations.tenant_roles (
     unique (system, tenant)
 );
 comment on table operations.tenant_roles is
-'One row per role of a tenant. Names of roles can be read by everybody, so they say
-nothing; a role reads its own row here only. Rows of tenants that have left stay.';
+'customer_health: One row per role of a tenant. Names of roles can be read by everybody,
+so they say nothing; a role reads its own row here only. Rows of tenants that have left
+stay.';
 
 alter table operations.tenant_roles enable row level security;
 drop policy if exists roles_see_themselves on operations.tenant_roles;
@@ -59,7 +60,8 @@ begin
 end
 $map_tenants$;
 comment on function operations.map_tenants is
-'Give every tenant that has none the name of a role; `roles install` creates it.';
+'customer_health: Give every tenant that has none the name of a role; `roles install`
+creates it.';
 
 drop view if exists operations.missing_rights;
 create view operations.missing_rights
@@ -90,6 +92,8 @@ with relations as (
     where
         pg_namespace.nspname = 'analytics'
         and pg_class.relowner = to_regrole('customer_health_refresher')
+        -- not what others have put beside the marts
+        and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
         and case pg_class.relkind
             -- a view with the rights of its owner would show the rows of all tenants
             when 'v' then 'security_invoker=true' = any(pg_class.reloptions)
@@ -174,5 +178,6 @@ select
 from gaps
 group by relation;
 comment on view operations.missing_rights is
-'One row per relation that lacks the row security or the grants of the roles, and the
-statements that give them. A refresh runs it for the marts that it makes.';
+'customer_health: One row per relation that lacks the row security or the grants of the
+roles, and the statements that give them. A refresh runs it for the marts that it
+makes.';

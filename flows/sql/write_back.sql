@@ -99,8 +99,8 @@ begin
 end
 $plan$;
 comment on function operations.plan_write_back is
-'Record what the write-back may change, in batches of one tenant; return their ids.
-forced: what the guards hold, too.';
+'customer_health: Record what the write-back may change, in batches of one tenant;
+return their ids. forced: what the guards hold, too.';
 
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
 returns table (customer_key jsonb, customer_id text, old_values jsonb, new_values jsonb)
@@ -117,7 +117,8 @@ language sql stable as $planned$
     group by tenant_id, customer_id
 $planned$;
 comment on function operations.planned_rows is
-'One row per customer of a batch: its key, and its changed columns before and after.';
+'customer_health: One row per customer of a batch: its key, and its changed columns
+before and after.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
@@ -209,7 +210,8 @@ begin
 end
 $write$;
 comment on function operations.write_batch is
-'Write the planned changes of these customers, and say how many went how.';
+'customer_health: Write the planned changes of these customers, and say how many went
+how.';
 
 create or replace function operations.rollback_batch(this_batch bigint)
 returns table (outcome text, values_count bigint)
@@ -327,5 +329,5 @@ begin
 end
 $rollback$;
 comment on function operations.rollback_batch is
-'Put back the values of a batch that are still ours, and say how many went how:
-rolled_back, kept (changed by somebody since), locked (in use), gone.';
+'customer_health: Put back the values of a batch that are still ours, and say how many
+went how: rolled_back, kept (changed by somebody since), locked (in use), gone.';

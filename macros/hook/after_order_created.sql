@@ -150,7 +150,7 @@ end
 $hook$;
 
 comment on function operations.after_orders_created is
-'Move the customers of these new orders forward: account type, last delivery, dormancy.
+'customer_health: Move the customers of these new orders forward: account type, last delivery, dormancy.
 Returns how many of the orders there are. Other columns wait for the next refresh.';
 revoke all on function operations.after_orders_created from public;
 
@@ -186,6 +186,6 @@ end
 $trigger$;
 
 comment on function operations.after_order_created is
-'Statement trigger on orders, put there by `python -m flows hook install`.';
+'customer_health: Statement trigger on orders, put there by `python -m flows hook install`.';
 revoke all on function operations.after_order_created from public
 {%- endmacro %}

@@ -19,7 +19,8 @@
     {%- endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=False) %}
-    {% do persist_docs(target_relation, model) %}
+    {#- the comment of the relation is our mark #}
+    {% do persist_docs(target_relation, model, for_relation=false) %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}

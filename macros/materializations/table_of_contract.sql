@@ -12,11 +12,11 @@
                 'nothing could compute its rows again, so alter the table by hand'
                 if config.get('full_refresh') is false else
                 'run once with --full-refresh to drop and rebuild it'
-                ~ ' (views and grants on it are dropped too)'
+                ~ ' (grants on it are dropped too)'
             )
         ) -%}
     {%- elif changes.refused -%}
-        {{ drop_relation_if_exists(existing) }}
+        {{ drop_ours(existing) }}
     {%- endif -%}
     {%- if existing is none or changes.refused -%}
         create table {{ target_relation }}
@@ -25,6 +25,12 @@
         alter table {{ target_relation }}
         alter column {{ adapter.quote(column) }} set not null;
         {%- endfor %}
+        {%- if config.get('unique_key') %}
+        {#- until the first rows bring the key: where all tables are published to
+        subscribers, no row can be changed or deleted without an identity #}
+        alter table {{ target_relation }} replica identity full;
+        {%- endif %}
+        {{ mark(target_relation) }}
     {%- elif changes.added -%}
         {%- call in_a_moment() -%}
         alter table {{ target_relation }}

@@ -16,10 +16,18 @@
         ) }}
     {%- endcall -%}
 
-    {%- do drop_relation_if_exists(existing) -%}
     {%- if should_store_failures() and load_result('main').table.columns[0].values()[0] -%}
+        {%- set new = make_intermediate_relation(kept) -%}
         {%- call statement('keep') -%}
-            {{ get_create_table_as_sql(False, kept, wrong) }}
+            create table {{ new }} as (
+                {{ wrong }}
+            );
+            {{ mark(new) }};
+            {{ put_in_place(new, kept) }}
+        {%- endcall -%}
+    {%- elif existing is not none -%}
+        {%- call statement('forget') -%}
+            {{ drop_or_empty(existing) }}
         {%- endcall -%}
     {%- endif -%}
     {{ adapter.commit() }}

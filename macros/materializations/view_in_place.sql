@@ -2,7 +2,8 @@
     {#-
     A view that is replaced where it stands, so that other people's views, grants and
     policies on it survive. PostgreSQL refuses that when columns are removed or change
-    type; then, and only then, --full-refresh drops it with all that depends on it.
+    type; then, and only then, --full-refresh drops it with the views of ours that read it,
+    and refuses where views of others do.
     A view of a system that is switched off has the columns of its contract and no rows.
     Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
@@ -21,17 +22,22 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% if existing is not none and (should_full_refresh() or not existing.is_view) %}
-        {{ drop_relation_if_exists(existing) }}
-        {#- what it said nobody can be asked any more #}
+    {% if existing is not none and not existing.is_view %}
+        {{ drop_ours(existing) }}
         {%- set existing = none %}
     {% endif %}
 
     {% if config.get('contract').enforced %}
         {% do get_assert_columns_equivalent(body) %}
     {% endif %}
+    {%- set held = compared(existing, body) -%}
+    {% if held.is_there and not held.fits and should_full_refresh() %}
+        {{ drop_ours(existing) }}
+    {% endif %}
     {% call statement('main') -%}
-        {%- if existing is not none and existing.is_view and says_the_same(existing, body) -%}
+        {#- others who drop what it reads need not wait for the one that was compared -#}
+        drop view if exists pg_temp.same_view;
+        {% if held.is_same -%}
             select 'unchanged'
         {%- else -%}
             {%- call in_a_moment() -%}
@@ -39,13 +45,15 @@
             with (security_invoker = true)
             as (
                 {{ body }}
-            )
+            );
+            {{ mark(target_relation, 'view') }}
             {%- endcall -%}
         {%- endif -%}
     {%- endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=False) %}
-    {% do persist_docs(target_relation, model) %}
+    {#- the comment of the relation is our mark #}
+    {% do persist_docs(target_relation, model, for_relation=false) %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
@@ -55,16 +63,31 @@
 {% endmaterialization %}
 
 
-{% macro says_the_same(view, body) -%}
-    {#- asked of PostgreSQL, which knows: a view for a moment has the words of this one -#}
-    {%- call statement('same_view', fetch_result=True) -%}
+{% macro compared(view, body) -%}
+    {#-
+    Whether the view is there, says the same as this body, or could say it where it stands:
+    its columns are then the first ones, in their order. Asked of PostgreSQL, which knows: a
+    view for a moment has the words of this one.
+    -#}
+    {%- if view is none -%} {{ return({}) }} {%- endif -%}
+    {%- call statement('compared', fetch_result=True) -%}
         drop view if exists pg_temp.same_view;
         create temporary view same_view as ({{ body }});
         select
             pg_get_viewdef('pg_temp.same_view'::regclass) = pg_get_viewdef(oid)
-            and 'security_invoker=true' = any(reloptions) as is_same
+            and 'security_invoker=true' = any(reloptions) as is_same,
+            not exists (
+                select attnum, attname, atttypid, atttypmod, attcollation
+                from pg_attribute where attrelid = pg_class.oid and attnum > 0
+                except
+                select attnum, attname, atttypid, atttypmod, attcollation
+                from pg_attribute where attrelid = 'pg_temp.same_view'::regclass
+            ) as fits
         from pg_class
-        where oid = '{{ view }}'::regclass
+        where oid = to_regclass('{{ view }}')
     {%- endcall -%}
-    {{ return(load_result('same_view').table.columns[0].values()[0]) }}
+    {%- for row in load_result('compared').table.rows -%}
+        {{ return({'is_there': true, 'is_same': row['is_same'], 'fits': row['fits']}) }}
+    {%- endfor -%}
+    {{ return({}) }}
 {%- endmacro %}

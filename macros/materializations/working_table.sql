@@ -13,15 +13,15 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if existing is not none and not existing.is_table %}
-        {{ drop_relation_if_exists(existing) }}
+        {{ drop_ours(existing) }}
     {% endif %}
     {% call statement('main') -%}
         create unlogged table {{ new }} as (
             {{ sql }}
         );
+        {{ mark(new) }};
         analyze {{ new }};
-        drop table if exists {{ target_relation }} cascade;
-        alter table {{ new }} rename to {{ adapter.quote(this.identifier) }}
+        {{ put_in_place(new, target_relation) }}
     {%- endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -22,6 +22,8 @@ declare
     written bigint;
     removed bigint;
     corrected bigint;
+    keyed text[] := '{}';
+    change text;
 begin
     -- organizations of a daily system may hold different instants
     select {{ 'min' if is_daily else 'max' }}(as_of) into held from {{ marts[0] }};
@@ -130,10 +132,11 @@ begin
     if to_regclass('{{ mart.schema }}.{{ mart.identifier }}__key') is null then
         create unique index {{ mart.identifier }}__key
         on {{ mart }} ({{ key | join(', ') }});
+        keyed := keyed || text
+            'alter table {{ mart }} replica identity using index {{ mart.identifier }}__key';
     end if;
     {%- for index in node.config.get('indexes', []) %}
-    {#- PostgreSQL cuts longer names #}
-    {%- set name = (mart.identifier ~ '__' ~ index.columns | join('__'))[:63] %}
+    {%- set name = index_name(mart.identifier, index) %}
     if to_regclass('{{ mart.schema }}.{{ name }}') is null then
         create index {{ name }}
         on {{ mart }} {{- ' using ' ~ index.type if index.type }}
@@ -149,6 +152,19 @@ begin
             system = '{{ system }}'
             and claimed_by = '{{ var("run_id") }}';
     end if;
+
+    -- for subscribers the new key is less than the whole row, which has served so far and
+    -- goes on to where somebody is reading: nobody is to wait for this
+    perform set_config('lock_timeout', '10ms', true);
+    foreach change in array keyed
+    loop
+        begin
+            execute change;
+        exception when lock_not_available then
+            null;
+        end;
+    end loop;
+    set local lock_timeout = 0;
 end
 $publish$
 {%- endif %}
@@ -221,4 +237,10 @@ $publish$
         {{ left }}.{{ column }} is distinct from {{ right }}.{{ column }}
         {{- ' or' if not loop.last }}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro index_name(table, index) -%}
+    {#- PostgreSQL cuts longer names -#}
+    {{ return((table ~ '__' ~ (index.columns or ['key']) | join('__'))[:63]) }}
 {%- endmacro %}

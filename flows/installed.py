@@ -1,0 +1,240 @@
+"""What the files of flows/sql make in `operations`: whose it is, and what of it is missing.
+
+A thing of ours begins its comment with MARK. What has its name without the mark is somebody
+else's, and is left alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import DictRow
+
+from flows.errors import Infrastructure, WrongArgument
+
+Connection = psycopg.Connection[DictRow]
+
+MARK = "customer_health: "
+SCHEMAS = ("analytics", "analytics_internal", "analytics_internal_failures", "operations")
+REGISTER = "installed_scripts"
+# held against what they really make by tests/flows/test_guest.py
+MADE: dict[str, dict[str, str]] = {
+    "operations.sql": {
+        "application_logs": "table",
+        "application_logs__cron_name": "index",
+        "write_back_batches": "table",
+        "write_back_batches__logid": "index",
+        "write_back_changes": "table",
+        "job_status": "view",
+        "refresh_health": "view",
+    },
+    "capture.sql": {
+        "changed_keys": "table",
+        "captured_tables": "table",
+        "hook_errors": "table",
+        "make_capture_function": "procedure",
+        "capture_status": "view",
+    },
+    "alerts.sql": {
+        "alert_tenants": "table",
+        "alert_episodes": "table",
+        "alert_episodes__open": "index",
+        "alert_outbox": "table",
+        "alert_outbox__waiting": "index",
+        "refresh_alert_states": "view",
+        "raise_alerts": "function",
+        "claim_alert": "function",
+        "end_alert": "function",
+    },
+    "write_back.sql": {
+        "plan_write_back": "function",
+        "planned_rows": "function",
+        "write_batch": "function",
+        "rollback_batch": "function",
+    },
+    "row_security.sql": {
+        "tenant_roles": "table",
+        "map_tenants": "function",
+        "missing_rights": "view",
+    },
+}
+EVERYTHING = ({REGISTER: "table"}, *MADE.values())
+
+# the index of a table is whose the table is; a type stands in the way of a table
+LOOK: LiteralString = """
+    with made as (
+        select name, kind, kind in ('function', 'procedure') as is_routine
+        from unnest(%(names)s::text[], %(kinds)s::text[]) as made (name, kind)
+    ),
+
+    things as (
+        select
+            relname as name, false as is_routine, 'pg_class'::regclass as catalog,
+            pg_class.oid as id, coalesce(indrelid, pg_class.oid) as marked_id,
+            case relkind when 'r' then 'table' when 'v' then 'view' when 'i' then 'index' end
+                as kind
+        from pg_class
+        left join pg_index on pg_class.oid = indexrelid
+        where relnamespace = to_regnamespace('operations')
+
+        union all
+
+        select
+            proname, true, 'pg_proc'::regclass, oid, oid,
+            case prokind when 'p' then 'procedure' when 'f' then 'function' end
+        from pg_proc
+        where pronamespace = to_regnamespace('operations')
+
+        union all
+
+        select typname, false, 'pg_type'::regclass, oid, oid, 'type'
+        from pg_type
+        where
+            typnamespace = to_regnamespace('operations') and typrelid = 0
+            and typcategory != 'A'
+    ),
+
+    found as (
+        select
+            made.name, made.kind, things.id, things.kind is not distinct from made.kind
+                as is_alike,
+            things.id is not null and starts_with(
+                obj_description(things.marked_id, things.catalog::text), %(mark)s
+            ) is not true as is_foreign
+        from made
+        left join things
+            on made.name = things.name and made.is_routine = things.is_routine
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What one look has found."""
+
+    # the schema
+    is_there: bool
+    # what is somebody else's, and what is not there
+    foreign: list[str]
+    missing: list[str]
+
+
+def look(connection: Connection, script: str) -> Installed:
+    """Return whether the schema is there, and what of this file's things is missing.
+
+    Raises WrongArgument when what any file would make is somebody else's: better at the
+    begin of a run than in the midst of it. What a version without marks
+    has made is marked, once.
+    """
+    found = _look(connection, script)
+    if REGISTER in found.foreign and _adopt(connection):
+        found = _look(connection, script)
+    if found.foreign:
+        are_many = len(found.foreign) > 1
+        names = ", ".join(f"operations.{name}" for name in found.foreign)
+        raise WrongArgument(
+            f"{names} {'are' if are_many else 'is'} not ours: no command of ours has made"
+            f" {'them; rename them or move them' if are_many else 'it; rename it or move it'}"
+            " to another schema (where only the comment of one of ours was changed, let it"
+            f' begin with "{MARK}" again)'
+        )
+    return found
+
+
+def make_schemas(connection: Connection, refresher: str) -> list[str]:
+    """Make the schemas again that are missing where the roles are installed; return them.
+
+    Wants the rights of the login: the roles may make none. Raises Infrastructure when the
+    login may not, either.
+    """
+    missing = [
+        row["name"]
+        for row in connection.execute(
+            """
+            with warehouse as (
+                select name, nspowner
+                from unnest(%s::text[]) as warehouse (name)
+                left join pg_namespace on name = nspname
+            )
+
+            select name from warehouse
+            where
+                nspowner is null
+                and to_regrole(%s) in (select nspowner from warehouse)
+            """,
+            (
+                list(SCHEMAS),
+                refresher,
+            ),
+        )
+    ]
+    for name in missing:
+        statement = f"create schema {name} authorization {refresher}"
+        try:
+            connection.execute(statement.encode())
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Infrastructure(
+                f"schema {name} is missing, and {connection.info.user} may not make it again;"
+                f" whoever may: `{statement}`"
+            ) from error
+    return missing
+
+
+def _look(connection: Connection, script: str) -> Installed:
+    [row] = connection.execute(
+        LOOK
+        + """
+        select
+            to_regnamespace('operations') is not null as is_there,
+            array(
+                select distinct name from found where is_foreign order by name
+            ) as foreign,
+            array(
+                select name from found where id is null and name = any(%(script)s)
+            ) as missing
+        """,
+        {
+            **_parameters({name: kind for made in EVERYTHING for name, kind in made.items()}),
+            "script": [REGISTER, *MADE[script]],
+        },
+    ).fetchall()
+    return Installed(**row)
+
+
+def _adopt(connection: Connection) -> bool:
+    """Mark what a version without marks has made; return whether there was one.
+
+    Its register is there, without the mark: it says which files that version has run.
+    """
+    [register] = connection.execute(
+        "select array_agg(attname::text order by attnum) as columns from pg_attribute"
+        " where attrelid = to_regclass('operations.installed_scripts') and attnum > 0"
+    ).fetchall()
+    if register["columns"] != ["script", "version"]:
+        return False
+    made = {REGISTER: "table"}
+    for row in connection.execute("select script from operations.installed_scripts"):
+        made |= MADE.get(row["script"], {})
+    for row in connection.execute(
+        LOOK
+        + """
+        select
+            format(
+                'comment on %%s %%s is %%L', kind,
+                case
+                    when kind in ('function', 'procedure') then id::regprocedure::text
+                    else id::regclass::text
+                end,
+                %(mark)s || name
+            ) as statement
+        from found
+        where is_foreign and is_alike and kind != 'index'
+        """,
+        _parameters(made),
+    ).fetchall():
+        connection.execute(row["statement"].encode())
+    return True
+
+
+def _parameters(made: dict[str, str]) -> dict[str, Any]:
+    return {"names": list(made), "kinds": list(made.values()), "mark": MARK}

@@ -1,0 +1,70 @@
+{% macro check_ownership() -%}
+    {#-
+    Refuses a run that would change what no refresh of ours has made: whatever has the name
+    of a relation of ours must carry our mark. Says so before anything is built.
+    -#}
+    {%- if execute -%}
+        {%- do run_query(use_session()) -%}
+        {%- set ours = relations_of_ours() -%}
+        {%- set foreign = unmarked_among(ours) -%}
+        {%- if foreign -%}
+            {%- set foreign = adopt(ours, foreign) -%}
+        {%- endif -%}
+        {%- if foreign -%}
+            {%- set are_many = foreign | length > 1 -%}
+            {%- do exceptions.raise_compiler_error(
+                foreign | join(', ') | replace('"', '')
+                ~ (' are' if are_many else ' is') ~ ' not ours: no refresh of ours has made '
+                ~ ('them; rename them or move them' if are_many else 'it; rename it or move it')
+                ~ ' to another schema (where only the comment of one of ours was changed,'
+                ~ ' let it begin with "' ~ our_mark() ~ '" again)'
+            ) -%}
+        {%- endif -%}
+        {%- do give_identities(ours) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro relations_of_ours() -%}
+    {#- what a run of all makes: the node behind each quoted name, none for an index -#}
+    {%- set ours = {} -%}
+    {%- for node in graph.nodes.values()
+        if node.package_name == 'customer_health'
+        and node.config.materialized != 'ephemeral'
+        and (node.resource_type in ['model', 'seed'] or node.config.store_failures)
+    -%}
+        {%- set schema = adapter.quote(node.schema) ~ '.' -%}
+        {%- do ours.update({schema ~ adapter.quote(node.alias): node}) -%}
+        {%- if node.config.materialized in ['working_table', 'test'] -%}
+            {#- what is made beside it, and put in its place -#}
+            {%- do ours.update({schema ~ adapter.quote(node.alias[:54] ~ '__dbt_tmp'): none}) -%}
+        {%- elif node.config.materialized == 'published_table' -%}
+            {%- for index in [{}] + node.config.get('indexes', []) -%}
+                {%- set name = index_name(node.alias, index) -%}
+                {%- do ours.update({schema ~ adapter.quote(name): none}) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(ours) }}
+{%- endmacro %}
+
+
+{% macro unmarked_among(ours) -%}
+    {#-
+    The names of these that something without our mark has: a table, an index of such a
+    table, a type; and the functions of the hook.
+    -#}
+    {%- set found = run_query(
+        "select names.name from unnest(array['" ~ ours | join("', '") ~ "']) as names (name)"
+        ~ " left join pg_index on pg_index.indexrelid = to_regclass(names.name)"
+        ~ " where case when coalesce(to_regclass(names.name)::oid, to_regtype(names.name)::oid) is null"
+        ~ " then false else starts_with(obj_description(coalesce(pg_index.indrelid,"
+        ~ " to_regclass(names.name)), 'pg_class'), '" ~ our_mark() ~ "') is not true end"
+        ~ " union all select oid::regprocedure::text from pg_proc"
+        ~ " where pronamespace = to_regnamespace('operations')"
+        ~ " and proname in ('after_order_created', 'after_orders_created') and "
+        ~ " starts_with(obj_description(oid, 'pg_proc'), '" ~ our_mark() ~ "') is not true"
+        ~ " order by 1"
+    ) -%}
+    {{ return(found.columns[0].values() | list) }}
+{%- endmacro %}

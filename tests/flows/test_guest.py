@@ -1,0 +1,482 @@
+"""A guest in somebody else's database: theirs is left alone, ours is made again."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from conftest import ONE, PROJECT, UNTIL, Database, load_two_customers, new_database
+
+from flows.dbt import command
+from flows.installed import MADE, REGISTER
+
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+EVERYWHERE = "create publication everything for all tables"
+
+# all that is in our schemas and is no part of another thing, with the mark or without
+THINGS = """
+    select relnamespace::regnamespace || '.' || relname as name, relkind::text as kind,
+        starts_with(obj_description(oid, 'pg_class'), 'customer_health: ') is true as is_ours
+    from pg_class
+    where
+        relnamespace::regnamespace::text ~ '^(analytics|operations)'
+        and relkind in ('r', 'v', 'm', 'f', 'p')
+    union all
+    select pronamespace::regnamespace || '.' || proname, 'routine',
+        starts_with(obj_description(oid, 'pg_proc'), 'customer_health: ') is true
+    from pg_proc where pronamespace::regnamespace::text ~ '^(analytics|operations)'
+"""
+
+
+@pytest.fixture(scope="module")
+def small_template(server: Database) -> Database:
+    """The smallest business after its first nightly refresh; to be copied."""
+    database = new_database(server, "usual")
+    load_two_customers(database)
+    assert_done(database, *NIGHTLY)
+    return database.as_template()
+
+
+@pytest.fixture
+def guest(small_template: Database) -> Iterator[Database]:
+    """The smallest business after its first nightly refresh."""
+    database = small_template.copy("usual")
+    yield database
+    database.drop()
+
+
+def assert_done(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = database.run(*arguments)
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def unmarked(database: Database) -> list[object]:
+    return [row["name"] for row in database.rows(THINGS) if not row["is_ours"]]
+
+
+def assert_in_one_line(done: subprocess.CompletedProcess[str]) -> None:
+    assert "Traceback" not in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) <= 1, done.stderr
+
+
+def test_what_others_have_made_is_named_before_anything_is_built(small: Database) -> None:
+    small.execute(
+        "create schema analytics; create schema operations; create schema analytics_internal;"
+        "create table analytics.customer_rfm (customer_id int primary key, segment text);"
+        "insert into analytics.customer_rfm values (1, 'a'), (2, 'b');"
+        "create view analytics.their_segments as select segment from analytics.customer_rfm;"
+        "create table analytics.tenants (id int);"
+        # the names of an index, of a table for a moment, of a row type, of a seed, of a hook
+        "create sequence analytics.sales_reps__key;"
+        "create table analytics_internal.int_orders__dbt_tmp (id int);"
+        "create type analytics.booking_locations as enum ('here', 'there');"
+        "create materialized view analytics.rfm_groups as select 1 as one;"
+        "create function operations.after_order_created() returns int language sql"
+        " as 'select 1'"
+    )
+    things = small.rows(THINGS)
+    done = small.run(*NIGHTLY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert_in_one_line(done)
+    named = done.stderr.partition(" are not ours: ")[0].removeprefix("error: ").split(", ")
+    assert sorted(named) == [
+        "analytics.booking_locations",
+        "analytics.customer_rfm",
+        "analytics.rfm_groups",
+        "analytics.sales_reps__key",
+        "analytics.tenants",
+        "analytics_internal.int_orders__dbt_tmp",
+        "operations.after_order_created()",
+    ]
+    ours = {f"operations.{name}" for made in MADE.values() for name in [*made, REGISTER]}
+    assert [thing for thing in small.rows(THINGS) if thing["name"] not in ours] == things
+    assert small.value("select count(*) from analytics.their_segments") == 2
+
+
+def test_the_commands_leave_alone_what_others_have_in_operations(small: Database) -> None:
+    small.execute(
+        "create schema operations;"
+        "create table operations.application_logs (id int);"
+        "create view operations.job_status as select 1 as one;"
+        "create table operations.alert_outbox (id int);"
+        "create table operations.changed_keys (id int);"
+        "create function operations.write_batch(int) returns int language sql as 'select 1'"
+    )
+    things = small.rows(THINGS)
+    for command_line in (
+        NIGHTLY,
+        ("flows", "status"),
+        ("flows", "write-back"),
+        ("flows", "alerts"),
+        ("flows", "capture", "install"),
+        ("flows", "rollback", "1"),
+    ):
+        done = small.run(*command_line)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(
+            "error: operations.alert_outbox, operations.application_logs,"
+            " operations.changed_keys, operations.job_status, operations.write_batch are"
+        )
+        assert_in_one_line(done)
+    assert small.rows(THINGS) == things
+    small.execute(
+        "drop schema operations cascade; create schema operations;"
+        "create table operations.installed_scripts (id int)"
+    )
+    done = small.run("flows", "status")
+    assert (done.returncode, done.stderr.split(" is ")[0]) == (
+        2,
+        "error: operations.installed_scripts",
+    )
+
+
+def test_every_command_works_where_all_tables_are_published(small: Database) -> None:
+    assert_done(small, *NIGHTLY)
+    # a version before gave none of them an identity
+    for table in small.rows(
+        "update pg_class set relreplident = 'd' where relnamespace::regnamespace::text"
+        " ~ '^(analytics|operations)' and relkind = 'r' and relreplident != 'd'"
+        " returning oid::regclass::text as name"
+    ):
+        assert table["name"] != "analytics_internal.int_orders"
+    small.execute(EVERYWHERE)
+    small.execute("create publication ours for tables in schema analytics, operations")
+    assert_done(small, *NIGHTLY)
+    for command_line in (
+        ("capture", "install"),
+        ("hook", "install"),
+        ("roles", "install"),
+        ("alerts",),
+    ):
+        assert_done(small, "flows", *command_line)
+    small.execute("update commerce.orders set total_amount = 90")
+    small.execute("delete from commerce.orders where delivered_at > '2026-05-20'")
+    small.execute(f"update commerce.customers set risk_status = null where id = '{ONE}'")
+    assert_done(small, *NIGHTLY)
+    batch = small.value("select max(batch_id) from operations.write_back_batches")
+    small.execute("delete from commerce.orders where delivered_at > '2026-05-10'")
+    assert_done(small, *HOURLY, "--no-write-back")
+    assert_done(small, "flows", "write-back", "--force")
+    assert_done(small, "flows", "rollback", str(batch))
+    for command_line in (("hook", "remove"), ("capture", "remove"), ("roles", "remove")):
+        assert_done(small, "flows", *command_line)
+    assert unmarked(small) == []
+    made = {(REGISTER, "table")} | {
+        item
+        for script, made in MADE.items()
+        for item in made.items()
+        if script != "row_security.sql"
+    }
+    kinds = {"r": "table", "v": "view"}
+    dbt = {"after_order_created", "after_orders_created"}
+    models = {file.stem for file in (PROJECT / "models").rglob("*.sql")}
+    found = {
+        (str(row["name"]).removeprefix("operations."), kinds.get(str(row["kind"])))
+        for row in small.rows(THINGS)
+        if str(row["name"]).startswith("operations.")
+    }
+    routines = {name for name, kind in made if kind in ("function", "procedure")}
+    assert {name for name, kind in found if kind is None} - dbt == routines
+    assert {item for item in found if item[1] and item[0] not in models} == {
+        item for item in made if item[1] in ("table", "view")
+    }
+    indexes = small.rows(
+        "select relname from pg_class inner join pg_index on pg_class.oid = indexrelid"
+        " where relnamespace = 'operations'::regnamespace and not indisprimary"
+        " and relname !~ '_key$'"
+    )
+    assert {row["relname"] for row in indexes} == {
+        name for name, kind in made if kind == "index"
+    }
+
+
+def test_what_others_have_built_on_ours_survives_every_refresh(guest: Database) -> None:
+    guest.execute(
+        "create schema reports;"
+        "create view reports.orders as select * from analytics_internal.int_orders;"
+        "create view reports.due as select * from analytics.due_to_order;"
+        "create view reports.groups as select * from analytics.rfm_groups;"
+        "create materialized view reports.marts as select * from analytics.tenants"
+    )
+    things = guest.rows(
+        "select oid, relname from pg_class where relnamespace::regnamespace"
+        "::text = 'reports' order by 1"
+    )
+    for mode in (NIGHTLY, HOURLY):
+        assert_done(guest, *mode)
+        assert guest.value("select count(*) from reports.orders") == guest.value(
+            "select count(*) from analytics_internal.int_orders"
+        )
+    done = command(
+        guest.environment,
+        "build",
+        "--full-refresh",
+        "--quiet",
+        "--exclude-resource-type",
+        "test",
+        "unit_test",
+    )
+    # a seed cannot stay where dbt makes it anew
+    assert "reports.groups" in done.stdout, done.stdout
+    assert done.stdout.count("drop that first") == 1, done.stdout
+    guest.execute("drop view reports.groups")
+    # a view that gets other columns
+    guest.execute(
+        "create or replace view analytics.due_to_order as"
+        " select *, 1 as one from analytics.due_to_order"
+    )
+    done = command(guest.environment, "run", "--full-refresh", "--quiet")
+    assert "view reports.due depends on view analytics.due_to_order" in done.stdout
+    assert guest.rows(
+        "select oid, relname from pg_class where relnamespace::regnamespace"
+        "::text = 'reports' order by 1"
+    ) == [thing for thing in things if thing["relname"] != "groups"]
+
+
+def strip_marks(database: Database) -> None:
+    """Make it what a version that marked nothing has left."""
+    database.execute(
+        """
+        do $$
+        declare thing record;
+        begin
+            for thing in
+                select
+                    case relkind when 'v' then 'view ' else 'table ' end
+                    || oid::regclass as name
+                from pg_class
+                where
+                    relnamespace::regnamespace::text ~ '^(analytics|operations)'
+                    and relkind in ('r', 'v')
+                union all
+                select
+                    case prokind when 'p' then 'procedure ' else 'function ' end
+                    || oid::regprocedure
+                from pg_proc where pronamespace = 'operations'::regnamespace
+            loop
+                execute format('comment on %s is null', thing.name);
+            end loop;
+        end $$;
+        update operations.installed_scripts set version = 'before';
+        """
+    )
+
+
+def test_an_installation_without_marks_is_taken_over_once(guest: Database) -> None:
+    strip_marks(guest)
+    # a view of ours by its name, which no refresh has made
+    guest.execute(
+        "drop view analytics.rep_metrics; create table analytics.rep_metrics (id int)"
+    )
+    done = guest.run(*NIGHTLY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "error: analytics.rep_metrics is not ours" in done.stderr
+    # a table of the right columns that no publication has filled, and one of the wrong ones
+    guest.execute(
+        "drop table analytics.rep_metrics;"
+        "create table their_reps (like analytics.sales_reps); drop table analytics.sales_reps"
+        " cascade; alter table their_reps set schema analytics;"
+        "alter table analytics.their_reps rename to sales_reps;"
+        "delete from operations.orders_publications where mart = 'sales_reps';"
+        "drop table analytics.goal_progress cascade;"
+        "create table analytics.goal_progress (id int)"
+    )
+    done = guest.run(*NIGHTLY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "error: analytics.goal_progress, analytics.sales_reps are not ours" in done.stderr
+    assert len(unmarked(guest)) > 100
+    guest.execute("drop table analytics.sales_reps; drop table analytics.goal_progress")
+    assert_done(guest, *NIGHTLY)
+    assert unmarked(guest) == []
+    # only once
+    guest.execute("comment on table analytics.tenants is 'ours'")
+    done = guest.run(*HOURLY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert 'let it begin with "customer_health: "' in done.stderr
+
+
+def test_no_mark_is_given_where_no_refresh_of_ours_ran(small: Database) -> None:
+    small.execute(
+        "create schema operations; create table operations.installed_scripts"
+        " (script text, version text); create view operations.job_status as select 1 as one;"
+        "insert into operations.installed_scripts values ('theirs', '1')"
+    )
+    done = small.run("flows", "status")
+    assert done.returncode == 2
+    assert "operations.job_status is not ours" in done.stderr
+    assert set(unmarked(small)) == {"operations.installed_scripts", "operations.job_status"}
+
+
+GONE = {
+    "schema analytics": "drop schema analytics cascade",
+    "schema analytics_internal": "drop schema analytics_internal cascade",
+    "failures": "drop schema analytics_internal_failures cascade",
+    "mart": "drop table analytics.success_organizations cascade",
+    "view": "drop view analytics.due_to_order cascade",
+    "metric": "drop view analytics.metric_days",
+    "staging": "drop view analytics_internal.stg_commerce__orders cascade",
+    "seed": "drop table analytics.rfm_groups cascade",
+    "log": "drop table operations.accounts_publications",
+    "operations": "drop schema operations cascade",
+    "queue": "drop table operations.changed_keys cascade; drop view operations.job_status;"
+    " drop function operations.raise_alerts; drop table operations.write_back_batches",
+    "all": "drop schema analytics, analytics_internal, operations cascade",
+}
+COMMANDS = (
+    ("status",),
+    ("weekly",),
+    ("write-back", "--dry-run"),
+    ("write-back",),
+    ("write-back", "--tenant", "acme"),
+    ("alerts", "--dry-run"),
+    ("capture", "status"),
+    ("hook", "status"),
+    ("roles", "status"),
+    ("rollback", "1"),
+    ("refresh", "--organization", "nobody"),
+)
+
+
+@pytest.mark.parametrize("what", ["schema analytics", "queue", "all"])
+def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
+    guest: Database, what: str
+) -> None:
+    assert_made_again(guest, what)
+
+
+def assert_made_again(guest: Database, what: str) -> None:
+    expected = sorted(row["name"] for row in guest.rows(THINGS))
+    assert_done(guest, "flows", "capture", "install")
+    assert_done(guest, *HOURLY)
+    guest.execute(GONE[what])
+    for command_line in COMMANDS:
+        assert_in_one_line(guest.run("flows", *command_line))
+    # some commands have made again what they need
+    again = GONE[what]
+    for kind in ("schema", "table", "view", "function"):
+        again = again.replace(f"drop {kind}", f"drop {kind} if exists")
+    guest.execute(again)
+    done = assert_done(guest, *HOURLY)
+    assert "recomputes everything: " in done.stdout, done.stdout
+    found = {row["name"] for row in guest.rows(THINGS)}
+    assert set(expected) <= found
+    assert unmarked(guest) == []
+    done = assert_done(guest, *HOURLY)
+    assert "recomputes everything" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", sorted(set(GONE) - {"schema analytics", "queue", "all"}))
+def test_each_thing_that_is_missing_is_made_again(guest: Database, what: str) -> None:
+    assert_made_again(guest, what)
+
+
+def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_back(
+    refreshed: Database,
+) -> None:
+    refreshed.execute("drop schema analytics cascade")
+    later = "2026-06-17T12:00:00+00:00"
+    done = assert_done(
+        refreshed, "flows", "refresh", "--mode", "hourly", "--as-of", later, "--no-write-back"
+    )
+    assert "recomputes everything: analytics." in done.stdout
+    [line] = [line for line in done.stdout.splitlines() if "nobody can collect" in line]
+    assert "analytics.tenant_usage_metrics_daily" in line
+    assert "analytics.account_health_scores" in line
+    assert "before 2026-06-17" in line
+    lost = "select payload -> 'days_lost' from operations.application_logs"
+    assert "analytics.tenant_health_scores" in str(
+        refreshed.value(f"{lost} order by log_id desc limit 1")
+    )
+    assert_secured(refreshed)
+    # which role is which tenant's goes with operations, and is said
+    refreshed.execute("drop schema operations cascade")
+    for command_line in COMMANDS:
+        assert_in_one_line(refreshed.run("flows", *command_line))
+    refreshed.execute("drop schema operations cascade")
+    done = assert_done(
+        refreshed, "flows", "refresh", "--mode", "hourly", "--as-of", later, "--no-write-back"
+    )
+    assert "which role is which tenant's is lost" in done.stdout
+    assert "nobody can collect" not in done.stdout
+    assert_done(refreshed, "flows", "roles", "install")
+    assert_secured(refreshed)
+
+
+def assert_secured(database: Database) -> None:
+    """Assert that all is the refresher's, and a tenant sees its own rows only."""
+    assert (
+        database.rows(
+            "select nspname from pg_namespace where nspname ~ '^(analytics|operations)'"
+            " and nspowner != 'customer_health_refresher'::regrole"
+        )
+        == []
+    )
+    assert (
+        database.rows(
+            "select relname from pg_class where relnamespace::regnamespace::text"
+            " ~ '^(analytics|operations)' and relkind in ('r', 'v')"
+            " and relowner != 'customer_health_refresher'::regrole"
+        )
+        == []
+    )
+    assert database.rows("select * from operations.missing_rights") == []
+    role = database.value(
+        "select role_name from operations.tenant_roles where system = 'orders' limit 1"
+    )
+    with database.connect() as connection:
+        connection.execute(f"set role {role}".encode())
+        assert len(connection.execute("select * from analytics.tenants").fetchall()) == 1
+
+
+def test_a_login_that_may_make_no_schema_is_told_who_may(refreshed: Database) -> None:
+    refreshed.execute(
+        "create role guest_login login in role customer_health_refresher,"
+        " customer_health_write_back; drop schema analytics cascade"
+    )
+    try:
+        done = refreshed.as_user("guest_login").run(*NIGHTLY)
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert_in_one_line(done)
+        assert "create schema analytics authorization customer_health_refresher" in done.stderr
+    finally:
+        refreshed.execute("drop role guest_login")
+
+
+def test_roles_leave_alone_what_others_have_beside_the_marts(refreshed: Database) -> None:
+    refreshed.execute(
+        "create table analytics.their_list (organization_id int);"
+        "create table operations.their_list (id int);"
+        "create function operations.capture_lunch() returns trigger language plpgsql"
+        " as 'begin return null; end';"
+        "create trigger lunch after insert on commerce.orders for each statement"
+        " execute function operations.capture_lunch()"
+    )
+    assert_done(refreshed, "flows", "roles", "install")
+    assert_done(refreshed, "flows", "capture", "install")
+    assert_done(refreshed, "flows", "capture", "remove")
+    assert (
+        refreshed.rows(
+            "select relowner::regrole::text as owner, relacl, relrowsecurity from pg_class"
+            " where relname = 'their_list'"
+        )
+        == [{"owner": "postgres", "relacl": None, "relrowsecurity": False}] * 2
+    )
+    assert (
+        refreshed.value(
+            "select proowner::regrole::text from pg_proc where proname = 'capture_lunch'"
+        )
+        == "postgres"
+    )
+    assert refreshed.value("select count(*) from pg_trigger where tgname = 'lunch'") == 1
+    refreshed.execute(
+        "create trigger customer_health_insert after insert on commerce.orders"
+        " for each statement execute function operations.capture_lunch();"
+        "create trigger customer_health_hook after insert on commerce.orders"
+        " for each statement execute function operations.capture_lunch()"
+    )
+    for what in ("capture", "hook"):
+        done = refreshed.run("flows", what, "install")
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "on commerce.orders is not ours" in done.stderr
