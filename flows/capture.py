@@ -22,6 +22,7 @@ from flows.database import (
     install,
     rows,
 )
+from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.progress import Progress
 
@@ -136,6 +137,8 @@ def print_capture(progress: Progress) -> None:
                 " order by error_id desc limit 10",
             ),
         )
+        if since := detached_since(connection):
+            progress.say(in_words(since))
 
 
 @contextmanager
@@ -168,6 +171,8 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     last = _last_published(connection)
     if last is None:
         return Scope(full_because="there was no refresh yet")
+    if since := detached_since(connection):
+        return Scope(full_because=f"our views were detached {since:%Y-%m-%d %H:%M:%S %Z}")
     if last["rules"] != rules:
         return Scope(full_because="the rules are other ones than those of the last refresh")
     if last["as_of"] > as_of:

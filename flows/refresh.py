@@ -9,7 +9,9 @@ from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
 from flows.capture import claim, fingerprint_of_rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
+from flows.detach import check_attached, put_back
 from flows.progress import Progress
+from flows.reports import say_what_stays
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
 
@@ -54,6 +56,9 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, options.tenant)
+        if options.organization:
+            # it builds the views of its systems only
+            check_attached(connection)
         check_organization(connection, options.organization)
         try:
             with logged(connection, f"refresh_{options.mode}", "refresh") as log:
@@ -144,6 +149,8 @@ def _refresh(
             lambda: write_back(connection, log.logid, options.tenant, progress),
         )
         log.payload |= done.log()
+    else:
+        say_what_stays(connection, progress)
     written = count_written(connection, log.logid)
     for tenant in statistics:
         tenant["updated_count"] = written.get(tenant["tenant_slug"], 0)
@@ -170,6 +177,8 @@ def _build(
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
+    # before a test that failed ends the run, for the views are there
+    put_back(log.connection, progress, is_complete=options is FULL and run.failure() is None)
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")

@@ -193,6 +193,15 @@ language sql as $written_columns$
                 account_type, risk_status, last_order_date, next_expected_order_date,
                 average_order_interval_days, dormancy_since, reactivated_date
             }'::text[]
+        )
+        and pg_attribute.attgenerated = ''
+        and exists (
+            select
+            from pg_attribute as viewed
+            where
+                viewed.attrelid = pg_rewrite.ev_class
+                and viewed.attname = part.words[1]
+                and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
         ) as is_written,
         -- by the functions of the real-time hook, which are the refresher's: while a
         -- trigger calls them, or somebody else may
@@ -271,35 +280,60 @@ begin
         execute format('grant select on %s to customer_health_refresher', source);
     end loop;
 
-    select
-        table_id::regclass as relation,
-        count(*) filter (where is_written) as columns_count,
-        string_agg(quote_ident(origin), ', ') as read_columns,
-        string_agg(quote_ident(origin), ', ') filter (where is_written) as columns,
-        string_agg(quote_ident(origin), ', ') filter (where is_hooked) as hooked_columns
-    into written
-    from pg_temp.written_columns()
-    group by table_id;
-    if written.columns_count = 7 then
+    -- whose columns the view that is written through reads, those that it computes with, too
+    for written in
+        select
+            pg_attribute.attrelid::regclass as relation,
+            string_agg(distinct quote_ident(pg_attribute.attname), ', ') as read_columns,
+            string_agg(
+                distinct quote_ident(pg_attribute.attname), ', '
+            ) filter (where written_columns.is_written) as columns,
+            string_agg(
+                distinct quote_ident(pg_attribute.attname), ', '
+            ) filter (where written_columns.is_written and written_columns.is_hooked)
+                as hooked_columns
+        from pg_rewrite
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_class'::regclass
+                and pg_rewrite.ev_class != pg_depend.refobjid
+        inner join pg_attribute
+            on
+                pg_depend.refobjid = pg_attribute.attrelid
+                and pg_depend.refobjsubid = pg_attribute.attnum
+                and pg_attribute.attnum > 0
+        left join pg_temp.written_columns() as written_columns
+            on
+                pg_attribute.attrelid = written_columns.table_id
+                and pg_attribute.attname = written_columns.origin
+        where
+            pg_rewrite.ev_class
+            = to_regclass('analytics_internal.stg_commerce__customer_statuses')
+        group by pg_attribute.attrelid
+    loop
         execute format(
             'grant usage on schema %s to customer_health_write_back',
             (select relnamespace::regnamespace from pg_class where oid = written.relation)
         );
         execute format(
-            'grant select (%s), update (%s) on %s to customer_health_write_back',
-            written.read_columns, written.columns, written.relation
+            'grant select (%s) on %s to customer_health_write_back',
+            written.read_columns, written.relation
         );
+        if written.columns is not null then
+            execute format(
+                'grant update (%s) on %s to customer_health_write_back',
+                written.columns, written.relation
+            );
+        end if;
         if written.hooked_columns is not null then
             execute format(
                 'grant update (%s) on %s to customer_health_refresher',
                 written.hooked_columns, written.relation
             );
         end if;
-    elsif written is not null then
-        raise 'stg_commerce__customer_statuses is no plain select from one table: % of'
-            ' the 7 columns that are written back are columns of %',
-            written.columns_count, written.relation;
-    end if;
+    end loop;
 end
 $grant_sources$;
 
