@@ -108,7 +108,7 @@ STANDING = """
                 )
             from rights
             where rights.oid = ours.oid and rights.grantee != ours.relowner
-        ) as grants
+        ) as grant_statements
     from ours
     inner join standing
         on ours.oid = standing.view_id
@@ -179,10 +179,11 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
         connection,
         "delete from operations.detached_views"
         " where to_regclass(relation) is not null or %(is_complete)s"
-        " returning relation, to_regclass(relation) is not null as is_there, grants",
+        " returning relation, to_regclass(relation) is not null as is_there,"
+        " grant_statements",
         {"is_complete": is_complete},
     ):
-        for grant in view["grants"] if view["is_there"] else []:
+        for grant in view["grant_statements"] if view["is_there"] else []:
             try:
                 connection.execute(grant.encode())
             except psycopg.errors.Error as error:
@@ -195,9 +196,10 @@ def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
         connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
         for view in standing:
             connection.execute(
-                "insert into operations.detached_views (relation, grants)"
-                " values (%(relation)s, %(grants)s) on conflict (relation) do update"
-                " set grants = excluded.grants, detached_at = excluded.detached_at",
+                "insert into operations.detached_views (relation, grant_statements)"
+                " values (%(relation)s, %(grant_statements)s) on conflict (relation) do update"
+                " set grant_statements = excluded.grant_statements,"
+                " detached_at = excluded.detached_at",
                 view,
             )
 

@@ -51,7 +51,9 @@ def install_roles(progress: Progress) -> None:
         blind = rows(connection, "select * from pg_temp.blind_readers()")
         [written] = rows(connection, "select to_regclass('operations.written_columns') as it")
         if written["it"] is not None:
-            say_what_stays(connection, progress)
+            with connection.transaction():
+                take_role(connection, REFRESHER, is_local=True)
+                say_what_stays(connection, progress)
     for right in excess:
         progress.say(
             f"warning: {right['role_name']} may {right['rights']} {right['relation']},"

@@ -47,12 +47,12 @@ rolled_back.';
 
 create table if not exists operations.detached_views (
     relation text primary key,
-    grants text[] not null,
+    grant_statements text[] not null,
     detached_at timestamptz not null default now()
 );
 comment on table operations.detached_views is
 'One row per view that `python -m flows detach` has taken off the tables of the
-application, until a refresh has put it back. grants: what gives others their rights on it.';
+application, until a refresh has put it back. grant_statements: what gives others their rights on it.';
 
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (

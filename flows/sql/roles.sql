@@ -194,15 +194,7 @@ language sql as $written_columns$
                 average_order_interval_days, dormancy_since, reactivated_date
             }'::text[]
         )
-        and pg_attribute.attgenerated = ''
-        and exists (
-            select
-            from pg_attribute as viewed
-            where
-                viewed.attrelid = pg_rewrite.ev_class
-                and viewed.attname = part.words[1]
-                and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
-        ) as is_written,
+        as is_written,
         -- by the functions of the real-time hook, which are the refresher's: while a
         -- trigger calls them, or somebody else may
         part.words[1] = any('{account_type, last_order_date, dormancy_since}'::text[])
@@ -231,6 +223,12 @@ language sql as $written_columns$
         on
             pg_attribute.attrelid = part.words[2]::oid
             and pg_attribute.attnum = part.words[3]::smallint
+            and pg_attribute.attgenerated = ''
+    inner join pg_attribute as viewed
+        on
+            pg_rewrite.ev_class = viewed.attrelid
+            and part.words[1] = viewed.attname
+            and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
     where
         pg_rewrite.ev_class
         = to_regclass('analytics_internal.stg_commerce__customer_statuses')
@@ -283,42 +281,35 @@ begin
     -- whose columns the view that is written through reads, those that it computes with, too
     for written in
         select
-            pg_attribute.attrelid::regclass as relation,
-            string_agg(distinct quote_ident(pg_attribute.attname), ', ') as read_columns,
-            string_agg(
-                distinct quote_ident(pg_attribute.attname), ', '
-            ) filter (where written_columns.is_written) as columns,
-            string_agg(
-                distinct quote_ident(pg_attribute.attname), ', '
-            ) filter (where written_columns.is_written and written_columns.is_hooked)
+            pg_depend.refobjid::regclass as relation,
+            string_agg(distinct quote_ident(attname), ', ') as read_columns,
+            string_agg(distinct quote_ident(attname), ', ') filter (where is_written)
+                as columns,
+            string_agg(distinct quote_ident(attname), ', ') filter (where is_hooked)
                 as hooked_columns
         from pg_rewrite
         inner join pg_depend
             on
-                pg_depend.classid = 'pg_rewrite'::regclass
-                and pg_rewrite.oid = pg_depend.objid
-                and pg_depend.refclassid = 'pg_class'::regclass
-                and pg_rewrite.ev_class != pg_depend.refobjid
+                pg_rewrite.oid = pg_depend.objid
+                and pg_depend.classid = 'pg_rewrite'::regclass
         inner join pg_attribute
             on
                 pg_depend.refobjid = pg_attribute.attrelid
                 and pg_depend.refobjsubid = pg_attribute.attnum
-                and pg_attribute.attnum > 0
-        left join pg_temp.written_columns() as written_columns
+        left join pg_temp.written_columns()
             on
-                pg_attribute.attrelid = written_columns.table_id
-                and pg_attribute.attname = written_columns.origin
+                pg_attribute.attrelid = table_id
+                and pg_attribute.attname = origin
         where
             pg_rewrite.ev_class
             = to_regclass('analytics_internal.stg_commerce__customer_statuses')
-        group by pg_attribute.attrelid
+            and pg_depend.refobjid != pg_rewrite.ev_class
+        group by pg_depend.refobjid
     loop
         execute format(
-            'grant usage on schema %s to customer_health_write_back',
-            (select relnamespace::regnamespace from pg_class where oid = written.relation)
-        );
-        execute format(
-            'grant select (%s) on %s to customer_health_write_back',
+            'grant usage on schema %s to customer_health_write_back;'
+            ' grant select (%s) on %s to customer_health_write_back',
+            (select relnamespace::regnamespace from pg_class where oid = written.relation),
             written.read_columns, written.relation
         );
         if written.columns is not null then

@@ -1,7 +1,7 @@
 -- The write-back: plan what differs, then write it batch by batch. Both read the rules'
 -- answer from the view pending_customer_updates and write through the staging view
--- stg_commerce__customer_statuses, which knows the operational names. A value is kept as
--- the text that its column gives and takes, whatever its type; instants as those of UTC.
+-- stg_commerce__customer_statuses, which knows the operational names. A value is kept
+-- as the text that its column gives and takes, whatever its type; instants in UTC.
 
 -- before there was `forced`
 drop function if exists operations.plan_write_back(text, text, integer);

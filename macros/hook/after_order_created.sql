@@ -11,6 +11,8 @@ and keeps its errors to itself. A column that does not take what it would write 
 {%- set order_id_type = var('commerce_order_id_type') -%}
 {%- set source = graph.sources['source.customer_health.commerce.orders'] if execute -%}
 {%- set order_id = adapter.quote(source.config.meta.hook.order) if execute -%}
+{#- asked by name, once it is there -#}
+{%- do ref('written_columns') -%}
 {%- set columns = status_columns() -%}
 {%- set account_type = in_type_of_marts('target.account_type', columns) -%}
 {%- set last_order_date = in_type_of_marts('target.last_order_date', columns) -%}

@@ -29,6 +29,9 @@
     {% if config.get('contract').enforced %}
         {% do get_assert_columns_equivalent(with_types_of_contract(body)) %}
     {% endif %}
+    {% if existing is not none and config.get('meta', {}).get('of_any_type') %}
+        {% do refuse_other_types(existing, body) %}
+    {% endif %}
     {% call statement('main') -%}
         {%- if existing is not none and existing.is_view and says_the_same(existing, body) -%}
             select 'unchanged'
@@ -66,6 +69,32 @@
         where oid = '{{ view }}'::regclass
     {%- endcall -%}
     {{ return(load_result('same_view').table.columns[0].values()[0]) }}
+{%- endmacro %}
+
+
+{% macro refuse_other_types(view, body) -%}
+    {#- PostgreSQL would refuse it as well, without a word on what helps -#}
+    {%- call statement('other_types', fetch_result=True) -%}
+        drop view if exists pg_temp.other_types;
+        create temporary view other_types as ({{ body }}
+        );
+        select string_agg(old.attname, ', ' order by old.attnum)
+        from pg_attribute as old
+        inner join pg_attribute as new
+            on
+                old.attname = new.attname
+                and new.attrelid = 'pg_temp.other_types'::regclass
+        where
+            old.attrelid = '{{ view }}'::regclass
+            and (old.atttypid, old.atttypmod) is distinct from (new.atttypid, new.atttypmod)
+    {%- endcall -%}
+    {%- set columns = load_result('other_types').table.columns[0].values()[0] -%}
+    {%- if columns -%}
+        {%- do exceptions.raise_compiler_error(
+            view.identifier ~ ' gets other types for ' ~ columns
+            ~ ': run `python -m flows detach`, then a nightly refresh makes it anew'
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 

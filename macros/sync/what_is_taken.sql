@@ -1,10 +1,12 @@
 {% macro what_is_taken(expected, column) -%}
-    {#- asked only where they differ, for most do not -#}
+    {#- most do not differ: those are told first -#}
     case
+        when {{ expected }}.{{ column }} is not distinct from typed.current_{{ column }}
+            then typed.current_{{ column }}
         when
-            {{ expected }}.{{ column }} is distinct from typed.current_{{ column }}
-            and refused.{{ column }}
-            && array['any', coalesce({{ expected }}.{{ column }}::text, 'NULL')]
+            'any' = any(refused.{{ column }})
+            or coalesce({{ expected }}.{{ column }}::text, 'NULL')
+            = any(refused.{{ column }})
             then typed.current_{{ column }}
         else {{ expected }}.{{ column }}
     end

@@ -1,5 +1,5 @@
--- The statuses of the operational row beside those of the marts, in the types of the marts.
--- A value that its column does not take is expected to stay as it is.
+-- The statuses of the operational row beside those of the marts, in the types of the
+-- marts. A value that its column does not take is expected to stay as it is.
 {%- set columns = status_columns() %}
 with statuses as (
     select
@@ -48,7 +48,8 @@ typed as (
         account_types.customer_name,
         account_types.account_type,
         account_types.reason as account_type_reason,
-        {{ in_type_of_marts('statuses.account_type', columns) }} as current_account_type,
+        {{ in_type_of_marts('statuses.account_type', columns) }}
+            as current_account_type,
         {{ in_type_of_marts('statuses.risk_status', columns) }} as current_risk_status,
         {{ in_type_of_marts('statuses.last_order_date', columns) }}
             as current_last_order_date,

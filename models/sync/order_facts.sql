@@ -2,7 +2,6 @@
 
 -- Dates rather than answers, for the hook asks at any moment. Nested, without CTEs, so
 -- that one order is looked up by its index.
--- depends_on: {{ ref('written_columns') }}
 select
     tenant_id,
     customer_id,

@@ -1,5 +1,6 @@
--- What the columns that are written back take, as the view that is written through gives
--- them. Asked of the catalog each time: labels and NOT NULL can change between refreshes.
+-- What the columns that are written back take, as the view that is written through
+-- gives them. Asked of the catalog each time: labels and NOT NULL can change between
+-- refreshes.
 {%- set view = ref('stg_commerce__customer_statuses') %}
 with recursive duties (column_name, holds, statuses) as (
     values
@@ -16,7 +17,8 @@ with recursive duties (column_name, holds, statuses) as (
     ('reactivated_date', 'date', '{}')
 ),
 
--- a domain is of the type that is at its bottom, and takes no NULL when one of them does not
+-- a domain is of the type that is at its bottom, and takes no NULL when one of them
+-- does not
 types as (
     select
         pg_attribute.attname as column_name,
@@ -56,11 +58,12 @@ origins as (
             as is_generated,
         pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid) as default_expression
     from pg_rewrite
-    cross join lateral regexp_matches(
-        pg_rewrite.ev_action::text,
-        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
-        'g'
-    ) as part (words)
+    cross join
+        lateral regexp_matches(
+            pg_rewrite.ev_action::text,
+            ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+            'g'
+        ) as part (words)
     inner join pg_attribute
         on
             pg_attribute.attrelid = part.words[2]::oid
@@ -128,28 +131,30 @@ judged as (
                 )
         ) as missing_statuses,
         case
-            when columns.origin is null
-                then 'stg_commerce__customer_statuses computes it, and only what is taken'
-                    || ' from the table as it is can be written'
-            when not columns.is_updatable
-                then 'stg_commerce__customer_statuses is no plain select from one table'
-            when columns.is_generated
+            when origin is null
+                then
+                    'stg_commerce__customer_statuses computes it, and only what is '
+                    || 'taken from the table as it is can be written'
+            when not is_updatable
+                then
+                    'stg_commerce__customer_statuses is no plain select from one table'
+            when is_generated
                 then 'the database generates its values'
             when
-                not case columns.holds
-                    when 'status' then columns.base_type in ('text', 'char', 'enum')
+                not case holds
+                    when 'status' then base_type in ('text', 'char', 'enum')
                     when 'date'
-                        then columns.base_type in (
+                        then base_type in (
                             'date', 'timestamp', 'timestamptz', 'text', 'char'
-                        ) and coalesce(columns.longest >= length('YYYY-MM-DD'), true)
+                        ) and coalesce(longest >= length('YYYY-MM-DD'), true)
                     when 'number'
-                        then columns.base_type in (
+                        then base_type in (
                             'int2', 'int4', 'int8', 'numeric', 'float4', 'float8',
                             'text', 'char'
                         )
                 end
                 then format(
-                    'its type %s does not hold a %s', columns.type_name, columns.holds
+                    'its type %s does not hold a %s', type_name, holds
                 )
         end as why_never
     from columns
@@ -170,7 +175,8 @@ final as (
             else missing_statuses
         end as refused_values,
         case
-            when default_expression like '''%' then split_part(default_expression, '''', 2)
+            when default_expression like '''%'
+                then split_part(default_expression, '''', 2)
             else default_expression
         end as default_value,
         case
@@ -190,8 +196,9 @@ final as (
                     case
                         -- there is always an account type
                         when is_required and column_name != 'account_type'
-                            then 'left as it is where the rules say nothing, for it'
-                                || ' must not be NULL'
+                            then
+                                'left as it is where the rules say nothing, for it '
+                                || 'must not be NULL'
                     end
                 ),
                 ''

@@ -308,3 +308,16 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     assert pending(small) == 1
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
     assert "1 values put back" in run("flows", "rollback", batch)
+
+    # a cast that goes changes the type, which a view has for good
+    view = project / STATUSES
+    view.write_text(view.read_text().replace('"lastOrderDate"::timestamp', '"lastOrderDate"'))
+    done = small.run(*NIGHTLY, project=project)
+    assert done.returncode == 4
+    assert (
+        "stg_commerce__customer_statuses gets other types for last_order_date" in done.stderr
+    )
+    assert "run `python -m flows detach`" in done.stderr
+    run("flows", "detach")
+    assert "last_order_date" not in run(*NIGHTLY)
+    assert customer(small, three)[2] == "2026-05-30"

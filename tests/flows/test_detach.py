@@ -92,6 +92,16 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
     changed = "select count(*) from operations.changed_keys where key = %s"
     assert small.value(changed, TWO) == 1
     since = "detached since 20"
+    # nor by a key that is no longer there, once we hear of it
+    with small.connect() as application, application.transaction(force_rollback=True):
+        application.execute("alter table commerce.orders rename column customer_id to client")
+        application.execute("update commerce.orders set total_amount = 1")
+        [noted] = application.execute(
+            "select count(*) filter (where kind = 'everything') as lost,"
+            " (select count(*) from operations.hook_errors) as errors"
+            " from operations.changed_keys"
+        ).fetchall()
+        assert noted == {"lost": 3, "errors": 1}
     for words in (
         "write-back",
         "write-back --dry-run",
