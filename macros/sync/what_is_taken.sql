@@ -1,7 +1,7 @@
 {% macro what_is_taken(expected, column) -%}
     {#- most do not differ: those are told first -#}
     case
-        when {{ expected }}.{{ column }} is not distinct from typed.current_{{ column }}
+        when ({{ expected }}.{{ column }} is not distinct from typed.current_{{ column }})
             then typed.current_{{ column }}
         when
             'any' = any(refused.{{ column }})

@@ -94,7 +94,8 @@ final as (
         typed.current_risk_status,
         {{ what_is_taken('risk_status', 'risk_status') }} as expected_risk_status,
         typed.current_last_order_date,
-        {{ what_is_taken('risk_status', 'last_order_date') }} as expected_last_order_date,
+        {{ what_is_taken('risk_status', 'last_order_date') }}
+            as expected_last_order_date,
         typed.current_next_expected_order_date,
         {{ what_is_taken('risk_status', 'next_expected_order_date') }}
             as expected_next_expected_order_date,

@@ -319,5 +319,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     )
     assert "run `python -m flows detach`" in done.stderr
     run("flows", "detach")
-    assert "last_order_date" not in run(*NIGHTLY)
+    assert "last_order_date" not in run(*NIGHTLY, "--no-write-back")
+    run("flows", "roles", "install")
+    run("flows", "write-back")
     assert customer(small, three)[2] == "2026-05-30"
