@@ -11,6 +11,7 @@ from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
+from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.progress import Progress
@@ -36,6 +37,9 @@ INSTALLED = {
     "hook": {"install": install_hook, "remove": remove_hook, "status": print_hook},
     "roles": {"install": install_roles, "remove": remove_roles, "status": print_roles},
 }
+
+# commands without arguments
+PLAIN = {"detach": detach, "weekly": summarize}
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,6 +82,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     command = commands.add_parser("roles", help="who may do what in the database")
     command.add_argument("action", choices=["install", "remove", "status"])
+
+    commands.add_parser(
+        "detach",
+        help="takes our views off the application's tables, for a migration; the next refresh"
+        " puts them back",
+    )
 
     command = commands.add_parser("alerts", help="raise and send what people should know")
     command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
@@ -130,8 +140,8 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             INSTALLED[arguments.command][arguments.action](progress)
         case "alerts":
             run_alerts(progress, dry_run=arguments.dry_run)
-        case "weekly":
-            summarize(progress)
+        case "detach" | "weekly":
+            PLAIN[arguments.command](progress)
         case "status":
             with connect() as connection:
                 install(connection, "operations.sql")

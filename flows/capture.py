@@ -22,6 +22,7 @@ from flows.database import (
     install,
     rows,
 )
+from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.progress import Progress
 
@@ -142,6 +143,8 @@ def print_capture(progress: Progress) -> None:
                 " order by error_id desc limit 10",
             ),
         )
+        if since := detached_since(connection):
+            progress.say(in_words(since))
 
 
 @contextmanager
@@ -186,6 +189,8 @@ def missing_relations(connection: Connection) -> list[str]:
 
 
 def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
+    if since := detached_since(connection):
+        return Scope(full_because=f"our views were detached {since:%Y-%m-%d %H:%M:%S %Z}")
     if missing := missing_relations(connection):
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         name = missing[0].replace('"', "")

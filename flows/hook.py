@@ -19,12 +19,23 @@ from psycopg.rows import tuple_row
 from flows import dbt
 from flows.capture import with_queue
 from flows.database import Connection, environment, in_a_moment, one_line, rows
+from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
 from flows.roles import grant_sources
 
 TRIGGER = "customer_health_hook"
 FUNCTION = "operations.after_order_created"
+# columns that do not take what the hook would write
+LEFT_OUT = """
+    select column_name, remark from operations.written_columns
+    where refused_values && case column_name
+        when 'account_type' then array['any', 'ACTIVE']
+        when 'last_order_date' then array['any']
+        when 'dormancy_since' then array['any', 'NULL']
+    end
+    order by column_name
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ def after_orders_created(
 def install_hook(progress: Progress) -> None:
     """Put the trigger on the orders table; one that is there is put anew."""
     with with_queue() as connection:
+        check_attached(connection)
         relation = _orders(connection)
         if rows(
             connection,
@@ -87,7 +99,12 @@ def install_hook(progress: Progress) -> None:
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         in_a_moment(connection, partial(connection.execute, put))
         grant_sources(connection)
+        left_out = rows(connection, LEFT_OUT)
     progress.say(f"hooked: {relation}")
+    for column in left_out:
+        progress.say(
+            f"warning: the hook leaves out {column['column_name']}: {column['remark']}"
+        )
 
 
 def remove_hook(progress: Progress) -> None:
@@ -124,6 +141,8 @@ def print_hook(progress: Progress) -> None:
                 " order by error_id desc limit 10",
             ),
         )
+        if since := detached_since(connection):
+            progress.say(f"{in_words(since)}; until then the hook does nothing")
 
 
 def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> int:

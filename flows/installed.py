@@ -25,6 +25,7 @@ MADE: dict[str, dict[str, str]] = {
         "write_back_batches": "table",
         "write_back_batches__logid": "index",
         "write_back_changes": "table",
+        "detached_views": "table",
         "job_status": "view",
         "refresh_health": "view",
     },
@@ -49,6 +50,7 @@ MADE: dict[str, dict[str, str]] = {
     "write_back.sql": {
         "plan_write_back": "function",
         "planned_rows": "function",
+        "put_values": "function",
         "write_batch": "function",
         "rollback_batch": "function",
     },

@@ -19,9 +19,11 @@ from flows.database import (
     refresh_lock,
     rows,
 )
+from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure
 from flows.installed import make_schemas
 from flows.progress import Progress
+from flows.reports import say_what_stays
 from flows.roles import are_installed
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
@@ -83,6 +85,9 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
                     " makes new ones"
                 )
         check_tenant(connection, options.tenant)
+        if options.organization:
+            # it builds the views of its systems only
+            check_attached(connection)
         check_organization(connection, options.organization)
         try:
             with logged(connection, f"refresh_{options.mode}", "refresh") as log:
@@ -179,6 +184,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
             lambda: write_back(log, lock, options.tenant, progress),
         )
         log.payload |= done.log()
+    else:
+        say_what_stays(connection, progress)
     written = count_written(connection, log.logid)
     for tenant in statistics:
         tenant["updated_count"] = written.get(tenant["tenant_slug"], 0)
@@ -209,6 +216,8 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
+    # before a test that failed ends the run, for the views are there
+    put_back(log.connection, progress, is_complete=options is FULL and run.failure() is None)
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")

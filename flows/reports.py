@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.arguments import check_tenant, is_built
 from flows.database import Connection, connect, rows
+from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
 from flows.progress import Progress
 
@@ -168,8 +169,20 @@ def guard_lines(guard: Mapping[str, Any]) -> list[str]:
     return [f"{guard['tenant_slug']}: {line}" for line in lines]
 
 
+def say_what_stays(connection: Connection, progress: Progress) -> None:
+    """Say which of the seven columns do not take all that the rules give, and why."""
+    for column in rows(
+        connection,
+        "select string_agg(column_name, ', ' order by column_name) as names, remark"
+        " from operations.written_columns where remark is not null"
+        " group by remark order by 1",
+    ):
+        progress.say(f"{column['names']}: {column['remark']}")
+
+
 def print_dry_run(connection: Connection, tenant: str | None, progress: Progress) -> None:
     """Print what a write-back would change."""
+    say_what_stays(connection, progress)
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
     this = {"tenant": tenant}
     progress.table(
@@ -244,6 +257,7 @@ def preview(tenant: str | None, progress: Progress) -> None:
         if not is_built(connection):
             raise WriteBackHeld("there was no refresh yet, so nothing to compare")
         check_tenant(connection, tenant)
+        check_attached(connection)
         print_dry_run(connection, tenant, progress)
 
 
@@ -281,6 +295,8 @@ def print_status(connection: Connection, progress: Progress) -> bool:
         " group by state, kind, edge order by state, kind, edge",
     ):
         progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
+    if since := detached_since(connection):
+        progress.say(in_words(since))
     [health] = rows(connection, "select * from operations.refresh_health")
     if health["success_age"] is None:
         progress.say("no refresh has succeeded yet")

@@ -17,9 +17,11 @@ from flows.database import (
     rows,
     take_role,
 )
+from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure
 from flows.installed import SCHEMAS
 from flows.progress import Progress
+from flows.reports import say_what_stays
 
 
 def install_roles(progress: Progress) -> None:
@@ -29,6 +31,8 @@ def install_roles(progress: Progress) -> None:
     the warehouse and the sources.
     """
     with refresh_lock(), connect(as_login=True) as connection:
+        # the view that is written through says which columns the write-back may write
+        check_attached(connection)
         sources = {
             "sources": [source["relation"] for source in dbt.sources(environment(connection))]
         }
@@ -47,6 +51,11 @@ def install_roles(progress: Progress) -> None:
         excess = rows(connection, "select * from pg_temp.excess_rights(%(sources)s)", sources)
         tenants = rows(connection, "select from operations.tenant_roles")
         blind = rows(connection, "select * from pg_temp.blind_readers()")
+        [written] = rows(connection, "select to_regclass('operations.written_columns') as it")
+        if written["it"] is not None:
+            with connection.transaction():
+                take_role(connection, REFRESHER, is_local=True)
+                say_what_stays(connection, progress)
     for right in excess:
         progress.say(
             f"warning: {right['role_name']} may {right['rights']} {right['relation']},"
@@ -103,6 +112,9 @@ def print_roles(progress: Progress) -> None:
 def grant_sources(connection: Connection) -> None:
     """Give the roles, where there are any, the rights on the sources that they need now."""
     if not are_installed(connection):
+        return
+    if detached_since(connection):
+        # the view that says which columns these are is away: `hook remove` alone gets here
         return
     sources = [source["relation"] for source in dbt.sources(environment(connection))]
     _load(connection)

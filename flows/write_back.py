@@ -18,9 +18,10 @@ from flows.database import (
     rows,
     take_role,
 )
+from flows.detach import check_attached
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 from flows.progress import Progress
-from flows.reports import guard_lines
+from flows.reports import guard_lines, say_what_stays
 from flows.run_log import RunLog, logged
 
 BATCH_SIZE = 200
@@ -105,6 +106,7 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
     with refresh_lock() as lock, connect() as connection:
         install(connection, "operations.sql")
         check_tenant(connection, tenant)
+        check_attached(connection)
         with logged(connection, "write_back", "write_back") as log:
             check_last_refresh(connection)
             if not force:
@@ -128,6 +130,7 @@ def rollback(batch_id: int) -> dict[str, Any]:
     """
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
+        check_attached(connection)
         batches = rows(
             connection,
             "select max(batch_id) as last, bool_or(batch_id = %(batch_id)s) as is_there"
@@ -202,6 +205,7 @@ def write_back(
     """
     connection, logid = log.connection, log.logid
     install(connection, "write_back.sql")
+    say_what_stays(connection, progress)
     done = WriteBack(
         guards=rows(
             connection,

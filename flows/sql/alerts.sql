@@ -116,7 +116,11 @@ begin
     select * from operations.refresh_alert_states;
 
     -- marts that hold a past or coming day, because somebody asked for it, are no news
-    if to_regclass('operations.alert_states') is not null then
+    if
+        to_regclass('operations.alert_states') is not null
+        -- away while our views are detached; what is news then is told afterwards
+        and to_regclass('operations.customer_revenues') is not null
+    then
         -- the clock of orders, or of the accounts where there are none
         select coalesce(
             (select max(as_of) from analytics.tenants),

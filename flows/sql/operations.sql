@@ -51,6 +51,16 @@ select setval(pg_get_serial_sequence('operations.write_back_batches', 'batch_id'
 from (select max(batch_id) as last from operations.write_back_changes) as changes
 where not exists (select from operations.write_back_batches where batch_id >= last);
 
+create table if not exists operations.detached_views (
+    relation text primary key,
+    grant_statements text[] not null,
+    detached_at timestamptz not null default now()
+);
+comment on table operations.detached_views is
+'customer_health: One row per view that `python -m flows detach` has taken off the tables of
+the application, until a refresh has put it back. grant_statements: what gives others their
+rights on it.';
+
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (
     select

@@ -212,7 +212,8 @@ language sql as $written_columns$
                 account_type, risk_status, last_order_date, next_expected_order_date,
                 average_order_interval_days, dormancy_since, reactivated_date
             }'::text[]
-        ) as is_written,
+        )
+        as is_written,
         -- by the functions of the real-time hook, which are the refresher's: while a
         -- trigger calls them, or somebody else may
         part.words[1] = any('{account_type, last_order_date, dormancy_since}'::text[])
@@ -241,6 +242,12 @@ language sql as $written_columns$
         on
             pg_attribute.attrelid = part.words[2]::oid
             and pg_attribute.attnum = part.words[3]::smallint
+            and pg_attribute.attgenerated = ''
+    inner join pg_attribute as viewed
+        on
+            pg_rewrite.ev_class = viewed.attrelid
+            and part.words[1] = viewed.attname
+            and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
     where
         pg_rewrite.ev_class
         = to_regclass('analytics_internal.stg_commerce__customer_statuses')
@@ -290,35 +297,53 @@ begin
         execute format('grant select on %s to customer_health_refresher', source);
     end loop;
 
-    select
-        table_id::regclass as relation,
-        count(*) filter (where is_written) as columns_count,
-        string_agg(quote_ident(origin), ', ') as read_columns,
-        string_agg(quote_ident(origin), ', ') filter (where is_written) as columns,
-        string_agg(quote_ident(origin), ', ') filter (where is_hooked) as hooked_columns
-    into written
-    from pg_temp.written_columns()
-    group by table_id;
-    if written.columns_count = 7 then
+    -- whose columns the view that is written through reads, those that it computes with, too
+    for written in
+        select
+            pg_depend.refobjid::regclass as relation,
+            string_agg(distinct quote_ident(attname), ', ') as read_columns,
+            string_agg(distinct quote_ident(attname), ', ') filter (where is_written)
+                as columns,
+            string_agg(distinct quote_ident(attname), ', ') filter (where is_hooked)
+                as hooked_columns
+        from pg_rewrite
+        inner join pg_depend
+            on
+                pg_rewrite.oid = pg_depend.objid
+                and pg_depend.classid = 'pg_rewrite'::regclass
+        inner join pg_attribute
+            on
+                pg_depend.refobjid = pg_attribute.attrelid
+                and pg_depend.refobjsubid = pg_attribute.attnum
+        left join pg_temp.written_columns()
+            on
+                pg_attribute.attrelid = table_id
+                and pg_attribute.attname = origin
+        where
+            pg_rewrite.ev_class
+            = to_regclass('analytics_internal.stg_commerce__customer_statuses')
+            and pg_depend.refobjid != pg_rewrite.ev_class
+        group by pg_depend.refobjid
+    loop
         execute format(
-            'grant usage on schema %s to customer_health_write_back',
-            (select relnamespace::regnamespace from pg_class where oid = written.relation)
+            'grant usage on schema %s to customer_health_write_back;'
+            ' grant select (%s) on %s to customer_health_write_back',
+            (select relnamespace::regnamespace from pg_class where oid = written.relation),
+            written.read_columns, written.relation
         );
-        execute format(
-            'grant select (%s), update (%s) on %s to customer_health_write_back',
-            written.read_columns, written.columns, written.relation
-        );
+        if written.columns is not null then
+            execute format(
+                'grant update (%s) on %s to customer_health_write_back',
+                written.columns, written.relation
+            );
+        end if;
         if written.hooked_columns is not null then
             execute format(
                 'grant update (%s) on %s to customer_health_refresher',
                 written.hooked_columns, written.relation
             );
         end if;
-    elsif written is not null then
-        raise 'stg_commerce__customer_statuses is no plain select from one table: % of'
-            ' the 7 columns that are written back are columns of %',
-            written.columns_count, written.relation;
-    end if;
+    end loop;
 end
 $grant_sources$;
 

@@ -1,6 +1,7 @@
 -- The write-back: plan what differs, then write it batch by batch. Both read the rules'
 -- answer from the view pending_customer_updates and write through the staging view
--- stg_commerce__customer_statuses, which knows the operational names.
+-- stg_commerce__customer_statuses, which knows the operational names. A value is kept
+-- as the text that its column gives and takes, whatever its type; instants in UTC.
 
 -- before there was `forced`
 drop function if exists operations.plan_write_back(text, text, integer);
@@ -9,7 +10,7 @@ create or replace function operations.plan_write_back(
     run_logid text, only_tenant text, batch_size integer, forced boolean
 )
 returns setof bigint
-language plpgsql as $plan$
+language plpgsql set timezone = 'UTC' as $plan$
 begin
     -- what a run that died had planned is planned anew
     update operations.write_back_batches set state = 'abandoned' where state = 'planned';
@@ -69,8 +70,9 @@ begin
             pending.tenant_id::text,
             pending.customer_id::text,
             written_back.column_name,
-            value.old_value,
-            value.new_value,
+            -- as it stands there, for a date could be an instant, which is put back as such
+            to_jsonb(target) ->> written_back.column_name,
+            value.expected,
             case written_back.column_name
                 when 'account_type' then pending.account_type_reason
                 else pending.risk_status_reason
@@ -81,6 +83,10 @@ begin
             on
                 pending.tenant_id = counted.tenant_id
                 and pending.batch_number = counted.batch_number
+        inner join analytics_internal.stg_commerce__customer_statuses as target
+            on
+                pending.tenant_id = target.tenant_id
+                and pending.customer_id = target.customer_id
         cross join (
             values
             ('account_type'), ('risk_status'), ('last_order_date'),
@@ -89,10 +95,10 @@ begin
         ) as written_back (column_name)
         cross join lateral (
             select
-                to_jsonb(pending) ->> ('current_' || written_back.column_name) as old_value,
-                to_jsonb(pending) ->> ('expected_' || written_back.column_name) as new_value
+                to_jsonb(pending) ->> ('current_' || written_back.column_name) as current,
+                to_jsonb(pending) ->> ('expected_' || written_back.column_name) as expected
         ) as value
-        where value.old_value is distinct from value.new_value
+        where value.current is distinct from value.expected
     )
 
     select batches.batch_id from batches order by batches.batch_id;
@@ -117,16 +123,61 @@ language sql stable as $planned$
     group by tenant_id, customer_id
 $planned$;
 comment on function operations.planned_rows is
-'customer_health: One row per customer of a batch: its key, and its changed columns
-before and after.';
+'customer_health: One row per customer of a batch: its key, and its changed columns before
+and after. The key gets its types from pending_customer_updates, for of the operational row there may be
+columns that must not be NULL.';
+
+create or replace function operations.put_values(this_batch bigint, new_values jsonb)
+returns text[]
+language plpgsql set timezone = 'UTC' as $put$
+-- Put these values, by customer and column, into the rows of customers of a batch that are
+-- locked. Each is put in as its column's type takes it. Only the columns of the batch are
+-- named, for others may be such that nobody can write.
+declare
+    columns constant text := (
+        select string_agg(distinct quote_ident(changes.column_name), ', ')
+        from operations.write_back_changes as changes
+        where changes.batch_id = this_batch
+    );
+    written text[];
+begin
+    execute format(
+        $update$
+        with updated as (
+            update analytics_internal.stg_commerce__customer_statuses as target
+            set (%1$s) = (
+                select %1$s
+                from jsonb_populate_record(target, $2 -> planned.customer_id) as new
+            )
+            from operations.planned_rows($1, array(select jsonb_object_keys($2))) as planned
+            cross join lateral jsonb_populate_record(
+                null::operations.pending_customer_updates, planned.customer_key
+            ) as key
+            where
+                key.tenant_id = target.tenant_id
+                and key.customer_id = target.customer_id
+            returning planned.customer_id
+        )
+
+        select array_agg(customer_id) from updated
+        $update$,
+        columns
+    ) using this_batch, new_values into written;
+    return written;
+end
+$put$;
+comment on function operations.put_values is
+'customer_health: Put values into the operational rows of customers of a batch; return the customers.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
-language plpgsql set lock_timeout = '2s' as $write$
+language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $write$
 declare
     present text[];
     locked text[];
     written text[];
+    -- by customer, what is to be put in where the values are still those that were compared
+    unchanged jsonb;
 begin
     -- what we write ourselves changes no status, so the change queue need not hear of it
     perform set_config('customer_health.is_writing_back', 'on', true);
@@ -138,7 +189,7 @@ begin
         select planned.customer_id
         from operations.planned_rows(this_batch, customers) as planned
         cross join lateral jsonb_populate_record(
-            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+            null::operations.pending_customer_updates, planned.customer_key
         ) as key
         inner join analytics_internal.stg_commerce__customer_statuses as target
             on
@@ -149,36 +200,30 @@ begin
         for no key update of target skip locked
     ) as held;
 
-    with updated as (
-        update analytics_internal.stg_commerce__customer_statuses as target
-        set (
-            account_type, risk_status, last_order_date, next_expected_order_date,
-            average_order_interval_days, dormancy_since, reactivated_date
-        ) = (
-            select
-                new.account_type, new.risk_status, new.last_order_date,
-                new.next_expected_order_date, new.average_order_interval_days,
-                new.dormancy_since, new.reactivated_date
-            from jsonb_populate_record(target, planned.new_values) as new
-        )
-        from operations.planned_rows(this_batch, locked) as planned
-        cross join lateral jsonb_populate_record(
-            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
-        ) as key
-        where
+    select jsonb_object_agg(planned.customer_id, planned.new_values) into unchanged
+    from operations.planned_rows(this_batch, locked) as planned
+    cross join lateral jsonb_populate_record(
+        null::operations.pending_customer_updates, planned.customer_key
+    ) as key
+    inner join analytics_internal.stg_commerce__customer_statuses as target
+        on
             key.tenant_id = target.tenant_id
             and key.customer_id = target.customer_id
-            -- still the values that were compared: putting them in changes nothing
-            and jsonb_populate_record(target, planned.old_values) is not distinct from target
-        returning planned.customer_id
-    )
+    where
+        not exists (
+            select
+            from jsonb_each_text(planned.old_values) as compared
+            where to_jsonb(target) ->> compared.key is distinct from compared.value
+        );
 
-    select array_agg(updated.customer_id) into written from updated;
+    if unchanged is not null then
+        written := operations.put_values(this_batch, unchanged);
+    end if;
 
     select array_agg(planned.customer_id) into present
     from operations.planned_rows(this_batch, customers) as planned
     cross join lateral jsonb_populate_record(
-        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+        null::operations.pending_customer_updates, planned.customer_key
     ) as key
     inner join analytics_internal.stg_commerce__customer_statuses as target
         on
@@ -215,7 +260,7 @@ how.';
 
 create or replace function operations.rollback_batch(this_batch bigint)
 returns table (outcome text, values_count bigint)
-language plpgsql set lock_timeout = '2s' as $rollback$
+language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $rollback$
 declare
     customers constant text[] := array(
         select changes.customer_id
@@ -236,7 +281,7 @@ begin
         select planned.customer_id
         from operations.planned_rows(this_batch, customers) as planned
         cross join lateral jsonb_populate_record(
-            null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+            null::operations.pending_customer_updates, planned.customer_key
         ) as key
         inner join analytics_internal.stg_commerce__customer_statuses as target
             on
@@ -259,39 +304,34 @@ begin
                     changes.batch_id = this_batch
                     and changes.customer_id = planned.customer_id
                     and changes.state = 'written'
+                    -- as its column has it once it was put in
                     and to_jsonb(target) ->> changes.column_name
-                    is not distinct from changes.new_value
+                    is not distinct from to_jsonb(
+                        jsonb_populate_record(
+                            target,
+                            jsonb_build_object(changes.column_name, changes.new_value)
+                        )
+                    ) ->> changes.column_name
             )
         ) filter (where planned.customer_id = any(locked))
     into present, ours
     from operations.planned_rows(this_batch, customers) as planned
     cross join lateral jsonb_populate_record(
-        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
+        null::operations.pending_customer_updates, planned.customer_key
     ) as key
     inner join analytics_internal.stg_commerce__customer_statuses as target
         on
             key.tenant_id = target.tenant_id
             and key.customer_id = target.customer_id;
 
-    update analytics_internal.stg_commerce__customer_statuses as target
-    set (
-        account_type, risk_status, last_order_date, next_expected_order_date,
-        average_order_interval_days, dormancy_since, reactivated_date
-    ) = (
-        select
-            old.account_type, old.risk_status, old.last_order_date,
-            old.next_expected_order_date, old.average_order_interval_days,
-            old.dormancy_since, old.reactivated_date
-        from jsonb_populate_record(target, ours -> planned.customer_id) as old
-    )
-    from operations.planned_rows(this_batch, locked) as planned
-    cross join lateral jsonb_populate_record(
-        null::analytics_internal.stg_commerce__customer_statuses, planned.customer_key
-    ) as key
-    where
-        key.tenant_id = target.tenant_id
-        and key.customer_id = target.customer_id
-        and ours -> planned.customer_id != '{}';
+    perform operations.put_values(
+        this_batch,
+        (
+            select jsonb_object_agg(old.customer_id, old.old_values)
+            from jsonb_each(ours) as old (customer_id, old_values)
+            where old.old_values != '{}'
+        )
+    );
 
     return query
     with judged as (

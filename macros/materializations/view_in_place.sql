@@ -28,7 +28,10 @@
     {% endif %}
 
     {% if config.get('contract').enforced %}
-        {% do get_assert_columns_equivalent(body) %}
+        {% do get_assert_columns_equivalent(with_types_of_contract(body)) %}
+    {% endif %}
+    {% if existing is not none and config.get('meta', {}).get('of_any_type') %}
+        {% do refuse_other_types(existing, body) %}
     {% endif %}
     {%- set held = compared(existing, body) -%}
     {% if held.is_there and not held.fits and should_full_refresh() %}
@@ -90,4 +93,50 @@
         {{ return({'is_there': true, 'is_same': row['is_same'], 'fits': row['fits']}) }}
     {%- endfor -%}
     {{ return({}) }}
+{%- endmacro %}
+
+
+{% macro refuse_other_types(view, body) -%}
+    {#- PostgreSQL would refuse it as well, without a word on what helps -#}
+    {%- call statement('other_types', fetch_result=True) -%}
+        drop view if exists pg_temp.other_types;
+        create temporary view other_types as ({{ body }}
+        );
+        select string_agg(old.attname, ', ' order by old.attnum)
+        from pg_attribute as old
+        inner join pg_attribute as new
+            on
+                old.attname = new.attname
+                and new.attrelid = 'pg_temp.other_types'::regclass
+        where
+            old.attrelid = '{{ view }}'::regclass
+            and (old.atttypid, old.atttypmod) is distinct from (new.atttypid, new.atttypmod)
+    {%- endcall -%}
+    {%- set columns = load_result('other_types').table.columns[0].values()[0] -%}
+    {%- if columns -%}
+        {%- do exceptions.raise_compiler_error(
+            view.identifier ~ ' gets other types for ' ~ columns
+            ~ ': run `python -m flows detach`, then a nightly refresh makes it anew'
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro with_types_of_contract(body) -%}
+    {#- what the contract is asked about: columns that may be of any type count as theirs -#}
+    {%- set of_any_type = config.get('meta', {}).get('of_any_type') -%}
+    {%- if not of_any_type -%} {{ return(body) }} {%- endif -%}
+    select
+        {%- for column in model['columns'].values() %}
+        {%- if column.name in of_any_type %}
+        case when false and {{ column.name }} is null then null::{{ column.data_type }} end
+            as {{ column.name }}
+        {%- else %}
+        {{ column.name }}
+        {%- endif -%}
+        {{ ',' if not loop.last }}
+        {%- endfor %}
+    from (
+        {{ body }}
+    ) as mapped
 {%- endmacro %}

@@ -1,4 +1,6 @@
 -- Customers by status: as the operational table has them, and as the marts do.
+{%- set columns = status_columns() %}
+-- depends_on: {{ ref('written_columns') }}
 with statuses as (
     select * from {{ ref('stg_commerce__customer_statuses') }}
 ),
@@ -32,9 +34,17 @@ compared as (
             and account_types.customer_id = risk_status.customer_id
     cross join lateral (
         values
-        ('account_type', statuses.account_type, true),
+        (
+            'account_type',
+            {{ in_type_of_marts('statuses.account_type', columns) }},
+            true
+        ),
         ('account_type', account_types.account_type, false),
-        ('risk_status', statuses.risk_status, true),
+        (
+            'risk_status',
+            {{ in_type_of_marts('statuses.risk_status', columns) }},
+            true
+        ),
         ('risk_status', risk_status.risk_status, false)
     ) as comparison (status_kind, status, is_current)
 ),

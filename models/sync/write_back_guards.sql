@@ -25,15 +25,7 @@ judged as (
         tenant_id,
         tenant_slug,
         (held_because is not null) as is_held,
-        num_nonnulls(
-            current_account_type,
-            current_risk_status,
-            current_last_order_date,
-            current_next_expected_order_date,
-            current_average_order_interval_days,
-            current_dormancy_since,
-            current_reactivated_date
-        ) = 0 as is_initial,
+        is_initial,
         coalesce(
             expected_risk_status = 'DORMANT'
             and current_risk_status is distinct from 'DORMANT',

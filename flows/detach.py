@@ -1,0 +1,232 @@
+"""Stepping aside: our views off the application's tables, so that its migrations can run.
+
+A view stops `alter column type` and `drop column` of what it reads. The marts are tables, or
+views on tables of ours, and stay as they are. The next refresh puts the views back.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from flows import dbt
+from flows.database import (
+    Connection,
+    connect,
+    environment,
+    in_a_moment,
+    install,
+    refresh_lock,
+    rows,
+)
+from flows.errors import Busy, WriteBackHeld, WrongArgument
+from flows.progress import Progress
+from flows.run_log import logged
+
+# views of ours that read a relation that is not ours, directly or through another view, and
+# what gives others their rights on them
+STANDING = """
+    with recursive reads as (
+        select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
+        from pg_rewrite
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_class'::regclass
+        where pg_rewrite.ev_class != pg_depend.refobjid
+    ),
+
+    named as (
+        select
+            pg_class.oid,
+            pg_class.relkind,
+            pg_class.relowner,
+            pg_class.relacl,
+            pg_namespace.nspname as schema_name,
+            pg_class.relname as name
+        from pg_class
+        inner join pg_namespace
+            on pg_class.relnamespace = pg_namespace.oid
+    ),
+
+    ours as (
+        select * from named
+        where relkind = 'v' and schema_name || '.' || name = any(%(views)s)
+    ),
+
+    standing (view_id) as (
+        select ours.oid
+        from ours
+        inner join reads
+            on ours.oid = reads.view_id
+        inner join named
+            on reads.read_id = named.oid
+        where
+            named.schema_name != all(%(schemas)s)
+            and named.schema_name not in ('pg_catalog', 'information_schema')
+
+        union
+
+        select ours.oid
+        from standing
+        inner join reads
+            on standing.view_id = reads.read_id
+        inner join ours
+            on reads.view_id = ours.oid
+    ),
+
+    rights as (
+        select ours.oid, null as column_name, granted.*
+        from ours
+        cross join aclexplode(ours.relacl) as granted
+
+        union all
+
+        select ours.oid, pg_attribute.attname as column_name, granted.*
+        from ours
+        inner join pg_attribute
+            on ours.oid = pg_attribute.attrelid
+        cross join aclexplode(pg_attribute.attacl) as granted
+    )
+
+    select
+        format('%%I.%%I', ours.schema_name, ours.name) as relation,
+        array(
+            select
+                format(
+                    'grant %%s%%s on %%I.%%I to %%s%%s',
+                    rights.privilege_type,
+                    ' (' || quote_ident(rights.column_name) || ')',
+                    ours.schema_name,
+                    ours.name,
+                    case rights.grantee
+                        when 0 then 'public' else rights.grantee::regrole::text
+                    end,
+                    case when rights.is_grantable then ' with grant option' end
+                )
+            from rights
+            where rights.oid = ours.oid and rights.grantee != ours.relowner
+        ) as grant_statements
+    from ours
+    inner join standing
+        on ours.oid = standing.view_id
+    order by 1
+"""
+
+
+def detach(progress: Progress) -> None:
+    """Take every view of ours that stands on the application's tables away.
+
+    Raises WrongArgument when something that is not ours stands on one of them, and Busy when
+    one is in use again and again; nothing is taken away then.
+    """
+    with refresh_lock(), connect() as connection:
+        install(connection, "operations.sql")
+        with logged(connection, "detach", "detach") as log:
+            standing = rows(connection, STANDING, _ours(connection))
+            if standing:
+                _take_away(connection, standing)
+            log.payload["views"] = [view["relation"] for view in standing]
+        since = detached_since(connection)
+    if since is None:
+        progress.say("no view of ours stands on a table of the application")
+    elif standing:
+        progress.say(
+            f"detached: {len(standing)} views are off the application's tables; migrate now,"
+            " the next hourly or nightly refresh puts them back"
+        )
+    else:
+        progress.say(in_words(since))
+
+
+def detached_since(connection: Connection) -> datetime | None:
+    """Return since when views are away, or None when all of them are there."""
+    [table] = rows(connection, "select to_regclass('operations.detached_views') as there")
+    if table["there"] is None:
+        return None
+    [detached] = rows(
+        connection,
+        "select min(detached_at) as since from operations.detached_views"
+        " where to_regclass(relation) is null",
+    )
+    since: datetime | None = detached["since"]
+    return since
+
+
+def in_words(since: datetime) -> str:
+    """Say that views are away, and what brings them back."""
+    return (
+        f"detached since {since:%Y-%m-%d %H:%M:%S %Z}: the next hourly or nightly refresh puts"
+        " our views back on the application's tables"
+    )
+
+
+def check_attached(connection: Connection) -> None:
+    """Raise WriteBackHeld while views are away."""
+    if since := detached_since(connection):
+        raise WriteBackHeld(in_words(since))
+
+
+def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -> None:
+    """Give views that are there again the grants that they had.
+
+    is_complete: whether all is built that there is, so that a view that is not there now is
+    one that nobody has any more.
+    """
+    for view in rows(
+        connection,
+        "delete from operations.detached_views"
+        " where to_regclass(relation) is not null or %(is_complete)s"
+        " returning relation, to_regclass(relation) is not null as is_there,"
+        " grant_statements",
+        {"is_complete": is_complete},
+    ):
+        for grant in view["grant_statements"] if view["is_there"] else []:
+            try:
+                connection.execute(grant.encode())
+            except psycopg.errors.Error as error:
+                # the role or the column is gone
+                progress.say(f"warning: not granted again: {grant}: {str(error).strip()}")
+
+
+def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
+    def change() -> None:
+        connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
+        for view in standing:
+            connection.execute(
+                "insert into operations.detached_views (relation, grant_statements)"
+                " values (%(relation)s, %(grant_statements)s) on conflict (relation) do update"
+                " set grant_statements = excluded.grant_statements,"
+                " detached_at = excluded.detached_at",
+                view,
+            )
+
+    try:
+        in_a_moment(connection, change)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        others = "; ".join((error.diag.message_detail or str(error)).splitlines())
+        raise WrongArgument(
+            f"detach: what is not ours would be dropped, so nothing was: {others}"
+        ) from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise Busy(
+            "detach: a view of ours is in use by a transaction that does not end; nothing was"
+            " taken away, try again"
+        ) from error
+
+
+def _ours(connection: Connection) -> dict[str, Any]:
+    """Return the names of the views that the project makes, and the schemas of all of it."""
+    with dbt.parsed(environment(connection)) as folder:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    nodes = manifest["nodes"].values()
+    return {
+        "views": [
+            f"{node['schema']}.{node['alias']}"
+            for node in nodes
+            if node["config"].get("materialized") == "view_in_place"
+        ],
+        "schemas": list({node["schema"] for node in nodes if node["resource_type"] != "test"}),
+    }

@@ -1,0 +1,120 @@
+-- The statuses of the operational row beside those of the marts, in the types of the
+-- marts. A value that its column does not take is expected to stay as it is.
+{%- set columns = status_columns() %}
+with statuses as (
+    select
+        *,
+        count(*) over (partition by tenant_id, customer_id) as rows_count
+    from {{ ref('stg_commerce__customer_statuses') }}
+),
+
+account_types as (
+    select * from {{ ref('customer_account_types') }}
+),
+
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+written_columns as (
+    select * from {{ ref('written_columns') }}
+),
+
+written_ahead as (
+    {{ written_ahead() }}
+),
+
+refused as (
+    select
+        max(refused_values) filter (where column_name = 'account_type') as account_type,
+        max(refused_values) filter (where column_name = 'risk_status') as risk_status,
+        max(refused_values) filter (where column_name = 'last_order_date')
+            as last_order_date,
+        max(refused_values) filter (where column_name = 'next_expected_order_date')
+            as next_expected_order_date,
+        max(refused_values) filter (where column_name = 'average_order_interval_days')
+            as average_order_interval_days,
+        max(refused_values) filter (where column_name = 'dormancy_since')
+            as dormancy_since,
+        max(refused_values) filter (where column_name = 'reactivated_date')
+            as reactivated_date
+    from written_columns
+),
+
+typed as (
+    select
+        account_types.tenant_id,
+        account_types.customer_id,
+        account_types.customer_name,
+        account_types.account_type,
+        account_types.reason as account_type_reason,
+        {{ in_type_of_marts('statuses.account_type', columns) }}
+            as current_account_type,
+        {{ in_type_of_marts('statuses.risk_status', columns) }} as current_risk_status,
+        {{ in_type_of_marts('statuses.last_order_date', columns) }}
+            as current_last_order_date,
+        {{ in_type_of_marts('statuses.next_expected_order_date', columns) }}
+            as current_next_expected_order_date,
+        {{ in_type_of_marts('statuses.average_order_interval_days', columns) }}
+            as current_average_order_interval_days,
+        {{ in_type_of_marts('statuses.dormancy_since', columns) }}
+            as current_dormancy_since,
+        {{ in_type_of_marts('statuses.reactivated_date', columns) }}
+            as current_reactivated_date
+    from account_types
+    inner join statuses
+        on
+            account_types.tenant_id = statuses.tenant_id
+            and account_types.customer_id = statuses.customer_id
+            -- a key that stands several times does not say which row to write
+            and statuses.rows_count = 1
+    left join written_ahead
+        on
+            statuses.tenant_id = written_ahead.tenant_id
+            and statuses.customer_id = written_ahead.customer_id
+    where
+        not statuses.is_closed
+        -- the hook knows an order that the marts do not know yet
+        and written_ahead.tenant_id is null
+),
+
+final as (
+    select
+        typed.tenant_id,
+        typed.customer_id,
+        typed.customer_name,
+        typed.current_account_type,
+        case
+            when
+                typed.current_account_type
+                = any({{ text_array(var('protected_account_types')) }})
+                then typed.current_account_type
+            else {{ what_is_taken('typed', 'account_type') }}
+        end as expected_account_type,
+        typed.current_risk_status,
+        {{ what_is_taken('risk_status', 'risk_status') }} as expected_risk_status,
+        typed.current_last_order_date,
+        {{ what_is_taken('risk_status', 'last_order_date') }}
+            as expected_last_order_date,
+        typed.current_next_expected_order_date,
+        {{ what_is_taken('risk_status', 'next_expected_order_date') }}
+            as expected_next_expected_order_date,
+        typed.current_average_order_interval_days,
+        {{ what_is_taken('risk_status', 'average_order_interval_days') }}
+            as expected_average_order_interval_days,
+        typed.current_dormancy_since,
+        {{ what_is_taken('risk_status', 'dormancy_since') }} as expected_dormancy_since,
+        typed.current_reactivated_date,
+        {{ what_is_taken('risk_status', 'reactivated_date') }}
+            as expected_reactivated_date,
+        typed.account_type_reason,
+        risk_status.reason as risk_status_reason
+    from typed
+    cross join refused
+    left join risk_status
+        on
+            typed.tenant_id = risk_status.tenant_id
+            and typed.customer_id = risk_status.customer_id
+)
+
+select * from final

@@ -1,0 +1,325 @@
+"""The write-back and the hook on columns of the types that applications give them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from conftest import ONE, TENANT, TWO, UNTIL, Database
+
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+STATUSES = "models/staging/commerce/stg_commerce__customer_statuses.sql"
+
+# as Prisma makes them
+PRISMA = {
+    "account_type": "commerce.\"AccountType\" not null default 'PROSPECT'",
+    "risk_status": "commerce.\"RiskStatus\" not null default 'HEALTHY'",
+    "last_order_date": "timestamp(3)",
+    "next_expected_order_date": "timestamp(3)",
+    "average_order_interval_days": "smallint",
+    "dormancy_since": "timestamp(3)",
+    "reactivated_date": "timestamp(3)",
+}
+TYPES = """
+create type commerce."AccountType" as enum ('PROSPECT', 'ACTIVE', 'TARGET', 'HOLD');
+create type commerce."RiskStatus" as enum
+('HEALTHY', 'AT_RISK_CADENCE', 'AT_RISK_REVENUE', 'DORMANT');
+create type commerce."NoDormant" as enum ('HEALTHY', 'AT_RISK_CADENCE', 'AT_RISK_REVENUE');
+create domain commerce.kind as commerce."AccountType";
+create domain commerce.some_kind as commerce.kind not null default 'TARGET';
+create domain commerce.day as date;
+"""
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
+
+
+def map_columns(
+    database: Database,
+    project: Path,
+    types: dict[str, str],
+    selected: dict[str, str] | None = None,
+) -> None:
+    """Give the seven columns these types and names of Prisma's, and map them.
+
+    selected: what the view selects instead, of those that it does not take as they are.
+    """
+    view = project / STATUSES
+    text = view.read_text()
+    database.execute(TYPES)
+    for name, kind in types.items():
+        column = f'"{camel(name)}"'
+        database.execute(
+            f"alter table commerce.customers drop column {name}, add column {column} {kind}"
+        )
+        taken = (selected or {}).get(name, column)
+        assert text.count(f"\n    {name}") == 1
+        text = text.replace(f"\n    {name}", f"\n    {taken} as {name}")
+    database.execute('alter table commerce.customers rename to "Customer"')
+    view.write_text(text)
+    settings = project / "dbt_project.yml"
+    settings.write_text(
+        settings.read_text().replace(
+            "commerce_customers_table: customers", "commerce_customers_table: Customer"
+        )
+    )
+
+
+def customer(database: Database, customer: str) -> tuple[str | None, ...]:
+    """Return the seven values of a customer, as PostgreSQL writes them."""
+    columns = ", ".join(f'"{camel(name)}"::text' for name in PRISMA)
+    [row] = database.rows(f'select {columns} from commerce."Customer" where id = %s', customer)
+    return tuple(row.values())
+
+
+def set_column(database: Database, customer: str, name: str, value: str | None) -> None:
+    database.execute(
+        f'update commerce."Customer" set "{camel(name)}" = %s where id = %s', value, customer
+    )
+
+
+def pending(database: Database) -> object:
+    return database.value("select count(*) from operations.pending_customer_updates")
+
+
+def order(database: Database, customer: str) -> None:
+    database.execute(
+        "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
+        " delivered_at) values (gen_random_uuid(), %s, %s, 'DELIVERED', now(), now())",
+        TENANT,
+        customer,
+    )
+
+
+def hook_errors(database: Database) -> list[object]:
+    return [row["error"] for row in database.rows("select error from operations.hook_errors")]
+
+
+def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path) -> None:
+    def run(*arguments: str) -> str:
+        done = small.run(*arguments, project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    map_columns(small, project, PRISMA)
+    said = "risk_status: left as it is where the rules say nothing, for it must not be NULL"
+    assert said in run(*NIGHTLY, "--no-write-back")
+    printed = run("flows", "write-back", "--dry-run")
+    assert said in printed
+    assert "1 customers get their first statuses" in printed
+    assert "dry run: 1 customers would be changed" in printed
+    assert "1 customers written back" in run("flows", "write-back")
+    one = (
+        *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 00:00:00", "2026-06-09 00:00:00"),
+        *("10", None, None),
+    )
+    assert customer(small, ONE) == one
+    # whose risk status must not be NULL, and is not said by the rules
+    assert customer(small, TWO) == ("PROSPECT", "HEALTHY", *[None] * 5)
+    assert "0 customers written back" in run("flows", "write-back")
+    assert pending(small) == 0
+
+    # the time of a day is not ours; another day is, and is put back with its time
+    set_column(small, ONE, "last_order_date", "2026-05-30 14:20:00.123")
+    assert pending(small) == 0
+    set_column(small, ONE, "last_order_date", "2026-05-01 14:20:00.123")
+    set_column(small, TWO, "account_type", "TARGET")
+    assert "2 customers written back" in run("flows", "write-back")
+    assert customer(small, ONE) == one
+    batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
+    assert "2 values put back" in run("flows", "rollback", batch)
+    assert customer(small, ONE)[2] == "2026-05-01 14:20:00.123"
+    assert customer(small, TWO)[0] == "TARGET"
+    assert "2 customers written back" in run("flows", "write-back")
+
+    # the hook, and the roles with rights on these columns only
+    set_column(small, TWO, "dormancy_since", "2026-01-01 10:00:00")
+    printed = run("flows", "hook", "install")
+    assert printed.splitlines() == ['hooked: "commerce"."orders"']
+    order(small, TWO)
+    order(small, ONE)
+    assert hook_errors(small) == []
+    assert customer(small, TWO)[0] == "ACTIVE"
+    assert customer(small, TWO)[5] is None
+    assert customer(small, ONE)[2] == f"{datetime.now(UTC).date()} 00:00:00"
+    assert said in run("flows", "roles", "install")
+    small.execute("delete from operations.changed_keys")
+    assert "2 customers written back" in run("flows", "write-back", "--force")
+    assert customer(small, ONE) == one
+    order(small, TWO)
+    assert hook_errors(small) == []
+    assert customer(small, TWO)[0] == "ACTIVE"
+    printed = run("flows", "rollback", str(int(batch) + 2))
+    assert printed.startswith("1 values put back")
+    assert "2 values that were changed by somebody since" in printed
+
+
+# as other applications make them
+OTHERS = {
+    "account_type": "commerce.some_kind",
+    "risk_status": "char(20)",
+    "last_order_date": "timestamptz",
+    "next_expected_order_date": "text",
+    "average_order_interval_days": "numeric(8, 2)",
+    "dormancy_since": "commerce.day",
+    "reactivated_date": "varchar(10)",
+}
+
+
+def test_columns_of_other_types_are_written(small: Database, project: Path) -> None:
+    def run(*arguments: str) -> str:
+        done = small.run(*arguments, project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    map_columns(small, project, OTHERS)
+    small.execute(
+        f"alter database {small.environment['PGDATABASE']} set timezone = 'Pacific/Auckland'"
+    )
+    # words that are no dates
+    set_column(small, ONE, "next_expected_order_date", "soon")
+    set_column(small, ONE, "reactivated_date", "2026-02-30")
+    set_column(small, ONE, "average_order_interval_days", "NaN")
+    assert "2 customers written back" in run(*NIGHTLY)
+    one = (
+        *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 12:00:00+12", "2026-06-09"),
+        *("10.00", None, None),
+    )
+    assert customer(small, ONE) == one
+    assert customer(small, TWO) == ("PROSPECT", *[None] * 6)
+    assert "0 customers written back" in run("flows", "write-back")
+    batch = str(small.value("select min(batch_id) from operations.write_back_batches"))
+    run("flows", "rollback", batch)
+    assert customer(small, ONE) == ("TARGET", *[None] * 2, "soon", "NaN", None, "2026-02-30")
+    # somebody is faster, in one of them
+    with small.connect() as connection:
+        [planned] = connection.execute(
+            "select operations.plan_write_back('by hand', null, 200, false) as batch"
+        ).fetchall()
+        set_column(small, ONE, "last_order_date", "2026-05-30 23:00+12")
+        outcomes = connection.execute(
+            "select * from operations.write_batch(%s, %s)", (planned["batch"], [ONE, TWO])
+        ).fetchall()
+    assert {row["outcome"]: row["customers_count"] for row in outcomes} == {
+        "conflict": 1,
+        "written": 1,
+    }
+    assert "1 customers written back" in run("flows", "write-back")
+    assert customer(small, ONE)[2] == "2026-05-30 23:00:00+12"
+    assert run("flows", "hook", "install").splitlines() == ['hooked: "commerce"."orders"']
+    order(small, TWO)
+    assert hook_errors(small) == []
+    assert customer(small, TWO)[0] == "ACTIVE"
+    today = f"{datetime.now(UTC).date()} 00:00"
+    assert small.value(
+        "select \"lastOrderDate\" = %s::timestamp at time zone 'UTC'"
+        ' from commerce."Customer" where id = %s',
+        today,
+        TWO,
+    )
+
+
+# what cannot be written: a cast, a constant, a value that the database makes, no room
+HOPELESS = {
+    "account_type": "varchar(6)",
+    "risk_status": 'commerce."NoDormant"',
+    "last_order_date": "date",
+    "next_expected_order_date": "boolean",
+    "average_order_interval_days": "integer generated always as (7) stored",
+    "dormancy_since": "date not null default '2020-01-01'",
+    "reactivated_date": "date",
+}
+
+
+def test_what_cannot_be_written_is_said_and_the_rest_is_written(
+    small: Database, project: Path
+) -> None:
+    def run(*arguments: str) -> str:
+        done = small.run(*arguments, project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    map_columns(
+        small,
+        project,
+        HOPELESS,
+        {"last_order_date": '"lastOrderDate"::timestamp', "reactivated_date": "null::date"},
+    )
+    # One is dormant by now, Three orders as ever
+    three = "00000000-0000-0000-0000-000000000003"
+    small.execute(
+        "insert into commerce.\"Customer\" (id, tenant_id, name) values (%s, %s, 'Three')",
+        three,
+        TENANT,
+    )
+    small.execute(
+        "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
+        " delivered_at, total_amount) select gen_random_uuid(), tenant_id, %s, status,"
+        " ordered_at, delivered_at, total_amount from commerce.orders",
+        three,
+    )
+    small.execute(
+        "update commerce.orders set ordered_at = ordered_at - interval '100 days',"
+        " delivered_at = delivered_at - interval '100 days' where customer_id = %s",
+        ONE,
+    )
+    for name, value in (("risk_status", "HEALTHY"), ("account_type", "HOLD")):
+        set_column(small, ONE, name, value)
+    keep = "does not hold: customers that should get it keep what they have"
+    computed = (
+        "stg_commerce__customer_statuses computes it, and only what is taken from the table as"
+        " it is can be written"
+    )
+    said = {
+        f"account_type: never written as PROSPECT, which its type character varying(6) {keep}",
+        "average_order_interval_days: not written, for the database generates its values",
+        "dormancy_since: left as it is where the rules say nothing, for it must not be NULL",
+        f"last_order_date, reactivated_date: not written, for {computed}",
+        "next_expected_order_date: not written, for its type boolean does not hold a date",
+        f'risk_status: never written as DORMANT, which its type commerce."NoDormant" {keep}',
+    }
+    printed = run(*NIGHTLY)
+    assert said <= set(printed.splitlines())
+    assert "2 customers written back" in printed
+    assert customer(small, ONE) == ("HOLD", "HEALTHY", None, None, "7", "2026-04-15", None)
+    assert customer(small, TWO) == (*[None] * 4, "7", "2020-01-01", None)
+    assert customer(small, three) == (
+        *("ACTIVE", "AT_RISK_CADENCE", None, None, "7", "2020-01-01", None),
+    )
+    printed = run("flows", "write-back", "--dry-run")
+    assert said <= set(printed.splitlines())
+    assert "dry run: 0 customers would be changed" in printed
+    assert "0 customers written back" in run("flows", "write-back")
+    printed = run("flows", "roles", "install")
+    assert said <= set(printed.splitlines())
+    assert "warning" not in printed
+    set_column(small, three, "risk_status", "HEALTHY")
+    assert "1 customers written back" in run("flows", "write-back")
+    assert customer(small, three)[1] == "AT_RISK_CADENCE"
+    printed = run("flows", "hook", "install")
+    assert "warning: the hook leaves out last_order_date: not written, for" in printed
+    assert "warning: the hook leaves out dormancy_since: left as it is" in printed
+    assert printed.count("warning") == 2
+    order(small, TWO)
+    assert hook_errors(small) == []
+    assert customer(small, TWO) == ("ACTIVE", *[None] * 3, "7", "2020-01-01", None)
+    # a label that comes later is used at once
+    small.execute("alter type commerce.\"NoDormant\" add value 'DORMANT'")
+    assert pending(small) == 1
+    batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
+    assert "1 values put back" in run("flows", "rollback", batch)
+
+    # a cast that goes changes the type, which a view has for good
+    view = project / STATUSES
+    view.write_text(view.read_text().replace('"lastOrderDate"::timestamp', '"lastOrderDate"'))
+    done = small.run(*NIGHTLY, project=project)
+    assert done.returncode == 4
+    assert (
+        "stg_commerce__customer_statuses gets other types for last_order_date" in done.stderr
+    )
+    assert "run `python -m flows detach`" in done.stderr
+    run("flows", "detach")
+    assert "last_order_date" not in run(*NIGHTLY, "--no-write-back")
+    run("flows", "roles", "install")
+    run("flows", "write-back")
+    assert customer(small, three)[2] == "2026-05-30"
