@@ -168,7 +168,7 @@ def rows(
 
 def install(connection: Connection, script: str) -> None:
     """Run a file of flows/sql, unless this version of it was run here before."""
-    text = (PROJECT / "flows" / "sql" / script).read_text()
+    text = (PROJECT / "flows" / "sql" / script).read_text(encoding="utf-8")
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date

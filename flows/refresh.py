@@ -9,26 +9,43 @@ from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
 from flows.capture import claim, fingerprint_of_rules
 from flows.database import Connection, connect, environment, install, refresh_lock, rows
+from flows.errors import Infrastructure
 from flows.progress import Progress
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
 
+HOURLY = ("orders", "bookings")
+DAILY = ("tenants", "accounts")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of the project a refresh runs: dbt's options, and the systems that it publishes."""
+
+    options: tuple[str, ...]
+    systems: tuple[str, ...]
+
+
 # what a full refresh runs: all, but for what is asked after the write-back
-FULL = ("--exclude=tag:after_write_back",)
+FULL = Part(("--exclude=tag:after_write_back",), (*HOURLY, *DAILY))
 # what a refresh of some keys runs: the views stand, and tests of all rows wait, as do the
 # systems that are daily
-CHANGED = (
-    "--select=config.materialized:working_table config.materialized:publication",
-    "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+CHANGED = Part(
+    (
+        "--select=config.materialized:working_table config.materialized:publication",
+        "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+    ),
+    HOURLY,
 )
 # what a refresh of one organization runs: the daily systems, with no test of others
-ORGANIZATION = (
-    "--select=tag:tenants tag:accounts",
-    "--exclude=tag:after_write_back tag:nightly",
-    "--indirect-selection=cautious",
+ORGANIZATION = Part(
+    (
+        "--select=tag:tenants tag:accounts",
+        "--exclude=tag:after_write_back tag:nightly",
+        "--indirect-selection=cautious",
+    ),
+    DAILY,
 )
-DAILY = ("tenants", "accounts")
-SYSTEMS = ("orders", "bookings", *DAILY)
 
 Mode = Literal["hourly", "nightly", "organization"]
 
@@ -83,7 +100,6 @@ def _refresh_organization(
         log,
     )
     check_organization(connection, organization)
-    log.payload["marts"] = _moved(connection, log, DAILY)
     log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
@@ -113,7 +129,6 @@ def _refresh(
     )
     check_tenant(connection, options.tenant)
 
-    log.payload["marts"] = _moved(connection, log, SYSTEMS)
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant
     if is_full and not scope.full_because:
@@ -155,17 +170,20 @@ def _refresh(
 def _build(
     name: str,
     variables: dict[str, Any],
-    options: tuple[str, ...],
+    part: Part,
     progress: Progress,
     log: RunLog,
 ) -> None:
-    """Run dbt with these vars, and raise the failure that it ends with, if any."""
+    """Run a part of the project with these vars, and log what it has moved in the marts.
+
+    Raises the failure that it ends with, if any.
+    """
     texts = {
         var: value.isoformat() if isinstance(value, datetime) else value
         for var, value in {**variables, "run_id": log.logid}.items()
     }
     run = progress.run(
-        name, lambda: dbt.build(texts, environment(log.connection), progress, options)
+        name, lambda: dbt.build(texts, environment(log.connection), progress, part.options)
     )
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
@@ -175,21 +193,33 @@ def _build(
         progress.say(f"warning: {warning.problem()}")
     if failure := run.failure():
         raise failure
+    if not run.with_status("pass", "warn"):
+        raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
+    log.payload["marts"] = _moved(log, part.systems)
 
 
-def _moved(
-    connection: Connection, log: RunLog, systems: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Return what the run has moved in each mart of these systems."""
-    publications = " union all ".join(
-        f"select * from operations.{system}_publications" for system in systems
-    )
-    return rows(
-        connection,
-        "select mart, rows_written, rows_removed, rows_corrected"
-        f" from ({publications}) as publications where run_id = %(logid)s order by mart",
-        {"logid": log.logid},
-    )
+def _moved(log: RunLog, systems: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what the run has moved in each mart of these systems.
+
+    Raises Infrastructure when it has not published each of them, whatever dbt says.
+    """
+    moved: list[dict[str, Any]] = []
+    for system in systems:
+        publications = f"operations.{system}_publications"
+        [there] = rows(log.connection, f"select to_regclass('{publications}') as log")
+        found = there["log"] and rows(
+            log.connection,
+            "select mart, rows_written, rows_removed, rows_corrected"
+            f" from {publications} where run_id = %(logid)s",
+            {"logid": log.logid},
+        )
+        if not found:
+            raise Infrastructure(
+                f"dbt: it has published nothing of {system} in this database; what it ran is"
+                " another project, or profiles.yml leads to another database"
+            )
+        moved += found
+    return sorted(moved, key=lambda mart: str(mart["mart"]))
 
 
 def _tenant_health(
