@@ -36,9 +36,9 @@ bookings as (
         concat_ws(
             ', ',
             bookings.booking_status,
-            'at ' || bookings.location_id,
-            'by ' || bookings.team_member_id,
-            'for ' || bookings.service_id,
+            'at ' || bookings.location_id::text,
+            'by ' || bookings.team_member_id::text,
+            'for ' || bookings.service_id::text,
             'customer note: ' || bookings.customer_note,
             'seller note: ' || bookings.seller_note
         ) as detail,

@@ -4,7 +4,7 @@
 insert into booking.organizations (id, slug, name, time_zone, created_at, updated_at)
 select
     pg_temp.id('organization', number::text),
-    names.slug || case when number > 8 then '-' || number else '' end,
+    names.slug || case when number > 8 then '-' || number::text else '' end,
     initcap(replace(names.slug, '-', ' ')),
     (array['Europe/London', 'America/Los_Angeles', 'Pacific/Auckland'])[
         (number - 1) % 3 + 1
@@ -24,7 +24,7 @@ cross join lateral (
 insert into booking.locations (organization_id, id, name, time_zone, updated_at)
 select
     organizations.id,
-    'L' || number,
+    'L' || number::text,
     (array['Market Square', 'Station', 'Old Town', 'Airport'])[number],
     case number when 4 then 'Asia/Kathmandu' when 1 then organizations.time_zone end,
     organizations.updated_at
@@ -90,7 +90,7 @@ insert into booking.customers (
 )
 select
     pg_temp.id('organization', drawn.organization::text),
-    'C' || drawn.number,
+    'C' || drawn.number::text,
     case
         when pg_temp.chance(drawn.number, 'name') < 0.95
             then (array['Ada', 'Bo', 'Cleo', 'Dov', 'Eve', 'Finn', 'Gia'])[
@@ -110,10 +110,11 @@ select
     end,
     case
         when pg_temp.chance(drawn.number, 'email') < 0.8
-            then ' Guest' || drawn.number || '@Mail.example'
+            then ' Guest' || drawn.number::text || '@Mail.example'
     end,
     case
-        when pg_temp.chance(drawn.number, 'phone') < 0.7 then '+1 555 ' || drawn.number
+        when pg_temp.chance(drawn.number, 'phone') < 0.7
+            then '+1 555 ' || drawn.number::text
     end,
     (array['WALK_IN', 'INSTAGRAM', 'REFERRAL', null])[1 + drawn.number % 4],
     demo.until_day - make_interval(
@@ -185,22 +186,24 @@ insert into booking.bookings (
 )
 select
     pg_temp.id('organization', drawn.organization::text),
-    'B' || drawn.key,
+    'B' || drawn.key::text,
     -- one in thirty walks in
-    case when pg_temp.chance(drawn.key, 'walk in') >= 0.03 then 'C' || drawn.number end,
+    case
+        when pg_temp.chance(drawn.key, 'walk in') >= 0.03 then 'C' || drawn.number::text
+    end,
     case
         -- a location that has been deleted
         when pg_temp.chance(drawn.key, 'location') < 0.002 then 'L9'
         when
             pg_temp.chance(drawn.key, 'location') < 0.8
-            then 'L' || 1 + drawn.number % 4
-        else 'L' || 1 + drawn.key % 4
+            then concat('L', 1 + drawn.number % 4)
+        else concat('L', 1 + drawn.key % 4)
     end,
     case
-        when pg_temp.chance(drawn.key, 'team') < 0.7 then 'T' || drawn.number % 6
-        when pg_temp.chance(drawn.key, 'team') < 0.95 then 'T' || drawn.key % 6
+        when pg_temp.chance(drawn.key, 'team') < 0.7 then concat('T', drawn.number % 6)
+        when pg_temp.chance(drawn.key, 'team') < 0.95 then concat('T', drawn.key % 6)
     end,
-    'S' || floor(5 * pg_temp.chance(drawn.key, 'service') ^ 2),
+    concat('S', floor(5 * pg_temp.chance(drawn.key, 'service') ^ 2)),
     drawn.status,
     drawn.start_at,
     case when pg_temp.chance(drawn.key, 'note') < 0.04 then 'Please call before' end,
@@ -217,10 +220,12 @@ insert into booking.payments (
 )
 select
     pg_temp.id('organization', drawn.organization::text),
-    'P' || drawn.key,
-    case when pg_temp.chance(drawn.key, 'walk in') >= 0.03 then 'C' || drawn.number end,
-    'L' || 1 + drawn.number % 4,
-    'B' || drawn.key,
+    'P' || drawn.key::text,
+    case
+        when pg_temp.chance(drawn.key, 'walk in') >= 0.03 then 'C' || drawn.number::text
+    end,
+    concat('L', 1 + drawn.number % 4),
+    'B' || drawn.key::text,
     case
         when pg_temp.chance(drawn.key, 'paid') < 0.96 then 'COMPLETED'
         when pg_temp.chance(drawn.key, 'paid') < 0.97 then 'FAILED'
@@ -266,7 +271,7 @@ insert into booking.referral_profiles (
 )
 select
     pg_temp.id('organization', drawn.organization::text),
-    'C' || drawn.number,
+    'C' || drawn.number::text,
     referrals.referral_count > 0,
     case
         when referrals.referral_count > 0

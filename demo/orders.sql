@@ -4,7 +4,7 @@
 insert into commerce.tenants (id, slug, name, time_zone, created_at, updated_at)
 select
     pg_temp.id('tenant', number::text),
-    names.slug || case when number > 8 then '-' || number else '' end,
+    names.slug || case when number > 8 then '-' || number::text else '' end,
     initcap(replace(names.slug, '-', ' ')),
     (array['America/Los_Angeles', 'Europe/London', 'Pacific/Auckland'])[
         (number - 1) % 3 + 1
@@ -78,13 +78,13 @@ from kinds;
 
 insert into commerce.sales_reps (id, tenant_id, name, email, is_active, updated_at)
 select
-    pg_temp.id('rep', tenants.id || ':' || number),
+    pg_temp.id('rep', tenants.id::text || ':' || number::text),
     tenants.id,
     (array['Ana', 'Ben', 'Chen', 'Dana', 'Eli'])[number]
     || ' ' || (array['Abbot', 'Brown', 'Costa', 'Dietz', 'Evans'])[
         1 + floor(5 * pg_temp.chance(number, tenants.slug))::integer
     ],
-    'rep' || number || '@' || tenants.slug || '.example',
+    'rep' || number::text || '@' || tenants.slug || '.example',
     number < 5,
     tenants.updated_at
 from commerce.tenants
@@ -101,7 +101,9 @@ select
     case
         when pg_temp.chance(drawn.number, 'rep') < 0.9 then pg_temp.id(
             'rep',
-            tenants.id || ':' || 1 + floor(4.99 * pg_temp.chance(drawn.number, 'who'))
+            concat(
+                tenants.id, ':', 1 + floor(4.99 * pg_temp.chance(drawn.number, 'who'))
+            )
         )
     end,
     -- the same names in several tenants
@@ -111,8 +113,8 @@ select
     || ' '
     || (array['Cafe', 'Grill', 'Kitchen', 'Market', 'Pantry', 'Stores', 'Table'])[
         1 + drawn.number / 16 % 7
-    ] || case when drawn.number >= 112 then ' ' || drawn.number / 112 else '' end,
-    'orders@customer' || drawn.number || '.example',
+    ] || case when drawn.number >= 112 then concat(' ', drawn.number / 112) else '' end,
+    'orders@customer' || drawn.number::text || '.example',
     pg_temp.chance(drawn.number, 'closed') < 0.02,
     demo.until_day - make_interval(
         days => drawn.last_day + drawn.gap * greatest(drawn.orders_after_first, 0) + 7
@@ -213,7 +215,7 @@ insert into commerce.orders (
     created_at, updated_at
 )
 select
-    pg_temp.id('order', drawn.key || ':' || copy_number),
+    pg_temp.id('order', drawn.key::text || ':' || copy_number::text),
     pg_temp.id('tenant', drawn.tenant::text),
     -- one in a hundred was sold over the counter
     case
@@ -243,21 +245,21 @@ update commerce.orders
 set ordered_at = timestamptz '0001-01-01 00:00:00+00'
 where
     id in (
-        select pg_temp.id('order', key || ':1') from demo_orders
+        select pg_temp.id('order', key::text || ':1') from demo_orders
         where pg_temp.chance(key, 'year one') < 0.0002
     );
 update commerce.orders
 set delivered_at = 'infinity'
 where
     id in (
-        select pg_temp.id('order', key || ':1') from demo_orders
+        select pg_temp.id('order', key::text || ':1') from demo_orders
         where pg_temp.chance(key, 'never delivered') < 0.0002
     );
 update commerce.orders
 set tenant_id = pg_temp.id('tenant', '1')
 where
     id in (
-        select pg_temp.id('order', key || ':1') from demo_orders
+        select pg_temp.id('order', key::text || ':1') from demo_orders
         where pg_temp.chance(key, 'wrong tenant') < 0.0002
     );
 

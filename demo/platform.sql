@@ -126,7 +126,9 @@ insert into platform.investigations (
     id, organization_id, case_id, is_primary, sla_status, updated_at
 )
 select
-    pg_temp.id('platform investigation', demo_cases.key || ' ' || investigation),
+    pg_temp.id(
+        'platform investigation', demo_cases.key::text || ' ' || investigation::text
+    ),
     demo_cases.organization_id,
     pg_temp.id('platform case', demo_cases.key::text),
     investigation = 1 and pg_temp.chance(demo_cases.key, 'has a primary') < 0.8,
@@ -152,9 +154,9 @@ cross join lateral generate_series(
 -- a campaign a month, with tasks that are due day by day
 insert into platform.campaigns (id, organization_id, name, starts_at, ends_at)
 select
-    pg_temp.id('platform campaign', demo_platform.number || ' ' || month),
+    pg_temp.id('platform campaign', demo_platform.number::text || ' ' || month::text),
     demo_platform.organization_id,
-    'Campaign ' || 7 - month,
+    concat('Campaign ', 7 - month),
     demo.until_at - make_interval(days => 30 * month),
     demo.until_at - make_interval(days => 30 * month - 30)
 from demo
@@ -170,7 +172,7 @@ select
     pg_temp.id('platform assignment', drawn.key::text),
     drawn.organization_id,
     pg_temp.id(
-        'platform campaign', drawn.number || ' ' || ceil(drawn.days_ago / 30.0)
+        'platform campaign', concat(drawn.number, ' ', ceil(drawn.days_ago / 30.0))
     ),
     case when drawn.is_completed then 'COMPLETED' else 'OVERDUE' end,
     demo.until_at - make_interval(days => drawn.days_ago),
@@ -199,7 +201,7 @@ insert into platform.feature_adoptions (
 )
 select
     demo_platform.organization_id,
-    'feature-' || feature,
+    'feature-' || feature::text,
     demo.until_at - make_interval(days => used.first_days_ago),
     demo.until_at - make_interval(days => used.last_days_ago)
 from demo

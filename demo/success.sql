@@ -70,7 +70,7 @@ select
     || (array['Labs', 'Foods', 'Bank', 'Logistics', 'Health', 'Media', 'Energy'])[
         (number - 1) % 7 + 1
     ]
-    || case when number > 112 then ' ' || number else '' end,
+    || case when number > 112 then ' ' || number::text else '' end,
     case
         when industry_drawn < 0.95
             then
@@ -115,7 +115,7 @@ insert into success.health_metrics (
     overall_health_score, created_at
 )
 select
-    pg_temp.id('metric', number || '/' || day),
+    pg_temp.id('metric', number::text || '/' || day::text),
     pg_temp.id('success organization', organization::text),
     id,
     until_day::date - day,
@@ -158,7 +158,7 @@ insert into success.engagements (
     attendees, created_at, updated_at
 )
 select
-    pg_temp.id('engagement', number || '/' || step),
+    pg_temp.id('engagement', number::text || '/' || step::text),
     pg_temp.id('success organization', organization::text),
     id,
     type,
@@ -195,7 +195,7 @@ select
                     (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person],
                     'email',
                     lower((array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan'])[person])
-                    || '@account-' || number || '.example'
+                    || '@account-' || number::text || '.example'
                 ) order by person
             )
         from generate_series(1, 1 + floor(4 * outcome_drawn * level_drawn)::integer)
@@ -236,7 +236,7 @@ insert into success.support_tickets (
     resolved_at
 )
 select
-    pg_temp.id('success ticket', number || '/' || step),
+    pg_temp.id('success ticket', number::text || '/' || step::text),
     pg_temp.id('success organization', organization::text),
     id,
     floor(5 * severity_drawn)::integer,
@@ -289,7 +289,7 @@ where
 
 insert into success.invoices (id, organization_id, account_id, due_on, paid_on, amount)
 select
-    pg_temp.id('success invoice', number || '/' || month),
+    pg_temp.id('success invoice', number::text || '/' || month::text),
     pg_temp.id('success organization', organization::text),
     id,
     due_on,
@@ -319,7 +319,7 @@ insert into success.customer_goals (
     updated_at
 )
 select
-    pg_temp.id('goal', number || '/' || goal),
+    pg_temp.id('goal', number::text || '/' || goal::text),
     pg_temp.id('success organization', organization::text),
     id,
     (array['Teams that work with it', 'Hours saved', 'Reports automated'])[goal],

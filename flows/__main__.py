@@ -8,13 +8,13 @@ from types import FrameType
 from typing import NoReturn
 
 from flows.alerts import run_alerts
-from flows.arguments import parse_as_of, parse_days
+from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.database import connect, install, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
-from flows.progress import Progress
+from flows.progress import Progress, print_any_text
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
@@ -158,8 +158,9 @@ def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main() -> int:
     """Run the command of sys.argv; every failure is one line on standard error."""
     signal.signal(signal.SIGTERM, interrupt)
+    print_any_text()
     try:
-        return run(parse(sys.argv[1:]), Progress())
+        return run(parse(read_arguments(sys.argv[1:])), Progress())
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code

@@ -1,5 +1,7 @@
 """Reading and checking what a command was given."""
 
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from flows.database import Connection, rows
@@ -7,6 +9,26 @@ from flows.errors import WrongArgument
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 MOST_DAYS = 3650
+
+
+def read_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return what was typed, as UTF-8 also where the locale is said to know ASCII only.
+
+    Raises WrongArgument for what is no text.
+    """
+    return [_read(argument) for argument in arguments]
+
+
+def _read(argument: str) -> str:
+    # Python keeps each byte that its locale has no character for
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        try:
+            return os.fsencode(argument).decode()
+        except UnicodeDecodeError:
+            raise WrongArgument(f"argument {argument!r} is no UTF-8") from None
+    return argument
 
 
 def parse_as_of(text: str) -> datetime:

@@ -344,5 +344,8 @@ def _mapping() -> str:
 
 
 def _fingerprint(files: Iterable[Path]) -> str:
-    texts = [f"{file.relative_to(PROJECT)}\n{file.read_text()}" for file in sorted(files)]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    # bytes: which characters they are is not asked here
+    texts = [
+        f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes() for file in sorted(files)
+    ]
+    return hashlib.sha256(b"\n".join(texts)).hexdigest()[:16]

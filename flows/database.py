@@ -209,7 +209,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
     Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
     that name.
     """
-    text = (PROJECT / "flows" / "sql" / script).read_text()
+    text = (PROJECT / "flows" / "sql" / script).read_text(encoding="utf-8")
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date

@@ -21,6 +21,9 @@ from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
 
+# with these dbt answers what a file says, instead of asking the database
+RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
+
 MISSING_VAR = re.compile(r"Required var '(?P<name>\w+)' not found")
 CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
 
@@ -109,16 +112,9 @@ def build(
         json.dumps(dict(variables)),
         *options,
     ]
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "PGSERVICE"},
-        **connection,
-        "DBT_PROFILES_DIR": str(PROJECT),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
-    }
     run = Run()
     started = time.monotonic()
-    with closing(_messages(arguments, environment)) as messages:
+    with closing(_messages(arguments, child_environment(connection))) as messages:
         for message in messages:
             match message.pop("event"):
                 case "begin":
@@ -141,17 +137,42 @@ def command(
     """Run dbt's own command line on the database of these libpq variables, however it ends."""
     ensure_profile()
     return subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
+        [
+            sys.executable,
+            "-c",
+            "from flows.dbt_child import command_line; command_line()",
+            *arguments,
+        ],
         cwd=PROJECT,
-        env={
-            **{name: value for name, value in os.environ.items() if name != "PGSERVICE"},
-            **connection,
-            "DBT_PROFILES_DIR": str(PROJECT),
-        },
+        env=child_environment(connection),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
+
+
+def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that runs dbt on the database of these variables.
+
+    What dbt's command line would read there the child ignores by itself.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        # all that a service file says of the connection is in it
+        if not name.startswith(RECORDER_VARIABLES) and name != "PGSERVICE"
+    }
+    return {
+        **kept,
+        **connection,
+        # this project's modules, whatever others are called `flows`, too
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), kept.get("PYTHONPATH")])),
+        # whatever the terminal of its parent can show
+        "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 @contextmanager
@@ -174,14 +195,14 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     Those of a system that is switched off are left out.
     """
     with parsed(connection) as folder:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     readers = {
         source: model
         for model in manifest["nodes"].values()
         for source in model.get("depends_on", {}).get("nodes", [])
         if source.startswith("source.")
     }
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
     return [
         {
             "system": readers[key]["tags"][0],
@@ -223,7 +244,7 @@ def _messages(
     arguments: Sequence[str], environment: Mapping[str, str]
 ) -> Generator[dict[str, Any], None, None]:
     """Start the child and yield what it tells; its stdin stays open as long as we live."""
-    with tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "flows.dbt_child", json.dumps(arguments)],
             cwd=PROJECT,
@@ -231,7 +252,7 @@ def _messages(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
+            encoding="utf-8",
         )
         if not (child.stdin and child.stdout):
             raise Infrastructure("dbt: started without pipes")

@@ -4,6 +4,8 @@ Writes one JSON object a line to standard output: every node as it finishes, at 
 run ended. What dbt itself prints there is left out; its threads would write into our lines.
 When the parent dies, its end of standard input closes, and dbt is interrupted: it cancels its
 queries and leaves.
+
+Whatever the environment says, the project is this one.
 """
 
 import json
@@ -11,14 +13,34 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
-from dbt.cli.main import dbtRunner
+import click
+from dbt.cli.main import cli, dbtRunner
 from dbt_common.events.base_types import EventMsg
+
+PROJECT = Path(__file__).resolve().parent.parent
+OURS = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+# these say where dbt writes, which is up to whoever runs us
+OUTPUT = ("target_path", "log_path")
 
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
 MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+
+
+def ignore_environment(command: click.Command = cli) -> None:
+    """Let dbt take no option from the environment: DBT_PROJECT_DIR, DBT_EMPTY and the like.
+
+    They stay there, for a profile may read variables of the same names.
+    """
+    for option in command.params:
+        if option.name not in OUTPUT:
+            option.envvar = None
+    if isinstance(command, click.Group):
+        for subcommand in command.commands.values():
+            ignore_environment(subcommand)
 
 
 def leave_with_parent() -> None:
@@ -49,16 +71,25 @@ def on_event(event: EventMsg) -> None:
         )
 
 
+def command_line() -> None:
+    """Be dbt's own command line, on this project."""
+    ignore_environment()
+    cli([*sys.argv[1:], *OURS])
+
+
 def main() -> None:
     """Parse with the defaults, which dbt can cache, then run with this run's vars."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     threading.Thread(target=leave_with_parent, daemon=True).start()
+    ignore_environment()
     arguments: list[str] = json.loads(sys.argv[1])
-    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json"])
+    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *OURS])
     if not parsed.success:
         tell(event="end", error=str(parsed.exception), nodes=[])
         return
-    run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(arguments)  # type: ignore[arg-type]
+    run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(  # type: ignore[arg-type]
+        [*arguments, *OURS]
+    )
     results = getattr(run.result, "results", [])
     tell(
         event="end",

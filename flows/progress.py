@@ -1,5 +1,7 @@
 """What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere."""
 
+import io
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,6 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 Result = TypeVar("Result")
+
+
+def print_any_text() -> None:
+    """Print what the terminal cannot show, an emoji say, as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Progress:
@@ -24,7 +33,8 @@ class Progress:
         self.say(name)
         if not self._console.is_terminal:
             return step()
-        with self._console.status("starting") as live:
+        spinner = "line" if self._console.options.ascii_only else "dots"
+        with self._console.status("starting", spinner=spinner) as live:
             self._show_live = live.update
             try:
                 return step()

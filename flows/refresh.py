@@ -28,22 +28,38 @@ from flows.roles import are_installed
 from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
 
+HOURLY = ("orders", "bookings")
+DAILY = ("tenants", "accounts")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of the project a refresh runs: dbt's options, and the systems that it publishes."""
+
+    options: tuple[str, ...]
+    systems: tuple[str, ...]
+
+
 # what a full refresh runs: all, but for what is asked after the write-back
-FULL = ("--exclude=tag:after_write_back",)
+FULL = Part(("--exclude=tag:after_write_back",), (*HOURLY, *DAILY))
 # what a refresh of some keys runs: the views stand, and tests of all rows wait, as do the
 # systems that are daily
-CHANGED = (
-    "--select=config.materialized:working_table config.materialized:publication",
-    "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+CHANGED = Part(
+    (
+        "--select=config.materialized:working_table config.materialized:publication",
+        "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+    ),
+    HOURLY,
 )
 # what a refresh of one organization runs: the daily systems, with no test of others
-ORGANIZATION = (
-    "--select=tag:tenants tag:accounts",
-    "--exclude=tag:after_write_back tag:nightly",
-    "--indirect-selection=cautious",
+ORGANIZATION = Part(
+    (
+        "--select=tag:tenants tag:accounts",
+        "--exclude=tag:after_write_back tag:nightly",
+        "--indirect-selection=cautious",
+    ),
+    DAILY,
 )
-DAILY = ("tenants", "accounts")
-SYSTEMS = ("orders", "bookings", *DAILY)
 
 Mode = Literal["hourly", "nightly", "organization"]
 
@@ -123,7 +139,6 @@ def _refresh_organization(
         lock,
     )
     check_organization(connection, organization)
-    log.payload["marts"] = _moved(connection, log, DAILY)
     log.payload["tenant_health"] = _tenant_health(connection, organization)
 
 
@@ -153,7 +168,6 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     )
     check_tenant(connection, options.tenant)
 
-    log.payload["marts"] = _moved(connection, log, SYSTEMS)
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant
     if is_full and not scope.full_because:
@@ -197,12 +211,15 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
 def _build(  # noqa: PLR0913, PLR0917
     name: str,
     variables: dict[str, Any],
-    options: tuple[str, ...],
+    part: Part,
     progress: Progress,
     log: RunLog,
     lock: Lock,
 ) -> None:
-    """Run dbt with these vars, and raise the failure that it ends with, if any."""
+    """Run a part of the project with these vars, and log what it has moved in the marts.
+
+    Raises the failure that it ends with, if any.
+    """
     texts = {
         var: value.isoformat() if isinstance(value, datetime) else value
         for var, value in {**variables, "run_id": log.logid, "lock_pid": lock.pid}.items()
@@ -210,7 +227,9 @@ def _build(  # noqa: PLR0913, PLR0917
     missing = missing_relations(log.connection)
     run = progress.run(
         name,
-        lambda: dbt.build(texts, environment(log.connection), progress, options, lock.check),
+        lambda: dbt.build(
+            texts, environment(log.connection), progress, part.options, lock.check
+        ),
     )
     _say_what_is_lost(run, missing, texts, progress, log)
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
@@ -223,7 +242,10 @@ def _build(  # noqa: PLR0913, PLR0917
         progress.say(f"warning: {warning.problem()}")
     if failure := run.failure():
         raise failure
-    if options == FULL:
+    if not run.with_status("pass", "warn"):
+        raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
+    log.payload["marts"] = _moved(log, part.systems)
+    if part == FULL:
         log.payload["relations"] = sorted(
             _name(node) for node in run.nodes if node.relation and node.kind != "test"
         )
@@ -241,7 +263,7 @@ def _say_what_is_lost(
     for node in run.with_status("success"):
         if not (node.day and _name(node) in missing):
             continue
-        [system] = set(node.tags) & set(SYSTEMS)
+        [system] = set(node.tags) & set(FULL.systems)
         publications = f'"operations"."{system}_publications"'
         earlier = rows(
             log.connection,
@@ -265,19 +287,28 @@ def _name(node: dbt.Node) -> str:
     return str(node.relation).partition(".")[2]
 
 
-def _moved(
-    connection: Connection, log: RunLog, systems: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Return what the run has moved in each mart of these systems."""
-    publications = " union all ".join(
-        f"select * from operations.{system}_publications" for system in systems
-    )
-    return rows(
-        connection,
-        "select mart, rows_written, rows_removed, rows_corrected"
-        f" from ({publications}) as publications where run_id = %(logid)s order by mart",
-        {"logid": log.logid},
-    )
+def _moved(log: RunLog, systems: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what the run has moved in each mart of these systems.
+
+    Raises Infrastructure when it has not published each of them, whatever dbt says.
+    """
+    moved: list[dict[str, Any]] = []
+    for system in systems:
+        publications = f"operations.{system}_publications"
+        [there] = rows(log.connection, f"select to_regclass('{publications}') as log")
+        found = there["log"] and rows(
+            log.connection,
+            "select mart, rows_written, rows_removed, rows_corrected"
+            f" from {publications} where run_id = %(logid)s",
+            {"logid": log.logid},
+        )
+        if not found:
+            raise Infrastructure(
+                f"dbt: it has published nothing of {system} in this database; what it ran is"
+                " another project, or profiles.yml leads to another database"
+            )
+        moved += found
+    return sorted(moved, key=lambda mart: str(mart["mart"]))
 
 
 def _tenant_health(

@@ -16,6 +16,7 @@ import httpx
 
 from flows.database import PROJECT, use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
+from flows.progress import print_any_text
 
 HOST = "127.0.0.1"
 PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
@@ -30,6 +31,8 @@ SETTINGS = {
     "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    # what the terminal's encoding lacks is no error in a run, either
+    "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
 }
 
 
@@ -98,6 +101,7 @@ def serve() -> None:
 
 def main() -> int:
     """Run server and schedules until Ctrl-C."""
+    print_any_text()
     try:
         check_settings()
         os.environ |= SETTINGS

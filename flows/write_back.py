@@ -159,17 +159,33 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 def check_last_refresh(connection: Connection) -> None:
     """Raise unless the marts stand as a refresh whose tests all passed left them."""
+    # the last one, and the last one that was to publish orders
     last = rows(
         connection,
-        "select status, payload ->> 'error' as error from operations.application_logs"
-        " where log_type = 'refresh' order by log_id desc limit 1",
+        "select logid, status, payload ->> 'error' as error,"
+        " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
+        " from operations.application_logs where log_id in ("
+        "select max(log_id) from operations.application_logs where log_type = 'refresh'"
+        " group by payload ->> 'cron_name' = 'refresh_organization') order by log_id desc",
     )
     if not last:
         raise WriteBackHeld("write-back held: there was no refresh yet")
-    if last[0]["status"] == "tests_failed":
-        raise TestsFailed(f"write-back held: the last refresh failed: {last[0]['error']}")
-    if last[0]["status"] not in ("success", "held"):
-        raise WriteBackHeld(f"write-back held: the last refresh ended as {last[0]['status']}")
+    for refresh in last:
+        if refresh["status"] == "tests_failed":
+            raise TestsFailed(f"write-back held: the last refresh failed: {refresh['error']}")
+        if refresh["status"] not in ("success", "held"):
+            raise WriteBackHeld(
+                f"write-back held: the last refresh ended as {refresh['status']}"
+            )
+        if not refresh["tests_passed"]:
+            raise WriteBackHeld("write-back held: no test of the last refresh has passed")
+    [there] = rows(connection, "select to_regclass('operations.orders_publications') as log")
+    if there["log"] is None or not rows(
+        connection,
+        "select from operations.orders_publications where run_id = any(%(runs)s) limit 1",
+        {"runs": [refresh["logid"] for refresh in last]},
+    ):
+        raise WriteBackHeld("write-back held: the last refresh has published no orders")
 
 
 def count_written(connection: Connection, logid: str) -> Counter[str]:

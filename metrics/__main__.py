@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from flows import dbt
+from flows.arguments import read_arguments
 from flows.database import PROJECT, connect, environment, use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
+from flows.progress import print_any_text
 
 PYTHON = PROJECT / ".venv-metrics" / "bin" / "python"
 
@@ -32,15 +33,11 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
         done = subprocess.run(
             [PYTHON, PROJECT / "metrics" / "ask.py"],
             cwd=PROJECT,
-            env={
-                **os.environ,
-                **connection,
-                "DBT_PROFILES_DIR": str(PROJECT),
-                "DBT_TARGET_PATH": str(folder),
-            },
+            env=dbt.child_environment(connection) | {"DBT_TARGET_PATH": str(folder)},
             input=json.dumps(asked),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     if done.returncode:
@@ -124,9 +121,9 @@ def answer(options: argparse.Namespace) -> None:
 
 def main() -> int:
     """Answer one question; every failure is one line on standard error."""
-    options = parser().parse_args()
+    print_any_text()
     try:
-        answer(options)
+        answer(parser().parse_args(read_arguments(sys.argv[1:])))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code

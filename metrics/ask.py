@@ -27,6 +27,8 @@ from metricflow_semantics.model.dbt_manifest_parser import (
 )
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
+from flows.dbt_child import ignore_environment
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -118,10 +120,11 @@ def main() -> None:
     """Answer all questions; what libraries print goes to standard error."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    ignore_environment()
     asked = json.load(sys.stdin)
     reply: dict[str, Any] = {}
     try:
-        semantics = Semantics(Path(asked["manifest"]).read_text())
+        semantics = Semantics(Path(asked["manifest"]).read_text(encoding="utf-8"))
         reply["answers"] = [semantics.reply(question) for question in asked["questions"]]
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked is told
         reply = {"error": f"{type(error).__name__}: {error}"}

@@ -1,6 +1,6 @@
 -- The accounts that are the likeliest to leave.
 select
-    profiles.organization_id || '/' || profiles.account_id as key,
+    profiles.organization_id::text || '/' || profiles.account_id::text as key,
     profiles.organization_id,
     organizations.organization_slug,
     profiles.account_id,

@@ -1,6 +1,6 @@
 -- Customers that order, by a part of their name.
 select
-    account_types.tenant_id || '/' || account_types.customer_id as key,
+    account_types.tenant_id::text || '/' || account_types.customer_id::text as key,
     account_types.tenant_id,
     account_types.customer_id,
     tenants.tenant_slug as slug,

@@ -1,6 +1,6 @@
 -- Customers that book, by a part of their name; those with notes only, if asked.
 select
-    customers.organization_id || '/' || customers.square_customer_id as key,
+    customers.organization_id::text || '/' || customers.square_customer_id::text as key,
     customers.organization_id,
     customers.square_customer_id,
     organizations.organization_slug as slug,

@@ -317,8 +317,8 @@ begin
         )
         select
             many.digest_id, many.edge, many.kind, '', '',
-            sum(events_count) || ' of these at once: ' || string_agg(
-                tenant_slug || ' ' || events_count, ', ' order by tenant_slug
+            sum(events_count)::text || ' of these at once: ' || string_agg(
+                tenant_slug || ' ' || events_count::text, ', ' order by tenant_slug
             ),
             sum(events_count),
             jsonb_build_object(

@@ -146,7 +146,7 @@ language sql as $handing_over$
         select
             pg_proc.pronamespace as schema_id,
             pg_proc.proowner as owner_id,
-            'routine ' || pg_proc.oid::regprocedure as thing
+            'routine ' || pg_proc.oid::regprocedure::text as thing
         from pg_proc
         inner join schemas
             on pg_proc.pronamespace = schemas.oid

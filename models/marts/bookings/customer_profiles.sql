@@ -47,8 +47,8 @@ final as (
             case
                 when total_payments > 0
                     then
-                        'paid ' || (total_revenue_cents / 100.0)::numeric(18, 2)
-                        || ', ' || (avg_ticket_cents / 100.0)::numeric(18, 2)
+                        'paid ' || (total_revenue_cents / 100.0)::numeric(18, 2)::text
+                        || ', ' || (avg_ticket_cents / 100.0)::numeric(18, 2)::text
                         || ' a time'
             end,
             case when reliability_tier = 'UNRELIABLE' then 'often stays away' end

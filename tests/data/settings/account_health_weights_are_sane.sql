@@ -34,7 +34,7 @@ versions as (
 ),
 
 problems as (
-    select 'version ' || version || ': weights sum to ' || weight as problem
+    select 'version ' || version::text || ': weights sum to ' || weight::text as problem
     from versions
     where
         weight is distinct from 1
@@ -42,7 +42,9 @@ problems as (
 
     union all
 
-    select 'version ' || version || ': not each of the four components once' as problem
+    select
+        'version ' || version::text || ': not each of the four components once'
+            as problem
     from versions
     where
         components_count != 4
@@ -50,13 +52,13 @@ problems as (
 
     union all
 
-    select 'version ' || version || ': not one valid_from' as problem
+    select 'version ' || version::text || ': not one valid_from' as problem
     from versions
     where dates_count != 1
 
     union all
 
-    select 'valid_from ' || valid_from || ': in several versions' as problem
+    select 'valid_from ' || valid_from::text || ': in several versions' as problem
     from versions
     group by valid_from
     having count(*) > 1
@@ -75,7 +77,9 @@ problems as (
 
     union all
 
-    select 'scales: 13 sub-scores are wanted once, there are ' || count(*) as problem
+    select
+        format('scales: 13 sub-scores are wanted once, there are %s', count(*))
+            as problem
     from scales
     having
         count(*) != 13

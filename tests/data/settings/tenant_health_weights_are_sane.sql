@@ -28,7 +28,7 @@ versions as (
 problems as (
     select
         weights_version,
-        'weights sum to ' || weight || ', must be 1' as problem
+        'weights sum to ' || weight::text || ', must be 1' as problem
     from versions
     where weight is distinct from 1
 
@@ -52,7 +52,7 @@ problems as (
 
     select
         max(weights_version) as weights_version,
-        'valid_from ' || valid_from || ' must stand in one version' as problem
+        'valid_from ' || valid_from::text || ' must stand in one version' as problem
     from versions
     group by valid_from
     having count(*) > 1

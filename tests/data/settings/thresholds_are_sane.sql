@@ -95,7 +95,7 @@ problems as (
         tenant_slug,
         lesser as setting,
         lesser_given as given,
-        'must be less than ' || greater || ', which is ' || greater_given as allowed
+        format('must be less than %s, which is %s', greater, greater_given) as allowed
     from ordered
     where lesser_given >= greater_given
 
