@@ -236,7 +236,7 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
     # before a test that failed ends the run, for the views are there
-    put_back(log.connection, progress, is_complete=options is FULL and run.failure() is None)
+    put_back(log.connection, progress, is_complete=part is FULL and run.failure() is None)
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")
