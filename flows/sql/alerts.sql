@@ -70,10 +70,17 @@ again).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
 
--- when somebody has dropped the episodes: their numbers go on after those of the messages
-select setval(pg_get_serial_sequence('operations.alert_episodes', 'episode_id'), last)
-from (select max(episode_id) as last from operations.alert_outbox) as messages
-where not exists (select from operations.alert_episodes where episode_id >= last);
+-- when somebody has dropped the episodes: numbers go on after those of the messages
+select
+    setval(
+        pg_get_serial_sequence('operations.alert_episodes', 'episode_id'),
+        max(numbers.episode_id)
+    )
+from (
+    select episode_id from operations.alert_outbox
+    union all
+    select nextval(pg_get_serial_sequence('operations.alert_episodes', 'episode_id'))
+) as numbers;
 
 create or replace view operations.refresh_alert_states
 with (security_invoker = true) as

@@ -47,9 +47,16 @@ conflict (changed by somebody since it was compared), locked (in use), gone (del
 closed), error, rolled_back.';
 
 -- when somebody has dropped the batches: their numbers go on after those of the changes
-select setval(pg_get_serial_sequence('operations.write_back_batches', 'batch_id'), last)
-from (select max(batch_id) as last from operations.write_back_changes) as changes
-where not exists (select from operations.write_back_batches where batch_id >= last);
+select
+    setval(
+        pg_get_serial_sequence('operations.write_back_batches', 'batch_id'),
+        max(numbers.batch_id)
+    )
+from (
+    select batch_id from operations.write_back_changes
+    union all
+    select nextval(pg_get_serial_sequence('operations.write_back_batches', 'batch_id'))
+) as numbers;
 
 create table if not exists operations.detached_views (
     relation text primary key,

@@ -358,7 +358,8 @@ def assert_made_again(guest: Database, what: str) -> None:
         again = again.replace(f"drop {kind}", f"drop {kind} if exists")
     guest.execute(again)
     done = assert_done(guest, *HOURLY)
-    assert "recomputes everything: " in done.stdout, done.stdout
+    # what tests have kept is made again by the test that fails next
+    assert ("recomputes everything: " in done.stdout) == (what != "failures"), done.stdout
     found = {row["name"] for row in guest.rows(THINGS)}
     assert set(expected) <= found
     assert unmarked(guest) == []
