@@ -38,7 +38,6 @@ EVENTS = {
 FUNCTIONS = """
     select oid::regprocedure::text as name from pg_proc
     where pronamespace = 'operations'::regnamespace and starts_with(proname, 'capture_')
-    and prorettype = 'trigger'::regtype
 """
 NAME_BYTES = 63
 # a table that a source names: what it is, and where rows arrive that fire no trigger of it
@@ -59,7 +58,7 @@ TARGET = """
         ) as part_of,
         exists (
             select from pg_subscription_rel
-            where srrelid in (select member_id from operations.capture_family(%(relation)s))
+            where srrelid in (select member_id from operations.family_of(%(relation)s))
         ) as is_replicated
     from pg_class
     where oid = to_regclass(%(relation)s)
@@ -72,7 +71,7 @@ MEMBERS = """
         -- who may put triggers, and who may say when they fire
         has_table_privilege(member_id, 'trigger') as is_ours_to_watch,
         pg_has_role(relowner, 'usage') as is_ours
-    from operations.capture_family(%(relation)s)
+    from operations.family_of(%(relation)s)
     inner join pg_class on member_id = pg_class.oid
     order by is_source desc, member_id::regclass::text
 """

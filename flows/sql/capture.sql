@@ -184,7 +184,7 @@ $make$;
 comment on procedure operations.make_capture_function is
 'Make the function that the triggers of one source table call.';
 
-create or replace function operations.capture_family(relation text)
+create or replace function operations.family_of(relation text)
 returns table (member_id oid, is_source boolean)
 language sql stable
 -- The table and, at any depth, its partitions and the tables that inherit from it: a
@@ -202,7 +202,7 @@ as $family$
     select family.member_id, family.is_source
     from family
 $family$;
-comment on function operations.capture_family is
+comment on function operations.family_of is
 'A source table and, at any depth, its partitions and the tables that inherit from it.';
 
 create or replace view operations.capture_status with (security_invoker = true) as
@@ -216,7 +216,7 @@ with members as (
         -- one for each of the four events, and all call the function of this very table
         count(distinct pg_trigger.tgtype) = 4 as has_triggers
     from operations.captured_tables
-    cross join lateral operations.capture_family(captured_tables.relation) as relatives
+    cross join lateral operations.family_of(captured_tables.relation) as relatives
     left join pg_proc
         on
             pg_proc.pronamespace = 'operations'::regnamespace

@@ -132,10 +132,14 @@ begin
         on {{ mart }} ({{ key | join(', ') }});
     end if;
     {%- for index in node.config.get('indexes', []) %}
-    {#- PostgreSQL cuts longer names #}
-    {%- set name = (mart.identifier ~ '__' ~ index.columns | join('__'))[:63] %}
+    {%- set name = name_of_index(mart, index.columns) %}
+    {%- set cut = (mart.identifier ~ '__' ~ index.columns | join('__'))[:63] %}
     if to_regclass('{{ mart.schema }}.{{ name }}') is null then
-        create index {{ name }}
+        {%- if cut != name %}
+        -- where a version before has made it, under a name that was cut
+        alter index if exists {{ mart.schema }}.{{ cut }} rename to {{ name }};
+        {%- endif %}
+        create index if not exists {{ name }}
         on {{ mart }} {{- ' using ' ~ index.type if index.type }}
         ({{ index.columns | join(', ') }});
     end if;
