@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from flows import dbt
 from flows.database import (
@@ -38,10 +39,44 @@ EVENTS = {
 FUNCTIONS = """
     select oid::regprocedure::text as name from pg_proc
     where
-        pronamespace = 'operations'::regnamespace and proname like 'capture\\_%'
-        and position(
-            'Note the keys that a statement has touched' in obj_description(oid, 'pg_proc')
-        ) > 0
+        pronamespace = 'operations'::regnamespace and starts_with(proname, 'capture_')
+        and position('Note the keys that a statement' in obj_description(oid, 'pg_proc')) > 0
+"""
+NAME_BYTES = 63
+# a table that a source names: what it is, and where rows arrive that fire no trigger of it
+TARGET = """
+    select
+        array(
+            select attname::text from pg_attribute
+            where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        ) as columns,
+        case pg_class.relkind
+            when 'v' then 'a view'
+            when 'm' then 'a materialized view'
+            when 'f' then 'a foreign table'
+        end as other_than_table,
+        (
+            select min(inhparent::regclass::text) from pg_inherits
+            where inhrelid = pg_class.oid
+        ) as part_of,
+        exists (
+            select from pg_subscription_rel
+            where srrelid in (select member_id from operations.family_of(%(relation)s))
+        ) as is_replicated
+    from pg_class
+    where oid = to_regclass(%(relation)s)
+"""
+MEMBERS = """
+    select
+        member_id::regclass::text as relation,
+        is_source,
+        relkind = 'f' as is_foreign,
+        -- who may put triggers, and who may say when they fire
+        has_table_privilege(member_id, 'trigger') as is_ours_to_watch,
+        pg_has_role(relowner, 'usage') as is_ours
+    from operations.family_of(%(relation)s)
+    inner join pg_class on member_id = pg_class.oid
+    order by is_source desc, member_id::regclass::text
 """
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
 # a part of a key that is the same in all rows stands in quotes in the sources' yml
@@ -61,30 +96,72 @@ class Scope:
     full_because: str | None = None
 
 
+@dataclass(frozen=True)
+class Table:
+    """A source table, all that is captured of it, and what its triggers do not see."""
+
+    relation: str
+    # system, source and the parts of the key, for each source that reads the table
+    captures: list[dict[str, str]]
+    members: list[dict[str, Any]]
+    # why it can have no triggers, or which rows fire none; '' where that is no question
+    cannot: str = ""
+    misses: str = ""
+
+    @property
+    def watched_by(self) -> str:
+        """What tells of its changes."""
+        if self.cannot:
+            return "updated_at"
+        return "both" if self.misses else "triggers"
+
+    @property
+    def function(self) -> str:
+        """What its triggers call: a name that no other table has, however long theirs are."""
+        own = hashlib.sha256(self.relation.encode()).hexdigest()[:12]
+        plain = self.relation.replace('"', "").encode()
+        room = NAME_BYTES - len(f"capture__{own}")
+        return f"capture_{plain[:room].decode(errors='ignore')}_{own}"
+
+    def trigger(self, event: str, member: dict[str, Any]) -> str:
+        """Name a trigger; a partition may be a source, too, and have its own."""
+        name = f"customer_health_{event}"
+        return name if member["is_source"] else f"{name}_{self.function[-12:]}"
+
+
 def install_triggers(progress: Progress) -> None:
     """Put the triggers on every source table; those that are there are put anew.
 
-    The next refresh is a full one: what was changed before nobody has noticed.
+    The next refresh is a full one: what was changed before nobody has noticed. All tables are
+    looked at before the first is touched.
     """
     with with_queue() as connection:
-        sources = [s for s in dbt.sources(environment(connection)) if s["capture"]]
-        keys = [_key(connection, source) for source in sources]
+        tables = _tables(connection)
         mapping = _mapping()
-        for source in sources:
-            _refuse_foreign(connection, source["relation"])
+        for table in tables:
+            _refuse_foreign(connection, table)
         # all tables, before any has triggers: refreshes are full ones until all have theirs
         with connection.transaction():
             connection.execute("delete from operations.captured_tables")
-            for source in sources:
-                connection.execute(
-                    "insert into operations.captured_tables (system, relation, mapping)"
-                    " values (%s, %s, 'none yet')",
-                    (source["system"], source["relation"]),
-                )
-        for source, key in zip(sources, keys, strict=True):
-            in_a_moment(connection, partial(_put_triggers, connection, source, key, mapping))
-            progress.say(f"captured: {source['relation']}")
-        for system in {source["system"] for source in sources}:
+            for table in tables:
+                for capture in table.captures:
+                    connection.execute(
+                        "insert into operations.captured_tables"
+                        " (system, source_name, relation, mapping, function_name, watched_by)"
+                        " values (%s, %s, %s, 'none yet', %s, %s)",
+                        (
+                            capture["system"],
+                            capture["source"],
+                            table.relation,
+                            table.function,
+                            table.watched_by,
+                        ),
+                    )
+        for table in tables:
+            _install(connection, table, progress)
+        _drop_triggers(connection, keep=tables)
+        connection.execute("update operations.captured_tables set mapping = %s", (mapping,))
+        for system in {c["system"] for table in tables for c in table.captures}:
             connection.execute(
                 "insert into operations.changed_keys (system, kind) values (%s, 'everything')",
                 (system,),
@@ -95,21 +172,7 @@ def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
     with with_queue() as connection:
         connection.execute("delete from operations.captured_tables")
-        functions = [function["name"] for function in rows(connection, FUNCTIONS)]
-        for trigger in rows(
-            connection,
-            "select tgname, nspname, relname from pg_trigger"
-            " inner join pg_class on tgrelid = pg_class.oid"
-            " inner join pg_namespace on relnamespace = pg_namespace.oid"
-            " where tgfoid::regprocedure::text = any(%(functions)s)",
-            {"functions": functions},
-        ):
-            drop = sql.SQL("drop trigger {} on {}.{}").format(
-                *map(sql.Identifier, trigger.values())
-            )
-            in_a_moment(connection, partial(connection.execute, drop))
-        for function in functions:
-            connection.execute(f"drop function {function}".encode())
+        _drop_triggers(connection, keep=[])
     progress.say("no table is captured: updated_at tells the hourly refresh what changed")
 
 
@@ -120,9 +183,15 @@ def print_capture(progress: Progress) -> None:
             "Captured tables",
             rows(
                 connection,
-                "select system, relation,"
-                " case when is_captured then 'by triggers' else 'triggers are missing' end"
-                " as captured from operations.capture_status order by 1, 2",
+                "select system, source_name as source, relation, case when not is_captured"
+                " then 'triggers are missing' else 'by ' || replace(watched_by, 'both',"
+                " 'triggers and updated_at') end as captured,"
+                # daily partitions may be many
+                " concat_ws(', ', variadic unwatched[:3])"
+                " || case when cardinality(unwatched) > 3"
+                " then ' and ' || cardinality(unwatched) - 3 || ' more' else '' end"
+                " as parts_without_triggers"
+                " from operations.capture_status order by 1, 2, 3",
             ),
         )
         progress.table(
@@ -189,23 +258,15 @@ def missing_relations(connection: Connection) -> list[str]:
 
 
 def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
-    if since := detached_since(connection):
-        return Scope(full_because=f"our views were detached {since:%Y-%m-%d %H:%M:%S %Z}")
-    if missing := missing_relations(connection):
-        more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        name = missing[0].replace('"', "")
-        return Scope(full_because=f"{name}{more} of ours {'are' if more else 'is'} missing")
     last = _last_published(connection)
-    if last is None:
-        return Scope(full_because="there was no refresh yet")
-    if last["rules"] != rules:
-        return Scope(full_because="the rules are other ones than those of the last refresh")
-    if last["as_of"] > as_of:
-        return Scope(full_because=f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}")
+    because = _rebuilt_because(connection, last, as_of, rules)
+    if because or last is None:
+        return Scope(full_because=because or "there was no refresh yet")
     [capture] = rows(
         connection,
         "select count(*) as tables, count(*) filter (where is_captured) as captured,"
         " count(*) filter (where mapping = %(mapping)s) as mapped,"
+        " bool_or(watched_by != 'triggers') as asks_updated_at,"
         " (select count(*) from operations.changed_keys where kind = 'everything') as lost"
         " from operations.capture_status",
         {"mapping": _mapping()},
@@ -220,9 +281,29 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     elif capture["lost"]:
         because = "a table was emptied, the triggers are new, or one of them has failed"
     else:
-        since = None if capture["tables"] else last["began_at"] - OVERLAP
+        is_noticed = capture["tables"] and not capture["asks_updated_at"]
+        since = None if is_noticed else last["began_at"] - OVERLAP
         return Scope(changed_since=since)
     return Scope(full_because=because)
+
+
+def _rebuilt_because(
+    connection: Connection, last: dict[str, Any] | None, as_of: datetime, rules: str
+) -> str | None:
+    """Return why what the last refresh has left is nothing to go on from, or None."""
+    if since := detached_since(connection):
+        return f"our views were detached {since:%Y-%m-%d %H:%M:%S %Z}"
+    if missing := missing_relations(connection):
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        name = missing[0].replace('"', "")
+        return f"{name}{more} of ours {'are' if more else 'is'} missing"
+    if last is None:
+        return None
+    if last["rules"] != rules:
+        return "the rules are other ones than those of the last refresh"
+    if last["as_of"] > as_of:
+        return f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
+    return None
 
 
 def _last_published(connection: Connection) -> dict[str, Any] | None:
@@ -253,11 +334,7 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     }
 
 
-def _function(relation: str) -> str:
-    return "capture_" + relation.replace('"', "")
-
-
-def _refuse_foreign(connection: Connection, relation: str) -> None:
+def _refuse_foreign(connection: Connection, table: Table) -> None:
     """Raise WrongArgument when a function or a trigger of our name is somebody else's."""
     ours = [function["name"] for function in rows(connection, FUNCTIONS)]
     for thing in rows(
@@ -267,13 +344,15 @@ def _refuse_foreign(connection: Connection, relation: str) -> None:
         " and oid::regprocedure::text != all(%(ours)s)"
         " union all"
         " select format('trigger %%s on %%s', tgname, tgrelid::regclass) from pg_trigger"
-        " where tgrelid = to_regclass(%(relation)s) and tgname = any(%(triggers)s)"
+        " where tgrelid = any(%(members)s::regclass[]) and tgname = any(%(triggers)s)"
         " and tgfoid::regprocedure::text != all(%(ours)s)",
         {
-            "function": _function(relation),
+            "function": table.function,
             "ours": ours,
-            "relation": relation,
-            "triggers": [f"customer_health_{event}" for event in EVENTS],
+            "members": [member["relation"] for member in table.members],
+            "triggers": [
+                table.trigger(event, member) for event in EVENTS for member in table.members
+            ],
         },
     ):
         raise WrongArgument(
@@ -281,60 +360,169 @@ def _refuse_foreign(connection: Connection, relation: str) -> None:
         )
 
 
-def _put_triggers(
-    connection: Connection, source: dict[str, Any], key: list[str], mapping: str
-) -> None:
-    function = _function(source["relation"])
+def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table of a source is, for those who want to put triggers on it.
+
+    Columns, members (the table and all that is part of it), and why it can have no triggers
+    (cannot), or why not all rows that are written fire them (misses). Raises WrongArgument
+    when it is not there.
+    """
+    found = rows(connection, TARGET, {"relation": source["relation"]})
+    if not found:
+        name, _, table = source["source"].partition(".")
+        raise WrongArgument(
+            f"{source['relation']} is not there: the vars {name}_schema and"
+            f" {name}_{table}_table of dbt_project.yml name it, or the sources' yml in"
+            " models/staging"
+        )
+    members = rows(connection, MEMBERS, {"relation": source["relation"]})
+    foreign = [member["relation"] for member in members if member["is_foreign"]]
+    kind, whole = found[0]["other_than_table"], found[0]["part_of"]
+    cannot = misses = ""
+    if kind:
+        cannot = f"is {kind}, which can have no such triggers"
+    elif foreign:
+        # with triggers that look at rows, statements that reach a foreign table would fail
+        cannot = f"has a part, {foreign[0]}, that is a foreign table, so no such triggers"
+    elif found[0]["is_replicated"]:
+        misses = "is replicated into, which fires no trigger of a statement"
+    elif whole:
+        misses = f"is a part of {whole}, whose statements fire none of its triggers"
+    return {**found[0], "members": members, "cannot": cannot, "misses": misses}
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """Return the tables that the sources name, each once, or raise for all that do not fit."""
+    wrong = []
+    tables: dict[str, Table] = {}
+    for source in dbt.sources(environment(connection)):
+        if not source["capture"]:
+            continue
+        try:
+            found = look_at(connection, source)
+        except WrongArgument as missing:
+            wrong.append(str(missing))
+            continue
+        key, misnamed = _key(connection, source, found["columns"])
+        wrong += misnamed
+        names = {"system": source["system"], "source": source["source"]}
+        if table := tables.get(source["relation"]):
+            table.captures.append(names | key)
+            continue
+        tables[source["relation"]] = Table(
+            relation=source["relation"],
+            captures=[names | key],
+            members=found["members"],
+            cannot=found["cannot"],
+            misses=found["misses"],
+        )
+        if not found["cannot"]:
+            wrong += [
+                f"{member['relation']} takes no trigger of {connection.info.user}: its owner"
+                " can grant TRIGGER on it"
+                for member in found["members"]
+                if not member["is_ours_to_watch"]
+            ]
+    if wrong:
+        raise WrongArgument(f"capture: {'; '.join(wrong)}")
+    return list(tables.values())
+
+
+def _install(connection: Connection, table: Table, progress: Progress) -> None:
+    """Put the triggers on a table and on all that is part of it, and say which cannot."""
+    if table.cannot or table.misses:
+        progress.say(
+            f"{table.relation} {table.cannot or table.misses}: its updated_at is asked, and"
+            " what that does not tell waits for the nightly refresh"
+        )
+    if table.cannot:
+        return
     connection.execute(
-        "call operations.make_capture_function(%s, %s, %s, %s, %s, %s)",
-        [function, source["system"], *key],
+        "call operations.make_capture_function(%s, %s, %s)",
+        (table.function, table.relation, Jsonb(table.captures)),
     )
+    for member in table.members:
+        in_a_moment(connection, partial(_put_triggers, connection, table, member))
+    parts = len(table.members) - 1
+    progress.say(
+        f"captured: {table.relation}" + (f" and {parts} parts of it" if parts else "")
+    )
+
+
+def _put_triggers(connection: Connection, table: Table, member: dict[str, Any]) -> None:
     for event, transition in EVENTS.items():
+        name = sql.Identifier(table.trigger(event, member))
+        relation = sql.SQL(member["relation"])
         connection.execute(
             sql.SQL(
                 "create or replace trigger {name} after {event} on {relation} {transition}"
                 " for each statement execute function {function}()"
             ).format(
-                name=sql.Identifier(f"customer_health_{event}"),
+                name=name,
                 event=sql.SQL(event),
-                relation=sql.SQL(source["relation"]),
+                relation=relation,
                 transition=sql.SQL(transition),
-                function=sql.Identifier("operations", function),
+                function=sql.Identifier("operations", table.function),
             )
         )
-    connection.execute(
-        "update operations.captured_tables set mapping = %s where relation = %s",
-        (mapping, source["relation"]),
-    )
+        # else a session that loads rows as a replica, as many loaders do, fires none
+        if member["is_ours"]:
+            connection.execute(
+                sql.SQL("alter table only {} enable always trigger {}").format(relation, name)
+            )
 
 
-def _key(connection: Connection, source: dict[str, Any]) -> list[str]:
-    """Return the SQL of the parts of a row's key: a column, a constant, or nothing.
-
-    Raises WrongArgument for a column that the table does not have.
-    """
-    columns = {
-        column["attname"]
-        for column in rows(
+def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
+    """Take all triggers and functions away, but those of these tables."""
+    kept = [
+        sql.Identifier("operations", table.function).as_string(connection) + "()"
+        for table in keep
+        if not table.cannot
+    ]
+    functions = [
+        function["name"]
+        for function in rows(
             connection,
-            "select attname from pg_attribute where attrelid = to_regclass(%(relation)s)"
-            " and attnum > 0 and not attisdropped",
-            source,
+            f"{FUNCTIONS} and oid != all(%(kept)s::text[]::regprocedure[])",
+            {"kept": kept},
         )
-    }
-    key = []
+    ]
+    for trigger in rows(
+        connection,
+        "select tgname, nspname, relname from pg_trigger"
+        " inner join pg_class on tgrelid = pg_class.oid"
+        " inner join pg_namespace on relnamespace = pg_namespace.oid"
+        " where tgfoid::regprocedure::text = any(%(functions)s)",
+        {"functions": functions},
+    ):
+        drop = sql.SQL("drop trigger {} on {}.{}").format(
+            *map(sql.Identifier, trigger.values())
+        )
+        in_a_moment(connection, partial(connection.execute, drop))
+    for function in functions:
+        connection.execute(f"drop function {function}".encode())
+
+
+def _key(
+    connection: Connection, source: dict[str, Any], columns: list[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the SQL of the parts of a row's key, and what is wrong with them.
+
+    A part is a column, a constant, or nothing.
+    """
+    key, wrong = {}, []
     for part in KEY_PARTS:
         name = str(source["capture"].get(part, ""))
         if constant := CONSTANT.fullmatch(name):
-            key.append(sql.Literal(constant[1]).as_string(connection))
+            key[part] = sql.Literal(constant[1]).as_string(connection)
         elif name and name not in columns:
-            raise WrongArgument(
-                f"capture: {source['relation']} has no column {name}, which the sources' yml"
-                f" in models/staging names as the {part} of its rows"
+            wrong.append(
+                f"{source['relation']} has no column {name}, which the sources' yml in"
+                f" models/staging names as the {part} of its rows"
             )
         else:
-            key.append(sql.Identifier(name).as_string(connection) if name else "")
-    return key
+            key[part] = sql.Identifier(name).as_string(connection) if name else ""
+    return key, wrong
 
 
 def _mapping() -> str:

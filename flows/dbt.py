@@ -190,7 +190,7 @@ def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
 
 
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the source tables: system, relation, and what triggers on them need to know.
+    """Return the source tables: system, names, and what triggers on them need to know.
 
     Those of a system that is switched off are left out.
     """
@@ -206,7 +206,9 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "system": readers[key]["tags"][0],
-            "relation": source["relation_name"].partition(".")[2],
+            # as the project calls it; the relation without the database, which may have dots
+            "source": f"{source['source_name']}.{source['name']}",
+            "relation": source["relation_name"].removeprefix(f'"{source["database"]}".'),
             "capture": source["config"].get("meta", {}).get("capture"),
             "hook": source["config"].get("meta", {}).get("hook"),
         }

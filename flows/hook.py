@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from flows import dbt
-from flows.capture import with_queue
+from flows.capture import look_at, with_queue
 from flows.database import Connection, environment, in_a_moment, one_line, rows
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
@@ -43,7 +43,8 @@ class Statistics:
     """What a batch has done.
 
     Errors are ids of no order, and orders at which the hook failed: operations.hook_errors
-    says why.
+    says why. Skipped are those, counted as success, of a transaction that is not read
+    committed: the hook has not looked at them, and the next refresh says what they say.
     """
 
     total: int
@@ -51,6 +52,7 @@ class Statistics:
     errors: int
     # in seconds
     duration: float
+    skipped: int = 0
 
 
 def after_order_created(connection: psycopg.Connection[Any], order_id: object) -> Statistics:
@@ -68,12 +70,13 @@ def after_orders_created(
     """
     began = time.monotonic()
     different = list(dict.fromkeys(map(str, order_ids)))
-    success = _move(connection, different)
+    success, skipped = _move(connection, different)
     return Statistics(
         total=len(different),
         success=success,
         errors=len(different) - success,
         duration=time.monotonic() - began,
+        skipped=skipped,
     )
 
 
@@ -82,6 +85,7 @@ def install_hook(progress: Progress) -> None:
     with with_queue() as connection:
         check_attached(connection)
         relation = _orders(connection)
+        _check_isolation(connection, relation)
         if rows(
             connection,
             "select from pg_trigger where tgrelid = to_regclass(%(relation)s)"
@@ -132,6 +136,19 @@ def print_hook(progress: Progress) -> None:
                 for trigger in _triggers(connection)
             ],
         )
+        [skips] = rows(
+            connection,
+            "select hook_skips.last_value as times,"
+            " to_timestamp(hook_skipped_at.last_value)::timestamptz(0)::text as at,"
+            " hook_skips.is_called as has_skipped"
+            " from operations.hook_skips, operations.hook_skipped_at",
+        )
+        if skips["has_skipped"]:
+            progress.say(
+                f"the hook has done nothing {skips['times']} times, last at {skips['at']}, in"
+                " transactions that are not read committed: those orders show with the next"
+                " refresh"
+            )
         progress.table(
             "Errors of the hook, which the application did not notice: the last 10",
             rows(
@@ -145,20 +162,24 @@ def print_hook(progress: Progress) -> None:
             progress.say(f"{in_words(since)}; until then the hook does nothing")
 
 
-def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> int:
-    """Call the function for these orders, halved down to those that it cannot take."""
+def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[int, int]:
+    """Call the function for these orders, halved down to those that it cannot take.
+
+    Return how many it has taken, and of how many of them it has done nothing.
+    """
     try:
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-            found = cursor.execute(
+            [[found]] = cursor.execute(
                 "select operations.after_orders_created(%s::text[])", (order_ids,)
-            ).fetchone()
-            return found[0] if found else 0
+            ).fetchall()
+            return (len(order_ids), len(order_ids)) if found is None else (found, 0)
     except psycopg.Error as error:
         if len(order_ids) > 1 and not connection.closed:
             half = len(order_ids) // 2
-            return _move(connection, order_ids[:half]) + _move(connection, order_ids[half:])
+            halves = [_move(connection, part) for part in (order_ids[:half], order_ids[half:])]
+            return halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
         _note(connection, order_ids, error)
-        return 0
+        return 0, 0
 
 
 def _note(
@@ -188,8 +209,51 @@ def _orders(connection: Connection) -> str:
         )
     for source in dbt.sources(environment(connection)):
         if source["hook"]:
+            if cannot := look_at(connection, source)["cannot"]:
+                raise WrongArgument(f"hook: {source['relation']} {cannot}")
             return str(source["relation"])
     raise WrongArgument("hook: orders_enabled is false, so there are no orders")
+
+
+def _check_isolation(connection: Connection, relation: str) -> None:
+    """Raise where those who insert orders do it in transactions that the hook leaves alone."""
+    found = rows(
+        connection,
+        """
+        with settings as (
+            select setdatabase, setrole, option_value as isolation
+            from pg_db_role_setting, pg_options_to_table(setconfig)
+            where
+                option_name = 'default_transaction_isolation'
+                and setdatabase in (
+                    0, (select oid from pg_database where datname = current_database())
+                )
+        )
+
+        select 'database ' || current_database() as whose, isolation
+        from settings
+        where setrole = 0
+        union all
+        select 'login ' || rolname, isolation
+        from settings
+        inner join pg_roles on setrole = pg_roles.oid
+        where rolcanlogin and has_any_column_privilege(setrole, %(relation)s, 'insert')
+        union all
+        -- wherever that is set
+        select 'login ' || current_user, reset_val
+        from pg_settings
+        where name = 'default_transaction_isolation'
+        """,
+        {"relation": relation},
+    )
+    for setting in found:
+        if setting["isolation"] in ("repeatable read", "serializable"):
+            raise WrongArgument(
+                f"hook: transactions of {setting['whose']} are {setting['isolation']} by"
+                " default, and in those the hook does nothing, for it could cost an order:"
+                " set default_transaction_isolation to 'read committed' there, or wait for"
+                " refreshes to tell what new orders say"
+            )
 
 
 def _triggers(connection: Connection) -> list[dict[str, Any]]:

@@ -33,7 +33,10 @@ MADE: dict[str, dict[str, str]] = {
         "changed_keys": "table",
         "captured_tables": "table",
         "hook_errors": "table",
+        "hook_skips": "sequence",
+        "hook_skipped_at": "sequence",
         "make_capture_function": "procedure",
+        "family_of": "function",
         "capture_status": "view",
     },
     "alerts.sql": {
@@ -73,7 +76,8 @@ LOOK: LiteralString = """
         select
             relname as name, false as is_routine, 'pg_class'::regclass as catalog,
             pg_class.oid as id, coalesce(indrelid, pg_class.oid) as marked_id,
-            case relkind when 'r' then 'table' when 'v' then 'view' when 'i' then 'index' end
+            case relkind when 'r' then 'table' when 'v' then 'view' when 'i' then 'index'
+                when 'S' then 'sequence' end
                 as kind
         from pg_class
         left join pg_index on pg_class.oid = indexrelid

@@ -1,6 +1,7 @@
 """What the project promises about itself, read from dbt's manifest and from the files."""
 
 import csv
+import hashlib
 import importlib.util
 import json
 import re
@@ -43,6 +44,35 @@ def test_every_model_says_its_grain_first(models: list[Node]) -> None:
         model["name"] for model in models if not model["description"].startswith("One row")
     ]
     assert wrong == []
+
+
+def test_names_that_are_put_together_stay_apart_and_are_not_cut(
+    manifest: dict[str, Any], models: list[Node], built: Database
+) -> None:
+    for mart in marts(models):
+        if mart["config"]["materialized"] != "published_table":
+            continue
+        wanted = [["key"], *(index["columns"] for index in mart["config"].get("indexes", []))]
+        names = set()
+        for columns in wanted:
+            whole = "__".join([mart["name"], *columns])
+            end = hashlib.md5(whole.encode()).hexdigest()[:12]  # noqa: S324  # only a name
+            names.add(whole if len(whole) <= 63 else f"{whole[:50]}_{end}")
+        assert len(names) == len(wanted)
+        found = built.rows(
+            "select indexname from pg_indexes where schemaname = 'analytics'"
+            " and tablename = %s",
+            mart["name"],
+        )
+        assert {row["indexname"] for row in found} == names
+    for kind in ("model", "seed", "test"):
+        aliases = [
+            n["alias"] for n in manifest["nodes"].values() if n["resource_type"] == kind
+        ]
+        # dbt puts __dbt_backup behind the name of what it replaces
+        most = 63 if kind == "test" else 63 - len("__dbt_backup")
+        assert [alias for alias in aliases if len(alias.encode()) > most] == []
+        assert len(set(aliases)) == len(aliases)
 
 
 def test_every_public_column_is_described_and_typed(models: list[Node]) -> None:

@@ -33,14 +33,24 @@ real-time hook, which has written the customer already. It goes when the marts h
 taken it.';
 
 create table if not exists operations.captured_tables (
-    relation text primary key,
     system text not null,
-    mapping text not null
+    source_name text not null,
+    relation text not null,
+    mapping text not null,
+    constraint captured_tables_pkey primary key (system, source_name, relation)
 );
+alter table operations.captured_tables
+-- '' and NULL: by a version with one row a table, until `capture install` runs again
+add column if not exists source_name text not null default '',
+add column if not exists function_name text,
+add column if not exists watched_by text not null default 'triggers',
+drop constraint captured_tables_pkey,
+add constraint captured_tables_pkey primary key (system, source_name, relation);
 comment on table operations.captured_tables is
-'customer_health: One row per source table that has the triggers: with all of them
-there, and enabled, every change of the system is noticed. mapping: fingerprint of what
-named the tables.';
+'customer_health: One row per system, source and table behind it: with the triggers
+there, and enabled, every change of the system is noticed. mapping: fingerprint of what named the tables.
+function_name: what the triggers of this very table call. watched_by: triggers,
+updated_at (of what can have none), or both (where rows arrive that fire none).';
 
 create table if not exists operations.hook_errors (
     error_id bigint generated always as identity primary key,
@@ -53,13 +63,22 @@ comment on table operations.hook_errors is
 'customer_health: One row per error in a trigger of ours, which the application did not
 notice.';
 
+-- sequences, for they count without a row that transactions could meet at
+create sequence if not exists operations.hook_skips;
+comment on sequence operations.hook_skips is
+'customer_health: How often the hook has left orders to the refresh: in a transaction that is not read
+committed, its work could cost the order.';
+create sequence if not exists operations.hook_skipped_at;
+comment on sequence operations.hook_skipped_at is
+'customer_health: When the hook has last left orders to the refresh, in seconds since 1970.';
+
+-- made for one source a table, it took these
+drop procedure if exists operations.make_capture_function(
+    text, text, text, text, text, text
+);
+
 create or replace procedure operations.make_capture_function(
-    function_name text,
-    source_system text,
-    tenant_column text,
-    customer_column text,
-    location_column text,
-    starts_at_column text
+    function_name text, relation text, captures jsonb
 )
 language plpgsql
 as $make$
@@ -67,43 +86,59 @@ as $make$
 -- names of its columns in its text, for PostgreSQL plans a statement that is put together
 -- anew at every call: that cost an insert of one row three times as much. Columns come
 -- quoted, for one that is the same in all rows is a constant; those that the table does
--- not have are ''.
+-- not have are ''. Several sources may read one table: a change is one of each of them.
 declare
     -- Keys become text by the output function of their type, in format(): a cast could be
     -- one that the owner of the table has made, and would run with the rights of the function.
-    keys constant text := concat_ws(
-        ' union all ',
-        case
-            when customer_column != ''
-                then format(
-                    'select distinct %L, ''customer'', format(''%%s'', %2$s),'
-                    ' format(''%%s'', %3$s), null::timestamptz from touched'
-                    ' where %2$s is not null and %3$s is not null',
-                    source_system, tenant_column, customer_column
-                )
-        end,
-        case
-            when starts_at_column != ''
-                then format(
-                    'select distinct %L, ''location_day'', format(''%%s'', %2$s),'
-                    ' format(''%%s'', %3$s), format(''%%s'', %4$s)::timestamptz from touched'
-                    ' where %2$s is not null and %3$s is not null and %4$s is not null',
-                    source_system, tenant_column, location_column, starts_at_column
-                )
-            when location_column != ''
-                then format(
-                    'select distinct %L, ''location'', format(''%%s'', %2$s),'
-                    ' format(''%%s'', %3$s), null::timestamptz from touched'
-                    ' where %2$s is not null and %3$s is not null',
-                    source_system, tenant_column, location_column
-                )
-            when customer_column = ''
-                then format(
-                    'select distinct %L, ''tenant'', format(''%%s'', %2$s), null,'
-                    ' null::timestamptz from touched where %2$s is not null',
-                    source_system, tenant_column
-                )
-        end
+    keys constant text := (
+        select string_agg(part, ' union all ')
+        from
+            jsonb_to_recordset(captures) as capture (
+                system text, tenant text, customer text, location text, starts_at text
+            )
+        cross join lateral (
+            values
+            (
+                case
+                    when customer != ''
+                        then format(
+                            'select distinct %L, ''customer'', format(''%%s'', %2$s),'
+                            ' format(''%%s'', %3$s), null::timestamptz from touched'
+                            ' where %2$s is not null and %3$s is not null',
+                            system, tenant, customer
+                        )
+                end
+            ),
+            (
+                case
+                    when starts_at != ''
+                        then format(
+                            'select distinct %L, ''location_day'', format(''%%s'', %2$s),'
+                            ' format(''%%s'', %3$s), format(''%%s'', %4$s)::timestamptz'
+                            ' from touched where %2$s is not null and %3$s is not null'
+                            ' and %4$s is not null',
+                            system, tenant, location, starts_at
+                        )
+                    when location != ''
+                        then format(
+                            'select distinct %L, ''location'', format(''%%s'', %2$s),'
+                            ' format(''%%s'', %3$s), null::timestamptz from touched'
+                            ' where %2$s is not null and %3$s is not null',
+                            system, tenant, location
+                        )
+                    when customer = ''
+                        then format(
+                            'select distinct %L, ''tenant'', format(''%%s'', %2$s), null,'
+                            ' null::timestamptz from touched where %2$s is not null',
+                            system, tenant
+                        )
+                end
+            )
+        ) as parts (part)
+    );
+    systems constant text := (
+        select string_agg(distinct quote_literal(capture ->> 'system'), ', ')
+        from jsonb_array_elements(captures) as capture
     );
 begin
     execute format(
@@ -118,7 +153,7 @@ begin
                 return null;
             elsif tg_op = 'TRUNCATE' then
                 insert into operations.changed_keys (system, kind)
-                values (%2$L, 'everything');
+                select system, 'everything' from unnest(array[%2$s]) as system;
             elsif tg_op = 'INSERT' then
                 insert into operations.changed_keys (system, kind, tenant, key, starts_at)
                 with touched as not materialized (select * from new_rows)
@@ -141,49 +176,107 @@ begin
                 insert into operations.hook_errors (hook, relation, error)
                 values ('capture', tg_relid::regclass::text, sqlerrm);
                 insert into operations.changed_keys (system, kind)
-                values (%2$L, 'everything');
+                select system, 'everything' from unnest(array[%2$s]) as system;
             exception when others then
                 raise warning 'customer_health could not note a change of %%: %%',
                     tg_relid::regclass, sqlerrm;
             end;
             return null;
         end
-        $capture$;
-        comment on function operations.%1$I is
-        'customer_health: Note the keys that a statement has touched, before and after. Made by
-        `python -m flows capture install`.';
-        revoke all on function operations.%1$I from public
+        $capture$
         $function$,
-        function_name, source_system, keys
+        function_name, systems, keys
     );
+    execute format(
+        'comment on function operations.%I is %L',
+        function_name,
+        'customer_health: Note the keys that a statement on ' || relation || ' has touched, before and after.'
+        ' Made by `python -m flows capture install`.'
+    );
+    execute format('revoke all on function operations.%I from public', function_name);
 end
 $make$;
 comment on procedure operations.make_capture_function is
 'customer_health: Make the function that the triggers of one source table call.';
 
+create or replace function operations.family_of(relation text)
+returns table (member_id oid, is_source boolean)
+language sql stable
+-- The table and, at any depth, its partitions and the tables that inherit from it: a
+-- statement on one of them fires its own triggers only.
+as $family$
+    with recursive family (member_id, is_source) as (
+        select to_regclass(relation)::oid, true
+        union
+        select pg_inherits.inhrelid, false
+        from family
+        inner join pg_inherits
+            on family.member_id = pg_inherits.inhparent
+    )
+
+    select family.member_id, family.is_source
+    from family
+$family$;
+comment on function operations.family_of is
+'customer_health: A source table and, at any depth, its partitions and the tables that inherit from it.';
+
 create or replace view operations.capture_status with (security_invoker = true) as
+with members as (
+    select
+        captured_tables.system,
+        captured_tables.source_name,
+        captured_tables.relation,
+        relatives.member_id,
+        relatives.is_source,
+        -- one for each of the four events, and all call the function of this very table
+        count(distinct pg_trigger.tgtype) = 4 as has_triggers
+    from operations.captured_tables
+    cross join lateral operations.family_of(captured_tables.relation) as relatives
+    left join pg_proc
+        on
+            pg_proc.pronamespace = 'operations'::regnamespace
+            and captured_tables.function_name = pg_proc.proname
+    left join pg_trigger
+        on
+            relatives.member_id = pg_trigger.tgrelid
+            and pg_proc.oid = pg_trigger.tgfoid
+            and pg_trigger.tgenabled in ('O', 'A')
+    group by
+        captured_tables.system,
+        captured_tables.source_name,
+        captured_tables.relation,
+        relatives.member_id,
+        relatives.is_source
+)
+
 select
     captured_tables.system,
     captured_tables.relation,
     captured_tables.mapping,
-    count(pg_trigger.oid) filter (where pg_trigger.tgenabled in ('O', 'A')) = 4
-        as is_captured
-from operations.captured_tables
-left join pg_trigger
-    on
-        pg_trigger.tgrelid = to_regclass(captured_tables.relation)
-        and pg_trigger.tgfoid in (
-            select oid from pg_proc
-            where
-                pronamespace = 'operations'::regnamespace
-                and proname like 'capture\_%'
-                and position(
-                    'Note the keys that a statement has touched'
-                    in obj_description(oid, 'pg_proc')
-                ) > 0
+    captured_tables.watched_by = 'updated_at'
+    or bool_or(members.has_triggers and members.is_source) as is_captured,
+    captured_tables.source_name,
+    captured_tables.watched_by,
+    array_agg(members.member_id::regclass::text order by members.member_id) filter (
+        where not (
+            captured_tables.watched_by = 'updated_at'
+            or members.is_source
+            or members.has_triggers
         )
+    ) as unwatched
+from operations.captured_tables
+inner join members
+    on
+        captured_tables.system = members.system
+        and captured_tables.source_name = members.source_name
+        and captured_tables.relation = members.relation
+-- all of them: by its key alone the view would stand in the way of another key
 group by
-    captured_tables.system, captured_tables.relation, captured_tables.mapping;
+    captured_tables.system,
+    captured_tables.source_name,
+    captured_tables.relation,
+    captured_tables.mapping,
+    captured_tables.watched_by;
 comment on view operations.capture_status is
-'customer_health: One row per source table that was given the triggers: whether it still
-has them.';
+'customer_health: One row per system, source and table that was given the triggers: whether it still has
+them, and which of its partitions, or of the tables that inherit from it, have none.';

@@ -4,6 +4,7 @@ The real-time hook: what `python -m flows hook install` puts on the orders table
 function behind it. Made by the refresh, as a post-hook of order_facts, so that hook and
 models change together. It runs inside the application's transaction: it waits for no row,
 and keeps its errors to itself. A column that does not take what it would write is left out.
+It stays out of a transaction that is not read committed.
 -#}
 {%- set facts = this.include(database=false) -%}
 {%- set orders = ref('stg_commerce__orders').include(database=false) -%}
@@ -46,6 +47,18 @@ declare
     telling {{ order_id_type }}[];
     was_writing constant text := current_setting('customer_health.is_writing_back', true);
 begin
+    -- Where what this reads and writes could cost the application its transaction, with an
+    -- error that comes after us, at its commit for instance, nothing is read or written.
+    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        perform
+            nextval('operations.hook_skips'),
+            setval(
+                'operations.hook_skipped_at',
+                extract(epoch from clock_timestamp())::bigint
+            );
+        return null;
+    end if;
+
     -- our views are away, for a migration: the refresh that puts them back sees the orders
     if exists (select from operations.detached_views) then
         return cardinality(order_ids);
@@ -187,8 +200,10 @@ end
 $hook$;
 
 comment on function operations.after_orders_created is
-'customer_health: Move the customers of these new orders forward: account type, last delivery, dormancy.
-Returns how many of the orders there are. Other columns wait for the next refresh.';
+'customer_health: Move the customers of these new orders forward: account type, last
+delivery, dormancy. Returns how many of the orders there are, and NULL where it does
+nothing because the transaction is not read committed. Other columns wait for the next
+refresh.';
 revoke all on function operations.after_orders_created from public;
 
 create or replace function operations.after_order_created()

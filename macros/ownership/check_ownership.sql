@@ -40,7 +40,7 @@
             {%- do ours.update({schema ~ adapter.quote(node.alias[:54] ~ '__dbt_tmp'): none}) -%}
         {%- elif node.config.materialized == 'published_table' -%}
             {%- for index in [{}] + node.config.get('indexes', []) -%}
-                {%- set name = index_name(node.alias, index) -%}
+                {%- set name = name_of_index(node.alias, index.columns or ['key']) -%}
                 {%- do ours.update({schema ~ adapter.quote(name): none}) -%}
             {%- endfor -%}
         {%- endif -%}

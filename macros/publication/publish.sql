@@ -136,9 +136,14 @@ begin
             'alter table {{ mart }} replica identity using index {{ mart.identifier }}__key';
     end if;
     {%- for index in node.config.get('indexes', []) %}
-    {%- set name = index_name(mart.identifier, index) %}
+    {%- set name = name_of_index(mart.identifier, index.columns) %}
+    {%- set cut = (mart.identifier ~ '__' ~ index.columns | join('__'))[:63] %}
     if to_regclass('{{ mart.schema }}.{{ name }}') is null then
-        create index {{ name }}
+        {%- if cut != name %}
+        -- where a version before has made it, under a name that was cut
+        alter index if exists {{ mart.schema }}.{{ cut }} rename to {{ name }};
+        {%- endif %}
+        create index if not exists {{ name }}
         on {{ mart }} {{- ' using ' ~ index.type if index.type }}
         ({{ index.columns | join(', ') }});
     end if;
@@ -237,10 +242,4 @@ $publish$
         {{ left }}.{{ column }} is distinct from {{ right }}.{{ column }}
         {{- ' or' if not loop.last }}
     {%- endfor -%}
-{%- endmacro %}
-
-
-{% macro index_name(table, index) -%}
-    {#- PostgreSQL cuts longer names -#}
-    {{ return((table ~ '__' ~ (index.columns or ['key']) | join('__'))[:63]) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
 {% macro is_amount(column) -%}
-    {#- NaN is greater than any number -#}
-    ({{ column }} > -1e12 and {{ column }} < 1e12)
+    {#- to the last cent, for what is rounded must still fit; NaN is greater than any number -#}
+    ({{ column }} between -999999999999.99 and 999999999999.99)
 {%- endmacro %}

@@ -4,6 +4,7 @@
     time_zones=[],
     timestamps=[],
     amounts=[],
+    cents=[],
     known_values={},
     ranges={}
 ) -%}
@@ -20,14 +21,19 @@
             )
             then '{{ column }}_unknown'
         {%- endfor %}
+        {#- the bounds take the type of the column: the last dates are no timestamps #}
         {%- for column in timestamps %}
         when
-            {{ column }}::timestamptz < '{{ var("earliest_timestamp") }}'
-            or {{ column }}::timestamptz >= '{{ var("latest_timestamp") }}'
+            {{ column }} < '{{ var("earliest_timestamp") }}'
+            or {{ column }} >= '{{ var("latest_timestamp") }}'
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column in amounts %}
         when not {{ is_amount(column ~ '::numeric') }}
+            then '{{ column }}_out_of_range'
+        {%- endfor %}
+        {%- for column in cents %}
+        when not {{ is_cents(column) }}
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column, (least, most) in ranges.items() %}

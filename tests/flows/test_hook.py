@@ -1,9 +1,11 @@
 """The real-time hook: what it moves, what it leaves alone, and that no order ever fails."""
 
 import itertools
+import random
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -519,3 +521,143 @@ def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
     done = hooked.run("flows", "hook", "install")
     assert done.returncode == 2
     assert "stg_commerce__orders has no unique key" in done.stderr
+
+
+def insert_serializable(database: Database, customers: list[str], times: int) -> list[str]:
+    """Insert orders in serializable transactions; return what fails."""
+    wrong = []
+    chance = random.Random(customers[0])
+    with database.connect() as application:
+        application.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+        application.autocommit = False
+        for _ in range(times):
+            try:
+                application.execute(
+                    INSERT.encode(),
+                    {
+                        "customer": chance.choice(customers),
+                        "status": "SUBMITTED",
+                        "ordered_at": NOW,
+                        "delivered_at": None,
+                    },
+                )
+                application.commit()
+            except psycopg.Error as error:
+                application.rollback()
+                wrong.append(repr(error))
+    return wrong
+
+
+def test_no_serializable_transaction_fails_for_the_hook_or_the_triggers(
+    hooked: Database,
+) -> None:
+    hooked.execute("update commerce.customers set account_type = 'TARGET'")
+    customers = [
+        str(row["id"]) for row in hooked.rows("select id from commerce.customers order by id")
+    ]
+    hooked.execute("delete from operations.changed_keys")
+    with ThreadPoolExecutor(9) as pool:
+        refresh = pool.submit(
+            hooked.run, "flows", "refresh", "--mode", "hourly", "--no-write-back"
+        )
+        inserting = [
+            pool.submit(insert_serializable, hooked, customers[number:40:8] * 2, 250)
+            for number in range(8)
+        ]
+        assert [job.result() for job in inserting] == [[]] * 8
+        done = refresh.result()
+    assert done.returncode == 0, done.stderr
+    assert errors(hooked) == []
+    # what the hook has left alone the queue has
+    assert (
+        hooked.value("select count(*) from commerce.customers where account_type = 'ACTIVE'")
+        == 0
+    )
+    assert "2000 times" in hooked.run("flows", "hook", "status").stdout
+    done = hooked.run("flows", "refresh", "--mode", "hourly", "--no-write-back")
+    assert done.returncode == 0, done.stderr
+    assert "recomputes everything" not in done.stdout
+    missed = hooked.rows(
+        "select customer_id from analytics.customer_account_types"
+        " where account_type != 'ACTIVE' and customer_id = any(%s::uuid[])",
+        customers[:40],
+    )
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "level", [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE]
+)
+def test_callers_are_told_that_the_hook_did_nothing(
+    level: psycopg.IsolationLevel, hooked: Database, customer: str
+) -> None:
+    placed = order(hooked, customer)
+    hooked.execute(
+        "update commerce.customers set account_type = 'TARGET' where id = %s", customer
+    )
+    with hooked.connect() as connection:
+        connection.isolation_level = level
+        with connection.transaction():
+            found = after_orders_created(connection, [placed, "nonsense"])
+            assert (found.total, found.success, found.errors, found.skipped) == (2, 2, 0, 2)
+    assert facts(hooked, customer)[0] == "TARGET"
+    assert errors(hooked) == []
+    with hooked.connect() as connection:
+        found = after_orders_created(connection, [placed])
+        assert (found.total, found.success, found.errors, found.skipped) == (1, 1, 0, 0)
+    assert facts(hooked, customer)[0] == "ACTIVE"
+
+
+def test_the_hook_is_refused_where_transactions_are_not_read_committed(
+    hooked: Database,
+) -> None:
+    name = hooked.environment["PGDATABASE"]
+    setting = "default_transaction_isolation"
+    hooked.execute(
+        "create role an_auditor login; create role an_inserter login;"
+        " grant insert (id) on commerce.orders to an_inserter;"
+        # whoever inserts no orders is none of its business
+        f" alter role an_auditor set {setting} = serializable"
+    )
+    try:
+        assert hooked.run("flows", "hook", "install").returncode == 0
+        for whose, who, isolation in (
+            (f"database {name}", f"database {name}", "serializable"),
+            (f"role an_inserter in database {name}", "login an_inserter", "repeatable read"),
+            ("role an_inserter", "login an_inserter", "serializable"),
+            ("role postgres", "login postgres", "serializable"),
+            ("system", "login postgres", "repeatable read"),
+        ):
+            hooked.execute(f"alter {whose} set {setting} = '{isolation}'")
+            hooked.execute("select pg_reload_conf()")
+            done = hooked.run("flows", "hook", "install")
+            hooked.execute(f"alter {whose} reset {setting}")
+            hooked.execute("select pg_reload_conf()")
+            assert done.returncode == 2, (whose, done.stderr)
+            [line] = done.stderr.splitlines()
+            assert f"transactions of {who} are {isolation} by default" in line
+    finally:
+        hooked.execute(
+            "drop owned by an_inserter, an_auditor; drop role an_inserter, an_auditor"
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "because"),
+    [
+        ("alter table commerce.orders rename to elsewhere", "is not there"),
+        (
+            """
+            alter table commerce.orders rename to elsewhere;
+            create view commerce.orders as select * from commerce.elsewhere
+            """,
+            "is a view",
+        ),
+    ],
+)
+def test_what_can_have_no_hook_is_refused(change: str, because: str, hooked: Database) -> None:
+    hooked.execute(change)
+    done = hooked.run("flows", "hook", "install")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert f'"commerce"."orders" {because}' in line

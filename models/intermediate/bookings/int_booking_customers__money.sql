@@ -80,15 +80,19 @@ final as (
         median_ticket_cents,
         max_ticket_cents,
         last_ticket_cents,
-        round(tip_cents / nullif(amount_cents, 0), 4)::numeric(18, 4) as tip_rate,
+        -- what payments and refunds have nearly made nothing of divides into anything
+        {{ within_digits('round(tip_cents / nullif(amount_cents, 0), 4)', 18, 4) }}
+            as tip_rate,
         coalesce(last_30d_cents, 0)::bigint as revenue_last_30d_cents,
         coalesce(last_90d_cents, 0)::bigint as revenue_last_90d_cents,
         coalesce(prior_90d_cents, 0)::bigint as revenue_prior_90d_cents,
         coalesce(last_365d_cents, 0)::bigint as revenue_last_365d_cents,
-        round(
-            100 * (coalesce(last_90d_cents, 0) - prior_90d_cents)
-            / nullif(prior_90d_cents, 0), 1
-        )::numeric(18, 1) as revenue_trend_90d_pct,
+        {{ within_digits(
+            'round(100 * (coalesce(last_90d_cents, 0) - prior_90d_cents)'
+            ' / nullif(prior_90d_cents, 0), 1)',
+            18,
+            1,
+        ) }} as revenue_trend_90d_pct,
         days_to_next_window_change,
         payments_updated_at
     from summed

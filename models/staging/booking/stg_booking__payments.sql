@@ -17,6 +17,7 @@ from (
             key='payment_id',
             required=['organization_id', 'created_at'],
             timestamps=['created_at', 'updated_at'],
+            cents=['amount_cents', 'tip_cents', 'refunded_cents'],
             known_values={
                 'payment_status': [
                     'APPROVED', 'PENDING', 'COMPLETED', 'CANCELED', 'FAILED'

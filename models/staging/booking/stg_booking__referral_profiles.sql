@@ -15,6 +15,7 @@ from (
             key='square_customer_id',
             required=['organization_id'],
             timestamps=['activated_at', 'updated_at'],
+            cents=['reward_cents'],
         ) }} as quarantine_reason
     from (
         select

@@ -1,0 +1,349 @@
+"""The triggers of the change queue on whatever tables others have."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ONE, PROJECT, TENANT, Database, load_two_customers, new_database
+
+from flows.capture import Table
+
+LONG = "the_schema_of_a_business_with_a_very_long_name_"
+# two systems in one schema, which share their tenants
+KINDS = ("locations", "customers", "bookings", "payments", "referral_profiles")
+SHARED = f"alter schema commerce rename to {LONG};" + ";".join(
+    f"create table {LONG}.square_{kind} (like booking.{kind} including all)" for kind in KINDS
+)
+
+
+def settings(project: Path, **values: str) -> None:
+    """Set vars in a copy of the project."""
+    file = project / "dbt_project.yml"
+    text = file.read_text()
+    for name, value in values.items():
+        text, found = re.subn(rf"(?m)^  {name}: .*$", f'  {name}: "{value}"', text)
+        assert found == 1, name
+    file.write_text(text)
+
+
+def queue(database: Database) -> list[tuple[object, ...]]:
+    """Return what waits, and forget it."""
+    found = database.rows(
+        "select distinct system, kind, tenant, key from operations.changed_keys"
+        " order by 1, 2, 3, 4"
+    )
+    database.execute("delete from operations.changed_keys")
+    return [tuple(row.values()) for row in found]
+
+
+def status(database: Database, project: Path = PROJECT) -> str:
+    done = database.run("flows", "capture", "status", project=project)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_tables_with_long_names_and_tables_of_two_systems_are_captured_as_what_they_are(
+    small: Database, project: Path
+) -> None:
+    assert len(LONG) == 47
+    small.execute(SHARED)
+    settings(
+        project,
+        commerce_schema=LONG,
+        booking_schema=LONG,
+        booking_organizations_table="tenants",
+        **{f"booking_{kind}_table": f"square_{kind}" for kind in KINDS},
+    )
+    done = small.run("flows", "capture", "install", project=project)
+    assert done.returncode == 0, done.stderr
+    functions = small.rows(
+        "select distinct tgrelid, tgfoid from pg_trigger where tgname like 'customer_health%%'"
+    )
+    assert len({row["tgfoid"] for row in functions}) == len(functions) == 8
+    assert (
+        small.value(
+            "select count(*) from pg_proc where obj_description(oid) like %s",
+            f'%on "{LONG}"."square_payments" has touched%',
+        )
+        == 1
+    )
+    assert small.value("select bool_and(is_captured) from operations.capture_status") is True
+    queue(small)
+
+    organization = f"'{TENANT}'"
+    noticed = ("bookings", "customer", TENANT, "c1")
+    small.execute(f"update {LONG}.tenants set name = 'Other'")
+    assert queue(small) == [(s, "tenant", TENANT, None) for s in ("bookings", "orders")]
+    for statement, keys in {
+        f"insert into {LONG}.square_locations values ({organization}, 'l1', 'L', 'UTC')": [
+            ("bookings", "location", TENANT, "l1")
+        ],
+        f"insert into {LONG}.square_customers values ({organization}, 'c1')": [noticed],
+        f"insert into {LONG}.square_payments (organization_id, payment_id, square_customer_id,"
+        f" status) values ({organization}, 'p1', 'c1', 'COMPLETED')": [noticed],
+        f"insert into {LONG}.square_referral_profiles values ({organization}, 'c1')": [
+            noticed
+        ],
+        f"insert into {LONG}.square_bookings (organization_id, booking_id, square_customer_id,"
+        f" location_id, status, start_at) values ({organization}, 'b1', 'c1', 'l1',"
+        " 'ACCEPTED', '2026-06-01')": [noticed, ("bookings", "location_day", TENANT, "l1")],
+        f"update {LONG}.orders set currency = 'EUR'": [("orders", "customer", TENANT, ONE)],
+        f"truncate {LONG}.tenants cascade": [
+            (s, "everything", None, None) for s in ("bookings", "orders")
+        ],
+    }.items():
+        small.execute(statement)
+        assert queue(small) == keys, statement
+    assert small.value("select count(*) from operations.hook_errors") == 0
+
+    # a trigger that calls what another table's do is none
+    small.execute(
+        f"""
+        do $$ begin
+            execute format(
+                'create or replace trigger customer_health_insert after insert on'
+                ' {LONG}.square_payments referencing new table as new_rows'
+                ' for each statement execute function %s',
+                (
+                    select tgfoid::regprocedure from pg_trigger
+                    where tgrelid = '{LONG}.square_bookings'::regclass
+                    and tgname = 'customer_health_insert'
+                )
+            );
+        end $$
+        """
+    )
+    lost = small.rows("select relation from operations.capture_status where not is_captured")
+    assert lost == [{"relation": f'"{LONG}"."square_payments"'}]
+    assert "triggers are missing" in status(small, project)
+    assert small.run("flows", "capture", "remove", project=project).returncode == 0
+    assert (
+        small.value("select count(*) from pg_trigger where tgname like 'customer_health%%'")
+        == 0
+    )
+
+
+def test_no_two_tables_have_functions_of_one_name() -> None:
+    cyrillic = "дневник_посещений_для_клиентов"
+    relations = [
+        '"a.b"."c"',
+        '"a"."b.c"',
+        '"a_b"."c"',
+        '"A"."b"',
+        '"a"."b"',
+        *(f'"{LONG}"."square_{kind}"' for kind in ("bookings", "payments", "customers")),
+        *(f'"{cyrillic}"."{cyrillic}{end}"' for end in ("ж", "д", "")),
+        *(f'"{"x" * 63}"."{"y" * 62}{end}"' for end in "12"),
+        '"o\'brien $function$ %s"."t"',
+    ]
+    names = [Table(relation, [], []).function for relation in relations]
+    assert len(set(names)) == len(relations)
+    assert [name for name in names if len(name.encode()) > 63] == []
+
+
+OLD = """
+create schema operations;
+create table operations.captured_tables (
+    relation text primary key, system text not null, mapping text not null
+);
+insert into operations.captured_tables values ('"commerce"."orders"', 'orders', 'old');
+create table operations.changed_keys (
+    change_id bigint generated always as identity primary key, system text not null,
+    kind text not null, tenant text, key text, starts_at timestamptz,
+    noticed_at timestamptz not null default clock_timestamp(), claimed_by text
+);
+create function operations."capture_commerce.orders"() returns trigger language plpgsql as
+$$ begin return null; end $$;
+create function operations."capture_commerce.no_longer"() returns trigger language plpgsql as
+$$ begin return null; end $$;
+create table commerce.no_longer (id integer);
+create trigger customer_health_insert after insert on commerce.orders
+referencing new table as new_rows
+for each statement execute function operations."capture_commerce.orders"();
+create trigger customer_health_insert after insert on commerce.no_longer
+referencing new table as new_rows
+for each statement execute function operations."capture_commerce.no_longer"();
+"""
+
+
+def test_what_an_older_version_has_installed_is_replaced(small: Database) -> None:
+    small.execute(OLD)
+    assert "triggers are missing" in status(small)
+    for _ in range(2):
+        assert small.run("flows", "capture", "install").returncode == 0
+        assert "triggers are missing" not in status(small)
+        assert (
+            small.value(
+                "select count(*) from pg_proc where proname in"
+                " ('capture_commerce.orders', 'capture_commerce.no_longer')"
+            )
+            == 0
+        )
+        assert small.value("select count(*) from operations.captured_tables") == 9
+    assert (
+        small.value(
+            "select count(*) from pg_trigger where tgrelid = 'commerce.no_longer'::regclass"
+        )
+        == 0
+    )
+
+
+PARTS = f"""
+alter table commerce.orders rename to old_orders;
+create table commerce.orders (like commerce.old_orders including defaults)
+partition by list (currency);
+create table commerce."orders of euros" partition of commerce.orders for values in ('EUR');
+create table commerce.dollars partition of commerce.orders for values in ('USD')
+partition by range (updated_at);
+create table commerce.old_dollars partition of commerce.dollars
+for values from (minvalue) to ('2026-01-01');
+create table commerce.new_dollars partition of commerce.dollars
+for values from ('2026-01-01') to (maxvalue);
+insert into commerce.orders select * from commerce.old_orders;
+create table commerce.more_customers () inherits (commerce.customers);
+insert into commerce.more_customers (id, tenant_id, name)
+values ('{ONE[:-1]}9', '{TENANT}', 'Nine');
+"""
+ORDER = (
+    "(id, tenant_id, customer_id, status)"
+    f" values (gen_random_uuid(), '{TENANT}', '{ONE}', 'DRAFT')"
+)
+
+
+def test_rows_put_straight_into_a_partition_or_an_inheriting_table_are_noticed(
+    small: Database,
+) -> None:
+    small.execute(PARTS)
+    done = small.run("flows", "capture", "install")
+    assert done.returncode == 0, done.stderr
+    assert 'captured: "commerce"."orders" and 4 parts of it' in done.stdout
+    queue(small)
+    noticed = [("orders", "customer", TENANT, ONE)]
+    nine = [("orders", "customer", TENANT, f"{ONE[:-1]}9")]
+    for statement, keys in {
+        f"insert into commerce.orders {ORDER}": noticed,
+        f"insert into commerce.dollars {ORDER}": noticed,
+        f"insert into commerce.new_dollars {ORDER}": noticed,
+        "update commerce.new_dollars set status = 'SUBMITTED' where status = 'DRAFT'": noticed,
+        "delete from commerce.new_dollars where status = 'SUBMITTED'": noticed,
+        "truncate commerce.new_dollars": [("orders", "everything", None, None)],
+        "update commerce.more_customers set name = 'Ten'": nine,
+        "update commerce.customers set name = 'Nine' where name = 'Ten'": nine,
+        # whoever loads rows as a replica switches ordinary triggers off
+        "set session_replication_role = replica; delete from commerce.more_customers": nine,
+    }.items():
+        small.execute(statement)
+        assert queue(small) == keys, statement
+
+    # a partition of tomorrow: named, and not worth a full refresh an hour
+    small.execute(
+        "create table commerce.pounds partition of commerce.orders for values in ('GBP')"
+    )
+    assert "commerce.pounds" in status(small)
+    assert small.value("select bool_and(is_captured) from operations.capture_status") is True
+    assert small.run("flows", "capture", "install").returncode == 0
+    assert "commerce.pounds" not in status(small)
+    small.execute("alter table commerce.orders detach partition commerce.pounds")
+    assert small.run("flows", "capture", "remove").returncode == 0
+    assert (
+        small.value("select count(*) from pg_trigger where tgname like 'customer_health%%'")
+        == 0
+    )
+
+
+def test_tables_that_can_have_no_triggers_are_asked_by_updated_at(small: Database) -> None:
+    small.execute(
+        """
+        alter table commerce.customers rename to real_customers;
+        create view commerce.customers as select * from commerce.real_customers;
+        alter table booking.payments rename to real_payments;
+        create materialized view booking.payments as select * from booking.real_payments;
+        create foreign data wrapper a_wrapper;
+        create server elsewhere foreign data wrapper a_wrapper;
+        create table booking.whole (like booking.referral_profiles)
+        partition by list (organization_id);
+        drop table booking.referral_profiles;
+        alter table booking.whole rename to referral_profiles;
+        create foreign table booking.far partition of booking.referral_profiles default
+        server elsewhere;
+        alter table commerce.orders rename to one_part;
+        create table commerce.whole (like commerce.one_part) partition by list (currency);
+        alter table commerce.whole attach partition commerce.one_part default;
+        alter table commerce.one_part rename to orders;
+        """
+    )
+    done = small.run("flows", "capture", "install")
+    assert done.returncode == 0, done.stderr
+    for line in (
+        '"commerce"."customers" is a view, which can have no such triggers: its updated_at',
+        '"booking"."payments" is a materialized view, which can have no such triggers',
+        '"booking"."referral_profiles" has a part, booking.far, that is a foreign table',
+        '"commerce"."orders" is a part of commerce.whole, whose statements fire none',
+    ):
+        assert line in done.stdout
+    found = small.rows(
+        "select source_name, watched_by from operations.capture_status where is_captured"
+        " and watched_by != 'triggers' order by 1"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("booking.payments", "updated_at"),
+        ("booking.referral_profiles", "updated_at"),
+        ("commerce.customers", "updated_at"),
+        ("commerce.orders", "both"),
+    ]
+    assert "by triggers and updated_at" in status(small)
+    queue(small)
+    small.execute("update commerce.whole set status = status")
+    assert queue(small) == []
+    small.execute("update commerce.orders set status = status")
+    assert queue(small) == [("orders", "customer", TENANT, ONE)]
+
+
+def test_what_does_not_fit_is_refused_whole_before_a_table_is_touched(small: Database) -> None:
+    small.execute(
+        """
+        drop table commerce.orders;
+        drop table booking.payments;
+        alter table booking.bookings rename column location_id to place;
+        """
+    )
+    done = small.run("flows", "capture", "install")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    for part in (
+        '"commerce"."orders" is not there: the vars commerce_schema and commerce_orders_table',
+        '"booking"."payments" is not there: the vars booking_schema and booking_payments_',
+        '"booking"."bookings" has no column location_id',
+    ):
+        assert part in line
+    assert small.value("select count(*) from operations.captured_tables") == 0
+    assert (
+        small.value("select count(*) from pg_trigger where tgname like 'customer_health%%'")
+        == 0
+    )
+
+
+@pytest.mark.slow
+def test_partitions_are_captured_on_the_oldest_server_too(server_15: Database) -> None:
+    database = new_database(server_15)
+    load_two_customers(database)
+    test_rows_put_straight_into_a_partition_or_an_inheriting_table_are_noticed(database)
+
+
+def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> None:
+    small.execute(
+        "create role a_reader login; grant usage on schema commerce, booking to a_reader;"
+        " grant select, trigger on all tables in schema commerce, booking to a_reader;"
+        f" grant create on database {small.environment['PGDATABASE']} to a_reader;"
+        " revoke trigger on commerce.orders from a_reader"
+    )
+    try:
+        reader = small.as_user("a_reader")
+        done = reader.run("flows", "capture", "install")
+        assert done.returncode == 2
+        assert "commerce.orders takes no trigger of a_reader" in done.stderr
+        small.execute("grant trigger on commerce.orders to a_reader")
+        done = reader.run("flows", "capture", "install")
+        assert done.returncode == 0, done.stderr
+    finally:
+        small.execute("drop owned by a_reader cascade; drop role a_reader")
