@@ -7,7 +7,7 @@
     {%- set columns = node.config.meta.lookup -%}
     {%- set found = run_query(
         "select 1 from pg_catalog.pg_index as i"
-        ~ " where i.indrelid = to_regclass('" ~ node.relation_name ~ "')"
+        ~ " where i.indrelid = to_regclass('" ~ node.relation_name | replace("'", "''") ~ "')"
         ~ " and i.indisvalid and i.indpred is null"
         ~ " and array['" ~ columns | join("', '") ~ "']::name[] = ("
         ~ "select array_agg(a.attname order by k.position)"

@@ -14,7 +14,7 @@
     {%- if not execute -%} {{ return(true) }} {%- endif -%}
     {%- set unique_indexes = run_query(
         "select 1 from pg_catalog.pg_index as i"
-        ~ " where i.indrelid = to_regclass('" ~ relation ~ "')"
+        ~ " where i.indrelid = to_regclass('" ~ relation | string | replace("'", "''") ~ "')"
         ~ " and i.indisunique and i.indisvalid and i.indimmediate"
         ~ " and i.indpred is null and i.indexprs is null"
         ~ " and array["

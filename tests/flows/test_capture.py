@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ONE, PROJECT, TENANT, Database, load_two_customers, new_database
+from conftest import ONE, PROJECT, TENANT, UNTIL, Database, load_two_customers, new_database
 
 from flows.capture import Table
 
@@ -141,6 +141,40 @@ def test_no_two_tables_have_functions_of_one_name() -> None:
     assert [name for name in names if len(name.encode()) > 63] == []
 
 
+@pytest.mark.slow
+def test_names_with_dots_and_quotes_are_refreshed_and_captured(
+    small: Database, project: Path
+) -> None:
+    small.execute(
+        """
+        create schema "a.b";
+        alter table commerce.tenants set schema "a.b";
+        alter table "a.b".tenants rename to "c d";
+        alter table booking.organizations rename to "b.c d";
+        alter table commerce.customers set schema "a.b";
+        alter table commerce.orders set schema "a.b";
+        alter table commerce.sales_reps set schema "a.b";
+        alter table "a.b".orders rename to "żółw d'été";
+        """
+    )
+    settings(
+        project,
+        commerce_schema="a.b",
+        commerce_tenants_table="c d",
+        commerce_orders_table="żółw d'été",
+        booking_organizations_table="b.c d",
+    )
+    for command in (
+        ("capture", "install"),
+        ("refresh", "--mode", "nightly", "--as-of", UNTIL),
+    ):
+        done = small.run("flows", *command, project=project)
+        assert done.returncode == 0, done.stderr
+    small.execute("""update "a.b"."żółw d'été" set currency = 'EUR'""")
+    assert queue(small) == [("orders", "customer", TENANT, ONE)]
+    assert small.run("flows", "hook", "install", project=project).returncode == 0
+
+
 OLD = """
 create schema operations;
 create table operations.captured_tables (
@@ -270,14 +304,23 @@ def test_tables_that_can_have_no_triggers_are_asked_by_updated_at(small: Databas
         create table commerce.whole (like commerce.one_part) partition by list (currency);
         alter table commerce.whole attach partition commerce.one_part default;
         alter table commerce.one_part rename to orders;
+        -- as after `create subscription` for a publication of this table
+        create subscription replicas connection 'dbname=elsewhere' publication orders
+        with (connect = false, slot_name = none);
+        set allow_system_table_mods = on;
+        insert into pg_subscription_rel (srsubid, srrelid, srsubstate)
+        select oid, 'commerce.tenants'::regclass, 'r' from pg_subscription
+        where subname = 'replicas';
         """
     )
     done = small.run("flows", "capture", "install")
+    small.execute("drop subscription replicas")
     assert done.returncode == 0, done.stderr
     for line in (
         '"commerce"."customers" is a view, which can have no such triggers: its updated_at',
         '"booking"."payments" is a materialized view, which can have no such triggers',
         '"booking"."referral_profiles" has a part, booking.far, that is a foreign table',
+        '"commerce"."tenants" is replicated into, which fires no trigger of a statement',
         '"commerce"."orders" is a part of commerce.whole, whose statements fire none',
     ):
         assert line in done.stdout
@@ -290,6 +333,7 @@ def test_tables_that_can_have_no_triggers_are_asked_by_updated_at(small: Databas
         ("booking.referral_profiles", "updated_at"),
         ("commerce.customers", "updated_at"),
         ("commerce.orders", "both"),
+        ("commerce.tenants", "both"),
     ]
     assert "by triggers and updated_at" in status(small)
     queue(small)

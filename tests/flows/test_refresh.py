@@ -215,3 +215,20 @@ def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path
     assert "could not be raised" not in done.stdout + done.stderr
     for mart in (*MARTS, "due_to_order", "rep_metrics"):
         assert not refreshed.rows(f"select * from analytics.{mart}")
+
+
+@pytest.mark.slow
+def test_an_index_whose_name_was_cut_is_renamed_and_not_made_twice(small: Database) -> None:
+    nightly = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    names = (
+        "select indexname from pg_indexes where schemaname = 'analytics'"
+        " and tablename = 'customer_account_type_history' order by 1"
+    )
+    assert small.run(*nightly).returncode == 0
+    now = small.rows(names)
+    whole = "customer_account_type_history__tenant_id__valid_from__previous_status__status"
+    [index] = [row["indexname"] for row in now if row["indexname"].startswith(whole[:50])]
+    assert index != whole[:63]
+    small.execute(f"alter index analytics.{index} rename to {whole[:63]}")
+    assert small.run(*nightly).returncode == 0
+    assert small.rows(names) == now
