@@ -48,9 +48,10 @@ drop constraint captured_tables_pkey,
 add constraint captured_tables_pkey primary key (system, source_name, relation);
 comment on table operations.captured_tables is
 'customer_health: One row per system, source and table behind it: with the triggers
-there, and enabled, every change of the system is noticed. mapping: fingerprint of what named the tables.
-function_name: what the triggers of this very table call. watched_by: triggers,
-updated_at (of what can have none), or both (where rows arrive that fire none).';
+there, and enabled, every change of the system is noticed. mapping: fingerprint of
+what named the tables. function_name: what the triggers of this very table call.
+watched_by: triggers, updated_at (of what can have none), or both (where rows arrive
+that fire none).';
 
 create table if not exists operations.hook_errors (
     error_id bigint generated always as identity primary key,
@@ -66,11 +67,12 @@ notice.';
 -- sequences, for they count without a row that transactions could meet at
 create sequence if not exists operations.hook_skips;
 comment on sequence operations.hook_skips is
-'customer_health: How often the hook has left orders to the refresh: in a transaction that is not read
-committed, its work could cost the order.';
+'customer_health: How often the hook has left orders to the refresh: in a transaction
+that is not read committed, its work could cost the order.';
 create sequence if not exists operations.hook_skipped_at;
 comment on sequence operations.hook_skipped_at is
-'customer_health: When the hook has last left orders to the refresh, in seconds since 1970.';
+'customer_health: When the hook has last left orders to the refresh, in seconds since
+1970.';
 
 -- made for one source a table, it took these
 drop procedure if exists operations.make_capture_function(
@@ -218,7 +220,8 @@ as $family$
     from family
 $family$;
 comment on function operations.family_of is
-'customer_health: A source table and, at any depth, its partitions and the tables that inherit from it.';
+'customer_health: A source table and, at any depth, its partitions and the tables that
+inherit from it.';
 
 create or replace view operations.capture_status with (security_invoker = true) as
 with members as (
@@ -278,5 +281,6 @@ group by
     captured_tables.mapping,
     captured_tables.watched_by;
 comment on view operations.capture_status is
-'customer_health: One row per system, source and table that was given the triggers: whether it still has
-them, and which of its partitions, or of the tables that inherit from it, have none.';
+'customer_health: One row per system, source and table that was given the triggers:
+whether it still has them, and which of its partitions, or of the tables that inherit
+from it, have none.';

@@ -64,9 +64,9 @@ create table if not exists operations.detached_views (
     detached_at timestamptz not null default now()
 );
 comment on table operations.detached_views is
-'customer_health: One row per view that `python -m flows detach` has taken off the tables of
-the application, until a refresh has put it back. grant_statements: what gives others their
-rights on it.';
+'customer_health: One row per view that `python -m flows detach` has taken off the
+tables of the application, until a refresh has put it back. grant_statements: what
+gives others their rights on it.';
 
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (

@@ -123,9 +123,9 @@ language sql stable as $planned$
     group by tenant_id, customer_id
 $planned$;
 comment on function operations.planned_rows is
-'customer_health: One row per customer of a batch: its key, and its changed columns before
-and after. The key gets its types from pending_customer_updates, for of the operational row there may be
-columns that must not be NULL.';
+'customer_health: One row per customer of a batch: its key, and its changed columns
+before and after. The key gets its types from pending_customer_updates, for of the
+operational row there may be columns that must not be NULL.';
 
 create or replace function operations.put_values(this_batch bigint, new_values jsonb)
 returns text[]
@@ -167,7 +167,8 @@ begin
 end
 $put$;
 comment on function operations.put_values is
-'customer_health: Put values into the operational rows of customers of a batch; return the customers.';
+'customer_health: Put values into the operational rows of customers of a batch; return
+the customers.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
