@@ -61,8 +61,8 @@ class PrefectProgress(Progress):
 
 
 def run_name() -> str:
-    """Name a flow run by what it is and when it was due."""
-    due = runtime.flow_run.scheduled_start_time
+    """Name a flow run by what it is and when it was due; in UTC, where no hour comes twice."""
+    due = runtime.flow_run.scheduled_start_time.astimezone(UTC)
     return f"{runtime.flow_run.flow_name} {due:%Y-%m-%d %H:%M %Z}"
 
 

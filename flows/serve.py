@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import available_timezones
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
@@ -18,10 +20,18 @@ from flows.database import PROJECT, use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.progress import print_any_text
 
+if TYPE_CHECKING:
+    from prefect.schedules import Schedule
+
 HOST = "127.0.0.1"
 PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
 TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
+
+# what schedules are reckoned from, and how far ahead of today: until then `make serve` is
+# surely started again
+BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
+DAYS_AHEAD = 3660
 
 SETTINGS = {
     "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(PROJECT / ".local" / "prefect")),
@@ -40,7 +50,8 @@ def check_settings() -> None:
     """Raise WrongArgument for a port or a time zone that cannot be."""
     if not PORT.isdecimal() or not 0 < int(PORT) < 2**16:
         raise WrongArgument(f"PREFECT_SERVER_API_PORT is {PORT}, must be 1 to 65535")
-    if TIME_ZONE not in available_timezones():
+    # two that are no places, and that Prefect does not take
+    if TIME_ZONE not in available_timezones() - {"Factory", "localtime"}:
         raise WrongArgument(
             f"REFRESH_TIME_ZONE is {TIME_ZONE}, must be one such as Europe/Rome"
         )
@@ -68,33 +79,68 @@ def start_server() -> subprocess.Popen[bytes]:
     raise Infrastructure(f"the Prefect server did not come up on {HOST}:{PORT}")
 
 
+def schedules(zone: str) -> "dict[str, Schedule]":
+    """Return when each flow runs, by the clocks of this time zone.
+
+    What runs by the hour or minute goes by intervals in UTC, from a local midnight on: in a
+    zone of its own, Prefect takes an hour that comes twice for one, and leaves a gap.
+    """
+    from prefect.schedules import Cron, Interval, RRule
+
+    begin = BEGIN.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return {
+        "hourly": Interval(timedelta(hours=1), anchor_date=begin, timezone="UTC"),
+        "nightly": RRule(nightly_rule(zone), timezone=zone),
+        "alerts": Interval(timedelta(minutes=5), anchor_date=begin, timezone="UTC"),
+        # no clock is changed at that hour
+        "weekly": Cron("0 6 * * 1", timezone=zone),
+    }
+
+
+def nightly_rule(zone: str) -> str:
+    """Return the rule of 02:00 on every local day, the first one where it comes twice.
+
+    Where the clocks leave it out, the run is due 24 hours after the one before. Left to
+    itself, Prefect would plan it for the hour before.
+    """
+    lines = ["RRULE:FREQ=DAILY;BYHOUR=2;BYMINUTE=0;BYSECOND=0"]
+    past = datetime.now(UTC).replace(tzinfo=None) - BEGIN
+    for days in range(past.days + DAYS_AHEAD):
+        due = BEGIN + timedelta(days=days, hours=2)
+        instant = due.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        shown = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if shown != due:
+            lines += [f"EXDATE:{due:%Y%m%dT%H%M%S}", f"RDATE:{shown:%Y%m%dT%H%M%S}"]
+    return "\n".join(lines)
+
+
 def serve() -> None:
     """Offer the flows to the server, at their hours, until stopped."""
     # after the settings are made: Prefect reads them when it is imported
     from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
-    from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
     from flows.scheduled import alerts, dry_run, hourly, nightly, weekly
 
-    # None: when somebody presses the button
-    hours = {
-        "hourly": (hourly, "0 * * * *"),
-        "nightly": (nightly, "0 2 * * *"),
-        "alerts": (alerts, "*/5 * * * *"),
-        "weekly": (weekly, "0 6 * * 1"),
-        "dry-run": (dry_run, None),
+    flows = {
+        "hourly": hourly,
+        "nightly": nightly,
+        "alerts": alerts,
+        "weekly": weekly,
+        "dry-run": dry_run,
     }
+    hours = schedules(TIME_ZONE)
     serve_deployments(
         *(
             RunnerDeployment.from_flow(
                 flow,
                 name=name,
-                schedule=Cron(cron, timezone=TIME_ZONE) if cron else None,
+                # without one: when somebody presses the button
+                schedule=hours.get(name),
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
-            for name, (flow, cron) in hours.items()
+            for name, flow in flows.items()
         )
     )
 
