@@ -189,7 +189,7 @@ def print_capture(progress: Progress) -> None:
                 # daily partitions may be many
                 " concat_ws(', ', variadic unwatched[:3])"
                 " || case when cardinality(unwatched) > 3"
-                " then ' and ' || cardinality(unwatched) - 3 || ' more' else '' end"
+                " then ' and ' || (cardinality(unwatched) - 3)::text || ' more' else '' end"
                 " as parts_without_triggers"
                 " from operations.capture_status order by 1, 2, 3",
             ),
@@ -339,7 +339,7 @@ def _refuse_foreign(connection: Connection, table: Table) -> None:
     ours = [function["name"] for function in rows(connection, FUNCTIONS)]
     for thing in rows(
         connection,
-        "select 'function ' || oid::regprocedure as name from pg_proc"
+        "select format('function %%s', oid::regprocedure) as name from pg_proc"
         " where pronamespace = 'operations'::regnamespace and proname = %(function)s"
         " and oid::regprocedure::text != all(%(ours)s)"
         " union all"

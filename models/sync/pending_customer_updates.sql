@@ -68,15 +68,16 @@ final as (
                 )
                 then 'FEED_SILENT'
         end as held_because,
+        -- as json a date is ISO in every session, and of any year
         num_nonnulls(
             nullif(compared.current_account_type, defaults.value_of ->> 'account_type'),
             nullif(compared.current_risk_status, defaults.value_of ->> 'risk_status'),
             nullif(
-                {{ iso_date('compared.current_last_order_date') }},
+                to_jsonb(compared.current_last_order_date) #>> '{}',
                 defaults.value_of ->> 'last_order_date'
             ),
             nullif(
-                {{ iso_date('compared.current_next_expected_order_date') }},
+                to_jsonb(compared.current_next_expected_order_date) #>> '{}',
                 defaults.value_of ->> 'next_expected_order_date'
             ),
             nullif(
@@ -84,11 +85,11 @@ final as (
                 defaults.value_of ->> 'average_order_interval_days'
             ),
             nullif(
-                {{ iso_date('compared.current_dormancy_since') }},
+                to_jsonb(compared.current_dormancy_since) #>> '{}',
                 defaults.value_of ->> 'dormancy_since'
             ),
             nullif(
-                {{ iso_date('compared.current_reactivated_date') }},
+                to_jsonb(compared.current_reactivated_date) #>> '{}',
                 defaults.value_of ->> 'reactivated_date'
             )
         ) = 0 as is_initial

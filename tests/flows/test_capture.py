@@ -177,6 +177,8 @@ def test_names_with_dots_and_quotes_are_refreshed_and_captured(
 
 OLD = """
 create schema operations;
+create table operations.installed_scripts (script text primary key, version text not null);
+insert into operations.installed_scripts values ('capture.sql', 'old');
 create table operations.captured_tables (
     relation text primary key, system text not null, mapping text not null
 );
@@ -190,6 +192,10 @@ create function operations."capture_commerce.orders"() returns trigger language 
 $$ begin return null; end $$;
 create function operations."capture_commerce.no_longer"() returns trigger language plpgsql as
 $$ begin return null; end $$;
+comment on function operations."capture_commerce.orders" is
+'Note the keys that a statement has touched, before and after.';
+comment on function operations."capture_commerce.no_longer" is
+'Note the keys that a statement has touched, before and after.';
 create table commerce.no_longer (id integer);
 create trigger customer_health_insert after insert on commerce.orders
 referencing new table as new_rows

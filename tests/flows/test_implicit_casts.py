@@ -194,10 +194,13 @@ def test_triggers_hourly_refreshes_and_alerts_work_there(cast: Database) -> None
     )
     assert re.match(r"\d+ of these at once: [a-z-]+ \d+", digest[0]["message"])
 
+    run(cast, "write-back", "--dry-run")
+    run(cast, "write-back", "--force")
+    batch = cast.value(
+        "select max(batch_id) from operations.write_back_changes where state = 'written'"
+    )
     for arguments in (
-        ("write-back", "--dry-run"),
-        ("write-back", "--force"),
-        ("rollback", "1"),
+        ("rollback", str(batch)),
         ("alerts",),
         ("weekly",),
         ("status",),
