@@ -68,7 +68,8 @@ def fetch(
             }
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise NothingToShow(
-            f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH}"
+            f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH} While our views"
+            " are detached for a migration, the next refresh puts them back."
         ) from error
     except psycopg.errors.QueryCanceled as error:
         raise NothingToShow(

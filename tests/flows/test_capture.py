@@ -380,6 +380,7 @@ def test_partitions_are_captured_on_the_oldest_server_too(server_15: Database) -
     test_rows_put_straight_into_a_partition_or_an_inheriting_table_are_noticed(database)
 
 
+@pytest.mark.slow
 def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> None:
     small.execute(
         "create role a_reader login; grant usage on schema commerce, booking to a_reader;"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from conftest import ONE, TENANT, TWO, UNTIL, Database
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
@@ -166,6 +167,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 def test_columns_of_other_types_are_written(small: Database, project: Path) -> None:
     def run(*arguments: str) -> str:
         done = small.run(*arguments, project=project)

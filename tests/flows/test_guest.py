@@ -338,7 +338,7 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("what", ["schema analytics", "queue", "all"])
+@pytest.mark.parametrize("what", ["schema analytics"])
 def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
     guest: Database, what: str
 ) -> None:
@@ -368,7 +368,7 @@ def assert_made_again(guest: Database, what: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", sorted(set(GONE) - {"schema analytics", "queue", "all"}))
+@pytest.mark.parametrize("what", sorted(set(GONE) - {"schema analytics"}))
 def test_each_thing_that_is_missing_is_made_again(guest: Database, what: str) -> None:
     assert_made_again(guest, what)
 
@@ -445,6 +445,7 @@ def test_a_login_that_may_make_no_schema_is_told_who_may(refreshed: Database) ->
         refreshed.execute("drop role guest_login")
 
 
+@pytest.mark.slow
 def test_roles_leave_alone_what_others_have_beside_the_marts(refreshed: Database) -> None:
     refreshed.execute(
         "create table analytics.their_list (organization_id int);"

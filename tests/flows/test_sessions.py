@@ -75,7 +75,18 @@ def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     set_otherwise(refreshed)
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed)
     refresh(refreshed, "flows", "capture", "install")
+    # the hook runs in sessions of the application, and could cost it serializable ones
+    assert "read committed" in refused(refreshed, "flows", "hook", "install", code=2)
+    with refreshed.connect() as connection:
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute(
+            "alter database usual set default_transaction_isolation = 'read committed'"
+        )
+        # views are read by nobody in such a session
+        connection.execute("alter database usual reset restrict_nonsystem_relation_kind")
+    refresh(refreshed, "flows", "hook", "install")
     order_of_one(refreshed)
+    assert refreshed.rows("select * from operations.hook_errors") == []
     hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", LATER)
     # the triggers are new, so all is recomputed once
     refresh(refreshed, *hourly)
@@ -242,6 +253,7 @@ def test_a_pool_of_transactions_is_refused_and_left_as_it_was(refreshed: Databas
 
 
 @pytest.mark.skipif(not PGBOUNCER.exists(), reason="PgBouncer is not there")
+@pytest.mark.slow
 def test_a_pool_of_sessions_will_do(small: Database) -> None:
     with pooled(small, "session") as behind:
         assert "2 customers written back" in refresh(behind)
@@ -291,6 +303,7 @@ def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:
     assert small.value("select count(*) from commerce.customers where risk_status != ''") == 0
 
 
+@pytest.mark.slow
 def test_a_run_whose_session_has_ended_says_how_it_ended(small: Database) -> None:
     with running(small) as refreshing:
         lock = wait_for(small, LOCK)
