@@ -1,6 +1,5 @@
 {{ config(
     materialized='published_table',
-    tags=['tenants'],
     unique_key=['table', 'key', 'tenant', 'reason'],
     meta={'stamps': {'inserted': 'first_seen_at'}, 'is_nightly_only': true},
 ) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='publication', tags=['accounts']) }}
+{{ config(materialized='publication') }}
 
 {{ publish('accounts', [
     ref('success_organizations'),

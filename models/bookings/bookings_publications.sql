@@ -1,4 +1,4 @@
-{{ config(materialized='publication', tags=['bookings']) }}
+{{ config(materialized='publication') }}
 
 -- depends_on: {{ ref('int_booking_totals') }}
 {{ publish('bookings', [

@@ -1,4 +1,4 @@
-{{ config(materialized='publication', tags=['orders']) }}
+{{ config(materialized='publication') }}
 
 {{ publish('orders', [
     ref('tenants'),

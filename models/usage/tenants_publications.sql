@@ -1,4 +1,4 @@
-{{ config(materialized='publication', tags=['tenants']) }}
+{{ config(materialized='publication') }}
 
 {{ publish('tenants', [
     ref('platform_organizations'),
