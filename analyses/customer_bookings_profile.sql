@@ -51,7 +51,7 @@ bookings as (
         end as counts_as
     from profile
     cross join organization
-    inner join {{ ref('stg_booking__bookings') }} as bookings
+    inner join {{ ref('stg_bookings__bookings') }} as bookings
         on
             profile.organization_id = bookings.organization_id
             and profile.square_customer_id = bookings.square_customer_id
@@ -77,7 +77,7 @@ payments as (
         end as counts_as
     from profile
     cross join organization
-    inner join {{ ref('stg_booking__payments') }} as payments
+    inner join {{ ref('stg_bookings__payments') }} as payments
         on
             profile.organization_id = payments.organization_id
             and profile.square_customer_id = payments.square_customer_id
@@ -95,7 +95,7 @@ referrals as (
         ) as detail,
         case when referral_profiles.is_activated then 'referrer' end as counts_as
     from profile
-    inner join {{ ref('stg_booking__referral_profiles') }} as referral_profiles
+    inner join {{ ref('stg_bookings__referral_profiles') }} as referral_profiles
         on
             profile.organization_id = referral_profiles.organization_id
             and profile.square_customer_id = referral_profiles.square_customer_id

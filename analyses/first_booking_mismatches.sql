@@ -11,7 +11,7 @@ customers as (
 ),
 
 accepted as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
     where
         is_valid
         and booking_status = 'ACCEPTED'

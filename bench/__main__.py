@@ -5,13 +5,13 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, hook, hourly, nightly, pages, tenants
+from bench import accounts, hook, hourly, nightly, pages, usage
 
 PARTS = {
     "nightly": nightly.bench,
     "hourly": hourly.bench,
     "hook": hook.bench,
-    "tenants": tenants.bench,
+    "usage": usage.bench,
     "accounts": accounts.bench,
     "pages": pages.bench,
 }

@@ -62,7 +62,7 @@ UNFILTERED = {
 # about one customer, so there is no such page of all tenants
 OF_ONE = ("customer", "visitor", "account", "tenant_days", "tenant_factors")
 OF_ALL = ("customers", "visitors", "account_statuses", "account_risks")
-ORGANIZATIONS = {"tenants": "subscriber_organization", "accounts": "account_organization"}
+ORGANIZATIONS = {"usage": "subscriber_organization", "accounts": "account_organization"}
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:

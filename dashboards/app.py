@@ -10,7 +10,7 @@ PAGES = (
     ("due_to_order", "Due to order", ":material/call:"),
     ("customer", "Customer", ":material/person:"),
     ("bookings", "Bookings", ":material/event:"),
-    ("tenants_and_accounts", "Tenants and accounts", ":material/domain:"),
+    ("usage_and_accounts", "Usage and accounts", ":material/domain:"),
     ("operations", "Operations", ":material/settings:"),
 )
 

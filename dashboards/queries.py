@@ -42,7 +42,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitors",
         "visitor_notes",
     ),
-    "tenants": (
+    "usage": (
         "platform_organizations",
         "success_organizations",
         "tenant_risks",

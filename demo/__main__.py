@@ -55,8 +55,8 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
             "settings.sql",
             "orders.sql",
             "bookings.sql",
-            "platform.sql",
-            "success.sql",
+            "usage.sql",
+            "accounts.sql",
         ):
             connection.execute((HERE / script).read_bytes())
         [count] = rows(

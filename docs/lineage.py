@@ -22,21 +22,21 @@ PICTURE = PROJECT / "docs" / "lineage.svg"
 SYSTEMS = {
     "orders": ("Orders", "#2563a8"),
     "bookings": ("Bookings", "#0f7f6c"),
-    "tenants": ("Tenants", "#8a5a00"),
+    "usage": ("Usage", "#8a5a00"),
     "accounts": ("Accounts", "#8b3fa0"),
     "all": ("All systems", "#5b6470"),
 }
-LAYERS = ("source", "staging", "intermediate", "published", "marts", "beside")
+LAYERS = ("source", "staging", "rules", "published", "marts", "beside")
 TITLES = {
     "source": "sources",
     "staging": "staging",
-    "intermediate": "intermediate",
+    "rules": "rules",
     "published": "at once",
     "marts": "marts",
     "beside": "sync · operations · metrics",
 }
 LEFT, TOP, ROW, STEP, BAND = 104, 56, 11, 15, 26
-GAPS = {"staging": 56, "intermediate": 56, "published": 52, "marts": 64, "beside": 258}
+GAPS = {"staging": 56, "rules": 56, "published": 52, "marts": 64, "beside": 258}
 NAMES = 158
 
 
@@ -73,7 +73,7 @@ def find_dots(found: dict[str, Any]) -> dict[str, Dot]:
         if node["config"]["materialized"] == "publication":
             layer = "published"
         else:
-            folder = node["fqn"][1]
+            folder = node["fqn"][2]
             layer = folder if folder in LAYERS else "beside"
         parents = [
             parent
@@ -90,7 +90,7 @@ def find_dots(found: dict[str, Any]) -> dict[str, Dot]:
     for dot in [dot for dot in dots.values() if dot.layer == "published"]:
         # rows go from what was computed through the publication into the marts
         marts = [
-            dots[parent] for parent in dot.parents if dots[parent].layer != "intermediate"
+            dots[parent] for parent in dot.parents if dots[parent].layer != "rules"
         ]
         deltas = {parent for mart in marts for parent in mart.parents}
         dot.parents = sorted(deltas)
@@ -109,7 +109,7 @@ def system_of(dot: Dot, dots: dict[str, Dot]) -> str:
 
 def place(dots: dict[str, Dot]) -> tuple[float, float, dict[str, float], dict[str, float]]:
     """Give every dot its place; return width, height, and where layers and bands begin."""
-    steps = {dot.key: dot for dot in dots.values() if dot.layer == "intermediate"}
+    steps = {dot.key: dot for dot in dots.values() if dot.layer == "rules"}
 
     def depth(key: str) -> int:
         above = [depth(parent) for parent in steps[key].parents if parent in steps]
@@ -124,7 +124,7 @@ def place(dots: dict[str, Dot]) -> tuple[float, float, dict[str, float], dict[st
     for layer in LAYERS:
         x += GAPS.get(layer, 0)
         begins[layer] = x
-        if layer == "intermediate":
+        if layer == "rules":
             x += deepest * STEP
     bands: dict[str, float] = {}
     y: float = TOP

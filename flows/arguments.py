@@ -76,7 +76,7 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     if slug is None:
         return
     views = [
-        f"analytics_internal.stg_{system}__organizations" for system in ("platform", "success")
+        f"analytics_internal.stg_{system}__organizations" for system in ("usage", "accounts")
     ]
     missing = rows(
         connection,

@@ -219,8 +219,8 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def _switches(model: Mapping[str, Any]) -> list[str]:
     """Return the vars that must all be true for a staging model to have rows."""
-    enabled_by: str | list[str] = model["config"]["meta"]["enabled_by"]
-    return [enabled_by] if isinstance(enabled_by, str) else enabled_by
+    needs: str | None = model["config"]["meta"].get("needs")
+    return [f"{model['fqn'][1]}_enabled", *([needs] if needs else [])]
 
 
 def name_offenders(run: Run, connection: Connection) -> None:

@@ -201,7 +201,7 @@ def _orders(connection: Connection) -> str:
     for view in rows(
         connection,
         "select viewname from pg_views where schemaname = 'analytics_internal'"
-        " and viewname like 'stg_commerce__%' and definition like '%row_number()%'",
+        " and viewname like 'stg_orders__%' and definition like '%row_number()%'",
     ):
         raise WrongArgument(
             f"hook: the table behind {view['viewname']} has no unique key, so each order"

@@ -29,7 +29,7 @@ from flows.run_log import RunLog, logged
 from flows.write_back import check_freshness, count_written, write_back
 
 HOURLY = ("orders", "bookings")
-DAILY = ("tenants", "accounts")
+DAILY = ("usage", "accounts")
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ FULL = Part(("--exclude=tag:after_write_back",), (*HOURLY, *DAILY))
 CHANGED = Part(
     (
         "--select=config.materialized:working_table config.materialized:publication",
-        "--exclude=tag:after_write_back tag:nightly tag:tenants tag:accounts",
+        "--exclude=tag:after_write_back tag:nightly tag:usage tag:accounts",
     ),
     HOURLY,
 )
 # what a refresh of one organization runs: the daily systems, with no test of others
 ORGANIZATION = Part(
     (
-        "--select=tag:tenants tag:accounts",
+        "--select=tag:usage tag:accounts",
         "--exclude=tag:after_write_back tag:nightly",
         "--indirect-selection=cautious",
     ),

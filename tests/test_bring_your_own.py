@@ -137,7 +137,7 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
     noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
     assert [tuple(row.values()) for row in noticed] == [("customer", "1", "CIDRE")]
 
-    sources = project / "models" / "staging" / "commerce" / "_commerce__sources.yml"
+    sources = project / "models" / "orders" / "staging" / "_orders__sources.yml"
     sources.write_text(
         sources.read_text().replace("customer: customer_id", "customer: client")
     )
@@ -152,7 +152,7 @@ def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> Non
     """The same orders twice: what the one company reads of the other would show."""
     owner.execute((DOCUMENT.parent / "bring_your_own" / "companies.sql").read_text())
     edit(project, NORTHWIND)
-    for path in (project / "models" / "staging" / "commerce").glob("*.sql"):
+    for path in (project / "models" / "orders" / "staging").glob("*.sql"):
         path.write_text(path.read_text().replace("1 as tenant_id", "company_id as tenant_id"))
     edit(project, COMPANIES)
     [(_, refresh)] = blocks(NORTHWIND, "sh")

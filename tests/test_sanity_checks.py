@@ -215,9 +215,9 @@ DAMAGE = {
         alter view operations.job_status set (security_invoker = off)
     """,
     "parts_of_the_usage_add_up": """
-        update analytics_internal.int_platform_usage
+        update analytics_internal.int_usage_counts
         set active_users_count = enabled_users_count + 1;
-        update analytics_internal.int_platform_usage
+        update analytics_internal.int_usage_counts
         set closed_cases_count = closed_cases_count + 1
     """,
     "health_factors_add_up_to_scores": """

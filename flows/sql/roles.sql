@@ -250,7 +250,7 @@ language sql as $written_columns$
             and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
     where
         pg_rewrite.ev_class
-        = to_regclass('analytics_internal.stg_commerce__customer_statuses')
+        = to_regclass('analytics_internal.stg_orders__customer_statuses')
 $written_columns$;
 
 create or replace function pg_temp.grant_sources(sources text[])
@@ -321,7 +321,7 @@ begin
                 and pg_attribute.attname = origin
         where
             pg_rewrite.ev_class
-            = to_regclass('analytics_internal.stg_commerce__customer_statuses')
+            = to_regclass('analytics_internal.stg_orders__customer_statuses')
             and pg_depend.refobjid != pg_rewrite.ev_class
         group by pg_depend.refobjid
     loop
@@ -480,7 +480,7 @@ begin
             values
             ('orders', 'analytics.tenants', 'tenant'),
             ('bookings', 'analytics.booking_organizations', 'organization'),
-            ('tenants', 'analytics.platform_organizations', 'organization'),
+            ('usage', 'analytics.platform_organizations', 'organization'),
             ('accounts', 'analytics.success_organizations', 'organization')
         ) as clocks (system, relation, entity)
         where to_regclass(clocks.relation) is not null

@@ -44,7 +44,7 @@ begin
             values
             ('orders', 'analytics.tenants', 'tenant_id'),
             ('bookings', 'analytics.booking_organizations', 'organization_id'),
-            ('tenants', 'analytics.platform_organizations', 'organization_id'),
+            ('usage', 'analytics.platform_organizations', 'organization_id'),
             ('accounts', 'analytics.success_organizations', 'organization_id')
         ) as marts (system, relation, tenant)
         where to_regclass(relation) is not null
@@ -77,7 +77,7 @@ with relations as (
         -- a mart is named for its system: tests/test_conventions.py
         case
             when pg_attribute.attname = 'tenant_id' then 'orders'
-            when pg_class.relname ~ '^(tenant|platform)_' then 'tenants'
+            when pg_class.relname ~ '^(tenant|platform)_' then 'usage'
             when pg_class.relname ~ '^(account|goal|success)_' then 'accounts'
             else 'bookings'
         end as system
@@ -162,13 +162,13 @@ gaps as (
     union all
 
     select
-        'analytics_internal.stg_commerce__customer_statuses' as relation,
+        'analytics_internal.stg_orders__customer_statuses' as relation,
         3 as step,
         'grant select, update (account_type, risk_status, last_order_date,'
         ' next_expected_order_date, average_order_interval_days, dormancy_since,'
-        ' reactivated_date) on analytics_internal.stg_commerce__customer_statuses'
+        ' reactivated_date) on analytics_internal.stg_orders__customer_statuses'
         ' to customer_health_write_back' as remedy
-    from to_regclass('analytics_internal.stg_commerce__customer_statuses') as written
+    from to_regclass('analytics_internal.stg_orders__customer_statuses') as written
     where not has_table_privilege('customer_health_write_back', written, 'select')
 )
 

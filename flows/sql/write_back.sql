@@ -1,6 +1,6 @@
 -- The write-back: plan what differs, then write it batch by batch. Both read the rules'
 -- answer from the view pending_customer_updates and write through the staging view
--- stg_commerce__customer_statuses, which knows the operational names. A value is kept
+-- stg_orders__customer_statuses, which knows the operational names. A value is kept
 -- as the text that its column gives and takes, whatever its type; instants in UTC.
 
 -- before there was `forced`
@@ -83,7 +83,7 @@ begin
             on
                 pending.tenant_id = counted.tenant_id
                 and pending.batch_number = counted.batch_number
-        inner join analytics_internal.stg_commerce__customer_statuses as target
+        inner join analytics_internal.stg_orders__customer_statuses as target
             on
                 pending.tenant_id = target.tenant_id
                 and pending.customer_id = target.customer_id
@@ -144,7 +144,7 @@ begin
     execute format(
         $update$
         with updated as (
-            update analytics_internal.stg_commerce__customer_statuses as target
+            update analytics_internal.stg_orders__customer_statuses as target
             set (%1$s) = (
                 select %1$s
                 from jsonb_populate_record(target, $2 -> planned.customer_id) as new
@@ -192,7 +192,7 @@ begin
         cross join lateral jsonb_populate_record(
             null::operations.pending_customer_updates, planned.customer_key
         ) as key
-        inner join analytics_internal.stg_commerce__customer_statuses as target
+        inner join analytics_internal.stg_orders__customer_statuses as target
             on
                 key.tenant_id = target.tenant_id
                 and key.customer_id = target.customer_id
@@ -206,7 +206,7 @@ begin
     cross join lateral jsonb_populate_record(
         null::operations.pending_customer_updates, planned.customer_key
     ) as key
-    inner join analytics_internal.stg_commerce__customer_statuses as target
+    inner join analytics_internal.stg_orders__customer_statuses as target
         on
             key.tenant_id = target.tenant_id
             and key.customer_id = target.customer_id
@@ -226,7 +226,7 @@ begin
     cross join lateral jsonb_populate_record(
         null::operations.pending_customer_updates, planned.customer_key
     ) as key
-    inner join analytics_internal.stg_commerce__customer_statuses as target
+    inner join analytics_internal.stg_orders__customer_statuses as target
         on
             key.tenant_id = target.tenant_id
             and key.customer_id = target.customer_id
@@ -284,7 +284,7 @@ begin
         cross join lateral jsonb_populate_record(
             null::operations.pending_customer_updates, planned.customer_key
         ) as key
-        inner join analytics_internal.stg_commerce__customer_statuses as target
+        inner join analytics_internal.stg_orders__customer_statuses as target
             on
                 key.tenant_id = target.tenant_id
                 and key.customer_id = target.customer_id
@@ -320,7 +320,7 @@ begin
     cross join lateral jsonb_populate_record(
         null::operations.pending_customer_updates, planned.customer_key
     ) as key
-    inner join analytics_internal.stg_commerce__customer_statuses as target
+    inner join analytics_internal.stg_orders__customer_statuses as target
         on
             key.tenant_id = target.tenant_id
             and key.customer_id = target.customer_id;

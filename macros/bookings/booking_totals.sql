@@ -18,7 +18,7 @@ bookings as (
         count(*) filter (where booking_status = 'CANCELLED_BY_SELLER')
             as total_cancelled_by_seller,
         max(updated_at) as updated_at
-    from {{ ref('stg_booking__bookings') }} as bookings
+    from {{ ref('stg_bookings__bookings') }} as bookings
     inner join organizations
         on bookings.organization_id = organizations.organization_id
     where bookings.is_valid
@@ -32,7 +32,7 @@ payments as (
         count(*) as total_payments,
         sum(payments.amount_cents) as total_revenue_cents,
         max(updated_at) as updated_at
-    from {{ ref('stg_booking__payments') }} as payments
+    from {{ ref('stg_bookings__payments') }} as payments
     inner join organizations
         on payments.organization_id = organizations.organization_id
     where
@@ -49,7 +49,7 @@ referral_profiles as (
         sum(referral_count) as total_referrals,
         sum(reward_cents) as total_rewards_cents,
         max(updated_at) as updated_at
-    from {{ ref('stg_booking__referral_profiles') }} as referral_profiles
+    from {{ ref('stg_bookings__referral_profiles') }} as referral_profiles
     inner join organizations
         on referral_profiles.organization_id = organizations.organization_id
     where referral_profiles.is_valid

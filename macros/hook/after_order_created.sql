@@ -7,9 +7,9 @@ and keeps its errors to itself. A column that does not take what it would write 
 It stays out of a transaction that is not read committed.
 -#}
 {%- set facts = this.include(database=false) -%}
-{%- set orders = ref('stg_commerce__orders').include(database=false) -%}
-{%- set statuses = ref('stg_commerce__customer_statuses').include(database=false) -%}
-{%- set order_id_type = var('commerce_order_id_type') -%}
+{%- set orders = ref('stg_orders__orders').include(database=false) -%}
+{%- set statuses = ref('stg_orders__customer_statuses').include(database=false) -%}
+{%- set order_id_type = var('orders_order_id_type') -%}
 {%- set source = graph.sources['source.customer_health.commerce.orders'] if execute -%}
 {%- set order_id = adapter.quote(source.config.meta.hook.order) if execute -%}
 {#- asked by name, once it is there -#}

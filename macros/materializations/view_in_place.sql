@@ -10,14 +10,8 @@
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set enabled_by = config.get('meta', {}).get('enabled_by') -%}
-    {%- set switches = [enabled_by] if enabled_by is string else enabled_by or [] -%}
-    {%- set off = [] -%}
-    {%- for switch in switches if not var(switch) -%}
-        {%- do off.append(switch) -%}
-    {%- endfor -%}
     {%- set no_rows = get_empty_schema_sql(model['columns']) ~ ' where false' -%}
-    {%- set body = sql if not off else no_rows -%}
+    {%- set body = sql if is_switched_on(model) else no_rows -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -64,6 +58,17 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{% macro is_switched_on(node) -%}
+    {#- whether the system, and what else it needs, is there to be read: asked of staging -#}
+    {%- set switches = [node.config.meta.needs] if node.config.meta.needs else [] -%}
+    {%- if node.fqn[2] == 'staging' -%}
+        {%- do switches.append(node.fqn[1] ~ '_enabled') -%}
+    {%- endif -%}
+    {%- for switch in switches if not var(switch) -%} {{ return(false) }} {%- endfor -%}
+    {{ return(true) }}
+{%- endmacro %}
 
 
 {% macro compared(view, body) -%}

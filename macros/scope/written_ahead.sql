@@ -2,8 +2,8 @@
     {#- the queue belongs to the commands: where dbt runs alone there is none -#}
     {%- if is_there('operations', 'changed_keys') -%}
         select distinct
-            tenant::{{ var('commerce_tenant_id_type') }} as tenant_id,
-            key::{{ var('commerce_customer_id_type') }} as customer_id
+            tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
+            key::{{ var('orders_customer_id_type') }} as customer_id
         from operations.changed_keys
         where
             system = 'orders'
@@ -11,8 +11,8 @@
             and is_written
     {%- else -%}
         select
-            null::{{ var('commerce_tenant_id_type') }} as tenant_id,
-            null::{{ var('commerce_customer_id_type') }} as customer_id
+            null::{{ var('orders_tenant_id_type') }} as tenant_id,
+            null::{{ var('orders_customer_id_type') }} as customer_id
         where false
     {%- endif -%}
 {%- endmacro %}

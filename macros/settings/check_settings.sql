@@ -74,8 +74,8 @@
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
     {%- for name in [
-        'orders_enabled', 'bookings_enabled', 'tenants_enabled', 'accounts_enabled',
-        'platform_support_tickets_enabled'
+        'orders_enabled', 'bookings_enabled', 'usage_enabled', 'accounts_enabled',
+        'usage_support_tickets_enabled'
     ] -%}
         {%- if var(name) is not boolean -%}
             {%- do problems.append([name, 'true or false']) -%}

@@ -28,7 +28,7 @@ PAGES = {
     "due_to_order": "Due to order",
     "customer": "Customer",
     "bookings": "Bookings",
-    "tenants_and_accounts": "Tenants and accounts",
+    "usage_and_accounts": "Usage and accounts",
     "operations": "Operations",
 }
 

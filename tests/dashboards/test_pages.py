@@ -368,7 +368,7 @@ def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
 
 
 def test_tenants_are_ranked_by_score_and_lose_what_they_lack(analyst: Database) -> None:
-    shown = page("tenants_and_accounts")
+    shown = page("usage_and_accounts")
     figures = tiles(shown)
     found = counts(
         analyst,
@@ -401,7 +401,7 @@ def test_tenants_are_ranked_by_score_and_lose_what_they_lack(analyst: Database) 
 
 
 def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database) -> None:
-    shown = page("tenants_and_accounts", of="Accounts")
+    shown = page("usage_and_accounts", of="Accounts")
     figures = tiles(shown)
     found = counts(
         analyst,
@@ -413,12 +413,12 @@ def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database)
         "select * from analytics.account_profiles"
         " order by churn_risk_score desc nulls last, organization_id, account_id"
     )
-    listed = re.findall(r'<a href="tenants_and_accounts[^>]*>(.*?)</a>', markup(shown))
+    listed = re.findall(r'<a href="usage_and_accounts[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["account_name"] for row in ranked[:15]]
     # one further down, by a link
     for one in (ranked[0], ranked[-1]):
         account = f"{one['organization_id']}/{one['account_id']}"
-        shown = page("tenants_and_accounts", of="Accounts", account=account)
+        shown = page("usage_and_accounts", of="Accounts", account=account)
         keys = {"organization": one["organization_id"], "account": one["account_id"]}
         terms = data.fetch(["account_churn"], keys)["account_churn"]
         total = terms[0]["total_points"]
@@ -554,8 +554,8 @@ def test_equal_ids_of_two_organizations_are_two_customers(
     [
         ("customer", {"customer": "00000000-0000-0000-0000-000000000000/nobody"}),
         ("customer", {"system": "Bookings", "visitor": "nowhere/nobody"}),
-        ("tenants_and_accounts", {"of": "Accounts", "account": "nowhere/nobody"}),
-        ("tenants_and_accounts", {"of": "Tenants", "organization_id": "nowhere"}),
+        ("usage_and_accounts", {"of": "Accounts", "account": "nowhere/nobody"}),
+        ("usage_and_accounts", {"of": "Usage", "organization_id": "nowhere"}),
     ],
 )
 @pytest.mark.usefixtures("analyst")

@@ -22,13 +22,13 @@ pytest_plugins = ("reading",)
 OURS = {
     "orders": "kiwi-produce",
     "bookings": "sunset-spa",
-    "tenants": "dogwood-energy",
+    "usage": "dogwood-energy",
     "accounts": "compass-cloud",
 }
 KEYS = {
     "orders": ("tenants", "tenant"),
     "bookings": ("booking_organizations", "organization"),
-    "tenants": ("platform_organizations", "organization"),
+    "usage": ("platform_organizations", "organization"),
     "accounts": ("success_organizations", "organization"),
 }
 # pages that an unfiltered reader is not alone on
@@ -66,7 +66,7 @@ def others(database: Database) -> dict[str, list[str]]:
                 (organization_slug), (organization_name), (organization_id::text)
             ) as names (name)
             union all
-            select 'subscriber', organization_slug = %(tenants)s, name
+            select 'subscriber', organization_slug = %(usage)s, name
             from analytics.platform_organizations
             cross join lateral (values
                 (organization_slug), (organization_name), (organization_id::text)
@@ -157,7 +157,7 @@ def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
         ("due_to_order", "harbor-foods"),
         ("bookings", "glow-salon"),
         ("customer", "harbor-foods"),
-        ("tenants_and_accounts", "cedar-health"),
+        ("usage_and_accounts", "cedar-health"),
     ):
         assert expected in everything(page(name)), name
 

@@ -97,11 +97,11 @@ def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
     code, line = refused(empty, *NIGHTLY)
     assert code == 4
     for error in (
-        "stg_commerce__orders: column ordered_at is TEXT, must be DATETIMETZ",
-        "stg_commerce__customers: column customer_name is INTEGER, must be TEXT",
-        "stg_commerce__sales_reps: column sales_rep_name is UUID, must be TEXT",
-        'stg_booking__payments: column "amount_cents" does not exist',
-        'stg_platform__cases: relation "platform.cases" does not exist',
+        "stg_orders__orders: column ordered_at is TEXT, must be DATETIMETZ",
+        "stg_orders__customers: column customer_name is INTEGER, must be TEXT",
+        "stg_orders__sales_reps: column sales_rep_name is UUID, must be TEXT",
+        'stg_bookings__payments: column "amount_cents" does not exist',
+        'stg_usage__cases: relation "platform.cases" does not exist',
     ):
         assert error in line
 
@@ -192,7 +192,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "rfm_min_visitors": ("1", "must be a whole number from 2"),
         "orders_enabled": ("maybe", "must be true or false"),
         "bookings_enabled": ("maybe", "must be true or false"),
-        "tenants_enabled": ("maybe", "must be true or false"),
+        "usage_enabled": ("maybe", "must be true or false"),
         "accounts_enabled": ("maybe", "must be true or false"),
         "backfill_days": ("-1", "must be a whole number from 0"),
         "refresh_scope": ("some", "must be all or changed"),
@@ -213,10 +213,10 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
 
 def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     file = project / "dbt_project.yml"
-    file.write_text(file.read_text().replace("  commerce_schema: ", "  comerce_schema: "))
+    file.write_text(file.read_text().replace("  orders_schema: ", "  comerce_schema: "))
     code, error = refused(empty, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting commerce_schema is missing in the vars of dbt_project.yml" in error
+    assert "setting orders_schema is missing in the vars of dbt_project.yml" in error
 
 
 # tables without keys or constraints, and with all that can be wrong in a row

@@ -49,9 +49,9 @@ def test_tables_with_long_names_and_tables_of_two_systems_are_captured_as_what_t
     small.execute(SHARED)
     settings(
         project,
-        commerce_schema=LONG,
-        booking_schema=LONG,
-        booking_organizations_table="tenants",
+        orders_schema=LONG,
+        bookings_schema=LONG,
+        bookings_organizations_table="tenants",
         **{f"booking_{kind}_table": f"square_{kind}" for kind in KINDS},
     )
     done = small.run("flows", "capture", "install", project=project)
@@ -159,10 +159,10 @@ def test_names_with_dots_and_quotes_are_refreshed_and_captured(
     )
     settings(
         project,
-        commerce_schema="a.b",
-        commerce_tenants_table="c d",
-        commerce_orders_table="żółw d'été",
-        booking_organizations_table="b.c d",
+        orders_schema="a.b",
+        orders_tenants_table="c d",
+        orders_orders_table="żółw d'été",
+        bookings_organizations_table="b.c d",
     )
     for command in (
         ("capture", "install"),
@@ -361,8 +361,8 @@ def test_what_does_not_fit_is_refused_whole_before_a_table_is_touched(small: Dat
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     for part in (
-        '"commerce"."orders" is not there: the vars commerce_schema and commerce_orders_table',
-        '"booking"."payments" is not there: the vars booking_schema and booking_payments_',
+        '"commerce"."orders" is not there: the vars orders_schema and orders_orders_table',
+        '"booking"."payments" is not there: the vars bookings_schema and booking_payments_',
         '"booking"."bookings" has no column location_id',
     ):
         assert part in line

@@ -7,7 +7,7 @@ import pytest
 from conftest import ONE, TENANT, TWO, UNTIL, Database
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
-STATUSES = "models/staging/commerce/stg_commerce__customer_statuses.sql"
+STATUSES = "models/orders/staging/stg_orders__customer_statuses.sql"
 
 # as Prisma makes them
 PRISMA = {
@@ -61,7 +61,7 @@ def map_columns(
     settings = project / "dbt_project.yml"
     settings.write_text(
         settings.read_text().replace(
-            "commerce_customers_table: customers", "commerce_customers_table: Customer"
+            "orders_customers_table: customers", "orders_customers_table: Customer"
         )
     )
 
@@ -269,7 +269,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
         set_column(small, ONE, name, value)
     keep = "does not hold: customers that should get it keep what they have"
     computed = (
-        "stg_commerce__customer_statuses computes it, and only what is taken from the table as"
+        "stg_orders__customer_statuses computes it, and only what is taken from the table as"
         " it is can be written"
     )
     said = {
@@ -317,7 +317,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 4
     assert (
-        "stg_commerce__customer_statuses gets other types for last_order_date" in done.stderr
+        "stg_orders__customer_statuses gets other types for last_order_date" in done.stderr
     )
     assert "run `python -m flows detach`" in done.stderr
     run("flows", "detach")

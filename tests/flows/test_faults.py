@@ -461,7 +461,7 @@ def test_an_autovacuum_that_is_in_the_way_is_ended(live: Database) -> None:
 def test_a_view_that_is_read_is_replaced_without_keeping_readers_waiting(
     live: Database, project: Path
 ) -> None:
-    model = project / "models" / "marts" / "orders" / "due_to_order.sql"
+    model = project / "models" / "orders" / "marts" / "due_to_order.sql"
     model.write_text(model.read_text().replace("select * from final", OTHER_WORDS))
     read = "select count(*) from analytics.due_to_order where tenant_slug is not null"
     with Client(live, lambda connection: connection.execute(read.encode())) as reader:

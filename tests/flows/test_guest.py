@@ -315,7 +315,7 @@ GONE = {
     "mart": "drop table analytics.success_organizations cascade",
     "view": "drop view analytics.due_to_order cascade",
     "metric": "drop view analytics.metric_days",
-    "staging": "drop view analytics_internal.stg_commerce__orders cascade",
+    "staging": "drop view analytics_internal.stg_orders__orders cascade",
     "seed": "drop table analytics.rfm_groups cascade",
     "log": "drop table operations.accounts_publications",
     "operations": "drop schema operations cascade",

@@ -512,7 +512,7 @@ def test_the_hook_comes_and_goes_with_one_command(
 
 def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
     hooked.execute(
-        "create or replace view analytics_internal.stg_commerce__orders as"
+        "create or replace view analytics_internal.stg_orders__orders as"
         " select tenant_id, customer_id, id as order_id, status as order_status, ordered_at,"
         " delivered_at, 1::bigint as total_cents, currency, updated_at, null::text as"
         " quarantine_reason, row_number() over (partition by id) = 1 as is_valid"
@@ -520,7 +520,7 @@ def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
     )
     done = hooked.run("flows", "hook", "install")
     assert done.returncode == 2
-    assert "stg_commerce__orders has no unique key" in done.stderr
+    assert "stg_orders__orders has no unique key" in done.stderr
 
 
 def insert_serializable(database: Database, customers: list[str], times: int) -> list[str]:

@@ -183,7 +183,7 @@ def test_no_value_of_one_row_ends_a_refresh(small: Database) -> None:
         ("accounts", "health_metrics", "training_completion_pct_out_of_range"),
         ("accounts", "support_tickets", "severity_out_of_range"),
         ("accounts", "support_tickets", "satisfaction_out_of_range"),
-        ("tenants", "support_tickets", "created_at_out_of_range"),
+        ("usage", "support_tickets", "created_at_out_of_range"),
     }
     figures = small.rows(
         "select square_customer_id, tip_rate, revenue_trend_90d_pct from"

@@ -80,12 +80,8 @@ def relations(database: Database) -> list[DictRow]:
 def system_of(mart: str) -> str:
     """Return the system of a mart, or of what metrics count: the folder of its model."""
     name = mart.partition(".")[2]
-    [model] = [
-        model
-        for folder in ("marts", "semantic")
-        for model in (PROJECT / "models" / folder).glob(f"*/{name}.sql")
-    ]
-    return model.parent.name
+    [model] = (PROJECT / "models").glob(f"*/*/{name}.sql")
+    return model.parent.parent.name
 
 
 def tenant_columns(database: Database) -> dict[str, str]:
@@ -127,7 +123,7 @@ def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
         rights |= {(ANALYST, "select"), (TENANT, "select")}
     if name == "tenant_roles":
         rights |= {(TENANT, "select")}
-    if name == "stg_commerce__customer_statuses":
+    if name == "stg_orders__customer_statuses":
         rights |= {(WRITE_BACK, "select")}
     if name in {"write_back_batches", "write_back_changes"}:
         rights |= {(WRITE_BACK, verb) for verb in ("select", "insert", "update")}
@@ -237,7 +233,7 @@ def test_an_organization_of_two_systems_has_a_role_for_each(refreshed: Database)
     for command in (NIGHTLY, ("flows", "roles", "install")):
         assert refreshed.run(*command).returncode == 0
     shared = refreshed.rows(
-        "select tenant from operations.tenant_roles where system in ('bookings', 'tenants')"
+        "select tenant from operations.tenant_roles where system in ('bookings', 'usage')"
         " group by tenant having count(*) = 2"
     )
     assert len(shared) == 4
@@ -517,7 +513,7 @@ def test_a_mart_that_a_refresh_makes_is_secured_at_once(refreshed: Database) -> 
         "drop table analytics.customer_account_types, analytics.customer_analytics,"
         " analytics.rfm_groups cascade;"
         "drop policy tenants_see_their_rows on analytics.tenants;"
-        "drop view analytics_internal.stg_commerce__customer_statuses cascade"
+        "drop view analytics_internal.stg_orders__customer_statuses cascade"
     )
     done = refreshed.run(*NIGHTLY)
     assert done.returncode == 0, done.stderr
@@ -702,10 +698,10 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     settings = project / "dbt_project.yml"
     settings.write_text(
         settings.read_text().replace(
-            "commerce_customers_table: customers", "commerce_customers_table: clients"
+            "orders_customers_table: customers", "orders_customers_table: clients"
         )
     )
-    view = project / "models/staging/commerce/stg_commerce__customer_statuses.sql"
+    view = project / "models/orders/staging/stg_orders__customer_statuses.sql"
     view.write_text(
         view.read_text().replace("\n    risk_status,", "\n    health as risk_status,")
     )

@@ -133,7 +133,7 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
     refresh(refreshed, *NIGHTLY, NEXT_DAY, "--backfill-days", "3")
     [moved] = refreshed.rows(
         "select sum(rows_written + rows_removed) as count"
-        " from operations.tenants_publications where run_id ="
+        " from operations.usage_publications where run_id ="
         " (select logid from operations.application_logs order by log_id desc limit 1)"
     )
     assert moved["count"] == 0
@@ -183,7 +183,7 @@ def test_systems_that_are_off_from_the_start_have_empty_marts(
     database = new_database(server)
     assert database.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
     database.execute("drop schema platform, success cascade")
-    switch_off(project, "tenants_enabled", "accounts_enabled")
+    switch_off(project, "usage_enabled", "accounts_enabled")
     refresh(database, *NIGHTLY, UNTIL, project=project)
     for mart in (*MARTS, *CURRENT, "success_organizations"):
         assert not database.rows(f"select * from analytics.{mart}"), mart
@@ -196,7 +196,7 @@ def test_a_system_that_is_switched_off_later_keeps_its_days(
 ) -> None:
     before = {mart: rows_of(refreshed, mart) for mart in MARTS}
     refreshed.execute("drop schema platform cascade")
-    switch_off(project, "tenants_enabled")
+    switch_off(project, "usage_enabled")
     refresh(refreshed, *NIGHTLY, LATER, project=project)
     for mart in MARTS:
         assert refreshed.value(f"select count(*) from analytics.{mart}") == len(
@@ -211,7 +211,7 @@ def test_without_a_source_of_tickets_nothing_is_known_of_them(
     refreshed: Database, project: Path
 ) -> None:
     refreshed.execute("drop table platform.support_tickets cascade")
-    switch_off(project, "platform_support_tickets_enabled")
+    switch_off(project, "usage_support_tickets_enabled")
     refresh(refreshed, *NIGHTLY, LATER, project=project)
     assert refreshed.rows(
         "select distinct measured_count, component_score, has_data"

@@ -439,5 +439,5 @@ def test_the_staging_view_that_is_written_through_can_be_updated(
 ) -> None:
     with pytest.raises(psycopg.errors.NotNullViolation):
         refreshed.execute(
-            "update analytics_internal.stg_commerce__customer_statuses set tenant_id = null"
+            "update analytics_internal.stg_orders__customer_statuses set tenant_id = null"
         )

@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['organization_id', 'account_id'],
     meta={
-        'scope': 'int_success_organizations',
+        'scope': 'int_accounts_organizations',
         'scope_key': ['organization_id'],
     },
 ) }}

@@ -5,7 +5,7 @@
         {'columns': ['organization_id', 'churn_risk_score']},
     ],
     meta={
-        'scope': 'int_success_organizations',
+        'scope': 'int_accounts_organizations',
         'scope_key': ['organization_id'],
     },
 ) }}

@@ -4,7 +4,7 @@
         {'columns': ['organization_id', 'account_id']},
     ],
     meta={
-        'scope': 'int_success_organizations',
+        'scope': 'int_accounts_organizations',
         'scope_key': ['organization_id'],
     },
 ) }}

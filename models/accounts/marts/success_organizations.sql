@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['organization_id'],
     meta={
-        'scope': 'int_success_organizations',
+        'scope': 'int_accounts_organizations',
         'scope_key': ['organization_id'],
     },
 ) }}
@@ -13,4 +13,4 @@ select
     time_zone,
     as_of,
     today
-from {{ ref('int_success_organizations') }}
+from {{ ref('int_accounts_organizations') }}

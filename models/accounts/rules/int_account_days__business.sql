@@ -9,7 +9,7 @@ accounts as (
 ),
 
 invoices as (
-    select * from {{ ref('stg_success__invoices') }}
+    select * from {{ ref('stg_accounts__invoices') }}
 ),
 
 valued as not materialized (

@@ -6,7 +6,7 @@ with account_days as not materialized (
 ),
 
 metrics as not materialized (
-    select * from {{ ref('stg_success__health_metrics') }}
+    select * from {{ ref('stg_accounts__health_metrics') }}
 ),
 
 looked_up as (
@@ -38,7 +38,7 @@ looked_up as (
                 metrics.metric_id desc
             limit 1
         ) as newest
-    where {{ has_lookup_index('success', 'health_metrics') }}
+    where {{ has_lookup_index('accounts', 'health_metrics') }}
 ),
 
 dated as (
@@ -55,7 +55,7 @@ dated as (
             and account_days.evaluated_on >= metrics.metric_date
     where
         metrics.is_valid
-        and not {{ has_lookup_index('success', 'health_metrics') }}
+        and not {{ has_lookup_index('accounts', 'health_metrics') }}
     group by
         account_days.organization_id,
         account_days.account_id,
@@ -79,7 +79,7 @@ scanned as (
             and dated.measured_on = metrics.metric_date
     where
         metrics.is_valid
-        and not {{ has_lookup_index('success', 'health_metrics') }}
+        and not {{ has_lookup_index('accounts', 'health_metrics') }}
     order by
         dated.account_id asc,
         dated.organization_id asc,

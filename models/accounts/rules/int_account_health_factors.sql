@@ -3,7 +3,7 @@ with factors as (
 ),
 
 organizations as (
-    select * from {{ ref('int_success_organizations') }}
+    select * from {{ ref('int_accounts_organizations') }}
 ),
 
 final as (

@@ -1,6 +1,6 @@
 -- The day of as_of, always; days before it only where nothing was published yet.
 with organizations as (
-    select * from {{ ref('int_success_organizations') }}
+    select * from {{ ref('int_accounts_organizations') }}
 ),
 
 held as (

@@ -1,6 +1,6 @@
 -- The days that a backfill leaves alone: they are published.
 with organizations as (
-    select * from {{ ref('int_success_organizations') }}
+    select * from {{ ref('int_accounts_organizations') }}
 ),
 
 held as (

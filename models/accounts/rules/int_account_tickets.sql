@@ -3,7 +3,7 @@ with accounts as (
 ),
 
 tickets as not materialized (
-    select * from {{ ref('stg_success__support_tickets') }}
+    select * from {{ ref('stg_accounts__support_tickets') }}
 ),
 
 final as (

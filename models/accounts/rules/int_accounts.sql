@@ -1,9 +1,9 @@
 with organizations as (
-    select * from {{ ref('int_success_organizations') }}
+    select * from {{ ref('int_accounts_organizations') }}
 ),
 
 accounts as (
-    select * from {{ ref('stg_success__accounts') }}
+    select * from {{ ref('stg_accounts__accounts') }}
 ),
 
 dated as (

@@ -4,7 +4,7 @@ with accounts as (
 ),
 
 engagements as (
-    select * from {{ ref('stg_success__engagements') }}
+    select * from {{ ref('stg_accounts__engagements') }}
 ),
 
 known as (

@@ -3,7 +3,7 @@ with accounts as (
 ),
 
 goals as (
-    select * from {{ ref('stg_success__customer_goals') }}
+    select * from {{ ref('stg_accounts__customer_goals') }}
 ),
 
 known as (

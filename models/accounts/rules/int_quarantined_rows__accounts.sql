@@ -7,31 +7,31 @@
 } -%}
 
 with organizations as not materialized (
-    select * from {{ ref('stg_success__organizations') }}
+    select * from {{ ref('stg_accounts__organizations') }}
 ),
 
 accounts as not materialized (
-    select * from {{ ref('stg_success__accounts') }}
+    select * from {{ ref('stg_accounts__accounts') }}
 ),
 
 engagements as (
-    select * from {{ ref('stg_success__engagements') }}
+    select * from {{ ref('stg_accounts__engagements') }}
 ),
 
 health_metrics as (
-    select * from {{ ref('stg_success__health_metrics') }}
+    select * from {{ ref('stg_accounts__health_metrics') }}
 ),
 
 customer_goals as (
-    select * from {{ ref('stg_success__customer_goals') }}
+    select * from {{ ref('stg_accounts__customer_goals') }}
 ),
 
 support_tickets as (
-    select * from {{ ref('stg_success__support_tickets') }}
+    select * from {{ ref('stg_accounts__support_tickets') }}
 ),
 
 invoices as (
-    select * from {{ ref('stg_success__invoices') }}
+    select * from {{ ref('stg_accounts__invoices') }}
 ),
 
 judged as (

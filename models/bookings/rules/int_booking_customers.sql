@@ -7,7 +7,7 @@ organizations as (
 ),
 
 profiles as (
-    select * from {{ ref('stg_booking__customers') }}
+    select * from {{ ref('stg_bookings__customers') }}
 ),
 
 final as (

@@ -3,7 +3,7 @@ with customers as (
 ),
 
 payments as (
-    select * from {{ ref('stg_booking__payments') }}
+    select * from {{ ref('stg_bookings__payments') }}
 ),
 
 completed as (

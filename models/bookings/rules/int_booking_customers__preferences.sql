@@ -62,7 +62,7 @@ final as (
         max(chosen) filter (where kind = 'service' and choice_rank = 1)
             as preferred_service_id,
         (max(chosen) filter (where kind = 'location' and choice_rank = 1))
-        ::{{ var('booking_location_id_type') }} as preferred_location_id,
+        ::{{ var('bookings_location_id_type') }} as preferred_location_id,
         count(*) filter (where kind = 'location') as distinct_locations,
         count(*) filter (where kind = 'team_member') as distinct_team_members,
         count(*) filter (where kind = 'service') as distinct_services,

@@ -3,7 +3,7 @@ with customers as (
 ),
 
 referral_profiles as (
-    select * from {{ ref('stg_booking__referral_profiles') }}
+    select * from {{ ref('stg_bookings__referral_profiles') }}
 ),
 
 final as (

@@ -2,15 +2,15 @@
 -- The customers that this refresh recomputes: every profile, and every customer seen in
 -- a booking or payment, whatever its date.
 with profiles as (
-    select * from {{ ref('stg_booking__customers') }}
+    select * from {{ ref('stg_bookings__customers') }}
 ),
 
 bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 payments as (
-    select * from {{ ref('stg_booking__payments') }}
+    select * from {{ ref('stg_bookings__payments') }}
 ),
 
 changed_keys as (

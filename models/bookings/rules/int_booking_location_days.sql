@@ -8,7 +8,7 @@ with bookings as (
         from {{ ref('int_booking_location_days__scope') }} as scope
         cross join lateral (
             select bookings.*
-            from {{ ref('stg_booking__bookings') }} as bookings
+            from {{ ref('stg_bookings__bookings') }} as bookings
             where
                 scope.organization_id = bookings.organization_id
                 and scope.location_id = bookings.location_id
@@ -22,7 +22,7 @@ with bookings as (
         select
             *,
             null::date as due_date
-        from {{ ref('stg_booking__bookings') }}
+        from {{ ref('stg_bookings__bookings') }}
     {%- endif %}
 ),
 

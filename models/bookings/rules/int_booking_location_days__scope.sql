@@ -8,7 +8,7 @@ locations as (
 ),
 
 bookings as not materialized (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 changed_keys as (

@@ -1,5 +1,5 @@
 with locations as (
-    select * from {{ ref('stg_booking__locations') }}
+    select * from {{ ref('stg_bookings__locations') }}
 ),
 
 organizations as (

@@ -1,5 +1,5 @@
 with organizations as (
-    select * from {{ ref('stg_booking__organizations') }}
+    select * from {{ ref('stg_bookings__organizations') }}
 ),
 
 thresholds as (

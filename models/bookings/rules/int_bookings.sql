@@ -3,7 +3,7 @@ with customers as (
 ),
 
 bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 placed as (

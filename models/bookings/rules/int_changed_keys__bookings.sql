@@ -1,27 +1,27 @@
 -- What has changed since the last refresh: noticed by triggers or, where there are
 -- none, told by updated_at.
 with organizations as (
-    select * from {{ ref('stg_booking__organizations') }}
+    select * from {{ ref('stg_bookings__organizations') }}
 ),
 
 locations as (
-    select * from {{ ref('stg_booking__locations') }}
+    select * from {{ ref('stg_bookings__locations') }}
 ),
 
 profiles as (
-    select * from {{ ref('stg_booking__customers') }}
+    select * from {{ ref('stg_bookings__customers') }}
 ),
 
 bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 payments as (
-    select * from {{ ref('stg_booking__payments') }}
+    select * from {{ ref('stg_bookings__payments') }}
 ),
 
 referral_profiles as (
-    select * from {{ ref('stg_booking__referral_profiles') }}
+    select * from {{ ref('stg_bookings__referral_profiles') }}
 ),
 
 claimed as (
@@ -63,12 +63,12 @@ customer_rows as (
 united as (
     select
         kind,
-        tenant::{{ var('booking_organization_id_type') }} as organization_id,
-        case when kind = 'customer' then key::{{ var('booking_customer_id_type') }} end
+        tenant::{{ var('bookings_organization_id_type') }} as organization_id,
+        case when kind = 'customer' then key::{{ var('bookings_customer_id_type') }} end
             as square_customer_id,
         case
             when kind in ('location', 'location_day')
-                then key::{{ var('booking_location_id_type') }}
+                then key::{{ var('bookings_location_id_type') }}
         end as location_id,
         starts_at
     from claimed

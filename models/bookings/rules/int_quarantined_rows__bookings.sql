@@ -7,27 +7,27 @@
 } -%}
 
 with organizations as (
-    select * from {{ ref('stg_booking__organizations') }}
+    select * from {{ ref('stg_bookings__organizations') }}
 ),
 
 locations as (
-    select * from {{ ref('stg_booking__locations') }}
+    select * from {{ ref('stg_bookings__locations') }}
 ),
 
 customers as (
-    select * from {{ ref('stg_booking__customers') }}
+    select * from {{ ref('stg_bookings__customers') }}
 ),
 
 bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 payments as (
-    select * from {{ ref('stg_booking__payments') }}
+    select * from {{ ref('stg_bookings__payments') }}
 ),
 
 referral_profiles as (
-    select * from {{ ref('stg_booking__referral_profiles') }}
+    select * from {{ ref('stg_bookings__referral_profiles') }}
 ),
 
 judged as (

@@ -1,5 +1,5 @@
 with bookings as (
-    select * from {{ ref('stg_booking__bookings') }}
+    select * from {{ ref('stg_bookings__bookings') }}
 ),
 
 newest as (

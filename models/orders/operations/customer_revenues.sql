@@ -11,7 +11,7 @@ customers as (
 ),
 
 orders as (
-    select * from {{ ref('stg_commerce__orders') }}
+    select * from {{ ref('stg_orders__orders') }}
 ),
 
 summed as (

@@ -1,15 +1,15 @@
 -- What has changed since the last refresh: noticed by triggers or, where there are
 -- none, told by updated_at.
 with tenants as (
-    select * from {{ ref('stg_commerce__tenants') }}
+    select * from {{ ref('stg_orders__tenants') }}
 ),
 
 customers as (
-    select * from {{ ref('stg_commerce__customers') }}
+    select * from {{ ref('stg_orders__customers') }}
 ),
 
 orders as (
-    select * from {{ ref('stg_commerce__orders') }}
+    select * from {{ ref('stg_orders__orders') }}
 ),
 
 claimed as (
@@ -19,8 +19,8 @@ claimed as (
 united as (
     select
         kind,
-        tenant::{{ var('commerce_tenant_id_type') }} as tenant_id,
-        key::{{ var('commerce_customer_id_type') }} as customer_id
+        tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
+        key::{{ var('orders_customer_id_type') }} as customer_id
     from claimed
 
     union all

@@ -3,7 +3,7 @@ with scope as (
 ),
 
 customers as (
-    select * from {{ ref('stg_commerce__customers') }}
+    select * from {{ ref('stg_orders__customers') }}
 ),
 
 tenants as (

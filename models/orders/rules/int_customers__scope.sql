@@ -1,6 +1,6 @@
 -- The customers that this refresh recomputes; everything downstream reads only theirs.
 with customers as not materialized (
-    select * from {{ ref('stg_commerce__customers') }}
+    select * from {{ ref('stg_orders__customers') }}
 ),
 
 changed_keys as (

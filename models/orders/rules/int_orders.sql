@@ -3,7 +3,7 @@ with customers as (
 ),
 
 orders as (
-    select * from {{ ref('stg_commerce__orders') }}
+    select * from {{ ref('stg_orders__orders') }}
 ),
 
 final as (

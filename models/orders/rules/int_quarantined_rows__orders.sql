@@ -1,17 +1,17 @@
 with tenants as (
-    select * from {{ ref('stg_commerce__tenants') }}
+    select * from {{ ref('stg_orders__tenants') }}
 ),
 
 sales_reps as (
-    select * from {{ ref('stg_commerce__sales_reps') }}
+    select * from {{ ref('stg_orders__sales_reps') }}
 ),
 
 customers as (
-    select * from {{ ref('stg_commerce__customers') }}
+    select * from {{ ref('stg_orders__customers') }}
 ),
 
 orders as (
-    select * from {{ ref('stg_commerce__orders') }}
+    select * from {{ ref('stg_orders__orders') }}
 ),
 
 judged as (

@@ -1,5 +1,5 @@
 with sales_reps as (
-    select * from {{ ref('stg_commerce__sales_reps') }}
+    select * from {{ ref('stg_orders__sales_reps') }}
 ),
 
 tenants as (

@@ -1,5 +1,5 @@
 with orders as (
-    select * from {{ ref('stg_commerce__orders') }}
+    select * from {{ ref('stg_orders__orders') }}
 ),
 
 newest as (

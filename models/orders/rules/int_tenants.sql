@@ -1,5 +1,5 @@
 with tenants as (
-    select * from {{ ref('stg_commerce__tenants') }}
+    select * from {{ ref('stg_orders__tenants') }}
 ),
 
 thresholds as (

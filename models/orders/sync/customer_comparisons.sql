@@ -5,7 +5,7 @@ with statuses as (
     select
         *,
         count(*) over (partition by tenant_id, customer_id) as rows_count
-    from {{ ref('stg_commerce__customer_statuses') }}
+    from {{ ref('stg_orders__customer_statuses') }}
 ),
 
 account_types as (

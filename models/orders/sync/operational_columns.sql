@@ -1,7 +1,7 @@
 -- Where the columns that are written back come from, and what they are made of, as the
 -- view that is written through gives them. Asked of the catalog each time: NOT NULL can
 -- change between refreshes.
-{%- set view = ref('stg_commerce__customer_statuses') %}
+{%- set view = ref('stg_orders__customer_statuses') %}
 with recursive duties (column_name, holds, statuses) as (
     values
     ('account_type', 'status', array['ACTIVE', 'TARGET', 'PROSPECT']),

@@ -29,15 +29,15 @@ from (
         end as placed_on,
         orders.delivered_at,
         {{ local_date('orders.delivered_at', 'tenants.time_zone') }} as delivered_on
-    from {{ ref('stg_commerce__orders') }} as orders
-    inner join {{ ref('stg_commerce__customers') }} as customers
+    from {{ ref('stg_orders__orders') }} as orders
+    inner join {{ ref('stg_orders__customers') }} as customers
         on
             orders.tenant_id = customers.tenant_id
             and orders.customer_id = customers.customer_id
     inner join {{ ref('tenants') }} as tenants
         on orders.tenant_id = tenants.tenant_id
     -- a tenant that has changed since the last refresh waits for the next one
-    inner join {{ ref('stg_commerce__tenants') }} as source_tenants
+    inner join {{ ref('stg_orders__tenants') }} as source_tenants
         on
             tenants.tenant_id = source_tenants.tenant_id
             and tenants.time_zone = source_tenants.time_zone

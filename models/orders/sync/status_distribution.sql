@@ -2,7 +2,7 @@
 {%- set columns = status_columns() %}
 -- depends_on: {{ ref('written_columns') }}
 with statuses as (
-    select * from {{ ref('stg_commerce__customer_statuses') }}
+    select * from {{ ref('stg_orders__customer_statuses') }}
 ),
 
 account_types as (

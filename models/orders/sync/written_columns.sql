@@ -26,11 +26,11 @@ judged as (
         case
             when origin is null
                 then
-                    'stg_commerce__customer_statuses computes it, and only what is '
+                    'stg_orders__customer_statuses computes it, and only what is '
                     || 'taken from the table as it is can be written'
             when not is_updatable
                 then
-                    'stg_commerce__customer_statuses is no plain select from one table'
+                    'stg_orders__customer_statuses is no plain select from one table'
             when is_generated
                 then 'the database generates its values'
             when

@@ -9,7 +9,7 @@ bookings_rows as (
 ),
 
 tenants_rows as (
-    select * from {{ ref('tenants_quarantined_rows') }}
+    select * from {{ ref('usage_quarantined_rows') }}
 ),
 
 accounts_rows as (

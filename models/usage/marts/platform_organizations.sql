@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['organization_id'],
     meta={
-        'scope': 'int_platform_organizations',
+        'scope': 'int_usage_organizations',
         'scope_key': ['organization_id'],
     },
 ) }}
@@ -13,4 +13,4 @@ select
     time_zone,
     as_of,
     today
-from {{ ref('int_platform_organizations') }}
+from {{ ref('int_usage_organizations') }}

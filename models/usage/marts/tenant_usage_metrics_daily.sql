@@ -4,4 +4,4 @@
     meta={'day': 'metric_date'},
 ) }}
 
-select * from {{ ref('int_platform_usage') }}
+select * from {{ ref('int_usage_counts') }}

@@ -1,10 +1,10 @@
 -- What every day that was ever collected says of the components.
 with collected as (
-    select * from {{ ref('int_platform_usage') }}
+    select * from {{ ref('int_usage_counts') }}
 ),
 
 held as (
-    select * from {{ ref('int_platform_usage__held') }}
+    select * from {{ ref('int_usage_counts__held') }}
 ),
 
 metrics as (

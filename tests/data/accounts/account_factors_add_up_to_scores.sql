@@ -14,7 +14,7 @@ scores as (
 ),
 
 organizations as (
-    select * from {{ ref('int_success_organizations') }}
+    select * from {{ ref('int_accounts_organizations') }}
 ),
 
 -- factors of older days are not kept

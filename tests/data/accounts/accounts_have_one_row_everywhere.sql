@@ -31,7 +31,7 @@ rows_of_today as (
         scores.account_id,
         'scores' as found_in
     from {{ ref('int_account_health_scores') }} as scores
-    inner join {{ ref('int_success_organizations') }} as organizations
+    inner join {{ ref('int_accounts_organizations') }} as organizations
         on
             scores.organization_id = organizations.organization_id
             and scores.score_date = organizations.today
@@ -43,7 +43,7 @@ rows_of_today as (
         churn_risk.account_id,
         'churn risks' as found_in
     from {{ ref('int_account_churn_risk') }} as churn_risk
-    inner join {{ ref('int_success_organizations') }} as organizations
+    inner join {{ ref('int_accounts_organizations') }} as organizations
         on
             churn_risk.organization_id = organizations.organization_id
             and churn_risk.score_date = organizations.today

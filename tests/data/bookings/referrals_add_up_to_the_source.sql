@@ -25,7 +25,7 @@ counted as (
         referral_profiles.is_activated,
         referral_profiles.referral_count,
         referral_profiles.reward_cents
-    from {{ ref('stg_booking__referral_profiles') }} as referral_profiles
+    from {{ ref('stg_bookings__referral_profiles') }} as referral_profiles
     left join {{ ref('int_booking_customers') }} as customers
         on
             referral_profiles.organization_id = customers.organization_id

@@ -6,7 +6,7 @@
 -- To resolve: make the column timestamptz in its model and contract.
 -- depends_on: {{ ref('orders_publications') }}
 -- depends_on: {{ ref('bookings_publications') }}
--- depends_on: {{ ref('tenants_publications') }}
+-- depends_on: {{ ref('usage_publications') }}
 -- depends_on: {{ ref('accounts_publications') }}
 select
     table_schema,

@@ -10,7 +10,7 @@ with publications as (
     union all
     select * from {{ ref('bookings_publications') }}
     union all
-    select * from {{ ref('tenants_publications') }}
+    select * from {{ ref('usage_publications') }}
     union all
     select * from {{ ref('accounts_publications') }}
 )

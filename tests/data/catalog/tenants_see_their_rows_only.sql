@@ -7,7 +7,7 @@
 -- that shows more.
 -- depends_on: {{ ref('orders_publications') }}
 -- depends_on: {{ ref('bookings_publications') }}
--- depends_on: {{ ref('tenants_publications') }}
+-- depends_on: {{ ref('usage_publications') }}
 -- depends_on: {{ ref('accounts_publications') }}
 with marts as (
     select distinct

@@ -1,4 +1,4 @@
-{{ config(tags=['settings', 'sanity', 'tenants'], meta={'sanity_check': 23}) }}
+{{ config(tags=['settings', 'sanity', 'usage'], meta={'sanity_check': 23}) }}
 
 -- States: every version of the weights has the five components once, weights that sum
 -- to exactly 1, sensible targets and one date; every day has one version.

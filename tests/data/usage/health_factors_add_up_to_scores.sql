@@ -1,4 +1,4 @@
-{{ config(tags=['sanity', 'tenants'], meta={'sanity_check': 12}) }}
+{{ config(tags=['sanity', 'usage'], meta={'sanity_check': 12}) }}
 
 -- States: the five factors of every organization and day sum to its score, what they
 -- lose is what the score lacks of 100, and their weights sum to exactly 1.

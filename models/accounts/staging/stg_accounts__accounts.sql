@@ -1,0 +1,56 @@
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
+    select
+        organization_id,
+        account_id,
+        account_name,
+        {{ trimmed('industry') }} as industry,
+        -- a size that is not known is none: no rule rests on it
+        case
+            when account_size in ('startup', 'small', 'medium', 'large', 'enterprise')
+                then account_size
+        end as account_size,
+        case
+            when {{ is_amount('arr') }} then arr::numeric(14, 2)
+        end as arr,
+        reported_status,
+        reported_health_score,
+        reported_churn_risk_score,
+        renewal_on,
+        archived_at,
+        created_at,
+        updated_at,
+        {{ quarantine_reason(
+            key='account_id',
+            required=['organization_id', 'created_at'],
+            timestamps=['renewal_on', 'archived_at', 'created_at', 'updated_at'],
+            amounts=['arr'],
+            known_values={
+                'reported_status': ['onboarding', 'active', 'at_risk', 'churned']
+            },
+        ) }} as quarantine_reason
+    from (
+        select
+            id as account_id,
+            organization_id,
+            name as account_name,
+            industry,
+            size as account_size,
+            arr,
+            status as reported_status,
+            health_score as reported_health_score,
+            churn_risk_score as reported_churn_risk_score,
+            renewal_on,
+            archived_at,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('accounts', 'accounts'),
+                key=['organization_id', 'id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('accounts', 'accounts') }}
+    ) as renamed
+) as judged

@@ -1,0 +1,53 @@
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
+    select
+        organization_id,
+        account_id,
+        goal_id,
+        {{ trimmed('title') }} as title,
+        metric_type,
+        case
+            when {{ is_amount('current_value') }} then current_value::numeric(18, 4)
+        end as current_value,
+        case
+            when {{ is_amount('target_value') }} then target_value::numeric(18, 4)
+        end as target_value,
+        unit,
+        measurement_period,
+        reported_status,
+        target_date,
+        completion_date,
+        created_at,
+        updated_at,
+        {{ quarantine_reason(
+            key='goal_id',
+            required=['organization_id', 'account_id', 'created_at'],
+            timestamps=['target_date', 'completion_date', 'created_at', 'updated_at'],
+            amounts=['current_value', 'target_value'],
+        ) }} as quarantine_reason
+    from (
+        select
+            id as goal_id,
+            organization_id,
+            account_id,
+            title,
+            metric_type,
+            current_value,
+            target_value,
+            unit,
+            measurement_period,
+            status as reported_status,
+            target_date,
+            completion_date,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('accounts', 'customer_goals'),
+                key=['organization_id', 'id'],
+                newest='updated_at',
+            ) }} as copy_number
+        from {{ source('accounts', 'customer_goals') }}
+    ) as renamed
+) as judged

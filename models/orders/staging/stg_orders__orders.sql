@@ -1,0 +1,47 @@
+select
+    *,
+    {{ is_valid() }} as is_valid
+from (
+    select
+        tenant_id,
+        customer_id,
+        order_id,
+        order_status,
+        ordered_at,
+        delivered_at,
+        -- sums of whole cents are exact, and twice as fast as sums of numeric
+        case
+            when {{ is_amount('total_amount') }}
+                then round(total_amount * 100)::bigint
+        end as total_cents,
+        currency,
+        updated_at,
+        {{ quarantine_reason(
+            key='order_id',
+            required=['tenant_id', 'customer_id'],
+            timestamps=['ordered_at', 'delivered_at', 'created_at', 'updated_at'],
+            amounts=['total_amount'],
+            known_values={
+                'order_status': [
+                    'DRAFT', 'SUBMITTED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'
+                ]
+            },
+        ) }} as quarantine_reason
+    from (
+        select
+            id as order_id,
+            tenant_id,
+            customer_id,
+            status as order_status,
+            ordered_at,
+            delivered_at,
+            total_amount,
+            currency,
+            created_at,
+            updated_at,
+            {{ copy_number(
+                source('orders', 'orders'), key=['tenant_id', 'id'], newest='updated_at'
+            ) }} as copy_number
+        from {{ source('orders', 'orders') }}
+    ) as renamed
+) as judged
