@@ -19,6 +19,7 @@ from flows.dbt import command
 from flows.session import settings
 
 Node = dict[str, Any]
+SYSTEMS = ("orders", "bookings", "usage", "accounts")
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,27 @@ def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node
     for model in models:
         for parent in manifest["parent_map"][model["unique_id"]]:
             assert folders.get(parent, -1) <= folders[model["unique_id"]], model["name"]
+
+
+def test_a_folder_is_a_system_and_in_it_a_role(models: list[Node]) -> None:
+    roles = {"inputs", "staging", "rules", "marts", "metrics", "sync", "operations"}
+    for model in models:
+        assert model["fqn"][1] in (*SYSTEMS, "shared"), model["name"]
+        assert role_of(model) in (*roles, "publication"), model["name"]
+        assert (model["fqn"][1] in model["tags"]) == (model["fqn"][1] != "shared")
+
+
+def test_unit_tests_stand_beside_their_model(manifest: dict[str, Any]) -> None:
+    files = {node["name"]: node["original_file_path"] for node in manifest["nodes"].values()}
+    for test in manifest["unit_tests"].values():
+        beside = files[test["model"]].replace(".sql", "__unit_tests.yml")
+        assert test["original_file_path"] == beside, test["name"]
+
+
+def test_yml_fits_a_screen() -> None:
+    for file in PROJECT.glob("models/**/*.yml"):
+        for line in file.read_text().splitlines():
+            assert len(line) <= 120, f"{file.name}: {line}"
 
 
 def test_only_sync_reads_the_operational_statuses(manifest: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ It stays out of a transaction that is not read committed.
 {%- set orders = ref('stg_orders__orders').include(database=false) -%}
 {%- set statuses = ref('stg_orders__customer_statuses').include(database=false) -%}
 {%- set order_id_type = var('orders_order_id_type') -%}
-{%- set source = graph.sources['source.customer_health.commerce.orders'] if execute -%}
+{%- set source = graph.sources['source.customer_health.orders.orders'] if execute -%}
 {%- set order_id = adapter.quote(source.config.meta.hook.order) if execute -%}
 {#- asked by name, once it is there -#}
 {%- do ref('written_columns') -%}

@@ -316,9 +316,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     view.write_text(view.read_text().replace('"lastOrderDate"::timestamp', '"lastOrderDate"'))
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 4
-    assert (
-        "stg_orders__customer_statuses gets other types for last_order_date" in done.stderr
-    )
+    assert "stg_orders__customer_statuses gets other types for last_order_date" in done.stderr
     assert "run `python -m flows detach`" in done.stderr
     run("flows", "detach")
     assert "last_order_date" not in run(*NIGHTLY, "--no-write-back")
