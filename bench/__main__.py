@@ -5,7 +5,7 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, hook, hourly, nightly, pages, usage
+from bench import accounts, hook, hourly, nightly, pages, usage, versions
 
 PARTS = {
     "nightly": nightly.bench,
@@ -30,9 +30,17 @@ def main() -> None:
     )
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)
+    parser.add_argument(
+        "--against",
+        metavar="REVISION",
+        help="compares whole commands with those of another version, and nothing else",
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(unknown)}")
+    if options.against:
+        versions.bench(options.customers, options.tenants, options.years, options.against)
+        return
     for part in options.parts or PARTS:
         PARTS[part](options.customers, options.tenants, options.years)
 

@@ -1,0 +1,166 @@
+"""Two versions of the project side by side: `python -m bench --against REVISION`.
+
+Each refreshes a database of its own on one server, with the same data. The commands take
+turns, so that whatever else the machine does weighs on both alike. The marts that both have
+must be equal in the end, in every column that both have.
+"""
+
+import io
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import sql
+
+from bench.hourly import create_database
+from bench.measure import HERE, UNTIL, fresh_database, load, print_table, session, timed
+from flows.database import PROJECT, rows
+
+REPETITIONS = 5
+CHANGED = 100
+# of the run, not of the customer
+STAMPS = {"created_at", "updated_at", "refreshed_at", "collected_at"}
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the project in its folder, and the database that it refreshes."""
+
+    name: str
+    folder: Path
+    database: str
+
+    def refresh(self, mode: str) -> None:
+        """Run a refresh of this version, or leave."""
+        self.run("refresh", "--mode", mode, "--as-of", UNTIL.isoformat())
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of this version on its database, or leave."""
+        target = {"DBT_TARGET_PATH": str(self.folder / "target")} | {
+            "DBT_LOG_PATH": str(self.folder / "logs")
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "flows", *arguments],
+            cwd=self.folder,
+            env=os.environ | target | {"PGDATABASE": self.database},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"{self.name}: {' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+    def change(self, number: int) -> None:
+        """Change rows of some customers, as an application does in an hour."""
+        os.environ["PGDATABASE"] = self.database
+        values = {"until": UNTIL, "written": UNTIL, "changed": CHANGED, "round": number}
+        with session() as connection:
+            for statement in (HERE / "changes.sql").read_text().split(";"):
+                connection.execute(statement.encode(), values)
+
+
+def bench(customers: int | None, tenants: int, years: int, against: str) -> None:
+    """Make the data, refresh by both versions in turns, compare, print."""
+    size = {"customers": customers or 10_000, "tenants": tenants, "years": years}
+    with fresh_database() as (_, folder):
+        before = Version(against, checkout(against, folder / "against"), "before")
+        after = Version("this one", PROJECT, "after")
+        create_database("before")
+        os.environ["PGDATABASE"] = "before"
+        load(size)
+        create_database("after template before strategy file_copy")
+        versions = (before, after)
+        for version in versions:
+            version.run("capture", "install")
+            version.refresh("nightly")
+        seconds = {
+            "nightly, nothing changed": turns(versions, "nightly", REPETITIONS),
+            "hourly, nothing changed": turns(versions, "hourly", 2 * REPETITIONS),
+            f"hourly, {CHANGED} customers changed in each": turns(
+                versions, "hourly", REPETITIONS, change=True
+            ),
+        }
+        differences = compare(versions)
+    print_table(
+        f"Whole commands, {size['customers']} customers in each system",
+        ("", against, "this one", "ratio"),
+        [
+            (what, f"{old:.2f}", f"{new:.2f}", f"{new / old:.3f}")
+            for what, (old, new) in seconds.items()
+        ],
+    )
+    if differences:
+        sys.exit("the marts differ: " + "; ".join(differences))
+
+
+def checkout(revision: str, folder: Path) -> Path:
+    """Put a version of the project into a folder, with our profiles.yml, and return it."""
+    folder.mkdir()
+    git = shutil.which("git") or sys.exit("git is needed to get at another version")
+    archive = subprocess.run(
+        [git, "-C", str(PROJECT), "archive", revision], capture_output=True, check=True
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    (folder / "profiles.yml").write_bytes((PROJECT / "profiles.yml").read_bytes())
+    return folder
+
+
+def turns(
+    versions: tuple[Version, Version], mode: str, times: int, *, change: bool = False
+) -> tuple[float, float]:
+    """Return the median seconds of a command of both, after one turn that warms up."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(times + 1):
+        for version, of_version in zip(versions, taken, strict=True):
+            if change:
+                version.change(number)
+            of_version.append(timed(lambda version=version: version.refresh(mode)))  # type: ignore[misc]
+    old, new = (statistics.median(of_version[1:]) for of_version in taken)
+    return old, new
+
+
+def compare(versions: tuple[Version, Version]) -> list[str]:
+    """Return which marts differ in columns that both versions have."""
+    columns, digests = [], []
+    for version in versions:
+        os.environ["PGDATABASE"] = version.database
+        with session() as connection:
+            found: dict[str, set[str]] = {}
+            for row in rows(
+                connection,
+                "select table_name, column_name from information_schema.columns"
+                " where table_schema = 'analytics'",
+            ):
+                found.setdefault(row["table_name"], set()).add(row["column_name"])
+        columns.append(found)
+    both = {
+        mart: sorted((columns[0][mart] & columns[1][mart]) - STAMPS)
+        for mart in columns[0].keys() & columns[1].keys()
+    }
+    for version in versions:
+        os.environ["PGDATABASE"] = version.database
+        with session() as connection:
+            digests.append(
+                {
+                    mart: rows(
+                        connection,
+                        sql.SQL(
+                            "select count(*), sum(hashtextextended(row({})::text, 0))"
+                            " as digest from analytics.{}"
+                        )
+                        .format(
+                            sql.SQL(", ").join(map(sql.Identifier, names)),
+                            sql.Identifier(mart),
+                        )
+                        .as_string(connection),
+                    )
+                    for mart, names in both.items()
+                }
+            )
+    return sorted(mart for mart in both if digests[0][mart] != digests[1][mart])
