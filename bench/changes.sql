@@ -48,7 +48,7 @@ limit %(changed)s;
 
 insert into commerce.orders
 select
-    gen_random_uuid(), tenant_id, customer_id, 'DELIVERED',
+    md5(customer_id || %(round)s::text)::uuid, tenant_id, customer_id, 'DELIVERED',
     %(until)s::timestamptz - interval '2 hours', %(until)s::timestamptz - interval '1 hour',
     99.95, 'USD', %(until)s, %(written)s
 from chosen_customers
@@ -83,7 +83,8 @@ where id in (
 
 insert into booking.bookings
 select
-    organization_id, gen_random_uuid(), square_customer_id, 'L1', 'T1', 'S1', 'ACCEPTED',
+    organization_id, md5(square_customer_id || %(round)s::text), square_customer_id,
+    'L1', 'T1', 'S1', 'ACCEPTED',
     %(until)s::timestamptz - interval '2 hours', 'rang before', null, %(until)s, %(written)s
 from chosen_guests
 where kind > 1;
