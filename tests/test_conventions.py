@@ -230,8 +230,10 @@ def test_every_model_can_be_read_in_a_minute(models: list[Node]) -> None:
     for model in models:
         if model["name"] not in wide:
             assert len(model["raw_code"].splitlines()) <= 160, model["name"]
-            # a publication moves all marts of its system
-            if model["config"]["materialized"] != "publication":
+            # a publication moves all marts of its system, its quarantine reads all tables
+            if not model["name"].startswith("int_quarantined_rows__") and (
+                model["config"]["materialized"] != "publication"
+            ):
                 assert len(model["depends_on"]["nodes"]) <= 7, model["name"]
 
 

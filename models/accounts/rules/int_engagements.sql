@@ -63,7 +63,23 @@ final as (
         scheduled_at,
         completed_at,
         completed_on,
-        {{ people_named_in('people') }} as attendees
+        -- what each is known by, once; NULL for nobody
+        (
+            select jsonb_agg(distinct lower(named.person))
+            from jsonb_array_elements(attended.people) as entry (value)
+            cross join
+                lateral (
+                    values (
+                        coalesce(
+                            {{ trimmed("entry.value ->> 'email'") }},
+                            {{ trimmed("entry.value ->> 'id'") }},
+                            {{ trimmed("entry.value ->> 'name'") }},
+                            {{ trimmed("entry.value #>> '{}'") }}
+                        )
+                    )
+                ) as named (person)
+            where named.person is not null
+        ) as attendees
     from attended
 )
 

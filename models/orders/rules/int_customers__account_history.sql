@@ -22,7 +22,9 @@ known as (
         -- since the customer was created, at the latest since its first order or today
         least(
             coalesce(
-                customers.created_on, latest.first_ordered_on, {{ earliest_date() }}
+                customers.created_on,
+                latest.first_ordered_on,
+                date '{{ var("earliest_timestamp")[:10] }}'
             ),
             latest.first_ordered_on,
             tenants.today

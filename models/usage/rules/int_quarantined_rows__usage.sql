@@ -1,5 +1,9 @@
 {%- set keys = {
     'users': 'user_id',
+    'cases': 'case_id',
+    'investigations': 'investigation_id',
+    'campaigns': 'campaign_id',
+    'campaign_assignments': 'assignment_id',
     'feature_adoptions': 'feature_key',
     'support_tickets': 'ticket_id',
 } -%}
@@ -8,22 +12,12 @@ with organizations as (
     select * from {{ ref('stg_usage__organizations') }}
 ),
 
-work as (
-    select * from {{ ref('int_quarantined_rows__usage_work') }}
-),
+{% for table in keys %}
+    {{ table }} as (
+        select * from {{ ref('stg_usage__' ~ table) }}
+    ),
 
-users as (
-    select * from {{ ref('stg_usage__users') }}
-),
-
-feature_adoptions as (
-    select * from {{ ref('stg_usage__feature_adoptions') }}
-),
-
-support_tickets as (
-    select * from {{ ref('stg_usage__support_tickets') }}
-),
-
+{% endfor %}
 judged as (
     select
         'organizations' as "table",
@@ -32,11 +26,6 @@ judged as (
         quarantine_reason as reason
     from organizations
     where not is_valid
-
-    union all
-
-    select * from work
-
     {%- for table, key in keys.items() %}
 
         union all

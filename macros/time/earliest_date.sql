@@ -1,3 +1,0 @@
-{% macro earliest_date() -%}
-    '{{ var("earliest_timestamp")[:10] }}'::date
-{%- endmacro %}
