@@ -8,3 +8,10 @@
     {%- endif -%}
     {{ return(builtins.ref(*varargs, **kwargs)) }}
 {%- endmacro %}
+
+
+{% macro ours(relation) -%}
+    {#- dbt parses a test of a yml with the macros that are named in it: this names ref -#}
+    {%- if false -%} {{ customer_health.ref() }} {%- endif -%}
+    {{ relation }}
+{%- endmacro %}
