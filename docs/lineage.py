@@ -26,9 +26,10 @@ SYSTEMS = {
     "accounts": ("Accounts", "#8b3fa0"),
     "all": ("All systems", "#5b6470"),
 }
-LAYERS = ("source", "staging", "rules", "published", "marts", "beside")
+LAYERS = ("source", "inputs", "staging", "rules", "published", "marts", "beside")
 TITLES = {
     "source": "sources",
+    "inputs": "inputs",
     "staging": "staging",
     "rules": "rules",
     "published": "at once",
@@ -36,7 +37,7 @@ TITLES = {
     "beside": "sync · operations · metrics",
 }
 LEFT, TOP, ROW, STEP, BAND = 104, 56, 11, 15, 26
-GAPS = {"staging": 56, "rules": 56, "published": 52, "marts": 64, "beside": 258}
+GAPS = {"inputs": 56, "staging": 56, "rules": 56, "published": 52, "marts": 64, "beside": 258}
 NAMES = 158
 
 

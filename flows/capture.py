@@ -373,7 +373,7 @@ def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
         raise WrongArgument(
             f"{source['relation']} is not there: the vars {name}_schema and"
             f" {name}_{table}_table of dbt_project.yml name it, or the sources' yml in"
-            " models/<system>/staging"
+            " models/<system>/inputs"
         )
     members = rows(connection, MEMBERS, {"relation": source["relation"]})
     foreign = [member["relation"] for member in members if member["is_foreign"]]
@@ -518,7 +518,7 @@ def _key(
         elif name and name not in columns:
             wrong.append(
                 f"{source['relation']} has no column {name}, which the sources' yml in"
-                f" models/<system>/staging names as the {part} of its rows"
+                f" models/<system>/inputs names as the {part} of its rows"
             )
         else:
             key[part] = sql.Identifier(name).as_string(connection) if name else ""
@@ -527,7 +527,7 @@ def _key(
 
 def _mapping() -> str:
     """Return a fingerprint of what names the tables and the columns of their keys."""
-    files = [PROJECT / "dbt_project.yml", *PROJECT.glob("models/*/staging/*__sources.yml")]
+    files = [PROJECT / "dbt_project.yml", *PROJECT.glob("models/*/inputs/*__sources.yml")]
     return _fingerprint(files)
 
 

@@ -196,13 +196,13 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     """
     with parsed(connection) as folder:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
     readers = {
         source: model
         for model in manifest["nodes"].values()
         for source in model.get("depends_on", {}).get("nodes", [])
-        if source.startswith("source.")
+        if source.startswith("source.") and all(map(settings.get, _switches(model)))
     }
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
     return [
         {
             "system": readers[key]["tags"][0],
@@ -213,12 +213,12 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
             "hook": source["config"].get("meta", {}).get("hook"),
         }
         for key, source in manifest["sources"].items()
-        if key in readers and all(map(settings.get, _switches(readers[key])))
+        if key in readers
     ]
 
 
 def _switches(model: Mapping[str, Any]) -> list[str]:
-    """Return the vars that must all be true for a staging model to have rows."""
+    """Return the vars that must all be true for an input to have rows."""
     needs: str | None = model["config"]["meta"].get("needs")
     return [f"{model['fqn'][1]}_enabled", *([needs] if needs else [])]
 

@@ -1,5 +1,6 @@
 """docs/bring_your_own_database.md, carried out as it stands there."""
 
+import json
 import os
 import re
 import shlex
@@ -52,8 +53,7 @@ def edit(project: Path, heading: str) -> None:
             path.write_text(kept + textwrap.indent(body, "    "))
     for name, code in blocks(heading, "sql"):
         if name.startswith("models/"):
-            path = project / name
-            path.write_text(mapped(path.read_text(), code.partition("\n")[2]))
+            (project / name).write_text(code.partition("\n")[2])
 
 
 def set_vars(path: Path, lines: str) -> None:
@@ -63,15 +63,6 @@ def set_vars(path: Path, lines: str) -> None:
         text, replaced = re.subn(rf"^  {name}: .*$", f"  {line}", text, flags=re.MULTILINE)
         assert replaced == 1, line
     path.write_text(text)
-
-
-def mapped(view: str, select: str) -> str:
-    """Put the select in place of the innermost one of a staging view."""
-    head, is_nested, rest = view.rpartition("from (\n")
-    if not is_nested:
-        return view[: view.index("select\n")] + select
-    tail = rest[rest.index("    ) as renamed") :]
-    return head + is_nested + textwrap.indent(select, " " * 8) + tail
 
 
 @pytest.fixture
@@ -113,7 +104,7 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
 
     done = trial.run("flows", "write-back", "--force", project=project)
     assert done.returncode == 0, done.stderr
-    assert "reactivated_date, risk_status: not written, for stg_commerce" in done.stdout
+    assert "reactivated_date, risk_status: not written, for input_orders__" in done.stdout
     assert "0 customers written back" in done.stdout
     owner.execute(one_block(WRITE_BACK, "in psql, as the owner of the tables"))
     follow(trial, project, WRITE_BACK)
@@ -137,7 +128,7 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
     noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
     assert [tuple(row.values()) for row in noticed] == [("customer", "1", "CIDRE")]
 
-    sources = project / "models" / "orders" / "staging" / "_orders__sources.yml"
+    sources = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
     sources.write_text(
         sources.read_text().replace("customer: customer_id", "customer: client")
     )
@@ -152,7 +143,7 @@ def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> Non
     """The same orders twice: what the one company reads of the other would show."""
     owner.execute((DOCUMENT.parent / "bring_your_own" / "companies.sql").read_text())
     edit(project, NORTHWIND)
-    for path in (project / "models" / "orders" / "staging").glob("*.sql"):
+    for path in (project / "models" / "orders" / "inputs").glob("*.sql"):
         path.write_text(path.read_text().replace("1 as tenant_id", "company_id as tenant_id"))
     edit(project, COMPANIES)
     [(_, refresh)] = blocks(NORTHWIND, "sh")
@@ -242,7 +233,11 @@ def test_another_dbt_project_builds_it_as_a_package(
         for name, code in blocks(PACKAGE, language):
             (own / name).write_text(code)
     # theirs is not ours, though it has the name of one of ours
-    (own / "models" / "tenants.sql").write_text("select 'theirs' as tenant_id")
+    for name in ("tenants", "stg_orders__orders", "int_customers", "risk_thresholds"):
+        (own / "models" / f"{name}.sql").write_text("select 'theirs' as tenant_id")
+    # but for an input: ours could not be built, and would be no table of theirs
+    ours = project / "models" / "orders" / "inputs" / "input_orders__customers.sql"
+    ours.write_text("select * from nowhere.customers")
     profile = (project / "profiles.example.yml").read_text()
     (own / "profiles.yml").write_text(
         profile.replace("customer_health:", "my_project:").replace(
@@ -261,6 +256,25 @@ def test_another_dbt_project_builds_it_as_a_package(
     called = owner.rows("select customer_id from theirs.customers_to_call order by 1")
     assert [row["customer_id"] for row in called] == ["ALPEN", "BREZL", "FIORI"]
     assert owner.value("select tenant_id from theirs.tenants") == "theirs"
+    named = owner.rows("select distinct customer_name from analytics.due_to_order")
+    assert all(str(row["customer_name"]).isupper() for row in named)
+    manifest = json.loads((own / "target" / "manifest.json").read_text())
+    parents = manifest["parent_map"].items()
+    crossed = {
+        parent
+        for child, found in parents
+        for parent in found
+        if ".customer_health." in child and ".my_project." in parent
+    }
+    assert crossed == {"model.my_project.input_orders__customers"}
+
+    # where dbt would look for ours first, a run says so before anything is built wrong
+    settings = own / "dbt_project.yml"
+    flag = "require_ref_searches_node_package_before_root: true"
+    settings.write_text(settings.read_text().replace("flags:\n", f"flags:\n  {flag}\n"))
+    with pytest.raises(AssertionError, match="must be false"):
+        run(owner, own, f"{build} --vars 'as_of: {UNTIL}' --select input_orders__customers")
+    settings.write_text(settings.read_text().replace(f"  {flag}\n", ""))
 
     # a seed is loaded again while somebody reads it
     with owner.connect() as connection, connection.transaction():

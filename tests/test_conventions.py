@@ -127,7 +127,8 @@ def test_joins_reach_the_indexes_behind_staging_views(models: list[Node]) -> Non
     wrong = [
         model["name"]
         for model in models
-        if model["fqn"][2] == "staging" and re.search(r"\bwith\b", model["raw_code"])
+        if model["fqn"][2] in ("inputs", "staging")
+        and re.search(r"\bwith\b", model["raw_code"])
     ]
     assert wrong == []
 
@@ -182,7 +183,8 @@ def test_tests_that_read_marts_wait_for_the_publication(
 
 
 def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node]) -> None:
-    order = ["staging", "rules", "marts", "metrics", "sync", "operations", "publication"]
+    order = ["inputs", "staging", "rules", "marts", "metrics", "sync", "operations"]
+    order.append("publication")
     folders = {model["unique_id"]: order.index(role_of(model)) for model in models}
     for model in models:
         for parent in manifest["parent_map"][model["unique_id"]]:
@@ -212,16 +214,37 @@ def test_yml_fits_a_screen() -> None:
 
 def test_only_sync_reads_the_operational_statuses(manifest: dict[str, Any]) -> None:
     statuses = "model.customer_health.stg_orders__customer_statuses"
-    for child in manifest["child_map"][statuses]:
+    behind = manifest["child_map"]["model.customer_health.input_orders__customer_statuses"]
+    for child in {*manifest["child_map"][statuses], *behind} - {statuses}:
         # an exposure reads nothing: it says what is written
         if not child.startswith("exposure."):
             assert manifest["nodes"][child]["fqn"][2] == "sync", child
 
 
-def test_only_staging_names_operational_tables(models: list[Node]) -> None:
+def test_only_inputs_name_operational_tables(models: list[Node]) -> None:
     for model in models:
-        if model["fqn"][2] != "staging":
-            assert not model["sources"], model["name"]
+        assert bool(model["sources"]) == (model["fqn"][2] == "inputs"), model["name"]
+
+
+def test_an_input_is_a_plain_select_and_all_its_columns_are_described(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    inputs = {model["name"]: model for model in models if model["fqn"][2] == "inputs"}
+    assert len(inputs) > 20
+    for name, model in inputs.items():
+        system = model["fqn"][1]
+        jinja = re.findall(r"\{[{%#].*?[}%#]\}", model["raw_code"])
+        assert len(jinja) == 1, name
+        assert re.fullmatch(rf"\{{\{{ source\('{system}', '\w+'\) \}}\}}", jinja[0]), name
+        assert name.startswith(f"input_{system}__")
+        staging = f"model.customer_health.stg_{name.removeprefix('input_')}"
+        assert staging in manifest["child_map"][model["unique_id"]]
+        select = model["raw_code"].partition("select\n")[2].partition("\nfrom")[0]
+        given = [line.split()[-1].rstrip(",") for line in select.splitlines()]
+        assert given == list(model["columns"]), name
+        for column in model["columns"].values():
+            assert column["data_type"], name
+            assert column["description"], name
 
 
 def test_every_model_can_be_read_in_a_minute(models: list[Node]) -> None:

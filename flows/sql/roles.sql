@@ -201,7 +201,7 @@ returns table (
     column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
 )
 language sql as $written_columns$
-    -- where the columns of the view that is written through come from: PostgreSQL notes
+    -- where the columns of the input that is written through come from: PostgreSQL notes
     -- that in the view's rule
     select
         part.words[1]::name as column_name,
@@ -250,7 +250,7 @@ language sql as $written_columns$
             and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
     where
         pg_rewrite.ev_class
-        = to_regclass('analytics_internal.stg_orders__customer_statuses')
+        = to_regclass('analytics_internal.input_orders__customer_statuses')
 $written_columns$;
 
 create or replace function pg_temp.grant_sources(sources text[])
@@ -297,7 +297,7 @@ begin
         execute format('grant select on %s to customer_health_refresher', source);
     end loop;
 
-    -- whose columns the view that is written through reads, those that it computes with, too
+    -- whose columns the input that is written through reads, those that it computes with, too
     for written in
         select
             pg_depend.refobjid::regclass as relation,
@@ -321,7 +321,7 @@ begin
                 and pg_attribute.attname = origin
         where
             pg_rewrite.ev_class
-            = to_regclass('analytics_internal.stg_orders__customer_statuses')
+            = to_regclass('analytics_internal.input_orders__customer_statuses')
             and pg_depend.refobjid != pg_rewrite.ev_class
         group by pg_depend.refobjid
     loop

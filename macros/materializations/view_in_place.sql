@@ -2,16 +2,20 @@
     {#-
     A view that is replaced where it stands, so that other people's views, grants and
     policies on it survive. PostgreSQL refuses that when columns are removed or change
-    type; then, and only then, --full-refresh drops it with the views of ours that read it,
-    and refuses where views of others do.
-    A view of a system that is switched off has the columns of its contract and no rows.
+    type; then an input or a staging view is dropped with the views of ours that read it,
+    any other one with --full-refresh only, and none where views of others read it.
+    A view of a system that is switched off has its columns and no rows.
     Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set no_rows = get_empty_schema_sql(model['columns']) ~ ' where false' -%}
-    {%- set body = sql if is_switched_on(model) else no_rows -%}
+    {%- set is_switched_on = is_switched_on(model) -%}
+    {%- if is_left_out(model, existing, is_switched_on) -%}
+        {%- call statement('main') -%} select 'left out' {%- endcall -%}
+        {{ return({'relations': []}) }}
+    {%- endif -%}
+    {%- set body = sql if is_switched_on else no_rows_of(existing) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -24,11 +28,9 @@
     {% if config.get('contract').enforced %}
         {% do get_assert_columns_equivalent(with_types_of_contract(body)) %}
     {% endif %}
-    {% if existing is not none and config.get('meta', {}).get('of_any_type') %}
-        {% do refuse_other_types(existing, body) %}
-    {% endif %}
     {%- set held = compared(existing, body) -%}
-    {% if held.is_there and not held.fits and should_full_refresh() %}
+    {% set may_be_dropped = model.fqn[2] in ['inputs', 'staging'] or should_full_refresh() %}
+    {% if held.is_there and not held.fits and may_be_dropped %}
         {{ drop_ours(existing) }}
     {% endif %}
     {% call statement('main') -%}
@@ -61,13 +63,57 @@
 
 
 {% macro is_switched_on(node) -%}
-    {#- whether the system, and what else it needs, is there to be read: asked of staging -#}
+    {#- whether the system, and what else it needs, is there to be read -#}
     {%- set switches = [node.config.meta.needs] if node.config.meta.needs else [] -%}
-    {%- if node.fqn[2] == 'staging' -%}
+    {%- if node.fqn[2] in ['inputs', 'staging'] -%}
         {%- do switches.append(node.fqn[1] ~ '_enabled') -%}
     {%- endif -%}
     {%- for switch in switches if not var(switch) -%} {{ return(false) }} {%- endfor -%}
     {{ return(true) }}
+{%- endmacro %}
+
+
+{% macro is_left_out(node, existing, is_switched_on) -%}
+    {#-
+    Whether an input is not made: a project that has this one as a package has its own, or its
+    system has never been there.
+    -#}
+    {%- if node.fqn[2] != 'inputs' -%} {{ return(false) }} {%- endif -%}
+    {%- set theirs = [] -%}
+    {%- set reads_ours = [] -%}
+    {%- for other in graph.nodes.values() -%}
+        {%- if other.name == node.name and other.package_name != node.package_name -%}
+            {%- do theirs.append(other.unique_id) -%}
+        {%- endif -%}
+        {%- if node.unique_id in other.depends_on.nodes -%}
+            {%- do reads_ours.append(other.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if theirs and reads_ours -%}
+        {%- do exceptions.raise_compiler_error(
+            'setting require_ref_searches_node_package_before_root is true, must be false: '
+            ~ reads_ours[0] ~ ' would not read ' ~ theirs[0]
+        ) -%}
+    {%- endif -%}
+    {{ return(theirs or not (is_switched_on or existing)) }}
+{%- endmacro %}
+
+
+{% macro no_rows_of(existing) -%}
+    {#- an input has no contract: it keeps the columns that it has -#}
+    {%- set columns = [] -%}
+    {%- if model.fqn[2] == 'inputs' -%}
+        {%- for column in run_query(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute"
+            ~ " where attrelid = '" ~ existing ~ "'::regclass and attnum > 0 order by attnum"
+        ) -%}
+            {%- do columns.append(
+                'null::' ~ column[1] ~ ' as ' ~ adapter.quote(column[0])
+            ) -%}
+        {%- endfor -%}
+        {{ return('select ' ~ columns | join(', ') ~ ' where false') }}
+    {%- endif -%}
+    {{ return(get_empty_schema_sql(model['columns']) ~ ' where false') }}
 {%- endmacro %}
 
 
@@ -98,32 +144,6 @@
         {{ return({'is_there': true, 'is_same': row['is_same'], 'fits': row['fits']}) }}
     {%- endfor -%}
     {{ return({}) }}
-{%- endmacro %}
-
-
-{% macro refuse_other_types(view, body) -%}
-    {#- PostgreSQL would refuse it as well, without a word on what helps -#}
-    {%- call statement('other_types', fetch_result=True) -%}
-        drop view if exists pg_temp.other_types;
-        create temporary view other_types as ({{ body }}
-        );
-        select string_agg(old.attname, ', ' order by old.attnum)
-        from pg_attribute as old
-        inner join pg_attribute as new
-            on
-                old.attname = new.attname
-                and new.attrelid = 'pg_temp.other_types'::regclass
-        where
-            old.attrelid = '{{ view }}'::regclass
-            and (old.atttypid, old.atttypmod) is distinct from (new.atttypid, new.atttypmod)
-    {%- endcall -%}
-    {%- set columns = load_result('other_types').table.columns[0].values()[0] -%}
-    {%- if columns -%}
-        {%- do exceptions.raise_compiler_error(
-            view.identifier ~ ' gets other types for ' ~ columns
-            ~ ': run `python -m flows detach`, then a nightly refresh makes it anew'
-        ) -%}
-    {%- endif -%}
 {%- endmacro %}
 
 

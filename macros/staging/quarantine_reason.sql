@@ -1,5 +1,6 @@
 {% macro quarantine_reason(
     key,
+    copy_number,
     required=[],
     time_zones=[],
     timestamps=[],
@@ -13,7 +14,9 @@
         {%- for column in [key] + required %}
         when {{ column }} is null then '{{ column }}_missing'
         {%- endfor %}
-        when copy_number > 1 then '{{ key }}_duplicate'
+        {%- if copy_number | trim != '1' %}
+        when {{ copy_number }} > 1 then '{{ key }}_duplicate'
+        {%- endif %}
         {%- for column in time_zones %}
         when
             lower({{ column }}) not in (

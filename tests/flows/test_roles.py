@@ -123,7 +123,7 @@ def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
         rights |= {(ANALYST, "select"), (TENANT, "select")}
     if name == "tenant_roles":
         rights |= {(TENANT, "select")}
-    if name == "stg_orders__customer_statuses":
+    if name in {"stg_orders__customer_statuses", "input_orders__customer_statuses"}:
         rights |= {(WRITE_BACK, "select")}
     if name in {"write_back_batches", "write_back_changes"}:
         rights |= {(WRITE_BACK, verb) for verb in ("select", "insert", "update")}
@@ -701,7 +701,7 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
             "orders_customers_table: customers", "orders_customers_table: clients"
         )
     )
-    view = project / "models/orders/staging/stg_orders__customer_statuses.sql"
+    view = project / "models/orders/inputs/input_orders__customer_statuses.sql"
     view.write_text(
         view.read_text().replace("\n    risk_status,", "\n    health as risk_status,")
     )

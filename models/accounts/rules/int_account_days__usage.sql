@@ -1,6 +1,9 @@
 -- The newest metrics of each account up to each day. Their history is long, and few
--- rows of it are wanted: through the index that the yml of the source names, where
--- there is one, else in two passes over all rows.
+-- rows of it are wanted: through an index, where there is one, else in two passes over
+-- all rows.
+{%- set has_index = has_lookup_index(
+    ref('stg_accounts__health_metrics'), ['organization_id', 'account_id', 'metric_date']
+) %}
 with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
@@ -38,7 +41,7 @@ looked_up as (
                 metrics.metric_id desc
             limit 1
         ) as newest
-    where {{ has_lookup_index('accounts', 'health_metrics') }}
+    where {{ has_index }}
 ),
 
 dated as (
@@ -55,7 +58,7 @@ dated as (
             and account_days.evaluated_on >= metrics.metric_date
     where
         metrics.is_valid
-        and not {{ has_lookup_index('accounts', 'health_metrics') }}
+        and not {{ has_index }}
     group by
         account_days.organization_id,
         account_days.account_id,
@@ -79,7 +82,7 @@ scanned as (
             and dated.measured_on = metrics.metric_date
     where
         metrics.is_valid
-        and not {{ has_lookup_index('accounts', 'health_metrics') }}
+        and not {{ has_index }}
     order by
         dated.account_id asc,
         dated.organization_id asc,

@@ -24,6 +24,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='account_id',
+            copy_number=copy_number(
+                'input_accounts__accounts',
+                ['organization_id', 'account_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'created_at'],
             timestamps=['renewal_on', 'archived_at', 'created_at', 'updated_at'],
             amounts=['arr'],
@@ -32,25 +37,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            id as account_id,
-            organization_id,
-            name as account_name,
-            industry,
-            size as account_size,
-            arr,
-            status as reported_status,
-            health_score as reported_health_score,
-            churn_risk_score as reported_churn_risk_score,
-            renewal_on,
-            archived_at,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('accounts', 'accounts'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('accounts', 'accounts') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__accounts') }}
+        from {{ ref('input_accounts__accounts') }}
+    ) as given
 ) as judged

@@ -23,31 +23,17 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='goal_id',
+            copy_number=copy_number(
+                'input_accounts__customer_goals',
+                ['organization_id', 'goal_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'account_id', 'created_at'],
             timestamps=['target_date', 'completion_date', 'created_at', 'updated_at'],
             amounts=['current_value', 'target_value'],
         ) }} as quarantine_reason
     from (
-        select
-            id as goal_id,
-            organization_id,
-            account_id,
-            title,
-            metric_type,
-            current_value,
-            target_value,
-            unit,
-            measurement_period,
-            status as reported_status,
-            target_date,
-            completion_date,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('accounts', 'customer_goals'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('accounts', 'customer_goals') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__customer_goals') }}
+        from {{ ref('input_accounts__customer_goals') }}
+    ) as given
 ) as judged

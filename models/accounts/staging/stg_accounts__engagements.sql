@@ -20,6 +20,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='engagement_id',
+            copy_number=copy_number(
+                'input_accounts__engagements',
+                ['organization_id', 'engagement_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'account_id'],
             timestamps=['scheduled_at', 'completed_at', 'created_at', 'updated_at'],
             known_values={
@@ -29,23 +34,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            id as engagement_id,
-            organization_id,
-            account_id,
-            type as engagement_type,
-            title,
-            outcome,
-            scheduled_at,
-            completed_at,
-            attendees,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('accounts', 'engagements'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('accounts', 'engagements') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__engagements') }}
+        from {{ ref('input_accounts__engagements') }}
+    ) as given
 ) as judged

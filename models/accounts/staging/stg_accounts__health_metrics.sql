@@ -16,6 +16,11 @@ from (
         created_at,
         {{ quarantine_reason(
             key='metric_id',
+            copy_number=copy_number(
+                'input_accounts__health_metrics',
+                ['organization_id', 'metric_id'],
+                newest='created_at',
+            ),
             required=['organization_id', 'account_id', 'metric_date'],
             timestamps=['metric_date', 'created_at'],
             ranges={
@@ -25,20 +30,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            id as metric_id,
-            organization_id,
-            account_id,
-            metric_date,
-            login_frequency as logins_per_week,
-            feature_adoption_score,
-            training_completion_rate as training_completion_pct,
-            created_at,
-            {{ copy_number(
-                source('accounts', 'health_metrics'),
-                key=['organization_id', 'id'],
-                newest='created_at',
-            ) }} as copy_number
-        from {{ source('accounts', 'health_metrics') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__health_metrics') }}
+        from {{ ref('input_accounts__health_metrics') }}
+    ) as given
 ) as judged

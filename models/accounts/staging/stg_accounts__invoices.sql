@@ -13,23 +13,17 @@ from (
         end as amount,
         {{ quarantine_reason(
             key='invoice_id',
+            copy_number=copy_number(
+                'input_accounts__invoices',
+                ['organization_id', 'invoice_id'],
+                newest='due_on',
+            ),
             required=['organization_id', 'account_id', 'due_on'],
             timestamps=['due_on', 'paid_on'],
             amounts=['amount'],
         ) }} as quarantine_reason
     from (
-        select
-            id as invoice_id,
-            organization_id,
-            account_id,
-            due_on,
-            paid_on,
-            amount,
-            {{ copy_number(
-                source('accounts', 'invoices'),
-                key=['organization_id', 'id'],
-                newest='due_on',
-            ) }} as copy_number
-        from {{ source('accounts', 'invoices') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__invoices') }}
+        from {{ ref('input_accounts__invoices') }}
+    ) as given
 ) as judged

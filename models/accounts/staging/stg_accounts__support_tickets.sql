@@ -14,26 +14,17 @@ from (
         resolved_at,
         {{ quarantine_reason(
             key='ticket_id',
+            copy_number=copy_number(
+                'input_accounts__support_tickets',
+                ['organization_id', 'ticket_id'],
+                newest='created_at',
+            ),
             required=['organization_id', 'account_id', 'created_at'],
             timestamps=['created_at', 'resolved_at'],
             ranges={'severity': [0, 4], 'satisfaction': [0, 5]},
         ) }} as quarantine_reason
     from (
-        select
-            id as ticket_id,
-            organization_id,
-            account_id,
-            severity,
-            status as ticket_status,
-            is_escalated,
-            csat as satisfaction,
-            created_at,
-            resolved_at,
-            {{ copy_number(
-                source('accounts', 'support_tickets'),
-                key=['organization_id', 'id'],
-                newest='created_at',
-            ) }} as copy_number
-        from {{ source('accounts', 'support_tickets') }}
-    ) as renamed
+        select {{ columns_of_input('input_accounts__support_tickets') }}
+        from {{ ref('input_accounts__support_tickets') }}
+    ) as given
 ) as judged

@@ -16,6 +16,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='booking_id',
+            copy_number=copy_number(
+                'input_bookings__bookings',
+                ['organization_id', 'booking_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'location_id', 'start_at'],
             timestamps=['start_at', 'created_at', 'updated_at'],
             known_values={
@@ -30,24 +35,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            booking_id,
-            square_customer_id,
-            location_id,
-            team_member_id,
-            service_id,
-            status as booking_status,
-            start_at,
-            customer_note,
-            seller_note,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('bookings', 'bookings'),
-                key=['organization_id', 'booking_id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('bookings', 'bookings') }}
-    ) as renamed
+        select {{ columns_of_input('input_bookings__bookings') }}
+        from {{ ref('input_bookings__bookings') }}
+    ) as given
 ) as judged

@@ -10,22 +10,17 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='location_id',
+            copy_number=copy_number(
+                'input_bookings__locations',
+                ['organization_id', 'location_id'],
+                newest='updated_at',
+            ),
             required=['organization_id'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as location_id,
-            name as location_name,
-            time_zone,
-            updated_at,
-            {{ copy_number(
-                source('bookings', 'locations'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('bookings', 'locations') }}
-    ) as renamed
+        select {{ columns_of_input('input_bookings__locations') }}
+        from {{ ref('input_bookings__locations') }}
+    ) as given
 ) as judged

@@ -11,21 +11,17 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='organization_id',
+            copy_number=copy_number(
+                'input_bookings__organizations',
+                ['organization_id'],
+                newest='updated_at',
+            ),
             required=['organization_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            id as organization_id,
-            slug as organization_slug,
-            name as organization_name,
-            time_zone,
-            is_active,
-            updated_at,
-            {{ copy_number(
-                source('bookings', 'organizations'), key=['id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('bookings', 'organizations') }}
-    ) as renamed
+        select {{ columns_of_input('input_bookings__organizations') }}
+        from {{ ref('input_bookings__organizations') }}
+    ) as given
 ) as judged

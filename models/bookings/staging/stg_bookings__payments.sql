@@ -8,13 +8,18 @@ from (
         square_customer_id,
         location_id,
         payment_status,
-        amount_cents,
-        tip_cents,
-        refunded_cents,
+        coalesce(amount_cents, 0) as amount_cents,
+        coalesce(tip_cents, 0) as tip_cents,
+        coalesce(refunded_cents, 0) as refunded_cents,
         created_at,
         updated_at,
         {{ quarantine_reason(
             key='payment_id',
+            copy_number=copy_number(
+                'input_bookings__payments',
+                ['organization_id', 'payment_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'created_at'],
             timestamps=['created_at', 'updated_at'],
             cents=['amount_cents', 'tip_cents', 'refunded_cents'],
@@ -25,22 +30,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            payment_id,
-            square_customer_id,
-            location_id,
-            status as payment_status,
-            coalesce(amount_cents, 0) as amount_cents,
-            coalesce(tip_cents, 0) as tip_cents,
-            coalesce(refunded_cents, 0) as refunded_cents,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('bookings', 'payments'),
-                key=['organization_id', 'payment_id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('bookings', 'payments') }}
-    ) as renamed
+        select {{ columns_of_input('input_bookings__payments') }}
+        from {{ ref('input_bookings__payments') }}
+    ) as given
 ) as judged

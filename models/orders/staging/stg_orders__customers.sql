@@ -13,22 +13,16 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='customer_id',
+            copy_number=copy_number(
+                'input_orders__customers',
+                ['tenant_id', 'customer_id'],
+                newest='updated_at',
+            ),
             required=['tenant_id', 'is_closed'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            id as customer_id,
-            tenant_id,
-            sales_rep_id,
-            name as customer_name,
-            email as customer_email,
-            is_closed,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('orders', 'customers'), key=['tenant_id', 'id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('orders', 'customers') }}
-    ) as renamed
+        select {{ columns_of_input('input_orders__customers') }}
+        from {{ ref('input_orders__customers') }}
+    ) as given
 ) as judged

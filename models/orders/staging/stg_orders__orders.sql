@@ -18,6 +18,9 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='order_id',
+            copy_number=copy_number(
+                'input_orders__orders', ['tenant_id', 'order_id'], newest='updated_at'
+            ),
             required=['tenant_id', 'customer_id'],
             timestamps=['ordered_at', 'delivered_at', 'created_at', 'updated_at'],
             amounts=['total_amount'],
@@ -28,20 +31,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            id as order_id,
-            tenant_id,
-            customer_id,
-            status as order_status,
-            ordered_at,
-            delivered_at,
-            total_amount,
-            currency,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('orders', 'orders'), key=['tenant_id', 'id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('orders', 'orders') }}
-    ) as renamed
+        select {{ columns_of_input('input_orders__orders') }}
+        from {{ ref('input_orders__orders') }}
+    ) as given
 ) as judged

@@ -11,20 +11,16 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='sales_rep_id',
+            copy_number=copy_number(
+                'input_orders__sales_reps',
+                ['tenant_id', 'sales_rep_id'],
+                newest='updated_at',
+            ),
             required=['tenant_id'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            id as sales_rep_id,
-            tenant_id,
-            name as sales_rep_name,
-            email as sales_rep_email,
-            is_active,
-            updated_at,
-            {{ copy_number(
-                source('orders', 'sales_reps'), key=['tenant_id', 'id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('orders', 'sales_reps') }}
-    ) as renamed
+        select {{ columns_of_input('input_orders__sales_reps') }}
+        from {{ ref('input_orders__sales_reps') }}
+    ) as given
 ) as judged

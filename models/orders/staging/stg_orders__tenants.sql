@@ -11,21 +11,15 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='tenant_id',
+            copy_number=copy_number(
+                'input_orders__tenants', ['tenant_id'], newest='updated_at'
+            ),
             required=['tenant_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            id as tenant_id,
-            slug as tenant_slug,
-            name as tenant_name,
-            time_zone,
-            is_active,
-            updated_at,
-            {{ copy_number(
-                source('orders', 'tenants'), key=['id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('orders', 'tenants') }}
-    ) as renamed
+        select {{ columns_of_input('input_orders__tenants') }}
+        from {{ ref('input_orders__tenants') }}
+    ) as given
 ) as judged

@@ -2,6 +2,7 @@
 -- view that is written through gives them. Asked of the catalog each time: NOT NULL can
 -- change between refreshes.
 {%- set view = ref('stg_orders__customer_statuses') %}
+{%- set input = ref('input_orders__customer_statuses') %}
 with recursive duties (column_name, holds, statuses) as (
     values
     ('account_type', 'status', array['ACTIVE', 'TARGET', 'PROSPECT']),
@@ -47,7 +48,7 @@ types as (
     where pg_type.typtype = 'd'
 ),
 
--- where the columns come from: PostgreSQL notes that in the view's rule
+-- where the columns of the input come from: PostgreSQL notes that in the view's rule
 origins as (
     select distinct on (part.words[1])
         part.words[1] as column_name,
@@ -72,7 +73,7 @@ origins as (
         on
             pg_attribute.attrelid = pg_attrdef.adrelid
             and pg_attribute.attnum = pg_attrdef.adnum
-    where pg_rewrite.ev_class = '{{ view }}'::regclass
+    where pg_rewrite.ev_class = '{{ input }}'::regclass
 ),
 
 final as (

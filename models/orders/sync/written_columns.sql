@@ -26,11 +26,11 @@ judged as (
         case
             when origin is null
                 then
-                    'stg_orders__customer_statuses computes it, and only what is '
+                    'input_orders__customer_statuses lacks or computes it, and only what is '
                     || 'taken from the table as it is can be written'
             when not is_updatable
                 then
-                    'stg_orders__customer_statuses is no plain select from one table'
+                    'input_orders__customer_statuses is no plain select from one table'
             when is_generated
                 then 'the database generates its values'
             when

@@ -12,6 +12,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='assignment_id',
+            copy_number=copy_number(
+                'input_usage__campaign_assignments',
+                ['organization_id', 'assignment_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'campaign_id'],
             timestamps=['due_at', 'completed_at', 'updated_at'],
             known_values={
@@ -19,19 +24,7 @@ from (
             },
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as assignment_id,
-            campaign_id,
-            status as assignment_status,
-            due_at,
-            completed_at,
-            updated_at,
-            {{ copy_number(
-                source('usage', 'campaign_assignments'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('usage', 'campaign_assignments') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__campaign_assignments') }}
+        from {{ ref('input_usage__campaign_assignments') }}
+    ) as given
 ) as judged

@@ -9,20 +9,16 @@ from (
         ends_at,
         {{ quarantine_reason(
             key='campaign_id',
+            copy_number=copy_number(
+                'input_usage__campaigns',
+                ['organization_id', 'campaign_id'],
+                newest='starts_at',
+            ),
             required=['organization_id'],
             timestamps=['starts_at', 'ends_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as campaign_id,
-            starts_at,
-            ends_at,
-            {{ copy_number(
-                source('usage', 'campaigns'),
-                key=['organization_id', 'id'],
-                newest='starts_at',
-            ) }} as copy_number
-        from {{ source('usage', 'campaigns') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__campaigns') }}
+        from {{ ref('input_usage__campaigns') }}
+    ) as given
 ) as judged

@@ -10,21 +10,16 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='case_id',
+            copy_number=copy_number(
+                'input_usage__cases',
+                ['organization_id', 'case_id'],
+                newest='updated_at',
+            ),
             required=['organization_id'],
             timestamps=['created_at', 'closed_at', 'updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as case_id,
-            created_at,
-            closed_at,
-            updated_at,
-            {{ copy_number(
-                source('usage', 'cases'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('usage', 'cases') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__cases') }}
+        from {{ ref('input_usage__cases') }}
+    ) as given
 ) as judged

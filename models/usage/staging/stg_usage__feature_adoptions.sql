@@ -9,20 +9,16 @@ from (
         last_used_at,
         {{ quarantine_reason(
             key='feature_key',
+            copy_number=copy_number(
+                'input_usage__feature_adoptions',
+                ['organization_id', 'feature_key'],
+                newest='last_used_at',
+            ),
             required=['organization_id'],
             timestamps=['first_used_at', 'last_used_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            feature_key,
-            first_used_at,
-            last_used_at,
-            {{ copy_number(
-                source('usage', 'feature_adoptions'),
-                key=['organization_id', 'feature_key'],
-                newest='last_used_at',
-            ) }} as copy_number
-        from {{ source('usage', 'feature_adoptions') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__feature_adoptions') }}
+        from {{ ref('input_usage__feature_adoptions') }}
+    ) as given
 ) as judged

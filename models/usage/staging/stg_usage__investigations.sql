@@ -11,23 +11,17 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='investigation_id',
+            copy_number=copy_number(
+                'input_usage__investigations',
+                ['organization_id', 'investigation_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'case_id', 'is_primary'],
             timestamps=['updated_at'],
             known_values={'sla_status': ['ON_TRACK', 'WARNING', 'OVERDUE']},
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as investigation_id,
-            case_id,
-            is_primary,
-            sla_status,
-            updated_at,
-            {{ copy_number(
-                source('usage', 'investigations'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('usage', 'investigations') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__investigations') }}
+        from {{ ref('input_usage__investigations') }}
+    ) as given
 ) as judged

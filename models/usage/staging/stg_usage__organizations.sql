@@ -12,22 +12,15 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='organization_id',
+            copy_number=copy_number(
+                'input_usage__organizations', ['organization_id'], newest='updated_at'
+            ),
             required=['organization_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            id as organization_id,
-            slug as organization_slug,
-            name as organization_name,
-            time_zone,
-            is_active,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('usage', 'organizations'), key=['id'], newest='updated_at'
-            ) }} as copy_number
-        from {{ source('usage', 'organizations') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__organizations') }}
+        from {{ ref('input_usage__organizations') }}
+    ) as given
 ) as judged

@@ -10,19 +10,16 @@ from (
         created_at,
         {{ quarantine_reason(
             key='ticket_id',
+            copy_number=copy_number(
+                'input_usage__support_tickets',
+                ['organization_id', 'ticket_id'],
+                newest='created_at',
+            ),
             required=['organization_id', 'created_at'],
             timestamps=['created_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as ticket_id,
-            created_at,
-            {{ copy_number(
-                source('usage', 'support_tickets'),
-                key=['organization_id', 'id'],
-                newest='created_at',
-            ) }} as copy_number
-        from {{ source('usage', 'support_tickets') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__support_tickets') }}
+        from {{ ref('input_usage__support_tickets') }}
+    ) as given
 ) as judged

@@ -11,22 +11,16 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='user_id',
+            copy_number=copy_number(
+                'input_usage__users',
+                ['organization_id', 'user_id'],
+                newest='updated_at',
+            ),
             required=['organization_id', 'is_enabled', 'created_at'],
             timestamps=['last_login_at', 'created_at', 'updated_at'],
         ) }} as quarantine_reason
     from (
-        select
-            organization_id,
-            id as user_id,
-            is_enabled,
-            last_login_at,
-            created_at,
-            updated_at,
-            {{ copy_number(
-                source('usage', 'users'),
-                key=['organization_id', 'id'],
-                newest='updated_at',
-            ) }} as copy_number
-        from {{ source('usage', 'users') }}
-    ) as renamed
+        select {{ columns_of_input('input_usage__users') }}
+        from {{ ref('input_usage__users') }}
+    ) as given
 ) as judged

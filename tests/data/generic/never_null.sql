@@ -1,6 +1,6 @@
 {% test never_null(model, columns) %}
 -- These columns have a value in every row.
 select *
-from {{ model }}
+from {{ ours(model) }}
 where num_nulls({{ columns | join(', ') }}) > 0
 {% endtest %}

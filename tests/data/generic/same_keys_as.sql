@@ -2,7 +2,7 @@
 -- Both have the same keys: nothing was lost or doubled by a join.
 {%- set columns = key | map('tojson') | join(', ') %}
 (
-    select {{ columns }} from {{ model }}
+    select {{ columns }} from {{ ours(model) }}
     except all
     select {{ columns }} from {{ other }}
 )

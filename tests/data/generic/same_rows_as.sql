@@ -8,7 +8,7 @@ select delta.*
 from {{ delta }} as delta
 {#- a refresh of some customers has computed only those; some marts keep what was #}
 {%- set is_all = var('refresh_scope') == 'all' and not keeps_more %}
-{{ 'full' if is_all else 'left' }} join {{ model }} as mart
+{{ 'full' if is_all else 'left' }} join {{ ours(model) }} as mart
     on {{ same('delta', 'mart', key) }}
 where
     delta.{{ key[0] }} is null

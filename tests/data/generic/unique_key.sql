@@ -3,7 +3,7 @@
 select
     {{ columns | join(', ') }},
     count(*) as rows_count
-from {{ model }}
+from {{ ours(model) }}
 group by {{ columns | join(', ') }}
 having count(*) > 1 or num_nulls({{ columns | join(', ') }}) > 0
 {% endtest %}

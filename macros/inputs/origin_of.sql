@@ -1,0 +1,146 @@
+{% macro origin_of(relation, columns) -%}
+    {#-
+    Where these columns of a view come from, asked of the planner, which looks through views
+    and joins: the scans whose rows the view has at most once each, and the columns in the
+    words of the plan. No scans where rows may come more than once, or nobody knows.
+    -#}
+    {%- set plan = fromjson(run_query(
+        "explain (verbose, format json, costs off) select " ~ columns | join(', ')
+        ~ " from " ~ relation ~ " where (" ~ columns | join(', ') ~ ") = (select "
+        ~ columns | join(', ') ~ " from " ~ relation ~ " limit 1)"
+    ).columns[0].values()[0])[0]['Plan'] -%}
+    {%- set scans = scans_behind(plan) -%}
+    {{ return({
+        'scans': scans,
+        'columns': columns_in_plan(plan),
+        'is_one_row': not scans and is_one_row(relation, plan),
+    }) }}
+{%- endmacro %}
+
+
+{% macro scans_behind(node) -%}
+    {%- set below = plans_below(node) -%}
+    {%- set kind = node['Node Type'] -%}
+    {%- if node['Relation Name'] and kind.endswith('Scan') -%}
+        {{ return([node]) }}
+    {%- elif node['Join Type'] -%}
+        {#- each row of the outer side finds at most one of the inner side -#}
+        {%- if
+            node['Join Type'] in ['Semi', 'Anti']
+            or (node['Join Type'] in ['Inner', 'Left'] and node['Inner Unique'])
+        -%}
+            {{ return(scans_behind(below[0])) }}
+        {%- endif -%}
+    {%- elif kind in ['Append', 'Merge Append'] -%}
+        {#- partitions of one table; base_of() sees to that -#}
+        {%- set scans = [] -%}
+        {%- for plan in below -%}
+            {%- set found = scans_behind(plan) -%}
+            {%- if not found -%} {{ return([]) }} {%- endif -%}
+            {%- do scans.extend(found) -%}
+        {%- endfor -%}
+        {{ return(scans) }}
+    {%- elif
+        below | length == 1
+        and kind in [
+            'Gather', 'Gather Merge', 'Incremental Sort', 'Limit', 'Materialize', 'Memoize',
+            'Result', 'Sort', 'Unique',
+        ]
+    -%}
+        {{ return(scans_behind(below[0])) }}
+    {%- endif -%}
+    {{ return([]) }}
+{%- endmacro %}
+
+
+{% macro plans_below(node) -%}
+    {%- set below = [] -%}
+    {%- for plan in node.get('Plans', [])
+        if plan['Parent Relationship'] not in ['InitPlan', 'SubPlan']
+    -%}
+        {%- do below.append(plan) -%}
+    {%- endfor -%}
+    {{ return(below) }}
+{%- endmacro %}
+
+
+{% macro columns_in_plan(node) -%}
+    {#- an Append has the columns of its first part -#}
+    {%- if 'Output' in node -%} {{ return(node['Output']) }} {%- endif -%}
+    {%- set below = plans_below(node) -%}
+    {{ return(columns_in_plan(below[0]) if below else []) }}
+{%- endmacro %}
+
+
+{% macro is_one_row(relation, plan) -%}
+    {#- a select of constants, which reads no table -#}
+    {%- if plan['Node Type'] != 'Result' or plans_below(plan) -%} {{ return(false) }} {%- endif -%}
+    {{ return(run_query(
+        "select 1 from pg_rewrite inner join pg_depend on pg_depend.objid = pg_rewrite.oid"
+        ~ " and pg_depend.classid = 'pg_rewrite'::regclass"
+        ~ " and pg_depend.refclassid = 'pg_class'::regclass"
+        ~ " where ev_class = '" ~ relation ~ "'::regclass and refobjid != ev_class"
+    ) | length == 0) }}
+{%- endmacro %}
+
+
+{% macro base_of(origin) -%}
+    {#-
+    CTEs: the one table of these scans, none when they are of several, or of one more than
+    once; partitions are of their parent. And its columns, with their place among those asked
+    for; a cast that keeps different values different does not matter.
+    -#}
+    {%- set scans = [] -%}
+    {%- for scan in origin.scans -%}
+        {%- do scans.append(
+            "(format('%I.%I', " ~ in_quotes(scan['Schema']) ~ ", "
+            ~ in_quotes(scan['Relation Name']) ~ ")::regclass)"
+        ) -%}
+    {%- endfor -%}
+    {%- set asked = [] -%}
+    {%- for column in origin.columns -%} {%- do asked.append(in_quotes(column)) -%} {%- endfor -%}
+    base as (
+        select max(coalesce(pg_partition_root(id), id)::oid) as id
+        from (values {{ scans | join(', ') }}) as scans (id)
+        having
+            count(distinct id) = count(*)
+            and count(distinct coalesce(pg_partition_root(id), id)) = 1
+            and (count(*) = 1 or bool_and(pg_partition_root(id) is not null))
+    ),
+
+    base_columns as (
+        select
+            attnum as number,
+            atttypid as type_id,
+            attcollation as collation_id,
+            place
+        from base
+        inner join pg_attribute on base.id = attrelid
+        cross join
+            unnest(array[{{ asked | join(', ') }}]) with ordinality as asked (words, place)
+        cross join
+            format('%I.%I', {{ in_quotes(origin.scans[0]['Alias']) }}, attname) as named
+        where
+            words = named
+            or (
+                atttypid = any('{int2, int4, int8}'::regtype[])
+                and words = any(array[
+                    '(' || named || ')::integer',
+                    '(' || named || ')::bigint',
+                    '(' || named || ')::numeric'
+                ])
+            )
+            or (
+                atttypid = any('{int2, int4, int8, uuid, text, varchar}'::regtype[])
+                and words = any(array[
+                    '(' || named || ')::text',
+                    '(' || named || ')::character varying'
+                ])
+            )
+    )
+{%- endmacro %}
+
+
+{% macro in_quotes(text) -%}
+    '{{ text | replace("'", "''") }}'
+{%- endmacro %}

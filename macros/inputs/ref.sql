@@ -1,0 +1,17 @@
+{% macro ref() -%}
+    {#-
+    A model of ours means the models of ours, whatever models another project has that takes
+    this one as a package. An input alone gives way to a model of the same name there.
+    -#}
+    {%- if varargs | length == 1 and not varargs[0].startswith('input_') -%}
+        {{ return(builtins.ref('customer_health', varargs[0], **kwargs)) }}
+    {%- endif -%}
+    {{ return(builtins.ref(*varargs, **kwargs)) }}
+{%- endmacro %}
+
+
+{% macro ours(relation) -%}
+    {#- dbt parses a test of a yml with the macros that are named in it: this names ref -#}
+    {%- if false -%} {{ customer_health.ref() }} {%- endif -%}
+    {{ relation }}
+{%- endmacro %}

@@ -1,0 +1,16 @@
+select
+    organization_id,
+    account_id,
+    id as goal_id,
+    title,
+    metric_type,
+    current_value,
+    target_value,
+    unit,
+    measurement_period,
+    status as reported_status,
+    target_date,
+    completion_date,
+    created_at,
+    updated_at
+from {{ source('accounts', 'customer_goals') }}
