@@ -88,13 +88,6 @@ def find_dots(found: dict[str, Any]) -> dict[str, Dot]:
         dots[key] = Dot(key, source["name"], "source", system)
     for key in models:
         dots[key].system = system_of(dots[key], dots)
-    for dot in [dot for dot in dots.values() if dot.layer == "published"]:
-        # rows go from what was computed through the publication into the marts
-        marts = [dots[parent] for parent in dot.parents if dots[parent].layer != "rules"]
-        deltas = {parent for mart in marts for parent in mart.parents}
-        dot.parents = sorted(deltas)
-        for mart in marts:
-            mart.parents = [dot.key]
     return dots
 
 

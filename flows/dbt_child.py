@@ -104,7 +104,7 @@ def main() -> None:
                 "failures": result.failures,
                 "relation": result.node.relation_name,
                 "seconds": result.execution_time,
-                "day": result.node.config.meta.get("day"),
+                "day": result.node.config.meta.get("published", {}).get("day"),
             }
             for result in results
         ],

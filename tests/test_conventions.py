@@ -144,47 +144,18 @@ def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
     assert wrong == []
 
 
-def test_every_published_table_is_in_a_publication(
+def test_every_published_table_is_read_of_its_publication(
     manifest: dict[str, Any], models: list[Node]
 ) -> None:
-    published = {
-        parent
-        for model in models
-        if model["config"]["materialized"] == "publication"
-        for parent in manifest["parent_map"][model["unique_id"]]
-    }
     for model in models:
         if model["config"]["materialized"] == "published_table":
-            assert model["unique_id"] in published, model["name"]
-            assert len(manifest["parent_map"][model["unique_id"]]) == 1, model["name"]
-
-
-def test_tests_that_read_marts_wait_for_the_publication(
-    manifest: dict[str, Any], models: list[Node]
-) -> None:
-    kinds = {model["unique_id"]: model["config"]["materialized"] for model in models}
-
-    def reads_published(key: str) -> bool:
-        return kinds.get(key) == "published_table" or (
-            kinds.get(key) == "view_in_place"
-            and any(reads_published(parent) for parent in manifest["parent_map"][key])
-        )
-
-    wrong = [
-        node["name"]
-        for key, node in manifest["nodes"].items()
-        if node["resource_type"] == "test"
-        and any(reads_published(parent) for parent in manifest["parent_map"][key])
-        and not any(
-            kinds.get(parent) == "publication" for parent in manifest["parent_map"][key]
-        )
-    ]
-    assert wrong == []
+            publication = f"model.customer_health.{model['fqn'][1]}_publications"
+            assert manifest["parent_map"][model["unique_id"]] == [publication], model["name"]
 
 
 def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node]) -> None:
-    order = ["inputs", "staging", "rules", "marts", "metrics", "sync", "operations"]
-    order.append("publication")
+    order = ["inputs", "staging", "rules", "publication", "marts", "metrics", "sync"]
+    order.append("operations")
     folders = {model["unique_id"]: order.index(role_of(model)) for model in models}
     for model in models:
         for parent in manifest["parent_map"][model["unique_id"]]:

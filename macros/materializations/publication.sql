@@ -1,16 +1,18 @@
 {% materialization publication, adapter='postgres' %}
     {#-
-    Runs the model's SQL, which moves the marts of one system to their next state, in
-    one transaction. The model's own table is the log of what it moved.
+    Makes the tables of the marts that say that they are published by this model, and runs
+    the model's SQL, which moves all of them to their next state in one transaction. The
+    model's own table is the log of what it moved.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set marts = make_tables_of_marts(model) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% call statement('log') -%}
-        {{ table_of_contract(load_cached_relation(this), target_relation) }}
+        {{ table_of_contract(model, load_cached_relation(this), target_relation) }}
     {%- endcall %}
     {% call statement('main') -%}
         {%- if var('lock_pid') %}
@@ -29,5 +31,5 @@
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
 
-    {{ return({'relations': [target_relation]}) }}
+    {{ return({'relations': [target_relation] + marts}) }}
 {% endmaterialization %}

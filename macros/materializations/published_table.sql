@@ -1,22 +1,21 @@
 {% materialization published_table, adapter='postgres' %}
     {#-
-    A table of the public contract. This creates it with the columns of its contract and
-    adds columns that are new; it never fills it. Rows, and with the first of them the
-    indexes, arrive by the publication of its system, which moves all marts at once. A
-    mart is never dropped, except by --full-refresh after a column was removed or changed.
+    A table of the public contract. Its publication, which comes before, has made it, filled
+    it and brought it up to its contract: see make_tables_of_marts. So this has its rights
+    and comments to see to, and nothing to build.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
-    {%- set existing = load_cached_relation(this) -%}
-    {%- set target_relation = this.incorporate(type='table') -%}
-
-    {{ get_assert_columns_equivalent(sql) }}
+    {%- set target_relation = load_cached_relation(this) -%}
+    {%- if target_relation is none -%}
+        {%- do exceptions.raise_compiler_error(
+            this ~ ' is not there: its publication makes it; run that, too: --select +' ~ model.name
+        ) -%}
+    {%- endif -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% call statement('main') -%}
-        {{ table_of_contract(existing, target_relation) }}
-    {%- endcall %}
+    {% do store_raw_result('main', message='PUBLISHED', code='PUBLISHED', rows_affected='-1') %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=False) %}
     {#- the comment of the relation is our mark #}

@@ -1,42 +1,46 @@
-{% macro table_of_contract(existing, target_relation) -%}
+{% macro table_of_contract(node, existing, table) -%}
     {#-
-    What creates the table of this model with the columns of its contract, or adds those
+    What creates the table of a model with the columns of its contract, or adds those
     that are new. A column that is gone or has another type is refused, but with
     --full-refresh, which drops the table, unless its model says full_refresh: false.
     -#}
-    {%- set changes = contract_changes(existing) -%}
-    {%- if changes.refused and not should_full_refresh() -%}
+    {%- set changes = contract_changes(node, existing) -%}
+    {%- set refused = changes.retyped + changes.gone -%}
+    {%- set may_drop = node.config.full_refresh -%}
+    {%- if may_drop is none -%} {%- set may_drop = flags.FULL_REFRESH -%} {%- endif -%}
+    {%- if refused and not may_drop -%}
         {%- do exceptions.raise_compiler_error(
-            this ~ ' holds ' ~ changes.refused | join(', ')
+            table ~ ' holds ' ~ refused | join(', ')
             ~ ' other than its contract says; ' ~ (
                 'nothing could compute its rows again, so alter the table by hand'
-                if config.get('full_refresh') is false else
+                if node.config.full_refresh is false else
                 'run once with --full-refresh to drop and rebuild it'
                 ~ ' (grants on it are dropped too)'
             )
         ) -%}
-    {%- elif changes.refused -%}
+    {%- elif refused -%}
         {{ drop_ours(existing) }}
     {%- endif -%}
-    {%- if existing is none or changes.refused -%}
-        create table {{ target_relation }}
-        {{ get_table_columns_and_constraints() }};
-        {%- for column in config.get('unique_key') or [] %}
-        alter table {{ target_relation }}
-        alter column {{ adapter.quote(column) }} set not null;
+    {%- if existing is none or refused -%}
+        {%- set lines = adapter.render_raw_columns_constraints(raw_columns=node.columns)
+            + adapter.render_raw_model_constraints(raw_constraints=node.constraints) -%}
+        create table {{ table }} (
+            {{ lines | join(',\n            ') }}
+        );
+        {%- for column in node.config.unique_key or [] %}
+        alter table {{ table }} alter column {{ adapter.quote(column) }} set not null;
         {%- endfor %}
-        {%- if config.get('unique_key') %}
+        {%- if node.config.unique_key %}
         {#- until the first rows bring the key: where all tables are published to
         subscribers, no row can be changed or deleted without an identity #}
-        alter table {{ target_relation }} replica identity full;
+        alter table {{ table }} replica identity full;
         {%- endif %}
-        {{ mark(target_relation) }}
+        {{ mark(table, node=node) }}
     {%- elif changes.added -%}
         {%- call in_a_moment() -%}
-        alter table {{ target_relation }}
+        alter table {{ table }}
         {%- for column in changes.added %}
-        add column {{ adapter.quote(column) }}
-        {{ model['columns'][column]['data_type'] }}
+        add column {{ adapter.quote(column) }} {{ node.columns[column].data_type }}
         {{- ',' if not loop.last }}
         {%- endfor %}
         {%- endcall %}
@@ -46,22 +50,23 @@
 {%- endmacro %}
 
 
-{% macro contract_changes(existing) -%}
+{% macro contract_changes(node, existing) -%}
+    {#- columns that the contract of a model adds, gives another type, and has no more -#}
     {%- set found = {} -%}
     {%- set added = [] -%}
-    {%- set refused = [] -%}
+    {%- set retyped = [] -%}
     {%- if existing is not none -%}
         {%- for column in get_column_schema_from_query('select * from ' ~ existing) -%}
             {%- do found.update({column.name: column.dtype}) -%}
         {%- endfor -%}
-        {%- set promised = get_empty_schema_sql(model['columns']) -%}
+        {%- set promised = get_empty_schema_sql(node.columns) -%}
         {%- for column in get_column_schema_from_query(promised) -%}
             {%- if column.name not in found -%}
                 {%- do added.append(column.name) -%}
             {%- elif found.pop(column.name) != column.dtype -%}
-                {%- do refused.append(column.name) -%}
+                {%- do retyped.append(column.name) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
-    {{ return({'added': added, 'refused': refused + found.keys() | list}) }}
+    {{ return({'added': added, 'retyped': retyped, 'gone': found.keys() | list}) }}
 {%- endmacro %}

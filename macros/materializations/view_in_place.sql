@@ -1,9 +1,10 @@
 {% materialization view_in_place, adapter='postgres' %}
     {#-
     A view that is replaced where it stands, so that other people's views, grants and
-    policies on it survive. PostgreSQL refuses that when columns are removed or change
-    type; then an input or a staging view is dropped with the views of ours that read it,
-    any other one with --full-refresh only, and none where views of others read it.
+    policies on it survive. Its columns keep their places: new ones come behind them, wherever
+    they stand in the model. PostgreSQL refuses to remove a column or to change its type; then
+    an input or a staging view is dropped with the views of ours that read it, any other one
+    with --full-refresh only, and none where views of others read it.
     A view of a system that is switched off has its columns and no rows.
     Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
@@ -30,8 +31,20 @@
     {% endif %}
     {%- set held = compared(existing, body) -%}
     {% set may_be_dropped = model.fqn[2] in ['inputs', 'staging'] or should_full_refresh() %}
-    {% if held.is_there and not held.fits and may_be_dropped %}
+    {% if held.refused and may_be_dropped %}
         {{ drop_ours(existing) }}
+    {% elif held.refused %}
+        {% do exceptions.raise_compiler_error(
+            this.identifier ~ ' ' ~ held.refused ~ (
+                ': run `python -m flows detach`, then a nightly refresh makes it anew'
+                if config.get('meta', {}).get('of_any_type') else
+                ': run once with --full-refresh to drop and rebuild it'
+                ~ ' (grants on it are dropped too)'
+            )
+        ) %}
+    {% elif held.grown %}
+        {%- set body = 'select ' ~ held.grown ~ ' from (' ~ body ~ ') as grown' -%}
+        {%- set held = compared(existing, body) -%}
     {% endif %}
     {% call statement('main') -%}
         {#- others who drop what it reads need not wait for the one that was compared -#}
@@ -119,29 +132,53 @@
 
 {% macro compared(view, body) -%}
     {#-
-    Whether the view is there, says the same as this body, or could say it where it stands:
-    its columns are then the first ones, in their order. Asked of PostgreSQL, which knows: a
-    view for a moment has the words of this one.
+    What this body would change in the view: nothing (is_same), columns that PostgreSQL does
+    not let it change where it stands (refused, in words), or their places (grown: all columns,
+    those that are there first). Asked of PostgreSQL, which knows: a view for a moment has the
+    words of this one.
     -#}
     {%- if view is none -%} {{ return({}) }} {%- endif -%}
     {%- call statement('compared', fetch_result=True) -%}
         drop view if exists pg_temp.same_view;
-        create temporary view same_view as ({{ body }});
+        create temporary view same_view as ({{ body }}
+        );
+        with old as (
+            select attnum, attname, (atttypid, atttypmod, attcollation) as type
+            from pg_attribute where attrelid = to_regclass('{{ view }}') and attnum > 0
+        ),
+
+        new as (
+            select attnum, attname, (atttypid, atttypmod, attcollation) as type
+            from pg_attribute where attrelid = 'pg_temp.same_view'::regclass and attnum > 0
+        )
+
         select
-            pg_get_viewdef('pg_temp.same_view'::regclass) = pg_get_viewdef(oid)
-            and 'security_invoker=true' = any(reloptions) as is_same,
-            not exists (
-                select attnum, attname, atttypid, atttypmod, attcollation
-                from pg_attribute where attrelid = pg_class.oid and attnum > 0
-                except
-                select attnum, attname, atttypid, atttypmod, attcollation
-                from pg_attribute where attrelid = 'pg_temp.same_view'::regclass
-            ) as fits
-        from pg_class
-        where oid = to_regclass('{{ view }}')
+            (
+                select
+                    pg_get_viewdef('pg_temp.same_view'::regclass) = pg_get_viewdef(oid)
+                    and 'security_invoker=true' = any(reloptions)
+                from pg_class where oid = to_regclass('{{ view }}')
+            ) as is_same,
+            nullif(concat_ws(
+                ' and ',
+                'loses ' || string_agg(attname, ', ' order by old.attnum)
+                    filter (where new.attnum is null),
+                'gets other types for ' || string_agg(attname, ', ' order by old.attnum)
+                    filter (where old.type != new.type)
+            ), '') as refused,
+            string_agg(quote_ident(attname), ', ' order by old.attnum, new.attnum)
+                filter (where new.attnum is not null) as columns,
+            bool_and(old.attnum is null or old.attnum = new.attnum) as is_in_place
+        from old
+        full join new using (attname)
+        having count(old.attnum) > 0
     {%- endcall -%}
     {%- for row in load_result('compared').table.rows -%}
-        {{ return({'is_there': true, 'is_same': row['is_same'], 'fits': row['fits']}) }}
+        {{ return({
+            'is_same': row['is_same'],
+            'refused': row['refused'],
+            'grown': none if row['is_in_place'] else row['columns'],
+        }) }}
     {%- endfor -%}
     {{ return({}) }}
 {%- endmacro %}

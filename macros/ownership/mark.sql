@@ -1,9 +1,9 @@
-{% macro mark(relation, kind='table') -%}
+{% macro mark(relation, kind='table', node=none) -%}
     {#-
     What tells a relation of ours from those of others: its comment begins with these words.
     It survives a dump, and costs nothing where it is set with what makes the relation.
     -#}
-    comment on {{ kind }} {{ relation }} is '{{ mark_of(model) }}'
+    comment on {{ kind }} {{ relation }} is '{{ mark_of(node or model) }}'
 {%- endmacro %}
 
 

@@ -1,16 +1,32 @@
 {% macro published(mart) -%}
-    {#- no ref: the scope reads what the marts of the refresh before hold -#}
+    {#-
+    No ref: the scope reads what the marts of the refresh before hold. What that has not yet,
+    the whole mart or a column that is new, is NULL.
+    -#}
     {%- set node = graph.nodes['model.customer_health.' ~ mart] if execute -%}
-    {%- if node and is_there(node.schema, node.alias) -%}
+    {%- set held = run_query(
+        "select attname from pg_attribute where attrelid = to_regclass('"
+        ~ node.relation_name ~ "') and attnum > 0 and not attisdropped"
+    ).columns[0].values() | list if node else [] -%}
+    {%- set missing = node.columns.values() | rejectattr('name', 'in', held) | list
+        if node else [] -%}
+    {%- if held and not missing -%}
         {{ node.relation_name }}
     {%- else -%}
         (
             select
-                {%- for column in (node.columns.values() if node else []) %}
-                null::{{ column.data_type }} as {{ column.name }}
+                {%- if held %}
+                held.*,
+                {%- endif %}
+                {%- for column in missing %}
+                null::{{ column.data_type }} as {{ adapter.quote(column.name) }}
                 {{- ',' if not loop.last }}
                 {%- endfor %}
+            {%- if held %}
+            from {{ node.relation_name }} as held
+            {%- else %}
             where false
+            {%- endif %}
         )
     {%- endif -%}
 {%- endmacro %}

@@ -1,13 +1,13 @@
 {{ config(materialized='publication') }}
 
-{{ publish('accounts', [
-    ref('success_organizations'),
-    ref('account_engagements'),
-    ref('account_engagement_summary'),
-    ref('account_health_factors'),
-    ref('account_health_scores'),
-    ref('account_churn_risk'),
-    ref('goal_progress'),
-    ref('account_profiles'),
-    ref('accounts_quarantined_rows'),
-], is_daily=true) }}
+{{ publish_daily('accounts', {
+    'success_organizations': ref('int_accounts_organizations'),
+    'account_engagements': ref('int_account_engagements'),
+    'account_engagement_summary': ref('int_account_engagement_summary'),
+    'account_health_factors': ref('int_account_health_factors'),
+    'account_health_scores': ref('int_account_health_scores'),
+    'account_churn_risk': ref('int_account_churn_risk'),
+    'goal_progress': ref('int_goal_progress'),
+    'account_profiles': ref('int_account_profiles'),
+    'accounts_quarantined_rows': ref('int_quarantined_rows__accounts'),
+}) }}

@@ -1,11 +1,10 @@
 {{ config(materialized='publication') }}
 
--- depends_on: {{ ref('int_booking_totals') }}
-{{ publish('bookings', [
-    ref('booking_organizations'),
-    ref('booking_locations'),
-    ref('customer_analytics'),
-    ref('customer_recent_bookings'),
-    ref('booking_location_days'),
-    ref('bookings_quarantined_rows'),
-]) }}
+{{ publish('bookings', {
+    'booking_organizations': ref('int_booking_organizations'),
+    'booking_locations': ref('int_booking_locations'),
+    'customer_analytics': ref('int_customer_analytics'),
+    'customer_recent_bookings': ref('int_booking_customers__recent'),
+    'booking_location_days': ref('int_booking_location_days'),
+    'bookings_quarantined_rows': ref('int_quarantined_rows__bookings'),
+}, after=[ref('int_booking_totals')]) }}

@@ -1,12 +1,12 @@
 {{ config(materialized='publication') }}
 
-{{ publish('orders', [
-    ref('tenants'),
-    ref('sales_reps'),
-    ref('customer_risk_status'),
-    ref('customer_risk_status_history'),
-    ref('customer_account_types'),
-    ref('customer_account_type_history'),
-    ref('customer_recent_orders'),
-    ref('orders_quarantined_rows'),
-]) }}
+{{ publish('orders', {
+    'tenants': ref('int_tenants'),
+    'sales_reps': ref('int_sales_reps'),
+    'customer_risk_status': ref('int_customers__risk_status'),
+    'customer_risk_status_history': ref('int_customers__risk_history'),
+    'customer_account_types': ref('int_customers__account_type'),
+    'customer_account_type_history': ref('int_customers__account_history'),
+    'customer_recent_orders': ref('int_customers__recent_orders'),
+    'orders_quarantined_rows': ref('int_quarantined_rows__orders'),
+}) }}

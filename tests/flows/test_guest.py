@@ -234,6 +234,39 @@ def test_what_others_have_built_on_ours_survives_every_refresh(guest: Database) 
     ) == [thing for thing in things if thing["relname"] != "groups"]
 
 
+def test_a_mart_that_was_put_aside_is_made_again_with_all_its_indexes(guest: Database) -> None:
+    indexes = (
+        "select indexdef from pg_indexes where schemaname = 'analytics'"
+        " and tablename in ('sales_reps', 'customer_risk_status') order by tablename, indexdef"
+    )
+    before = len(guest.rows(indexes))
+    guest.execute(
+        # for subscribers, the key is what tells one row from another
+        "create publication reps for table analytics.sales_reps;"
+        "alter table analytics.sales_reps rename to sales_reps_old;"
+        "alter table analytics.customer_risk_status rename to risk_status_old;"
+        # with nobody's table: names that ours had
+        "alter index analytics.customer_account_types__key rename to theirs;"
+        "drop index analytics.customer_account_types__valid_until;"
+        "create index customer_account_types__valid_until on analytics.sales_reps_old (tenant_id)"
+    )
+    assert_done(guest, *HOURLY)
+    assert_done(guest, *NIGHTLY)
+    assert_done(guest, *HOURLY)
+    assert len(guest.rows(indexes)) == before
+    types = "select indexdef from pg_indexes where tablename = 'customer_account_types'"
+    definitions = sorted(str(row["indexdef"]).partition(" USING ")[2] for row in guest.rows(types))
+    assert definitions == [
+        "btree (tenant_id, account_type)",
+        "btree (tenant_id, customer_id)",
+        "btree (valid_until)",
+    ]
+    assert guest.value("select count(*) from analytics.sales_reps_old") == guest.value(
+        "select count(*) from analytics.sales_reps"
+    )
+    assert unmarked(guest) == []
+
+
 def strip_marks(database: Database) -> None:
     """Make it what a version that marked nothing has left."""
     database.execute(

@@ -3,12 +3,11 @@
     indexes=[
         {'columns': ['organization_id', 'account_id', 'score_date']},
     ],
-    meta={
+    meta={'published': {
         'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
         'day': 'score_date',
-    },
+    }},
     full_refresh=false,
 ) }}
 
-select * from {{ ref('int_account_churn_risk') }}
+{{ published_by(ref('accounts_publications')) }}

@@ -1,9 +1,6 @@
 {{ config(
     unique_key=['organization_id', 'account_id'],
-    meta={
-        'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
-    },
+    meta={'published': {'scope': 'int_accounts_organizations'}},
 ) }}
 
-select * from {{ ref('int_account_engagement_summary') }}
+{{ published_by(ref('accounts_publications')) }}

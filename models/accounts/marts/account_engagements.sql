@@ -3,10 +3,7 @@
     indexes=[
         {'columns': ['organization_id', 'account_id', 'completed_at']},
     ],
-    meta={
-        'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
-    },
+    meta={'published': {'scope': 'int_accounts_organizations'}},
 ) }}
 
-select * from {{ ref('int_account_engagements') }}
+{{ published_by(ref('accounts_publications')) }}

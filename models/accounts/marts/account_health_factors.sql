@@ -3,13 +3,12 @@
     indexes=[
         {'columns': ['organization_id', 'account_id', 'score_date']},
     ],
-    meta={
+    meta={'published': {
         'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
         'day': 'score_date',
         'keep_days': var('account_factor_days'),
-    },
+    }},
     full_refresh=false,
 ) }}
 
-select * from {{ ref('int_account_health_factors') }}
+{{ published_by(ref('accounts_publications')) }}

@@ -4,10 +4,7 @@
         {'columns': ['organization_id', 'industry']},
         {'columns': ['organization_id', 'churn_risk_score']},
     ],
-    meta={
-        'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
-    },
+    meta={'published': {'scope': 'int_accounts_organizations'}},
 ) }}
 
-select * from {{ ref('int_account_profiles') }}
+{{ published_by(ref('accounts_publications')) }}

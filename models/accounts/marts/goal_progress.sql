@@ -3,10 +3,7 @@
     indexes=[
         {'columns': ['organization_id', 'account_id']},
     ],
-    meta={
-        'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
-    },
+    meta={'published': {'scope': 'int_accounts_organizations'}},
 ) }}
 
-select * from {{ ref('int_goal_progress') }}
+{{ published_by(ref('accounts_publications')) }}

@@ -1,16 +1,6 @@
 {{ config(
     unique_key=['organization_id'],
-    meta={
-        'scope': 'int_accounts_organizations',
-        'scope_key': ['organization_id'],
-    },
+    meta={'published': {'scope': 'int_accounts_organizations'}},
 ) }}
 
-select
-    organization_id,
-    organization_slug,
-    organization_name,
-    time_zone,
-    as_of,
-    today
-from {{ ref('int_accounts_organizations') }}
+{{ published_by(ref('accounts_publications')) }}

@@ -1,9 +1,6 @@
 {{ config(
     unique_key=['organization_id', 'location_id', 'date'],
-    meta={
-        'scope': 'int_booking_location_days__scope',
-        'scope_key': ['organization_id', 'location_id', 'date'],
-    },
+    meta={'published': {'scope': 'int_booking_location_days__scope'}},
 ) }}
 
-select * from {{ ref('int_booking_location_days') }}
+{{ published_by(ref('bookings_publications')) }}

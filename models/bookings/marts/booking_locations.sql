@@ -1,3 +1,3 @@
 {{ config(unique_key=['organization_id', 'location_id']) }}
 
-select * from {{ ref('int_booking_locations') }}
+{{ published_by(ref('bookings_publications')) }}

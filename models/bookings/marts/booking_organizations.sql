@@ -1,3 +1,3 @@
 {{ config(unique_key=['organization_id']) }}
 
-select * from {{ ref('int_booking_organizations') }}
+{{ published_by(ref('bookings_publications')) }}

@@ -11,16 +11,15 @@
         {'columns': ['valid_until']},
         {'columns': ['booking_notes'], 'type': 'gin'},
     ],
-    meta={
+    meta={'published': {
         'scope': 'int_booking_customers__scope',
-        'scope_key': ['organization_id', 'square_customer_id'],
         'stamps': {
             'inserted': 'created_at',
             'changed': 'updated_at',
             'written': 'refreshed_at',
+            'unchanged_by': ['valid_until', 'source_updated_at'],
         },
-        'not_business': ['valid_until', 'source_updated_at'],
-    },
+    }},
 ) }}
 
-select * from {{ ref('int_customer_analytics') }}
+{{ published_by(ref('bookings_publications')) }}

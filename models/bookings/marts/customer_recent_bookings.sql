@@ -1,9 +1,6 @@
 {{ config(
     unique_key=['organization_id', 'square_customer_id'],
-    meta={
-        'scope': 'int_booking_customers__scope',
-        'scope_key': ['organization_id', 'square_customer_id'],
-    },
+    meta={'published': {'scope': 'int_booking_customers__scope'}},
 ) }}
 
-select * from {{ ref('int_booking_customers__recent') }}
+{{ published_by(ref('bookings_publications')) }}

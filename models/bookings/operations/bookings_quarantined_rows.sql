@@ -1,7 +1,10 @@
 {{ config(
     materialized='published_table',
     unique_key=['table', 'key', 'tenant', 'reason'],
-    meta={'stamps': {'inserted': 'first_seen_at'}, 'is_nightly_only': true},
+    meta={'published': {
+        'nightly_only': true,
+        'stamps': {'inserted': 'first_seen_at'},
+    }},
 ) }}
 
-select * from {{ ref('int_quarantined_rows__bookings') }}
+{{ published_by(ref('bookings_publications')) }}

@@ -1,3 +1,5 @@
+{{ config(unique_key=['organization_id', 'square_customer_id']) }}
+
 -- depends_on: {{ ref('int_booking_totals__before') }}
 -- The customers that this refresh recomputes: every profile, and every customer seen in
 -- a booking or payment, whatever its date.

@@ -1,3 +1,5 @@
+{{ config(unique_key=['organization_id', 'location_id', 'date']) }}
+
 -- The locations and dates that an hourly refresh recomputes; a nightly one takes all.
 with organizations as (
     select * from {{ ref('int_booking_organizations') }}

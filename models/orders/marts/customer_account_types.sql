@@ -4,10 +4,7 @@
         {'columns': ['tenant_id', 'account_type']},
         {'columns': ['valid_until']},
     ],
-    meta={
-        'scope': 'int_customers__scope',
-        'scope_key': ['tenant_id', 'customer_id'],
-    },
+    meta={'published': {'scope': 'int_customers__scope'}},
 ) }}
 
-select * from {{ ref('int_customers__account_type') }}
+{{ published_by(ref('orders_publications')) }}

@@ -1,9 +1,6 @@
 {{ config(
     unique_key=['tenant_id', 'customer_id'],
-    meta={
-        'scope': 'int_customers__scope',
-        'scope_key': ['tenant_id', 'customer_id'],
-    },
+    meta={'published': {'scope': 'int_customers__scope'}},
 ) }}
 
-select * from {{ ref('int_customers__recent_orders') }}
+{{ published_by(ref('orders_publications')) }}

@@ -5,10 +5,7 @@
         {'columns': ['tenant_id', 'risk_status', 'currency', 'revenue_at_risk']},
         {'columns': ['valid_until']},
     ],
-    meta={
-        'scope': 'int_customers__scope',
-        'scope_key': ['tenant_id', 'customer_id'],
-    },
+    meta={'published': {'scope': 'int_customers__scope'}},
 ) }}
 
-select * from {{ ref('int_customers__risk_status') }}
+{{ published_by(ref('orders_publications')) }}

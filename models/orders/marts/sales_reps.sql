@@ -1,3 +1,3 @@
 {{ config(unique_key=['tenant_id', 'sales_rep_id']) }}
 
-select * from {{ ref('int_sales_reps') }}
+{{ published_by(ref('orders_publications')) }}

@@ -1,3 +1,3 @@
 {{ config(unique_key=['tenant_id']) }}
 
-select * from {{ ref('int_tenants') }}
+{{ published_by(ref('orders_publications')) }}

@@ -1,3 +1,5 @@
+{{ config(unique_key=['tenant_id', 'customer_id']) }}
+
 -- The customers that this refresh recomputes; everything downstream reads only theirs.
 with customers as not materialized (
     select * from {{ ref('stg_orders__customers') }}

@@ -16,14 +16,57 @@ accounts as (
     select * from {{ ref('account_alert_states') }}
 ),
 
+-- by name: a view that has grown has its new columns last
 final as (
-    select * from customers
+    select
+        kind,
+        subject_kind,
+        tenant_id,
+        tenant_slug,
+        subject,
+        is_on,
+        message,
+        details
+    from customers
+
     union all
-    select * from tenants
+
+    select
+        kind,
+        subject_kind,
+        tenant_id,
+        tenant_slug,
+        subject,
+        is_on,
+        message,
+        details
+    from tenants
+
     union all
-    select * from organizations
+
+    select
+        kind,
+        subject_kind,
+        tenant_id,
+        tenant_slug,
+        subject,
+        is_on,
+        message,
+        details
+    from organizations
+
     union all
-    select * from accounts
+
+    select
+        kind,
+        subject_kind,
+        tenant_id,
+        tenant_slug,
+        subject,
+        is_on,
+        message,
+        details
+    from accounts
 )
 
 select * from final

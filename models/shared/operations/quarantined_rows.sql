@@ -16,14 +16,53 @@ accounts_rows as (
     select * from {{ ref('accounts_quarantined_rows') }}
 ),
 
+-- by name: a mart that has grown has its new columns last
 united as (
-    select * from orders_rows
+    select
+        system,
+        "table",
+        key,
+        tenant,
+        reason,
+        rows_count,
+        first_seen_at
+    from orders_rows
+
     union all
-    select * from bookings_rows
+
+    select
+        system,
+        "table",
+        key,
+        tenant,
+        reason,
+        rows_count,
+        first_seen_at
+    from bookings_rows
+
     union all
-    select * from tenants_rows
+
+    select
+        system,
+        "table",
+        key,
+        tenant,
+        reason,
+        rows_count,
+        first_seen_at
+    from tenants_rows
+
     union all
-    select * from accounts_rows
+
+    select
+        system,
+        "table",
+        key,
+        tenant,
+        reason,
+        rows_count,
+        first_seen_at
+    from accounts_rows
 ),
 
 final as (

@@ -2,7 +2,7 @@
     unique_key=['organization_id', 'metric_date'],
     indexes=[{'columns': ['metric_date', 'risk_level']}],
     full_refresh=false,
-    meta={'day': 'metric_date'},
+    meta={'published': {'day': 'metric_date'}},
 ) }}
 
-select * from {{ ref('int_tenant_health_scores') }}
+{{ published_by(ref('usage_publications')) }}

@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['organization_id', 'metric_date'],
     full_refresh=false,
-    meta={'day': 'metric_date'},
+    meta={'published': {'day': 'metric_date'}},
 ) }}
 
-select * from {{ ref('int_usage_counts') }}
+{{ published_by(ref('usage_publications')) }}

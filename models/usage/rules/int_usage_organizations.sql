@@ -1,3 +1,5 @@
+{{ config(unique_key=['organization_id']) }}
+
 with organizations as (
     select * from {{ ref('stg_usage__organizations') }}
 ),

@@ -4,7 +4,6 @@
 -- booking, per organization: everybody is new once.
 -- Matters: after the publication; nothing is written back when it fails.
 -- To resolve: a customer's first booking has no row in booking_location_days, or two.
--- depends_on: {{ ref('bookings_publications') }}
 with appointments as (
     select
         organization_id,

@@ -5,8 +5,6 @@
 -- Matters: after the publication; else whoever calls it, or fires it, can put a table
 -- or a function of their own in its way, and have it run with those rights.
 -- To resolve: alter function ... set search_path = pg_catalog, pg_temp.
--- depends_on: {{ ref('orders_publications') }}
--- depends_on: {{ ref('bookings_publications') }}
 select pg_proc.oid::regprocedure::text as function_name
 from pg_proc
 inner join pg_namespace

@@ -5,12 +5,19 @@
 -- Matters: after the publication; without it two refreshes could double a row.
 -- To resolve: somebody dropped the index or the constraint; run once with
 -- --full-refresh.
--- depends_on: {{ ref('orders_publications') }}
--- depends_on: {{ ref('bookings_publications') }}
--- depends_on: {{ ref('usage_publications') }}
--- depends_on: {{ ref('accounts_publications') }}
 with promised as (
     {{ published_keys() }}
+),
+
+-- with the first rows come the indexes
+published as (
+    select mart from {{ ref('orders_publications') }}
+    union
+    select mart from {{ ref('bookings_publications') }}
+    union
+    select mart from {{ ref('usage_publications') }}
+    union
+    select mart from {{ ref('accounts_publications') }}
 ),
 
 indexed as (
@@ -33,6 +40,9 @@ indexed as (
         and pg_attribute.attnotnull
 )
 
-select * from promised
+select promised.*
+from promised
+inner join published
+    on promised.table_name = published.mart
 except
 select * from indexed

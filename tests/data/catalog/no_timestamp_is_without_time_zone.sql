@@ -4,10 +4,6 @@
 -- Matters: after the publication; such a timestamp means something else to every
 -- reader.
 -- To resolve: make the column timestamptz in its model and contract.
--- depends_on: {{ ref('orders_publications') }}
--- depends_on: {{ ref('bookings_publications') }}
--- depends_on: {{ ref('usage_publications') }}
--- depends_on: {{ ref('accounts_publications') }}
 select
     table_schema,
     table_name,
@@ -16,6 +12,9 @@ from information_schema.columns
 where
     table_schema in (
         '{{ ref("orders_publications").schema }}',
-        '{{ ref("customer_analytics").schema }}'
+        '{{ ref("customer_risk_status").schema }}',
+        '{{ ref("customer_analytics").schema }}',
+        '{{ ref("tenant_health_scores").schema }}',
+        '{{ ref("account_health_scores").schema }}'
     )
     and data_type = 'timestamp without time zone'

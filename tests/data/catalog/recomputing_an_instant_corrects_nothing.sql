@@ -6,13 +6,45 @@
 -- To resolve: unless it was, a change is missed by what tells the hourly refresh which
 -- customers to recompute. The marts are right now.
 with publications as (
-    select * from {{ ref('orders_publications') }}
+    select
+        run_id,
+        as_of,
+        held_as_of,
+        refresh_scope,
+        mart,
+        rows_written,
+        rows_removed
+    from {{ ref('orders_publications') }}
     union all
-    select * from {{ ref('bookings_publications') }}
+    select
+        run_id,
+        as_of,
+        held_as_of,
+        refresh_scope,
+        mart,
+        rows_written,
+        rows_removed
+    from {{ ref('bookings_publications') }}
     union all
-    select * from {{ ref('usage_publications') }}
+    select
+        run_id,
+        as_of,
+        held_as_of,
+        refresh_scope,
+        mart,
+        rows_written,
+        rows_removed
+    from {{ ref('usage_publications') }}
     union all
-    select * from {{ ref('accounts_publications') }}
+    select
+        run_id,
+        as_of,
+        held_as_of,
+        refresh_scope,
+        mart,
+        rows_written,
+        rows_removed
+    from {{ ref('accounts_publications') }}
 )
 
 select *

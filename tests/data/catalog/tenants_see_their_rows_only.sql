@@ -5,10 +5,6 @@
 -- Matters: after the publication; a tenant could read the rows of others.
 -- To resolve: put the policy back with `python -m flows roles install`; drop a policy
 -- that shows more.
--- depends_on: {{ ref('orders_publications') }}
--- depends_on: {{ ref('bookings_publications') }}
--- depends_on: {{ ref('usage_publications') }}
--- depends_on: {{ ref('accounts_publications') }}
 with marts as (
     select distinct
         pg_class.oid as mart_id,
@@ -18,7 +14,12 @@ with marts as (
         on pg_class.oid = pg_attribute.attrelid
     where
         to_regclass('operations.tenant_roles') is not null
-        and pg_class.relnamespace = '{{ ref("tenants").schema }}'::regnamespace
+        and pg_class.relnamespace in (
+            '{{ ref("tenants").schema }}'::regnamespace,
+            '{{ ref("booking_organizations").schema }}'::regnamespace,
+            '{{ ref("platform_organizations").schema }}'::regnamespace,
+            '{{ ref("success_organizations").schema }}'::regnamespace
+        )
         and pg_class.relkind in ('r', 'p', 'm', 'f')
         and pg_attribute.attname in ('tenant_id', 'organization_id')
 ),

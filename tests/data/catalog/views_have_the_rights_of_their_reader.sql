@@ -5,8 +5,6 @@
 -- all tenants to everybody who may read it. A warning, for the view may be yours.
 -- To resolve: alter view ... set (security_invoker = true), or let the next full
 -- refresh do it.
--- depends_on: {{ ref('orders_publications') }}
--- depends_on: {{ ref('bookings_publications') }}
 select
     pg_namespace.nspname as view_schema,
     pg_class.relname as view_name

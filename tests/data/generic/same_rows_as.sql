@@ -1,6 +1,5 @@
-{% test same_rows_as(model, delta, publication, key, ignoring=[], keeps_more=false) %}
+{% test same_rows_as(model, delta, key, ignoring=[], keeps_more=false) %}
 -- The mart holds what was computed: publishing the same again would move nothing.
--- depends_on: {{ publication }}
 {%- set columns = adapter.get_columns_in_relation(model) | map(attribute='name') %}
 {%- set compared = columns | reject('in', key + ignoring) | map('tojson') | list %}
 {%- set key = key | map('tojson') | list %}

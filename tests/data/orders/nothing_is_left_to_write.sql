@@ -8,7 +8,6 @@
 -- that are held are not asked for.
 -- To resolve: operations.write_back_changes says in column state why a row was not
 -- written.
--- depends_on: {{ ref('orders_publications') }}
 select *
 from {{ ref('pending_customer_updates') }}
 where held_because is null

@@ -4,7 +4,6 @@
 -- status, and those that are not closed.
 -- Matters: after the publication; nothing is written back when it fails.
 -- To resolve: a summary loses customers in a join, or counts some twice.
--- depends_on: {{ ref('orders_publications') }}
 with risk_status as (
     select
         tenant_id,

@@ -1,0 +1,71 @@
+{% macro build_missing_indexes(marts) -%}
+    {#-
+    Builds what is missing of the marts' indexes. Asked of the tables, not by name: an index
+    goes with a table that somebody renames or moves, and keeps its name.
+    -#}
+    for missing in
+        select
+            mart,
+            kind,
+            case
+                when to_regclass(format('%I.%I', schema, name)) is null then name
+                else left(name, 50) || '_' || left(md5(name || mart::oid), 12)
+            end as free_name,
+            (select string_agg(quote_ident(name), ', ') from unnest(columns) as names (name))
+                as columns
+        from (
+            values
+            {%- for mart in marts %}
+            {%- set outer_loop = loop %}
+            {%- set indexes = [{'columns': mart.node.config.unique_key, 'type': 'unique'}] %}
+            {%- for index in indexes + mart.node.config.get('indexes', []) %}
+            {%- set name = ['key'] if index.type == 'unique' else index.columns %}
+            (
+                '{{ mart.table }}'::regclass, '{{ mart.node.schema }}',
+                '{{ name_of_index(mart.node.alias, name) }}', '{{ index.type or "btree" }}',
+                array['{{ index.columns | join("', '") }}']::name[]
+            ){{ ',' if not (loop.last and outer_loop.last) }}
+            {%- endfor %}
+            {%- endfor %}
+        ) as wanted (mart, schema, name, kind, columns)
+        where
+            not exists (
+                select from pg_index
+                inner join pg_class on pg_index.indexrelid = pg_class.oid
+                inner join pg_am on pg_class.relam = pg_am.oid
+                where
+                    pg_index.indrelid = wanted.mart
+                    and case
+                        when wanted.kind = 'unique' then pg_index.indisunique
+                        else pg_am.amname = wanted.kind
+                    end
+                    and pg_index.indisvalid
+                    and pg_index.indimmediate
+                    and pg_index.indpred is null
+                    and wanted.columns = (
+                        select array_agg(attname order by position)
+                        from unnest(pg_index.indkey::int2[])
+                            with ordinality as key_columns (attnum, position)
+                        inner join pg_attribute
+                            on
+                                pg_attribute.attrelid = pg_index.indrelid
+                                and pg_attribute.attnum = key_columns.attnum
+                    )
+            )
+    loop
+        execute format(
+            'create %s %I on %s using %s (%s)',
+            case missing.kind when 'unique' then 'unique index' else 'index' end,
+            missing.free_name,
+            missing.mart,
+            case missing.kind when 'unique' then 'btree' else missing.kind end,
+            missing.columns
+        );
+        if missing.kind = 'unique' then
+            keyed := keyed || format(
+                'alter table %s replica identity using index %I',
+                missing.mart, missing.free_name
+            );
+        end if;
+    end loop;
+{%- endmacro %}

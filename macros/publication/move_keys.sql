@@ -1,0 +1,48 @@
+{% macro move_keys(mart, system) -%}
+    {#- one mart of a system whose changes are announced -#}
+    {%- set is_full = var('refresh_scope') == 'all' %}
+    {%- if mart.scope %}
+    {{ merge_delta(mart, mart.delta if not is_full else
+        '(select delta.* from ' ~ mart.delta ~ ' as delta where '
+        ~ is_due('delta', mart.scope, system) ~ ')') }};
+    get diagnostics moved = row_count;
+    written := moved;
+    {%- if is_full %}
+    delete from {{ mart.table }} as mart
+    where
+        ({{ is_due('mart', mart.scope, system) }})
+    {%- else %}
+    delete from {{ mart.table }} as mart
+    using {{ mart.scope.table }} as scope
+    where
+        scope.is_due
+        and {{ same('mart', 'scope', mart.scope.key) }}
+    {%- endif %}
+        and not exists (
+            select from {{ mart.delta }} as delta where {{ same('mart', 'delta', mart.key) }}
+        );
+    get diagnostics removed = row_count;
+    {%- endif %}
+    {%- if is_full or not mart.scope %}
+    {{ merge_delta(mart, mart.delta) }};
+    get diagnostics moved = row_count;
+    written := written + moved;
+    {%- if mart.scope %}
+    corrected := corrected + moved;
+    {%- endif %}
+    -- every row of the delta is there now: a row more than that is one too many
+    if
+        (select count(*) from {{ mart.table }}) > (select count(*) from {{ mart.delta }})
+    then
+        delete from {{ mart.table }} as mart
+        where not exists (
+            select from {{ mart.delta }} as delta where {{ same('mart', 'delta', mart.key) }}
+        );
+        get diagnostics moved = row_count;
+        removed := removed + moved;
+        {%- if mart.scope %}
+        corrected := corrected + moved;
+        {%- endif %}
+    end if;
+    {%- endif %}
+{%- endmacro %}

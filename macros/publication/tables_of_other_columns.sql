@@ -1,0 +1,36 @@
+{% macro tables_of_other_columns(columns) -%}
+    {#-
+    Which of these tables are not there, or have not just these columns and types: one
+    question for all, so that a refresh that finds nothing new asks no more.
+    -#}
+    {%- set question -%}
+        select name
+        from (
+            values
+            {%- for table, columns in columns.items() %}
+            (
+                '{{ table }}',
+                array['{{ columns | join("', '") }}']::name[],
+                array['{{ columns.values() | map(attribute="data_type") | join("', '") }}']
+                ::regtype[]
+            ){{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as promised (name, columns, types)
+        left join pg_class
+            on pg_class.oid = to_regclass(name) and relkind = 'r'
+        where
+            cardinality(columns) != (
+                select count(*) from pg_attribute
+                where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+            )
+            or exists (
+                select *
+                from unnest(columns, types) as promised_columns (attname, atttypid)
+                except
+                select attname, atttypid::regtype
+                from pg_attribute
+                where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+            )
+    {%- endset -%}
+    {{ return(run_query(question).columns[0].values() | list) }}
+{%- endmacro %}
