@@ -24,8 +24,7 @@ from flows.errors import Busy, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.run_log import logged
 
-# views of ours that read a relation that is not ours, directly or through another view, and
-# what gives others their rights on them
+# views of ours that read a relation that is not ours, directly or through another view
 STANDING = """
     with recursive reads as (
         select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
@@ -42,8 +41,6 @@ STANDING = """
         select
             pg_class.oid,
             pg_class.relkind,
-            pg_class.relowner,
-            pg_class.relacl,
             pg_namespace.nspname as schema_name,
             pg_class.relname as name
         from pg_class
@@ -75,40 +72,9 @@ STANDING = """
             on standing.view_id = reads.read_id
         inner join ours
             on reads.view_id = ours.oid
-    ),
-
-    rights as (
-        select ours.oid, null as column_name, granted.*
-        from ours
-        cross join aclexplode(ours.relacl) as granted
-
-        union all
-
-        select ours.oid, pg_attribute.attname as column_name, granted.*
-        from ours
-        inner join pg_attribute
-            on ours.oid = pg_attribute.attrelid
-        cross join aclexplode(pg_attribute.attacl) as granted
     )
 
-    select
-        format('%%I.%%I', ours.schema_name, ours.name) as relation,
-        array(
-            select
-                format(
-                    'grant %%s%%s on %%I.%%I to %%s%%s',
-                    rights.privilege_type,
-                    ' (' || quote_ident(rights.column_name) || ')',
-                    ours.schema_name,
-                    ours.name,
-                    case rights.grantee
-                        when 0 then 'public' else rights.grantee::regrole::text
-                    end,
-                    case when rights.is_grantable then ' with grant option' end
-                )
-            from rights
-            where rights.oid = ours.oid and rights.grantee != ours.relowner
-        ) as grant_statements
+    select format('%%I.%%I', ours.schema_name, ours.name) as relation
     from ours
     inner join standing
         on ours.oid = standing.view_id
@@ -193,15 +159,9 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
 
 def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
     def change() -> None:
-        connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
         for view in standing:
-            connection.execute(
-                "insert into operations.detached_views (relation, grant_statements)"
-                " values (%(relation)s, %(grant_statements)s) on conflict (relation) do update"
-                " set grant_statements = excluded.grant_statements,"
-                " detached_at = excluded.detached_at",
-                view,
-            )
+            connection.execute("call operations.note_grants(%(relation)s)", view)
+        connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
 
     try:
         in_a_moment(connection, change)

@@ -26,6 +26,7 @@ MADE: dict[str, dict[str, str]] = {
         "write_back_batches__logid": "index",
         "write_back_changes": "table",
         "detached_views": "table",
+        "note_grants": "procedure",
         "job_status": "view",
         "refresh_health": "view",
     },

@@ -246,9 +246,17 @@ def _build(  # noqa: PLR0913, PLR0917
         raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
     log.payload["marts"] = _moved(log, part.systems)
     if part == FULL:
-        log.payload["relations"] = sorted(
-            _name(node) for node in run.nodes if node.relation and node.kind != "test"
-        )
+        made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
+        # the inputs of a system that has always been switched off are not made
+        log.payload["relations"] = [
+            row["name"]
+            for row in rows(
+                log.connection,
+                "select name from unnest(%(made)s::text[]) as name"
+                " where to_regclass(name) is not null order by name",
+                {"made": made},
+            )
+        ]
 
 
 def _say_what_is_lost(

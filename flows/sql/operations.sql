@@ -65,8 +65,53 @@ create table if not exists operations.detached_views (
 );
 comment on table operations.detached_views is
 'customer_health: One row per view that `python -m flows detach` has taken off the
-tables of the application, until a refresh has put it back. grant_statements: what
-gives others their rights on it.';
+tables of the application, or a refresh has dropped to make it anew, until it is back.
+grant_statements: what gives others their rights on it.';
+
+create or replace procedure operations.note_grants(view regclass)
+language sql as $note_grants$
+-- Before a view of ours is dropped: what gives others their rights on it.
+    insert into operations.detached_views (relation, grant_statements)
+    select
+        format('%I.%I', pg_namespace.nspname, pg_class.relname) as relation,
+        array(
+            select
+                format(
+                    'grant %s%s on %I.%I to %s%s',
+                    rights.privilege_type,
+                    ' (' || quote_ident(rights.column_name) || ')',
+                    pg_namespace.nspname,
+                    pg_class.relname,
+                    case rights.grantee
+                        when 0 then 'public' else rights.grantee::regrole::text
+                    end,
+                    case when rights.is_grantable then ' with grant option' end
+                )
+            from (
+                select null as column_name, granted.*
+                from aclexplode(pg_class.relacl) as granted
+
+                union all
+
+                select pg_attribute.attname as column_name, granted.*
+                from pg_attribute
+                cross join aclexplode(pg_attribute.attacl) as granted
+                where pg_class.oid = pg_attribute.attrelid
+            ) as rights
+            where rights.grantee != pg_class.relowner
+        ) as grant_statements
+    from pg_class
+    inner join pg_namespace
+        on pg_class.relnamespace = pg_namespace.oid
+    where pg_class.oid = view
+    on conflict (relation) do update
+    set
+        grant_statements = excluded.grant_statements,
+        detached_at = excluded.detached_at
+$note_grants$;
+comment on procedure operations.note_grants is
+'customer_health: Notes what gives others their rights on a view that is dropped, so
+that the refresh that puts it back gives them again.';
 
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (

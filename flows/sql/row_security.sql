@@ -25,7 +25,8 @@ grant select on operations.tenant_roles to customer_health_tenant;
 
 grant usage on schema analytics to customer_health_analyst, customer_health_tenant;
 
--- the write-back reads and marks its plan, and writes through a staging view and the input behind it
+-- the write-back reads and marks its plan, and writes through a staging view and the
+-- input behind it
 grant usage on schema operations, analytics_internal to customer_health_write_back;
 grant select, insert, update
 on operations.write_back_batches, operations.write_back_changes
@@ -161,12 +162,13 @@ gaps as (
 
     union all
 
-    -- what is written through, and the input behind it, which may lack some of the columns
+    -- what is written through, and the input behind it, which may lack some columns
     select
         'analytics_internal.' || pg_class.relname as relation,
         3 as step,
         format(
-            'grant select%s on analytics_internal.%I to customer_health_write_back',
+            'grant select%s on analytics_internal.%I'
+            ' to customer_health_write_back',
             ', update (' || string_agg(pg_attribute.attname, ', ') || ')',
             pg_class.relname
         ) as remedy
@@ -175,15 +177,18 @@ gaps as (
         on
             pg_class.oid = pg_attribute.attrelid
             and pg_attribute.attname in (
-                'account_type', 'risk_status', 'last_order_date', 'next_expected_order_date',
-                'average_order_interval_days', 'dormancy_since', 'reactivated_date'
+                'account_type', 'risk_status', 'last_order_date',
+                'next_expected_order_date', 'average_order_interval_days',
+                'dormancy_since', 'reactivated_date'
             )
     where
         pg_class.oid in (
             to_regclass('analytics_internal.stg_orders__customer_statuses'),
             to_regclass('analytics_internal.input_orders__customer_statuses')
         )
-        and not has_table_privilege('customer_health_write_back', pg_class.oid, 'select')
+        and not has_table_privilege(
+            'customer_health_write_back', pg_class.oid, 'select'
+        )
     group by pg_class.oid
 )
 

@@ -35,7 +35,7 @@
     -%}
         {%- set schema = adapter.quote(node.schema) ~ '.' -%}
         {%- do ours.update({schema ~ adapter.quote(node.alias): node}) -%}
-        {%- if node.config.materialized in ['working_table', 'test'] -%}
+        {%- if node.config.materialized in ['working_table', 'kept_test'] -%}
             {#- what is made beside it, and put in its place -#}
             {%- do ours.update({schema ~ adapter.quote(node.alias[:54] ~ '__dbt_tmp'): none}) -%}
         {%- elif node.config.materialized == 'published_table' -%}

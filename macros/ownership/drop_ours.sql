@@ -2,6 +2,7 @@
     {#-
     Drops a relation of ours, with the views of ours that read it. What others have built on
     it is never dropped: then it stays, and PostgreSQL's own words say what is in the way.
+    The rights of others on a view are noted, for the refresh to give them again.
     -#}
     {%- if relation is not none -%}
         {%- call statement('drop_ours') -%}
@@ -29,20 +30,23 @@
                             and dependents.id != pg_rewrite.ev_class
                 )
 
-                select format('%I.%I', pg_namespace.nspname, pg_class.relname) as view
+                select
+                    format('%I.%I', pg_namespace.nspname, pg_class.relname) as view
                 from dependents
                 inner join pg_class
                     on dependents.id = pg_class.oid and pg_class.relkind = 'v'
                 inner join pg_namespace
                     on pg_class.relnamespace = pg_namespace.oid
                 where
-                    dependents.depth > 0
-                    and starts_with(
+                    starts_with(
                         obj_description(pg_class.oid, 'pg_class'), '{{ our_mark() }}'
                     )
                 group by pg_namespace.nspname, pg_class.relname
                 order by max(dependents.depth) desc
             loop
+                if to_regprocedure('operations.note_grants(regclass)') is not null then
+                    call operations.note_grants(dependent.view);
+                end if;
                 execute format('drop view if exists %s', dependent.view);
             end loop;
             drop {{ relation.type | replace('_', ' ') }} if exists {{ relation }};

@@ -48,7 +48,8 @@ types as (
     where pg_type.typtype = 'd'
 ),
 
--- where the columns of the input come from: PostgreSQL notes that in the view's rule
+-- where the columns of the input come from: PostgreSQL notes that in the view's rule;
+-- of a system that was never there, there is none
 origins as (
     select distinct on (part.words[1])
         part.words[1] as column_name,
@@ -73,7 +74,7 @@ origins as (
         on
             pg_attribute.attrelid = pg_attrdef.adrelid
             and pg_attribute.attnum = pg_attrdef.adnum
-    where pg_rewrite.ev_class = '{{ input }}'::regclass
+    where pg_rewrite.ev_class = to_regclass('{{ input }}')
 ),
 
 final as (
