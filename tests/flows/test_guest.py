@@ -29,6 +29,259 @@ THINGS = """
 """
 
 
+@pytest.fixture(scope="module")
+def small_template(server: Database) -> Database:
+    """The smallest business after its first nightly refresh; to be copied."""
+    database = new_database(server, "usual")
+    load_two_customers(database)
+    assert_done(database, *NIGHTLY)
+    return database.as_template()
+
+
+@pytest.fixture
+def guest(small_template: Database) -> Iterator[Database]:
+    """The smallest business after its first nightly refresh."""
+    database = small_template.copy("usual")
+    yield database
+    database.drop()
+
+
+def assert_done(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = database.run(*arguments)
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def unmarked(database: Database) -> list[object]:
+    return [row["name"] for row in database.rows(THINGS) if not row["is_ours"]]
+
+
+def assert_in_one_line(done: subprocess.CompletedProcess[str]) -> None:
+    assert "Traceback" not in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) <= 1, done.stderr
+
+
+def test_what_others_have_made_is_named_before_anything_is_built(small: Database) -> None:
+    small.execute(
+        "create schema analytics; create schema operations; create schema analytics_internal;"
+        "create table analytics.customer_rfm (customer_id int primary key, segment text);"
+        "insert into analytics.customer_rfm values (1, 'a'), (2, 'b');"
+        "create view analytics.their_segments as select segment from analytics.customer_rfm;"
+        "create table analytics.tenants (id int);"
+        # the names of an index, of a table for a moment, of a row type, of a seed, of a hook
+        "create sequence analytics.sales_reps__key;"
+        "create table analytics_internal.int_orders__dbt_tmp (id int);"
+        "create type analytics.booking_locations as enum ('here', 'there');"
+        "create materialized view analytics.rfm_groups as select 1 as one;"
+        "create function operations.after_order_created() returns int language sql"
+        " as 'select 1'"
+    )
+    things = small.rows(THINGS)
+    done = small.run(*NIGHTLY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert_in_one_line(done)
+    named = done.stderr.partition(" are not ours: ")[0].removeprefix("error: ").split(", ")
+    assert sorted(named) == [
+        "analytics.booking_locations",
+        "analytics.customer_rfm",
+        "analytics.rfm_groups",
+        "analytics.sales_reps__key",
+        "analytics.tenants",
+        "analytics_internal.int_orders__dbt_tmp",
+        "operations.after_order_created()",
+    ]
+    ours = {f"operations.{name}" for made in MADE.values() for name in [*made, REGISTER]}
+    assert [thing for thing in small.rows(THINGS) if thing["name"] not in ours] == things
+    assert small.value("select count(*) from analytics.their_segments") == 2
+
+
+def test_the_commands_leave_alone_what_others_have_in_operations(small: Database) -> None:
+    small.execute(
+        "create schema operations;"
+        "create table operations.application_logs (id int);"
+        "create view operations.job_status as select 1 as one;"
+        "create table operations.alert_outbox (id int);"
+        "create table operations.changed_keys (id int);"
+        "create function operations.write_batch(int) returns int language sql as 'select 1'"
+    )
+    things = small.rows(THINGS)
+    for command_line in (
+        NIGHTLY,
+        ("flows", "status"),
+        ("flows", "write-back"),
+        ("flows", "alerts"),
+        ("flows", "capture", "install"),
+        ("flows", "rollback", "1"),
+    ):
+        done = small.run(*command_line)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(
+            "error: operations.alert_outbox, operations.application_logs,"
+            " operations.changed_keys, operations.job_status, operations.write_batch are"
+        )
+        assert_in_one_line(done)
+    assert small.rows(THINGS) == things
+    small.execute(
+        "drop schema operations cascade; create schema operations;"
+        "create table operations.installed_scripts (id int)"
+    )
+    done = small.run("flows", "status")
+    assert (done.returncode, done.stderr.split(" is ")[0]) == (
+        2,
+        "error: operations.installed_scripts",
+    )
+
+
+def test_every_command_works_where_all_tables_are_published(small: Database) -> None:
+    assert_done(small, *NIGHTLY)
+    # a version before gave none of them an identity
+    for table in small.rows(
+        "update pg_class set relreplident = 'd' where relnamespace::regnamespace::text"
+        " ~ '^(analytics|operations)' and relkind = 'r' and relreplident != 'd'"
+        " returning oid::regclass::text as name"
+    ):
+        assert table["name"] != "analytics_internal.int_orders"
+    small.execute(EVERYWHERE)
+    small.execute("create publication ours for tables in schema analytics, operations")
+    assert_done(small, *NIGHTLY)
+    for command_line in (
+        ("capture", "install"),
+        ("hook", "install"),
+        ("roles", "install"),
+        ("alerts",),
+    ):
+        assert_done(small, "flows", *command_line)
+    small.execute("update commerce.orders set total_amount = 90")
+    small.execute("delete from commerce.orders where delivered_at > '2026-05-20'")
+    small.execute(f"update commerce.customers set risk_status = null where id = '{ONE}'")
+    assert_done(small, *NIGHTLY)
+    batch = small.value("select max(batch_id) from operations.write_back_batches")
+    small.execute("delete from commerce.orders where delivered_at > '2026-05-10'")
+    assert_done(small, *HOURLY, "--no-write-back")
+    assert_done(small, "flows", "write-back", "--force")
+    assert_done(small, "flows", "rollback", str(batch))
+    for command_line in (("hook", "remove"), ("capture", "remove"), ("roles", "remove")):
+        assert_done(small, "flows", *command_line)
+    assert unmarked(small) == []
+    made = {(REGISTER, "table")} | {
+        item
+        for script, made in MADE.items()
+        for item in made.items()
+        if script != "row_security.sql"
+    }
+    kinds = {"r": "table", "v": "view"}
+    dbt = {"after_order_created", "after_orders_created"}
+    models = {file.stem for file in (PROJECT / "models").rglob("*.sql")}
+    found = {
+        (str(row["name"]).removeprefix("operations."), kinds.get(str(row["kind"])))
+        for row in small.rows(THINGS)
+        if str(row["name"]).startswith("operations.")
+    }
+    routines = {name for name, kind in made if kind in ("function", "procedure")}
+    assert {name for name, kind in found if kind is None} - dbt == routines
+    assert {item for item in found if item[1] and item[0] not in models} == {
+        item for item in made if item[1] in ("table", "view")
+    }
+    indexes = small.rows(
+        "select relname from pg_class inner join pg_index on pg_class.oid = indexrelid"
+        " where relnamespace = 'operations'::regnamespace and not indisprimary"
+        " and relname !~ '_key$'"
+    )
+    assert {row["relname"] for row in indexes} == {
+        name for name, kind in made if kind == "index"
+    }
+
+
+def test_what_others_have_built_on_ours_survives_every_refresh(guest: Database) -> None:
+    guest.execute(
+        "create schema reports;"
+        "create view reports.orders as select * from analytics_internal.int_orders;"
+        "create view reports.due as select * from analytics.due_to_order;"
+        "create view reports.groups as select * from analytics.rfm_groups;"
+        "create materialized view reports.marts as select * from analytics.tenants"
+    )
+    things = guest.rows(
+        "select oid, relname from pg_class where relnamespace::regnamespace"
+        "::text = 'reports' order by 1"
+    )
+    for mode in (NIGHTLY, HOURLY):
+        assert_done(guest, *mode)
+        assert guest.value("select count(*) from reports.orders") == guest.value(
+            "select count(*) from analytics_internal.int_orders"
+        )
+    done = command(
+        guest.environment,
+        "build",
+        "--full-refresh",
+        "--quiet",
+        "--exclude-resource-type",
+        "test",
+        "unit_test",
+    )
+    # a seed cannot stay where dbt makes it anew
+    assert "reports.groups" in done.stdout, done.stdout
+    assert done.stdout.count("drop that first") == 1, done.stdout
+    guest.execute("drop view reports.groups")
+    # a view that gets other columns
+    guest.execute(
+        "create or replace view analytics.due_to_order as"
+        " select *, 1 as one from analytics.due_to_order"
+    )
+    done = command(guest.environment, "run", "--full-refresh", "--quiet")
+    assert "view reports.due depends on view analytics.due_to_order" in done.stdout
+    assert guest.rows(
+        "select oid, relname from pg_class where relnamespace::regnamespace"
+        "::text = 'reports' order by 1"
+    ) == [thing for thing in things if thing["relname"] != "groups"]
+
+
+def test_a_mart_that_was_put_aside_is_made_again_with_all_its_indexes(guest: Database) -> None:
+    indexes = (
+        "select indexdef from pg_indexes where schemaname = 'analytics'"
+        " and tablename in ('sales_reps', 'customer_risk_status') order by tablename, indexdef"
+    )
+    before = len(guest.rows(indexes))
+    guest.execute(
+        # for subscribers, the key is what tells one row from another
+        "create publication reps for table analytics.sales_reps;"
+        "alter table analytics.sales_reps rename to sales_reps_old;"
+        "alter table analytics.customer_risk_status rename to risk_status_old;"
+        # with nobody's table: names that ours had
+        "alter index analytics.customer_account_types__key rename to theirs;"
+        "drop index analytics.customer_account_types__valid_until;"
+        "create index customer_account_types__valid_until on analytics.sales_reps_old (tenant_id)"
+    )
+    assert_done(guest, *HOURLY)
+    assert_done(guest, *NIGHTLY)
+    assert_done(guest, *HOURLY)
+    assert len(guest.rows(indexes)) == before
+    types = "select indexdef from pg_indexes where tablename = 'customer_account_types'"
+    definitions = sorted(
+        str(row["indexdef"]).partition(" USING ")[2] for row in guest.rows(types)
+    )
+    assert definitions == [
+        "btree (tenant_id, account_type)",
+        "btree (tenant_id, customer_id)",
+        "btree (valid_until)",
+    ]
+    assert guest.value("select count(*) from analytics.sales_reps_old") == guest.value(
+        "select count(*) from analytics.sales_reps"
+    )
+    assert unmarked(guest) == []
+
+
+def test_no_mark_is_given_where_no_refresh_of_ours_ran(small: Database) -> None:
+    small.execute(
+        "create schema operations; create table operations.installed_scripts"
+        " (script text, version text); create view operations.job_status as select 1 as one;"
+        "insert into operations.installed_scripts values ('theirs', '1')"
+    )
+    done = small.run("flows", "status")
+    assert done.returncode == 2
+    assert "operations.installed_scripts, operations.job_status are not ours" in done.stderr
+    assert set(unmarked(small)) == {"operations.installed_scripts", "operations.job_status"}
+
+
 GONE = {
     "schema analytics": "drop schema analytics cascade",
     "schema analytics_internal": "drop schema analytics_internal cascade",
