@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from flows import systems
 from flows.database import Connection, rows
 from flows.errors import WrongArgument
 
@@ -75,22 +76,25 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     """
     if slug is None:
         return
-    views = [
-        f"analytics_internal.stg_{system}__organizations" for system in ("usage", "accounts")
-    ]
-    missing = rows(
-        connection,
-        "select from unnest(%(views)s::text[]) as view where to_regclass(view) is null",
-        {"views": views},
-    )
-    if missing:
-        return
-    organizations = " union ".join(
-        f"select organization_slug from {view} where is_active and is_valid" for view in views
-    )
-    slugs = [
-        row["organization_slug"] for row in rows(connection, f"{organizations} order by 1")
-    ]
+    lists = []
+    for name in systems.daily():
+        system = systems.registry()[name]
+        view = f"analytics_internal.stg_{name}__{system.tenant}s"
+        mart = f"analytics.{system.tenants}"
+        [there] = rows(
+            connection,
+            f"select to_regclass('{view}') as view, to_regclass('{mart}') as mart",
+        )
+        if there["view"]:
+            lists.append(
+                f"select {system.tenant}_slug as slug from {view} where is_active and is_valid"
+            )
+        elif there["mart"]:
+            # a system without sources
+            lists.append(f"select {system.tenant}_slug as slug from {mart}")
+        else:
+            return
+    slugs = [row["slug"] for row in rows(connection, f"{' union '.join(lists)} order by 1")]
     if slug not in slugs:
         raise WrongArgument(
             f"--organization: no active organization {slug!r}, there are: {_some(slugs)}"

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flows import dbt
+from flows import dbt, systems
 from flows.database import (
     PROJECT,
     Connection,
@@ -27,8 +27,6 @@ from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.progress import Progress
 
-# systems that are refreshed hourly, and the mart that holds the instant of their rows
-CLOCKS = {"orders": "tenants", "bookings": "booking_organizations"}
 EVENTS = {
     "insert": "referencing new table as new_rows",
     "update": "referencing old table as old_rows new table as new_rows",
@@ -307,10 +305,11 @@ def _rebuilt_because(
 
 
 def _last_published(connection: Connection) -> dict[str, Any] | None:
-    """Return the run whose rows the marts of all systems hold, or None."""
+    """Return the run whose rows the marts of all hourly systems hold, or None."""
     runs = []
-    for system, clock in CLOCKS.items():
+    for system in systems.hourly():
         log = f"operations.{system}_publications"
+        clock = systems.registry()[system].tenants
         [there] = rows(
             connection,
             f"select to_regclass('{log}') as log, to_regclass('analytics.{clock}') as clock",
@@ -325,12 +324,13 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
             f" from {log} as log inner join operations.application_logs"
             " on log.run_id = application_logs.logid order by log_id desc limit 1",
         )
-    if len(runs) < len(CLOCKS):
+    if len(runs) < len(systems.hourly()):
         return None
+    rules = {run["rules"] for run in runs}
     return {
         "began_at": min(run["began_at"] for run in runs),
         "as_of": max(run["as_of"] for run in runs),
-        "rules": runs[0]["rules"] if runs[0]["rules"] == runs[1]["rules"] else None,
+        "rules": rules.pop() if len(rules) == 1 else None,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from flows import installed
+from flows import installed, systems
 from flows.errors import Busy, Infrastructure
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
@@ -209,7 +209,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
     Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
     that name.
     """
-    text = (PROJECT / "flows" / "sql" / script).read_text(encoding="utf-8")
+    text = text_of(PROJECT / "flows" / "sql" / script)
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date
@@ -241,6 +241,11 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
                 {"script": script, "version": version},
             )
     return found.missing
+
+
+def text_of(script: Path) -> str:
+    """Return a file of SQL with the registry of the systems where it asks for that."""
+    return script.read_text(encoding="utf-8").replace("{{ systems }}", systems.as_json())
 
 
 def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from flows import systems
 from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
@@ -205,7 +206,7 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
     return [
         {
-            "system": readers[key]["tags"][0],
+            "system": systems.known(readers[key]["fqn"][1], source["name"]),
             # as the project calls it; the relation without the database, which may have dots
             "source": f"{source['source_name']}.{source['name']}",
             "relation": source["relation_name"].removeprefix(f'"{source["database"]}".'),

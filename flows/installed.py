@@ -22,6 +22,7 @@ MADE: dict[str, dict[str, str]] = {
     "operations.sql": {
         "application_logs": "table",
         "application_logs__cron_name": "index",
+        "systems": "table",
         "write_back_batches": "table",
         "write_back_batches__logid": "index",
         "write_back_changes": "table",

@@ -16,6 +16,7 @@ from flows.database import (
     refresh_lock,
     rows,
     take_role,
+    text_of,
 )
 from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure
@@ -150,7 +151,7 @@ def _check_register(connection: Connection) -> None:
 
 def _load(connection: Connection) -> None:
     with connection.transaction():
-        connection.execute((PROJECT / "flows" / "sql" / "roles.sql").read_bytes())
+        connection.execute(text_of(PROJECT / "flows" / "sql" / "roles.sql").encode())
 
 
 def _run_each(connection: Connection, function: str) -> None:

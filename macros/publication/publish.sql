@@ -1,4 +1,4 @@
-{% macro publish(system, marts, is_daily=false) -%}
+{% macro publish(system, marts) -%}
 {#-
 One block that moves these marts to the rows of their deltas: inserts and updates what
 differs, deletes what is gone, logs both, and takes the keys that it has recomputed off the
@@ -15,6 +15,7 @@ this refresh has not computed stays, for nobody could compute it again.
 -#}
 {%- if execute %}
 {%- set is_full = var('refresh_scope') == 'all' %}
+{%- set is_daily = not system_of(system).is_hourly %}
 do $publish$
 declare
     held timestamptz;

@@ -73,11 +73,12 @@
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
-    {%- for name in [
-        'orders_enabled', 'bookings_enabled', 'usage_enabled', 'accounts_enabled',
-        'usage_support_tickets_enabled'
-    ] -%}
-        {%- if var(name) is not boolean -%}
+    {%- set switches = ['usage_support_tickets_enabled'] -%}
+    {%- for system in var('systems') -%}
+        {%- do switches.append(system ~ '_enabled') -%}
+    {%- endfor -%}
+    {%- for name in switches -%}
+        {%- if var(name, true) is not boolean -%}
             {%- do problems.append([name, 'true or false']) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -10,4 +10,4 @@
     ref('goal_progress'),
     ref('account_profiles'),
     ref('accounts_quarantined_rows'),
-], is_daily=true) }}
+]) }}

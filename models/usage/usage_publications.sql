@@ -6,4 +6,4 @@
     ref('tenant_health_factors'),
     ref('tenant_health_scores'),
     ref('usage_quarantined_rows'),
-], is_daily=true) }}
+]) }}

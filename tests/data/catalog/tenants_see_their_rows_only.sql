@@ -20,7 +20,7 @@ with marts as (
         to_regclass('operations.tenant_roles') is not null
         and pg_class.relnamespace = '{{ ref("tenants").schema }}'::regnamespace
         and pg_class.relkind in ('r', 'p', 'm', 'f')
-        and pg_attribute.attname in ('tenant_id', 'organization_id')
+        and pg_attribute.attname = any({{ tenant_columns() }})
 ),
 
 -- policies that show rows to a tenant: to all tenants, to one or to everybody
