@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from flows import systems
 from flows.database import Connection, rows
 from flows.errors import WrongArgument
+from flows.schemas import ANALYTICS, INTERNAL
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 MOST_DAYS = 3650
@@ -63,7 +64,9 @@ def check_tenant(connection: Connection, slug: str | None) -> None:
         return
     slugs = [
         tenant["tenant_slug"]
-        for tenant in rows(connection, "select tenant_slug from analytics.tenants order by 1")
+        for tenant in rows(
+            connection, f"select tenant_slug from {ANALYTICS}.tenants order by 1"
+        )
     ]
     if slug not in slugs:
         raise WrongArgument(f"--tenant: no active tenant {slug!r}, there are: {_some(slugs)}")
@@ -79,8 +82,8 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     lists = []
     for name in systems.daily():
         system = systems.registry()[name]
-        view = f"analytics_internal.stg_{name}__{system.tenant}s"
-        mart = f"analytics.{system.tenants}"
+        view = f"{INTERNAL}.stg_{name}__{system.tenant}s"
+        mart = f"{ANALYTICS}.{system.tenants}"
         [there] = rows(
             connection,
             f"select to_regclass('{view}') as view, to_regclass('{mart}') as mart",
@@ -103,7 +106,7 @@ def check_organization(connection: Connection, slug: str | None) -> None:
 
 def is_built(connection: Connection) -> bool:
     """Return whether a refresh has built the marts here."""
-    [tenants] = rows(connection, "select to_regclass('analytics.tenants') as relation")
+    [tenants] = rows(connection, f"select to_regclass('{ANALYTICS}.tenants') as relation")
     return tenants["relation"] is not None
 
 

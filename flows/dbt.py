@@ -21,6 +21,7 @@ from flows import systems
 from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
+from flows.schemas import for_dbt
 
 # with these dbt answers what a file says, instead of asking the database
 RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
@@ -110,7 +111,7 @@ def build(
         # described for people, with nothing to build
         "--exclude-resource-type=exposure",
         "--vars",
-        json.dumps(dict(variables)),
+        json.dumps({**variables, **for_dbt()}),
         *options,
     ]
     run = Run()
@@ -184,7 +185,8 @@ def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
         if cache.exists():
             # what the last refresh has parsed need not be parsed again
             shutil.copy(cache, folder)
-        done = command(connection, "parse", "--quiet", "--target-path", folder)
+        names = ["--vars", json.dumps(for_dbt())]
+        done = command(connection, "parse", "--quiet", "--target-path", folder, *names)
         if done.returncode:
             raise _broken(_reason(done.stdout))
         yield Path(folder)

@@ -23,6 +23,7 @@ from flows.database import (
 from flows.errors import Busy, WriteBackHeld, WrongArgument
 from flows.progress import Progress
 from flows.run_log import logged
+from flows.schemas import OPERATIONS
 
 # views of ours that read a relation that is not ours, directly or through another view, and
 # what gives others their rights on them
@@ -143,12 +144,12 @@ def detach(progress: Progress) -> None:
 
 def detached_since(connection: Connection) -> datetime | None:
     """Return since when views are away, or None when all of them are there."""
-    [table] = rows(connection, "select to_regclass('operations.detached_views') as there")
+    [table] = rows(connection, f"select to_regclass('{OPERATIONS}.detached_views') as there")
     if table["there"] is None:
         return None
     [detached] = rows(
         connection,
-        "select min(detached_at) as since from operations.detached_views"
+        f"select min(detached_at) as since from {OPERATIONS}.detached_views"
         " where to_regclass(relation) is null",
     )
     since: datetime | None = detached["since"]
@@ -177,7 +178,7 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
     """
     for view in rows(
         connection,
-        "delete from operations.detached_views"
+        f"delete from {OPERATIONS}.detached_views"
         " where to_regclass(relation) is not null or %(is_complete)s"
         " returning relation, to_regclass(relation) is not null as is_there,"
         " grant_statements",
@@ -196,7 +197,7 @@ def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
         connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
         for view in standing:
             connection.execute(
-                "insert into operations.detached_views (relation, grant_statements)"
+                f"insert into {OPERATIONS}.detached_views (relation, grant_statements)"
                 " values (%(relation)s, %(grant_statements)s) on conflict (relation) do update"
                 " set grant_statements = excluded.grant_statements,"
                 " detached_at = excluded.detached_at",

@@ -5,17 +5,17 @@ else's, and is left alone.
 """
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow
 
 from flows.errors import Infrastructure, WrongArgument
+from flows.schemas import OPERATIONS, SCHEMAS
 
 Connection = psycopg.Connection[DictRow]
 
 MARK = "customer_health: "
-SCHEMAS = ("analytics", "analytics_internal", "analytics_internal_failures", "operations")
 REGISTER = "installed_scripts"
 # held against what they really make by tests/flows/test_guest.py
 MADE: dict[str, dict[str, str]] = {
@@ -67,7 +67,7 @@ MADE: dict[str, dict[str, str]] = {
 EVERYTHING = ({REGISTER: "table"}, *MADE.values())
 
 # the index of a table is whose the table is; a type stands in the way of a table
-LOOK: LiteralString = """
+LOOK = f"""
     with made as (
         select name, kind, kind in ('function', 'procedure') as is_routine
         from unnest(%(names)s::text[], %(kinds)s::text[]) as made (name, kind)
@@ -82,7 +82,7 @@ LOOK: LiteralString = """
                 as kind
         from pg_class
         left join pg_index on pg_class.oid = indexrelid
-        where relnamespace = to_regnamespace('operations')
+        where relnamespace = to_regnamespace('{OPERATIONS}')
 
         union all
 
@@ -90,14 +90,14 @@ LOOK: LiteralString = """
             proname, true, 'pg_proc'::regclass, oid, oid,
             case prokind when 'p' then 'procedure' when 'f' then 'function' end
         from pg_proc
-        where pronamespace = to_regnamespace('operations')
+        where pronamespace = to_regnamespace('{OPERATIONS}')
 
         union all
 
         select typname, false, 'pg_type'::regclass, oid, oid, 'type'
         from pg_type
         where
-            typnamespace = to_regnamespace('operations') and typrelid = 0
+            typnamespace = to_regnamespace('{OPERATIONS}') and typrelid = 0
             and typcategory != 'A'
     ),
 
@@ -138,7 +138,7 @@ def look(connection: Connection, script: str) -> Installed:
         found = _look(connection, script)
     if found.foreign:
         are_many = len(found.foreign) > 1
-        names = ", ".join(f"operations.{name}" for name in found.foreign)
+        names = ", ".join(f"{OPERATIONS}.{name}" for name in found.foreign)
         raise WrongArgument(
             f"{names} {'are' if are_many else 'is'} not ours: no command of ours has made"
             f" {'them; rename them or move them' if are_many else 'it; rename it or move it'}"
@@ -190,9 +190,9 @@ def make_schemas(connection: Connection, refresher: str) -> list[str]:
 def _look(connection: Connection, script: str) -> Installed:
     [row] = connection.execute(
         LOOK
-        + """
+        + f"""
         select
-            to_regnamespace('operations') is not null as is_there,
+            to_regnamespace('{OPERATIONS}') is not null as is_there,
             array(
                 select distinct name from found where is_foreign order by name
             ) as foreign,
@@ -215,12 +215,12 @@ def _adopt(connection: Connection) -> bool:
     """
     [register] = connection.execute(
         "select array_agg(attname::text order by attnum) as columns from pg_attribute"
-        " where attrelid = to_regclass('operations.installed_scripts') and attnum > 0"
+        f" where attrelid = to_regclass('{OPERATIONS}.installed_scripts') and attnum > 0"
     ).fetchall()
     if register["columns"] != ["script", "version"]:
         return False
     made = {REGISTER: "table"}
-    for row in connection.execute("select script from operations.installed_scripts"):
+    for row in connection.execute(f"select script from {OPERATIONS}.installed_scripts"):
         made |= MADE.get(row["script"], {})
     for row in connection.execute(
         LOOK

@@ -26,6 +26,7 @@ from flows.progress import Progress
 from flows.reports import say_what_stays
 from flows.roles import are_installed
 from flows.run_log import RunLog, logged
+from flows.schemas import ANALYTICS, OPERATIONS
 from flows.write_back import check_freshness, count_written, write_back
 
 
@@ -187,17 +188,17 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     log.payload["quarantined_rows"] = rows(
         connection,
         'select system, "table", reason, sum(rows_count)::bigint as rows_count'
-        " from operations.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
+        f" from {OPERATIONS}.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
     )
     log.payload["tenants"] = statistics = rows(
         connection,
-        "select * from operations.refresh_statistics"
+        f"select * from {OPERATIONS}.refresh_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": options.tenant},
     )
 
     log.payload["organizations"] = rows(
-        connection, "select * from operations.booking_statistics order by organization_slug"
+        connection, f"select * from {OPERATIONS}.booking_statistics order by organization_slug"
     )
 
     if is_full:
@@ -276,7 +277,7 @@ def _say_what_is_lost(
         if not (node.day and _name(node) in missing):
             continue
         [system] = set(node.tags) & set(systems.registry())
-        publications = f'"operations"."{system}_publications"'
+        publications = f'"{OPERATIONS}"."{system}_publications"'
         earlier = rows(
             log.connection,
             f"select from {publications} where mart = %(mart)s and rows_written > 0"
@@ -306,7 +307,7 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """
     moved: list[dict[str, Any]] = []
     for system in names:
-        publications = f"operations.{system}_publications"
+        publications = f"{OPERATIONS}.{system}_publications"
         [there] = rows(log.connection, f"select to_regclass('{publications}') as log")
         found = there["log"] and rows(
             log.connection,
@@ -329,7 +330,7 @@ def _tenant_health(
     """Return the latest score of every organization, or of one."""
     return rows(
         connection,
-        "select * from analytics.tenant_latest_health"
+        f"select * from {ANALYTICS}.tenant_latest_health"
         " where %(organization)s::text is null or organization_slug = %(organization)s"
         " order by organization_slug",
         {"organization": organization},

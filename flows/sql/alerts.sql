@@ -118,7 +118,7 @@ declare
     many record;
 begin
     -- one at a time: two would both see the same edge
-    perform pg_advisory_xact_lock(hashtext('customer_health raise alerts'));
+    perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;

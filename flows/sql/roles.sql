@@ -33,7 +33,7 @@ begin
         select pg_roles.rolname
         from pg_roles
         where
-            pg_roles.rolname like 'customer\_health\_%'
+            starts_with(pg_roles.rolname::text, 'customer_health_')
             and (
                 pg_roles.rolsuper
                 or pg_roles.rolcreaterole
@@ -419,7 +419,7 @@ begin
         select tenant_roles.role_name
         from operations.tenant_roles
         where
-            tenant_roles.role_name like 'customer\_health\_tenant\_%'
+            starts_with(tenant_roles.role_name, 'customer_health_tenant_')
             and to_regrole(tenant_roles.role_name) is null
     loop
         execute format('create role %I nologin in role customer_health_tenant', missing);

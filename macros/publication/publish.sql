@@ -152,8 +152,8 @@ begin
     {%- endif %}
     {%- endfor %}
 
-    if to_regclass('operations.changed_keys') is not null then
-        delete from operations.changed_keys
+    if to_regclass('{{ operations("changed_keys") }}') is not null then
+        delete from {{ operations('changed_keys') }}
         where
             system = '{{ system }}'
             and claimed_by = '{{ var("run_id") }}';
@@ -182,16 +182,16 @@ $publish$
         select from {{ scope }} as scope
         where scope.is_due and {{ same('scope', row, scope_key) }}
     )
-    {%- if is_there('operations', 'changed_keys') %}
+    {%- if is_there(our_schema('operations'), 'changed_keys') %}
     or exists (
-        select from operations.changed_keys as noticed
+        select from {{ operations('changed_keys') }} as noticed
         where
             noticed.system = '{{ system }}'
             and noticed.tenant = {{ row }}.{{ scope_key[0] }}::text
             and noticed.key = {{ row }}.{{ scope_key[1] }}::text
     )
     or {{ row }}.{{ scope_key[0] }}::text in (
-        select noticed.tenant from operations.changed_keys as noticed
+        select noticed.tenant from {{ operations('changed_keys') }} as noticed
         where noticed.system = '{{ system }}' and noticed.kind in ('tenant', 'location')
     )
     {%- endif %}

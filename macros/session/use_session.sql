@@ -10,9 +10,9 @@
     from ({{ session_settings() }}) as settings (name, value)
     -- a server may not know some of them
     where pg_catalog.current_setting(name, true) != value;
-    select pg_catalog.set_config('role', 'customer_health_refresher', true)
+    select pg_catalog.set_config('role', '{{ our_role("refresher") }}', true)
     from pg_catalog.pg_namespace
     where
-        nspname = 'operations'
-        and nspowner = to_regrole('customer_health_refresher')
+        nspname = '{{ our_schema("operations") }}'
+        and nspowner = to_regrole('{{ our_role("refresher") }}')
 {%- endmacro %}

@@ -82,6 +82,12 @@
             {%- do problems.append([name, 'true or false']) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set prefix = our_schema('') -%}
+    {%- if prefix and not modules.re.fullmatch('(?!pg_)[a-z_][a-z0-9_]{0,15}', prefix) -%}
+        {%- do problems.append(
+            ['schema_prefix', 'up to 16 of a-z, 0-9 and _, with no digit and no pg_ first']
+        ) -%}
+    {%- endif -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
     {%- endif -%}

@@ -17,7 +17,7 @@ with marts as (
     inner join pg_attribute
         on pg_class.oid = pg_attribute.attrelid
     where
-        to_regclass('operations.tenant_roles') is not null
+        to_regclass('{{ operations("tenant_roles") }}') is not null
         and pg_class.relnamespace = '{{ ref("tenants").schema }}'::regnamespace
         and pg_class.relkind in ('r', 'p', 'm', 'f')
         and pg_attribute.attname = any({{ tenant_columns() }})
@@ -33,7 +33,7 @@ policies as (
             from pg_depend
             where
                 pg_depend.classid = 'pg_policy'::regclass
-                and pg_depend.refobjid = to_regclass('operations.tenant_roles')
+                and pg_depend.refobjid = to_regclass('{{ operations("tenant_roles") }}')
         ) as is_by_map
     from pg_policy
     where
@@ -45,7 +45,7 @@ policies as (
                 on shown.role_id = pg_roles.oid
             where
                 shown.role_id = 0
-                or pg_roles.rolname like 'customer\_health\_tenant%'
+                or starts_with(pg_roles.rolname::text, '{{ our_role("tenant") }}')
         )
 ),
 
