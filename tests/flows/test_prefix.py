@@ -101,7 +101,7 @@ def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database
     for arguments in (
         ("write-back", "--dry-run"),
         ("write-back",),
-        ("rollback", "1"),
+        ("rollback", "3"),
         ("capture", "status"),
         ("hook", "status"),
         ("roles", "status"),
@@ -211,7 +211,7 @@ def test_a_prefix_that_no_schema_can_have_is_refused_in_one_line(
 def test_dbt_alone_takes_the_prefix_as_a_var(small: Database, project: Path) -> None:
     def build(prefix: str) -> str:
         given = json.dumps({"schema_prefix": prefix})
-        options = ("--select", "rfm_groups", "int_tenants", "--vars", given)
+        options = ("--select", "rfm_groups", "stg_orders__tenants", "--vars", given)
         return dbt.command(small.environment, "build", *options).stdout
 
     assert "setting schema_prefix is Dev_, must be up to 16" in build("Dev_")
