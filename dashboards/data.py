@@ -10,6 +10,7 @@ from psycopg.rows import DictRow, dict_row
 
 from dashboards.queries import text_of
 from flows.database import REFRESHER, one_line
+from flows.installed import IS_OF_REFRESHER
 from flows.schemas import OPERATIONS, OURS, named
 from flows.session import ARGUMENTS, use_settings
 
@@ -99,7 +100,7 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
             current_setting('role') != 'none' as is_chosen,
             exists (
                 select from pg_namespace
-                where nspname = '{OPERATIONS}' and nspowner = to_regrole(%(refresher)s)
+                where nspname = '{OPERATIONS}' and {IS_OF_REFRESHER}
             ) as are_installed,
             coalesce(
                 pg_has_role(session_user, to_regrole(%(analyst)s), 'member'), false

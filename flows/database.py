@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from flows import installed, systems
-from flows.errors import Busy, Infrastructure
+from flows.errors import Busy, Infrastructure, WrongArgument
 from flows.schemas import OPERATIONS, OURS, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
@@ -127,19 +127,45 @@ def take_role(connection: Connection, role: str, *, is_local: bool = False) -> N
     """Go on with the rights of this role and no others, where the roles are installed.
 
     With is_local until the end of the transaction. Raises Infrastructure when the login may
-    not.
+    not, and WrongArgument when the role only has the name of ours.
     """
     try:
-        connection.execute(
-            "select set_config('role', %s, %s) from pg_namespace"
-            f" where nspname = '{OPERATIONS}' and nspowner = to_regrole(%s)",
-            (role, is_local, REFRESHER),
+        taken = rows(
+            connection,
+            f"""
+            select
+                role.is_ours,
+                case
+                    when role.is_ours then set_config('role', %(role)s, %(is_local)s)
+                end as role
+            from pg_namespace
+            cross join (
+                select
+                    to_regrole(%(role)s) is null
+                    or starts_with(
+                        shobj_description(to_regrole(%(role)s), 'pg_authid'), %(mark)s
+                    ) is true as is_ours
+            ) as role
+            where nspname = '{OPERATIONS}' and {installed.IS_OF_REFRESHER}
+            """,
+            {"role": role, "is_local": is_local, "mark": installed.MARK},
         )
     except psycopg.errors.InsufficientPrivilege as error:
         raise Infrastructure(
             f"database: {one_line(error)}; whoever installed the roles can"
             f' grant {role} to "{connection.info.user}"'
         ) from error
+    if taken and not taken[0]["is_ours"]:
+        raise WrongArgument(not_ours(role))
+
+
+def not_ours(role: str) -> str:
+    """Say that a role only has the name of one of ours."""
+    return (
+        f"role {role} is not ours: `python -m flows roles install` has not made it; rename it"
+        " (where it was made for ours, say so: `comment on role"
+        f" {role} is '{installed.MARK}...'`)"
+    )
 
 
 @dataclass(frozen=True)
@@ -221,8 +247,8 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
         take_role(connection, REFRESHER, is_local=True)
         found = installed.look(connection, script)
         if not found.is_there:
-            installed.make_schemas(connection, REFRESHER)
-            connection.execute(f"create schema if not exists {OPERATIONS}")
+            if OPERATIONS not in installed.make_schemas(connection, REFRESHER):
+                installed.make_schema(connection, OPERATIONS)
             take_role(connection, REFRESHER, is_local=True)
         if installed.REGISTER in found.missing:
             connection.execute(

@@ -11,12 +11,20 @@ import psycopg
 from psycopg.rows import DictRow
 
 from flows.errors import Infrastructure, WrongArgument
-from flows.schemas import OPERATIONS, SCHEMAS
+from flows.schemas import OPERATIONS, OURS, SCHEMAS
 
 Connection = psycopg.Connection[DictRow]
 
 MARK = "customer_health: "
 REGISTER = "installed_scripts"
+# Of a schema in pg_namespace: whether `roles install` has given it to the refresher, as its
+# own, or, where somebody else has made it, to make things in.
+IS_OF_REFRESHER = f"""
+    exists (
+        select from aclexplode(coalesce(nspacl, acldefault('n', nspowner))) as rights
+        where grantee = to_regrole('{OURS}_refresher') and privilege_type = 'CREATE'
+    )
+"""
 # held against what they really make by tests/flows/test_guest.py
 MADE: dict[str, dict[str, str]] = {
     "operations.sql": {
@@ -60,6 +68,7 @@ MADE: dict[str, dict[str, str]] = {
     },
     "row_security.sql": {
         "tenant_roles": "table",
+        "source_grants": "table",
         "map_tenants": "function",
         "missing_rights": "view",
     },
@@ -103,9 +112,7 @@ LOOK = f"""
 
     found as (
         select
-            made.name, made.kind, things.id, things.kind is not distinct from made.kind
-                as is_alike,
-            things.id is not null and starts_with(
+            made.name, made.kind, things.id, things.id is not null and starts_with(
                 obj_description(things.marked_id, things.catalog::text), %(mark)s
             ) is not true as is_foreign
         from made
@@ -130,12 +137,9 @@ def look(connection: Connection, script: str) -> Installed:
     """Return whether the schema is there, and what of this file's things is missing.
 
     Raises WrongArgument when what any file would make is somebody else's: better at the
-    begin of a run than in the midst of it. What a version without marks
-    has made is marked, once.
+    begin of a run than in the midst of it.
     """
     found = _look(connection, script)
-    if REGISTER in found.foreign and _adopt(connection):
-        found = _look(connection, script)
     if found.foreign:
         are_many = len(found.foreign) > 1
         names = ", ".join(f"{OPERATIONS}.{name}" for name in found.foreign)
@@ -157,34 +161,35 @@ def make_schemas(connection: Connection, refresher: str) -> list[str]:
     missing = [
         row["name"]
         for row in connection.execute(
-            """
-            with warehouse as (
-                select name, nspowner
-                from unnest(%s::text[]) as warehouse (name)
-                left join pg_namespace on name = nspname
-            )
-
-            select name from warehouse
+            f"""
+            select name
+            from unnest(%(schemas)s::text[]) as warehouse (name)
             where
-                nspowner is null
-                and to_regrole(%s) in (select nspowner from warehouse)
+                to_regnamespace(name) is null
+                and exists (
+                    select from pg_namespace
+                    where nspname = any(%(schemas)s) and {IS_OF_REFRESHER}
+                )
             """,
-            (
-                list(SCHEMAS),
-                refresher,
-            ),
+            {"schemas": list(SCHEMAS)},
         )
     ]
     for name in missing:
         statement = f"create schema {name} authorization {refresher}"
         try:
-            connection.execute(statement.encode())
+            make_schema(connection, name, f"authorization {refresher}")
         except psycopg.errors.InsufficientPrivilege as error:
             raise Infrastructure(
                 f"schema {name} is missing, and {connection.info.user} may not make it again;"
                 f" whoever may: `{statement}`"
             ) from error
     return missing
+
+
+def make_schema(connection: Connection, name: str, authorization: str = "") -> None:
+    """Make a schema that is not there, with the mark that says that it is ours."""
+    connection.execute(f"create schema if not exists {name} {authorization}".encode())
+    connection.execute(f"comment on schema {name} is '{MARK}{name}'".encode())
 
 
 def _look(connection: Connection, script: str) -> Installed:
@@ -206,41 +211,6 @@ def _look(connection: Connection, script: str) -> Installed:
         },
     ).fetchall()
     return Installed(**row)
-
-
-def _adopt(connection: Connection) -> bool:
-    """Mark what a version without marks has made; return whether there was one.
-
-    Its register is there, without the mark: it says which files that version has run.
-    """
-    [register] = connection.execute(
-        "select array_agg(attname::text order by attnum) as columns from pg_attribute"
-        f" where attrelid = to_regclass('{OPERATIONS}.installed_scripts') and attnum > 0"
-    ).fetchall()
-    if register["columns"] != ["script", "version"]:
-        return False
-    made = {REGISTER: "table"}
-    for row in connection.execute(f"select script from {OPERATIONS}.installed_scripts"):
-        made |= MADE.get(row["script"], {})
-    for row in connection.execute(
-        LOOK
-        + """
-        select
-            format(
-                'comment on %%s %%s is %%L', kind,
-                case
-                    when kind in ('function', 'procedure') then id::regprocedure::text
-                    else id::regclass::text
-                end,
-                %(mark)s || name
-            ) as statement
-        from found
-        where is_foreign and is_alike and kind != 'index'
-        """,
-        _parameters(made),
-    ).fetchall():
-        connection.execute(row["statement"].encode())
-    return True
 
 
 def _parameters(made: dict[str, str]) -> dict[str, Any]:

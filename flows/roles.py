@@ -13,13 +13,15 @@ from flows.database import (
     environment,
     in_a_moment,
     install,
+    not_ours,
     refresh_lock,
     rows,
     take_role,
     text_of,
 )
 from flows.detach import check_attached, detached_since
-from flows.errors import Infrastructure
+from flows.errors import Infrastructure, WrongArgument
+from flows.installed import IS_OF_REFRESHER
 from flows.progress import Progress
 from flows.reports import say_what_stays
 from flows.schemas import OPERATIONS, OURS, SCHEMAS
@@ -38,6 +40,7 @@ def install_roles(progress: Progress) -> None:
             "sources": [source["relation"] for source in dbt.sources(environment(connection))]
         }
         _load(connection)
+        _check_roles(connection)
         with connection.transaction():
             connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
         _run_each(connection, "pg_temp.handing_over()")
@@ -77,19 +80,21 @@ def install_roles(progress: Progress) -> None:
 
 
 def remove_roles(progress: Progress) -> None:
-    """Take the roles away: marts have no row security, and all belongs to the login."""
+    """Take the roles away: marts have no row security, and what is ours is the login's."""
     with refresh_lock(), connect(as_login=True) as connection:
         if not are_installed(connection):
             progress.say("there are no roles")
             return
         _check_register(connection)
         _load(connection)
-        tenants = rows(connection, f"select role_name from {OPERATIONS}.tenant_roles")
+        _check_roles(connection)
+        _check_belongings(connection)
+        tenants = _tenant_roles(connection)
         for change in rows(connection, "select statement from pg_temp.opening()"):
             _as_refresher(connection, change["statement"])
-        stay = _drop_roles(connection, [tenant["role_name"] for tenant in tenants])
+        stay = _drop_roles(connection, tenants)
     for role in stay:
-        progress.say(f"{role} stays: something outside of this database depends on it")
+        progress.say(f"{role['role_name']} stays: {role['because']}")
     progress.say("the roles are removed: marts show all rows to whom a grant of yours lets in")
 
 
@@ -120,18 +125,18 @@ def grant_sources(connection: Connection) -> None:
         # the view that says which columns these are is away: `hook remove` alone gets here
         return
     sources = [source["relation"] for source in dbt.sources(environment(connection))]
+    in_a_moment(connection, partial(install, connection, "row_security.sql"))
     _load(connection)
     with connection.transaction():
         connection.execute("select pg_temp.grant_sources(%s)", [sources])
 
 
 def are_installed(connection: Connection) -> bool:
-    """Return whether the warehouse of this database is the refresher's."""
+    """Return whether the warehouse of this database was given to the refresher."""
     found = rows(
         connection,
-        "select from pg_namespace"
-        " where nspname = any(%(schemas)s) and nspowner = to_regrole(%(role)s)",
-        {"role": REFRESHER, "schemas": list(SCHEMAS)},
+        f"select from pg_namespace where nspname = any(%(schemas)s) and {IS_OF_REFRESHER}",
+        {"schemas": list(SCHEMAS)},
     )
     return bool(found)
 
@@ -149,6 +154,37 @@ def _check_register(connection: Connection) -> None:
             f"roles: something of {OPERATIONS} was dropped, such as tenant_roles, which says"
             " whose role is whose; `python -m flows roles install` makes it again"
         )
+
+
+def _check_roles(connection: Connection) -> None:
+    """Raise when a role only has the name of ours, or one of ours has rights over all."""
+    names = {"names": _tenant_roles(connection)}
+    for role in rows(connection, "select * from pg_temp.foreign_roles(%(names)s)", names):
+        raise WrongArgument(not_ours(role["role_name"]))
+    for role in rows(connection, "select * from pg_temp.mighty_roles()"):
+        raise WrongArgument(
+            f"role {role['role_name']} has SUPERUSER, CREATEROLE or BYPASSRLS: take that away"
+            " first"
+        )
+
+
+def _check_belongings(connection: Connection) -> None:
+    """Raise when a role of ours owns what is not ours: with the role, its owner would go."""
+    found = rows(connection, "select * from pg_temp.belongings_of_others()")
+    if found:
+        named = "; ".join(f"{one['role_name']} owns {one['thing']}" for one in found[:10])
+        more = f" and {len(found) - 10} more" if found[10:] else ""
+        raise WrongArgument(f"{named}{more}: that is not ours; give it to another role first")
+
+
+def _tenant_roles(connection: Connection) -> list[str]:
+    [there] = rows(connection, f"select to_regclass('{OPERATIONS}.tenant_roles') as map")
+    if there["map"] is None:
+        return []
+    return [
+        row["role_name"]
+        for row in rows(connection, f"select role_name from {OPERATIONS}.tenant_roles")
+    ]
 
 
 def _load(connection: Connection) -> None:
@@ -169,16 +205,16 @@ def _as_refresher(connection: Connection, statement: str) -> None:
     in_a_moment(connection, change)
 
 
-def _drop_roles(connection: Connection, tenants: list[str]) -> list[str]:
+def _drop_roles(connection: Connection, tenants: list[str]) -> list[dict[str, Any]]:
     stay: list[dict[str, Any]] = []
     in_a_moment(
         connection,
         lambda: stay.extend(
             rows(
                 connection,
-                "select pg_temp.drop_roles(%(tenants)s) as role_name",
+                "select * from pg_temp.drop_roles(%(tenants)s)",
                 {"tenants": tenants},
             )
         ),
     )
-    return [role["role_name"] for role in stay]
+    return stay

@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from flows.errors import WrongArgument
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -37,6 +35,9 @@ def registry() -> dict[str, System]:
 
     Raises WrongArgument for an entry that does not say what it must.
     """
+    # the environment of the pages has none, and asks for no system
+    import yaml  # type: ignore[import-untyped]
+
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
     found: Any = settings.get("systems")
     if not isinstance(found, dict) or not found:

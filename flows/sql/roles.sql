@@ -5,6 +5,58 @@
 -- they name roles and tables that the first of them makes
 set local check_function_bodies = off;
 
+create or replace function pg_temp.groups()
+returns text[]
+language sql immutable as $groups$
+    -- in the order in which they can be dropped
+    select '{
+        customer_health_tenant, customer_health_analyst, customer_health_write_back,
+        customer_health_refresher
+    }'::text[]
+$groups$;
+
+create or replace function pg_temp.foreign_roles(tenant_role_names text[])
+returns table (role_name text)
+language sql as $foreign_roles$
+    -- What has the name of a role of ours without the mark of one. Roles are of the whole
+    -- server: a marked one that another database has made is ours, too.
+    select pg_roles.rolname::text as role_name
+    from pg_roles
+    where
+        (
+            pg_roles.rolname = any(pg_temp.groups())
+            or (
+                pg_roles.rolname = any(tenant_role_names)
+                and starts_with(pg_roles.rolname, 'customer_health_tenant_')
+            )
+        )
+        and starts_with(
+            shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: '
+        ) is not true
+    order by pg_roles.rolname
+$foreign_roles$;
+
+create or replace function pg_temp.mighty_roles()
+returns table (role_name text)
+language sql as $mighty_roles$
+    -- roles of ours that row security or a missing grant would not stop
+    select pg_roles.rolname::text as role_name
+    from pg_roles
+    where
+        starts_with(pg_roles.rolname, 'customer_health_')
+        and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
+        and (
+            pg_roles.rolsuper
+            or pg_roles.rolcreaterole
+            or (
+                -- the refresher may need it, where sources have row security
+                pg_roles.rolbypassrls
+                and pg_roles.rolname != 'customer_health_refresher'
+            )
+        )
+    order by pg_roles.rolname
+$mighty_roles$;
+
 create or replace function pg_temp.create_roles()
 returns void
 language plpgsql as $create_roles$
@@ -27,25 +79,6 @@ begin
                 'comment on role %I is %L', duty.role_name, 'customer_health: ' || duty.does
             );
         end if;
-    end loop;
-
-    for duty in
-        select pg_roles.rolname
-        from pg_roles
-        where
-            starts_with(pg_roles.rolname::text, 'customer_health_')
-            and (
-                pg_roles.rolsuper
-                or pg_roles.rolcreaterole
-                or (
-                    -- the refresher may need it, where sources have row security
-                    pg_roles.rolbypassrls
-                    and pg_roles.rolname != 'customer_health_refresher'
-                )
-            )
-    loop
-        raise 'role % has SUPERUSER, CREATEROLE or BYPASSRLS: take that away first',
-            duty.rolname;
     end loop;
 
     -- one who may create roles is not yet one of them, and must be to hand things over
@@ -85,6 +118,7 @@ begin
             )
     loop
         execute format('create schema %I authorization customer_health_refresher', missing);
+        execute format('comment on schema %I is %L', missing, 'customer_health: ' || missing);
     end loop;
 end
 $create_schemas$;
@@ -92,23 +126,16 @@ $create_schemas$;
 create or replace function pg_temp.handing_over()
 returns table (statement text)
 language sql as $handing_over$
-    -- What makes the refresher the owner of the warehouse. Things that others have put
-    -- there stay theirs: ours have a comment that says so, but for those of a version that
-    -- marked none.
+    -- What makes the refresher the owner of the warehouse. What others have put there stays
+    -- theirs, and so does a schema that they have made: ours have a comment that says so.
     with schemas as (
         select
             pg_namespace.oid,
             pg_namespace.nspname,
             pg_namespace.nspowner,
-            not exists (
-                select
-                from pg_class
-                where
-                    pg_class.relnamespace = pg_namespace.oid
-                    and starts_with(
-                        obj_description(pg_class.oid, 'pg_class'), 'customer_health: '
-                    )
-            ) as is_unmarked
+            starts_with(
+                obj_description(pg_namespace.oid, 'pg_namespace'), 'customer_health: '
+            ) is true as is_ours
         from pg_namespace
         inner join pg_temp.warehouse() as warehouse
             on pg_namespace.nspname = warehouse.schema_name
@@ -125,12 +152,7 @@ language sql as $handing_over$
         where
             -- indexes and what a column owns go with their table
             pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            and (
-                schemas.is_unmarked
-                or starts_with(
-                    obj_description(pg_class.oid, 'pg_class'), 'customer_health: '
-                )
-            )
+            and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
             and not exists (
                 select
                 from pg_depend
@@ -151,8 +173,7 @@ language sql as $handing_over$
         inner join schemas
             on pg_proc.pronamespace = schemas.oid
         where
-            schemas.is_unmarked
-            or starts_with(obj_description(pg_proc.oid, 'pg_proc'), 'customer_health: ')
+            starts_with(obj_description(pg_proc.oid, 'pg_proc'), 'customer_health: ')
     ),
 
     statements as (
@@ -162,6 +183,20 @@ language sql as $handing_over$
                 as statement
         from schemas
         where nspowner != to_regrole('customer_health_refresher')
+
+        union all
+
+        -- its analysts and its write-back get in by it
+        select
+            1 as step,
+            format(
+                'grant usage on schema %I to customer_health_refresher with grant option',
+                nspname
+            ) as statement
+        from schemas
+        where
+            nspowner != to_regrole('customer_health_refresher')
+            and not is_ours
 
         union all
 
@@ -188,7 +223,9 @@ language sql as $handing_over$
             format('alter schema %I owner to customer_health_refresher', nspname)
                 as statement
         from schemas
-        where nspowner != to_regrole('customer_health_refresher')
+        where
+            nspowner != to_regrole('customer_health_refresher')
+            and is_ours
     )
 
     select statements.statement
@@ -253,96 +290,168 @@ language sql as $written_columns$
         = to_regclass('analytics_internal.stg_orders__customer_statuses')
 $written_columns$;
 
+create or replace function pg_temp.needed_rights(sources text[])
+returns table (relation regclass, role_name text, privilege text, column_number smallint)
+language sql as $needed_rights$
+    -- what the roles need in the sources; column 0: a right on the whole table
+    select
+        source::regclass as relation,
+        'customer_health_refresher' as role_name,
+        'SELECT' as privilege,
+        0::smallint as column_number
+    from unnest(sources) as source
+
+    union
+
+    -- the columns that the view reads that is written through, to compute with, too
+    select
+        pg_depend.refobjid::regclass as relation,
+        'customer_health_write_back' as role_name,
+        'SELECT' as privilege,
+        pg_depend.refobjsubid::smallint as column_number
+    from pg_rewrite
+    inner join pg_depend
+        on
+            pg_rewrite.oid = pg_depend.objid
+            and pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.refobjsubid > 0
+    where
+        pg_rewrite.ev_class
+        = to_regclass('analytics_internal.stg_orders__customer_statuses')
+        and pg_depend.refobjid != pg_rewrite.ev_class
+
+    union
+
+    select
+        written.table_id::regclass as relation,
+        duties.role_name,
+        'UPDATE' as privilege,
+        pg_attribute.attnum as column_number
+    from pg_temp.written_columns() as written
+    inner join pg_attribute
+        on
+            written.table_id = pg_attribute.attrelid
+            and written.origin = pg_attribute.attname
+    cross join lateral (
+        values
+        ('customer_health_write_back', written.is_written),
+        ('customer_health_refresher', written.is_hooked)
+    ) as duties (role_name, is_theirs)
+    where duties.is_theirs
+$needed_rights$;
+
+create or replace function pg_temp.given_rights()
+returns table (relation regclass, role_name text, privilege text, column_number smallint)
+language sql as $given_rights$
+    -- what the two roles have been granted, by whomever
+    select
+        given.relation,
+        pg_roles.rolname::text as role_name,
+        given.privilege_type as privilege,
+        given.column_number
+    from (
+        select
+            pg_class.oid::regclass as relation,
+            rights.grantee,
+            rights.privilege_type,
+            0::smallint as column_number
+        from pg_class
+        cross join lateral aclexplode(pg_class.relacl) as rights
+
+        union all
+
+        select
+            pg_attribute.attrelid::regclass as relation,
+            rights.grantee,
+            rights.privilege_type,
+            pg_attribute.attnum as column_number
+        from pg_attribute
+        cross join lateral aclexplode(pg_attribute.attacl) as rights
+        where pg_attribute.attacl is not null
+    ) as given
+    inner join pg_roles
+        on given.grantee = pg_roles.oid
+    where
+        pg_roles.rolname in ('customer_health_refresher', 'customer_health_write_back')
+$given_rights$;
+
 create or replace function pg_temp.grant_sources(sources text[])
 returns void
 language plpgsql as $grant_sources$
+-- Grant what is needed and nobody has granted yet, and note it. What is noted and needed no
+-- more is taken away, as on a table that is no longer mapped. Grants of others stay.
 declare
-    source regclass;
-    stray record;
-    written record;
+    change record;
 begin
-    -- from nothing, so that a table that is no longer mapped is no longer readable
-    for stray in
-        select distinct
-            pg_class.oid::regclass as relation,
-            rights.grantee::regrole as role_name
-        from pg_class
+    for change in
+        select
+            idle.relation,
+            idle.role_name,
+            idle.privilege,
+            quote_ident(pg_attribute.attname) as column_name
+        from (
+            (
+                select noted.* from operations.source_grants as noted
+                except
+                select needed.* from pg_temp.needed_rights(sources) as needed
+            )
+            -- nor what is gone with its table or its column
+            intersect
+            select given.* from pg_temp.given_rights() as given
+        ) as idle
         left join pg_attribute
             on
-                pg_class.oid = pg_attribute.attrelid
-                and pg_attribute.attacl is not null
-        cross join lateral (
-            select grantee from aclexplode(pg_class.relacl)
-            union
-            select grantee from aclexplode(pg_attribute.attacl)
-        ) as rights
-        where
-            rights.grantee in (
-                to_regrole('customer_health_refresher'), to_regrole('customer_health_write_back')
-            )
-            and pg_class.relnamespace not in (
-                select warehouse.schema_name::text::regnamespace
-                from pg_temp.warehouse() as warehouse
-            )
-    loop
-        execute format('revoke all on %s from %s', stray.relation, stray.role_name);
-    end loop;
-
-    foreach source in array sources::regclass[]
+                idle.relation = pg_attribute.attrelid
+                and idle.column_number = pg_attribute.attnum
+                and pg_attribute.attnum > 0
     loop
         execute format(
-            'grant usage on schema %s to customer_health_refresher',
-            (select relnamespace::regnamespace from pg_class where oid = source)
+            'revoke %s%s on %s from %I', change.privilege,
+            ' (' || change.column_name || ')', change.relation, change.role_name
         );
-        execute format('grant select on %s to customer_health_refresher', source);
     end loop;
 
-    -- whose columns the view that is written through reads, those that it computes with, too
-    for written in
+    delete from operations.source_grants as noted
+    where
+        (noted.relation, noted.role_name, noted.privilege, noted.column_number) not in (
+            select needed.* from pg_temp.needed_rights(sources) as needed
+        );
+
+    for change in
+        select distinct
+            pg_class.relnamespace::regnamespace as schema_name,
+            needed.role_name
+        from pg_temp.needed_rights(sources) as needed
+        inner join pg_class
+            on needed.relation = pg_class.oid
+    loop
+        execute format('grant usage on schema %s to %I', change.schema_name, change.role_name);
+    end loop;
+
+    for change in
         select
-            pg_depend.refobjid::regclass as relation,
-            string_agg(distinct quote_ident(attname), ', ') as read_columns,
-            string_agg(distinct quote_ident(attname), ', ') filter (where is_written)
-                as columns,
-            string_agg(distinct quote_ident(attname), ', ') filter (where is_hooked)
-                as hooked_columns
-        from pg_rewrite
-        inner join pg_depend
+            missing.*,
+            quote_ident(pg_attribute.attname) as column_name
+        from (
+            select needed.* from pg_temp.needed_rights(sources) as needed
+            except
+            select given.* from pg_temp.given_rights() as given
+        ) as missing
+        left join pg_attribute
             on
-                pg_rewrite.oid = pg_depend.objid
-                and pg_depend.classid = 'pg_rewrite'::regclass
-        inner join pg_attribute
-            on
-                pg_depend.refobjid = pg_attribute.attrelid
-                and pg_depend.refobjsubid = pg_attribute.attnum
-        left join pg_temp.written_columns()
-            on
-                pg_attribute.attrelid = table_id
-                and pg_attribute.attname = origin
-        where
-            pg_rewrite.ev_class
-            = to_regclass('analytics_internal.stg_orders__customer_statuses')
-            and pg_depend.refobjid != pg_rewrite.ev_class
-        group by pg_depend.refobjid
+                missing.relation = pg_attribute.attrelid
+                and missing.column_number = pg_attribute.attnum
+                and pg_attribute.attnum > 0
     loop
         execute format(
-            'grant usage on schema %s to customer_health_write_back;'
-            ' grant select (%s) on %s to customer_health_write_back',
-            (select relnamespace::regnamespace from pg_class where oid = written.relation),
-            written.read_columns, written.relation
+            'grant %s%s on %s to %I', change.privilege,
+            ' (' || change.column_name || ')', change.relation, change.role_name
         );
-        if written.columns is not null then
-            execute format(
-                'grant update (%s) on %s to customer_health_write_back',
-                written.columns, written.relation
-            );
-        end if;
-        if written.hooked_columns is not null then
-            execute format(
-                'grant update (%s) on %s to customer_health_refresher',
-                written.hooked_columns, written.relation
-            );
-        end if;
+        insert into operations.source_grants
+        values (
+            change.relation, change.role_name, change.privilege, change.column_number
+        )
+        on conflict do nothing;
     end loop;
 end
 $grant_sources$;
@@ -420,7 +529,7 @@ begin
         from operations.tenant_roles
         where
             starts_with(tenant_roles.role_name, 'customer_health_tenant_')
-            and to_regrole(tenant_roles.role_name) is null
+            and to_regrole(quote_ident(tenant_roles.role_name)) is null
     loop
         execute format('create role %I nologin in role customer_health_tenant', missing);
         execute format(
@@ -565,35 +674,103 @@ language sql as $opening$
 
     select
         'drop view operations.missing_rights; drop function operations.map_tenants;'
-        ' drop table operations.tenant_roles;'
+        ' drop table operations.tenant_roles, operations.source_grants;'
         ' delete from operations.installed_scripts where script = ''row_security.sql'''
 $opening$;
 
+create or replace function pg_temp.belongings_of_others()
+returns table (role_name text, thing text)
+language sql as $belongings_of_others$
+    -- what somebody has given to one of our roles and no command of ours has made
+    select
+        pg_roles.rolname::text as role_name,
+        pg_describe_object(owned.classid, owned.objid, 0) as thing
+    from pg_shdepend as owned
+    inner join pg_roles
+        on
+            owned.refobjid = pg_roles.oid
+            and pg_roles.rolname = any(pg_temp.groups())
+    left join pg_namespace
+        on
+            owned.classid = 'pg_namespace'::regclass
+            and owned.objid = pg_namespace.oid
+    -- a sequence goes with its column
+    left join pg_depend
+        on
+            owned.classid = pg_depend.classid
+            and owned.objid = pg_depend.objid
+            and pg_depend.classid = 'pg_class'::regclass
+            and pg_depend.deptype in ('a', 'i')
+            and pg_depend.refobjsubid > 0
+    where
+        owned.refclassid = 'pg_authid'::regclass
+        and owned.deptype = 'o'
+        -- here, or of the whole server
+        and owned.dbid in (
+            0, (select pg_database.oid from pg_database where datname = current_database())
+        )
+        -- what is set for the things that the role makes goes with the role
+        and owned.classid != 'pg_default_acl'::regclass
+        and coalesce(pg_namespace.nspname not in (select * from pg_temp.warehouse()), true)
+        and starts_with(
+            obj_description(
+                coalesce(pg_depend.refobjid, owned.objid), owned.classid::regclass::text
+            ),
+            'customer_health: '
+        ) is not true
+    order by pg_roles.rolname, pg_describe_object(owned.classid, owned.objid, 0)
+$belongings_of_others$;
+
 create or replace function pg_temp.drop_roles(tenant_role_names text[])
-returns setof text
+returns table (role_name text, because text)
 language plpgsql as $drop_roles$
--- Drop the roles, and return those that stay because another database uses them.
+-- Drop the roles, and return those that stay and why: another database uses them, say. Roles
+-- that somebody else has made and put into the map are left alone.
 declare
     this_role text;
-    groups constant text[] := '{
-        customer_health_tenant, customer_health_analyst, customer_health_write_back,
-        customer_health_refresher
-    }';
+    detail text;
+    elsewhere text[];
+    grant_again text;
 begin
-    foreach this_role in array tenant_role_names || groups
+    foreach this_role in array tenant_role_names || pg_temp.groups()
     loop
-        continue when to_regrole(this_role) is null;
-        if this_role = any(groups) then
+        elsewhere := '{}';
+        continue when starts_with(
+            shobj_description(to_regrole(quote_ident(this_role)), 'pg_authid'),
+            'customer_health: '
+        ) is not true;
+        if this_role = any(pg_temp.groups()) then
             if not pg_has_role(this_role, 'usage') then
                 execute format('grant %I to current_user', this_role);
             end if;
+            -- what it owns here is ours: belongings_of_others() has been asked
             execute format('reassign owned by %I to current_user', this_role);
+            -- takes its rights on other databases, too
+            elsewhere := array(
+                select format(
+                    'grant %s on database %I to %I%s', rights.privilege_type,
+                    pg_database.datname, this_role,
+                    case when rights.is_grantable then ' with grant option' end
+                )
+                from pg_database
+                cross join lateral aclexplode(pg_database.datacl) as rights
+                where
+                    pg_database.datname != current_database()
+                    and rights.grantee = to_regrole(this_role)
+            );
             execute format('drop owned by %I', this_role);
         end if;
         begin
             execute format('drop role %I', this_role);
         exception when dependent_objects_still_exist then
-            return next this_role;
+            get stacked diagnostics detail = pg_exception_detail;
+            foreach grant_again in array elsewhere
+            loop
+                execute grant_again;
+            end loop;
+            role_name := this_role;
+            because := replace(detail, chr(10), ', ');
+            return next;
         end;
     end loop;
 end

@@ -11,6 +11,18 @@ comment on table operations.tenant_roles is
 so they say nothing; a role reads its own row here only. Rows of tenants that have left
 stay.';
 
+create table if not exists operations.source_grants (
+    relation regclass not null,
+    role_name text not null,
+    privilege text not null,
+    column_number smallint not null,
+    primary key (relation, role_name, privilege, column_number)
+);
+comment on table operations.source_grants is
+'customer_health: One row per right that `roles install` has given to a role of ours on a
+table of the application, or on a column of it (0: all of the table). What is needed no
+more is taken away by it, and grants of others are not.';
+
 alter table operations.tenant_roles enable row level security;
 drop policy if exists roles_see_themselves on operations.tenant_roles;
 create policy roles_see_themselves on operations.tenant_roles for select

@@ -8,9 +8,6 @@
         {%- set ours = relations_of_ours() -%}
         {%- set foreign = unmarked_among(ours) -%}
         {%- if foreign -%}
-            {%- set foreign = adopt(ours, foreign) -%}
-        {%- endif -%}
-        {%- if foreign -%}
             {%- set are_many = foreign | length > 1 -%}
             {%- do exceptions.raise_compiler_error(
                 foreign | join(', ') | replace('"', '')

@@ -14,5 +14,14 @@
     from pg_catalog.pg_namespace
     where
         nspname = '{{ our_schema("operations") }}'
-        and nspowner = to_regrole('{{ our_role("refresher") }}')
+        -- as its own, or to make things in: flows/installed.py
+        and exists (
+            select
+            from pg_catalog.aclexplode(
+                coalesce(nspacl, pg_catalog.acldefault('n', nspowner))
+            )
+            where
+                grantee = to_regrole('{{ our_role("refresher") }}')
+                and privilege_type = 'CREATE'
+        )
 {%- endmacro %}

@@ -1,0 +1,8 @@
+{% macro postgres__create_schema(relation) -%}
+    {#- dbt asks for it where the schema is not there: one that we make is marked as ours -#}
+    {%- set schema = relation.without_identifier().include(database=false) -%}
+    {%- call statement('create_schema') -%}
+        create schema if not exists {{ schema }};
+        comment on schema {{ schema }} is '{{ our_mark() ~ relation.schema }}'
+    {%- endcall -%}
+{%- endmacro %}
