@@ -265,6 +265,18 @@ def test_every_macro_stands_in_a_file_of_its_name_and_is_described(
         assert file.stem in files
 
 
+def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:
+    """A prefix is put before them where the file is read: flows/schemas.py."""
+    words = r"\b(analytics|analytics_internal|analytics_internal_failures|operations)\b"
+    for file in [*PROJECT.glob("flows/sql/*.sql"), *PROJECT.glob("dashboards/sql/*.sql")]:
+        for line in file.read_text().splitlines():
+            code = line.partition("--")[0]
+            for found in re.finditer(words, code):
+                is_schema = code[found.end() :].startswith((".", "'", ","))
+                is_named = re.search(r"schema [\w, ]*$|'[\w ]*$", code[: found.start()])
+                assert is_schema or is_named, f"{file.name}: {line}"
+
+
 def test_every_var_is_documented_and_used() -> None:
     settings = (PROJECT / "dbt_project.yml").read_text().partition("\nvars:\n")[2]
     declared = set(re.findall(r"^  (\w+):", settings, re.MULTILINE))
