@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.database import use_environment
 from flows.errors import Failure
+from flows.schemas import announcement
 
 APP = Path(__file__).parent / "app.py"
 LOOK = {
@@ -30,6 +31,8 @@ def main() -> int:
     os.environ["DO_NOT_TRACK"] = "1"
     try:
         use_environment()
+        if announced := announcement():
+            print(announced)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code

@@ -11,10 +11,11 @@ from psycopg.rows import DictRow, dict_row
 from dashboards.queries import text_of
 from flows.database import REFRESHER, one_line
 from flows.installed import IS_OF_REFRESHER
+from flows.schemas import OPERATIONS, OURS, named
 from flows.session import ARGUMENTS, use_settings
 
-ANALYST = "customer_health_analyst"
-TENANT = "customer_health_tenant"
+ANALYST = f"{OURS}_analyst"
+TENANT = f"{OURS}_tenant"
 
 # for so long all who look share what was read; the marts change once an hour
 SECONDS_KEPT = 30
@@ -64,7 +65,7 @@ def fetch(
             use_settings(connection, SETTINGS, is_local=True)
             _take_role(connection, is_for_operators=is_for_operators)
             return {
-                query: connection.execute(text_of(query), parameters).fetchall()
+                query: connection.execute(named(text_of(query)), parameters).fetchall()
                 for query in queries
             }
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
@@ -93,15 +94,13 @@ def fetch(
 
 def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
     found = connection.execute(
-        """
+        f"""
         select
             session_user as login,
             current_setting('role') != 'none' as is_chosen,
             exists (
                 select from pg_namespace
-                where nspname = 'operations' and """
-        + IS_OF_REFRESHER
-        + """
+                where nspname = '{OPERATIONS}' and {IS_OF_REFRESHER}
             ) as are_installed,
             coalesce(
                 pg_has_role(session_user, to_regrole(%(analyst)s), 'member'), false
@@ -123,7 +122,7 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
         if found["is_chosen"] or not found["is_operator"]:
             raise NothingToShow(
                 "This page is for those who run the refreshes: it reads the schema"
-                " `operations`, which analysts and tenants may not. Start the pages with a"
+                f" `{OPERATIONS}`, which analysts and tenants may not. Start the pages with a"
                 f" login that has the role: `grant {REFRESHER} to ...`."
             )
         role = REFRESHER

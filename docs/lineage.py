@@ -11,19 +11,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from flows import dbt
+from flows import dbt, systems
 from flows.database import PROJECT
 from flows.errors import Infrastructure
 
 PICTURE = PROJECT / "docs" / "lineage.svg"
+COLORS = ("#2563a8", "#0f7f6c", "#8a5a00", "#8b3fa0", "#a8324a", "#3f6f1f")
 SYSTEMS = {
-    "orders": ("Orders", "#2563a8"),
-    "bookings": ("Bookings", "#0f7f6c"),
-    "usage": ("Usage", "#8a5a00"),
-    "accounts": ("Accounts", "#8b3fa0"),
+    **{
+        name: (name.capitalize(), color)
+        for name, color in zip(systems.registry(), cycle(COLORS), strict=False)
+    },
     "all": ("All systems", "#5b6470"),
 }
 LAYERS = ("source", "inputs", "staging", "rules", "published", "marts", "beside")
@@ -95,8 +97,8 @@ def system_of(dot: Dot, dots: dict[str, Dot]) -> str:
     """Return the system that a model is tagged with, or else the one that it reads."""
     if dot.system:
         return dot.system
-    systems = {system_of(dots[parent], dots) for parent in dot.parents}
-    return systems.pop() if len(systems) == 1 else "all"
+    read = {system_of(dots[parent], dots) for parent in dot.parents}
+    return read.pop() if len(read) == 1 else "all"
 
 
 def place(dots: dict[str, Dot]) -> tuple[float, float, dict[str, float], dict[str, float]]:

@@ -26,6 +26,7 @@ from flows.reports import (
     summarize,
 )
 from flows.roles import install_roles, print_roles, remove_roles
+from flows.schemas import announcement
 from flows.write_back import rollback, run_write_back
 
 INSTALLED = {
@@ -118,7 +119,6 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
 
 def run(arguments: argparse.Namespace, progress: Progress) -> int:
     """Carry out a command and return its exit code."""
-    use_environment()
     match arguments.command:
         case "refresh":
             options = refresh_options(arguments)
@@ -160,7 +160,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     print_any_text()
     try:
-        return run(parse(read_arguments(sys.argv[1:])), Progress())
+        arguments = parse(read_arguments(sys.argv[1:]))
+        use_environment()
+        progress = Progress()
+        if announced := announcement():
+            progress.say(announced)
+        return run(arguments, progress)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code

@@ -10,6 +10,7 @@ from flows.channels import Channel, Refused, Unknown, Unreachable, channel_of_en
 from flows.database import Connection, connect, install, rows
 from flows.errors import Infrastructure
 from flows.progress import Progress
+from flows.schemas import OPERATIONS, OURS
 
 
 def raise_alerts(progress: Progress) -> None:
@@ -44,7 +45,7 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
         # the lock ends with the connection
         [lock] = rows(
             connection,
-            "select pg_try_advisory_lock(hashtext('customer_health send alerts')) as is_ours",
+            f"select pg_try_advisory_lock(hashtext('{OURS} send alerts')) as is_ours",
         )
         if lock["is_ours"]:
             _deliver(connection, channel, progress)
@@ -55,19 +56,19 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
 def _raise(connection: Connection) -> None:
     install(connection, "operations.sql")
     install(connection, "alerts.sql")
-    connection.execute("select operations.raise_alerts()")
+    connection.execute(f"select {OPERATIONS}.raise_alerts()")
 
 
 def _deliver(connection: Connection, channel: Channel, progress: Progress) -> None:
     """Send what is due, one by one; a message is claimed for good before it is sent."""
     # we have the lock: whoever was sending these has died
     connection.execute(
-        "select operations.end_alert(message_id, 'unknown', 'the sender died')"
-        " from operations.alert_outbox where state = 'sending'"
+        f"select {OPERATIONS}.end_alert(message_id, 'unknown', 'the sender died')"
+        f" from {OPERATIONS}.alert_outbox where state = 'sending'"
     )
     outcomes: Counter[str] = Counter()
     reason = None
-    while claimed := rows(connection, "select * from operations.claim_alert()"):
+    while claimed := rows(connection, f"select * from {OPERATIONS}.claim_alert()"):
         [row] = claimed
         outcome, error, is_reachable = "sent", None, True
         try:
@@ -78,7 +79,7 @@ def _deliver(connection: Connection, channel: Channel, progress: Progress) -> No
         except Unknown as unknown:
             outcome, error = "unknown", str(unknown)
         connection.execute(
-            "select operations.end_alert(%s, %s, %s)", (row["message_id"], outcome, error)
+            f"select {OPERATIONS}.end_alert(%s, %s, %s)", (row["message_id"], outcome, error)
         )
         progress.finished(f"{row['kind']} {row['edge']}: {row['message']}", outcome)
         outcomes[outcome] += 1
@@ -112,6 +113,6 @@ def _content(row: dict[str, Any]) -> dict[str, Any]:
 def _waiting(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
-        "select kind, edge, tenant_slug as tenant, message from operations.alert_outbox"
+        f"select kind, edge, tenant_slug as tenant, message from {OPERATIONS}.alert_outbox"
         " where state = 'pending' order by created_at, kind, tenant_slug, message",
     )

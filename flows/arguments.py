@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from flows import systems
 from flows.database import Connection, rows
 from flows.errors import WrongArgument
+from flows.schemas import ANALYTICS, INTERNAL
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 MOST_DAYS = 3650
@@ -62,7 +64,9 @@ def check_tenant(connection: Connection, slug: str | None) -> None:
         return
     slugs = [
         tenant["tenant_slug"]
-        for tenant in rows(connection, "select tenant_slug from analytics.tenants order by 1")
+        for tenant in rows(
+            connection, f"select tenant_slug from {ANALYTICS}.tenants order by 1"
+        )
     ]
     if slug not in slugs:
         raise WrongArgument(f"--tenant: no active tenant {slug!r}, there are: {_some(slugs)}")
@@ -75,22 +79,25 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     """
     if slug is None:
         return
-    views = [
-        f"analytics_internal.stg_{system}__organizations" for system in ("usage", "accounts")
-    ]
-    missing = rows(
-        connection,
-        "select from unnest(%(views)s::text[]) as view where to_regclass(view) is null",
-        {"views": views},
-    )
-    if missing:
-        return
-    organizations = " union ".join(
-        f"select organization_slug from {view} where is_active and is_valid" for view in views
-    )
-    slugs = [
-        row["organization_slug"] for row in rows(connection, f"{organizations} order by 1")
-    ]
+    lists = []
+    for name in systems.daily():
+        system = systems.registry()[name]
+        view = f"{INTERNAL}.stg_{name}__{system.tenant}s"
+        mart = f"{ANALYTICS}.{system.tenants}"
+        [there] = rows(
+            connection,
+            f"select to_regclass('{view}') as view, to_regclass('{mart}') as mart",
+        )
+        if there["view"]:
+            lists.append(
+                f"select {system.tenant}_slug as slug from {view} where is_active and is_valid"
+            )
+        elif there["mart"]:
+            # a system without sources
+            lists.append(f"select {system.tenant}_slug as slug from {mart}")
+        else:
+            return
+    slugs = [row["slug"] for row in rows(connection, f"{' union '.join(lists)} order by 1")]
     if slug not in slugs:
         raise WrongArgument(
             f"--organization: no active organization {slug!r}, there are: {_some(slugs)}"
@@ -99,7 +106,7 @@ def check_organization(connection: Connection, slug: str | None) -> None:
 
 def is_built(connection: Connection) -> bool:
     """Return whether a refresh has built the marts here."""
-    [tenants] = rows(connection, "select to_regclass('analytics.tenants') as relation")
+    [tenants] = rows(connection, f"select to_regclass('{ANALYTICS}.tenants') as relation")
     return tenants["relation"] is not None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flows import dbt
+from flows import dbt, systems
 from flows.database import (
     PROJECT,
     Connection,
@@ -26,9 +26,8 @@ from flows.database import (
 from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.progress import Progress
+from flows.schemas import ANALYTICS, OPERATIONS, OURS
 
-# systems that are refreshed hourly, and the mart that holds the instant of their rows
-CLOCKS = {"orders": "tenants", "bookings": "booking_organizations"}
 EVENTS = {
     "insert": "referencing new table as new_rows",
     "update": "referencing old table as old_rows new table as new_rows",
@@ -36,15 +35,15 @@ EVENTS = {
     "truncate": "",
 }
 # what the triggers call, one for each table; others may have functions of such names, too
-FUNCTIONS = """
+FUNCTIONS = f"""
     select oid::regprocedure::text as name from pg_proc
     where
-        pronamespace = 'operations'::regnamespace and starts_with(proname, 'capture_')
+        pronamespace = '{OPERATIONS}'::regnamespace and starts_with(proname, 'capture_')
         and position('Note the keys that a statement' in obj_description(oid, 'pg_proc')) > 0
 """
 NAME_BYTES = 63
 # a table that a source names: what it is, and where rows arrive that fire no trigger of it
-TARGET = """
+TARGET = f"""
     select
         array(
             select attname::text from pg_attribute
@@ -61,12 +60,12 @@ TARGET = """
         ) as part_of,
         exists (
             select from pg_subscription_rel
-            where srrelid in (select member_id from operations.family_of(%(relation)s))
+            where srrelid in (select member_id from {OPERATIONS}.family_of(%(relation)s))
         ) as is_replicated
     from pg_class
     where oid = to_regclass(%(relation)s)
 """
-MEMBERS = """
+MEMBERS = f"""
     select
         member_id::regclass::text as relation,
         is_source,
@@ -74,7 +73,7 @@ MEMBERS = """
         -- who may put triggers, and who may say when they fire
         has_table_privilege(member_id, 'trigger') as is_ours_to_watch,
         pg_has_role(relowner, 'usage') as is_ours
-    from operations.family_of(%(relation)s)
+    from {OPERATIONS}.family_of(%(relation)s)
     inner join pg_class on member_id = pg_class.oid
     order by is_source desc, member_id::regclass::text
 """
@@ -125,7 +124,7 @@ class Table:
 
     def trigger(self, event: str, member: dict[str, Any]) -> str:
         """Name a trigger; a partition may be a source, too, and have its own."""
-        name = f"customer_health_{event}"
+        name = f"{OURS}_{event}"
         return name if member["is_source"] else f"{name}_{self.function[-12:]}"
 
 
@@ -142,11 +141,11 @@ def install_triggers(progress: Progress) -> None:
             _refuse_foreign(connection, table)
         # all tables, before any has triggers: refreshes are full ones until all have theirs
         with connection.transaction():
-            connection.execute("delete from operations.captured_tables")
+            connection.execute(f"delete from {OPERATIONS}.captured_tables")
             for table in tables:
                 for capture in table.captures:
                     connection.execute(
-                        "insert into operations.captured_tables"
+                        f"insert into {OPERATIONS}.captured_tables"
                         " (system, source_name, relation, mapping, function_name, watched_by)"
                         " values (%s, %s, %s, 'none yet', %s, %s)",
                         (
@@ -160,10 +159,11 @@ def install_triggers(progress: Progress) -> None:
         for table in tables:
             _install(connection, table, progress)
         _drop_triggers(connection, keep=tables)
-        connection.execute("update operations.captured_tables set mapping = %s", (mapping,))
+        connection.execute(f"update {OPERATIONS}.captured_tables set mapping = %s", (mapping,))
         for system in {c["system"] for table in tables for c in table.captures}:
             connection.execute(
-                "insert into operations.changed_keys (system, kind) values (%s, 'everything')",
+                f"insert into {OPERATIONS}.changed_keys (system, kind)"
+                " values (%s, 'everything')",
                 (system,),
             )
 
@@ -171,7 +171,7 @@ def install_triggers(progress: Progress) -> None:
 def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
     with with_queue() as connection:
-        connection.execute("delete from operations.captured_tables")
+        connection.execute(f"delete from {OPERATIONS}.captured_tables")
         _drop_triggers(connection, keep=[])
     progress.say("no table is captured: updated_at tells the hourly refresh what changed")
 
@@ -191,7 +191,7 @@ def print_capture(progress: Progress) -> None:
                 " || case when cardinality(unwatched) > 3"
                 " then ' and ' || (cardinality(unwatched) - 3)::text || ' more' else '' end"
                 " as parts_without_triggers"
-                " from operations.capture_status order by 1, 2, 3",
+                f" from {OPERATIONS}.capture_status order by 1, 2, 3",
             ),
         )
         progress.table(
@@ -200,7 +200,7 @@ def print_capture(progress: Progress) -> None:
                 connection,
                 "select system, kind, count(distinct (tenant, key, starts_at)) as keys,"
                 " min(noticed_at)::timestamptz(0)::text as since"
-                " from operations.changed_keys group by system, kind order by 1, 2",
+                f" from {OPERATIONS}.changed_keys group by system, kind order by 1, 2",
             ),
         )
         progress.table(
@@ -208,7 +208,7 @@ def print_capture(progress: Progress) -> None:
             rows(
                 connection,
                 "select created_at::timestamptz(0)::text as at, relation, error"
-                " from operations.hook_errors where hook = 'capture'"
+                f" from {OPERATIONS}.hook_errors where hook = 'capture'"
                 " order by error_id desc limit 10",
             ),
         )
@@ -233,7 +233,7 @@ def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Sc
     Needs the refresh lock. Keys that a killed run had claimed are claimed anew.
     """
     install(connection, "capture.sql")
-    connection.execute("update operations.changed_keys set claimed_by = %s", (logid,))
+    connection.execute(f"update {OPERATIONS}.changed_keys set claimed_by = %s", (logid,))
     return _scope(connection, as_of, rules)
 
 
@@ -248,11 +248,11 @@ def missing_relations(connection: Connection) -> list[str]:
         row["relation"]
         for row in rows(
             connection,
-            """
+            f"""
             with made as (
                 select jsonb_array_elements_text(payload -> 'relations') as relation
                 from (
-                    select payload from operations.application_logs
+                    select payload from {OPERATIONS}.application_logs
                     where payload ? 'relations' order by log_id desc limit 1
                 ) as last
             )
@@ -264,8 +264,8 @@ def missing_relations(connection: Connection) -> list[str]:
             from made
             inner join (
                 values
-                ('"operations"."order_facts"', 'operations.after_order_created()'),
-                ('"operations"."order_facts"', 'operations.after_orders_created(text[])')
+                ('"{OPERATIONS}"."order_facts"', '{OPERATIONS}.after_order_created()'),
+                ('"{OPERATIONS}"."order_facts"', '{OPERATIONS}.after_orders_created(text[])')
             ) as routines (model, routine) on made.relation = routines.model
             where to_regprocedure(routine) is null
             order by 1
@@ -284,8 +284,8 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         "select count(*) as tables, count(*) filter (where is_captured) as captured,"
         " count(*) filter (where mapping = %(mapping)s) as mapped,"
         " bool_or(watched_by != 'triggers') as asks_updated_at,"
-        " (select count(*) from operations.changed_keys where kind = 'everything') as lost"
-        " from operations.capture_status",
+        f" (select count(*) from {OPERATIONS}.changed_keys where kind = 'everything') as lost"
+        f" from {OPERATIONS}.capture_status",
         {"mapping": _mapping()},
     )
     if capture["mapped"] < capture["tables"]:
@@ -324,30 +324,32 @@ def _rebuilt_because(
 
 
 def _last_published(connection: Connection) -> dict[str, Any] | None:
-    """Return the run whose rows the marts of all systems hold, or None."""
+    """Return the run whose rows the marts of all hourly systems hold, or None."""
     runs = []
-    for system, clock in CLOCKS.items():
-        log = f"operations.{system}_publications"
+    for system in systems.hourly():
+        log = f"{OPERATIONS}.{system}_publications"
+        clock = systems.registry()[system].tenants
         [there] = rows(
             connection,
-            f"select to_regclass('{log}') as log, to_regclass('analytics.{clock}') as clock",
+            f"select to_regclass('{log}') as log, to_regclass('{ANALYTICS}.{clock}') as clock",
         )
         if None in there.values():
             return None
         runs += rows(
             connection,
             "select application_logs.created_at as began_at, payload ->> 'rules' as rules,"
-            " greatest(log.as_of, (select max(as_of) from analytics."
+            f" greatest(log.as_of, (select max(as_of) from {ANALYTICS}."
             f"{clock})) as as_of"
-            f" from {log} as log inner join operations.application_logs"
+            f" from {log} as log inner join {OPERATIONS}.application_logs"
             " on log.run_id = application_logs.logid order by log_id desc limit 1",
         )
-    if len(runs) < len(CLOCKS):
+    if len(runs) < len(systems.hourly()):
         return None
+    rules = {run["rules"] for run in runs}
     return {
         "began_at": min(run["began_at"] for run in runs),
         "as_of": max(run["as_of"] for run in runs),
-        "rules": runs[0]["rules"] if runs[0]["rules"] == runs[1]["rules"] else None,
+        "rules": rules.pop() if len(rules) == 1 else None,
     }
 
 
@@ -357,7 +359,7 @@ def _refuse_foreign(connection: Connection, table: Table) -> None:
     for thing in rows(
         connection,
         "select format('function %%s', oid::regprocedure) as name from pg_proc"
-        " where pronamespace = 'operations'::regnamespace and proname = %(function)s"
+        f" where pronamespace = '{OPERATIONS}'::regnamespace and proname = %(function)s"
         " and oid::regprocedure::text != all(%(ours)s)"
         " union all"
         " select format('trigger %%s on %%s', tgname, tgrelid::regclass) from pg_trigger"
@@ -455,7 +457,7 @@ def _install(connection: Connection, table: Table, progress: Progress) -> None:
     if table.cannot:
         return
     connection.execute(
-        "call operations.make_capture_function(%s, %s, %s)",
+        f"call {OPERATIONS}.make_capture_function(%s, %s, %s)",
         (table.function, table.relation, Jsonb(table.captures)),
     )
     for member in table.members:
@@ -479,7 +481,7 @@ def _put_triggers(connection: Connection, table: Table, member: dict[str, Any]) 
                 event=sql.SQL(event),
                 relation=relation,
                 transition=sql.SQL(transition),
-                function=sql.Identifier("operations", table.function),
+                function=sql.Identifier(OPERATIONS, table.function),
             )
         )
         # else a session that loads rows as a replica, as many loaders do, fires none
@@ -492,7 +494,7 @@ def _put_triggers(connection: Connection, table: Table, member: dict[str, Any]) 
 def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
     """Take all triggers and functions away, but those of these tables."""
     kept = [
-        sql.Identifier("operations", table.function).as_string(connection) + "()"
+        sql.Identifier(OPERATIONS, table.function).as_string(connection) + "()"
         for table in keep
         if not table.cannot
     ]

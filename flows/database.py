@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from flows import installed
+from flows import installed, systems
 from flows.errors import Busy, Infrastructure, WrongArgument
+from flows.schemas import OPERATIONS, OURS, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -32,8 +33,8 @@ LIBPQ_VARIABLES = (
 )
 
 # what the commands work as, where `python -m flows roles install` has made the roles
-REFRESHER = "customer_health_refresher"
-WRITE_BACK = "customer_health_write_back"
+REFRESHER = f"{OURS}_refresher"
+WRITE_BACK = f"{OURS}_write_back"
 
 # how often a table that is in use is tried
 ATTEMPTS = 20
@@ -62,7 +63,11 @@ Connection = psycopg.Connection[DictRow]
 
 
 def use_environment() -> None:
-    """Use the database that the libpq environment names, or else the embedded one."""
+    """Use the database that the libpq environment names, or else the embedded one.
+
+    Raises WrongArgument for a prefix of schemas that cannot be.
+    """
+    check_prefix()
     if not any(os.environ.get(name) for name in LIBPQ_VARIABLES):
         use_embedded(EMBEDDED)
 
@@ -141,7 +146,7 @@ def take_role(connection: Connection, role: str, *, is_local: bool = False) -> N
                         shobj_description(to_regrole(%(role)s), 'pg_authid'), %(mark)s
                     ) is true as is_ours
             ) as role
-            where nspname = 'operations' and {installed.IS_OF_REFRESHER}
+            where nspname = '{OPERATIONS}' and {installed.IS_OF_REFRESHER}
             """,
             {"role": role, "is_local": is_local, "mark": installed.MARK},
         )
@@ -188,14 +193,14 @@ class Lock:
 
 @contextmanager
 def refresh_lock() -> Iterator[Lock]:
-    """Hold the lock of which each database has one; it ends with its connection.
+    """Hold the lock of which each prefix has one in a database; it ends with its connection.
 
     Raises Busy when another refresh or write-back holds it.
     """
     with connect() as connection:
         [lock] = rows(
             connection,
-            "select pg_try_advisory_lock(hashtext('customer_health refresh')) as is_ours,"
+            f"select pg_try_advisory_lock(hashtext('{OURS} refresh')) as is_ours,"
             " pg_backend_pid() as pid",
         )
         if not lock["is_ours"]:
@@ -235,38 +240,44 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
     Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
     that name.
     """
-    text = (PROJECT / "flows" / "sql" / script).read_text(encoding="utf-8")
+    text = text_of(PROJECT / "flows" / "sql" / script)
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date
         take_role(connection, REFRESHER, is_local=True)
         found = installed.look(connection, script)
         if not found.is_there:
-            if "operations" not in installed.make_schemas(connection, REFRESHER):
-                installed.make_schema(connection, "operations")
+            if OPERATIONS not in installed.make_schemas(connection, REFRESHER):
+                installed.make_schema(connection, OPERATIONS)
             take_role(connection, REFRESHER, is_local=True)
         if installed.REGISTER in found.missing:
             connection.execute(
-                "create table operations.installed_scripts"
+                f"create table {OPERATIONS}.installed_scripts"
                 " (script text primary key, version text not null)"
             )
             connection.execute(
-                "comment on table operations.installed_scripts is"
+                f"comment on table {OPERATIONS}.installed_scripts is"
                 " 'customer_health: One row per file of flows/sql that was run here.'"
             )
         known = rows(
             connection,
-            "select version from operations.installed_scripts where script = %(script)s",
+            f"select version from {OPERATIONS}.installed_scripts where script = %(script)s",
             {"script": script},
         )
         if known != [{"version": version}] or found.missing or again:
             connection.execute(text.encode())
             connection.execute(
-                "insert into operations.installed_scripts values (%(script)s, %(version)s)"
+                f"insert into {OPERATIONS}.installed_scripts values (%(script)s, %(version)s)"
                 " on conflict (script) do update set version = excluded.version",
                 {"script": script, "version": version},
             )
     return found.missing
+
+
+def text_of(script: Path) -> str:
+    """Return a file of flows/sql with our names as they are here, and the registry."""
+    text = named(script.read_text(encoding="utf-8"))
+    return text.replace("{{ systems }}", systems.as_json())
 
 
 def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:

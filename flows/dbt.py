@@ -17,9 +17,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from flows import systems
 from flows.database import PROJECT, Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
+from flows.schemas import for_dbt
 
 # with these dbt answers what a file says, instead of asking the database
 RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
@@ -109,7 +111,7 @@ def build(
         # described for people, with nothing to build
         "--exclude-resource-type=exposure",
         "--vars",
-        json.dumps(dict(variables)),
+        json.dumps({**variables, **for_dbt()}),
         *options,
     ]
     run = Run()
@@ -183,7 +185,8 @@ def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
         if cache.exists():
             # what the last refresh has parsed need not be parsed again
             shutil.copy(cache, folder)
-        done = command(connection, "parse", "--quiet", "--target-path", folder)
+        names = ["--vars", json.dumps(for_dbt())]
+        done = command(connection, "parse", "--quiet", "--target-path", folder, *names)
         if done.returncode:
             raise _broken(_reason(done.stdout.strip() or done.stderr))
         yield Path(folder)
@@ -215,7 +218,7 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
                 )
     return [
         {
-            "system": readers[key]["tags"][0],
+            "system": systems.known(readers[key]["fqn"][1], source["name"]),
             # as the project calls it; the relation without the database, which may have dots
             "source": f"{source['source_name']}.{source['name']}",
             "relation": source["relation_name"].removeprefix(f'"{source["database"]}".'),

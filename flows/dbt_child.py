@@ -20,6 +20,8 @@ import click
 from dbt.cli.main import cli, dbtRunner
 from dbt_common.events.base_types import EventMsg
 
+from flows.schemas import for_dbt
+
 PROJECT = Path(__file__).resolve().parent.parent
 OURS = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
 # these say where dbt writes, which is up to whoever runs us
@@ -86,7 +88,9 @@ def main() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
     ignore_environment()
     arguments: list[str] = json.loads(sys.argv[1])
-    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *OURS])
+    # what nodes are called must be known here already
+    names = ["--vars", json.dumps(for_dbt())]
+    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *OURS])
     if not parsed.success:
         tell(event="end", error=str(parsed.exception), nodes=[])
         return

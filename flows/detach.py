@@ -21,6 +21,7 @@ from flows.errors import Busy, WriteBackHeld, WrongArgument
 from flows.installed import MARK
 from flows.progress import Progress
 from flows.run_log import logged
+from flows.schemas import OPERATIONS
 
 # Views of ours that read a relation that is not ours, directly or through another view. Ours
 # are known by their mark: somebody may have given them another name.
@@ -109,12 +110,12 @@ def detach(progress: Progress) -> None:
 
 def detached_since(connection: Connection) -> datetime | None:
     """Return since when views are away, or None when all of them are there."""
-    [table] = rows(connection, "select to_regclass('operations.detached_views') as there")
+    [table] = rows(connection, f"select to_regclass('{OPERATIONS}.detached_views') as there")
     if table["there"] is None:
         return None
     [detached] = rows(
         connection,
-        "select min(detached_at) as since from operations.detached_views"
+        f"select min(detached_at) as since from {OPERATIONS}.detached_views"
         " where to_regclass(relation) is null",
     )
     since: datetime | None = detached["since"]
@@ -143,7 +144,7 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
     """
     for view in rows(
         connection,
-        "delete from operations.detached_views"
+        f"delete from {OPERATIONS}.detached_views"
         " where to_regclass(relation) is not null or %(is_complete)s"
         " returning relation, to_regclass(relation) is not null as is_there,"
         " grant_statements",
@@ -160,7 +161,7 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
 def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
     def change() -> None:
         for view in standing:
-            connection.execute("call operations.note_grants(%(relation)s)", view)
+            connection.execute(f"call {OPERATIONS}.note_grants(%(relation)s)", view)
         connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
 
     try:

@@ -23,12 +23,13 @@ from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
 from flows.roles import grant_sources
+from flows.schemas import INTERNAL, OPERATIONS, OURS
 
-TRIGGER = "customer_health_hook"
-FUNCTION = "operations.after_order_created"
+TRIGGER = f"{OURS}_hook"
+FUNCTION = f"{OPERATIONS}.after_order_created"
 # columns that do not take what the hook would write
-LEFT_OUT = """
-    select column_name, remark from operations.written_columns
+LEFT_OUT = f"""
+    select column_name, remark from {OPERATIONS}.written_columns
     where refused_values && case column_name
         when 'account_type' then array['any', 'ACTIVE']
         when 'last_order_date' then array['any']
@@ -103,7 +104,7 @@ def install_hook(progress: Progress) -> None:
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         in_a_moment(connection, partial(connection.execute, put))
         connection.execute(
-            "insert into operations.hooked_tables values (%s) on conflict do nothing",
+            f"insert into {OPERATIONS}.hooked_tables values (%s) on conflict do nothing",
             (relation,),
         )
         grant_sources(connection)
@@ -123,7 +124,7 @@ def remove_hook(progress: Progress) -> None:
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
             in_a_moment(connection, partial(connection.execute, drop))
-        connection.execute("delete from operations.hooked_tables")
+        connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
     progress.say("no table is hooked: a new order shows with the next refresh")
 
@@ -146,7 +147,7 @@ def print_hook(progress: Progress) -> None:
             "select hook_skips.last_value as times,"
             " to_timestamp(hook_skipped_at.last_value)::timestamptz(0)::text as at,"
             " hook_skips.is_called as has_skipped"
-            " from operations.hook_skips, operations.hook_skipped_at",
+            f" from {OPERATIONS}.hook_skips, {OPERATIONS}.hook_skipped_at",
         )
         if skips["has_skipped"]:
             progress.say(
@@ -159,7 +160,7 @@ def print_hook(progress: Progress) -> None:
             rows(
                 connection,
                 "select created_at::timestamptz(0)::text as at, relation, error"
-                " from operations.hook_errors where hook = 'after_order_created'"
+                f" from {OPERATIONS}.hook_errors where hook = 'after_order_created'"
                 " order by error_id desc limit 10",
             ),
         )
@@ -172,13 +173,14 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
     """Say which table has lost its trigger: dropped, with the function that it calls, say."""
     for lost in rows(
         connection,
-        "select relation from operations.hooked_tables where not exists ("
+        f"select relation from {OPERATIONS}.hooked_tables where not exists ("
         f"select from pg_trigger where tgfoid = to_regproc('{FUNCTION}')"
         " and tgrelid = to_regclass(relation)) order by relation",
     ):
+        relation = lost["relation"].replace('"', "")
         progress.say(
-            f"warning: {lost['relation'].replace(chr(34), '')} has lost the trigger of the hook, so a new order"
-            " shows with the next refresh: `python -m flows hook install` puts it back"
+            f"warning: {relation} has lost the trigger of the hook, so a new order shows with"
+            " the next refresh: `python -m flows hook install` puts it back"
         )
 
 
@@ -190,7 +192,7 @@ def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[in
     try:
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
             [[found]] = cursor.execute(
-                "select operations.after_orders_created(%s::text[])", (order_ids,)
+                f"select {OPERATIONS}.after_orders_created(%s::text[])", (order_ids,)
             ).fetchall()
             return (len(order_ids), len(order_ids)) if found is None else (found, 0)
     except psycopg.Error as error:
@@ -207,7 +209,7 @@ def _note(
 ) -> None:
     with suppress(psycopg.Error), connection.transaction():
         connection.execute(
-            "insert into operations.hook_errors (hook, relation, error)"
+            f"insert into {OPERATIONS}.hook_errors (hook, relation, error)"
             " values ('after_order_created', %s, %s)",
             (f"order {', '.join(order_ids)}", one_line(error)),
         )
@@ -220,7 +222,7 @@ def _orders(connection: Connection) -> str:
         raise Infrastructure("hook: run a nightly refresh first, which makes its function")
     for view in rows(
         connection,
-        "select viewname from pg_views where schemaname = 'analytics_internal'"
+        f"select viewname from pg_views where schemaname = '{INTERNAL}'"
         " and viewname like 'stg_orders__%' and definition like '%row_number()%'",
     ):
         raise WrongArgument(

@@ -5,24 +5,24 @@ else's, and is left alone.
 """
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow
 
 from flows.errors import Infrastructure, WrongArgument
+from flows.schemas import OPERATIONS, OURS, SCHEMAS
 
 Connection = psycopg.Connection[DictRow]
 
 MARK = "customer_health: "
-SCHEMAS = ("analytics", "analytics_internal", "analytics_internal_failures", "operations")
 REGISTER = "installed_scripts"
 # Of a schema in pg_namespace: whether `roles install` has given it to the refresher, as its
 # own, or, where somebody else has made it, to make things in.
-IS_OF_REFRESHER: LiteralString = """
+IS_OF_REFRESHER = f"""
     exists (
         select from aclexplode(coalesce(nspacl, acldefault('n', nspowner))) as rights
-        where grantee = to_regrole('customer_health_refresher') and privilege_type = 'CREATE'
+        where grantee = to_regrole('{OURS}_refresher') and privilege_type = 'CREATE'
     )
 """
 # held against what they really make by tests/flows/test_guest.py
@@ -30,6 +30,7 @@ MADE: dict[str, dict[str, str]] = {
     "operations.sql": {
         "application_logs": "table",
         "application_logs__cron_name": "index",
+        "systems": "table",
         "write_back_batches": "table",
         "write_back_batches__logid": "index",
         "write_back_changes": "table",
@@ -77,7 +78,7 @@ MADE: dict[str, dict[str, str]] = {
 EVERYTHING = ({REGISTER: "table"}, *MADE.values())
 
 # the index of a table is whose the table is; a type stands in the way of a table
-LOOK: LiteralString = """
+LOOK = f"""
     with made as (
         select name, kind, kind in ('function', 'procedure') as is_routine
         from unnest(%(names)s::text[], %(kinds)s::text[]) as made (name, kind)
@@ -92,7 +93,7 @@ LOOK: LiteralString = """
                 as kind
         from pg_class
         left join pg_index on pg_class.oid = indexrelid
-        where relnamespace = to_regnamespace('operations')
+        where relnamespace = to_regnamespace('{OPERATIONS}')
 
         union all
 
@@ -100,14 +101,14 @@ LOOK: LiteralString = """
             proname, true, 'pg_proc'::regclass, oid, oid,
             case prokind when 'p' then 'procedure' when 'f' then 'function' end
         from pg_proc
-        where pronamespace = to_regnamespace('operations')
+        where pronamespace = to_regnamespace('{OPERATIONS}')
 
         union all
 
         select typname, false, 'pg_type'::regclass, oid, oid, 'type'
         from pg_type
         where
-            typnamespace = to_regnamespace('operations') and typrelid = 0
+            typnamespace = to_regnamespace('{OPERATIONS}') and typrelid = 0
             and typcategory != 'A'
     ),
 
@@ -143,7 +144,7 @@ def look(connection: Connection, script: str) -> Installed:
     found = _look(connection, script)
     if found.foreign:
         are_many = len(found.foreign) > 1
-        names = ", ".join(f"operations.{name}" for name in found.foreign)
+        names = ", ".join(f"{OPERATIONS}.{name}" for name in found.foreign)
         raise WrongArgument(
             f"{names} {'are' if are_many else 'is'} not ours: no command of ours has made"
             f" {'them; rename them or move them' if are_many else 'it; rename it or move it'}"
@@ -196,9 +197,9 @@ def make_schema(connection: Connection, name: str, authorization: str = "") -> N
 def _look(connection: Connection, script: str) -> Installed:
     [row] = connection.execute(
         LOOK
-        + """
+        + f"""
         select
-            to_regnamespace('operations') is not null as is_there,
+            to_regnamespace('{OPERATIONS}') is not null as is_there,
             array(
                 select distinct name from found where is_foreign order by name
             ) as foreign,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flows import dbt
+from flows import dbt, systems
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
 from flows.capture import claim, fingerprint_of_rules, missing_relations
@@ -27,10 +27,8 @@ from flows.progress import Progress
 from flows.reports import say_what_stays
 from flows.roles import are_installed
 from flows.run_log import RunLog, logged
+from flows.schemas import ANALYTICS, OPERATIONS
 from flows.write_back import check_freshness, count_written, write_back
-
-HOURLY = ("orders", "bookings")
-DAILY = ("usage", "accounts")
 
 
 @dataclass(frozen=True)
@@ -39,28 +37,43 @@ class Part:
 
     options: tuple[str, ...]
     systems: tuple[str, ...]
+    is_full: bool = False
 
 
-# what a full refresh runs: all, but for what is asked after the write-back
-FULL = Part(("--exclude=tag:after_write_back",), (*HOURLY, *DAILY))
-# what a refresh of some keys runs: the views stand, and tests of all rows wait, as do the
-# systems that are daily
-CHANGED = Part(
-    (
-        "--select=config.materialized:working_table config.materialized:publication",
-        "--exclude=tag:after_write_back tag:nightly tag:usage tag:accounts",
-    ),
-    HOURLY,
-)
-# what a refresh of one organization runs: the daily systems, with no test of others
-ORGANIZATION = Part(
-    (
-        "--select=tag:usage tag:accounts",
-        "--exclude=tag:after_write_back tag:nightly",
-        "--indirect-selection=cautious",
-    ),
-    DAILY,
-)
+def _all() -> Part:
+    """Return what a full refresh runs: all, but for what is asked after the write-back."""
+    return Part(("--exclude=tag:after_write_back",), tuple(systems.registry()), is_full=True)
+
+
+def _changed() -> Part:
+    """Return what a refresh of some keys runs.
+
+    The views stand, and tests of all rows wait, as do the systems that are daily.
+    """
+    return Part(
+        (
+            "--select=config.materialized:working_table config.materialized:publication",
+            f"--exclude=tag:after_write_back tag:nightly {_tags(systems.daily())}",
+        ),
+        systems.hourly(),
+    )
+
+
+def _of_organization() -> Part:
+    """Return what a refresh of one runs: the daily systems, with no test of others."""
+    return Part(
+        (
+            f"--select={_tags(systems.daily())}",
+            "--exclude=tag:after_write_back tag:nightly",
+            "--indirect-selection=cautious",
+        ),
+        systems.daily(),
+    )
+
+
+def _tags(names: tuple[str, ...]) -> str:
+    return " ".join(f"tag:{name}" for name in names)
+
 
 Mode = Literal["hourly", "nightly", "organization"]
 
@@ -134,7 +147,7 @@ def _refresh_organization(
     _build(
         f"refresh of {organization} as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {"as_of": as_of, "refresh_scope": "changed", "organization": organization},
-        ORGANIZATION,
+        _of_organization(),
         progress,
         log,
         lock,
@@ -162,7 +175,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
             "changed_since": scope.changed_since,
             "backfill_days": options.backfill_days,
         },
-        FULL if is_full else CHANGED,
+        _all() if is_full else _changed(),
         progress,
         log,
         lock,
@@ -177,17 +190,17 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     log.payload["quarantined_rows"] = rows(
         connection,
         'select system, "table", reason, sum(rows_count)::bigint as rows_count'
-        " from operations.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
+        f" from {OPERATIONS}.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
     )
     log.payload["tenants"] = statistics = rows(
         connection,
-        "select * from operations.refresh_statistics"
+        f"select * from {OPERATIONS}.refresh_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": options.tenant},
     )
 
     log.payload["organizations"] = rows(
-        connection, "select * from operations.booking_statistics order by organization_slug"
+        connection, f"select * from {OPERATIONS}.booking_statistics order by organization_slug"
     )
 
     if is_full:
@@ -238,7 +251,7 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
     # before a test that failed ends the run, for the views are there
-    put_back(log.connection, progress, is_complete=part is FULL and run.failure() is None)
+    put_back(log.connection, progress, is_complete=part.is_full and run.failure() is None)
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")
@@ -247,7 +260,7 @@ def _build(  # noqa: PLR0913, PLR0917
     if not run.with_status("pass", "warn"):
         raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
     log.payload["marts"] = _moved(log, part.systems)
-    if part == FULL:
+    if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
         # the inputs of a system that has always been switched off are not made
         log.payload["relations"] = [
@@ -273,8 +286,8 @@ def _say_what_is_lost(
     for node in run.with_status("success"):
         if not (node.day and _name(node) in missing):
             continue
-        [system] = set(node.tags) & set(FULL.systems)
-        publications = f'"operations"."{system}_publications"'
+        [system] = set(node.tags) & set(systems.registry())
+        publications = f'"{OPERATIONS}"."{system}_publications"'
         earlier = rows(
             log.connection,
             f"select from {publications} where mart = %(mart)s and rows_written > 0"
@@ -297,14 +310,14 @@ def _name(node: dbt.Node) -> str:
     return str(node.relation).partition(".")[2]
 
 
-def _moved(log: RunLog, systems: tuple[str, ...]) -> list[dict[str, Any]]:
+def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return what the run has moved in each mart of these systems.
 
     Raises Infrastructure when it has not published each of them, whatever dbt says.
     """
     moved: list[dict[str, Any]] = []
-    for system in systems:
-        publications = f"operations.{system}_publications"
+    for system in names:
+        publications = f"{OPERATIONS}.{system}_publications"
         [there] = rows(log.connection, f"select to_regclass('{publications}') as log")
         found = there["log"] and rows(
             log.connection,
@@ -327,7 +340,7 @@ def _tenant_health(
     """Return the latest score of every organization, or of one."""
     return rows(
         connection,
-        "select * from analytics.tenant_latest_health"
+        f"select * from {ANALYTICS}.tenant_latest_health"
         " where %(organization)s::text is null or organization_slug = %(organization)s"
         " order by organization_slug",
         {"organization": organization},

@@ -9,6 +9,7 @@ from flows.database import Connection, connect, rows
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
 from flows.progress import Progress
+from flows.schemas import ANALYTICS, OPERATIONS
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
@@ -67,7 +68,7 @@ OUTCOMES = {
     "conflict": "were changed by somebody meanwhile",
     "locked": "were in use",
     "gone": "were deleted or closed meanwhile",
-    "error": "could not be written, see operations.write_back_changes",
+    "error": f"could not be written, see {OPERATIONS}.write_back_changes",
 }
 
 
@@ -174,7 +175,7 @@ def say_what_stays(connection: Connection, progress: Progress) -> None:
     for column in rows(
         connection,
         "select string_agg(column_name, ', ' order by column_name) as names, remark"
-        " from operations.written_columns where remark is not null"
+        f" from {OPERATIONS}.written_columns where remark is not null"
         " group by remark order by 1",
     ):
         progress.say(f"{column['names']}: {column['remark']}")
@@ -193,7 +194,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             " coalesce(status, '(none)') as status, current_count as now,"
             ' current_pct as "now %%", expected_count as expected,'
             ' expected_pct as "expected %%"'
-            f" from operations.status_distribution{only}"
+            f" from {OPERATIONS}.status_distribution{only}"
             " order by tenant_slug, status_kind, status",
             this,
         ),
@@ -206,14 +207,14 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             " coalesce(from_status, '(none)') as \"from\","
             " coalesce(to_status, '(none)') as \"to\", customers_count as customers,"
             " case when is_expected_transition then '' else 'unexpected' end as note"
-            f" from operations.pending_transitions{only}"
+            f" from {OPERATIONS}.pending_transitions{only}"
             " order by tenant_slug, status_kind, customers_count desc",
             this,
         ),
     )
     for guard in rows(
         connection,
-        f"select * from operations.write_back_guards{only} order by tenant_slug",
+        f"select * from {OPERATIONS}.write_back_guards{only} order by tenant_slug",
         this,
     ):
         for line in guard_lines(guard):
@@ -224,14 +225,14 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
         " current_risk_status as status, expected_risk_status as expected,"
         " current_account_type as type, expected_account_type as expected_type,"
         f" coalesce(risk_status_reason, account_type_reason) as why"
-        f" from operations.pending_customer_updates{only}"
+        f" from {OPERATIONS}.pending_customer_updates{only}"
         " order by tenant_slug, customer_id",
         this,
     )
     progress.table("The first 10 customers", pending[:10])
     for finding in rows(
         connection,
-        f"select * from operations.account_type_findings{only} order by 2, 3",
+        f"select * from {OPERATIONS}.account_type_findings{only} order by 2, 3",
         this,
     ):
         progress.say(
@@ -246,7 +247,7 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
     """Print the last complete week, rep by rep, against the week before."""
     lines = rows(
         connection,
-        "select * from analytics.weekly_summary order by tenant_slug, sales_rep_name",
+        f"select * from {ANALYTICS}.weekly_summary order by tenant_slug, sales_rep_name",
     )
     progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
 
@@ -271,7 +272,7 @@ def summarize(progress: Progress) -> None:
 
 def print_status(connection: Connection, progress: Progress) -> bool:
     """Print how the jobs are doing; return whether some refresh succeeded of late."""
-    jobs = rows(connection, "select * from operations.job_status order by job")
+    jobs = rows(connection, f"select * from {OPERATIONS}.job_status order by job")
     progress.table(
         "Jobs",
         [
@@ -291,13 +292,13 @@ def print_status(connection: Connection, progress: Progress) -> bool:
     if undelivered := rows(
         connection,
         "select state, kind, edge, count(*) as messages, max(error) as error"
-        " from operations.alert_outbox where state in ('pending', 'failed', 'unknown')"
+        f" from {OPERATIONS}.alert_outbox where state in ('pending', 'failed', 'unknown')"
         " group by state, kind, edge order by state, kind, edge",
     ):
         progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
     if since := detached_since(connection):
         progress.say(in_words(since))
-    [health] = rows(connection, "select * from operations.refresh_health")
+    [health] = rows(connection, f"select * from {OPERATIONS}.refresh_health")
     if health["success_age"] is None:
         progress.say("no refresh has succeeded yet")
         return False

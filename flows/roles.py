@@ -17,12 +17,14 @@ from flows.database import (
     refresh_lock,
     rows,
     take_role,
+    text_of,
 )
 from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure, WrongArgument
-from flows.installed import IS_OF_REFRESHER, SCHEMAS
+from flows.installed import IS_OF_REFRESHER
 from flows.progress import Progress
 from flows.reports import say_what_stays
+from flows.schemas import OPERATIONS, OURS, SCHEMAS
 
 
 def install_roles(progress: Progress) -> None:
@@ -44,16 +46,18 @@ def install_roles(progress: Progress) -> None:
         _run_each(connection, "pg_temp.handing_over()")
         install(connection, "operations.sql")
         in_a_moment(connection, partial(install, connection, "row_security.sql"))
-        _as_refresher(connection, "select operations.map_tenants()")
+        _as_refresher(connection, f"select {OPERATIONS}.map_tenants()")
         with connection.transaction():
             connection.execute("select pg_temp.create_tenant_roles()")
             connection.execute("select pg_temp.grant_sources(%(sources)s)", sources)
-        for missing in rows(connection, "select remedy from operations.missing_rights"):
+        for missing in rows(connection, f"select remedy from {OPERATIONS}.missing_rights"):
             _as_refresher(connection, missing["remedy"])
         excess = rows(connection, "select * from pg_temp.excess_rights(%(sources)s)", sources)
-        tenants = rows(connection, "select from operations.tenant_roles")
+        tenants = rows(connection, f"select from {OPERATIONS}.tenant_roles")
         blind = rows(connection, "select * from pg_temp.blind_readers()")
-        [written] = rows(connection, "select to_regclass('operations.written_columns') as it")
+        [written] = rows(
+            connection, f"select to_regclass('{OPERATIONS}.written_columns') as it"
+        )
         if written["it"] is not None:
             with connection.transaction():
                 take_role(connection, REFRESHER, is_local=True)
@@ -66,7 +70,7 @@ def install_roles(progress: Progress) -> None:
     for reader in blind:
         progress.say(
             f"warning: {reader['role_name']} may read {reader['marts_count']} marts by grants"
-            " of yours and sees no row of them: grant it customer_health_analyst or the role"
+            f" of yours and sees no row of them: grant it {OURS}_analyst or the role"
             " of a tenant"
         )
     progress.say(
@@ -141,13 +145,13 @@ def _check_register(connection: Connection) -> None:
     """Raise when what says which role is which tenant's was dropped."""
     [there] = rows(
         connection,
-        "select to_regclass('operations.tenant_roles') as map,"
-        " to_regclass('operations.missing_rights') as rights,"
-        " to_regproc('operations.map_tenants') as mapping",
+        f"select to_regclass('{OPERATIONS}.tenant_roles') as map,"
+        f" to_regclass('{OPERATIONS}.missing_rights') as rights,"
+        f" to_regproc('{OPERATIONS}.map_tenants') as mapping",
     )
     if None in there.values():
         raise Infrastructure(
-            "roles: something of operations was dropped, such as tenant_roles, which says"
+            f"roles: something of {OPERATIONS} was dropped, such as tenant_roles, which says"
             " whose role is whose; `python -m flows roles install` makes it again"
         )
 
@@ -174,18 +178,18 @@ def _check_belongings(connection: Connection) -> None:
 
 
 def _tenant_roles(connection: Connection) -> list[str]:
-    [there] = rows(connection, "select to_regclass('operations.tenant_roles') as map")
+    [there] = rows(connection, f"select to_regclass('{OPERATIONS}.tenant_roles') as map")
     if there["map"] is None:
         return []
     return [
         row["role_name"]
-        for row in rows(connection, "select role_name from operations.tenant_roles")
+        for row in rows(connection, f"select role_name from {OPERATIONS}.tenant_roles")
     ]
 
 
 def _load(connection: Connection) -> None:
     with connection.transaction():
-        connection.execute((PROJECT / "flows" / "sql" / "roles.sql").read_bytes())
+        connection.execute(text_of(PROJECT / "flows" / "sql" / "roles.sql").encode())
 
 
 def _run_each(connection: Connection, function: str) -> None:

@@ -11,6 +11,7 @@ import psycopg
 
 from flows.database import Connection, connect
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.schemas import OPERATIONS
 
 
 class RunLog:
@@ -29,11 +30,11 @@ class RunLog:
         Needs the refresh lock: only with it is a row that says running known to be dead.
         """
         self.connection.execute(
-            "update operations.application_logs set status = 'interrupted'"
+            f"update {OPERATIONS}.application_logs set status = 'interrupted'"
             " where status = 'running'"
         )
         self.connection.execute(
-            "insert into operations.application_logs (logid, log_type, status, payload)"
+            f"insert into {OPERATIONS}.application_logs (logid, log_type, status, payload)"
             " values (%s, %s, 'running', %s)",
             (self.logid, self._log_type, self._json()),
         )
@@ -41,7 +42,7 @@ class RunLog:
     def store(self) -> None:
         """Store the payload as it is now."""
         self.connection.execute(
-            "update operations.application_logs set payload = %s where logid = %s",
+            f"update {OPERATIONS}.application_logs set payload = %s where logid = %s",
             (self._json(), self.logid),
         )
 
@@ -49,7 +50,7 @@ class RunLog:
         """Store how the run ended."""
         self.payload["seconds"] = round(time.monotonic() - self._started, 1)
         self.connection.execute(
-            "update operations.application_logs set status = %s, payload = %s"
+            f"update {OPERATIONS}.application_logs set status = %s, payload = %s"
             " where logid = %s",
             (status, self._json(), self.logid),
         )

@@ -19,11 +19,13 @@ import httpx
 from flows.database import PROJECT, use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.progress import print_any_text
+from flows.schemas import PREFIX, check_prefix
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
 HOST = "127.0.0.1"
+HOME = PROJECT / ".local" / f"{PREFIX}prefect"
 PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
 TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
@@ -34,7 +36,9 @@ BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
 DAYS_AHEAD = 3660
 
 SETTINGS = {
-    "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(PROJECT / ".local" / "prefect")),
+    "PREFECT_HOME": os.environ.get(
+        "PREFECT_HOME", str(PROJECT / ".local" / f"{PREFIX}prefect")
+    ),
     "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_API_HOST": HOST,
     "PREFECT_SERVER_API_PORT": PORT,
@@ -47,7 +51,8 @@ SETTINGS = {
 
 
 def check_settings() -> None:
-    """Raise WrongArgument for a port or a time zone that cannot be."""
+    """Raise WrongArgument for a prefix, a port or a time zone that cannot be."""
+    check_prefix()
     if not PORT.isdecimal() or not 0 < int(PORT) < 2**16:
         raise WrongArgument(f"PREFECT_SERVER_API_PORT is {PORT}, must be 1 to 65535")
     # two that are no places, and that Prefect does not take
@@ -135,7 +140,7 @@ def serve() -> None:
         *(
             RunnerDeployment.from_flow(
                 flow,
-                name=name,
+                name=f"{PREFIX}{name}",
                 # without one: when somebody presses the button
                 schedule=hours.get(name),
                 entrypoint_type=EntrypointType.MODULE_PATH,

@@ -23,6 +23,7 @@ from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, Wr
 from flows.progress import Progress
 from flows.reports import guard_lines, say_what_stays
 from flows.run_log import RunLog, logged
+from flows.schemas import INTERNAL, OPERATIONS
 
 BATCH_SIZE = 200
 
@@ -85,10 +86,10 @@ def check_freshness(connection: Connection) -> None:
         # a crash of the server empties what a refresh has computed; a case, so that what
         # would be written is looked for only where it matters
         "select newest_at, is_stale"
-        " from (select) as always left join analytics_internal.int_source_freshness__orders"
+        f" from (select) as always left join {INTERNAL}.int_source_freshness__orders"
         " on true"
         " where case when coalesce(is_stale, true)"
-        " then exists (select from operations.pending_customer_updates) end",
+        f" then exists (select from {OPERATIONS}.pending_customer_updates) end",
     ):
         if source["is_stale"] is None:
             raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")
@@ -134,7 +135,7 @@ def rollback(batch_id: int) -> dict[str, Any]:
         batches = rows(
             connection,
             "select max(batch_id) as last, bool_or(batch_id = %(batch_id)s) as is_there"
-            " from operations.write_back_changes where state = 'written'",
+            f" from {OPERATIONS}.write_back_changes where state = 'written'",
             {"batch_id": batch_id},
         )
         if not batches[0]["is_there"]:
@@ -150,7 +151,7 @@ def rollback(batch_id: int) -> dict[str, Any]:
                 row["outcome"]: row["values_count"]
                 for row in rows(
                     connection,
-                    "select * from operations.rollback_batch(%(batch_id)s)",
+                    f"select * from {OPERATIONS}.rollback_batch(%(batch_id)s)",
                     {"batch_id": batch_id},
                 )
             }
@@ -164,8 +165,8 @@ def check_last_refresh(connection: Connection) -> None:
         connection,
         "select logid, status, payload ->> 'error' as error,"
         " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
-        " from operations.application_logs where log_id in ("
-        "select max(log_id) from operations.application_logs where log_type = 'refresh'"
+        f" from {OPERATIONS}.application_logs where log_id in ("
+        f"select max(log_id) from {OPERATIONS}.application_logs where log_type = 'refresh'"
         " group by payload ->> 'cron_name' = 'refresh_organization') order by log_id desc",
     )
     if not last:
@@ -179,10 +180,12 @@ def check_last_refresh(connection: Connection) -> None:
             )
         if not refresh["tests_passed"]:
             raise WriteBackHeld("write-back held: no test of the last refresh has passed")
-    [there] = rows(connection, "select to_regclass('operations.orders_publications') as log")
+    [there] = rows(
+        connection, f"select to_regclass('{OPERATIONS}.orders_publications') as log"
+    )
     if there["log"] is None or not rows(
         connection,
-        "select from operations.orders_publications where run_id = any(%(runs)s) limit 1",
+        f"select from {OPERATIONS}.orders_publications where run_id = any(%(runs)s) limit 1",
         {"runs": [refresh["logid"] for refresh in last]},
     ):
         raise WriteBackHeld("write-back held: the last refresh has published no orders")
@@ -196,8 +199,8 @@ def count_written(connection: Connection, logid: str) -> Counter[str]:
             for row in rows(
                 connection,
                 "select tenant_slug, count(distinct customer_id) as customers_count"
-                " from operations.write_back_batches"
-                " inner join operations.write_back_changes using (batch_id, tenant_id)"
+                f" from {OPERATIONS}.write_back_batches"
+                f" inner join {OPERATIONS}.write_back_changes using (batch_id, tenant_id)"
                 " where logid = %(logid)s and write_back_changes.state = 'written'"
                 " group by tenant_slug",
                 {"logid": logid},
@@ -225,7 +228,7 @@ def write_back(
     done = WriteBack(
         guards=rows(
             connection,
-            "select * from operations.write_back_guards"
+            f"select * from {OPERATIONS}.write_back_guards"
             " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
             {"tenant": tenant},
         ),
@@ -235,12 +238,12 @@ def write_back(
         for line in guard_lines(guard):
             progress.say(line)
     connection.execute(
-        "select operations.plan_write_back(%s, %s, %s, %s)",
+        f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
         (logid, tenant, BATCH_SIZE, force),
     )
     batches = rows(
         connection,
-        "select batch_id, tenant_slug from operations.write_back_batches"
+        f"select batch_id, tenant_slug from {OPERATIONS}.write_back_batches"
         " where logid = %(logid)s order by batch_id",
         {"logid": logid},
     )
@@ -253,7 +256,7 @@ def write_back(
             row["customer_id"]
             for row in rows(
                 connection,
-                "select distinct customer_id from operations.write_back_changes"
+                f"select distinct customer_id from {OPERATIONS}.write_back_changes"
                 " where batch_id = %(batch_id)s order by customer_id",
                 this,
             )
@@ -268,7 +271,7 @@ def write_back(
         else:
             state = "written"
         connection.execute(
-            "update operations.write_back_batches"
+            f"update {OPERATIONS}.write_back_batches"
             " set state = %(state)s, finished_at = now() where batch_id = %(batch_id)s",
             {**this, "state": state},
         )
@@ -289,7 +292,7 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> Count
                     row["outcome"]: row["customers_count"]
                     for row in rows(
                         connection,
-                        "select * from operations.write_batch(%(batch_id)s, %(customers)s)",
+                        f"select * from {OPERATIONS}.write_batch(%(batch_id)s, %(customers)s)",
                         this,
                     )
                 }
@@ -301,7 +304,7 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> Count
                 connection, batch_id, customers[half:]
             )
         connection.execute(
-            "update operations.write_back_changes set state = 'error', error = %(error)s"
+            f"update {OPERATIONS}.write_back_changes set state = 'error', error = %(error)s"
             " where batch_id = %(batch_id)s and customer_id = any(%(customers)s)",
             {**this, "error": one_line(error)},
         )

@@ -17,9 +17,9 @@ from test_models import STRICT
 from dashboards.queries import PAGES, text_of
 from flows.dbt import command
 from flows.session import settings
+from flows.systems import registry
 
 Node = dict[str, Any]
-SYSTEMS = ("orders", "bookings", "usage", "accounts")
 
 
 @pytest.fixture(scope="module")
@@ -104,23 +104,10 @@ def test_every_public_model_has_an_enforced_contract(models: list[Node]) -> None
 
 def test_every_mart_begins_its_key_with_the_tenant(models: list[Node]) -> None:
     for mart in marts(models):
-        tenant = "tenant_id" if mart["fqn"][1] == "orders" else "organization_id"
+        tenant = f"{registry()[mart['fqn'][1]].tenant}_id"
         assert next(iter(mart["columns"])) == tenant, mart["name"]
         if mart["config"]["materialized"] == "published_table":
             assert mart["config"]["unique_key"][0] == tenant, mart["name"]
-
-
-def test_marts_are_named_for_their_system(models: list[Node]) -> None:
-    """Their row security goes by it: flows/sql/row_security.sql."""
-    prefixes = {
-        "usage": ("tenant_", "platform_"),
-        "accounts": ("account_", "goal_", "success_"),
-    }
-    for mart in marts(models):
-        system, name = mart["fqn"][1], mart["name"]
-        for other, names in prefixes.items():
-            if system != "orders":
-                assert name.startswith(names) == (system == other), name
 
 
 def test_joins_reach_the_indexes_behind_staging_views(models: list[Node]) -> None:
@@ -165,7 +152,7 @@ def test_folders_read_leftwards_only(manifest: dict[str, Any], models: list[Node
 def test_a_folder_is_a_system_and_in_it_a_role(models: list[Node]) -> None:
     roles = {"inputs", "staging", "rules", "marts", "metrics", "sync", "operations"}
     for model in models:
-        assert model["fqn"][1] in (*SYSTEMS, "shared"), model["name"]
+        assert model["fqn"][1] in (*registry(), "shared"), model["name"]
         assert role_of(model) in (*roles, "publication"), model["name"]
         assert (model["fqn"][1] in model["tags"]) == (model["fqn"][1] != "shared")
 
@@ -274,6 +261,18 @@ def test_every_macro_stands_in_a_file_of_its_name_and_is_described(
         assert file.stem in files
 
 
+def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:
+    """A prefix is put before them where the file is read: flows/schemas.py."""
+    words = r"\b(analytics|analytics_internal|analytics_internal_failures|operations)\b"
+    for file in [*PROJECT.glob("flows/sql/*.sql"), *PROJECT.glob("dashboards/sql/*.sql")]:
+        for line in file.read_text().splitlines():
+            code = line.partition("--")[0]
+            for found in re.finditer(words, code):
+                is_schema = code[found.end() :].startswith((".", "'", ","))
+                is_named = re.search(r"schema [\w, ]*$|'[\w ]*$", code[: found.start()])
+                assert is_schema or is_named, f"{file.name}: {line}"
+
+
 def test_every_var_is_documented_and_used() -> None:
     settings = (PROJECT / "dbt_project.yml").read_text().partition("\nvars:\n")[2]
     declared = set(re.findall(r"^  (\w+):", settings, re.MULTILINE))
@@ -287,11 +286,12 @@ def test_every_var_is_documented_and_used() -> None:
     assert used <= declared
     # the rest are read by a name that is put together, or in a loop
     assert declared - used <= {
-        *("orders_enabled", "usage_enabled", "accounts_enabled"),
+        *(f"{system}_enabled" for system in registry()),
         "usage_support_tickets_enabled",
     }
     settings = (PROJECT / "docs/settings.md").read_text()
-    for name in declared:
+    # the registry is no setting
+    for name in declared - {"systems"}:
         assert f"`{name}`" in settings, name
 
 

@@ -113,11 +113,12 @@ language plpgsql as $raise$
 declare
     marts_as_of timestamptz;
     is_judged boolean := false;
+    clock record;
     tenant record;
     many record;
 begin
     -- one at a time: two would both see the same edge
-    perform pg_advisory_xact_lock(hashtext('customer_health raise alerts'));
+    perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;
@@ -141,33 +142,40 @@ begin
 
         -- no view can do this: every refresh makes these tables anew, and what reads them
         -- would go with them; nor can it be known after a crash has emptied them
-        insert into states
-        select
-            'SOURCE_STALE', 'source', '', '', systems.system, freshness.is_stale,
-            case
-                when not freshness.is_stale
-                    then format('source %s changes again', systems.system)
-                else
-                    format(
-                        'source %s is stale, its newest change is of %s',
-                        systems.system,
-                        coalesce(
-                            to_char(
-                                freshness.newest_at at time zone 'UTC',
-                                'YYYY-MM-DD HH24:MI "UTC"'
-                            ),
-                            'never'
-                        )
-                    )
-            end,
-            jsonb_build_object('newest_at', freshness.newest_at)
-        from (values ('orders'), ('bookings')) as systems (system)
-        left join (
-            select * from analytics_internal.int_source_freshness__orders
-            union all
-            select * from analytics_internal.int_source_freshness__bookings
-        ) as freshness
-            on systems.system = freshness.system;
+        for clock in
+            select
+                systems.system,
+                format('analytics_internal.int_source_freshness__%s', systems.system)
+                    as relation
+            from operations.systems
+            where systems.is_hourly
+        loop
+            -- a system without sources has none
+            continue when to_regclass(clock.relation) is null;
+            execute format(
+                $freshness$
+                insert into states
+                select
+                    'SOURCE_STALE', 'source', '', '', %1$L, freshness.is_stale,
+                    case
+                        when not freshness.is_stale then 'source %1$s changes again'
+                        else
+                            'source %1$s is stale, its newest change is of '
+                            || coalesce(
+                                to_char(
+                                    freshness.newest_at at time zone 'UTC',
+                                    'YYYY-MM-DD HH24:MI "UTC"'
+                                ),
+                                'never'
+                            )
+                    end,
+                    jsonb_build_object('newest_at', freshness.newest_at)
+                from (select) as always
+                left join %2$s as freshness on true
+                $freshness$,
+                clock.system, clock.relation
+            );
+        end loop;
     end if;
     analyze states;
 

@@ -18,7 +18,7 @@ begin
         select
             systems.system,
             'everything'
-        from (values ('orders'), ('bookings'), ('usage'), ('accounts')) as systems (system)
+        from operations.systems
         where exists (select from pg_trigger where tgname = 'customer_health_truncate');
     end if;
 end

@@ -13,6 +13,26 @@ comment on table operations.application_logs is
 create index if not exists application_logs__cron_name
 on operations.application_logs ((payload ->> 'cron_name'), created_at);
 
+create table if not exists operations.systems (
+    system text primary key,
+    is_hourly boolean not null,
+    tenant text not null,
+    tenants text not null
+);
+comment on table operations.systems is
+'customer_health: One row per system, as dbt_project.yml names them in its vars.';
+delete from operations.systems;
+insert into operations.systems (system, is_hourly, tenant, tenants)
+select
+    registry.name,
+    registry.is_hourly,
+    registry.tenant,
+    registry.tenants
+from
+    jsonb_to_recordset('{{ systems }}') as registry (
+        name text, is_hourly boolean, tenant text, tenants text
+    );
+
 create table if not exists operations.write_back_batches (
     batch_id bigint generated always as identity primary key,
     logid text not null,

@@ -584,15 +584,12 @@ declare
     clock record;
 begin
     for clock in
-        select clocks.*
-        from (
-            values
-            ('orders', 'analytics.tenants', 'tenant'),
-            ('bookings', 'analytics.booking_organizations', 'organization'),
-            ('usage', 'analytics.platform_organizations', 'organization'),
-            ('accounts', 'analytics.success_organizations', 'organization')
-        ) as clocks (system, relation, entity)
-        where to_regclass(clocks.relation) is not null
+        select
+            systems.system,
+            format('analytics.%I', systems.tenants) as relation,
+            systems.tenant as entity
+        from operations.systems
+        where to_regclass(format('analytics.%I', systems.tenants)) is not null
     loop
         return query execute format(
             'select %L, %I::text, %I from %s',

@@ -52,15 +52,12 @@ declare
     mart record;
 begin
     for mart in
-        select *
-        from (
-            values
-            ('orders', 'analytics.tenants', 'tenant_id'),
-            ('bookings', 'analytics.booking_organizations', 'organization_id'),
-            ('usage', 'analytics.platform_organizations', 'organization_id'),
-            ('accounts', 'analytics.success_organizations', 'organization_id')
-        ) as marts (system, relation, tenant)
-        where to_regclass(relation) is not null
+        select
+            systems.system,
+            format('analytics.%I', systems.tenants) as relation,
+            systems.tenant || '_id' as tenant
+        from operations.systems
+        where to_regclass(format('analytics.%I', systems.tenants)) is not null
     loop
         execute format(
             'insert into operations.tenant_roles (role_name, system, tenant)'
@@ -83,24 +80,28 @@ with relations as (
     select
         pg_class.oid,
         format('%I.%I', pg_namespace.nspname, pg_class.relname) as relation,
-        pg_class.relkind = 'r' and pg_attribute.attname is not null as has_tenants,
+        pg_attribute.attname is not null as has_tenants,
         pg_class.relrowsecurity as is_secured,
         pg_attribute.attname as tenant_column,
         pg_attribute.atttypid::regtype as tenant_type,
-        -- a mart is named for its system: tests/test_conventions.py
-        case
-            when pg_attribute.attname = 'tenant_id' then 'orders'
-            when pg_class.relname ~ '^(tenant|platform)_' then 'usage'
-            when pg_class.relname ~ '^(account|goal|success)_' then 'accounts'
-            else 'bookings'
-        end as system
+        systems.system,
+        -- a seed with words for the numbers of a mart
+        pg_class.relkind = 'v' or pg_class.relname = 'rfm_groups' as is_for_all
     from pg_class
     inner join pg_namespace
         on pg_class.relnamespace = pg_namespace.oid
+    -- macros/ownership/mark.sql writes the system behind our mark
+    left join operations.systems
+        on
+            pg_class.relkind = 'r'
+            and starts_with(
+                obj_description(pg_class.oid, 'pg_class'),
+                'customer_health: ' || systems.system || ': '
+            )
     left join pg_attribute
         on
             pg_class.oid = pg_attribute.attrelid
-            and pg_attribute.attname in ('tenant_id', 'organization_id')
+            and systems.tenant || '_id' = pg_attribute.attname
             and not pg_attribute.attisdropped
     where
         pg_namespace.nspname = 'analytics'
@@ -110,13 +111,32 @@ with relations as (
         and case pg_class.relkind
             -- a view with the rights of its owner would show the rows of all tenants
             when 'v' then 'security_invoker=true' = any(pg_class.reloptions)
-            -- as would a table that does not say whose its rows are
-            when 'r'
-                then pg_attribute.attname is not null or pg_class.relname = 'rfm_groups'
+            when 'r' then true
         end
 ),
 
 gaps as (
+    -- a table that does not say whose its rows are would show those of all tenants
+    select
+        relation,
+        0 as step,
+        format(
+            'do %L',
+            format(
+                'begin raise exception using message = %L; end',
+                relation || ' does not say whose its rows are: its comment must begin '
+                || 'with "customer_health: ", a system that dbt_project.yml names and '
+                || '": ", and it must have the tenant column of that system'
+            )
+        ) as remedy
+    from relations
+    where
+        not has_tenants
+        and not is_for_all
+        and not is_secured
+
+    union all
+
     select
         relation,
         1 as step,

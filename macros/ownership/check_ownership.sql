@@ -58,7 +58,7 @@
         ~ " then false else starts_with(obj_description(coalesce(pg_index.indrelid,"
         ~ " to_regclass(names.name)), 'pg_class'), '" ~ our_mark() ~ "') is not true end"
         ~ " union all select oid::regprocedure::text from pg_proc"
-        ~ " where pronamespace = to_regnamespace('operations')"
+        ~ " where pronamespace = to_regnamespace('" ~ our_schema('operations') ~ "')"
         ~ " and proname in ('after_order_created', 'after_orders_created') and "
         ~ " starts_with(obj_description(oid, 'pg_proc'), '" ~ our_mark() ~ "') is not true"
         ~ " order by 1"

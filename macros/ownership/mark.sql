@@ -8,9 +8,13 @@
 
 
 {% macro mark_of(node) -%}
-    {#- the first sentence of its description follows, for who looks at it in psql -#}
+    {#-
+    A model's system follows, by which its row security goes (flows/sql/row_security.sql), and
+    the first sentence of its description, for who looks at it in psql.
+    -#}
     {%- set description = (node.description or node.name).split() | join(' ') -%}
-    {{- our_mark() ~ description.split('. ')[0].rstrip('.') | replace("'", "''") ~ '.' -}}
+    {%- set system = node.fqn[1] ~ ': ' if node.resource_type == 'model' else '' -%}
+    {{- our_mark() ~ system ~ description.split('. ')[0].rstrip('.') | replace("'", "''") ~ '.' -}}
 {%- endmacro %}
 
 

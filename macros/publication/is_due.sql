@@ -4,16 +4,16 @@
         where scope.is_due and {{ same('scope', row, scope.key) }}
     )
     {#- keys that have changed while a full refresh computed were noticed, too #}
-    {%- if is_there('operations', 'changed_keys') %}
+    {%- if is_there(our_schema('operations'), 'changed_keys') %}
     or exists (
-        select from operations.changed_keys as noticed
+        select from {{ operations('changed_keys') }} as noticed
         where
             noticed.system = '{{ system }}'
             and noticed.tenant = {{ row }}.{{ scope.key[0] }}::text
             and noticed.key = {{ row }}.{{ scope.key[1] }}::text
     )
     or {{ row }}.{{ scope.key[0] }}::text in (
-        select noticed.tenant from operations.changed_keys as noticed
+        select noticed.tenant from {{ operations('changed_keys') }} as noticed
         where noticed.system = '{{ system }}' and noticed.kind in ('tenant', 'location')
     )
     {%- endif %}

@@ -48,8 +48,8 @@ begin
     -- with the first rows come the indexes: built at once, not row by row; so do new ones
     {{ build_missing_indexes(marts) }}
 
-    if to_regclass('operations.changed_keys') is not null then
-        delete from operations.changed_keys
+    if to_regclass('{{ operations("changed_keys") }}') is not null then
+        delete from {{ operations('changed_keys') }}
         where
             system = '{{ system }}'
             and claimed_by = '{{ var("run_id") }}';

@@ -1,13 +1,20 @@
 {% macro publish(system, deltas, after=[]) -%}
     {#-
-    The publication of a system whose changes are announced: moves its marts, all at once,
-    to the rows of their deltas. Each mart's `meta: {published: ...}` says how; the keys
-    are described where this macro is, in macros/_macros.yml.
+    The publication of a system: moves its marts, all at once, to the rows of their deltas.
+    Each mart's `meta: {published: ...}` says how; the keys are described where this macro
+    is, in macros/_macros.yml.
 
-    First come the keys that an hourly refresh recomputes; then, in a full refresh, all
-    rows. What is found wrong then, nobody had noticed: it is counted as corrected.
+    In an hourly system changes are announced. First come the keys that an hourly refresh
+    recomputes; then, in a full refresh, all rows. What is found wrong then, nobody had
+    noticed: it is counted as corrected.
+
+    Nothing announces changes in a daily system: a full refresh moves all rows, any other
+    one those of the organizations in its scope. What a mart of days holds of days that
+    this refresh has not computed stays, for nobody could compute it again. Organizations
+    may hold different instants.
     -#}
-    {%- call(mart) move_together(system, deltas, 'max') -%}
-        {{ move_keys(mart, system) }}
+    {%- set is_hourly = system_of(system).is_hourly -%}
+    {%- call(mart) move_together(system, deltas, 'max' if is_hourly else 'min') -%}
+        {{ move_keys(mart, system) if is_hourly else move_organizations(mart) }}
     {%- endcall -%}
 {%- endmacro %}

@@ -1,12 +1,12 @@
 {% macro claimed_keys(system) -%}
     {#- the queue belongs to the commands: where dbt runs alone there is none -#}
-    {%- if is_there('operations', 'changed_keys') -%}
+    {%- if is_there(our_schema('operations'), 'changed_keys') -%}
         select
             kind,
             tenant,
             key,
             starts_at
-        from operations.changed_keys
+        from {{ operations('changed_keys') }}
         where
             system = '{{ system }}'
             and claimed_by = '{{ var("run_id") }}'

@@ -1,10 +1,10 @@
 {% macro written_ahead() -%}
     {#- the queue belongs to the commands: where dbt runs alone there is none -#}
-    {%- if is_there('operations', 'changed_keys') -%}
+    {%- if is_there(our_schema('operations'), 'changed_keys') -%}
         select distinct
             tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
             key::{{ var('orders_customer_id_type') }} as customer_id
-        from operations.changed_keys
+        from {{ operations('changed_keys') }}
         where
             system = 'orders'
             and kind = 'customer'

@@ -10,10 +10,10 @@
     from ({{ session_settings() }}) as settings (name, value)
     -- a server may not know some of them
     where pg_catalog.current_setting(name, true) != value;
-    select pg_catalog.set_config('role', 'customer_health_refresher', true)
+    select pg_catalog.set_config('role', '{{ our_role("refresher") }}', true)
     from pg_catalog.pg_namespace
     where
-        nspname = 'operations'
+        nspname = '{{ our_schema("operations") }}'
         -- as its own, or to make things in: flows/installed.py
         and exists (
             select
@@ -21,7 +21,7 @@
                 coalesce(nspacl, pg_catalog.acldefault('n', nspowner))
             )
             where
-                grantee = to_regrole('customer_health_refresher')
+                grantee = to_regrole('{{ our_role("refresher") }}')
                 and privilege_type = 'CREATE'
         )
 {%- endmacro %}

@@ -73,14 +73,21 @@
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
     {%- endif -%}
-    {%- for name in [
-        'orders_enabled', 'bookings_enabled', 'usage_enabled', 'accounts_enabled',
-        'usage_support_tickets_enabled'
-    ] -%}
-        {%- if var(name) is not boolean -%}
+    {%- set switches = ['usage_support_tickets_enabled'] -%}
+    {%- for system in var('systems') -%}
+        {%- do switches.append(system ~ '_enabled') -%}
+    {%- endfor -%}
+    {%- for name in switches -%}
+        {%- if var(name, true) is not boolean -%}
             {%- do problems.append([name, 'true or false']) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set prefix = our_schema('') -%}
+    {%- if prefix and not modules.re.fullmatch('(?!pg_)[a-z_][a-z0-9_]{0,15}', prefix) -%}
+        {%- do problems.append(
+            ['schema_prefix', 'up to 16 of a-z, 0-9 and _, with no digit and no pg_ first']
+        ) -%}
+    {%- endif -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
     {%- endif -%}

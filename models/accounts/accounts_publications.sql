@@ -1,6 +1,6 @@
 {{ config(materialized='publication') }}
 
-{{ publish_daily('accounts', {
+{{ publish('accounts', {
     'success_organizations': ref('int_accounts_organizations'),
     'account_engagements': ref('int_account_engagements'),
     'account_engagement_summary': ref('int_account_engagement_summary'),

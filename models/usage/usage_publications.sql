@@ -1,6 +1,6 @@
 {{ config(materialized='publication') }}
 
-{{ publish_daily('usage', {
+{{ publish('usage', {
     'platform_organizations': ref('int_usage_organizations'),
     'tenant_usage_metrics_daily': ref('int_usage_counts'),
     'tenant_health_factors': ref('int_tenant_health_factors'),

@@ -13,7 +13,7 @@ with marts as (
     inner join pg_attribute
         on pg_class.oid = pg_attribute.attrelid
     where
-        to_regclass('operations.tenant_roles') is not null
+        to_regclass('{{ operations("tenant_roles") }}') is not null
         and pg_class.relnamespace in (
             '{{ ref("tenants").schema }}'::regnamespace,
             '{{ ref("booking_organizations").schema }}'::regnamespace,
@@ -21,7 +21,7 @@ with marts as (
             '{{ ref("success_organizations").schema }}'::regnamespace
         )
         and pg_class.relkind in ('r', 'p', 'm', 'f')
-        and pg_attribute.attname in ('tenant_id', 'organization_id')
+        and pg_attribute.attname = any({{ tenant_columns() }})
 ),
 
 -- policies that show rows to a tenant: to all tenants, to one or to everybody
@@ -34,7 +34,7 @@ policies as (
             from pg_depend
             where
                 pg_depend.classid = 'pg_policy'::regclass
-                and pg_depend.refobjid = to_regclass('operations.tenant_roles')
+                and pg_depend.refobjid = to_regclass('{{ operations("tenant_roles") }}')
         ) as is_by_map
     from pg_policy
     where
@@ -46,7 +46,7 @@ policies as (
                 on shown.role_id = pg_roles.oid
             where
                 shown.role_id = 0
-                or pg_roles.rolname like 'customer\_health\_tenant%'
+                or starts_with(pg_roles.rolname::text, '{{ our_role("tenant") }}')
         )
 ),
 

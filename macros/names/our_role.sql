@@ -1,0 +1,3 @@
+{% macro our_role(duty) -%}
+    {{ return(our_schema('customer_health_') ~ duty) }}
+{%- endmacro %}

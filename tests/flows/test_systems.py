@@ -1,0 +1,178 @@
+"""One registry of systems: what it names is served everywhere, what it lacks is refused."""
+
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, UNTIL, Database
+
+from flows import dbt, systems
+from flows.errors import WrongArgument
+
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+
+RULE = """
+{{ config(tags=['%(tag)s']) }}
+
+select
+    '00000000-0000-0000-0000-000000000001'::uuid as %(tenant)s_id,
+    'acme-%(name)s' as %(tenant)s_slug,
+    {{ as_of() }} as as_of
+union all
+select '00000000-0000-0000-0000-000000000002'::uuid, 'other-%(name)s', {{ as_of() }}
+"""
+MART = """
+{{ config(unique_key=['%(tenant)s_id']) }}
+
+select * from {{ ref('int_%(mart)s') }}
+"""
+PUBLICATION = """
+{{ config(materialized='publication') }}
+
+{{ publish('%(name)s', [ref('%(mart)s')]) }}
+"""
+SYSTEM = """
+    %(name)s:
+      <<: *system
+      +tags: [%(name)s]
+      +group: orders
+"""
+
+
+def add_system(project: Path, name: str, tenant: str, mart: str, *, is_hourly: bool) -> None:
+    """Add a system that reads nothing: one rule, one mart, one publication."""
+    names = {"name": name, "tenant": tenant, "mart": mart, "tag": name}
+    folder = project / "models" / name
+    for role in ("rules", "marts"):
+        (folder / role).mkdir(parents=True)
+    (folder / "rules" / f"int_{mart}.sql").write_text(RULE.lstrip() % names)
+    (folder / "marts" / f"{mart}.sql").write_text(MART.lstrip() % names)
+    (folder / f"{name}_publications.sql").write_text(PUBLICATION.lstrip() % names)
+    documents = (project / "models" / "orders" / "_orders__models.yml").read_text()
+    (folder / f"_{name}__models.yml").write_text(documents.replace("orders", name))
+    (folder / "marts" / f"{mart}.yml").write_text(f"""
+models:
+  - name: {mart}
+    description: One row per tenant of {name}.
+    columns:
+      - {{name: {tenant}_id, data_type: uuid, description: Key.}}
+      - {{name: {tenant}_slug, data_type: text, description: Slug.}}
+      - {{name: as_of, data_type: timestamptz, description: Instant.}}
+""")
+    (folder / "rules" / f"_{name}_rules__models.yml").write_text(f"""
+models:
+  - name: int_{mart}
+    description: One row per tenant of {name}.
+    data_tests:
+      - unique_key: {{arguments: {{columns: [{tenant}_id]}}}}
+""")
+    settings = project / "dbt_project.yml"
+    text = settings.read_text().replace(
+        "    shared:\n      +group",
+        f"{SYSTEM.lstrip(chr(10)) % names}    shared:\n      +group",
+    )
+    entry = f"    {name}: {{is_hourly: {is_hourly}, tenant: {tenant}, tenants: {mart}}}\n"
+    settings.write_text(text.replace("  systems:\n", "  systems:\n" + entry.lower()))
+
+
+def succeed(database: Database, project: Path, *arguments: str) -> str:
+    done = database.run(*arguments, project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
+    small: Database, project: Path
+) -> None:
+    # names of marts that another system could have, and a tenant by another word
+    add_system(project, "loyalty", "company", "tenant_companies", is_hourly=True)
+    add_system(project, "surveys", "organization", "account_surveys", is_hourly=False)
+    succeed(small, project, *NIGHTLY)
+    succeed(small, project, "flows", "capture", "install")
+    succeed(small, project, "flows", "roles", "install")
+    secured = small.rows(
+        "select tablename, array_agg(regexp_replace(qual, '\\s+', ' ', 'g')) as quals"
+        " from pg_policies where schemaname = 'analytics'"
+        " and policyname = 'tenants_see_their_rows'"
+        " and tablename in ('tenant_companies', 'account_surveys') group by 1 order by 1"
+    )
+    for mart, system in zip(secured, ("surveys", "loyalty"), strict=True):
+        assert f"'{system}'" in mart["quals"][0]
+    assert small.rows(
+        "select system, count(*) as tenants from operations.tenant_roles"
+        " where system in ('loyalty', 'surveys') group by 1 order by 1"
+    ) == [{"system": "loyalty", "tenants": 2}, {"system": "surveys", "tenants": 2}]
+    assert "acme-loyalty (loyalty)" in succeed(small, project, "flows", "roles", "status")
+    # a mart that does not say of which system it is shows no row, and is told of in one line
+    small.execute("comment on table analytics.account_surveys is 'customer_health: odd: it'")
+    small.execute("alter table analytics.account_surveys disable row level security")
+    done = small.run("flows", "roles", "install", project=project)
+    [line] = done.stderr.splitlines()
+    assert "analytics.account_surveys does not say whose its rows are" in line
+    small.execute(
+        "comment on table analytics.account_surveys is 'customer_health: surveys: it'"
+    )
+    succeed(small, project, "flows", "roles", "install")
+    # the triggers are new
+    assert "recomputes everything" in succeed(small, project, *HOURLY)
+    small.execute("delete from analytics.tenant_companies where company_slug like 'other%%'")
+    small.execute("delete from analytics.account_surveys")
+    assert "recomputes everything" not in succeed(small, project, *HOURLY)
+    assert small.value("select count(*) from analytics.tenant_companies") == 2
+    # it is daily
+    assert small.value("select count(*) from analytics.account_surveys") == 0
+    assert "orders" in succeed(small, project, "flows", "capture", "status")
+    # its slugs are known, and no others
+    done = small.run("flows", "refresh", "--organization", "nobody", project=project)
+    assert done.returncode == 2, done.stdout + done.stderr
+    succeed(small, project, *NIGHTLY)
+    assert small.value("select count(*) from analytics.account_surveys") == 2
+    done = small.run("flows", "refresh", "--organization", "nobody", project=project)
+    assert "there are: acme-surveys, other-surveys" in done.stderr
+    # the queue was dropped: what it had noted of any system is lost
+    small.execute("drop table operations.changed_keys cascade")
+    succeed(small, project, "flows", "capture", "status")
+    lost = small.rows("select system from operations.changed_keys order by 1")
+    assert [row["system"] for row in lost] == sorted(
+        [*systems.registry(), "loyalty", "surveys"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed", "reason"),
+    [
+        ("    orders: {", "    order: {", "order has no model order_publications"),
+        ("    usage: {", "    orders2: {", "it has no usage, which is a folder of models"),
+        ("tenants: tenants}", "tenants: customers}", "orders has no mart customers with"),
+        ("is_hourly: true, tenant: tenant,", "is_hourly: 1, tenant: tenant,", "orders must"),
+        ("is_hourly: true, tenant: tenant,", "tenant: tenant,", "orders must say is_hourly"),
+    ],
+)
+def test_a_registry_that_is_not_that_of_the_models_is_refused_in_one_line(
+    small: Database, project: Path, entry: str, changed: str, reason: str
+) -> None:
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    assert entry in text
+    settings.write_text(text.replace(entry, changed, 1))
+    done = small.run(*NIGHTLY, project=project)
+    assert done.returncode == 2, done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: setting systems of dbt_project.yml")
+    assert reason in line
+    assert small.value("select to_regclass('analytics.tenants')") is None
+
+
+def test_the_registry_is_no_setting(small: Database) -> None:
+    given = "{systems: {orders: {is_hourly: true, tenant: tenant, tenants: tenants}}}"
+    done = dbt.command(small.environment, "build", "--select", "rfm_groups", "--vars", given)
+    assert done.returncode
+    assert "it is no setting" in done.stdout
+
+
+def test_a_name_that_the_registry_lacks_has_no_default() -> None:
+    with pytest.raises(WrongArgument, match="has no loyalty, the system of points; it has: "):
+        systems.known("loyalty", "points")
+    # what cannot be read from the registry may not stand in the code of the commands
+    for file in (PROJECT / "flows").rglob("*.py"):
+        assert '"bookings"' not in file.read_text(), file.name
