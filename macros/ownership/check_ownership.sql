@@ -23,16 +23,23 @@
 
 
 {% macro relations_of_ours() -%}
-    {#- what a run of all makes: the node behind each quoted name, none for an index -#}
+    {#-
+    What a run of all makes: the node behind each quoted name, none for an index. The failures
+    of tests only where this is the project itself: of a package dbt keeps them in its own way,
+    without our mark.
+    -#}
     {%- set ours = {} -%}
     {%- for node in graph.nodes.values()
         if node.package_name == 'customer_health'
         and node.config.materialized != 'ephemeral'
-        and (node.resource_type in ['model', 'seed'] or node.config.store_failures)
+        and (
+            node.resource_type in ['model', 'seed']
+            or (node.config.store_failures and project_name == 'customer_health')
+        )
     -%}
         {%- set schema = adapter.quote(node.schema) ~ '.' -%}
         {%- do ours.update({schema ~ adapter.quote(node.alias): node}) -%}
-        {%- if node.config.materialized in ['working_table', 'kept_test'] -%}
+        {%- if node.config.materialized in ['working_table', 'test'] -%}
             {#- what is made beside it, and put in its place -#}
             {%- do ours.update({schema ~ adapter.quote(node.alias[:54] ~ '__dbt_tmp'): none}) -%}
         {%- elif node.config.materialized == 'published_table' -%}

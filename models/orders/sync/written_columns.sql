@@ -26,8 +26,8 @@ judged as (
         case
             when origin is null
                 then
-                    'input_orders__customer_statuses lacks or computes it, and only what is '
-                    || 'taken from the table as it is can be written'
+                    'input_orders__customer_statuses lacks or computes it, and only '
+                    || 'what is taken from the table as it is can be written'
             when not is_updatable
                 then
                     'input_orders__customer_statuses is no plain select from one table'

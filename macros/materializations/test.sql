@@ -1,4 +1,4 @@
-{% materialization kept_test, adapter='postgres' %}
+{% materialization test, adapter='postgres' %}
     {#-
     Counts the rows that are wrong, and keeps them in a table only when there are any: one
     query for a test that passes, where dbt's own makes a table each time. A table of an
