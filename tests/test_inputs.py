@@ -294,6 +294,7 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
         " group by id having count(*) > 1);"
         "alter table commerce.orders add primary key (id)"
     )
+    small.execute("grant select on operations.order_facts to public")
     path = input_of(project, "input_orders__orders")
     path.write_text(
         path.read_text().replace("o.updated_at", "null::timestamptz as updated_at")
@@ -301,6 +302,8 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
     path.write_text(path.read_text().replace('"totalAmount" as', '"totalAmount"::float as'))
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 0, done.stdout + done.stderr
+    readable = "select has_table_privilege('public', 'operations.order_facts', 'select')"
+    assert small.value(readable)
     definition = small.value(
         "select pg_get_viewdef('analytics_internal.stg_orders__orders'::regclass)"
     )
