@@ -248,14 +248,17 @@ def test_a_mart_that_was_put_aside_is_made_again_with_all_its_indexes(guest: Dat
         # with nobody's table: names that ours had
         "alter index analytics.customer_account_types__key rename to theirs;"
         "drop index analytics.customer_account_types__valid_until;"
-        "create index customer_account_types__valid_until on analytics.sales_reps_old (tenant_id)"
+        "create index customer_account_types__valid_until"
+        " on analytics.sales_reps_old (tenant_id)"
     )
     assert_done(guest, *HOURLY)
     assert_done(guest, *NIGHTLY)
     assert_done(guest, *HOURLY)
     assert len(guest.rows(indexes)) == before
     types = "select indexdef from pg_indexes where tablename = 'customer_account_types'"
-    definitions = sorted(str(row["indexdef"]).partition(" USING ")[2] for row in guest.rows(types))
+    definitions = sorted(
+        str(row["indexdef"]).partition(" USING ")[2] for row in guest.rows(types)
+    )
     assert definitions == [
         "btree (tenant_id, account_type)",
         "btree (tenant_id, customer_id)",
