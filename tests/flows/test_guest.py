@@ -249,7 +249,8 @@ def test_a_mart_that_was_put_aside_is_made_again_with_all_its_indexes(guest: Dat
         # with nobody's table: names that ours had
         "alter index analytics.customer_account_types__key rename to theirs;"
         "drop index analytics.customer_account_types__valid_until;"
-        "create index customer_account_types__valid_until on analytics.sales_reps_old (tenant_id)"
+        "create index customer_account_types__valid_until"
+        " on analytics.sales_reps_old (tenant_id)"
     )
     assert_done(guest, *HOURLY)
     assert_done(guest, *NIGHTLY)

@@ -1,5 +1,6 @@
 """Marts as others see them: their rows are there, and they grow where they stand."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,8 +98,10 @@ GROWN = {
         "      - name: closed_cases_count\n"
     },
     "usage/marts/tenant_latest_health.sql": {
-        "        scores.data_coverage,\n": "        scores.overall_score * 2 as double_score,\n"
-        "        scores.data_coverage,\n"
+        "        scores.data_coverage,\n": (
+            "        scores.overall_score * 2 as double_score,\n"
+            "        scores.data_coverage,\n"
+        )
     },
     **{
         f"usage/marts/{view}.yml": {
@@ -127,8 +130,10 @@ READERS = """
 """
 SEEN = """
     select pg_class.oid, relname, relacl::text, relrowsecurity,
-        (select array_agg(polname order by polname) from pg_policy where polrelid = pg_class.oid)
-        as policies
+        (
+            select array_agg(polname order by polname)
+            from pg_policy where polrelid = pg_class.oid
+        ) as policies
     from pg_class
     where
         relnamespace in ('reports'::regnamespace, 'analytics'::regnamespace)
@@ -232,12 +237,11 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
         )
 
 
-def test_a_public_view_that_loses_a_column_says_what_helps(
-    refreshed: Database, project: Path
-) -> None:
+def test_a_public_view_that_loses_a_column_says_what_helps(refreshed: Database) -> None:
     refreshed.execute(
         "drop view analytics.tenant_high_risk; create view analytics.tenant_high_risk with"
-        " (security_invoker = true) as select 1::bigint as one, metric_date::text as metric_date"
+        " (security_invoker = true) as"
+        " select 1::bigint as one, metric_date::text as metric_date"
         " from analytics.tenant_latest_health;"
         "comment on view analytics.tenant_high_risk is 'customer_health: of another version'"
     )
@@ -247,4 +251,68 @@ def test_a_public_view_that_loses_a_column_says_what_helps(
         "error: tenant_high_risk: tenant_high_risk loses one and gets other types for"
         " metric_date: run once with --full-refresh to drop and rebuild it (grants on it are"
         " dropped too)\n"
+    )
+
+
+def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
+    built: Database, project: Path
+) -> None:
+    orders = project / "models" / "orders"
+    shutil.copyfile(project / "profiles.example.yml", project / "profiles.yml")
+
+    def refused(what: str, name: str, old: str, new: str) -> str:
+        text = (orders / name).read_text()
+        assert old in text
+        (orders / name).write_text(text.replace(old, new, 1))
+        models = ("int_sales_reps", "orders_publications")
+        done = dbt(built, project, what, "--quiet", "--select", *models)
+        (orders / name).write_text(text)
+        assert done.returncode, done.stdout
+        assert "Compilation Error" in done.stdout, done.stdout + done.stderr
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        [at] = [
+            i for i, line in enumerate(lines) if "Compilation Error in model orders_" in line
+        ]
+        return lines[at + 1]
+
+    mart = "marts/customer_risk_status.sql"
+    scope = "'scope': 'int_customers__scope'"
+    assert refused("compile", mart, scope, "'scoop': 1, 'day': 'today', 'keep_days': 3") == (
+        "published of customer_risk_status: scoop is not known; day is today, must be a column"
+        " of unique_key; keep_days needs day and scope"
+    )
+    assert refused(
+        "compile",
+        mart,
+        scope,
+        "'scope': 'int_tenant', 'stamps': {'seen': 'a', 'written': 'b'}",
+    ) == (
+        "published of customer_risk_status: stamps.seen is not known; scope is int_tenant,"
+        " must be a model; stamps.seen is a, must be a column; stamps.written is b, must be a"
+        " column"
+    )
+    assert refused("compile", mart, scope, "'scope': 'int_booking_customers__scope'") == (
+        "published of customer_risk_status: scope is int_booking_customers__scope, whose key"
+        " must be what unique_key begins with"
+    )
+    line = "    'sales_reps': ref('int_sales_reps'),\n"
+    assert refused("compile", "orders_publications.sql", line, "") == (
+        "sales_reps says published_by(ref('orders_publications')), which has no rows for it"
+    )
+    assert refused(
+        "compile", "orders_publications.sql", line, line.replace("sales", "sale_")
+    ) == (
+        "orders_publications gives rows for sale__reps, which does not say"
+        " published_by(ref('orders_publications'))"
+    )
+    found = refused(
+        "run",
+        "rules/int_sales_reps.sql",
+        "select * from final",
+        "select sales_rep_id, tenant_id::text as tenant_id, 1 as one from final",
+    )
+    assert found == (
+        'the rows for sales_reps in "built"."analytics_internal"."int_sales_reps" do not fit'
+        " its contract: sales_rep_name is missing; sales_rep_email is missing; is_active is"
+        " missing; tenant_id must be uuid; one must be left out"
     )
