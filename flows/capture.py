@@ -248,11 +248,28 @@ def missing_relations(connection: Connection) -> list[str]:
         row["relation"]
         for row in rows(
             connection,
-            "select relation from (select payload -> 'relations' as relations"
-            " from operations.application_logs where payload ? 'relations'"
-            " order by log_id desc limit 1) as last"
-            " cross join jsonb_array_elements_text(relations) as relation"
-            " where to_regclass(relation) is null order by relation",
+            """
+            with made as (
+                select jsonb_array_elements_text(payload -> 'relations') as relation
+                from (
+                    select payload from operations.application_logs
+                    where payload ? 'relations' order by log_id desc limit 1
+                ) as last
+            )
+
+            select relation from made where to_regclass(relation) is null
+            union all
+            -- what is made with a model
+            select routine
+            from made
+            inner join (
+                values
+                ('"operations"."order_facts"', 'operations.after_order_created()'),
+                ('"operations"."order_facts"', 'operations.after_orders_created(text[])')
+            ) as routines (model, routine) on made.relation = routines.model
+            where to_regprocedure(routine) is null
+            order by 1
+            """,
         )
     ]
 

@@ -75,7 +75,7 @@ class Run:
         if self.error:
             return _broken(_reason(self.error))
         if broken := self.with_status("error", "runtime error"):
-            return _broken("; ".join(node.problem() for node in broken))
+            return _broken(_each_once(broken))
         if failed := self.with_status("fail"):
             is_setting = any(node.is_setting for node in failed)
             kind = WrongArgument if is_setting else TestsFailed
@@ -185,7 +185,7 @@ def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
             shutil.copy(cache, folder)
         done = command(connection, "parse", "--quiet", "--target-path", folder)
         if done.returncode:
-            raise _broken(_reason(done.stdout))
+            raise _broken(_reason(done.stdout.strip() or done.stderr))
         yield Path(folder)
 
 
@@ -203,6 +203,16 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
         if source.startswith("source.")
     }
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    for source in manifest["sources"].values():
+        # as macros/settings/check_settings.sql does for a run
+        for name, value in (
+            (f"{source['source_name']}_schema", source["schema"]),
+            (f"{source['source_name']}_{source['name']}_table", source["identifier"]),
+        ):
+            if '"' in value:
+                raise WrongArgument(
+                    f"setting {name} is {value}, must be a name without double quotes"
+                )
     return [
         {
             "system": readers[key]["tags"][0],
@@ -271,6 +281,19 @@ def _messages(
             errors.seek(0)
             reason = errors.read().strip()[-300:]
             raise Infrastructure(f"dbt: ended with {child.returncode}: {reason!r}")
+
+
+def _each_once(broken: Sequence[Node]) -> str:
+    """Say what is wrong with these nodes, a reason that several share once."""
+    reasons: dict[str, list[Node]] = {}
+    for node in broken:
+        reasons.setdefault(_reason(node.message or node.status), []).append(node)
+    return "; ".join(
+        nodes[0].problem()
+        if len(nodes) == 1
+        else f"{nodes[0].name} and {len(nodes) - 1} more: {reason}"
+        for reason, nodes in reasons.items()
+    )
 
 
 def _broken(problem: str) -> Failure:

@@ -74,7 +74,10 @@ def on_event(event: EventMsg) -> None:
 def command_line() -> None:
     """Be dbt's own command line, on this project."""
     ignore_environment()
-    cli([*sys.argv[1:], *OURS])
+    done = dbtRunner().invoke([*sys.argv[1:], *OURS])
+    if not done.success:
+        # dbt itself says nothing of what stops it before its log begins
+        sys.exit(str(done.exception or ""))
 
 
 def main() -> None:

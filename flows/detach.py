@@ -4,28 +4,27 @@ A view stops `alter column type` and `drop column` of what it reads. The marts a
 views on tables of ours, and stay as they are. The next refresh puts the views back.
 """
 
-import json
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from flows import dbt
 from flows.database import (
     Connection,
     connect,
-    environment,
     in_a_moment,
     install,
     refresh_lock,
     rows,
 )
 from flows.errors import Busy, WriteBackHeld, WrongArgument
+from flows.installed import MARK
 from flows.progress import Progress
 from flows.run_log import logged
 
-# views of ours that read a relation that is not ours, directly or through another view, and
-# what gives others their rights on them
+# Views of ours that read a relation that is not ours, directly or through another view, and
+# what gives others their rights on them. Ours are known by their mark: somebody may have
+# given them another name.
 STANDING = """
     with recursive reads as (
         select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
@@ -45,7 +44,8 @@ STANDING = """
             pg_class.relowner,
             pg_class.relacl,
             pg_namespace.nspname as schema_name,
-            pg_class.relname as name
+            pg_class.relname as name,
+            starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s) is true as is_ours
         from pg_class
         inner join pg_namespace
             on pg_class.relnamespace = pg_namespace.oid
@@ -53,7 +53,7 @@ STANDING = """
 
     ours as (
         select * from named
-        where relkind = 'v' and schema_name || '.' || name = any(%(views)s)
+        where relkind = 'v' and is_ours
     ),
 
     standing (view_id) as (
@@ -64,7 +64,7 @@ STANDING = """
         inner join named
             on reads.read_id = named.oid
         where
-            named.schema_name != all(%(schemas)s)
+            not named.is_ours
             and named.schema_name not in ('pg_catalog', 'information_schema')
 
         union
@@ -125,7 +125,7 @@ def detach(progress: Progress) -> None:
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
         with logged(connection, "detach", "detach") as log:
-            standing = rows(connection, STANDING, _ours(connection))
+            standing = rows(connection, STANDING, {"mark": MARK})
             if standing:
                 _take_away(connection, standing)
             log.payload["views"] = [view["relation"] for view in standing]
@@ -215,18 +215,3 @@ def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
             "detach: a view of ours is in use by a transaction that does not end; nothing was"
             " taken away, try again"
         ) from error
-
-
-def _ours(connection: Connection) -> dict[str, Any]:
-    """Return the names of the views that the project makes, and the schemas of all of it."""
-    with dbt.parsed(environment(connection)) as folder:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    nodes = manifest["nodes"].values()
-    return {
-        "views": [
-            f"{node['schema']}.{node['alias']}"
-            for node in nodes
-            if node["config"].get("materialized") == "view_in_place"
-        ],
-        "schemas": list({node["schema"] for node in nodes if node["resource_type"] != "test"}),
-    }

@@ -102,6 +102,10 @@ def install_hook(progress: Progress) -> None:
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         in_a_moment(connection, partial(connection.execute, put))
+        connection.execute(
+            "insert into operations.hooked_tables values (%s) on conflict do nothing",
+            (relation,),
+        )
         grant_sources(connection)
         left_out = rows(connection, LEFT_OUT)
     progress.say(f"hooked: {relation}")
@@ -119,6 +123,7 @@ def remove_hook(progress: Progress) -> None:
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
             in_a_moment(connection, partial(connection.execute, drop))
+        connection.execute("delete from operations.hooked_tables")
         grant_sources(connection)
     progress.say("no table is hooked: a new order shows with the next refresh")
 
@@ -158,8 +163,24 @@ def print_hook(progress: Progress) -> None:
                 " order by error_id desc limit 10",
             ),
         )
+        say_lost_hook(connection, progress)
         if since := detached_since(connection):
             progress.say(f"{in_words(since)}; until then the hook does nothing")
+
+
+def say_lost_hook(connection: Connection, progress: Progress) -> None:
+    """Say which table has lost its trigger: dropped, with the function that it calls, say."""
+    for lost in rows(
+        connection,
+        "select relation from operations.hooked_tables where not exists ("
+        f"select from pg_trigger where tgfoid = to_regproc('{FUNCTION}')"
+        " and tgrelid = to_regclass(relation)) order by relation",
+    ):
+        name = lost["relation"].replace('"', "")
+        progress.say(
+            f"warning: {name} has lost the trigger of the hook, so a new order shows with the"
+            " next refresh: `python -m flows hook install` puts it back"
+        )
 
 
 def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[int, int]:

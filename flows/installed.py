@@ -41,6 +41,7 @@ MADE: dict[str, dict[str, str]] = {
         "changed_keys": "table",
         "captured_tables": "table",
         "hook_errors": "table",
+        "hooked_tables": "table",
         "hook_skips": "sequence",
         "hook_skipped_at": "sequence",
         "make_capture_function": "procedure",

@@ -21,6 +21,7 @@ from flows.database import (
 )
 from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure
+from flows.hook import say_lost_hook
 from flows.installed import make_schemas
 from flows.progress import Progress
 from flows.reports import say_what_stays
@@ -167,6 +168,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         lock,
     )
     check_tenant(connection, options.tenant)
+    say_lost_hook(connection, progress)
 
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant

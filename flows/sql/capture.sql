@@ -64,6 +64,13 @@ comment on table operations.hook_errors is
 'customer_health: One row per error in a trigger of ours, which the application did not
 notice.';
 
+create table if not exists operations.hooked_tables (
+    relation text primary key
+);
+comment on table operations.hooked_tables is
+'customer_health: One row per table that `hook install` has put the trigger on, so that
+one which has lost it is said.';
+
 -- sequences, for they count without a row that transactions could meet at
 create sequence if not exists operations.hook_skips;
 comment on sequence operations.hook_skips is

@@ -120,12 +120,22 @@
         {%- endif -%}
     {%- endif -%}
 
+    {#- dbt puts names in quotes as they are -#}
+    {%- for source in (graph.sources.values() if execute else []) -%}
+        {%- set table = source.source_name ~ '_' ~ source.name ~ '_table' -%}
+        {%- for name, value in [
+            (source.source_name ~ '_schema', source.schema), (table, source.identifier)
+        ] if '"' in value -%}
+            {%- do problems.append([name, 'a name without double quotes']) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
     {%- set lines = [] -%}
     {%- for name, allowed in problems -%}
         {%- set line = "setting " ~ name ~ " is " ~ var(name) ~ ", must be " ~ allowed -%}
         {%- do lines.append(line) -%}
     {%- endfor -%}
     {%- if lines -%}
-        {%- do exceptions.raise_compiler_error(lines | join('; ')) -%}
+        {%- do exceptions.raise_compiler_error(lines | unique | join('; ')) -%}
     {%- endif -%}
 {% endmacro %}

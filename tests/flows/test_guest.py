@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import ONE, PROJECT, UNTIL, Database, load_two_customers, new_database
@@ -309,6 +310,89 @@ def assert_made_again(guest: Database, what: str) -> None:
 @pytest.mark.parametrize("what", sorted(set(GONE) - {"schema analytics"}))
 def test_each_thing_that_is_missing_is_made_again(guest: Database, what: str) -> None:
     assert_made_again(guest, what)
+
+
+def test_a_function_or_trigger_of_the_hook_that_is_gone_is_said(guest: Database) -> None:
+    assert_done(guest, "flows", "capture", "install")
+    assert_done(guest, "flows", "hook", "install")
+    assert_done(guest, *HOURLY)
+    guest.execute("drop function operations.after_orders_created(text[])")
+    done = assert_done(guest, *HOURLY)
+    assert (
+        "recomputes everything: operations.after_orders_created(text[]) of ours is missing"
+        in done.stdout
+    )
+    assert "hook install" not in done.stdout
+    # takes the trigger, too
+    guest.execute("drop function operations.after_order_created() cascade")
+    done = assert_done(guest, "flows", "hook", "status")
+    assert "commerce.orders has lost the trigger of the hook" in done.stdout
+    for is_made_again in (True, False):
+        done = assert_done(guest, *HOURLY)
+        assert ("operations.after_order_created() of ours" in done.stdout) == is_made_again
+        assert "warning: commerce.orders has lost the trigger of the hook" in done.stdout
+        assert "hook install" in done.stdout
+    assert_done(guest, "flows", "hook", "install")
+    assert "hook install" not in assert_done(guest, *HOURLY).stdout
+    guest.execute("drop trigger customer_health_hook on commerce.orders")
+    assert "has lost the trigger" in assert_done(guest, *HOURLY).stdout
+    assert_done(guest, "flows", "hook", "remove")
+    assert "has lost" not in assert_done(guest, *HOURLY).stdout
+
+
+def test_views_of_ours_are_known_by_their_mark_wherever_they_are(guest: Database) -> None:
+    guest.execute(
+        "alter schema analytics_internal rename to internal_2025;"
+        "alter view operations.refresh_statistics rename to statistics_2025;"
+        "create schema reports; create view reports.own as select id from commerce.orders"
+    )
+    migration = "alter table commerce.orders alter column total_amount type numeric(20, 4)"
+    with pytest.raises(Exception, match="used by a view"):
+        guest.execute(migration)
+    done = assert_done(guest, "flows", "detach")
+    assert "views are off the application's tables" in done.stdout
+    guest.execute(migration)
+    assert guest.value("select count(*) from pg_views where schemaname = 'reports'") == 1
+    assert_done(guest, *NIGHTLY)
+    done = assert_done(guest, "flows", "detach")
+    assert_done(guest, *HOURLY)
+    assert "detached" not in assert_done(guest, *HOURLY).stdout
+
+
+def test_what_stops_dbt_is_said_once(guest: Database) -> None:
+    done = guest.run("flows", "capture", "install", environment={"DBT_LOG_PATH": "/proc/no"})
+    assert done.returncode == 4
+    assert "no reason given" not in done.stderr
+    assert "/proc/no" in done.stderr
+    assert_in_one_line(done)
+    guest.execute(
+        "create function public.forbid() returns event_trigger language plpgsql as"
+        " 'begin raise exception ''no changes today''; end';"
+        "create event trigger forbid on ddl_command_start execute function public.forbid()"
+    )
+    done = guest.run(*NIGHTLY)
+    assert done.returncode == 4
+    assert_in_one_line(done)
+    assert done.stderr.count("no changes today") == 1, done.stderr
+    assert " more: no changes today" in done.stderr, done.stderr
+
+
+def test_a_name_with_a_double_quote_is_refused(guest: Database, project: Path) -> None:
+    settings = project / "dbt_project.yml"
+    plain = settings.read_text()
+    things = guest.rows(THINGS)
+    for name, value in (
+        ("orders_schema", "commerce"),
+        ("bookings_locations_table", "locations"),
+    ):
+        assert f"{name}: {value}\n" in plain
+        settings.write_text(plain.replace(f"{name}: {value}\n", f"{name}: 'com\"merce'\n"))
+        for arguments in (NIGHTLY, ("flows", "capture", "install")):
+            done = guest.run(*arguments, project=project)
+            assert_in_one_line(done)
+            assert done.returncode == 2, done.stdout + done.stderr
+            assert f'setting {name} is com"merce, must be a name' in done.stderr
+    assert guest.rows(THINGS) == things
 
 
 def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_back(
