@@ -291,7 +291,9 @@ language sql as $written_columns$
 $written_columns$;
 
 create or replace function pg_temp.needed_rights(sources text[])
-returns table (relation regclass, role_name text, privilege text, column_number smallint)
+returns table (
+    relation regclass, role_name text, privilege text, column_number smallint
+)
 language sql as $needed_rights$
     -- what the roles need in the sources; column 0: a right on the whole table
     select
@@ -341,7 +343,9 @@ language sql as $needed_rights$
 $needed_rights$;
 
 create or replace function pg_temp.given_rights()
-returns table (relation regclass, role_name text, privilege text, column_number smallint)
+returns table (
+    relation regclass, role_name text, privilege text, column_number smallint
+)
 language sql as $given_rights$
     -- what the two roles have been granted, by whomever
     select

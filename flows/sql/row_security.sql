@@ -19,9 +19,9 @@ create table if not exists operations.source_grants (
     primary key (relation, role_name, privilege, column_number)
 );
 comment on table operations.source_grants is
-'customer_health: One row per right that `roles install` has given to a role of ours on a
-table of the application, or on a column of it (0: all of the table). What is needed no
-more is taken away by it, and grants of others are not.';
+'customer_health: One row per right that `roles install` has given to a role of ours on
+a table of the application, or on a column of it (0: all of the table). What is needed
+no more is taken away by it, and grants of others are not.';
 
 alter table operations.tenant_roles enable row level security;
 drop policy if exists roles_see_themselves on operations.tenant_roles;
