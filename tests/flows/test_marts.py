@@ -300,7 +300,7 @@ def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
         "sales_reps says published_by(ref('orders_publications')), which has no rows for it"
     )
     assert refused(
-        "compile", "orders_publications.sql", line, line.replace("sales", "sale_")
+        "compile", "orders_publications.sql", line, line.replace("'sales", "'sale_", 1)
     ) == (
         "orders_publications gives rows for sale__reps, which does not say"
         " published_by(ref('orders_publications'))"
