@@ -15,7 +15,7 @@ from flows.schemas import OPERATIONS, OURS, SCHEMAS
 
 Connection = psycopg.Connection[DictRow]
 
-MARK = "customer_health: "
+MARK = f"{OURS}: "
 REGISTER = "installed_scripts"
 # Of a schema in pg_namespace: whether `roles install` has given it to the refresher, as its
 # own, or, where somebody else has made it, to make things in.

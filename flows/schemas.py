@@ -22,7 +22,7 @@ SETTING = re.compile(
 # there, says tests/test_conventions.py
 NAMES = re.compile(
     r"\b(?=(?:analytics|analytics_internal|analytics_internal_failures|operations)\b"
-    r"|customer_health_)"
+    r"|customer_health(?:_|: ))"
 )
 
 

@@ -200,7 +200,7 @@ end
 $hook$;
 
 comment on function {{ operations('after_orders_created') }} is
-'customer_health: Move the customers of these new orders forward: account type, last
+'{{ our_mark() }}Move the customers of these new orders forward: account type, last
 delivery, dormancy. Returns how many of the orders there are, and NULL where it does
 nothing because the transaction is not read committed. Other columns wait for the next
 refresh.';
@@ -238,6 +238,6 @@ end
 $trigger$;
 
 comment on function {{ operations('after_order_created') }} is
-'customer_health: Statement trigger on orders, put there by `python -m flows hook install`.';
+'{{ our_mark() }}Statement trigger on orders, put there by `python -m flows hook install`.';
 revoke all on function {{ operations('after_order_created') }} from public
 {%- endmacro %}

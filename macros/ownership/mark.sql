@@ -19,5 +19,6 @@
 
 
 {% macro our_mark() -%}
-    {{ return('customer_health: ') }}
+    {#- with the prefix: environments in one database keep to their own -#}
+    {{ return(our_schema('customer_health') ~ ': ') }}
 {%- endmacro %}

@@ -13,7 +13,7 @@
     this refresh has not computed stays, for nobody could compute it again. Organizations
     may hold different instants.
     -#}
-    {%- set is_hourly = system_of(system).is_hourly -%}
+    {%- set is_hourly = execute and system_of(system).is_hourly -%}
     {%- call(mart) move_together(system, deltas, 'max' if is_hourly else 'min') -%}
         {{ move_keys(mart, system) if is_hourly else move_organizations(mart) }}
     {%- endcall -%}

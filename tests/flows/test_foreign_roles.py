@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import UNTIL, Database, load_two_customers, new_database
 
-from flows.installed import SCHEMAS
+from flows.schemas import SCHEMAS
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 INSTALL = ("flows", "roles", "install")

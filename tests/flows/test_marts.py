@@ -209,9 +209,9 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
         refreshed.execute("drop schema reports, analytics, analytics_internal cascade")
         refresh(refreshed, project, "nightly", later)
         for name, (column, follower) in NEW.items():
-            found = columns_of(refreshed, name)
-            assert found[found.index(column) + 1] == follower, name
-            assert sorted(map(str, found)) == sorted(map(str, [*before[name], column]))
+            columns = columns_of(refreshed, name)
+            assert columns[columns.index(column) + 1] == follower, name
+            assert sorted(map(str, columns)) == sorted(map(str, [*before[name], column]))
         for name in ("customer_analytics", "customer_profiles"):
             # when a row was first there, and last touched, a fresh build cannot know
             compared = ", ".join(

@@ -70,9 +70,9 @@ def schemas_of_ours(database: Database) -> set[str]:
         row["name"]
         for row in database.rows(
             "select distinct relnamespace::regnamespace::text as name from pg_class"
-            " where starts_with(obj_description(oid, 'pg_class'), 'customer_health: ')"
+            " where obj_description(oid, 'pg_class') ~ '^\\w*customer_health: '"
             " union select distinct pronamespace::regnamespace::text from pg_proc"
-            " where starts_with(obj_description(oid, 'pg_proc'), 'customer_health: ')"
+            " where obj_description(oid, 'pg_proc') ~ '^\\w*customer_health: '"
         )
     }
 
@@ -173,6 +173,12 @@ def test_two_environments_share_a_database_and_see_nothing_of_each_other(
             assert not small.value(
                 "select has_schema_privilege(%s, %s, 'usage')", f"{role}_{duty}", schema
             )
+
+    # one steps aside, the other stands
+    succeed(developer, "flows", "detach")
+    views = "select count(*) from pg_views where schemaname = %s"
+    assert small.value(views, "analytics_internal") == 53
+    assert small.value(views, "dev_analytics_internal") == 0
 
     # one leaves, the other stays
     for kind in ("hook", "capture", "roles"):

@@ -11,7 +11,8 @@ with thresholds as (
 tenants as (
     select tenant_slug from {{ ref('stg_orders__tenants') }}
     union all
-    select organization_slug as tenant_slug from {{ ref('stg_bookings__organizations') }}
+    select organization_slug as tenant_slug
+    from {{ ref("stg_bookings__organizations") }}
 )
 
 select thresholds.tenant_slug
