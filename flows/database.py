@@ -257,7 +257,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
             )
             connection.execute(
                 f"comment on table {OPERATIONS}.installed_scripts is"
-                " 'customer_health: One row per file of flows/sql that was run here.'"
+                f" '{installed.MARK}One row per file of flows/sql that was run here.'"
             )
         known = rows(
             connection,

@@ -7,22 +7,6 @@ create table if not exists operations.alert_tenants (
     judged_as_of timestamptz not null,
     primary key (subject_kind, tenant_id)
 );
-do $migrate$
-begin
-    -- made by a version that did not tell tenants from organizations
-    if not exists (
-        select from pg_attribute
-        where
-            attrelid = to_regclass('operations.alert_tenants')
-            and attname = 'subject_kind'
-    ) then
-        alter table operations.alert_tenants
-        add column subject_kind text not null default 'customer',
-        drop constraint alert_tenants_pkey,
-        add primary key (subject_kind, tenant_id);
-    end if;
-end
-$migrate$;
 comment on table operations.alert_tenants is
 'customer_health: One row per tenant whose customers were judged, and organization whose
 accounts were (subject_kind: customer, account), with the latest instant of that.';

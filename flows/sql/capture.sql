@@ -11,7 +11,8 @@ begin
             key text,
             starts_at timestamptz,
             noticed_at timestamptz not null default clock_timestamp(),
-            claimed_by text
+            claimed_by text,
+            is_written boolean not null default false
         );
         -- somebody has dropped it: what the triggers have noted there is lost
         insert into operations.changed_keys (system, kind)
@@ -23,8 +24,6 @@ begin
     end if;
 end
 $changed_keys$;
-alter table operations.changed_keys
-add column if not exists is_written boolean not null default false;
 comment on table operations.changed_keys is
 'customer_health: One row per key that was touched, and statement. kind: everything,
 tenant (all keys of one), customer, location (all its dates), location_day (the date of
@@ -37,15 +36,10 @@ create table if not exists operations.captured_tables (
     source_name text not null,
     relation text not null,
     mapping text not null,
-    constraint captured_tables_pkey primary key (system, source_name, relation)
+    function_name text not null,
+    watched_by text not null,
+    primary key (system, source_name, relation)
 );
-alter table operations.captured_tables
--- '' and NULL: by a version with one row a table, until `capture install` runs again
-add column if not exists source_name text not null default '',
-add column if not exists function_name text,
-add column if not exists watched_by text not null default 'triggers',
-drop constraint captured_tables_pkey,
-add constraint captured_tables_pkey primary key (system, source_name, relation);
 comment on table operations.captured_tables is
 'customer_health: One row per system, source and table behind it: with the triggers
 there, and enabled, every change of the system is noticed. mapping: fingerprint of
@@ -80,11 +74,6 @@ create sequence if not exists operations.hook_skipped_at;
 comment on sequence operations.hook_skipped_at is
 'customer_health: When the hook has last left orders to the refresh, in seconds since
 1970.';
-
--- made for one source a table, it took these
-drop procedure if exists operations.make_capture_function(
-    text, text, text, text, text, text
-);
 
 create or replace procedure operations.make_capture_function(
     function_name text, relation text, captures jsonb

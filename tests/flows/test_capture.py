@@ -52,7 +52,7 @@ def test_tables_with_long_names_and_tables_of_two_systems_are_captured_as_what_t
         orders_schema=LONG,
         bookings_schema=LONG,
         bookings_organizations_table="tenants",
-        **{f"booking_{kind}_table": f"square_{kind}" for kind in KINDS},
+        **{f"bookings_{kind}_table": f"square_{kind}" for kind in KINDS},
     )
     done = small.run("flows", "capture", "install", project=project)
     assert done.returncode == 0, done.stderr
@@ -175,59 +175,6 @@ def test_names_with_dots_and_quotes_are_refreshed_and_captured(
     assert small.run("flows", "hook", "install", project=project).returncode == 0
 
 
-OLD = """
-create schema operations;
-create table operations.installed_scripts (script text primary key, version text not null);
-insert into operations.installed_scripts values ('capture.sql', 'old');
-create table operations.captured_tables (
-    relation text primary key, system text not null, mapping text not null
-);
-insert into operations.captured_tables values ('"commerce"."orders"', 'orders', 'old');
-create table operations.changed_keys (
-    change_id bigint generated always as identity primary key, system text not null,
-    kind text not null, tenant text, key text, starts_at timestamptz,
-    noticed_at timestamptz not null default clock_timestamp(), claimed_by text
-);
-create function operations."capture_commerce.orders"() returns trigger language plpgsql as
-$$ begin return null; end $$;
-create function operations."capture_commerce.no_longer"() returns trigger language plpgsql as
-$$ begin return null; end $$;
-comment on function operations."capture_commerce.orders" is
-'Note the keys that a statement has touched, before and after.';
-comment on function operations."capture_commerce.no_longer" is
-'Note the keys that a statement has touched, before and after.';
-create table commerce.no_longer (id integer);
-create trigger customer_health_insert after insert on commerce.orders
-referencing new table as new_rows
-for each statement execute function operations."capture_commerce.orders"();
-create trigger customer_health_insert after insert on commerce.no_longer
-referencing new table as new_rows
-for each statement execute function operations."capture_commerce.no_longer"();
-"""
-
-
-def test_what_an_older_version_has_installed_is_replaced(small: Database) -> None:
-    small.execute(OLD)
-    assert "triggers are missing" in status(small)
-    for _ in range(2):
-        assert small.run("flows", "capture", "install").returncode == 0
-        assert "triggers are missing" not in status(small)
-        assert (
-            small.value(
-                "select count(*) from pg_proc where proname in"
-                " ('capture_commerce.orders', 'capture_commerce.no_longer')"
-            )
-            == 0
-        )
-        assert small.value("select count(*) from operations.captured_tables") == 9
-    assert (
-        small.value(
-            "select count(*) from pg_trigger where tgrelid = 'commerce.no_longer'::regclass"
-        )
-        == 0
-    )
-
-
 PARTS = f"""
 alter table commerce.orders rename to old_orders;
 create table commerce.orders (like commerce.old_orders including defaults)
@@ -335,11 +282,11 @@ def test_tables_that_can_have_no_triggers_are_asked_by_updated_at(small: Databas
         " and watched_by != 'triggers' order by 1"
     )
     assert [tuple(row.values()) for row in found] == [
-        ("booking.payments", "updated_at"),
-        ("booking.referral_profiles", "updated_at"),
-        ("commerce.customers", "updated_at"),
-        ("commerce.orders", "both"),
-        ("commerce.tenants", "both"),
+        ("bookings.payments", "updated_at"),
+        ("bookings.referral_profiles", "updated_at"),
+        ("orders.customers", "updated_at"),
+        ("orders.orders", "both"),
+        ("orders.tenants", "both"),
     ]
     assert "by triggers and updated_at" in status(small)
     queue(small)
@@ -362,7 +309,7 @@ def test_what_does_not_fit_is_refused_whole_before_a_table_is_touched(small: Dat
     [line] = done.stderr.splitlines()
     for part in (
         '"commerce"."orders" is not there: the vars orders_schema and orders_orders_table',
-        '"booking"."payments" is not there: the vars bookings_schema and booking_payments_',
+        '"booking"."payments" is not there: the vars bookings_schema and bookings_payments_',
         '"booking"."bookings" has no column location_id',
     ):
         assert part in line

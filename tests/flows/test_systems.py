@@ -24,12 +24,12 @@ select '00000000-0000-0000-0000-000000000002'::uuid, 'other-%(name)s', {{ as_of(
 MART = """
 {{ config(unique_key=['%(tenant)s_id']) }}
 
-select * from {{ ref('int_%(mart)s') }}
+{{ published_by(ref('%(name)s_publications')) }}
 """
 PUBLICATION = """
 {{ config(materialized='publication') }}
 
-{{ publish('%(name)s', [ref('%(mart)s')]) }}
+{{ publish('%(name)s', {'%(mart)s': ref('int_%(mart)s')}) }}
 """
 SYSTEM = """
     %(name)s:
