@@ -19,9 +19,9 @@ from flows.database import (
     Connection,
     connect,
     environment,
-    in_a_moment,
     install,
     rows,
+    with_short_lock,
 )
 from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
@@ -461,7 +461,7 @@ def _install(connection: Connection, table: Table, progress: Progress) -> None:
         (table.function, table.relation, Jsonb(table.captures)),
     )
     for member in table.members:
-        in_a_moment(connection, partial(_put_triggers, connection, table, member))
+        with_short_lock(connection, partial(_put_triggers, connection, table, member))
     parts = len(table.members) - 1
     progress.say(
         f"captured: {table.relation}" + (f" and {parts} parts of it" if parts else "")
@@ -517,7 +517,7 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         drop = sql.SQL("drop trigger {} on {}.{}").format(
             *map(sql.Identifier, trigger.values())
         )
-        in_a_moment(connection, partial(connection.execute, drop))
+        with_short_lock(connection, partial(connection.execute, drop))
     for function in functions:
         connection.execute(f"drop function {function}".encode())
 

@@ -280,7 +280,7 @@ def text_of(script: Path) -> str:
     return text.replace("{{ systems }}", systems.as_json())
 
 
-def in_a_moment(connection: Connection, change: Callable[[], object]) -> None:
+def with_short_lock(connection: Connection, change: Callable[[], object]) -> None:
     """Change one table, in a transaction that no statement of others waits for long.
 
     Raises the error of the lock when the table is in use again and again.

@@ -12,10 +12,10 @@ import psycopg
 from flows.database import (
     Connection,
     connect,
-    in_a_moment,
     install,
     refresh_lock,
     rows,
+    with_short_lock,
 )
 from flows.errors import Busy, WriteBackHeld, WrongArgument
 from flows.installed import MARK
@@ -165,7 +165,7 @@ def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
         connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
 
     try:
-        in_a_moment(connection, change)
+        with_short_lock(connection, change)
     except psycopg.errors.DependentObjectsStillExist as error:
         others = "; ".join((error.diag.message_detail or str(error)).splitlines())
         raise WrongArgument(

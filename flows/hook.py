@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 
 from flows import dbt
 from flows.capture import look_at, with_queue
-from flows.database import Connection, environment, in_a_moment, one_line, rows
+from flows.database import Connection, environment, one_line, rows, with_short_lock
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -102,7 +102,7 @@ def install_hook(progress: Progress) -> None:
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
-        in_a_moment(connection, partial(connection.execute, put))
+        with_short_lock(connection, partial(connection.execute, put))
         connection.execute(
             f"insert into {OPERATIONS}.hooked_tables values (%s) on conflict do nothing",
             (relation,),
@@ -123,7 +123,7 @@ def remove_hook(progress: Progress) -> None:
             drop = sql.SQL("drop trigger {} on {}").format(
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
-            in_a_moment(connection, partial(connection.execute, drop))
+            with_short_lock(connection, partial(connection.execute, drop))
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
     progress.say("no table is hooked: a new order shows with the next refresh")

@@ -14,10 +14,10 @@ from flows.database import (
     Lock,
     connect,
     environment,
-    in_a_moment,
     install,
     refresh_lock,
     rows,
+    with_short_lock,
 )
 from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure
@@ -103,7 +103,7 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
         if are_installed(connection):
             # what was dropped and is there again lacks its grants
             forgotten: list[str] = []
-            in_a_moment(
+            with_short_lock(
                 connection,
                 lambda: forgotten.extend(
                     install(connection, "row_security.sql", again=bool(made_again))

@@ -11,13 +11,13 @@ from flows.database import (
     Connection,
     connect,
     environment,
-    in_a_moment,
     install,
     not_ours,
     refresh_lock,
     rows,
     take_role,
     text_of,
+    with_short_lock,
 )
 from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure, WrongArgument
@@ -45,7 +45,7 @@ def install_roles(progress: Progress) -> None:
             connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
         _run_each(connection, "pg_temp.handing_over()")
         install(connection, "operations.sql")
-        in_a_moment(connection, partial(install, connection, "row_security.sql"))
+        with_short_lock(connection, partial(install, connection, "row_security.sql"))
         _as_refresher(connection, f"select {OPERATIONS}.map_tenants()")
         with connection.transaction():
             connection.execute("select pg_temp.create_tenant_roles()")
@@ -125,7 +125,7 @@ def grant_sources(connection: Connection) -> None:
         # the view that says which columns these are is away: `hook remove` alone gets here
         return
     sources = [source["relation"] for source in dbt.sources(environment(connection))]
-    in_a_moment(connection, partial(install, connection, "row_security.sql"))
+    with_short_lock(connection, partial(install, connection, "row_security.sql"))
     _load(connection)
     with connection.transaction():
         connection.execute("select pg_temp.grant_sources(%s)", [sources])
@@ -194,7 +194,7 @@ def _load(connection: Connection) -> None:
 
 def _run_each(connection: Connection, function: str) -> None:
     for change in rows(connection, f"select statement from {function}"):
-        in_a_moment(connection, partial(connection.execute, change["statement"]))
+        with_short_lock(connection, partial(connection.execute, change["statement"]))
 
 
 def _as_refresher(connection: Connection, statement: str) -> None:
@@ -202,12 +202,12 @@ def _as_refresher(connection: Connection, statement: str) -> None:
         take_role(connection, REFRESHER, is_local=True)
         connection.execute(statement.encode())
 
-    in_a_moment(connection, change)
+    with_short_lock(connection, change)
 
 
 def _drop_roles(connection: Connection, tenants: list[str]) -> list[dict[str, Any]]:
     stay: list[dict[str, Any]] = []
-    in_a_moment(
+    with_short_lock(
         connection,
         lambda: stay.extend(
             rows(

@@ -9,7 +9,7 @@
             ~ " where relation = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'"
         ) -%}
         {%- for row in missing -%}
-            {%- call in_a_moment() -%} {{ row['remedy'] }} {%- endcall -%}
+            {%- call with_short_lock() -%} {{ row['remedy'] }} {%- endcall -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -37,7 +37,7 @@
         {%- endif %}
         {{ mark(table, node=node) }}
     {%- elif changes.added -%}
-        {%- call in_a_moment() -%}
+        {%- call with_short_lock() -%}
         alter table {{ table }}
         {%- for column in changes.added %}
         add column {{ adapter.quote(column) }} {{ node.columns[column].data_type }}

@@ -52,7 +52,7 @@
         {% if held.is_same -%}
             select 'unchanged'
         {%- else -%}
-            {%- call in_a_moment() -%}
+            {%- call with_short_lock() -%}
             create or replace view {{ target_relation }}
             with (security_invoker = true)
             as (

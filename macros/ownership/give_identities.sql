@@ -30,7 +30,7 @@
         ~ " when 'i' then indisreplident else false end)"
     ) -%}
     {%- for remedy in remedies.columns[0].values() -%}
-        {%- set change -%} {%- call in_a_moment() -%} {{ remedy }} {%- endcall -%} {%- endset -%}
+        {%- set change -%} {%- call with_short_lock() -%} {{ remedy }} {%- endcall -%} {%- endset -%}
         {%- do run_query(change ~ '; commit') -%}
     {%- endfor -%}
 {%- endmacro %}

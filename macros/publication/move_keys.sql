@@ -4,13 +4,13 @@
     {%- if mart.scope %}
     {{ merge_delta(mart, mart.delta if not is_full else
         '(select delta.* from ' ~ mart.delta ~ ' as delta where '
-        ~ is_due('delta', mart.scope, system) ~ ')') }};
+        ~ is_to_move_first('delta', mart.scope, system) ~ ')') }};
     get diagnostics moved = row_count;
     written := moved;
     {%- if is_full %}
     delete from {{ mart.table }} as mart
     where
-        ({{ is_due('mart', mart.scope, system) }})
+        ({{ is_to_move_first('mart', mart.scope, system) }})
     {%- else %}
     delete from {{ mart.table }} as mart
     using {{ mart.scope.table }} as scope

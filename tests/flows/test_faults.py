@@ -23,7 +23,7 @@ import psycopg
 import pytest
 from conftest import PROJECT, Database
 
-from flows.database import Connection, in_a_moment
+from flows.database import Connection, with_short_lock
 
 MARTS = {
     "orders": (
@@ -451,7 +451,7 @@ def test_an_autovacuum_that_is_in_the_way_is_ended(live: Database) -> None:
         time.sleep(0.1)
     with live.connect() as connection:
         change = "alter table vacuumed add column more integer"
-        in_a_moment(connection, lambda: connection.execute(change))
+        with_short_lock(connection, lambda: connection.execute(change))
     live.execute("drop table vacuumed")
     live.execute("alter system reset autovacuum_naptime")
     live.execute("select pg_reload_conf()")

@@ -4,7 +4,7 @@ with organizations as (
 ),
 
 held as (
-    select * from {{ published('account_health_scores') }} as published
+    select * from {{ as_before_refresh('account_health_scores') }} as published
 ),
 
 days as (

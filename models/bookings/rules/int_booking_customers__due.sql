@@ -1,6 +1,6 @@
 -- The customers that change though nothing of theirs was written.
 with analytics as not materialized (
-    select * from {{ published('customer_analytics') }} as published
+    select * from {{ as_before_refresh('customer_analytics') }} as published
 ),
 
 changed_keys as (

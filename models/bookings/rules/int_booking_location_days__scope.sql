@@ -18,7 +18,7 @@ changed_keys as (
 ),
 
 location_days as (
-    select * from {{ published('booking_location_days') }} as published
+    select * from {{ as_before_refresh('booking_location_days') }} as published
 ),
 
 starts as (

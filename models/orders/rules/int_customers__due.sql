@@ -1,10 +1,10 @@
 -- The customers that change though nothing of theirs was written: time has passed.
 with risk_status as (
-    select * from {{ published('customer_risk_status') }} as published
+    select * from {{ as_before_refresh('customer_risk_status') }} as published
 ),
 
 account_types as (
-    select * from {{ published('customer_account_types') }} as published
+    select * from {{ as_before_refresh('customer_account_types') }} as published
 ),
 
 final as (

@@ -20,8 +20,8 @@ written_columns as (
     select * from {{ ref('written_columns') }}
 ),
 
-written_ahead as (
-    {{ written_ahead() }}
+written_by_the_hook as (
+    {{ written_by_the_hook() }}
 ),
 
 refused as (
@@ -68,14 +68,14 @@ typed as (
             and account_types.customer_id = statuses.customer_id
             -- a key that stands several times does not say which row to write
             and statuses.rows_count = 1
-    left join written_ahead
+    left join written_by_the_hook
         on
-            statuses.tenant_id = written_ahead.tenant_id
-            and statuses.customer_id = written_ahead.customer_id
+            statuses.tenant_id = written_by_the_hook.tenant_id
+            and statuses.customer_id = written_by_the_hook.customer_id
     where
         not statuses.is_closed
         -- the hook knows an order that the marts do not know yet
-        and written_ahead.tenant_id is null
+        and written_by_the_hook.tenant_id is null
 ),
 
 final as (

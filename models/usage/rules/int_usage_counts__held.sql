@@ -5,7 +5,7 @@ with organizations as (
 ),
 
 held as (
-    select * from {{ published('tenant_usage_metrics_daily') }} as published
+    select * from {{ as_before_refresh('tenant_usage_metrics_daily') }} as published
 ),
 
 final as (

@@ -1,4 +1,4 @@
-{% macro published(mart) -%}
+{% macro as_before_refresh(mart) -%}
     {#-
     No ref: the scope reads what the marts of the refresh before hold. What that has not yet,
     the whole mart or a column that is new, is NULL.

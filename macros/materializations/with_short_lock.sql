@@ -1,12 +1,12 @@
-{% macro in_a_moment() -%}
+{% macro with_short_lock() -%}
     {#-
-    Changes a relation that people read: {% call in_a_moment() %} statement {% endcall %}.
+    Changes a relation that people read: {% call with_short_lock() %} statement {% endcall %}.
     Such a change waits for every open transaction that has read it, and new readers wait
     behind it. So it gives up after a moment, lets them pass, and tries again. The moment is
     longer while something like a vacuum runs: the server ends an autovacuum that is in the
     way, but only when it looks for deadlocks.
     -#}
-    do $in_a_moment$
+    do $with_short_lock$
     begin
         for attempt in 1..50 loop
             begin
@@ -42,5 +42,5 @@
             end;
         end loop;
     end
-    $in_a_moment$
+    $with_short_lock$
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{% macro is_due(row, scope, system) -%}
+{% macro is_to_move_first(row, scope, system) -%}
     exists (
         select from {{ scope.table }} as scope
         where scope.is_due and {{ same('scope', row, scope.key) }}

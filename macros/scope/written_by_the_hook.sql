@@ -1,4 +1,4 @@
-{% macro written_ahead() -%}
+{% macro written_by_the_hook() -%}
     {#- the queue belongs to the commands: where dbt runs alone there is none -#}
     {%- if is_there(our_schema('operations'), 'changed_keys') -%}
         select distinct
