@@ -9,7 +9,7 @@
             kind,
             case
                 when to_regclass(format('%I.%I', schema, name)) is null then name
-                else left(name, 50) || '_' || left(md5(name || mart::oid), 12)
+                else left(name, 50) || '_' || left(md5(format('%s of %s', name, mart)), 12)
             end as free_name,
             (select string_agg(quote_ident(name), ', ') from unnest(columns) as names (name))
                 as columns

@@ -100,8 +100,8 @@ def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
         "stg_orders__orders: column ordered_at is TEXT, must be DATETIMETZ",
         "stg_orders__customers: column customer_name is INTEGER, must be TEXT",
         "stg_orders__sales_reps: column sales_rep_name is UUID, must be TEXT",
-        'stg_bookings__payments: column "amount_cents" does not exist',
-        'stg_usage__cases: relation "platform.cases" does not exist',
+        'input_bookings__payments: column "amount_cents" does not exist',
+        'input_usage__cases: relation "platform.cases" does not exist',
     ):
         assert error in line
 

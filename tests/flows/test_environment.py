@@ -207,7 +207,7 @@ def test_a_run_in_which_nothing_of_ours_ran_writes_nothing_back(
         with pytest.raises(errors.Infrastructure) as raised:
             refresh(options, Progress())
         assert error.replace("orders", "") in str(raised.value).replace("orders", "").replace(
-            "tenants", ""
+            "usage", ""
         )
         assert log(refreshed)["status"] == "failed"
     assert refreshed.value("select count(risk_status) from commerce.customers") == 0

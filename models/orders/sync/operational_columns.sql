@@ -74,7 +74,7 @@ origins as (
         on
             pg_attribute.attrelid = pg_attrdef.adrelid
             and pg_attribute.attnum = pg_attrdef.adnum
-    where pg_rewrite.ev_class = to_regclass('{{ input }}')
+    where pg_rewrite.ev_class = to_regclass('{{ input.include(database=false) }}')
 ),
 
 final as (
