@@ -13,16 +13,14 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import click
 from dbt.cli.main import cli, dbtRunner
 from dbt_common.events.base_types import EventMsg
 
-from flows.schemas import for_dbt
+from flows.schemas import PROJECT, for_dbt
 
-PROJECT = Path(__file__).resolve().parent.parent
 OURS = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
 # these say where dbt writes, which is up to whoever runs us
 OUTPUT = ("target_path", "log_path")

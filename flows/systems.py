@@ -6,12 +6,11 @@ The SQL of the commands finds it in the table `systems`, which flows/sql/operati
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flows.errors import WrongArgument
+from flows.schemas import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 # what says of a system: which keys its entry has, and what each is
 KEYS = {"is_hourly": bool, "tenant": str, "tenants": str}
 

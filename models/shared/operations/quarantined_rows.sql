@@ -8,7 +8,7 @@ bookings_rows as (
     select * from {{ ref('bookings_quarantined_rows') }}
 ),
 
-tenants_rows as (
+usage_rows as (
     select * from {{ ref('usage_quarantined_rows') }}
 ),
 
@@ -50,7 +50,7 @@ united as (
         reason,
         rows_count,
         first_seen_at
-    from tenants_rows
+    from usage_rows
 
     union all
 
