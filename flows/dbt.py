@@ -64,6 +64,8 @@ class Run:
 
     nodes: list[Node] = field(default_factory=list)
     error: str | None = None
+    # whether the error is one of the project's files
+    is_wrong: bool = False
     # until the first node began, and from there to the end
     startup_seconds: float = 0
     run_seconds: float = 0
@@ -74,6 +76,8 @@ class Run:
 
     def failure(self) -> Failure | None:
         """Return what to raise, or None when every node ran and passed."""
+        if self.error and self.is_wrong:
+            return WrongArgument(_reason(self.error))
         if self.error:
             return _broken(_reason(self.error))
         if broken := self.with_status("error", "runtime error"):
@@ -127,7 +131,7 @@ def build(
                     )
                     check()
                 case "end":
-                    run.error = message["error"]
+                    run.error, run.is_wrong = message["error"], message["is_wrong"]
                     run.nodes = [Node(**node) for node in message["nodes"]]
                     run.run_seconds = time.monotonic() - started - run.startup_seconds
     return run

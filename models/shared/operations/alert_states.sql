@@ -1,23 +1,13 @@
 {{ config(materialized='view_in_place') }}
 
-with customers as (
-    select * from {{ ref('customer_alert_states') }}
-),
-
-tenants as (
-    select * from {{ ref('tenant_alert_states') }}
-),
-
-organizations as (
-    select * from {{ ref('organization_alert_states') }}
-),
-
-accounts as (
-    select * from {{ ref('account_alert_states') }}
-),
-
--- by name: a view that has grown has its new columns last
-final as (
+with final as (
+    {% for states in [
+        'customer_alert_states',
+        'tenant_alert_states',
+        'organization_alert_states',
+        'account_alert_states',
+    ] %}
+    -- by name: a view that has grown has its new columns last
     select
         kind,
         subject_kind,
@@ -27,46 +17,9 @@ final as (
         is_on,
         message,
         details
-    from customers
-
-    union all
-
-    select
-        kind,
-        subject_kind,
-        tenant_id,
-        tenant_slug,
-        subject,
-        is_on,
-        message,
-        details
-    from tenants
-
-    union all
-
-    select
-        kind,
-        subject_kind,
-        tenant_id,
-        tenant_slug,
-        subject,
-        is_on,
-        message,
-        details
-    from organizations
-
-    union all
-
-    select
-        kind,
-        subject_kind,
-        tenant_id,
-        tenant_slug,
-        subject,
-        is_on,
-        message,
-        details
-    from accounts
+    from {{ ref(states) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select * from final

@@ -1,23 +1,8 @@
 {{ config(materialized='view_in_place') }}
 
-with orders_rows as (
-    select * from {{ ref('orders_quarantined_rows') }}
-),
-
-bookings_rows as (
-    select * from {{ ref('bookings_quarantined_rows') }}
-),
-
-usage_rows as (
-    select * from {{ ref('usage_quarantined_rows') }}
-),
-
-accounts_rows as (
-    select * from {{ ref('accounts_quarantined_rows') }}
-),
-
--- by name: a mart that has grown has its new columns last
-united as (
+with united as (
+    {% for system in var('systems') %}
+    -- by name: a mart that has grown has its new columns last
     select
         system,
         "table",
@@ -26,43 +11,9 @@ united as (
         reason,
         rows_count,
         first_seen_at
-    from orders_rows
-
-    union all
-
-    select
-        system,
-        "table",
-        key,
-        tenant,
-        reason,
-        rows_count,
-        first_seen_at
-    from bookings_rows
-
-    union all
-
-    select
-        system,
-        "table",
-        key,
-        tenant,
-        reason,
-        rows_count,
-        first_seen_at
-    from usage_rows
-
-    union all
-
-    select
-        system,
-        "table",
-        key,
-        tenant,
-        reason,
-        rows_count,
-        first_seen_at
-    from accounts_rows
+    from {{ ref(system ~ '_quarantined_rows') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 final as (

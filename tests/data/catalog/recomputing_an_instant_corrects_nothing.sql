@@ -6,6 +6,7 @@
 -- To resolve: unless it was, a change is missed by what tells the hourly refresh which
 -- customers to recompute. The marts are right now.
 with publications as (
+    {% for system in var('systems') %}
     select
         run_id,
         as_of,
@@ -14,37 +15,9 @@ with publications as (
         mart,
         rows_written,
         rows_removed
-    from {{ ref('orders_publications') }}
-    union all
-    select
-        run_id,
-        as_of,
-        held_as_of,
-        refresh_scope,
-        mart,
-        rows_written,
-        rows_removed
-    from {{ ref('bookings_publications') }}
-    union all
-    select
-        run_id,
-        as_of,
-        held_as_of,
-        refresh_scope,
-        mart,
-        rows_written,
-        rows_removed
-    from {{ ref('usage_publications') }}
-    union all
-    select
-        run_id,
-        as_of,
-        held_as_of,
-        refresh_scope,
-        mart,
-        rows_written,
-        rows_removed
-    from {{ ref('accounts_publications') }}
+    from {{ ref(system ~ '_publications') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select *
