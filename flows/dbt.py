@@ -76,10 +76,9 @@ class Run:
 
     def failure(self) -> Failure | None:
         """Return what to raise, or None when every node ran and passed."""
-        if self.error and self.is_wrong:
-            return WrongArgument(_reason(self.error))
         if self.error:
-            return _broken(_reason(self.error))
+            reason = _reason(self.error)
+            return WrongArgument(reason) if self.is_wrong else _broken(reason)
         if broken := self.with_status("error", "runtime error"):
             return _broken(_each_once(broken))
         if failed := self.with_status("fail"):
