@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flows.database import use_environment
 from flows.errors import Failure
-from flows.schemas import announcement
 
 APP = Path(__file__).parent / "app.py"
 LOOK = {
@@ -30,9 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     os.environ["DO_NOT_TRACK"] = "1"
     try:
-        use_environment()
-        if announced := announcement():
-            print(announced)
+        print(use_environment())
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.exit_code

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from flows import dbt, systems
-from flows.database import PROJECT
 from flows.errors import Infrastructure
+from flows.project import OUR_PROJECT
 
-PICTURE = PROJECT / "docs" / "lineage.svg"
+PICTURE = OUR_PROJECT / "docs" / "lineage.svg"
 COLORS = ("#2563a8", "#0f7f6c", "#8a5a00", "#8b3fa0", "#a8324a", "#3f6f1f")
 SYSTEMS = {
     **{

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
@@ -15,6 +15,7 @@ from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.progress import Progress, print_any_text
+from flows.project import version
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
@@ -26,7 +27,6 @@ from flows.reports import (
     summarize,
 )
 from flows.roles import install_roles, print_roles, remove_roles
-from flows.schemas import announcement
 from flows.write_back import rollback, run_write_back
 
 INSTALLED = {
@@ -44,7 +44,10 @@ PLAIN = {"detach": detach, "weekly": summarize}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which takes no option for another."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and nothing else."""
@@ -53,7 +56,8 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = Parser(prog="python -m flows", description="Customer health: the commands.")
+    parser = Parser(prog="customer-health", description="Customer health: the commands.")
+    parser.add_argument("--version", action="version", version=f"customer-health {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     command = commands.add_parser("refresh", help="build, test, publish, write back, log")
@@ -161,10 +165,9 @@ def main() -> int:
     print_any_text()
     try:
         arguments = parse(read_arguments(sys.argv[1:]))
-        use_environment()
+        first = use_environment()
         progress = Progress()
-        if announced := announcement():
-            progress.say(announced)
+        progress.say(first)
         return run(arguments, progress)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

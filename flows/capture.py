@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 
 from flows import dbt, systems
 from flows.database import (
-    PROJECT,
     Connection,
     connect,
     environment,
@@ -26,6 +25,7 @@ from flows.database import (
 from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.progress import Progress
+from flows.project import PROJECT
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
 
 EVENTS = {

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 from psycopg.rows import DictRow, dict_row
 
 from flows import installed, systems
 from flows.errors import Busy, Infrastructure, WrongArgument
-from flows.schemas import OPERATIONS, OURS, check_prefix, named
+from flows.project import FLOWS, LOCAL, PROJECT, version
+from flows.schemas import OPERATIONS, OURS, PREFIX, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
-PROJECT = Path(__file__).resolve().parent.parent
-EMBEDDED = PROJECT / ".local" / "postgres"
+EMBEDDED = LOCAL / "postgres"
 
 # any of these says where the database is; with none of them the embedded one is used
 LIBPQ_VARIABLES = (
@@ -62,14 +64,64 @@ LOCK_TIMEOUT = """
 Connection = psycopg.Connection[DictRow]
 
 
-def use_environment() -> None:
-    """Use the database that the libpq environment names, or else the embedded one.
+def use_environment() -> str:
+    """Use the database that DATABASE_URL or the libpq environment names, or else the demo's.
 
-    Raises WrongArgument for a prefix of schemas that cannot be.
+    Returns what a command says first: version, database, login, prefix and project.
+
+    Raises WrongArgument for a prefix of schemas that cannot be, and for an address that is
+    none, or not the only one.
     """
     check_prefix()
+    if url := os.environ.get("DATABASE_URL"):
+        _use_url(url)
     if not any(os.environ.get(name) for name in LIBPQ_VARIABLES):
         use_embedded(EMBEDDED)
+        return _announcement("the demo's own database, as no other is named")
+    said = {
+        option.keyword.decode(): option.val.decode()
+        for option in Conninfo.get_defaults()
+        if option.val
+    }
+    login = said.get("user", "?")
+    host = said.get("hostaddr") or said.get("host") or "its socket"
+    return _announcement(
+        f"database {said.get('dbname', login)} on {host}:{said['port']} as {login}"
+    )
+
+
+def _announcement(where: str) -> str:
+    prefix = f", prefix {PREFIX}" if PREFIX else ""
+    return f"customer-health {version()}: {where}{prefix}; project {PROJECT}"
+
+
+def _use_url(url: str) -> None:
+    """Put what an address says into the libpq environment, which dbt reads, too."""
+    scheme, _, rest = url.partition("://")
+    address, _, query = rest.partition("?")
+    # of which program it was written for, and what only that knows
+    scheme = scheme.partition("+")[0]
+    options = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    known = [part for part in query.split("&") if part.partition("=")[0] in options]
+    try:
+        said = conninfo_to_dict(f"{scheme}://{address}?{'&'.join(known)}")
+    except psycopg.ProgrammingError as error:
+        # its text may hold the password
+        raise WrongArgument(
+            "DATABASE_URL is no address of PostgreSQL, such as"
+            " postgresql://login:password@host:5432/database (characters such as @ and / in"
+            f" a password as %40 and %2F): {one_line(error).replace(address, '...')}"
+        ) from None
+    for option in Conninfo.get_defaults():
+        name, variable = option.keyword.decode(), (option.envvar or b"").decode()
+        if name not in said or not variable:
+            continue
+        value = str(said[name])
+        if os.environ.get(variable, value) != value and name != "password":
+            raise WrongArgument(
+                f"DATABASE_URL and {variable} lead to different places; unset one of them"
+            )
+        os.environ.setdefault(variable, value)
 
 
 def use_embedded(folder: Path) -> None:
@@ -240,7 +292,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
     Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
     that name.
     """
-    text = text_of(PROJECT / "flows" / "sql" / script)
+    text = text_of(FLOWS / "sql" / script)
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
         # they belong to the refresher, whoever it is that brings them up to date

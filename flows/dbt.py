@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from flows import systems
-from flows.database import PROJECT, Connection, rows
+from flows.database import Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
+from flows.project import FLOWS, HOME, OUR_PROJECT, PROJECT, VARIABLE, check_project, settings
 from flows.schemas import for_dbt
 
 # with these dbt answers what a file says, instead of asking the database
@@ -169,10 +168,15 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith(RECORDER_VARIABLES) and name != "PGSERVICE"
     }
     return {
+        "DBT_TARGET_PATH": str(HOME / "target"),
+        "DBT_LOG_PATH": str(HOME / "logs"),
         **kept,
         **connection,
+        VARIABLE: str(PROJECT),
         # this project's modules, whatever others are called `flows`, too
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), kept.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(FLOWS.parent), kept.get("PYTHONPATH")])
+        ),
         # whatever the terminal of its parent can show
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": "utf-8",
@@ -184,7 +188,7 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
 def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
     """Give a folder with what dbt writes of the project: manifest and semantic manifest."""
     with tempfile.TemporaryDirectory() as folder:
-        cache = PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
+        cache = HOME / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
         if cache.exists():
             # what the last refresh has parsed need not be parsed again
             shutil.copy(cache, folder)
@@ -202,12 +206,12 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     """
     with parsed(connection) as folder:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    given = settings()
     readers = {
         source: model
         for model in manifest["nodes"].values()
         for source in model.get("depends_on", {}).get("nodes", [])
-        if source.startswith("source.") and all(map(settings.get, _switches(model)))
+        if source.startswith("source.") and all(map(given.get, _switches(model)))
     }
     for source in manifest["sources"].values():
         # as macros/settings/check_settings.sql does for a run
@@ -253,9 +257,11 @@ def name_offenders(run: Run, connection: Connection) -> None:
 
 def ensure_profile() -> None:
     """Make profiles.yml of the example, where there is none yet."""
-    profile = PROJECT / "profiles.yml"
+    check_project()
+    profile = HOME / "profiles.yml"
     if not profile.exists():
-        shutil.copyfile(PROJECT / "profiles.example.yml", profile)
+        HOME.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(OUR_PROJECT / "profiles.example.yml", profile)
 
 
 def _messages(

@@ -21,9 +21,10 @@ from dbt.exceptions import ParsingError
 from dbt_common.events.base_types import EventMsg
 from dbt_common.exceptions import CompilationError
 
-from flows.schemas import PROJECT, for_dbt
+from flows.project import HOME, PROJECT
+from flows.schemas import for_dbt
 
-OURS = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+PLACE = ["--project-dir", str(PROJECT), "--profiles-dir", str(HOME)]
 # these say where dbt writes, which is up to whoever runs us
 OUTPUT = ("target_path", "log_path")
 
@@ -76,7 +77,7 @@ def on_event(event: EventMsg) -> None:
 def command_line() -> None:
     """Be dbt's own command line, on this project."""
     ignore_environment()
-    done = dbtRunner().invoke([*sys.argv[1:], *OURS])
+    done = dbtRunner().invoke([*sys.argv[1:], *PLACE])
     if not done.success:
         # dbt itself says nothing of what stops it before its log begins
         sys.exit(str(done.exception or ""))
@@ -90,13 +91,13 @@ def main() -> None:
     arguments: list[str] = json.loads(sys.argv[1])
     # what nodes are called must be known here already
     names = ["--vars", json.dumps(for_dbt())]
-    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *OURS])
+    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *PLACE])
     if not parsed.success:
         is_wrong = isinstance(parsed.exception, CompilationError | ParsingError)
         tell(event="end", error=str(parsed.exception), is_wrong=is_wrong, nodes=[])
         return
     run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(  # type: ignore[arg-type]
-        [*arguments, *OURS]
+        [*arguments, *PLACE]
     )
     results = getattr(run.result, "results", [])
     tell(

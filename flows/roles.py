@@ -6,7 +6,6 @@ from typing import Any
 from flows import dbt
 from flows.arguments import is_built
 from flows.database import (
-    PROJECT,
     REFRESHER,
     Connection,
     connect,
@@ -23,6 +22,7 @@ from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure, WrongArgument
 from flows.installed import IS_OF_REFRESHER
 from flows.progress import Progress
+from flows.project import FLOWS
 from flows.reports import say_what_stays
 from flows.schemas import OPERATIONS, OURS, SCHEMAS
 
@@ -189,7 +189,7 @@ def _tenant_roles(connection: Connection) -> list[str]:
 
 def _load(connection: Connection) -> None:
     with connection.transaction():
-        connection.execute(text_of(PROJECT / "flows" / "sql" / "roles.sql").encode())
+        connection.execute(text_of(FLOWS / "sql" / "roles.sql").encode())
 
 
 def _run_each(connection: Connection, function: str) -> None:

@@ -22,7 +22,6 @@ from flows.errors import Busy, Failure, Infrastructure
 from flows.progress import Progress
 from flows.refresh import Mode, Options, refresh
 from flows.reports import preview, print_refresh, summarize
-from flows.schemas import announcement
 
 Result = TypeVar("Result")
 
@@ -110,10 +109,8 @@ def _run(mode: Mode, queue_seconds: int) -> State[Any]:
     late = datetime.now(UTC) - runtime.flow_run.scheduled_start_time
     if late > MISSED_AFTER:
         return Completed(name="Missed", message=f"due {late} ago; the next run does its work")
-    use_environment()
     progress = PrefectProgress()
-    if announced := announcement():
-        progress.say(announced)
+    progress.say(use_environment())
     deadline = time.monotonic() + queue_seconds
     retries = iter(RETRIES_AFTER_SECONDS)
     while True:

@@ -6,17 +6,16 @@ dbt, too; the environment variable wins.
 
 import os
 import re
-from pathlib import Path
 
 from flows.errors import WrongArgument
+from flows.project import IS_OF_USER, OUR_PROJECT, PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 VARIABLE = "CUSTOMER_HEALTH_SCHEMA_PREFIX"
 # PostgreSQL keeps names that begin with pg_ to itself
 ALLOWED = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,15}")
 # read as text, for the environment of the pages has no YAML
 SETTING = re.compile(
-    r"^  schema_prefix: *(?:null|[\"']?([^\"'\s#]*)[\"']?) *(?:#.*)?$", re.MULTILINE
+    r"^ +schema_prefix: *(?:null|[\"']?([^\"'\s#]*)[\"']?) *(?:#.*)?$", re.MULTILINE
 )
 # where a name of ours begins in flows/sql and dashboards/sql: these words mean nothing else
 # there, says tests/test_conventions.py
@@ -32,8 +31,11 @@ def given() -> str | None:
 
 
 def _of_project() -> str:
-    found = SETTING.search((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return (found[1] or "") if found else ""
+    for folder in (PROJECT, OUR_PROJECT) if IS_OF_USER else (OUR_PROJECT,):
+        file = folder / "dbt_project.yml"
+        if file.is_file() and (found := SETTING.search(file.read_text(encoding="utf-8"))):
+            return found[1] or ""
+    return ""
 
 
 _said = given()
@@ -56,11 +58,6 @@ def check_prefix() -> None:
             f"{where} is {PREFIX!r}, must be up to 16 of a-z, 0-9 and _, with no"
             " digit and no pg_ first"
         )
-
-
-def announcement() -> str | None:
-    """Return what a command says first, so that nobody takes one environment for another."""
-    return f"the prefix is {PREFIX}: {', '.join(SCHEMAS)}" if PREFIX else None
 
 
 def named(text: str) -> str:

@@ -16,16 +16,17 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
-from flows.database import PROJECT, use_environment
+from flows.database import use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.progress import print_any_text
+from flows.project import LOCAL
 from flows.schemas import PREFIX, check_prefix
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
 HOST = "127.0.0.1"
-HOME = PROJECT / ".local" / f"{PREFIX}prefect"
+HOME = LOCAL / f"{PREFIX}prefect"
 PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
 TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
@@ -36,9 +37,7 @@ BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
 DAYS_AHEAD = 3660
 
 SETTINGS = {
-    "PREFECT_HOME": os.environ.get(
-        "PREFECT_HOME", str(PROJECT / ".local" / f"{PREFIX}prefect")
-    ),
+    "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(HOME)),
     "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
     "PREFECT_SERVER_API_HOST": HOST,
     "PREFECT_SERVER_API_PORT": PORT,

@@ -4,7 +4,6 @@ The settings stand in macros/session/session_settings.sql, for dbt's sessions an
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,8 +11,9 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from flows.errors import Infrastructure
+from flows.project import OUR_PROJECT
 
-MACRO = Path(__file__).resolve().parent.parent / "macros" / "session" / "session_settings.sql"
+MACRO = OUR_PROJECT / "macros" / "session" / "session_settings.sql"
 
 # how a session begins, whatever the environment or a service file says
 ARGUMENTS: dict[str, Any] = {

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from flows.errors import WrongArgument
-from flows.schemas import PROJECT
+from flows.project import OUR_PROJECT
 
 # what says of a system: which keys its entry has, and what each is
 KEYS = {"is_hourly": bool, "tenant": str, "tenants": str}
@@ -37,7 +37,7 @@ def registry() -> dict[str, System]:
     # the environment of the pages has none, and asks for no system
     import yaml  # type: ignore[import-untyped]
 
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    settings = yaml.safe_load((OUR_PROJECT / "dbt_project.yml").read_bytes())["vars"]
     found: Any = settings.get("systems")
     if not isinstance(found, dict) or not found:
         raise WrongArgument("setting systems of dbt_project.yml names no system")

@@ -14,11 +14,12 @@ from rich.text import Text
 
 from flows import dbt
 from flows.arguments import read_arguments
-from flows.database import PROJECT, connect, environment, use_environment
+from flows.database import connect, environment, use_environment
 from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.progress import print_any_text
+from flows.project import OUR_PROJECT
 
-PYTHON = PROJECT / ".venv-metrics" / "bin" / "python"
+PYTHON = OUR_PROJECT / ".venv-metrics" / "bin" / "python"
 
 
 def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
@@ -31,8 +32,8 @@ def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
     with dbt.parsed(connection) as folder:
         asked = {"manifest": f"{folder}/semantic_manifest.json", "questions": questions}
         done = subprocess.run(
-            [PYTHON, PROJECT / "metrics" / "ask.py"],
-            cwd=PROJECT,
+            [PYTHON, OUR_PROJECT / "metrics" / "ask.py"],
+            cwd=OUR_PROJECT,
             env=dbt.child_environment(connection) | {"DBT_TARGET_PATH": str(folder)},
             input=json.dumps(asked),
             capture_output=True,

@@ -4,7 +4,7 @@
     query for a test that passes, where dbt's own makes a table each time. A table of an
     earlier failure is dropped when its test passes again.
     -#}
-    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
+    {%- call statement('session') -%} {{ customer_health.use_session() }} {%- endcall -%}
     {%- set kept = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set wrong = get_limit_subquery_sql(sql, config.get('limit')) -%}
@@ -22,12 +22,12 @@
             create table {{ new }} as (
                 {{ wrong }}
             );
-            {{ mark(new) }};
-            {{ put_in_place(new, kept) }}
+            {{ customer_health.mark(new) }};
+            {{ customer_health.put_in_place(new, kept) }}
         {%- endcall -%}
     {%- elif existing is not none -%}
         {%- call statement('forget') -%}
-            {{ drop_or_empty(existing) }}
+            {{ customer_health.drop_or_empty(existing) }}
         {%- endcall -%}
     {%- endif -%}
     {{ adapter.commit() }}

@@ -8,31 +8,31 @@
     A view of a system that is switched off has its columns and no rows.
     Where it says the same already it is left alone: replacing it waits for its readers.
     -#}
-    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
+    {%- call statement('session') -%} {{ customer_health.use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set is_switched_on = is_switched_on(model) -%}
-    {%- if is_left_out(model, existing, is_switched_on) -%}
+    {%- set is_switched_on = customer_health.is_switched_on(model) -%}
+    {%- if customer_health.is_left_out(model, existing, is_switched_on) -%}
         {%- call statement('main') -%} select 'left out' {%- endcall -%}
         {{ return({'relations': []}) }}
     {%- endif -%}
-    {%- set body = sql if is_switched_on else no_rows_of(existing) -%}
+    {%- set body = sql if is_switched_on else customer_health.no_rows_of(existing) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if existing is not none and not existing.is_view %}
-        {{ drop_ours(existing) }}
+        {{ customer_health.drop_ours(existing) }}
         {%- set existing = none %}
     {% endif %}
 
     {% if config.get('contract').enforced %}
-        {% do get_assert_columns_equivalent(with_types_of_contract(body)) %}
+        {% do get_assert_columns_equivalent(customer_health.with_types_of_contract(body)) %}
     {% endif %}
-    {%- set held = compared(existing, body) -%}
+    {%- set held = customer_health.compared(existing, body) -%}
     {% set may_be_dropped = model.fqn[2] in ['inputs', 'staging'] or should_full_refresh() %}
     {% if held.refused and may_be_dropped %}
-        {{ drop_ours(existing) }}
+        {{ customer_health.drop_ours(existing) }}
     {% elif held.refused %}
         {% do exceptions.raise_compiler_error(
             this.identifier ~ ' ' ~ held.refused ~ (
@@ -44,7 +44,7 @@
         ) %}
     {% elif held.grown %}
         {%- set body = 'select ' ~ held.grown ~ ' from (' ~ body ~ ') as grown' -%}
-        {%- set held = compared(existing, body) -%}
+        {%- set held = customer_health.compared(existing, body) -%}
     {% endif %}
     {% call statement('main') -%}
         {#- others who drop what it reads need not wait for the one that was compared -#}
@@ -52,13 +52,13 @@
         {% if held.is_same -%}
             select 'unchanged'
         {%- else -%}
-            {%- call with_short_lock() -%}
+            {%- call customer_health.with_short_lock() -%}
             create or replace view {{ target_relation }}
             with (security_invoker = true)
             as (
                 {{ body }}
             );
-            {{ mark(target_relation, 'view') }}
+            {{ customer_health.mark(target_relation, 'view') }}
             {%- endcall -%}
         {%- endif -%}
     {%- endcall %}
@@ -81,7 +81,7 @@
     {%- if node.fqn[2] in ['inputs', 'staging'] -%}
         {%- do switches.append(node.fqn[1] ~ '_enabled') -%}
     {%- endif -%}
-    {%- for switch in switches if not var(switch) -%} {{ return(false) }} {%- endfor -%}
+    {%- for switch in switches if not var(switch, true) -%} {{ return(false) }} {%- endfor -%}
     {{ return(true) }}
 {%- endmacro %}
 
@@ -91,7 +91,9 @@
     Whether an input is not made: a project that has this one as a package has its own, or its
     system has never been there.
     -#}
-    {%- if node.fqn[2] != 'inputs' -%} {{ return(false) }} {%- endif -%}
+    {%- if node.fqn[2] != 'inputs' or node.package_name != 'customer_health' -%}
+        {{ return(false) }}
+    {%- endif -%}
     {%- set theirs = [] -%}
     {%- set reads_ours = [] -%}
     {%- for other in graph.nodes.values() -%}

@@ -1,4 +1,4 @@
 {% macro operations(name) -%}
     {#- what the commands make there, and so no model, by the name that it has here -#}
-    {{ return(our_schema('operations') ~ '.' ~ name) }}
+    {{ return(customer_health.our_schema('operations') ~ '.' ~ name) }}
 {%- endmacro %}

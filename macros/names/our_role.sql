@@ -1,3 +1,3 @@
 {% macro our_role(duty) -%}
-    {{ return(our_schema('customer_health_') ~ duty) }}
+    {{ return(customer_health.our_schema('customer_health_') ~ duty) }}
 {%- endmacro %}

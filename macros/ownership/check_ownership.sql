@@ -24,17 +24,20 @@
 
 {% macro relations_of_ours() -%}
     {#-
-    What a run of all makes: the node behind each quoted name, none for an index. The failures
-    of tests only where this is the project itself: of a package dbt keeps them in its own way,
-    without our mark.
+    What a run of all makes: the node behind each quoted name, none for an index; a user's
+    inputs, too. The failures of tests only where this is the project itself or its macros
+    say so (customer-health init): else dbt keeps them in its own way, without our mark.
     -#}
+    {%- set of_root = context.get(project_name, {}) -%}
+    {%- set keeps_failures = project_name == 'customer_health'
+        or of_root.get('materialization_test_postgres') -%}
     {%- set ours = {} -%}
     {%- for node in graph.nodes.values()
-        if node.package_name == 'customer_health'
+        if (node.package_name == 'customer_health' or node.config.materialized == 'view_in_place')
         and node.config.materialized != 'ephemeral'
         and (
             node.resource_type in ['model', 'seed']
-            or (node.config.store_failures and project_name == 'customer_health')
+            or (node.config.store_failures and keeps_failures)
         )
     -%}
         {%- set schema = adapter.quote(node.schema) ~ '.' -%}

@@ -39,13 +39,13 @@
                     on pg_class.relnamespace = pg_namespace.oid
                 where
                     starts_with(
-                        obj_description(pg_class.oid, 'pg_class'), '{{ our_mark() }}'
+                        obj_description(pg_class.oid, 'pg_class'), '{{ customer_health.our_mark() }}'
                     )
                 group by pg_namespace.nspname, pg_class.relname
                 order by max(dependents.depth) desc
             loop
-                if to_regprocedure('{{ operations("note_grants") }}(regclass)') is not null then
-                    call {{ operations('note_grants') }}(dependent.view);
+                if to_regprocedure('{{ customer_health.operations("note_grants") }}(regclass)') is not null then
+                    call {{ customer_health.operations('note_grants') }}(dependent.view);
                 end if;
                 execute format('drop view if exists %s', dependent.view);
             end loop;

@@ -3,7 +3,7 @@
     What tells a relation of ours from those of others: its comment begins with these words.
     It survives a dump, and costs nothing where it is set with what makes the relation.
     -#}
-    comment on {{ kind }} {{ relation }} is '{{ mark_of(node or model) }}'
+    comment on {{ kind }} {{ relation }} is '{{ customer_health.mark_of(node or model) }}'
 {%- endmacro %}
 
 
@@ -14,11 +14,11 @@
     -#}
     {%- set description = (node.description or node.name).split() | join(' ') -%}
     {%- set system = node.fqn[1] ~ ': ' if node.resource_type == 'model' else '' -%}
-    {{- our_mark() ~ system ~ description.split('. ')[0].rstrip('.') | replace("'", "''") ~ '.' -}}
+    {{- customer_health.our_mark() ~ system ~ description.split('. ')[0].rstrip('.') | replace("'", "''") ~ '.' -}}
 {%- endmacro %}
 
 
 {% macro our_mark() -%}
     {#- with the prefix: environments in one database keep to their own -#}
-    {{ return(our_schema('customer_health') ~ ': ') }}
+    {{ return(customer_health.our_schema('customer_health') ~ ': ') }}
 {%- endmacro %}

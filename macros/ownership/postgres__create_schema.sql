@@ -3,6 +3,6 @@
     {%- set schema = relation.without_identifier().include(database=false) -%}
     {%- call statement('create_schema') -%}
         create schema if not exists {{ schema }};
-        comment on schema {{ schema }} is '{{ our_mark() ~ relation.schema }}'
+        comment on schema {{ schema }} is '{{ customer_health.our_mark() ~ relation.schema }}'
     {%- endcall -%}
 {%- endmacro %}

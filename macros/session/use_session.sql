@@ -7,13 +7,13 @@
     commit;
     begin isolation level read committed, read write, not deferrable;
     select pg_catalog.set_config(name, value, true)
-    from ({{ session_settings() }}) as settings (name, value)
+    from ({{ customer_health.session_settings() }}) as settings (name, value)
     -- a server may not know some of them
     where pg_catalog.current_setting(name, true) != value;
-    select pg_catalog.set_config('role', '{{ our_role("refresher") }}', true)
+    select pg_catalog.set_config('role', '{{ customer_health.our_role("refresher") }}', true)
     from pg_catalog.pg_namespace
     where
-        nspname = '{{ our_schema("operations") }}'
+        nspname = '{{ customer_health.our_schema("operations") }}'
         -- as its own, or to make things in: flows/installed.py
         and exists (
             select
@@ -21,7 +21,7 @@
                 coalesce(nspacl, pg_catalog.acldefault('n', nspowner))
             )
             where
-                grantee = to_regrole('{{ our_role("refresher") }}')
+                grantee = to_regrole('{{ customer_health.our_role("refresher") }}')
                 and privilege_type = 'CREATE'
         )
 {%- endmacro %}

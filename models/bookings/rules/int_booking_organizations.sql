@@ -3,7 +3,7 @@ with organizations as (
 ),
 
 thresholds as (
-    select * from {{ ref('risk_thresholds') }}
+    select * from {{ ref('int_risk_thresholds') }}
 ),
 
 assessed as (

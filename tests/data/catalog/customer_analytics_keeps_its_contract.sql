@@ -5,20 +5,8 @@
 -- Matters: after the publication; nothing is written back when it fails.
 -- To resolve: somebody altered the table; put it right, or run once with
 -- --full-refresh.
-{% set mart = ref('customer_analytics') %}
-with promised (part, definition) as (
-    values
-    (null, null)
-    {% if execute %}
-    {% set node = graph.nodes['model.customer_health.customer_analytics'] %}
-    {% for column in node.columns.values() %},
-    ('column {{ column.name }}', '{{ column.data_type }}'::regtype::text)
-    {% endfor %},
-    ('index {{ node.config.unique_key | join(", ") }}', 'unique')
-    {% for index in node.config.indexes %},
-    ('index {{ index.columns | join(", ") }}', '{{ index.type or "btree" }}')
-    {% endfor %}
-    {% endif %}
+with promised as (
+    {{ contract_parts(ref('customer_analytics')) }}
 ),
 
 mart_columns as (
@@ -27,7 +15,7 @@ mart_columns as (
         atttypid::regtype::text as definition
     from pg_attribute
     where
-        attrelid = '{{ mart }}'::regclass
+        attrelid = '{{ ref("customer_analytics") }}'::regclass
         and attnum > 0
         and not attisdropped
 ),
@@ -46,7 +34,7 @@ mart_indexes as (
     inner join pg_attribute as index_columns
         on pg_index.indexrelid = index_columns.attrelid
     where
-        pg_index.indrelid = '{{ mart }}'::regclass
+        pg_index.indrelid = '{{ ref("customer_analytics") }}'::regclass
         and pg_index.indisvalid
     group by pg_index.indexrelid, pg_index.indisunique, pg_am.amname
 ),
@@ -56,8 +44,7 @@ published as (
     select promised.*
     from promised
     where
-        promised.part is not null
-        and exists (
+        exists (
             select from {{ ref('bookings_publications') }} as publications
             where publications.mart = 'customer_analytics'
         )

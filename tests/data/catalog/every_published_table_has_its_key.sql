@@ -5,25 +5,19 @@
 -- Matters: after the publication; without it two refreshes could double a row.
 -- To resolve: somebody dropped the index or the constraint; run once with
 -- --full-refresh.
-with promised (table_schema, table_name, column_name) as (
-    values
-    (null::name, null::name, null::name)
-    {% if execute %}
-    {% for node in graph.nodes.values()
-        | selectattr('config.materialized', 'equalto', 'published_table') %}
-    {% for column in node.config.unique_key %},
-    ('{{ node.schema }}', '{{ node.alias }}', '{{ column }}')
-    {% endfor %}
-    {% endfor %}
-    {% endif %}
+with promised as (
+    {{ published_keys() }}
 ),
 
 -- with the first rows come the indexes
 published as (
-    {% for system in var('systems') %}
-    select mart from {{ ref(system ~ '_publications') }}
-    {{ 'union' if not loop.last }}
-    {% endfor %}
+    select mart from {{ ref('orders_publications') }}
+    union
+    select mart from {{ ref('bookings_publications') }}
+    union
+    select mart from {{ ref('usage_publications') }}
+    union
+    select mart from {{ ref('accounts_publications') }}
 ),
 
 indexed as (

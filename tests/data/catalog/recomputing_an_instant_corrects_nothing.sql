@@ -7,16 +7,16 @@
 -- customers to recompute. The marts are right now.
 with publications as (
     {% for system in var('systems') %}
-    select
-        run_id,
-        as_of,
-        held_as_of,
-        refresh_scope,
-        mart,
-        rows_written,
-        rows_removed
-    from {{ ref(system ~ '_publications') }}
-    {{ 'union all' if not loop.last }}
+        select
+            run_id,
+            as_of,
+            held_as_of,
+            refresh_scope,
+            mart,
+            rows_written,
+            rows_removed
+        from {{ ref(system ~ '_publications') }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 )
 

@@ -5,7 +5,7 @@
 -- Matters: a misspelt slug leaves the tenant with the defaults.
 -- To resolve: correct the slug in seeds/risk_thresholds.csv, or delete the row.
 with thresholds as (
-    select * from {{ ref('risk_thresholds') }}
+    select * from {{ ref('int_risk_thresholds') }}
 ),
 
 tenants as (

@@ -5,7 +5,7 @@
 -- Matters: always; nothing is built on thresholds that are not.
 -- To resolve: correct the cell of seeds/risk_thresholds.csv that it names.
 with thresholds as (
-    select * from {{ ref('risk_thresholds') }}
+    select * from {{ ref('int_risk_thresholds') }}
 ),
 
 in_force as (

@@ -1,0 +1,170 @@
+"""Where our dbt project is, and which one dbt runs in: a user's own, or ours.
+
+A user's project is a folder with a dbt_project.yml that names customer_health; ours is a
+package in it. Without one dbt runs in ours.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flows.errors import WrongArgument
+
+VARIABLE = "CUSTOMER_HEALTH_PROJECT_DIR"
+PACKAGE = "customer_health"
+FLOWS = Path(__file__).resolve().parent
+# as text, for the environment of the pages has no YAML
+NAME = re.compile(r"^name: *[\"']?(\w+)", re.MULTILINE)
+VERSION = re.compile(r"^version: *[\"']?([\w.]+)", re.MULTILINE)
+
+
+def _ours() -> Path:
+    """Return the folder of our dbt project: the clone, or what the wheel has installed."""
+    installed = FLOWS / PACKAGE
+    return installed if installed.exists() else FLOWS.parent
+
+
+def _is_of_user(folder: Path) -> bool:
+    """Whether this is a dbt project that takes ours as a package."""
+    file = folder / "dbt_project.yml"
+    if not file.is_file():
+        return False
+    text = file.read_text(encoding="utf-8")
+    is_ours = PACKAGE in text or (folder / "dbt_packages" / PACKAGE).exists()
+    return is_ours and _read(NAME, text) != PACKAGE
+
+
+def _find() -> Path:
+    """Return the project that the environment names, or else the nearest one upwards."""
+    if given := os.environ.get(VARIABLE):
+        return Path(given).resolve()
+    here = Path.cwd()
+    return next(filter(_is_of_user, (here, *here.parents)), OUR_PROJECT)
+
+
+def _read(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else ""
+
+
+def _read_environment() -> None:
+    """Set what a .env in the project says, and the environment does not."""
+    file = PROJECT / ".env"
+    if file.is_file():
+        from dotenv import load_dotenv
+
+        load_dotenv(file, encoding="utf-8")
+
+
+OUR_PROJECT = _ours()
+PROJECT = _find()
+# before anybody reads a setting
+_read_environment()
+IS_OF_USER = PROJECT != OUR_PROJECT
+# where profiles, what dbt has parsed and the demo's database may be written
+HOME = (
+    PROJECT
+    if IS_OF_USER or FLOWS.parent == OUR_PROJECT
+    else Path.home() / ".local" / "share" / "customer-health"
+)
+LOCAL = HOME / ".local"
+
+
+def check_project() -> None:
+    """Raise WrongArgument for a project that is none, or has wrong settings or version.
+
+    Puts ours into it as a package, by a link, unless it is there: `dbt deps` has put it there
+    where a packages.yml names it.
+    """
+    settings()
+    if not IS_OF_USER:
+        return
+    if not _is_of_user(PROJECT):
+        raise WrongArgument(
+            f"{VARIABLE} is {PROJECT}, must be a folder with a dbt_project.yml that names"
+            f" {PACKAGE}: `customer-health init` makes one"
+        )
+    package = PROJECT / "dbt_packages" / PACKAGE
+    if package.is_symlink() and package.resolve() != OUR_PROJECT and not _is_dependency():
+        # of an installation before this one
+        package.unlink()
+    if not package.exists():
+        package.parent.mkdir(exist_ok=True)
+        package.symlink_to(OUR_PROJECT)
+    theirs, own = (_version(folder) for folder in (package, OUR_PROJECT))
+    if theirs != own:
+        raise WrongArgument(
+            f"{package} is version {theirs}, this command is {own}: let packages.yml name"
+            f" {own} and run `dbt deps`, or install customer-health {theirs}"
+        )
+
+
+def _is_dependency() -> bool:
+    return any((PROJECT / name).exists() for name in ("packages.yml", "dependencies.yml"))
+
+
+def _version(folder: Path) -> str:
+    return _read(VERSION, (folder / "dbt_project.yml").read_text(encoding="utf-8"))
+
+
+def version() -> str:
+    """Return the version of this software."""
+    return _version(OUR_PROJECT)
+
+
+def settings() -> dict[str, Any]:
+    """Return all settings: those of the user's project over our defaults, as dbt has them.
+
+    Raises WrongArgument for one that we do not know.
+    """
+    defaults = _vars(OUR_PROJECT)
+    if not IS_OF_USER:
+        _refuse_unknown(defaults, _named_in_models())
+        return defaults
+    theirs = _vars(PROJECT)
+    own = theirs.pop(PACKAGE, None) or {}
+    # what another project with models of its own sets for these is not ours to judge
+    is_only_ours = not _is_dependency()
+    mine = {name for name, value in theirs.items() if not isinstance(value, dict)}
+    _refuse_unknown({*own, *(mine if is_only_ours else ())}, set(defaults))
+    return {
+        name: own.get(name, theirs.get(name, default)) for name, default in defaults.items()
+    }
+
+
+def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; is it {near[0]}?" if near else ""
+            raise WrongArgument(f"setting {name} of dbt_project.yml is not known{meant}")
+
+
+def _named_in_models() -> set[str]:
+    """Return the words of our models, among which are the names of all settings."""
+    words: set[str] = set()
+    for folder in ("models", "macros", "seeds", "tests/data"):
+        for file in (OUR_PROJECT / folder).rglob("*"):
+            if file.suffix in (".sql", ".yml"):
+                words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))
+    systems = _vars(OUR_PROJECT).get("systems") or {}
+    return words | {f"{system}_enabled" for system in systems}
+
+
+def _vars(folder: Path) -> dict[str, Any]:
+    import yaml  # type: ignore[import-untyped]
+
+    file = folder / "dbt_project.yml"
+    try:
+        found: dict[str, Any] = yaml.safe_load(file.read_bytes()).get("vars") or {}
+    except (yaml.YAMLError, AttributeError) as error:
+        raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
+    return found
+
+
+def folders() -> tuple[Path, ...]:
+    """Return the folders of all that decides what a number means: ours, and the user's."""
+    return (OUR_PROJECT, PROJECT) if IS_OF_USER else (OUR_PROJECT,)
