@@ -23,6 +23,8 @@ from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_set
 
 EMBEDDED = LOCAL / "postgres"
 
+# of PostgreSQL, where nobody says another
+PORT = "5432"
 # any of these says where the database is; with none of them the embedded one is used
 LIBPQ_VARIABLES = (
     "PGHOST",
@@ -83,10 +85,13 @@ def use_environment() -> str:
         for option in Conninfo.get_defaults()
         if option.val
     }
+    port = said.get("port", PORT)
+    if not _is_port(port):
+        raise WrongArgument(f"PGPORT is {port}, must be 1 to 65535")
     login = said.get("user", "?")
-    host = said.get("hostaddr") or said.get("host") or "its socket"
+    host = said.get("hostaddr") or said.get("host") or "the local socket"
     return _announcement(
-        f"database {said.get('dbname', login)} on {host}:{said['port']} as {login}"
+        f"database {said.get('dbname', login)} on {host}, port {port}, as {login}"
     )
 
 
@@ -105,13 +110,15 @@ def _use_url(url: str) -> None:
     known = [part for part in query.split("&") if part.partition("=")[0] in options]
     try:
         said = conninfo_to_dict(f"{scheme}://{address}?{'&'.join(known)}")
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
         # its text may hold the password
+        said = {}
+    if not said or not _is_port(str(said.get("port", PORT))):
         raise WrongArgument(
             "DATABASE_URL is no address of PostgreSQL, such as"
             " postgresql://login:password@host:5432/database (characters such as @ and / in"
-            f" a password as %40 and %2F): {one_line(error).replace(address, '...')}"
-        ) from None
+            " a password as %40 and %2F)"
+        )
     for option in Conninfo.get_defaults():
         name, variable = option.keyword.decode(), (option.envvar or b"").decode()
         if name not in said or not variable:
@@ -122,6 +129,13 @@ def _use_url(url: str) -> None:
                 f"DATABASE_URL and {variable} lead to different places; unset one of them"
             )
         os.environ.setdefault(variable, value)
+
+
+def _is_port(text: str) -> bool:
+    """Whether libpq takes this for a port, or one for each of several hosts."""
+    return all(
+        not part or (part.isdecimal() and 0 < int(part) < 2**16) for part in text.split(",")
+    )
 
 
 def use_embedded(folder: Path) -> None:
