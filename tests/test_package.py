@@ -1,0 +1,152 @@
+"""Ours as a package, in another dbt project by dbt alone; and what a wheel installs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Database
+
+INTEGRATION = PROJECT / "integration_tests"
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Path:
+    """A copy of integration_tests/, which takes this clone as a package."""
+    folder = tmp_path / "another"
+    shutil.copytree(
+        INTEGRATION, folder, ignore=shutil.ignore_patterns("dbt_packages", "target", "logs")
+    )
+    (folder / "packages.yml").write_text(f"packages: [{{local: {PROJECT}}}]\n")
+    return folder
+
+
+def dbt(database: Database, folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), *arguments],
+        cwd=folder,
+        env=database.os_environment(DBT_TARGET_PATH=str(folder / "target")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_table_of_another_project_on_marts_has_their_rows_in_one_build(
+    empty: Database, another: Path
+) -> None:
+    dbt(empty, another, "deps")
+    dbt(
+        empty,
+        another,
+        *("build", "--select", "+customers_to_call+", "--indirect-selection=buildable"),
+        "--exclude-resource-type=unit_test",
+    )
+    assert empty.value("select count(*) from reports.customers_to_call") == 3
+    # what is replaced is left out, and what is off is not there
+    assert not empty.rows("select from pg_class where relname ~ '^default_input'")
+    # the seed of ours has another name there
+    assert empty.value("select count(*) from analytics_internal.default_risk_thresholds") == 1
+
+
+def test_dbt_takes_it_from_git_by_its_tag(empty: Database, another: Path) -> None:
+    repository = another.parent / "customer_health.git"
+    for command in (
+        ["clone", "--quiet", "--bare", str(PROJECT), str(repository)],
+        ["-C", str(repository), "tag", "v-test"],
+    ):
+        subprocess.run(["git", *command], check=True)
+    (another / "packages.yml").write_text(
+        f"packages: [{{git: 'file://{repository}', revision: v-test}}]\n"
+    )
+    dbt(empty, another, "deps")
+    assert (another / "dbt_packages" / "customer_health" / "models").is_dir()
+    listed = dbt(empty, another, "ls", "--select", "+customers_to_call", "--quiet")
+    assert "customer_health.orders.marts.due_to_order" in listed.splitlines()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, installed by a wheel into an environment of its own."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, PROJECT], check=True
+    )
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True
+    )
+    [packages] = (folder / "venv").glob("lib/python*/site-packages")
+    # what it needs is here already
+    [here] = {path for path in map(Path, sys.path) if path.name == "site-packages"}
+    (packages / "here.pth").write_text(f"{here}\n")
+    [wheel] = folder.glob("*.whl")
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
+    return folder / "venv" / "bin" / "customer-health"
+
+
+def run(command: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [command, "status"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_installed_says_where_it_is_and_needs_no_clone(
+    installed: Path, empty: Database, tmp_path: Path
+) -> None:
+    done = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)
+    name, version = done.stdout.split()
+    assert name == "customer-health"
+    host, database = empty.environment["PGHOST"], empty.environment["PGDATABASE"]
+    # a scheme, and an option, that other programs want
+    url = f"postgresql+asyncpg://postgres:secret@/{database}?host={host}&schema=public"
+    done = run(installed, tmp_path, DATABASE_URL=url)
+    [first, *_] = done.stdout.splitlines()
+    assert first.startswith(f"{name} {version}: database {database} on {host}, port ")
+    assert "secret" not in done.stdout + done.stderr
+    # the same by .env, where the project is
+    (tmp_path / "dbt_project.yml").write_text("name: mine\nprofile: customer_health\n")
+    (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
+    (tmp_path / "below").mkdir()
+    done = run(installed, tmp_path / "below")
+    assert done.stdout.splitlines()[0] == first.partition("; project")[0] + (
+        f"; project {tmp_path}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"DATABASE_URL": "mysql://a/b"}, "DATABASE_URL is no address of PostgreSQL"),
+        ({"DATABASE_URL": "postgresql://a:b/c@d/e"}, "DATABASE_URL is no address of"),
+        (
+            {"DATABASE_URL": "postgresql://a@b/c", "PGDATABASE": "d"},
+            "DATABASE_URL and PGDATABASE lead to different places; unset one of them",
+        ),
+        ({"PGPORT": "a"}, "PGPORT is a, must be 1 to 65535"),
+    ],
+)
+def test_an_address_that_is_none_is_one_line_without_a_password(
+    tmp_path: Path, environment: dict[str, str], reason: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "status"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert reason in line
