@@ -216,7 +216,7 @@ def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     file.write_text(file.read_text().replace("  orders_schema: ", "  comerce_schema: "))
     code, error = refused(empty, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting orders_schema is missing in the vars of dbt_project.yml" in error
+    assert "setting comerce_schema of dbt_project.yml is not known" in error
 
 
 # tables without keys or constraints, and with all that can be wrong in a row

@@ -1,6 +1,8 @@
 """Marts as others see them: their rows are there, and they grow where they stand."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from conftest import UNTIL, Database

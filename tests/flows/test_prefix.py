@@ -95,7 +95,7 @@ def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database
     small.execute("create schema operations; create schema analytics")
     small.execute("create table operations.changed_keys (shift text)")
     small.execute("create table analytics.tenants (tenant_id text)")
-    assert "dev_analytics" in succeed(developer, *NIGHTLY).splitlines()[0]
+    assert ", prefix dev_;" in succeed(developer, *NIGHTLY).splitlines()[0]
     for kind in ("capture", "hook", "roles"):
         succeed(developer, "flows", kind, "install")
     succeed(developer, *HOURLY)
@@ -235,7 +235,7 @@ def test_dbt_alone_takes_the_prefix_as_a_var(small: Database, project: Path) -> 
     )
     settings.write_text(text)
     done = small.run("flows", "status", project=project)
-    assert "ci_operations" in done.stdout
+    assert ", prefix ci_;" in done.stdout
     done = with_prefix(small, "").run("flows", "status", project=project)
     assert "the prefix" not in done.stdout
     assert small.value("select to_regclass('operations.application_logs')")
