@@ -131,6 +131,24 @@ def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
     assert wrong == []
 
 
+def test_a_mart_is_described_in_the_yml_of_its_name(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    described = {
+        model["unique_id"]: model["patch_path"].removeprefix("customer_health://")
+        for model in models
+    }
+    for mart in marts(models):
+        own = mart["original_file_path"].replace(".sql", ".yml")
+        if mart["config"]["materialized"] == "view_in_place":
+            # a view may stand in that of a mart whose columns it repeats
+            parents = manifest["parent_map"][mart["unique_id"]]
+            beside = {described.get(parent) for parent in parents}
+        else:
+            beside = set()
+        assert described[mart["unique_id"]] in {own, *beside}, mart["name"]
+
+
 def test_every_published_table_is_read_of_its_publication(
     manifest: dict[str, Any], models: list[Node]
 ) -> None:
@@ -242,23 +260,56 @@ def test_no_model_or_macro_looks_at_the_clock() -> None:
             assert file == hook or not clock.search(file.read_text()), file.name
 
 
-def test_every_macro_stands_in_a_file_of_its_name_and_is_described(
-    manifest: dict[str, Any],
-) -> None:
-    own = [
-        macro
-        for macro in manifest["macros"].values()
-        if macro["package_name"] == "customer_health" and not macro["name"].startswith("test_")
+def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, Any]) -> None:
+    """A file holds the macro of its name; another one in it serves that folder only."""
+    files: dict[Path, set[str]] = defaultdict(set)
+    for macro in manifest["macros"].values():
+        if macro["package_name"] == "customer_health" and not macro["name"].startswith("test_"):
+            file = PROJECT / macro["original_file_path"]
+            if made := re.fullmatch(r"materialization_(\w+)_postgres", macro["name"]):
+                files[file].add(made[1])
+            else:
+                files[file].add(macro["name"])
+                assert macro["description"], macro["name"]
+    assert set(files) == set((PROJECT / "macros").rglob("*.sql"))
+    texts = {
+        file: file.read_text()
+        for folder in ("models", "macros", "tests/data", "analyses")
+        for file in (PROJECT / folder).rglob("*.sql")
+    }
+    for file, names in files.items():
+        assert file.stem in names, file
+        for name in names - {file.stem}:
+            callers = {
+                other.parent for other in texts if re.search(rf"\b{name}\(", texts[other])
+            }
+            assert callers <= {file.parent}, f"{name} of {file.name} is called elsewhere"
+
+
+def test_what_comments_and_documents_point_at_is_there() -> None:
+    folders = "analyses|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
+    place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*\w")
+    # tests write projects of their own, and what has changed was there once
+    texts = [
+        file
+        for folder in folders.split("|")
+        for file in (PROJECT / folder).rglob("*")
+        if file.suffix in (".py", ".sql", ".yml", ".md") and folder != "tests"
     ]
-    files = set()
-    for macro in own:
-        if materialization := re.fullmatch(r"materialization_(\w+)_postgres", macro["name"]):
-            files.add(materialization[1])
-        else:
-            files.add(Path(macro["original_file_path"]).stem)
-            assert macro["description"], macro["name"]
-    for file in (PROJECT / "macros").rglob("*.sql"):
-        assert file.stem in files
+    texts += [file for file in PROJECT.glob("*") if file.suffix in (".md", ".yml", ".toml")]
+    texts += [*(PROJECT / "tests" / "data").rglob("*.sql"), PROJECT / "Makefile"]
+    found = 0
+    for file in texts:
+        if file.name == "CHANGELOG.md":
+            continue
+        for line in file.read_text().splitlines():
+            # a document names so the file of another project that it shows
+            if file.suffix == ".md" and line.startswith("-- "):
+                continue
+            for name in place.findall(line):
+                found += 1
+                assert any(PROJECT.glob(re.sub(r"<\w+>", "*", name))), f"{file.name}: {line}"
+    assert found > 100
 
 
 def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:

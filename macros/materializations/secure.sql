@@ -5,7 +5,7 @@
     -#}
     {%- if is_there(our_schema('operations'), 'missing_rights') -%}
         {%- set missing = run_query(
-            "select remedy from " ~ operations('missing_rights')
+            "select remedy from " ~ in_operations('missing_rights')
             ~ " where relation = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'"
         ) -%}
         {%- for row in missing -%}

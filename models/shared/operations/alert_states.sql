@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with final as (
     {% for states in [
         'customer_alert_states',
@@ -7,18 +5,18 @@ with final as (
         'organization_alert_states',
         'account_alert_states',
     ] %}
-    -- by name: a view that has grown has its new columns last
-    select
-        kind,
-        subject_kind,
-        tenant_id,
-        tenant_slug,
-        subject,
-        is_on,
-        message,
-        details
-    from {{ ref(states) }}
-    {{ 'union all' if not loop.last }}
+        -- by name: a view that has grown has its new columns last
+        select
+            kind,
+            subject_kind,
+            tenant_id,
+            tenant_slug,
+            subject,
+            is_on,
+            message,
+            details
+        from {{ ref(states) }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 )
 

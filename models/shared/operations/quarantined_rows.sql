@@ -1,18 +1,16 @@
-{{ config(materialized='view_in_place') }}
-
 with united as (
     {% for system in var('systems') %}
-    -- by name: a mart that has grown has its new columns last
-    select
-        system,
-        "table",
-        key,
-        tenant,
-        reason,
-        rows_count,
-        first_seen_at
-    from {{ ref(system ~ '_quarantined_rows') }}
-    {{ 'union all' if not loop.last }}
+        -- by name: a mart that has grown has its new columns last
+        select
+            system,
+            "table",
+            key,
+            tenant,
+            reason,
+            rows_count,
+            first_seen_at
+        from {{ ref(system ~ '_quarantined_rows') }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
