@@ -347,6 +347,40 @@ def test_every_var_is_documented_and_used() -> None:
         assert f"`{name}`" in settings, name
 
 
+def test_the_defaults_in_the_documents_are_those_of_the_project() -> None:
+    document = (PROJECT / "docs" / "settings.md").read_text()
+    cells = [line.split("|") for line in document.splitlines() if line.startswith("| `")]
+    told = {cell[1].strip(" `"): cell[2].strip(" `") for cell in cells}
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    # none, which is told in words, and two instants, told as years
+    words = {"as_of", "schema_prefix", "systems", "earliest_timestamp", "latest_timestamp"}
+    for name in set(settings) - words:
+        assert yaml.safe_load(told[name]) == settings[name], name
+    for name in ("earliest_timestamp", "latest_timestamp"):
+        assert settings[name].startswith(told[name] + "-01-01")
+    with (PROJECT / "seeds" / "risk_thresholds.csv").open() as file:
+        [header, *lines] = list(csv.reader(file))
+    thresholds = dict(zip(header, lines[0], strict=True))
+    assert thresholds.pop("tenant_slug") == "default"
+    assert {name: told[name] for name in thresholds} == thresholds
+    # which system a threshold is read by, and an example that fits
+    readers = {cell[1].strip(" `"): cell[3].strip() for cell in cells if len(cell) == 6}
+    assert set(readers) == set(thresholds)
+    for system, model in (
+        ("orders", "int_tenants"),
+        ("bookings", "int_booking_organizations"),
+    ):
+        code = (PROJECT / "models" / system / "rules" / f"{model}.sql").read_text()
+        read = set(re.findall(r"coalesce\(own\.(\w+)", code)) - {"tenant_slug"}
+        assert read == {name for name, reader in readers.items() if reader == system}
+    [example] = re.findall(r"```csv\n(.*)\n(.*)\n```", document)
+    assert example[0].split(",") == header
+    assert len(example[1].split(",")) == len(header)
+    described = yaml.safe_load((PROJECT / "seeds" / "_seeds.yml").read_text())["seeds"]
+    [columns] = [seed["columns"] for seed in described if seed["name"] == "risk_thresholds"]
+    assert [column["name"] for column in columns] == header
+
+
 def test_every_setting_of_a_session_is_documented() -> None:
     document = (PROJECT / "docs" / "sessions.md").read_text()
     names = re.findall(r"^    \(?\s*'(\w+)'", settings(), re.MULTILINE)
