@@ -289,7 +289,7 @@ def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, A
 
 def test_what_comments_and_documents_point_at_is_there() -> None:
     folders = "analyses|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
-    place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*\w")
+    place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*[\w/>]")
     # tests write projects of their own, and what has changed was there once
     texts = [
         file
