@@ -10,7 +10,7 @@ select
     moved.rows_removed,
     (runs.payload ->> 'rows_written')::bigint as customers_written_back,
     runs.payload ->> 'error' as error
-from {{ operations('application_logs') }} as runs
+from {{ in_operations('application_logs') }} as runs
 cross join
     lateral (
         select

@@ -1,4 +1,4 @@
--- Demo data of the success system: accounts that thrive, fade, have just begun or have
+-- Demo data of the accounts system: accounts that thrive, fade, have just begun or have
 -- left, with 120 days of what was measured and done, and what is odd.
 
 insert into success.organizations (id, slug, name, time_zone, created_at, updated_at)

@@ -1,5 +1,5 @@
--- The operational tables of the four systems, as applications would have them and the
--- staging models expect them.
+-- The operational tables of the four systems, as applications would have them and our
+-- inputs read them.
 create schema commerce;
 
 create table commerce.tenants (

@@ -1,4 +1,4 @@
--- Demo data of the platform system: organizations that use a product more and more,
+-- Demo data of the usage system: organizations that use a product more and more,
 -- less and less, or no longer, over the last half year.
 
 create temp table demo_platform on commit drop as

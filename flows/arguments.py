@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from flows import systems
 from flows.database import Connection, rows
 from flows.errors import WrongArgument
+from flows.installed import MARK
 from flows.schemas import ANALYTICS, INTERNAL
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
@@ -82,19 +83,34 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     lists = []
     for name in systems.daily():
         system = systems.registry()[name]
-        view = f"{INTERNAL}.stg_{name}__{system.tenant}s"
         mart = f"{ANALYTICS}.{system.tenants}"
+        columns = [f"{system.tenant}_slug", "is_active", "is_valid"]
+        # the staging view that lists them, whatever their table is called
         [there] = rows(
             connection,
-            f"select to_regclass('{view}') as view, to_regclass('{mart}') as mart",
+            "select to_regclass(%(mart)s) as mart, (select min(oid::regclass::text)"
+            " from pg_class where relnamespace = to_regnamespace(%(schema)s)"
+            " and starts_with(relname, %(prefix)s)"
+            " and starts_with(obj_description(oid, 'pg_class'), %(mark)s)"
+            " and cardinality(%(columns)s::name[]) = ("
+            "select count(*) from pg_attribute where attrelid = pg_class.oid"
+            " and attname = any(%(columns)s::name[]))) as view",
+            {
+                "mart": mart,
+                "schema": INTERNAL,
+                "prefix": f"stg_{name}__",
+                "mark": f"{MARK}{name}: ",
+                "columns": columns,
+            },
         )
         if there["view"]:
             lists.append(
-                f"select {system.tenant}_slug as slug from {view} where is_active and is_valid"
+                f"select {columns[0]} as slug from {there['view']}"
+                " where is_active and is_valid"
             )
         elif there["mart"]:
             # a system without sources
-            lists.append(f"select {system.tenant}_slug as slug from {mart}")
+            lists.append(f"select {columns[0]} as slug from {mart}")
         else:
             return
     slugs = [row["slug"] for row in rows(connection, f"{' union '.join(lists)} order by 1")]

@@ -194,7 +194,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     )
     log.payload["tenants"] = statistics = rows(
         connection,
-        f"select * from {OPERATIONS}.refresh_statistics"
+        f"select * from {OPERATIONS}.order_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": options.tenant},
     )

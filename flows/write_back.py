@@ -160,14 +160,19 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 def check_last_refresh(connection: Connection) -> None:
     """Raise unless the marts stand as a refresh whose tests all passed left them."""
-    # the last one, and the last one that was to publish orders
+    # the last one that was to publish orders, and the last one of one organization since
     last = rows(
         connection,
-        "select logid, status, payload ->> 'error' as error,"
+        "with refreshes as ("
+        "select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one"
+        f" from {OPERATIONS}.application_logs where log_type = 'refresh'"
+        ") select logid, status, payload ->> 'error' as error,"
         " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
-        f" from {OPERATIONS}.application_logs where log_id in ("
-        f"select max(log_id) from {OPERATIONS}.application_logs where log_type = 'refresh'"
-        " group by payload ->> 'cron_name' = 'refresh_organization') order by log_id desc",
+        " from refreshes"
+        " where log_id in (select max(log_id) from refreshes group by is_of_one)"
+        " and log_id >= coalesce("
+        "(select max(log_id) from refreshes where not is_of_one), log_id"
+        ") order by log_id desc",
     )
     if not last:
         raise WriteBackHeld("write-back held: there was no refresh yet")

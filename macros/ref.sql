@@ -8,10 +8,3 @@
     {%- endif -%}
     {{ return(builtins.ref(*varargs, **kwargs)) }}
 {%- endmacro %}
-
-
-{% macro ours(relation) -%}
-    {#- dbt parses a test of a yml with the macros that are named in it: this names ref -#}
-    {%- if false -%} {{ customer_health.ref() }} {%- endif -%}
-    {{ relation }}
-{%- endmacro %}

@@ -1,1 +1,1 @@
-"""Questions to the metrics of models/semantic, which MetricFlow turns into SQL."""
+"""Questions to the metrics of models/<system>/metrics, which MetricFlow turns into SQL."""

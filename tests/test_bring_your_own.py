@@ -138,6 +138,34 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
     assert len(owner.rows("select * from operations.captured_tables")) == 2
 
 
+def test_what_stands_in_for_columns_that_somebody_does_not_have(
+    small: Database, project: Path
+) -> None:
+    small.execute(
+        'create table commerce."Order" ("id" uuid primary key, "tenantId" uuid,'
+        ' "customerId" uuid, "createdAt" timestamp(3), "shippedAt" timestamp(3));'
+        'insert into commerce."Order" select id, tenant_id, customer_id,'
+        " ordered_at at time zone 'UTC', delivered_at at time zone 'UTC'"
+        " from commerce.orders"
+    )
+    edit(project, "Columns that you do not have")
+    refresh = ("flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of", UNTIL)
+    done = small.run(*refresh, project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert small.value("select count(*) from operations.quarantined_rows") == 0
+    [dated] = small.rows(
+        "select bool_and(last_order_date is not null) as is_dated,"
+        " bool_and(revenue_at_risk is null) as is_without_revenue,"
+        " array_agg(distinct revenue_basis) as bases"
+        " from analytics.customer_risk_status"
+    )
+    assert dated == {
+        "is_dated": True,
+        "is_without_revenue": True,
+        "bases": ["INSUFFICIENT_HISTORY"],
+    }
+
+
 @pytest.mark.slow
 def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> None:
     """The same orders twice: what the one company reads of the other would show."""

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import re
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +130,24 @@ def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
     assert wrong == []
 
 
+def test_a_mart_is_described_in_the_yml_of_its_name(
+    manifest: dict[str, Any], models: list[Node]
+) -> None:
+    described = {
+        model["unique_id"]: model["patch_path"].removeprefix("customer_health://")
+        for model in models
+    }
+    for mart in marts(models):
+        own = mart["original_file_path"].replace(".sql", ".yml")
+        if mart["config"]["materialized"] == "view_in_place":
+            # a view may stand in that of a mart whose columns it repeats
+            parents = manifest["parent_map"][mart["unique_id"]]
+            beside = {described.get(parent) for parent in parents}
+        else:
+            beside = set()
+        assert described[mart["unique_id"]] in {own, *beside}, mart["name"]
+
+
 def test_every_published_table_is_read_of_its_publication(
     manifest: dict[str, Any], models: list[Node]
 ) -> None:
@@ -244,23 +261,58 @@ def test_no_model_or_macro_looks_at_the_clock() -> None:
             assert file == hook or not clock.search(file.read_text()), file.name
 
 
-def test_every_macro_stands_in_a_file_of_its_name_and_is_described(
-    manifest: dict[str, Any],
-) -> None:
-    own = [
-        macro
-        for macro in manifest["macros"].values()
-        if macro["package_name"] == "customer_health" and not macro["name"].startswith("test_")
+def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, Any]) -> None:
+    """A file holds the macro of its name; another one in it serves that folder only."""
+    files: dict[Any, set[str]] = defaultdict(set)
+    for macro in manifest["macros"].values():
+        if macro["package_name"] == "customer_health" and not macro["name"].startswith(
+            "test_"
+        ):
+            file = PROJECT / macro["original_file_path"]
+            if made := re.fullmatch(r"materialization_(\w+)_postgres", macro["name"]):
+                files[file].add(made[1])
+            else:
+                files[file].add(macro["name"])
+                assert macro["description"], macro["name"]
+    assert set(files) == set((PROJECT / "macros").rglob("*.sql"))
+    texts = {
+        file: file.read_text()
+        for folder in ("models", "macros", "tests/data", "analyses")
+        for file in (PROJECT / folder).rglob("*.sql")
+    }
+    for file, names in files.items():
+        assert file.stem in names, file
+        for name in names - {file.stem}:
+            callers = {
+                other.parent for other in texts if re.search(rf"\b{name}\(", texts[other])
+            }
+            assert callers <= {file.parent}, f"{name} of {file.name} is called elsewhere"
+
+
+def test_what_comments_and_documents_point_at_is_there() -> None:
+    folders = "analyses|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
+    place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*[\w/>]")
+    # tests write projects of their own, and what has changed was there once
+    texts = [
+        file
+        for folder in folders.split("|")
+        for file in (PROJECT / folder).rglob("*")
+        if file.suffix in (".py", ".sql", ".yml", ".md") and folder != "tests"
     ]
-    files = set()
-    for macro in own:
-        if materialization := re.fullmatch(r"materialization_(\w+)_postgres", macro["name"]):
-            files.add(materialization[1])
-        else:
-            files.add(Path(macro["original_file_path"]).stem)
-            assert macro["description"], macro["name"]
-    for file in (PROJECT / "macros").rglob("*.sql"):
-        assert file.stem in files
+    texts += [file for file in PROJECT.glob("*") if file.suffix in (".md", ".yml", ".toml")]
+    texts += [*(PROJECT / "tests" / "data").rglob("*.sql"), PROJECT / "Makefile"]
+    found = 0
+    for file in texts:
+        if file.name == "CHANGELOG.md":
+            continue
+        for line in file.read_text().splitlines():
+            # a document names so the file of another project that it shows
+            if file.suffix == ".md" and line.startswith("-- "):
+                continue
+            for name in place.findall(line):
+                found += 1
+                assert any(PROJECT.glob(re.sub(r"<\w+>", "*", name))), f"{file.name}: {line}"
+    assert found > 100
 
 
 def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:
@@ -295,6 +347,40 @@ def test_every_var_is_documented_and_used() -> None:
     # the registry is no setting
     for name in declared - {"systems"}:
         assert f"`{name}`" in settings, name
+
+
+def test_the_defaults_in_the_documents_are_those_of_the_project() -> None:
+    document = (PROJECT / "docs" / "settings.md").read_text()
+    cells = [line.split("|") for line in document.splitlines() if line.startswith("| `")]
+    told = {cell[1].strip(" `"): cell[2].strip(" `") for cell in cells}
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    # none, which is told in words, and two instants, told as years
+    words = {"as_of", "schema_prefix", "systems", "earliest_timestamp", "latest_timestamp"}
+    for name in set(settings) - words:
+        assert yaml.safe_load(told[name]) == settings[name], name
+    for name in ("earliest_timestamp", "latest_timestamp"):
+        assert settings[name].startswith(told[name] + "-01-01")
+    with (PROJECT / "seeds" / "risk_thresholds.csv").open() as file:
+        [header, *lines] = list(csv.reader(file))
+    thresholds = dict(zip(header, lines[0], strict=True))
+    assert thresholds.pop("tenant_slug") == "default"
+    assert {name: told[name] for name in thresholds} == thresholds
+    # which system a threshold is read by, and an example that fits
+    readers = {cell[1].strip(" `"): cell[3].strip() for cell in cells if len(cell) == 6}
+    assert set(readers) == set(thresholds)
+    for system, model in (
+        ("orders", "int_tenants"),
+        ("bookings", "int_booking_organizations"),
+    ):
+        code = (PROJECT / "models" / system / "rules" / f"{model}.sql").read_text()
+        read = set(re.findall(r"coalesce\(own\.(\w+)", code)) - {"tenant_slug"}
+        assert read == {name for name, reader in readers.items() if reader == system}
+    [example] = re.findall(r"```csv\n(.*)\n(.*)\n```", document)
+    assert example[0].split(",") == header
+    assert len(example[1].split(",")) == len(header)
+    described = yaml.safe_load((PROJECT / "seeds" / "_seeds.yml").read_text())["seeds"]
+    [columns] = [seed["columns"] for seed in described if seed["name"] == "risk_thresholds"]
+    assert [column["name"] for column in columns] == header
 
 
 def test_every_setting_of_a_session_is_documented() -> None:

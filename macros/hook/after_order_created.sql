@@ -28,7 +28,7 @@ It stays out of a transaction that is not read committed.
 ] if is_taken -%}
     {%- do written.append(name) -%}
 {%- endfor -%}
-create or replace function {{ operations('after_orders_created') }}(order_ids text[])
+create or replace function {{ in_operations('after_orders_created') }}(order_ids text[])
 returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -51,16 +51,16 @@ begin
     -- error that comes after us, at its commit for instance, nothing is read or written.
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
         perform
-            nextval('{{ operations("hook_skips") }}'),
+            nextval('{{ in_operations("hook_skips") }}'),
             setval(
-                '{{ operations("hook_skipped_at") }}',
+                '{{ in_operations("hook_skipped_at") }}',
                 extract(epoch from clock_timestamp())::bigint
             );
         return null;
     end if;
 
     -- our views are away, for a migration: the refresh that puts them back sees the orders
-    if exists (select from {{ operations('detached_views') }}) then
+    if exists (select from {{ in_operations('detached_views') }}) then
         return cardinality(order_ids);
     end if;
 
@@ -188,7 +188,7 @@ begin
     )
 
     -- a refresh that runs has not seen the order: its write-back is to leave the customer
-    insert into {{ operations('changed_keys') }} (system, kind, tenant, key, is_written)
+    insert into {{ in_operations('changed_keys') }} (system, kind, tenant, key, is_written)
     select
         'orders', 'customer', format('%s', tenant_id), format('%s', customer_id), true
     from written;
@@ -199,14 +199,14 @@ begin
 end
 $hook$;
 
-comment on function {{ operations('after_orders_created') }} is
+comment on function {{ in_operations('after_orders_created') }} is
 '{{ our_mark() }}Move the customers of these new orders forward: account type, last
 delivery, dormancy. Returns how many of the orders there are, and NULL where it does
 nothing because the transaction is not read committed. Other columns wait for the next
 refresh.';
-revoke all on function {{ operations('after_orders_created') }} from public;
+revoke all on function {{ in_operations('after_orders_created') }} from public;
 
-create or replace function {{ operations('after_order_created') }}()
+create or replace function {{ in_operations('after_order_created') }}()
 returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -216,7 +216,7 @@ declare
     calls text;
 begin
     -- text by format(), not by a cast, which the owner of the table could have made
-    perform {{ operations('after_orders_created') }}(
+    perform {{ in_operations('after_orders_created') }}(
         array(select format('%s', {{ order_id }}) from new_rows)
     );
     return null;
@@ -228,7 +228,7 @@ exception when others or query_canceled or assert_failure then
         raise;
     end if;
     begin
-        insert into {{ operations('hook_errors') }} (hook, relation, error)
+        insert into {{ in_operations('hook_errors') }} (hook, relation, error)
         values ('after_order_created', tg_relid::regclass::text, sqlerrm);
     exception when others then
         raise warning 'customer_health could not note an error of its hook: %', sqlerrm;
@@ -237,7 +237,7 @@ exception when others or query_canceled or assert_failure then
 end
 $trigger$;
 
-comment on function {{ operations('after_order_created') }} is
+comment on function {{ in_operations('after_order_created') }} is
 '{{ our_mark() }}Statement trigger on orders, put there by `python -m flows hook install`.';
-revoke all on function {{ operations('after_order_created') }} from public
+revoke all on function {{ in_operations('after_order_created') }} from public
 {%- endmacro %}

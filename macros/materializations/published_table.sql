@@ -1,7 +1,7 @@
 {% materialization published_table, adapter='postgres' %}
     {#-
     A table of the public contract. Its publication, which comes before, has made it, filled
-    it and brought it up to its contract: see make_tables_of_marts. So this has its rights
+    it and brought it up to its contract: see the materialization publication. So this has its rights
     and comments to see to, and nothing to build.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}

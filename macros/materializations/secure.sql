@@ -5,7 +5,7 @@
     -#}
     {%- if customer_health.is_there(customer_health.our_schema('operations'), 'missing_rights') -%}
         {%- set missing = run_query(
-            "select remedy from " ~ customer_health.operations('missing_rights')
+            "select remedy from " ~ customer_health.in_operations('missing_rights')
             ~ " where relation = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'"
         ) -%}
         {%- for row in missing -%}

@@ -75,17 +75,6 @@
 {% endmaterialization %}
 
 
-{% macro is_switched_on(node) -%}
-    {#- whether the system, and what else it needs, is there to be read -#}
-    {%- set switches = [node.config.meta.needs] if node.config.meta.needs else [] -%}
-    {%- if node.fqn[2] in ['inputs', 'staging'] -%}
-        {%- do switches.append(node.fqn[1] ~ '_enabled') -%}
-    {%- endif -%}
-    {%- for switch in switches if not var(switch, true) -%} {{ return(false) }} {%- endfor -%}
-    {{ return(true) }}
-{%- endmacro %}
-
-
 {% macro is_left_out(node, existing, is_switched_on) -%}
     {#-
     Whether an input is not made: a project that has this one as a package has its own, or its

@@ -44,8 +44,8 @@
                 group by pg_namespace.nspname, pg_class.relname
                 order by max(dependents.depth) desc
             loop
-                if to_regprocedure('{{ customer_health.operations("note_grants") }}(regclass)') is not null then
-                    call {{ customer_health.operations('note_grants') }}(dependent.view);
+                if to_regprocedure('{{ customer_health.in_operations("note_grants") }}(regclass)') is not null then
+                    call {{ customer_health.in_operations('note_grants') }}(dependent.view);
                 end if;
                 execute format('drop view if exists %s', dependent.view);
             end loop;

@@ -16,9 +16,3 @@
     {%- set system = node.fqn[1] ~ ': ' if node.resource_type == 'model' else '' -%}
     {{- customer_health.our_mark() ~ system ~ description.split('. ')[0].rstrip('.') | replace("'", "''") ~ '.' -}}
 {%- endmacro %}
-
-
-{% macro our_mark() -%}
-    {#- with the prefix: environments in one database keep to their own -#}
-    {{ return(customer_health.our_schema('customer_health') ~ ': ') }}
-{%- endmacro %}

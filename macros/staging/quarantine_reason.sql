@@ -9,7 +9,7 @@
     known_values={},
     ranges={}
 ) -%}
-    {#- the casts change nothing; where a type is wrong they let the contract say so -#}
+    {#- the cast changes no amount; of another type it lets the contract say so -#}
     case
         {%- for column in [key] + required %}
         when {{ column }} is null then '{{ column }}_missing'
@@ -36,7 +36,8 @@
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column in cents %}
-        when not {{ is_cents(column) }}
+        {#- as an amount; a bigint holds the sum of 90,000 such rows #}
+        when not {{ column }} between -99999999999999 and 99999999999999
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column, (least, most) in ranges.items() %}

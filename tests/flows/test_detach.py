@@ -71,10 +71,10 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
 
     # never what is not ours
     small.execute(
-        "create view reporting.theirs as select * from operations.refresh_statistics"
+        "create view reporting.theirs as select * from operations.order_statistics"
     )
     refused = run(small, "flows", "detach", code=2)
-    assert "view reporting.theirs depends on view operations.refresh_statistics" in refused
+    assert "view reporting.theirs depends on view operations.order_statistics" in refused
     assert names(small, VIEWS) == views
     small.execute("drop view reporting.theirs")
 

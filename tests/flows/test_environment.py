@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,47 @@ def test_a_write_back_asks_for_the_tests_and_the_orders_of_the_last_refresh(
         add("hourly", "success", tests_passed=40)
         with pytest.raises(errors.WriteBackHeld, match="has published no orders"):
             check_last_refresh(connection)
+
+
+def test_a_refresh_of_one_organization_holds_the_write_back_until_all_were_refreshed_after_it(
+    refreshed: Database,
+) -> None:
+    from flows.write_back import check_last_refresh
+
+    def run(job: str, status: str) -> None:
+        logid = str(uuid.uuid4())
+        refreshed.execute(
+            "insert into operations.application_logs (logid, log_type, status, payload)"
+            " values (%s, 'refresh', %s, %s)",
+            logid,
+            status,
+            json.dumps({"cron_name": f"refresh_{job}", "error": "odd", "tests_passed": 40}),
+        )
+        if job != "organization" and status == "success":
+            refreshed.execute("update operations.orders_publications set run_id = %s", logid)
+
+    refreshed.execute("delete from operations.application_logs where log_type = 'refresh'")
+    with refreshed.connect() as connection:
+        with pytest.raises(errors.WriteBackHeld, match="there was no refresh yet"):
+            check_last_refresh(connection)
+        run("organization", "success")
+        with pytest.raises(errors.WriteBackHeld, match="has published no orders"):
+            check_last_refresh(connection)
+        for bad, job in (("tests_failed", "nightly"), ("failed", "hourly")):
+            run("organization", bad)
+            with pytest.raises(errors.Failure, match="the last refresh"):
+                check_last_refresh(connection)
+            # what comes after it recomputes it, or has nothing to do with it
+            run(job, "success")
+            check_last_refresh(connection)
+            run("organization", bad)
+            with pytest.raises(errors.Failure, match="the last refresh"):
+                check_last_refresh(connection)
+            run("organization", "success")
+            check_last_refresh(connection)
+        run("organization", "interrupted")
+        run("hourly", "held")
+        with pytest.raises(errors.WriteBackHeld, match="has published no orders"):
+            check_last_refresh(connection)
+        run("nightly", "success")
+        check_last_refresh(connection)

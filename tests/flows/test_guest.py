@@ -379,7 +379,7 @@ def test_a_function_or_trigger_of_the_hook_that_is_gone_is_said(guest: Database)
 def test_views_of_ours_are_known_by_their_mark_wherever_they_are(guest: Database) -> None:
     guest.execute(
         "alter schema analytics_internal rename to internal_2025;"
-        "alter view operations.refresh_statistics rename to statistics_2025;"
+        "alter view operations.order_statistics rename to statistics_2025;"
         "create schema reports; create view reports.own as select id from commerce.orders"
     )
     migration = "alter table commerce.orders alter column total_amount type numeric(20, 4)"

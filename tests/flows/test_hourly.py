@@ -208,6 +208,77 @@ def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Databa
     ) in ("XXX", None)
 
 
+@pytest.mark.slow
+def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
+    captured: Database, project: Path
+) -> None:
+    """What docs/sanity_checks.md promises of an hourly refresh."""
+
+    def published() -> list[str]:
+        return [
+            system
+            for system in ("orders", "bookings")
+            if captured.value(
+                f"select count(*) from operations.{system}_publications where run_id ="
+                " (select logid from operations.application_logs"
+                " where log_type = 'refresh' order by log_id desc limit 1)"
+            )
+        ]
+
+    def change() -> None:
+        captured.execute(
+            f"update commerce.orders set currency = currency where customer_id = {CUSTOMER};"
+            "update booking.bookings set seller_note = 'again' where booking_id ="
+            " (select min(booking_id) from booking.bookings where square_customer_id in"
+            " (select square_customer_id from analytics.customer_analytics))"
+        )
+
+    # a test on rules: that system stays as it is, its keys wait, nothing is written back
+    wrong = project / "tests" / "data" / "orders" / "orders_are_wrong.sql"
+    wrong.write_text("select customer_id from {{ ref('int_customers__risk_status') }}\n")
+    change()
+    done = captured.run(*HOURLY, project=project)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "orders_are_wrong" in done.stderr
+    assert published() == ["bookings"]
+    assert {key[0] for key in queue(captured)} == {"orders"}
+    assert captured.value(
+        "select status || coalesce(payload ->> 'write_back', ' without')"
+        " from operations.application_logs order by log_id desc limit 1"
+    ) == ("tests_failed without")
+    assert captured.run("flows", "write-back", "--force").returncode == 1
+    # it is met again until it passes
+    assert captured.run(*HOURLY, project=project).returncode == 1
+    refresh(captured, *HOURLY)
+    assert published() == ["orders", "bookings"]
+    assert queue(captured) == []
+    assert captured.run("flows", "write-back").returncode == 0
+
+    # a test on marts: they have moved, and an hourly refresh compares what it has computed
+    captured.execute(
+        "create function public.spoil() returns trigger language plpgsql as"
+        " 'begin new.reason = ''spoilt''; return new; end';"
+        "create trigger spoil before insert or update on analytics.customer_risk_status"
+        " for each row execute function public.spoil()"
+    )
+    captured.execute(
+        f"update commerce.orders set currency = 'XXX' where customer_id = {CUSTOMER}"
+    )
+    done = captured.run(*HOURLY)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "risk_statuses_are_what_was_computed" in done.stderr
+    assert published() == ["orders", "bookings"]
+    assert queue(captured) == []
+    refresh(captured, *HOURLY)
+    spoilt = "select count(*) from analytics.customer_risk_status where reason = 'spoilt'"
+    assert captured.value(spoilt) == 1
+    # the nightly refresh compares all rows
+    assert captured.run(*NIGHTLY).returncode == 1
+    captured.execute("drop function public.spoil cascade")
+    refresh(captured, *NIGHTLY)
+    assert captured.value(spoilt) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "because"),
     [

@@ -69,7 +69,7 @@ def contents(database: Database) -> dict[str, object]:
         " inner join pg_namespace on relnamespace = pg_namespace.oid"
         " where relkind in ('r', 'v') and nspname in ('analytics', 'commerce')"
         " or nspname = 'operations' and relname in ("
-        "'quarantined_rows', 'refresh_statistics', 'booking_statistics',"
+        "'quarantined_rows', 'order_statistics', 'booking_statistics',"
         " 'write_back_changes', 'write_back_guards', 'status_distribution',"
         " 'pending_transitions', 'pending_customer_updates', 'account_type_findings',"
         " 'customer_revenues', 'alert_states')"

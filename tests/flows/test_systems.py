@@ -154,6 +154,21 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     assert small.value("select count(*) from analytics.account_surveys") == 2
     done = small.run("flows", "refresh", "--organization", "nobody", project=project)
     assert "there are: acme-surveys, other-surveys" in done.stderr
+    # a staging view knows who has just signed up, whatever its table is called
+    small.execute(
+        "create view analytics_internal.stg_surveys__companies as select"
+        " 'new-surveys' as organization_slug, true as is_active, true as is_valid;"
+        "grant select on analytics_internal.stg_surveys__companies to public"
+    )
+    # and nobody else's view
+    done = small.run("flows", "refresh", "--organization", "nobody", project=project)
+    assert "there are: acme-surveys, other-surveys" in done.stderr
+    small.execute(
+        "comment on view analytics_internal.stg_surveys__companies"
+        " is 'customer_health: surveys: it'"
+    )
+    done = small.run("flows", "refresh", "--organization", "nobody", project=project)
+    assert "there are: new-surveys" in done.stderr
     # the queue was dropped: what it had noted of any system is lost
     small.execute("drop table operations.changed_keys cascade")
     succeed(small, project, "flows", "capture", "status")

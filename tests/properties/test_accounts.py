@@ -156,7 +156,7 @@ def histories(draw: st.DrawFn) -> tuple[datetime, list[Organization]]:
 
 
 class System:
-    """The success system in a database: rows of the source in, marts out."""
+    """The accounts system in a database: rows of the source in, marts out."""
 
     def __init__(
         self, connection: psycopg.Connection[DictRow], models: CompiledProject

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- What is told of single accounts. Those that have left are not here.
 with organizations as (
     select * from {{ ref('success_organizations') }}

@@ -62,6 +62,18 @@ summed as (
     group by customer_number, organization_id
 ),
 
+shared as (
+    select
+        *,
+        round(tip_cents / nullif(amount_cents, 0), 4) as tip_rate,
+        round(
+            100 * (coalesce(last_90d_cents, 0) - prior_90d_cents)
+            / nullif(prior_90d_cents, 0),
+            1
+        ) as trend_90d_pct
+    from summed
+),
+
 final as (
     select
         organization_id,
@@ -80,22 +92,31 @@ final as (
         median_ticket_cents,
         max_ticket_cents,
         last_ticket_cents,
-        -- what payments and refunds have nearly made nothing of divides into anything
-        {{ within_digits('round(tip_cents / nullif(amount_cents, 0), 4)', 18, 4) }}
-            as tip_rate,
+        -- what payments and refunds have nearly made nothing of divides into anything:
+        -- what does not fit is the largest, or the smallest, that does
+        case
+            when tip_rate is not null
+                then
+                    least(
+                        greatest(tip_rate, -99999999999999.9999),
+                        99999999999999.9999
+                    )
+        end::numeric(18, 4) as tip_rate,
         coalesce(last_30d_cents, 0)::bigint as revenue_last_30d_cents,
         coalesce(last_90d_cents, 0)::bigint as revenue_last_90d_cents,
         coalesce(prior_90d_cents, 0)::bigint as revenue_prior_90d_cents,
         coalesce(last_365d_cents, 0)::bigint as revenue_last_365d_cents,
-        {{ within_digits(
-            'round(100 * (coalesce(last_90d_cents, 0) - prior_90d_cents)'
-            ' / nullif(prior_90d_cents, 0), 1)',
-            18,
-            1,
-        ) }} as revenue_trend_90d_pct,
+        case
+            when trend_90d_pct is not null
+                then
+                    least(
+                        greatest(trend_90d_pct, -99999999999999999.9),
+                        99999999999999999.9
+                    )
+        end::numeric(18, 1) as revenue_trend_90d_pct,
         days_to_next_window_change,
         payments_updated_at
-    from summed
+    from shared
 )
 
 select * from final

@@ -25,7 +25,10 @@ referral_profiles as (
 ),
 
 claimed as (
-    {{ claimed_keys('bookings') }}
+    select * from {{ changed_keys() }} as noticed
+    where
+        system = 'bookings'
+        and claimed_by = '{{ var("run_id") }}'
 ),
 
 customer_rows as (

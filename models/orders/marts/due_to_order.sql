@@ -16,7 +16,6 @@ aged as (
     select
         risk_status.*,
         tenants.tenant_slug,
-        tenants.dormant_days,
         tenants.today - risk_status.next_expected_order_date as days_past_expected,
         tenants.today - risk_status.last_order_date as days_since_last_order
     from risk_status
@@ -28,7 +27,7 @@ due as (
     select
         *,
         case
-            when days_past_expected >= dormant_days then 'DORMANT'
+            when risk_status = 'DORMANT' then 'DORMANT'
             when days_past_expected > 0 then 'OVERDUE'
             when days_past_expected = 0 then 'DUE_TODAY'
             else 'DUE_SOON'

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with summary as (
     select * from {{ ref('account_type_summary') }}
 ),

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- What is told of single customers. While a tenant's feed is silent nobody knows.
 with risk_status as (
     select * from {{ ref('customer_risk_status') }}

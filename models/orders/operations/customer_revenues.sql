@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- Asked for one tenant at a time, when one of its customers has become dormant: then
 -- only the orders of that tenant are read.
 with tenants as (

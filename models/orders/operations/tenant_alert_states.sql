@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- What is told of a whole tenant.
 with tenants as (
     select * from {{ ref('tenants') }}

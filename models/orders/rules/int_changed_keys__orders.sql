@@ -13,7 +13,10 @@ orders as (
 ),
 
 claimed as (
-    {{ claimed_keys('orders') }}
+    select * from {{ changed_keys() }} as noticed
+    where
+        system = 'orders'
+        and claimed_by = '{{ var("run_id") }}'
 ),
 
 united as (

@@ -77,19 +77,11 @@ steps as (
         step.status,
         step.begins_on
     from pauses
-    inner join tenants
-        on pauses.tenant_id = tenants.tenant_id
     cross join
         lateral (
             values
-            (
-                'TARGET',
-                {{ passed_on('pauses.last_ordered_on', 'tenants.active_days') }}
-            ),
-            (
-                'PROSPECT',
-                {{ passed_on('pauses.last_ordered_on', 'tenants.target_days') }}
-            )
+            ('TARGET', pauses.target_on),
+            ('PROSPECT', pauses.prospect_on)
         ) as step (status, begins_on)
     where
         pauses.next_ordered_on is null

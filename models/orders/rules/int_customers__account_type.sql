@@ -23,22 +23,16 @@ judged as (
         customers.created_on,
         latest.last_ordered_at,
         latest.last_ordered_on,
-        {{ passed_on('latest.last_ordered_on', 'tenants.active_days') }} as target_on,
-        {{ passed_on('latest.last_ordered_on', 'tenants.target_days') }} as prospect_on,
+        latest.target_on,
+        latest.prospect_on,
         tenants.today,
         tenants.time_zone,
         tenants.threshold_row,
         case
             -- ordered lately
-            when
-                tenants.today
-                < {{ passed_on('latest.last_ordered_on', 'tenants.active_days') }}
-                then 'ACTIVE'
+            when tenants.today < latest.target_on then 'ACTIVE'
             -- could be won back
-            when
-                tenants.today
-                < {{ passed_on('latest.last_ordered_on', 'tenants.target_days') }}
-                then 'TARGET'
+            when tenants.today < latest.prospect_on then 'TARGET'
             -- never ordered, or too long ago
             else 'PROSPECT'
         end as account_type

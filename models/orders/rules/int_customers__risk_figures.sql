@@ -2,10 +2,6 @@ with customers as (
     select * from {{ ref('int_customers') }}
 ),
 
-tenants as (
-    select * from {{ ref('int_tenants') }}
-),
-
 deliveries as (
     select * from {{ ref('int_deliveries') }}
 ),
@@ -13,16 +9,12 @@ deliveries as (
 -- a delivery reactivates when it ends a silence that had made the customer dormant
 reactivations as (
     select
-        deliveries.tenant_id,
-        deliveries.customer_id,
-        max(deliveries.next_delivered_on) as reactivated_on
+        tenant_id,
+        customer_id,
+        max(next_delivered_on) as reactivated_on
     from deliveries
-    inner join tenants
-        on deliveries.tenant_id = tenants.tenant_id
-    where
-        deliveries.next_delivered_on
-        > {{ dormant_on('deliveries.expected_on', 'tenants.dormant_days') }}
-    group by deliveries.tenant_id, deliveries.customer_id
+    where next_delivered_on > dormant_on
+    group by tenant_id, customer_id
 ),
 
 latest as (
@@ -52,8 +44,8 @@ final as (
             else 'MEASURED'
         end as cadence_source,
         latest.expected_on as next_expected_order_date,
-        latest.expected_on + tenants.grace_days as late_on,
-        {{ dormant_on('latest.expected_on', 'tenants.dormant_days') }} as dormant_on,
+        latest.late_on,
+        latest.dormant_on,
         reactivations.reactivated_on,
         latest.revenue_basis,
         latest.is_revenue_declined,
@@ -81,8 +73,6 @@ final as (
         on
             customers.tenant_id = latest.tenant_id
             and customers.customer_id = latest.customer_id
-    inner join tenants
-        on customers.tenant_id = tenants.tenant_id
     left join reactivations
         on
             customers.tenant_id = reactivations.tenant_id

@@ -27,11 +27,8 @@ steps as (
                 end,
                 deliveries.delivered_on
             ),
-            ('AT_RISK_CADENCE', deliveries.expected_on + tenants.grace_days),
-            (
-                'DORMANT',
-                {{ dormant_on('deliveries.expected_on', 'tenants.dormant_days') }}
-            )
+            ('AT_RISK_CADENCE', deliveries.late_on),
+            ('DORMANT', deliveries.dormant_on)
         ) as step (status, begins_on)
     where
         deliveries.next_delivered_on is null

@@ -104,6 +104,8 @@ paced as (
         and figures.recent_count >= 1
         and figures.baseline_count >= tenants.min_baseline_orders
             as is_revenue_evaluated,
+        tenants.grace_days,
+        tenants.dormant_days,
         tenants.revenue_decline_pct
     from figures
     inner join tenants
@@ -120,6 +122,8 @@ final as (
         average_order_interval_days,
         cadence_days,
         delivered_on + cadence_days as expected_on,
+        delivered_on + cadence_days + grace_days as late_on,
+        delivered_on + cadence_days + dormant_days as dormant_on,
         currency,
         has_mixed_currency,
         recent_count,

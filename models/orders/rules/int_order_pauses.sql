@@ -32,6 +32,9 @@ final as (
         neighbours.first_ordered_on,
         neighbours.ordered_at as last_ordered_at,
         neighbours.ordered_on as last_ordered_on,
+        -- the first days on which more than so many have passed
+        neighbours.ordered_on + tenants.active_days + 1 as target_on,
+        neighbours.ordered_on + tenants.target_days + 1 as prospect_on,
         neighbours.next_ordered_on
     from neighbours
     inner join tenants

@@ -21,7 +21,14 @@ written_columns as (
 ),
 
 written_by_the_hook as (
-    {{ written_by_the_hook() }}
+    select distinct
+        tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
+        key::{{ var('orders_customer_id_type') }} as customer_id
+    from {{ changed_keys() }} as noticed
+    where
+        system = 'orders'
+        and kind = 'customer'
+        and is_written
 ),
 
 refused as (

@@ -8,11 +8,12 @@ select
     order_id,
     time_zone,
     placed_at,
-    {{ passed_on('placed_on', 'active_days') }} as target_on,
+    -- the dates of int_order_pauses and int_deliveries, as this one order says them
+    placed_on + active_days + 1 as target_on,
     delivered_at,
     delivered_on,
     -- with the shortest cadence there is
-    {{ dormant_on('delivered_on + 1', 'dormant_days') }} as dormant_on
+    delivered_on + 1 + dormant_days as dormant_on
 from (
     select
         orders.tenant_id,

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with final as (
     {% for states in [
         'customer_alert_states',

@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 with united as (
     {% for system in var('systems') %}
         -- by name: a mart that has grown has its new columns last

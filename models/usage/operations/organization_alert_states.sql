@@ -1,5 +1,3 @@
-{{ config(materialized='view_in_place') }}
-
 -- What is told of an organization that uses the product: its score is low, or very low.
 with latest as (
     select * from {{ ref('tenant_latest_health') }}

@@ -5,6 +5,10 @@
 -- Matters: after the publication; a tenant could read the rows of others.
 -- To resolve: put the policy back with `python -m flows roles install`; drop a policy
 -- that shows more.
+{%- set tenant_columns = [] %}
+{%- for system in var('systems') if execute %}
+    {%- do tenant_columns.append(system_of(system).tenant ~ '_id') %}
+{%- endfor %}
 with marts as (
     select distinct
         pg_class.oid as mart_id,
@@ -13,7 +17,7 @@ with marts as (
     inner join pg_attribute
         on pg_class.oid = pg_attribute.attrelid
     where
-        to_regclass('{{ operations("tenant_roles") }}') is not null
+        to_regclass('{{ in_operations("tenant_roles") }}') is not null
         and pg_class.relnamespace in (
             '{{ ref("tenants").schema }}'::regnamespace,
             '{{ ref("booking_organizations").schema }}'::regnamespace,
@@ -21,7 +25,7 @@ with marts as (
             '{{ ref("success_organizations").schema }}'::regnamespace
         )
         and pg_class.relkind in ('r', 'p', 'm', 'f')
-        and pg_attribute.attname = any({{ tenant_columns() }})
+        and pg_attribute.attname = any({{ text_array(tenant_columns) }})
 ),
 
 -- policies that show rows to a tenant: to all tenants, to one or to everybody
@@ -34,7 +38,8 @@ policies as (
             from pg_depend
             where
                 pg_depend.classid = 'pg_policy'::regclass
-                and pg_depend.refobjid = to_regclass('{{ operations("tenant_roles") }}')
+                and pg_depend.refobjid
+                = to_regclass('{{ in_operations("tenant_roles") }}')
         ) as is_by_map
     from pg_policy
     where

@@ -1,3 +1,0 @@
-{% macro passed_on(day, days) -%}
-    {{ day }} + {{ days }} + 1
-{%- endmacro %}
