@@ -217,6 +217,12 @@ def _note(
 
 def _orders(connection: Connection) -> str:
     """Return the orders table, or raise when it cannot be hooked."""
+    hooked = [source for source in dbt.sources(environment(connection)) if source["hook"]]
+    if not hooked:
+        raise WrongArgument(
+            "hook: no source that is read says `hook: {order: the column of its key}` in"
+            " models/orders/inputs/_orders__sources.yml, or orders_enabled is false"
+        )
     [function] = rows(connection, f"select to_regproc('{FUNCTION}') as there")
     if function["there"] is None:
         raise Infrastructure("hook: run a nightly refresh first, which makes its function")
@@ -229,12 +235,16 @@ def _orders(connection: Connection) -> str:
             f"hook: the table behind {view['viewname']} has no unique key, so each order"
             " would read all of it; add one and run a nightly refresh"
         )
-    for source in dbt.sources(environment(connection)):
-        if source["hook"]:
-            if cannot := look_at(connection, source)["cannot"]:
-                raise WrongArgument(f"hook: {source['relation']} {cannot}")
-            return str(source["relation"])
-    raise WrongArgument("hook: orders_enabled is false, so there are no orders")
+    [source] = hooked
+    found = look_at(connection, source)
+    if cannot := found["cannot"]:
+        raise WrongArgument(f"hook: {source['relation']} {cannot}")
+    if (key := source["hook"]["order"]) not in found["columns"]:
+        raise WrongArgument(
+            f"hook: {source['relation']} has no column {key}, which `hook:` in"
+            " models/orders/inputs/_orders__sources.yml names as the key of an order"
+        )
+    return str(source["relation"])
 
 
 def _check_isolation(connection: Connection, relation: str) -> None:

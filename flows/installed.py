@@ -62,6 +62,7 @@ MADE: dict[str, dict[str, str]] = {
         "end_alert": "function",
     },
     "write_back.sql": {
+        "give_up_batches": "function",
         "plan_write_back": "function",
         "planned_rows": "function",
         "put_values": "function",
@@ -71,6 +72,7 @@ MADE: dict[str, dict[str, str]] = {
     "row_security.sql": {
         "tenant_roles": "table",
         "source_grants": "table",
+        "former_owners": "table",
         "map_tenants": "function",
         "missing_rights": "view",
     },
