@@ -10,7 +10,7 @@ from typing import NoReturn
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
-from flows.database import connect, install, use_environment
+from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
@@ -143,9 +143,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
         case "status":
-            with connect() as connection:
-                install(connection, "operations.sql")
-                install(connection, "alerts.sql")
+            with reading() as connection:
                 return 0 if print_status(connection, progress) else 1
     return 0
 

@@ -17,10 +17,18 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from flows import dbt
-from flows.capture import look_at, with_queue
-from flows.database import Connection, environment, one_line, rows, with_short_lock
+from flows.capture import is_here, look_at, with_queue
+from flows.database import (
+    Connection,
+    environment,
+    one_line,
+    reading,
+    rows,
+    with_short_lock,
+)
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
+from flows.installed import gap
 from flows.progress import Progress
 from flows.roles import grant_sources
 from flows.schemas import INTERNAL, OPERATIONS, OURS
@@ -118,6 +126,9 @@ def install_hook(progress: Progress) -> None:
 
 def remove_hook(progress: Progress) -> None:
     """Take the trigger off again, wherever it is."""
+    if not is_here():
+        progress.say("no table is hooked")
+        return
     with with_queue() as connection:
         for trigger in _triggers(connection):
             drop = sql.SQL("drop trigger {} on {}").format(
@@ -131,7 +142,10 @@ def remove_hook(progress: Progress) -> None:
 
 def print_hook(progress: Progress) -> None:
     """Print which table has the trigger, and its last errors."""
-    with with_queue() as connection:
+    with reading(as_login=True) as connection:
+        if missing := gap(connection, "operations.sql", "capture.sql"):
+            progress.say(missing)
+            return
         progress.table(
             "Hooked tables",
             [
@@ -235,7 +249,7 @@ def _orders(connection: Connection) -> str:
             f"hook: the table behind {view['viewname']} has no unique key, so each order"
             " would read all of it; add one and run a nightly refresh"
         )
-    [source] = hooked
+    source = hooked[0]
     found = look_at(connection, source)
     if cannot := found["cannot"]:
         raise WrongArgument(f"hook: {source['relation']} {cannot}")

@@ -156,6 +156,28 @@ def look(connection: Connection, script: str) -> Installed:
     return found
 
 
+def gap(connection: Connection, *scripts: str) -> str | None:
+    """Say what a command that only looks would need and is not there, or return None.
+
+    Raises WrongArgument when what is there is somebody else's.
+    """
+    missing = []
+    for script in scripts:
+        found = look(connection, script)
+        if len(found.missing) > len(MADE[script]):
+            return "there was no refresh yet"
+        missing += [f"{OPERATIONS}.{name}" for name in found.missing if name != REGISTER]
+    if missing:
+        return f"{', '.join(missing)} of ours is missing: the next refresh makes it again"
+    return None
+
+
+def is_empty(connection: Connection) -> bool:
+    """Return whether nothing of ours was ever put into this database, or all of it is gone."""
+    [there] = connection.execute(f"select to_regnamespace('{OPERATIONS}') as it").fetchall()
+    return there["it"] is None
+
+
 def make_schemas(connection: Connection, refresher: str) -> list[str]:
     """Make the schemas again that are missing where the roles are installed; return them.
 

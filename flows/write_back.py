@@ -22,6 +22,7 @@ from flows.database import (
 )
 from flows.detach import check_attached
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.installed import is_empty
 from flows.progress import Progress
 from flows.reports import guard_lines, say_what_stays
 from flows.run_log import RunLog, logged
@@ -135,6 +136,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
     rules say, again. Raises WrongArgument when no such batch has written anything.
     """
     with refresh_lock(), connect() as connection:
+        if is_empty(connection):
+            raise WrongArgument(f"BATCH_ID: there is no batch {batch_id}, and no other one")
         install(connection, "operations.sql")
         check_attached(connection)
         batches = rows(
