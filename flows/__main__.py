@@ -27,6 +27,7 @@ from flows.reports import (
 )
 from flows.roles import install_roles, print_roles, remove_roles
 from flows.schemas import announcement
+from flows.uninstall import uninstall
 from flows.write_back import rollback, run_write_back
 
 INSTALLED = {
@@ -41,6 +42,8 @@ INSTALLED = {
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
+
+WITH_DRY_RUN = {"alerts": run_alerts, "uninstall": uninstall}
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,6 +96,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("alerts", help="raise and send what people should know")
     command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
 
+    command = commands.add_parser("uninstall", help="take away all that is ours")
+    command.add_argument("--dry-run", action="store_true", help="print it, take nothing away")
+
     commands.add_parser("weekly", help="the last complete week against the one before")
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
@@ -138,8 +144,8 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             print_rollback(payload["rollback"], progress)
         case "capture" | "hook" | "roles":
             INSTALLED[arguments.command][arguments.action](progress)
-        case "alerts":
-            run_alerts(progress, dry_run=arguments.dry_run)
+        case "alerts" | "uninstall":
+            WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
         case "status":

@@ -77,7 +77,7 @@ def install_roles(progress: Progress) -> None:
         # the view that is written through says which columns the write-back may write
         check_attached(connection)
         inputs = dbt.inputs(environment(connection))
-        _load(connection)
+        load(connection)
         _check_roles(connection)
         with _as_views(connection, inputs):
             # what cannot be read is said before anything is made
@@ -130,13 +130,13 @@ def remove_roles(progress: Progress) -> None:
     They are found by their marks, so that it does not matter what somebody has dropped.
     """
     with refresh_lock(), connect(as_login=True) as connection:
-        _load(connection)
-        if not (are_installed(connection) or are_left(connection)):
+        load(connection)
+        if not (are_installed(connection) or roles_here(connection)):
             progress.say("there are no roles")
             return
         _check_roles(connection)
         _check_belongings(connection)
-        mapped = _tenant_roles(connection)
+        mapped = tenant_roles(connection)
         members = rows(
             connection,
             "select distinct member::regrole::text as login from pg_auth_members"
@@ -225,7 +225,7 @@ def follow_inputs(progress: Progress) -> None:
     with connect() as connection:
         if not are_installed(connection):
             return
-        _load(connection)
+        load(connection)
         if not rows(connection, "select from pg_temp.lacking_rights(false) limit 1"):
             return
     with connect(as_login=True) as connection:
@@ -261,7 +261,7 @@ def _check_register(connection: Connection) -> None:
 
 def _check_roles(connection: Connection) -> None:
     """Raise when a role only has the name of ours, or one of ours has rights over all."""
-    names = {"names": _tenant_roles(connection)}
+    names = {"names": tenant_roles(connection)}
     for role in rows(connection, "select * from pg_temp.foreign_roles(%(names)s)", names):
         raise WrongArgument(not_ours(role["role_name"]))
     for role in rows(connection, "select * from pg_temp.mighty_roles()"):
@@ -273,14 +273,22 @@ def _check_roles(connection: Connection) -> None:
 
 def _check_belongings(connection: Connection) -> None:
     """Raise when a role of ours owns what is not ours: with the role, its owner would go."""
+    if named := belongings_of_others(connection):
+        raise WrongArgument(named)
+
+
+def belongings_of_others(connection: Connection) -> str | None:
+    """Say what our roles own that is not ours, or return None."""
     found = rows(connection, "select * from pg_temp.belongings_of_others()")
-    if found:
-        named = "; ".join(f"{one['role_name']} owns {one['thing']}" for one in found[:10])
-        more = f" and {len(found) - 10} more" if found[10:] else ""
-        raise WrongArgument(f"{named}{more}: that is not ours; give it to another role first")
+    if not found:
+        return None
+    named = "; ".join(f"{one['role_name']} owns {one['thing']}" for one in found[:10])
+    more = f" and {len(found) - 10} more" if found[10:] else ""
+    return f"{named}{more}: that is not ours; give it to another role first"
 
 
-def _tenant_roles(connection: Connection) -> list[str]:
+def tenant_roles(connection: Connection) -> list[str]:
+    """Return the names of the map of tenants, where there is one."""
     [there] = rows(connection, f"select to_regclass('{OPERATIONS}.tenant_roles') as map")
     if there["map"] is None:
         return []
@@ -290,18 +298,19 @@ def _tenant_roles(connection: Connection) -> list[str]:
     ]
 
 
-def are_left(connection: Connection) -> bool:
-    """Return whether a role of ours has something here, whatever of the warehouse is gone."""
+def roles_here(connection: Connection) -> list[str]:
+    """Return the roles of ours that have something here, whatever of the warehouse is gone."""
     [found] = rows(
         connection,
-        "select cardinality(pg_temp.groups_here()) > 0"
-        " or cardinality(pg_temp.tenant_role_names(%(mapped)s)) > 0 as some",
-        {"mapped": _tenant_roles(connection)},
+        "select pg_temp.tenant_role_names(%(mapped)s) || pg_temp.groups_here() as names",
+        {"mapped": tenant_roles(connection)},
     )
-    return bool(found["some"])
+    names: list[str] = found["names"]
+    return names
 
 
-def _load(connection: Connection) -> None:
+def load(connection: Connection) -> None:
+    """Make the functions of flows/sql/roles.sql in pg_temp, for this session."""
     with connection.transaction():
         connection.execute(text_of(PROJECT / "flows" / "sql" / "roles.sql").encode())
 
@@ -354,7 +363,7 @@ def _as_views(connection: Connection, inputs: dict[str, str]) -> Iterator[None]:
 def _grant(connection: Connection) -> str:
     """Grant what the inputs need, as far as this login may; return what is lacking still."""
     inputs = dbt.inputs(environment(connection))
-    _load(connection)
+    load(connection)
     with _as_views(connection, inputs):
         connection.execute("select pg_temp.grant_sources()")
         return _lacking(connection)

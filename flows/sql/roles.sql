@@ -36,44 +36,68 @@ language sql as $foreign_roles$
     order by pg_roles.rolname
 $foreign_roles$;
 
-create or replace function pg_temp.tenant_comment(database_name text)
+create or replace function pg_temp.tenant_comment()
 returns text
-language sql immutable as $tenant_comment$
-    -- roles are of the whole server, so each says whose it is
+language sql as $tenant_comment$
+    -- roles are of the whole server, so each says whose it is; the name is for people, for a
+    -- database can be renamed
     select
-        'customer_health: reads the rows of its tenant in database ' || database_name
-        || ', see `roles status`'
+        format(
+            'customer_health: reads the rows of its tenant in database %s (%s), see '
+            '`roles status`',
+            pg_database.datname, pg_database.oid
+        )
+    from pg_database
+    where pg_database.datname = current_database()
 $tenant_comment$;
+
+create or replace function pg_temp.tenant_databases()
+returns table (role_name text, database_name text)
+language sql as $tenant_databases$
+    -- of which database the role of a tenant is
+    select
+        pg_roles.rolname::text as role_name,
+        pg_database.datname::text as database_name
+    from pg_roles
+    inner join pg_database
+        on position(
+            format('(%s), see ', pg_database.oid)
+            in shobj_description(pg_roles.oid, 'pg_authid')
+        ) > 0
+    where
+        starts_with(pg_roles.rolname, 'customer_health_tenant_')
+        and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
+$tenant_databases$;
 
 create or replace function pg_temp.of_other_databases(role_names text[])
 returns table (role_name text, database_name text)
 language sql as $of_other_databases$
     -- a copy of a database has the map of the first, whose roles they are
     select
-        pg_roles.rolname::text as role_name,
-        pg_database.datname::text as database_name
-    from pg_roles
-    inner join pg_database
-        on
-            pg_database.datname != current_database()
-            and pg_temp.tenant_comment(pg_database.datname)
-            = shobj_description(pg_roles.oid, 'pg_authid')
-    where pg_roles.rolname = any(role_names)
+        tenants.role_name,
+        tenants.database_name
+    from pg_temp.tenant_databases() as tenants
+    where
+        tenants.role_name = any(role_names)
+        and tenants.database_name != current_database()
 $of_other_databases$;
 
 create or replace function pg_temp.tenant_role_names(mapped text[])
 returns text[]
 language sql as $tenant_role_names$
     -- The roles of tenants of this database: those that say so, for the map may be gone, and
-    -- those of the map that are of no other database, for this one may have been renamed.
+    -- those of the map that are of no other database, as after a restore elsewhere.
     select coalesce(array_agg(pg_roles.rolname::text order by pg_roles.rolname), '{}')
     from pg_roles
     where
         starts_with(pg_roles.rolname, 'customer_health_tenant_')
         and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
         and (
-            pg_temp.tenant_comment(current_database())
-            = shobj_description(pg_roles.oid, 'pg_authid')
+            pg_roles.rolname in (
+                select tenants.role_name
+                from pg_temp.tenant_databases() as tenants
+                where tenants.database_name = current_database()
+            )
             or (
                 pg_roles.rolname = any(mapped)
                 and pg_roles.rolname not in (
@@ -1038,11 +1062,11 @@ begin
     loop
         execute format('create role %I nologin in role customer_health_tenant', missing);
         execute format(
-            'comment on role %I is %L', missing, pg_temp.tenant_comment(current_database())
+            'comment on role %I is %L', missing, pg_temp.tenant_comment()
         );
         created := created + 1;
     end loop;
-    -- those of a database that has another name now
+    -- this database has another name now, or is another one
     for missing in
         select tenants.role_name
         from
@@ -1053,10 +1077,10 @@ begin
             ) as tenants (role_name)
         where
             shobj_description(to_regrole(quote_ident(tenants.role_name)), 'pg_authid')
-            != pg_temp.tenant_comment(current_database())
+            != pg_temp.tenant_comment()
     loop
         execute format(
-            'comment on role %I is %L', missing, pg_temp.tenant_comment(current_database())
+            'comment on role %I is %L', missing, pg_temp.tenant_comment()
         );
     end loop;
     return created;
@@ -1201,6 +1225,14 @@ begin
             'customer_health: '
         ) is not true;
         if this_role = any(pg_temp.groups()) then
+            -- nothing here, and something elsewhere
+            continue when this_role != all(pg_temp.groups_here())
+            and exists (
+                select from pg_shdepend
+                where
+                    pg_shdepend.refclassid = 'pg_authid'::regclass
+                    and pg_shdepend.refobjid = to_regrole(this_role)
+            );
             perform pg_temp.join_role(this_role);
             -- what it owns here is ours: belongings_of_others() has been asked
             execute format('reassign owned by %I to current_user', this_role);
