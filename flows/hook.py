@@ -189,7 +189,8 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
         connection,
         f"select relation from {OPERATIONS}.hooked_tables where not exists ("
         f"select from pg_trigger where tgfoid = to_regproc('{FUNCTION}')"
-        " and tgrelid = to_regclass(relation)) order by relation",
+        f" and tgrelid in (select member_id from {OPERATIONS}.family_of(relation)"
+        " where is_source)) order by relation",
     ):
         relation = lost["relation"].replace('"', "")
         progress.say(

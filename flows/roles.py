@@ -228,8 +228,11 @@ def follow_inputs(progress: Progress) -> None:
         load(connection)
         if not rows(connection, "select from pg_temp.lacking_rights(false) limit 1"):
             return
-    with connect(as_login=True) as connection:
-        lacking = _grant(connection)
+    try:
+        with connect(as_login=True) as connection:
+            lacking = _grant(connection)
+    except Infrastructure as failure:
+        lacking = str(failure)
     if lacking:
         progress.say(f"warning: {AS_GRANTS} {lacking}")
 

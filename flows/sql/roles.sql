@@ -880,12 +880,19 @@ language sql as $lacking_rights$
     select needed.*
     from pg_temp.needed_rights(of_project) as needed
     where
-        case needed.kind
-            when 'schema'
+        case
+            when needed.kind = 'schema'
                 then not has_schema_privilege(
                     needed.role_name, to_regnamespace(needed.thing)::oid, needed.privilege
                 )
-            when 'routine'
+            -- what one may not name oneself
+            when
+                not has_schema_privilege(
+                    to_regnamespace(quote_ident((parse_ident(needed.thing, false))[1]))::oid,
+                    'usage'
+                )
+                then true
+            when needed.kind = 'routine'
                 then not has_function_privilege(
                     needed.role_name, needed.thing::regprocedure::oid, needed.privilege
                 )
