@@ -499,6 +499,22 @@ language sql as $views$
         end
 $views$;
 
+create or replace function pg_temp.origins_of(view_id oid)
+returns table (column_name name, table_id oid, column_number smallint)
+language sql as $origins_of$
+    select
+        part.words[1]::name as column_name,
+        part.words[2]::oid as table_id,
+        part.words[3]::smallint as column_number
+    from pg_rewrite
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+        'g'
+    ) as part (words)
+    where pg_rewrite.ev_class = view_id
+$origins_of$;
+
 create or replace function pg_temp.written_columns(of_project boolean)
 returns table (
     column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
@@ -507,61 +523,45 @@ language sql as $written_columns$
     -- Where the columns of the input that is written through come from: PostgreSQL notes
     -- that in the view's rule. A view of the application that has the rights of whoever
     -- asks is written through, too, and what it reads.
-    with recursive views as (
+    with recursive written as (
         select
-            pg_rewrite.ev_class as view_id,
-            part.words[1]::name as column_name,
-            part.words[2]::oid as table_id,
-            part.words[3]::smallint as column_number
-        from pg_rewrite
-        cross join lateral regexp_matches(
-            pg_rewrite.ev_action::text,
-            ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
-            'g'
-        ) as part (words)
-        inner join pg_class
-            on
-                pg_rewrite.ev_class = pg_class.oid
-                and pg_class.relkind = 'v'
-        where
-            exists (
-                select from pg_options_to_table(pg_class.reloptions) as options
-                where
-                    options.option_name = 'security_invoker'
-                    and options.option_value::boolean
-            )
-    ),
-
-    written as (
-        select
-            views.column_name,
-            views.table_id,
-            views.column_number
-        from views
+            viewed.attname as column_name,
+            origins.table_id,
+            origins.column_number
+        from unnest(pg_temp.views('input_orders__customer_statuses', of_project))
+            as views (view_id)
         inner join pg_attribute as viewed
             on
                 views.view_id = viewed.attrelid
-                and views.column_name = viewed.attname
+                and viewed.attnum > 0
                 and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
-        where
-            views.view_id
-            = any(pg_temp.views('input_orders__customer_statuses', of_project))
+        cross join lateral pg_temp.origins_of(views.view_id) as origins
+        where viewed.attname = origins.column_name
 
         union
 
         select
             written.column_name,
-            views.table_id,
-            views.column_number
+            origins.table_id,
+            origins.column_number
         from written
+        inner join pg_class
+            on
+                written.table_id = pg_class.oid
+                and pg_class.relkind = 'v'
         inner join pg_attribute as viewed
             on
                 written.table_id = viewed.attrelid
                 and written.column_number = viewed.attnum
-        inner join views
-            on
-                written.table_id = views.view_id
-                and viewed.attname = views.column_name
+        cross join lateral pg_temp.origins_of(written.table_id) as origins
+        where
+            viewed.attname = origins.column_name
+            and exists (
+                select from pg_options_to_table(pg_class.reloptions) as options
+                where
+                    options.option_name = 'security_invoker'
+                    and options.option_value::boolean
+            )
     )
 
     select
@@ -756,6 +756,8 @@ language sql as $needed_rights$
         on
             everything.class_id = 'pg_class'::regclass
             and everything.object_id = pg_rewrite.ev_class
+            -- the refresher may read all of it
+            and everything.role_name = 'customer_health_write_back'
     cross join lateral regexp_matches(
         pg_rewrite.ev_action::text,
         ':relid (\d+) [^{}]*?:selectedCols \(b [0-7][ )]',
