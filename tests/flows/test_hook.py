@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import USUAL, Database
+from conftest import UNTIL, USUAL, Database, switch_off
 
 from flows.hook import after_order_created, after_orders_created
 
@@ -709,7 +710,7 @@ def test_no_hook_is_no_hook_and_what_is_off_is_asked_nothing(
             "insert into operations.captured_tables (system, source_name, relation, mapping,"
             " function_name, watched_by) values ('bookings', 'bookings.customers',"
             " '\"booking\".\"customers\"', 'none', 'none', 'updated_at');"
-            "insert into operations.hooked_tables values ('\"booking\".\"bookings\"')"
+            'insert into operations.hooked_tables values (\'"booking"."bookings"\')'
         )
         done = clerk.run(*hourly, project=project)
         assert done.returncode == 0, done.stderr
