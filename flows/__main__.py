@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
-from flows.database import connect, install, use_environment
+from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
@@ -27,6 +27,7 @@ from flows.reports import (
     summarize,
 )
 from flows.roles import install_roles, print_roles, remove_roles
+from flows.uninstall import uninstall
 from flows.write_back import rollback, run_write_back
 
 INSTALLED = {
@@ -41,6 +42,8 @@ INSTALLED = {
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
+
+WITH_DRY_RUN = {"alerts": run_alerts, "uninstall": uninstall}
 
 
 class Parser(argparse.ArgumentParser):
@@ -97,6 +100,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command = commands.add_parser("alerts", help="raise and send what people should know")
     command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
 
+    command = commands.add_parser("uninstall", help="take away all that is ours")
+    command.add_argument("--dry-run", action="store_true", help="print it, take nothing away")
+
     commands.add_parser("weekly", help="the last complete week against the one before")
     commands.add_parser("status", help="how the jobs are doing")
     return parser.parse_args(arguments)
@@ -142,14 +148,12 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             print_rollback(payload["rollback"], progress)
         case "capture" | "hook" | "roles":
             INSTALLED[arguments.command][arguments.action](progress)
-        case "alerts":
-            run_alerts(progress, dry_run=arguments.dry_run)
+        case "alerts" | "uninstall":
+            WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
         case "status":
-            with connect() as connection:
-                install(connection, "operations.sql")
-                install(connection, "alerts.sql")
+            with reading() as connection:
                 return 0 if print_status(connection, progress) else 1
     return 0
 

@@ -9,6 +9,7 @@ from typing import Any
 from flows.channels import Channel, Refused, Unknown, Unreachable, channel_of_environment
 from flows.database import Connection, connect, install, rows
 from flows.errors import Infrastructure
+from flows.installed import gap
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
 
@@ -31,6 +32,10 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
     channel = channel_of_environment()
     with connect() as connection:
         if dry_run:
+            if missing := gap(connection, "operations.sql"):
+                progress.say(missing)
+                return
+            # raised as they would be, and all of it is undone
             with connection.transaction(force_rollback=True):
                 _raise(connection)
                 progress.table("Alerts that would be sent", _waiting(connection))

@@ -19,11 +19,13 @@ from flows.database import (
     connect,
     environment,
     install,
+    reading,
     rows,
     with_short_lock,
 )
 from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
+from flows.installed import gap, is_empty
 from flows.progress import Progress
 from flows.project import PROJECT
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
@@ -170,6 +172,9 @@ def install_triggers(progress: Progress) -> None:
 
 def remove_triggers(progress: Progress) -> None:
     """Take the triggers off again, wherever they are."""
+    if not is_here():
+        progress.say("no table is captured")
+        return
     with with_queue() as connection:
         connection.execute(f"delete from {OPERATIONS}.captured_tables")
         _drop_triggers(connection, keep=[])
@@ -178,7 +183,10 @@ def remove_triggers(progress: Progress) -> None:
 
 def print_capture(progress: Progress) -> None:
     """Print which tables are captured, and how many keys wait."""
-    with with_queue() as connection:
+    with reading(as_login=True) as connection:
+        if missing := gap(connection, "operations.sql", "capture.sql"):
+            progress.say(missing)
+            return
         progress.table(
             "Captured tables",
             rows(
@@ -216,6 +224,12 @@ def print_capture(progress: Progress) -> None:
             progress.say(in_words(since))
 
 
+def is_here() -> bool:
+    """Return whether there is anything to remove; asking makes nothing."""
+    with reading(as_login=True) as connection:
+        return not is_empty(connection)
+
+
 @contextmanager
 def with_queue() -> Iterator[Connection]:
     """Open a connection of the login, which owns the sources, to the change queue."""
@@ -244,6 +258,11 @@ def fingerprint_of_rules() -> str:
 
 def missing_relations(connection: Connection) -> list[str]:
     """Return what the last refresh of all has made, and somebody has dropped since."""
+    # what is made with a model; the trigger's function where the sources' yml says `hook:`
+    routines = [f"{OPERATIONS}.after_orders_created(text[])"]
+    [hook] = rows(connection, f"select to_regclass('{OPERATIONS}.hooked_tables') as tables")
+    if hook["tables"] and rows(connection, f"select from {OPERATIONS}.hooked_tables limit 1"):
+        routines.append(f"{OPERATIONS}.after_order_created()")
     return [
         row["relation"]
         for row in rows(
@@ -259,17 +278,15 @@ def missing_relations(connection: Connection) -> list[str]:
 
             select relation from made where to_regclass(relation) is null
             union all
-            -- what is made with a model
             select routine
             from made
-            inner join (
-                values
-                ('"{OPERATIONS}"."order_facts"', '{OPERATIONS}.after_order_created()'),
-                ('"{OPERATIONS}"."order_facts"', '{OPERATIONS}.after_orders_created(text[])')
-            ) as routines (model, routine) on made.relation = routines.model
-            where to_regprocedure(routine) is null
+            cross join unnest(%(routines)s::text[]) as routine
+            where
+                made.relation = '"{OPERATIONS}"."order_facts"'
+                and to_regprocedure(routine) is null
             order by 1
             """,
+            {"routines": routines},
         )
     ]
 

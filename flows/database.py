@@ -189,6 +189,17 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
         ) from error
 
 
+@contextmanager
+def reading(*, as_login: bool = False) -> Iterator[Connection]:
+    """Open a connection that can change nothing, for commands that look only.
+
+    Nothing of ours need be there, and the server may be a standby.
+    """
+    with connect(as_login=as_login) as connection:
+        connection.execute("set default_transaction_read_only = on")
+        yield connection
+
+
 def take_role(connection: Connection, role: str, *, is_local: bool = False) -> None:
     """Go on with the rights of this role and no others, where the roles are installed.
 

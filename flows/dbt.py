@@ -185,15 +185,20 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
-    """Give a folder with what dbt writes of the project: manifest and semantic manifest."""
+def parsed(connection: Mapping[str, str], *how: str) -> Iterator[Path]:
+    """Give a folder with what dbt writes of the project: manifest and semantic manifest.
+
+    how: another command of dbt than parse, with its options.
+    """
     with tempfile.TemporaryDirectory() as folder:
         cache = HOME / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
         if cache.exists():
             # what the last refresh has parsed need not be parsed again
             shutil.copy(cache, folder)
         names = ["--vars", json.dumps(for_dbt())]
-        done = command(connection, "parse", "--quiet", "--target-path", folder, *names)
+        done = command(
+            connection, *(how or ("parse",)), "--quiet", "--target-path", folder, *names
+        )
         if done.returncode:
             raise _broken(_reason(done.stdout.strip() or done.stderr))
         yield Path(folder)
@@ -235,6 +240,24 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
         for key, source in manifest["sources"].items()
         if key in readers
     ]
+
+
+def inputs(connection: Mapping[str, str]) -> dict[str, str]:
+    """Return the SQL of the inputs by name, as the project has them now.
+
+    Those of a system that is switched off are left out.
+    """
+    with parsed(connection, "compile", "--select=input_*") as folder:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    given = settings()
+    models = [
+        model
+        for model in manifest["nodes"].values()
+        if model.get("compiled") and all(map(given.get, _switches(model)))
+    ]
+    # one of the project that takes this one as a package has the place of ours
+    models.sort(key=lambda model: str(model["package_name"]) != "customer_health")
+    return {model["name"]: model["compiled_code"] for model in models}
 
 
 def _switches(model: Mapping[str, Any]) -> list[str]:

@@ -17,10 +17,18 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from flows import dbt
-from flows.capture import look_at, with_queue
-from flows.database import Connection, environment, one_line, rows, with_short_lock
+from flows.capture import is_here, look_at, with_queue
+from flows.database import (
+    Connection,
+    environment,
+    one_line,
+    reading,
+    rows,
+    with_short_lock,
+)
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
+from flows.installed import gap
 from flows.progress import Progress
 from flows.roles import grant_sources
 from flows.schemas import INTERNAL, OPERATIONS, OURS
@@ -118,6 +126,9 @@ def install_hook(progress: Progress) -> None:
 
 def remove_hook(progress: Progress) -> None:
     """Take the trigger off again, wherever it is."""
+    if not is_here():
+        progress.say("no table is hooked")
+        return
     with with_queue() as connection:
         for trigger in _triggers(connection):
             drop = sql.SQL("drop trigger {} on {}").format(
@@ -131,7 +142,10 @@ def remove_hook(progress: Progress) -> None:
 
 def print_hook(progress: Progress) -> None:
     """Print which table has the trigger, and its last errors."""
-    with with_queue() as connection:
+    with reading(as_login=True) as connection:
+        if missing := gap(connection, "operations.sql", "capture.sql"):
+            progress.say(missing)
+            return
         progress.table(
             "Hooked tables",
             [
@@ -175,7 +189,8 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
         connection,
         f"select relation from {OPERATIONS}.hooked_tables where not exists ("
         f"select from pg_trigger where tgfoid = to_regproc('{FUNCTION}')"
-        " and tgrelid = to_regclass(relation)) order by relation",
+        f" and tgrelid in (select member_id from {OPERATIONS}.family_of(relation)"
+        " where is_source)) order by relation",
     ):
         relation = lost["relation"].replace('"', "")
         progress.say(
@@ -217,6 +232,12 @@ def _note(
 
 def _orders(connection: Connection) -> str:
     """Return the orders table, or raise when it cannot be hooked."""
+    hooked = [source for source in dbt.sources(environment(connection)) if source["hook"]]
+    if not hooked:
+        raise WrongArgument(
+            "hook: no source that is read says `hook: {order: the column of its key}` in"
+            " models/orders/inputs/_orders__sources.yml, or orders_enabled is false"
+        )
     [function] = rows(connection, f"select to_regproc('{FUNCTION}') as there")
     if function["there"] is None:
         raise Infrastructure("hook: run a nightly refresh first, which makes its function")
@@ -229,12 +250,16 @@ def _orders(connection: Connection) -> str:
             f"hook: the table behind {view['viewname']} has no unique key, so each order"
             " would read all of it; add one and run a nightly refresh"
         )
-    for source in dbt.sources(environment(connection)):
-        if source["hook"]:
-            if cannot := look_at(connection, source)["cannot"]:
-                raise WrongArgument(f"hook: {source['relation']} {cannot}")
-            return str(source["relation"])
-    raise WrongArgument("hook: orders_enabled is false, so there are no orders")
+    source = hooked[0]
+    found = look_at(connection, source)
+    if cannot := found["cannot"]:
+        raise WrongArgument(f"hook: {source['relation']} {cannot}")
+    if (key := source["hook"]["order"]) not in found["columns"]:
+        raise WrongArgument(
+            f"hook: {source['relation']} has no column {key}, which `hook:` in"
+            " models/orders/inputs/_orders__sources.yml names as the key of an order"
+        )
+    return str(source["relation"])
 
 
 def _check_isolation(connection: Connection, relation: str) -> None:

@@ -62,6 +62,7 @@ MADE: dict[str, dict[str, str]] = {
         "end_alert": "function",
     },
     "write_back.sql": {
+        "give_up_batches": "function",
         "plan_write_back": "function",
         "planned_rows": "function",
         "put_values": "function",
@@ -71,6 +72,7 @@ MADE: dict[str, dict[str, str]] = {
     "row_security.sql": {
         "tenant_roles": "table",
         "source_grants": "table",
+        "former_owners": "table",
         "map_tenants": "function",
         "missing_rights": "view",
     },
@@ -152,6 +154,28 @@ def look(connection: Connection, script: str) -> Installed:
             f' begin with "{MARK}" again)'
         )
     return found
+
+
+def gap(connection: Connection, *scripts: str) -> str | None:
+    """Say what a command that only looks would need and is not there, or return None.
+
+    Raises WrongArgument when what is there is somebody else's.
+    """
+    missing = []
+    for script in scripts:
+        found = look(connection, script)
+        if len(found.missing) > len(MADE[script]):
+            return "there was no refresh yet"
+        missing += [f"{OPERATIONS}.{name}" for name in found.missing if name != REGISTER]
+    if missing:
+        return f"{', '.join(missing)} of ours is missing: the next refresh makes it again"
+    return None
+
+
+def is_empty(connection: Connection) -> bool:
+    """Return whether nothing of ours was ever put into this database, or all of it is gone."""
+    [there] = connection.execute(f"select to_regnamespace('{OPERATIONS}') as it").fetchall()
+    return there["it"] is None
 
 
 def make_schemas(connection: Connection, refresher: str) -> list[str]:

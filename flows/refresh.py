@@ -25,7 +25,7 @@ from flows.hook import say_lost_hook
 from flows.installed import make_schemas
 from flows.progress import Progress
 from flows.reports import say_what_stays
-from flows.roles import are_installed
+from flows.roles import are_installed, follow_inputs
 from flows.run_log import RunLog, logged
 from flows.schemas import ANALYTICS, OPERATIONS
 from flows.write_back import check_freshness, count_written, write_back
@@ -252,6 +252,8 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["tests_passed"] = len(run.with_status("pass"))
     # before a test that failed ends the run, for the views are there
     put_back(log.connection, progress, is_complete=part.is_full and run.failure() is None)
+    if part.is_full:
+        follow_inputs(progress)
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")

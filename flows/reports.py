@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from flows.arguments import check_tenant, is_built
-from flows.database import Connection, connect, rows
+from flows.database import Connection, reading, rows
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
+from flows.installed import gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS
 
@@ -254,7 +255,7 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
 
 def preview(tenant: str | None, progress: Progress) -> None:
     """Print what a write-back would do."""
-    with connect() as connection:
+    with reading() as connection:
         if not is_built(connection):
             raise WriteBackHeld("there was no refresh yet, so nothing to compare")
         check_tenant(connection, tenant)
@@ -264,7 +265,7 @@ def preview(tenant: str | None, progress: Progress) -> None:
 
 def summarize(progress: Progress) -> None:
     """Print the weekly summary."""
-    with connect() as connection:
+    with reading() as connection:
         if not is_built(connection):
             raise WriteBackHeld("there was no refresh yet, so there is no summary")
         print_weekly_summary(connection, progress)
@@ -272,6 +273,9 @@ def summarize(progress: Progress) -> None:
 
 def print_status(connection: Connection, progress: Progress) -> bool:
     """Print how the jobs are doing; return whether some refresh succeeded of late."""
+    if missing := gap(connection, "operations.sql"):
+        progress.say(missing)
+        return False
     jobs = rows(connection, f"select * from {OPERATIONS}.job_status order by job")
     progress.table(
         "Jobs",
@@ -289,7 +293,10 @@ def print_status(connection: Connection, progress: Progress) -> bool:
             for job in jobs
         ],
     )
-    if undelivered := rows(
+    if missing := gap(connection, "alerts.sql"):
+        # a first refresh raises alerts at its end
+        progress.say(f"alerts: {missing}")
+    elif undelivered := rows(
         connection,
         "select state, kind, edge, count(*) as messages, max(error) as error"
         f" from {OPERATIONS}.alert_outbox where state in ('pending', 'failed', 'unknown')"

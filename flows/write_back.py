@@ -1,10 +1,12 @@
 """Move what differs into the operational table, in small batches that each commit alone."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from flows.arguments import check_tenant
 from flows.database import (
@@ -20,6 +22,7 @@ from flows.database import (
 )
 from flows.detach import check_attached
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.installed import is_empty
 from flows.progress import Progress
 from flows.reports import guard_lines, say_what_stays
 from flows.run_log import RunLog, logged
@@ -47,6 +50,8 @@ class WriteBack:
     guards: list[dict[str, Any]] = field(default_factory=list)
     # the error that stopped a tenant, by slug
     failed: dict[str, str] = field(default_factory=dict)
+    # the last error of single customers, by slug
+    errors: dict[str, str] = field(default_factory=dict)
     is_forced: bool = False
 
     def log(self) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class WriteBack:
             "write_back": self.outcomes,
             "write_back_guards": self.guards,
             "write_back_failed": self.failed,
+            "write_back_errors": self.errors,
         }
 
     def failure(self) -> Failure | None:
@@ -130,6 +136,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
     rules say, again. Raises WrongArgument when no such batch has written anything.
     """
     with refresh_lock(), connect() as connection:
+        if is_empty(connection):
+            raise WrongArgument(f"BATCH_ID: there is no batch {batch_id}, and no other one")
         install(connection, "operations.sql")
         check_attached(connection)
         batches = rows(
@@ -252,38 +260,87 @@ def write_back(
         " where logid = %(logid)s order by batch_id",
         {"logid": logid},
     )
-    for number, batch in enumerate(batches, 1):
-        if batch["tenant_slug"] in done.failed:
-            continue
-        lock.check()
-        this = {"batch_id": batch["batch_id"]}
-        customers = [
-            row["customer_id"]
-            for row in rows(
+    try:
+        for number, batch in enumerate(batches, 1):
+            slug = batch["tenant_slug"]
+            if slug in done.failed:
+                continue
+            lock.check()
+            error = _write_batch(connection, batch["batch_id"], done, slug)
+            progress.finished(
+                f"batch {number} of {len(batches)}", "error" if error else "success"
+            )
+    finally:
+        # of a tenant that has failed, of a run that is ended: the next one plans them anew
+        _give_up(connection, logid, done)
+    for slug, error in done.errors.items():
+        progress.say(f"{slug}: some customers could not be written: {error}")
+    return done
+
+
+def _write_batch(
+    connection: Connection, batch_id: int, done: WriteBack, slug: str
+) -> str | None:
+    """Write one batch, and store how it ended; return what stopped it."""
+    this = {"batch_id": batch_id}
+    customers = [
+        row["customer_id"]
+        for row in rows(
+            connection,
+            f"select distinct customer_id from {OPERATIONS}.write_back_changes"
+            " where batch_id = %(batch_id)s order by customer_id",
+            this,
+        )
+    ]
+    stopped = error = None
+    try:
+        outcomes = _write(connection, batch_id, customers)
+    except (psycopg.Error, Failure) as problem:
+        stopped = done.failed[slug] = one_line(problem)
+        if connection.broken:
+            raise
+    else:
+        done.outcomes += outcomes
+        if outcomes["error"]:
+            [found] = rows(
                 connection,
-                f"select distinct customer_id from {OPERATIONS}.write_back_changes"
-                " where batch_id = %(batch_id)s order by customer_id",
+                f"select max(error) as error from {OPERATIONS}.write_back_changes"
+                " where batch_id = %(batch_id)s and state = 'error'",
                 this,
             )
-        ]
-        try:
-            done.outcomes += _write(connection, batch["batch_id"], customers)
-        except psycopg.Error as error:
-            if connection.broken:
-                raise
-            done.failed[batch["tenant_slug"]] = one_line(error)
-            state = "failed"
-        else:
-            state = "written"
-        connection.execute(
-            f"update {OPERATIONS}.write_back_batches"
-            " set state = %(state)s, finished_at = now() where batch_id = %(batch_id)s",
-            {**this, "state": state},
-        )
-        progress.finished(
-            f"batch {number} of {len(batches)}", "success" if state == "written" else "error"
-        )
-    return done
+            error = done.errors[slug] = found["error"]
+            if outcomes.total() == outcomes["error"]:
+                stopped = error
+    connection.execute(
+        f"update {OPERATIONS}.write_back_changes set state = 'error', error = %(error)s"
+        " where batch_id = %(batch_id)s and state = 'planned'",
+        {**this, "error": stopped},
+    )
+    connection.execute(
+        f"update {OPERATIONS}.write_back_batches"
+        " set state = %(state)s, error = %(error)s, finished_at = now()"
+        " where batch_id = %(batch_id)s",
+        {
+            **this,
+            "state": "failed" if stopped else "written",
+            "error": stopped or error,
+        },
+    )
+    return stopped
+
+
+def _give_up(connection: Connection, logid: str, done: WriteBack) -> None:
+    """Say of the batches that were not tried, or did not end, why that is so."""
+
+    def change(on: Connection) -> None:
+        on.execute(f"select {OPERATIONS}.give_up_batches(%s, %s)", (logid, Jsonb(done.failed)))
+
+    try:
+        change(connection)
+    except psycopg.Error:
+        # only our session has ended, it may be; else the next run does this
+        with suppress(Infrastructure), connect() as again:
+            change(again)
 
 
 def _write(connection: Connection, batch_id: int, customers: list[str]) -> Counter[str]:

@@ -204,7 +204,19 @@ language sql stable
 -- statement on one of them fires its own triggers only.
 as $family$
     with recursive family (member_id, is_source) as (
-        select to_regclass(relation)::oid, true
+        -- by the catalog, for of a schema that one may not use nothing can be named: that
+        -- of a system that was switched off, say
+        select
+            (
+                select pg_class.oid
+                from pg_class
+                inner join pg_namespace
+                    on pg_class.relnamespace = pg_namespace.oid
+                where
+                    pg_namespace.nspname = (parse_ident(relation))[1]
+                    and pg_class.relname = (parse_ident(relation))[2]
+            ),
+            true
         union
         select pg_inherits.inhrelid, false
         from family

@@ -40,12 +40,16 @@ create table if not exists operations.write_back_batches (
     tenant_slug text not null,
     state text not null,
     customers_count integer not null,
+    error text,
     created_at timestamptz not null default now(),
     finished_at timestamptz
 );
 comment on table operations.write_back_batches is
 'customer_health: One row per batch of at most 200 customers, written in one
-transaction.';
+transaction. state: planned, written, failed (it was stopped,
+or nothing of it could be written), abandoned (not tried:
+the run ended, or a batch of the tenant before it failed). error: why, or that of single
+customers.';
 create index if not exists write_back_batches__logid
 on operations.write_back_batches (logid);
 
@@ -64,7 +68,7 @@ create table if not exists operations.write_back_changes (
 comment on table operations.write_back_changes is
 'customer_health: One row per value that a batch changes. state: planned, written,
 conflict (changed by somebody since it was compared), locked (in use), gone (deleted or
-closed), error, rolled_back.';
+closed), error, abandoned (with its batch), rolled_back.';
 
 -- when somebody has dropped the batches: their numbers go on after those of the changes
 select

@@ -36,6 +36,106 @@ language sql as $foreign_roles$
     order by pg_roles.rolname
 $foreign_roles$;
 
+create or replace function pg_temp.tenant_comment()
+returns text
+language sql as $tenant_comment$
+    -- roles are of the whole server, so each says whose it is; the name is for people, for a
+    -- database can be renamed
+    select
+        format(
+            'customer_health: reads the rows of its tenant in database %s (%s), see '
+            '`roles status`',
+            pg_database.datname, pg_database.oid
+        )
+    from pg_database
+    where pg_database.datname = current_database()
+$tenant_comment$;
+
+create or replace function pg_temp.tenant_databases()
+returns table (role_name text, database_name text)
+language sql as $tenant_databases$
+    -- of which database the role of a tenant is
+    select
+        pg_roles.rolname::text as role_name,
+        pg_database.datname::text as database_name
+    from pg_roles
+    inner join pg_database
+        on position(
+            format('(%s), see ', pg_database.oid)
+            in shobj_description(pg_roles.oid, 'pg_authid')
+        ) > 0
+    where
+        starts_with(pg_roles.rolname, 'customer_health_tenant_')
+        and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
+$tenant_databases$;
+
+create or replace function pg_temp.of_other_databases(role_names text[])
+returns table (role_name text, database_name text)
+language sql as $of_other_databases$
+    -- a copy of a database has the map of the first, whose roles they are
+    select
+        tenants.role_name,
+        tenants.database_name
+    from pg_temp.tenant_databases() as tenants
+    where
+        tenants.role_name = any(role_names)
+        and tenants.database_name != current_database()
+$of_other_databases$;
+
+create or replace function pg_temp.tenant_role_names(mapped text[])
+returns text[]
+language sql as $tenant_role_names$
+    -- The roles of tenants of this database: those that say so, for the map may be gone, and
+    -- those of the map that are of no other database, as after a restore elsewhere.
+    select coalesce(array_agg(pg_roles.rolname::text order by pg_roles.rolname), '{}')
+    from pg_roles
+    where
+        starts_with(pg_roles.rolname, 'customer_health_tenant_')
+        and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
+        and (
+            pg_roles.rolname in (
+                select tenants.role_name
+                from pg_temp.tenant_databases() as tenants
+                where tenants.database_name = current_database()
+            )
+            or (
+                pg_roles.rolname = any(mapped)
+                and pg_roles.rolname not in (
+                    select others.role_name
+                    from pg_temp.of_other_databases(mapped) as others
+                )
+            )
+        )
+$tenant_role_names$;
+
+create or replace function pg_temp.groups_here()
+returns text[]
+language sql as $groups_here$
+    -- the roles of ours that own something in this database, or have a right on something
+    select coalesce(array_agg(groups.role_name order by groups.place), '{}')
+    from unnest(pg_temp.groups()) with ordinality as groups (role_name, place)
+    inner join pg_roles
+        on groups.role_name = pg_roles.rolname
+    where
+        starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
+        and exists (
+            select
+            from pg_shdepend
+            inner join pg_database
+                on pg_database.datname = current_database()
+            where
+                pg_shdepend.refclassid = 'pg_authid'::regclass
+                and pg_shdepend.refobjid = pg_roles.oid
+                and (
+                    pg_shdepend.dbid = pg_database.oid
+                    or (
+                        pg_shdepend.classid = 'pg_database'::regclass
+                        and pg_shdepend.objid = pg_database.oid
+                    )
+                )
+        )
+$groups_here$;
+
 create or replace function pg_temp.mighty_roles()
 returns table (role_name text)
 language sql as $mighty_roles$
@@ -81,10 +181,10 @@ begin
         end if;
     end loop;
 
-    -- one who may create roles is not yet one of them, and must be to hand things over
-    if not pg_has_role('customer_health_refresher', 'usage') then
-        grant customer_health_refresher to current_user;
-    end if;
+    -- the login writes back, too
+    perform
+        pg_temp.join_role('customer_health_refresher'),
+        pg_temp.join_role('customer_health_write_back');
     if not has_database_privilege(
         'customer_health_refresher', current_database(), 'temporary'
     ) then
@@ -94,6 +194,23 @@ begin
     end if;
 end
 $create_roles$;
+
+create or replace function pg_temp.join_role(this_role text)
+returns void
+language plpgsql as $join_role$
+-- One who may create roles is not yet one of them, and must be to hand things over.
+begin
+    if not pg_has_role(this_role, 'usage') then
+        execute format('grant %I to current_user', this_role);
+    end if;
+exception when insufficient_privilege then
+    raise insufficient_privilege using message = format(
+        'role %s is there, and %s may not grant it to itself: whoever made it can '
+        '`grant %1$s to %2$s with admin option`',
+        this_role, quote_ident(current_user)
+    );
+end
+$join_role$;
 
 create or replace function pg_temp.warehouse()
 returns table (schema_name name)
@@ -123,11 +240,11 @@ begin
 end
 $create_schemas$;
 
-create or replace function pg_temp.handing_over()
-returns table (statement text)
-language sql as $handing_over$
-    -- What makes the refresher the owner of the warehouse. What others have put there stays
-    -- theirs, and so does a schema that they have made: ours have a comment that says so.
+create or replace function pg_temp.things()
+returns table (thing text, step integer, owner_id oid, schema_name name, is_ours boolean)
+language sql as $things$
+    -- What has an owner in the warehouse: the schemas, and what commands of ours have put
+    -- there. A schema that others have made is theirs: ours have a comment that says so.
     with schemas as (
         select
             pg_namespace.oid,
@@ -139,50 +256,128 @@ language sql as $handing_over$
         from pg_namespace
         inner join pg_temp.warehouse() as warehouse
             on pg_namespace.nspname = warehouse.schema_name
-    ),
+    )
 
-    things as (
+    select
+        format('schema %I', schemas.nspname) as thing,
+        1 as step,
+        schemas.nspowner as owner_id,
+        schemas.nspname as schema_name,
+        schemas.is_ours
+    from schemas
+
+    union all
+
+    select
+        format('table %I.%I', schemas.nspname, pg_class.relname) as thing,
+        2 as step,
+        pg_class.relowner as owner_id,
+        schemas.nspname as schema_name,
+        true as is_ours
+    from pg_class
+    inner join schemas
+        on pg_class.relnamespace = schemas.oid
+    where
+        -- indexes and what a column owns go with their table
+        pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
+        and not exists (
+            select
+            from pg_depend
+            where
+                pg_depend.classid = 'pg_class'::regclass
+                and pg_depend.objid = pg_class.oid
+                and pg_depend.deptype in ('a', 'i')
+                and pg_depend.refobjsubid > 0
+        )
+
+    union all
+
+    select
+        'routine ' || pg_proc.oid::regprocedure::text as thing,
+        2 as step,
+        pg_proc.proowner as owner_id,
+        schemas.nspname as schema_name,
+        true as is_ours
+    from pg_proc
+    inner join schemas
+        on pg_proc.pronamespace = schemas.oid
+    where
+        starts_with(obj_description(pg_proc.oid, 'pg_proc'), 'customer_health: ')
+$things$;
+
+create or replace function pg_temp.note_owners()
+returns void
+language plpgsql as $note_owners$
+-- Note whose the warehouse is, before it is the refresher's. flows/sql/row_security.sql
+-- makes the table again where somebody drops it.
+begin
+    if to_regclass('operations.former_owners') is null then
+        create table operations.former_owners (
+            thing text primary key,
+            owner_name text not null
+        );
+        comment on table operations.former_owners is 'customer_health: ';
+    end if;
+
+    with owned as (
         select
-            pg_class.relnamespace as schema_id,
-            pg_class.relowner as owner_id,
-            format('table %I.%I', schemas.nspname, pg_class.relname) as thing
-        from pg_class
-        inner join schemas
-            on pg_class.relnamespace = schemas.oid
+            things.thing,
+            pg_roles.rolname::text as owner_name
+        from pg_temp.things() as things
+        inner join pg_roles
+            on things.owner_id = pg_roles.oid
         where
-            -- indexes and what a column owns go with their table
-            pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
-            and not exists (
-                select
-                from pg_depend
-                where
-                    pg_depend.classid = 'pg_class'::regclass
-                    and pg_depend.objid = pg_class.oid
-                    and pg_depend.deptype in ('a', 'i')
-                    and pg_depend.refobjsubid > 0
-            )
+            things.owner_id != to_regrole('customer_health_refresher')
+            and things.is_ours
+    )
 
-        union all
+    insert into operations.former_owners (thing, owner_name)
+    select
+        owned.thing,
+        owned.owner_name
+    from owned
 
+    union all
+
+    -- and who is to have what the refresher makes: whoever had most
+    (
         select
-            pg_proc.pronamespace as schema_id,
-            pg_proc.proowner as owner_id,
-            'routine ' || pg_proc.oid::regprocedure::text as thing
-        from pg_proc
-        inner join schemas
-            on pg_proc.pronamespace = schemas.oid
-        where
-            starts_with(obj_description(pg_proc.oid, 'pg_proc'), 'customer_health: ')
+            '' as thing,
+            owned.owner_name
+        from owned
+        group by owned.owner_name
+        order by count(*) desc, owned.owner_name
+        limit 1
+    )
+    on conflict (thing) do nothing;
+end
+$note_owners$;
+
+create or replace function pg_temp.handing_over()
+returns table (statement text)
+language sql as $handing_over$
+    -- What makes the refresher the owner of the warehouse. What others have put there stays
+    -- theirs.
+    with foreign_things as (
+        select
+            things.*,
+            schemas.owner_id as schema_owner_id
+        from pg_temp.things() as things
+        inner join pg_temp.things() as schemas
+            on
+                things.schema_name = schemas.schema_name
+                and schemas.step = 1
+        where things.owner_id != to_regrole('customer_health_refresher')
     ),
 
     statements as (
         select
             1 as step,
-            format('grant usage, create on schema %I to customer_health_refresher', nspname)
+            format('grant usage, create on %s to customer_health_refresher', thing)
                 as statement
-        from schemas
-        where nspowner != to_regrole('customer_health_refresher')
+        from foreign_things
+        where step = 1
 
         union all
 
@@ -190,28 +385,25 @@ language sql as $handing_over$
         select
             1 as step,
             format(
-                'grant usage on schema %I to customer_health_refresher with grant option',
-                nspname
+                'grant usage on %s to customer_health_refresher with grant option', thing
             ) as statement
-        from schemas
+        from foreign_things
         where
-            nspowner != to_regrole('customer_health_refresher')
+            step = 1
             and not is_ours
 
         union all
 
         select
             2 as step,
-            format('alter %s owner to customer_health_refresher', things.thing) as statement
-        from things
-        inner join schemas
-            on things.schema_id = schemas.oid
+            format('alter %s owner to customer_health_refresher', thing) as statement
+        from foreign_things
         where
-            things.owner_id != to_regrole('customer_health_refresher')
+            step = 2
             and (
-                schemas.nspname != 'analytics'
-                or things.owner_id in (
-                    schemas.nspowner,
+                schema_name != 'analytics'
+                or owner_id in (
+                    schema_owner_id,
                     (select pg_roles.oid from pg_roles where pg_roles.rolname = current_user)
                 )
             )
@@ -220,11 +412,10 @@ language sql as $handing_over$
 
         select
             3 as step,
-            format('alter schema %I owner to customer_health_refresher', nspname)
-                as statement
-        from schemas
+            format('alter %s owner to customer_health_refresher', thing) as statement
+        from foreign_things
         where
-            nspowner != to_regrole('customer_health_refresher')
+            step = 1
             and is_ours
     )
 
@@ -233,18 +424,151 @@ language sql as $handing_over$
     order by statements.step, statements.statement
 $handing_over$;
 
-create or replace function pg_temp.written_columns()
+create or replace function pg_temp.give_back()
+returns table (owner_name text, things_count bigint, because text)
+language plpgsql as $give_back$
+-- Give the warehouse back to those who had it, and return who has it now. What cannot be
+-- given back, for its owner is gone or the login may not, is the login's.
+declare
+    former jsonb := '{}';
+    this record;
+    owners jsonb := '{}';
+    lost jsonb := '{}';
+begin
+    if to_regrole('customer_health_refresher') is null then
+        return;
+    end if;
+    perform pg_temp.join_role('customer_health_refresher');
+    if to_regclass('operations.former_owners') is not null then
+        select coalesce(jsonb_object_agg(noted.thing, noted.owner_name), '{}') into former
+        from operations.former_owners as noted;
+        drop table operations.former_owners;
+    end if;
+    for this in
+        select
+            things.thing,
+            coalesce(former ->> things.thing, former ->> '', current_user) as had_it
+        from pg_temp.things() as things
+        where things.owner_id = to_regrole('customer_health_refresher')
+        order by things.step, things.thing
+    loop
+        if to_regrole(quote_ident(this.had_it)) is null then
+            lost := lost || jsonb_build_object(this.had_it, 'is gone');
+            this.had_it := current_user;
+        end if;
+        begin
+            execute format('alter %s owner to %I', this.thing, this.had_it);
+        exception when insufficient_privilege then
+            lost := lost || jsonb_build_object(this.had_it, sqlerrm);
+            this.had_it := current_user;
+            execute format('alter %s owner to %I', this.thing, this.had_it);
+        end;
+        owners := owners || jsonb_build_object(
+            this.had_it, coalesce((owners ->> this.had_it)::bigint, 0) + 1
+        );
+    end loop;
+    return query
+    select
+        entries.key,
+        entries.value::bigint,
+        null::text
+    from jsonb_each_text(owners) as entries
+    union all
+    select
+        entries.key,
+        null::bigint,
+        entries.value
+    from jsonb_each_text(lost) as entries;
+end
+$give_back$;
+
+create or replace function pg_temp.views(name text, of_project boolean)
+returns oid[]
+language sql as $views$
+    -- Inputs by the beginning of their names, and what is written through: those that are
+    -- there, or those of the project, which `roles install` makes for a moment. By the
+    -- latter alone anything is granted: who works as the refresher may change the former.
+    select coalesce(array_agg(pg_class.oid), '{}')
+    from pg_class
+    where
+        pg_class.relkind = 'v'
+        and starts_with(pg_class.relname, views.name)
+        and case
+            when of_project then pg_class.relnamespace = pg_my_temp_schema()
+            else pg_class.relnamespace = to_regnamespace('analytics_internal')
+        end
+$views$;
+
+create or replace function pg_temp.origins_of(view_id oid)
+returns table (column_name name, table_id oid, column_number smallint)
+language sql as $origins_of$
+    select
+        part.words[1]::name as column_name,
+        part.words[2]::oid as table_id,
+        part.words[3]::smallint as column_number
+    from pg_rewrite
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+        'g'
+    ) as part (words)
+    where pg_rewrite.ev_class = view_id
+$origins_of$;
+
+create or replace function pg_temp.written_columns(of_project boolean)
 returns table (
     column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
 )
 language sql as $written_columns$
-    -- where the columns of the input that is written through come from: PostgreSQL notes
-    -- that in the view's rule
+    -- Where the columns of the input that is written through come from: PostgreSQL notes
+    -- that in the view's rule. A view of the application that has the rights of whoever
+    -- asks is written through, too, and what it reads.
+    with recursive written as (
+        select
+            viewed.attname as column_name,
+            origins.table_id,
+            origins.column_number
+        from unnest(pg_temp.views('input_orders__customer_statuses', of_project))
+            as views (view_id)
+        inner join pg_attribute as viewed
+            on
+                views.view_id = viewed.attrelid
+                and viewed.attnum > 0
+                and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
+        cross join lateral pg_temp.origins_of(views.view_id) as origins
+        where viewed.attname = origins.column_name
+
+        union
+
+        select
+            written.column_name,
+            origins.table_id,
+            origins.column_number
+        from written
+        inner join pg_class
+            on
+                written.table_id = pg_class.oid
+                and pg_class.relkind = 'v'
+        inner join pg_attribute as viewed
+            on
+                written.table_id = viewed.attrelid
+                and written.column_number = viewed.attnum
+        cross join lateral pg_temp.origins_of(written.table_id) as origins
+        where
+            viewed.attname = origins.column_name
+            and exists (
+                select from pg_options_to_table(pg_class.reloptions) as options
+                where
+                    options.option_name = 'security_invoker'
+                    and options.option_value::boolean
+            )
+    )
+
     select
-        part.words[1]::name as column_name,
+        written.column_name,
         pg_attribute.attrelid as table_id,
         pg_attribute.attname as origin,
-        part.words[1] = any(
+        written.column_name = any(
             '{
                 account_type, risk_status, last_order_date, next_expected_order_date,
                 average_order_interval_days, dormancy_since, reactivated_date
@@ -253,7 +577,7 @@ language sql as $written_columns$
         as is_written,
         -- by the functions of the real-time hook, which are the refresher's: while a
         -- trigger calls them, or somebody else may
-        part.words[1] = any('{account_type, last_order_date, dormancy_since}'::text[])
+        written.column_name = any('{account_type, last_order_date, dormancy_since}'::text[])
         and (
             exists (
                 select
@@ -269,71 +593,215 @@ language sql as $written_columns$
                     and caller.grantee != pg_proc.proowner
             )
         ) as is_hooked
-    from pg_rewrite
-    cross join lateral regexp_matches(
-        pg_rewrite.ev_action::text,
-        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
-        'g'
-    ) as part (words)
-    inner join pg_attribute
-        on
-            pg_attribute.attrelid = part.words[2]::oid
-            and pg_attribute.attnum = part.words[3]::smallint
-            and pg_attribute.attgenerated = ''
-    inner join pg_attribute as viewed
-        on
-            pg_rewrite.ev_class = viewed.attrelid
-            and part.words[1] = viewed.attname
-            and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
-    where
-        pg_rewrite.ev_class
-        = to_regclass('analytics_internal.input_orders__customer_statuses')
-$written_columns$;
-
-create or replace function pg_temp.needed_rights(sources text[])
-returns table (
-    relation regclass, role_name text, privilege text, column_number smallint
-)
-language sql as $needed_rights$
-    -- what the roles need in the sources; column 0: a right on the whole table
-    select
-        source::regclass as relation,
-        'customer_health_refresher' as role_name,
-        'SELECT' as privilege,
-        0::smallint as column_number
-    from unnest(sources) as source
-
-    union
-
-    -- the columns that the view reads that is written through, to compute with, too
-    select
-        pg_depend.refobjid::regclass as relation,
-        'customer_health_write_back' as role_name,
-        'SELECT' as privilege,
-        pg_depend.refobjsubid::smallint as column_number
-    from pg_rewrite
-    inner join pg_depend
-        on
-            pg_rewrite.oid = pg_depend.objid
-            and pg_depend.classid = 'pg_rewrite'::regclass
-            and pg_depend.refobjsubid > 0
-    where
-        pg_rewrite.ev_class
-        = to_regclass('analytics_internal.input_orders__customer_statuses')
-        and pg_depend.refobjid != pg_rewrite.ev_class
-
-    union
-
-    select
-        written.table_id::regclass as relation,
-        duties.role_name,
-        'UPDATE' as privilege,
-        pg_attribute.attnum as column_number
-    from pg_temp.written_columns() as written
+    from written
     inner join pg_attribute
         on
             written.table_id = pg_attribute.attrelid
-            and written.origin = pg_attribute.attname
+            and written.column_number = pg_attribute.attnum
+            and pg_attribute.attgenerated = ''
+$written_columns$;
+
+create or replace function pg_temp.reached(view_ids oid[])
+returns table (class_id oid, object_id oid, column_number integer, is_read boolean)
+language sql as $reached$
+    -- What these views depend on, as the catalog has it: tables, views of the application,
+    -- functions, types. is_read: with the rights of whoever asks, and so all that is below
+    -- a view of security_invoker; what is below another view is read by its owner, but for
+    -- functions, which are called by whoever asks.
+    with recursive reached as (
+        select
+            'pg_class'::regclass::oid as class_id,
+            views.id as object_id,
+            0 as column_number,
+            true as is_read
+        from unnest(view_ids) as views (id)
+
+        union
+
+        select
+            pg_depend.refclassid as class_id,
+            pg_depend.refobjid as object_id,
+            pg_depend.refobjsubid as column_number,
+            holders.is_read
+        from reached
+        cross join lateral (
+            select
+                'pg_rewrite'::regclass::oid as class_id,
+                pg_rewrite.oid as object_id,
+                reached.is_read
+                and exists (
+                    select from pg_options_to_table(pg_class.reloptions) as options
+                    where
+                        options.option_name = 'security_invoker'
+                        and options.option_value::boolean
+                ) as is_read
+            from pg_class
+            inner join pg_rewrite
+                on pg_class.oid = pg_rewrite.ev_class
+            where
+                reached.class_id = 'pg_class'::regclass
+                and pg_class.oid = reached.object_id
+                and pg_class.relkind = 'v'
+
+            union all
+
+            -- of a body in quotes PostgreSQL notes nothing
+            select
+                reached.class_id,
+                pg_proc.oid as object_id,
+                true as is_read
+            from pg_proc
+            where
+                reached.class_id = 'pg_proc'::regclass
+                and pg_proc.oid = reached.object_id
+                and not pg_proc.prosecdef
+
+            union all
+
+            select
+                reached.class_id,
+                reached.object_id,
+                true as is_read
+            where reached.class_id = 'pg_operator'::regclass
+        ) as holders
+        inner join pg_depend
+            on
+                holders.class_id = pg_depend.classid
+                and holders.object_id = pg_depend.objid
+                and pg_depend.deptype = 'n'
+        where
+            (pg_depend.refclassid, pg_depend.refobjid)
+            != (reached.class_id, reached.object_id)
+    )
+
+    select * from reached
+$reached$;
+
+create or replace function pg_temp.needed_rights(of_project boolean)
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $needed_rights$
+    -- What the roles need of the application: what the inputs depend on. column_name '': a
+    -- right on all of it.
+    with starting as (
+        select
+            'customer_health_refresher' as role_name,
+            pg_temp.views('input_', of_project) as view_ids
+
+        union all
+
+        select
+            'customer_health_write_back' as role_name,
+            pg_temp.views('input_orders__customer_statuses', of_project) as view_ids
+    ),
+
+    everything as (
+        select
+            starting.role_name,
+            reached.class_id,
+            reached.object_id,
+            reached.column_number,
+            reached.is_read,
+            named.schema,
+            named.identity
+        from starting
+        cross join lateral pg_temp.reached(starting.view_ids) as reached
+        cross join lateral
+            pg_identify_object(reached.class_id, reached.object_id, 0) as named
+    ),
+
+    found as (
+        select *
+        from everything
+        where
+            schema not in (
+                select warehouse.schema_name from pg_temp.warehouse() as warehouse
+            )
+            and schema != 'information_schema'
+            and not starts_with(schema, 'pg_')
+    )
+
+    select
+        found.role_name,
+        'SELECT' as privilege,
+        'table' as kind,
+        found.identity as thing,
+        -- the write-back reads no column that it need not
+        case
+            when found.role_name = 'customer_health_write_back'
+                then coalesce(pg_attribute.attname, '')
+            else ''
+        end as column_name
+    from found
+    left join pg_attribute
+        on
+            found.object_id = pg_attribute.attrelid
+            and found.column_number = pg_attribute.attnum
+            and pg_attribute.attnum > 0
+    where
+        found.class_id = 'pg_class'::regclass
+        and found.is_read
+
+    union
+
+    -- a row as a whole, as in to_jsonb(row), or a column of the system: no dependency says
+    -- so, but the rule does, by a number under that of the first column
+    select
+        found.role_name,
+        'SELECT' as privilege,
+        'table' as kind,
+        found.identity as thing,
+        '' as column_name
+    from everything
+    inner join pg_rewrite
+        on
+            everything.class_id = 'pg_class'::regclass
+            and everything.object_id = pg_rewrite.ev_class
+            -- the refresher may read all of it
+            and everything.role_name = 'customer_health_write_back'
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':relid (\d+) [^{}]*?:selectedCols \(b [0-7][ )]',
+        'g'
+    ) as part (words)
+    inner join found
+        on
+            everything.role_name = found.role_name
+            and found.class_id = 'pg_class'::regclass
+            and found.object_id = part.words[1]::oid
+            and found.is_read
+
+    union
+
+    select
+        found.role_name,
+        'EXECUTE' as privilege,
+        'routine' as kind,
+        found.identity as thing,
+        '' as column_name
+    from found
+    where found.class_id = 'pg_proc'::regclass
+
+    union
+
+    select
+        found.role_name,
+        'USAGE' as privilege,
+        'schema' as kind,
+        quote_ident(found.schema) as thing,
+        '' as column_name
+    from found
+
+    union
+
+    select
+        duties.role_name,
+        'UPDATE' as privilege,
+        'table' as kind,
+        named.identity as thing,
+        written.origin as column_name
+    from pg_temp.written_columns(of_project) as written
+    cross join lateral
+        pg_identify_object('pg_class'::regclass, written.table_id, 0) as named
     cross join lateral (
         values
         ('customer_health_write_back', written.is_written),
@@ -343,129 +811,193 @@ language sql as $needed_rights$
 $needed_rights$;
 
 create or replace function pg_temp.given_rights()
-returns table (
-    relation regclass, role_name text, privilege text, column_number smallint
-)
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
 language sql as $given_rights$
-    -- what the two roles have been granted, by whomever
+    -- what the two roles themselves have been granted, by whomever
     select
-        given.relation,
         pg_roles.rolname::text as role_name,
         given.privilege_type as privilege,
-        given.column_number
+        given.kind,
+        named.identity as thing,
+        given.column_name
     from (
         select
-            pg_class.oid::regclass as relation,
+            'pg_class'::regclass as class_id,
+            pg_class.oid as object_id,
             rights.grantee,
             rights.privilege_type,
-            0::smallint as column_number
+            'table' as kind,
+            '' as column_name
         from pg_class
         cross join lateral aclexplode(pg_class.relacl) as rights
 
         union all
 
         select
-            pg_attribute.attrelid::regclass as relation,
+            'pg_class'::regclass as class_id,
+            pg_attribute.attrelid as object_id,
             rights.grantee,
             rights.privilege_type,
-            pg_attribute.attnum as column_number
+            'table' as kind,
+            pg_attribute.attname as column_name
         from pg_attribute
         cross join lateral aclexplode(pg_attribute.attacl) as rights
         where pg_attribute.attacl is not null
+
+        union all
+
+        select
+            'pg_proc'::regclass as class_id,
+            pg_proc.oid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'routine' as kind,
+            '' as column_name
+        from pg_proc
+        cross join lateral aclexplode(pg_proc.proacl) as rights
+
+        union all
+
+        select
+            'pg_namespace'::regclass as class_id,
+            pg_namespace.oid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'schema' as kind,
+            '' as column_name
+        from pg_namespace
+        cross join lateral aclexplode(pg_namespace.nspacl) as rights
     ) as given
     inner join pg_roles
         on given.grantee = pg_roles.oid
+    cross join lateral pg_identify_object(given.class_id, given.object_id, 0) as named
     where
         pg_roles.rolname in ('customer_health_refresher', 'customer_health_write_back')
 $given_rights$;
 
-create or replace function pg_temp.grant_sources(sources text[])
+create or replace function pg_temp.lacking_rights(of_project boolean)
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $lacking_rights$
+    -- what is needed and the roles do not have, by whatever grant
+    select needed.*
+    from pg_temp.needed_rights(of_project) as needed
+    where
+        case
+            when needed.kind = 'schema'
+                then not has_schema_privilege(
+                    needed.role_name, to_regnamespace(needed.thing)::oid, needed.privilege
+                )
+            -- what one may not name oneself
+            when
+                not has_schema_privilege(
+                    to_regnamespace(quote_ident((parse_ident(needed.thing, false))[1]))::oid,
+                    'usage'
+                )
+                then true
+            when needed.kind = 'routine'
+                then not has_function_privilege(
+                    needed.role_name, needed.thing::regprocedure::oid, needed.privilege
+                )
+            else
+                not has_table_privilege(
+                    needed.role_name, needed.thing::regclass::oid, needed.privilege
+                )
+                and (
+                    needed.column_name = ''
+                    or not has_column_privilege(
+                        needed.role_name, needed.thing::regclass::oid, needed.column_name,
+                        needed.privilege
+                    )
+                )
+        end
+$lacking_rights$;
+
+create or replace function pg_temp.grant_sources()
 returns void
-language plpgsql as $grant_sources$
+language plpgsql set client_min_messages = error as $grant_sources$
 -- Grant what is needed and nobody has granted yet, and note it. What is noted and needed no
--- more is taken away, as on a table that is no longer mapped. Grants of others stay.
+-- more is taken away, as on a table that is no longer mapped. Grants of others stay. What
+-- the login may not grant is left to lacking_rights().
 declare
     change record;
+    held boolean;
 begin
     for change in
-        select
-            idle.relation,
-            idle.role_name,
-            idle.privilege,
-            quote_ident(pg_attribute.attname) as column_name
-        from (
+        (
+            select noted.* from operations.source_grants as noted
+            except
             (
-                select noted.* from operations.source_grants as noted
-                except
-                select needed.* from pg_temp.needed_rights(sources) as needed
+                select needed.* from pg_temp.needed_rights(true) as needed
+                union
+                -- until a refresh has made them anew
+                select needed.* from pg_temp.needed_rights(false) as needed
             )
-            -- nor what is gone with its table or its column
-            intersect
-            select given.* from pg_temp.given_rights() as given
-        ) as idle
-        left join pg_attribute
-            on
-                idle.relation = pg_attribute.attrelid
-                and idle.column_number = pg_attribute.attnum
-                and pg_attribute.attnum > 0
+        )
+        -- nor what is gone with its table or its column
+        intersect
+        select given.* from pg_temp.given_rights() as given
     loop
         execute format(
-            'revoke %s%s on %s from %I', change.privilege,
-            ' (' || change.column_name || ')', change.relation, change.role_name
+            'revoke %s%s on %s %s from %I', change.privilege,
+            ' (' || quote_ident(nullif(change.column_name, '')) || ')', change.kind,
+            change.thing, change.role_name
         );
     end loop;
 
     delete from operations.source_grants as noted
-    where
-        (noted.relation, noted.role_name, noted.privilege, noted.column_number) not in (
-            select needed.* from pg_temp.needed_rights(sources) as needed
-        );
+    where noted not in (select given from pg_temp.given_rights() as given);
 
     for change in
-        select distinct
-            pg_class.relnamespace::regnamespace as schema_name,
-            needed.role_name
-        from pg_temp.needed_rights(sources) as needed
-        inner join pg_class
-            on needed.relation = pg_class.oid
-    loop
-        execute format('grant usage on schema %s to %I', change.schema_name, change.role_name);
-    end loop;
-
-    for change in
-        select
-            missing.*,
-            quote_ident(pg_attribute.attname) as column_name
+        select needed.*
         from (
-            select needed.* from pg_temp.needed_rights(sources) as needed
+            select needed.* from pg_temp.needed_rights(true) as needed
             except
             select given.* from pg_temp.given_rights() as given
-        ) as missing
-        left join pg_attribute
-            on
-                missing.relation = pg_attribute.attrelid
-                and missing.column_number = pg_attribute.attnum
-                and pg_attribute.attnum > 0
+        ) as needed
+        where
+            -- everybody has most of these
+            needed.kind = 'table'
+            or (needed.kind, needed.thing, needed.role_name) in (
+                select
+                    lacking.kind,
+                    lacking.thing,
+                    lacking.role_name
+                from pg_temp.lacking_rights(true) as lacking
+            )
     loop
-        execute format(
-            'grant %s%s on %s to %I', change.privilege,
-            ' (' || change.column_name || ')', change.relation, change.role_name
-        );
-        insert into operations.source_grants
-        values (
-            change.relation, change.role_name, change.privilege, change.column_number
-        )
-        on conflict do nothing;
+        begin
+            execute format(
+                'grant %s%s on %s %s to %I', change.privilege,
+                ' (' || quote_ident(nullif(change.column_name, '')) || ')', change.kind,
+                change.thing, change.role_name
+            );
+        exception when insufficient_privilege then
+            continue;
+        end;
+        -- without the right to grant it PostgreSQL only warns
+        select count(*) > 0 into held
+        from pg_temp.given_rights() as given
+        where given = change;
+        if held then
+            insert into operations.source_grants
+            values (
+                change.role_name, change.privilege, change.kind, change.thing,
+                change.column_name
+            )
+            on conflict do nothing;
+        end if;
     end loop;
 end
 $grant_sources$;
 
-create or replace function pg_temp.excess_rights(sources text[])
+create or replace function pg_temp.excess_rights()
 returns table (role_name text, relation text, rights text)
 language sql as $excess_rights$
-    -- what the roles may change in the sources beyond their duty, by whatever grant
+    -- what the roles may change in what inputs read beyond their duty, by whatever grant
     with relations as (
-        select source::regclass as id from unnest(sources) as source
+        select distinct needed.thing::regclass as id
+        from pg_temp.needed_rights(true) as needed
+        where needed.kind = 'table'
     ),
 
     roles (rolname) as (
@@ -497,16 +1029,18 @@ language sql as $excess_rights$
                 relations.id = pg_attribute.attrelid
                 and pg_attribute.attnum > 0
                 and not pg_attribute.attisdropped
-        left join pg_temp.written_columns() as written
-            on
-                relations.id = written.table_id
-                and pg_attribute.attname = written.origin
-                and case roles.rolname
-                    when 'customer_health_write_back' then written.is_written
-                    when 'customer_health_refresher' then written.is_hooked
-                end
         where
-            written.origin is null
+            not exists (
+                select
+                from pg_temp.written_columns(true) as written
+                where
+                    relations.id = written.table_id
+                    and pg_attribute.attname = written.origin
+                    and case roles.rolname
+                        when 'customer_health_write_back' then written.is_written
+                        when 'customer_health_refresher' then written.is_hooked
+                    end
+            )
             and has_column_privilege(
                 roles.rolname, relations.id, pg_attribute.attnum, 'update'
             )
@@ -537,10 +1071,26 @@ begin
     loop
         execute format('create role %I nologin in role customer_health_tenant', missing);
         execute format(
-            'comment on role %I is %L', missing,
-            'customer_health: reads the rows of its tenant, see `roles status`'
+            'comment on role %I is %L', missing, pg_temp.tenant_comment()
         );
         created := created + 1;
+    end loop;
+    -- this database has another name now, or is another one
+    for missing in
+        select tenants.role_name
+        from
+            unnest(
+                pg_temp.tenant_role_names(
+                    array(select tenant_roles.role_name from operations.tenant_roles)
+                )
+            ) as tenants (role_name)
+        where
+            shobj_description(to_regrole(quote_ident(tenants.role_name)), 'pg_authid')
+            != pg_temp.tenant_comment()
+    loop
+        execute format(
+            'comment on role %I is %L', missing, pg_temp.tenant_comment()
+        );
     end loop;
     return created;
 end
@@ -580,74 +1130,6 @@ language sql as $blind_readers$
     order by readers.rolname
 $blind_readers$;
 
-create or replace function pg_temp.known_tenants()
-returns table (system text, tenant text, slug text)
-language plpgsql as $known_tenants$
--- The tenants of every system that a refresh has published.
-declare
-    clock record;
-begin
-    for clock in
-        select
-            systems.system,
-            format('analytics.%I', systems.tenants) as relation,
-            systems.tenant as entity
-        from operations.systems
-        where to_regclass(format('analytics.%I', systems.tenants)) is not null
-    loop
-        return query execute format(
-            'select %L, %I::text, %I from %s',
-            clock.system, clock.entity || '_id', clock.entity || '_slug', clock.relation
-        );
-    end loop;
-end
-$known_tenants$;
-
-create or replace function pg_temp.role_status()
-returns table (role text, does text, tenant text, members text)
-language sql as $role_status$
-    select
-        pg_roles.rolname::text,
-        replace(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ', ''),
-        coalesce(
-            slugs.slug || ' (' || tenant_roles.system || ')',
-            tenant_roles.system || ' ' || tenant_roles.tenant
-        ),
-        (
-            select string_agg(pg_auth_members.member::regrole::text, ', ' order by 1)
-            from pg_auth_members
-            where
-                pg_auth_members.roleid = pg_roles.oid
-                and pg_roles.rolname != 'customer_health_tenant'
-        )
-    from pg_roles
-    left join operations.tenant_roles
-        on pg_roles.rolname = tenant_roles.role_name
-    left join pg_temp.known_tenants() as slugs
-        on
-            tenant_roles.system = slugs.system
-            and tenant_roles.tenant = slugs.tenant
-    where
-        tenant_roles.role_name is not null
-        or pg_roles.rolname in (
-            'customer_health_refresher', 'customer_health_write_back',
-            'customer_health_analyst', 'customer_health_tenant'
-        )
-    order by tenant_roles.system desc nulls first, 3, 1
-$role_status$;
-
-create or replace function pg_temp.tenants_without_role()
-returns bigint
-language sql as $tenants_without_role$
-    select count(*)
-    from (
-        select system, tenant from pg_temp.known_tenants()
-        except
-        select system, tenant from operations.tenant_roles
-        inner join pg_roles on tenant_roles.role_name = pg_roles.rolname
-    ) as without_role
-$tenants_without_role$;
-
 create or replace function pg_temp.opening()
 returns table (statement text)
 language sql as $opening$
@@ -670,16 +1152,18 @@ language sql as $opening$
     inner join pg_policy
         on marts.oid = pg_policy.polrelid
     where
-        marts.relnamespace = 'analytics'::regnamespace
+        marts.relnamespace = to_regnamespace('analytics')
         and marts.relowner = to_regrole('customer_health_refresher')
     group by marts.oid
 
     union all
 
     select
-        'drop view operations.missing_rights; drop function operations.map_tenants;'
-        ' drop table operations.tenant_roles, operations.source_grants;'
+        'drop view if exists operations.missing_rights;'
+        ' drop function if exists operations.map_tenants;'
+        ' drop table if exists operations.tenant_roles, operations.source_grants;'
         ' delete from operations.installed_scripts where script = ''row_security.sql'''
+    where to_regclass('operations.installed_scripts') is not null
 $opening$;
 
 create or replace function pg_temp.belongings_of_others()
@@ -725,18 +1209,24 @@ language sql as $belongings_of_others$
     order by pg_roles.rolname, pg_describe_object(owned.classid, owned.objid, 0)
 $belongings_of_others$;
 
-create or replace function pg_temp.drop_roles(tenant_role_names text[])
+create or replace function pg_temp.drop_roles(mapped text[])
 returns table (role_name text, because text)
 language plpgsql as $drop_roles$
 -- Drop the roles, and return those that stay and why: another database uses them, say. Roles
--- that somebody else has made and put into the map are left alone.
+-- that somebody else has made and put into the map are left alone. mapped: those of the map.
 declare
     this_role text;
     detail text;
     elsewhere text[];
     grant_again text;
 begin
-    foreach this_role in array tenant_role_names || pg_temp.groups()
+    return query
+    select
+        others.role_name,
+        'is of database ' || others.database_name
+    from pg_temp.of_other_databases(mapped) as others;
+
+    foreach this_role in array pg_temp.tenant_role_names(mapped) || pg_temp.groups()
     loop
         elsewhere := '{}';
         continue when starts_with(
@@ -744,9 +1234,15 @@ begin
             'customer_health: '
         ) is not true;
         if this_role = any(pg_temp.groups()) then
-            if not pg_has_role(this_role, 'usage') then
-                execute format('grant %I to current_user', this_role);
-            end if;
+            -- nothing here, and something elsewhere
+            continue when this_role != all(pg_temp.groups_here())
+            and exists (
+                select from pg_shdepend
+                where
+                    pg_shdepend.refclassid = 'pg_authid'::regclass
+                    and pg_shdepend.refobjid = to_regrole(this_role)
+            );
+            perform pg_temp.join_role(this_role);
             -- what it owns here is ours: belongings_of_others() has been asked
             execute format('reassign owned by %I to current_user', this_role);
             -- takes its rights on other databases, too

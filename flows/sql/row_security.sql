@@ -12,16 +12,27 @@ so they say nothing; a role reads its own row here only. Rows of tenants that ha
 stay.';
 
 create table if not exists operations.source_grants (
-    relation regclass not null,
     role_name text not null,
     privilege text not null,
-    column_number smallint not null,
-    primary key (relation, role_name, privilege, column_number)
+    kind text not null,
+    thing text not null,
+    column_name text not null,
+    primary key (role_name, privilege, kind, thing, column_name)
 );
 comment on table operations.source_grants is
 'customer_health: One row per right that `roles install` has given to a role of ours on
-a table of the application, or on a column of it (0: all of the table). What is needed
-no more is taken away by it, and grants of others are not.';
+a thing of the application (kind: table, whatever relation it is, routine, schema), or
+on a column of it. What is needed no more is taken away by it, and grants of others are
+not.';
+
+create table if not exists operations.former_owners (
+    thing text primary key,
+    owner_name text not null
+);
+comment on table operations.former_owners is
+'customer_health: One row per schema, relation and routine that `roles install` has
+given to the refresher, and whose it was: `roles remove` gives it back. thing '''': who
+gets what the refresher has made since.';
 
 alter table operations.tenant_roles enable row level security;
 drop policy if exists roles_see_themselves on operations.tenant_roles;

@@ -4,6 +4,39 @@
 -- operational names. A value is kept as the text that its column gives and takes, whatever
 -- its type; instants in UTC.
 
+create or replace function operations.give_up_batches(run_logid text, failed jsonb)
+returns void
+language sql as $give_up$
+-- Batches that a run has planned and not ended, or every run for NULL: they are planned
+-- anew. One of a tenant that failed, by slug, says by what.
+    with ended as (
+        update operations.write_back_batches
+        set
+            state = 'abandoned',
+            error = case
+                when failed ? tenant_slug
+                    then 'a batch before it failed: ' || (failed ->> tenant_slug)
+                else 'the run ended before it'
+            end,
+            finished_at = now()
+        where
+            state = 'planned'
+            and (run_logid is null or logid = run_logid)
+        returning batch_id, error
+    )
+
+    update operations.write_back_changes
+    set
+        state = 'abandoned',
+        error = ended.error
+    from ended
+    where
+        write_back_changes.batch_id = ended.batch_id
+        and write_back_changes.state = 'planned'
+$give_up$;
+comment on function operations.give_up_batches is
+'customer_health: End the batches that a run has planned and not tried.';
+
 create or replace function operations.plan_write_back(
     run_logid text, only_tenant text, batch_size integer, forced boolean
 )
@@ -11,7 +44,7 @@ returns setof bigint
 language plpgsql set timezone = 'UTC' as $plan$
 begin
     -- what a run that died had planned is planned anew
-    update operations.write_back_batches set state = 'abandoned' where state = 'planned';
+    perform operations.give_up_batches(null, '{}');
 
     return query
     with pending as (

@@ -4,14 +4,14 @@ The real-time hook: what `python -m flows hook install` puts on the orders table
 function behind it. Made by the refresh, as a post-hook of order_facts, so that hook and
 models change together. It runs inside the application's transaction: it waits for no row,
 and keeps its errors to itself. A column that does not take what it would write is left out.
-It stays out of a transaction that is not read committed.
+It stays out of a transaction that is not read committed. Where no source says `hook:` there
+is no trigger function, and callers of the other one have theirs.
 -#}
 {%- set facts = this.include(database=false) -%}
 {%- set orders = ref('stg_orders__orders').include(database=false) -%}
 {%- set statuses = ref('stg_orders__customer_statuses').include(database=false) -%}
 {%- set order_id_type = var('orders_order_id_type') -%}
-{%- set source = graph.sources['source.customer_health.orders.orders'] if execute -%}
-{%- set order_id = adapter.quote(source.config.meta.hook.order) if execute -%}
+{%- set order_id = key_of_hook() -%}
 {#- asked by name, once it is there -#}
 {%- do ref('written_columns') -%}
 {%- set columns = status_columns() -%}
@@ -204,7 +204,8 @@ comment on function {{ in_operations('after_orders_created') }} is
 delivery, dormancy. Returns how many of the orders there are, and NULL where it does
 nothing because the transaction is not read committed. Other columns wait for the next
 refresh.';
-revoke all on function {{ in_operations('after_orders_created') }} from public;
+revoke all on function {{ in_operations('after_orders_created') }} from public
+{%- if order_id %};
 
 create or replace function {{ in_operations('after_order_created') }}()
 returns trigger
@@ -217,7 +218,7 @@ declare
 begin
     -- text by format(), not by a cast, which the owner of the table could have made
     perform {{ in_operations('after_orders_created') }}(
-        array(select format('%s', {{ order_id }}) from new_rows)
+        array(select format('%s', {{ adapter.quote(order_id) }}) from new_rows)
     );
     return null;
 exception when others or query_canceled or assert_failure then
@@ -240,4 +241,5 @@ $trigger$;
 comment on function {{ in_operations('after_order_created') }} is
 '{{ our_mark() }}Statement trigger on orders, put there by `python -m flows hook install`.';
 revoke all on function {{ in_operations('after_order_created') }} from public
+{%- endif %}
 {%- endmacro %}

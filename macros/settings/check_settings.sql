@@ -138,6 +138,15 @@
     {%- endfor -%}
 
     {%- set lines = [] -%}
+    {%- for source in (graph.sources.values() if execute else []) -%}
+        {%- set hook = source.config.meta.get('hook') -%}
+        {%- if hook and (hook is not mapping or hook.order is not string) -%}
+            {%- do lines.append(
+                'setting hook of source ' ~ source.source_name ~ '.' ~ source.name ~ ' is '
+                ~ hook ~ ', must be {order: the column of its key}, or left out'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
     {%- for name, allowed in problems -%}
         {%- set line = "setting " ~ name ~ " is " ~ var(name) ~ ", must be " ~ allowed -%}
         {%- do lines.append(line) -%}

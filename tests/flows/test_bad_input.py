@@ -362,7 +362,7 @@ def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, s
         ("customers", "is_closed_missing", 1),
         ("customers", "tenant_id_unknown", 2),
         ("orders", "customer_id_missing", 1),
-        ("orders", "customer_id_not_of_tenant", 2),
+        ("orders", "customer_id_unknown", 2),
         ("orders", "order_id_duplicate", 1),
         ("orders", "order_status_unknown", 1),
         ("orders", "ordered_at_out_of_range", 2),

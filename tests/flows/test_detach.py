@@ -70,9 +70,7 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
         small.execute(MIGRATION)
 
     # never what is not ours
-    small.execute(
-        "create view reporting.theirs as select * from operations.order_statistics"
-    )
+    small.execute("create view reporting.theirs as select * from operations.order_statistics")
     refused = run(small, "flows", "detach", code=2)
     assert "view reporting.theirs depends on view operations.order_statistics" in refused
     assert names(small, VIEWS) == views

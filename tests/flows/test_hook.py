@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import USUAL, Database
+from conftest import UNTIL, USUAL, Database, switch_off
 
 from flows.hook import after_order_created, after_orders_created
 
@@ -661,3 +662,59 @@ def test_what_can_have_no_hook_is_refused(change: str, because: str, hooked: Dat
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert f'"commerce"."orders" {because}' in line
+
+
+@pytest.mark.slow
+def test_no_hook_is_no_hook_and_what_is_off_is_asked_nothing(
+    small: Database, project: Path
+) -> None:
+    sources = project / "models/orders/inputs/_orders__sources.yml"
+    text = sources.read_text()
+    with_hook = "            hook: {order: id}\n"
+    assert with_hook in text
+    small.execute(
+        "create role clerk login;"
+        f"grant create on database {small.environment['PGDATABASE']} to clerk;"
+        "grant usage on schema commerce to clerk;"
+        "grant select on all tables in schema commerce to clerk;"
+        "grant update on commerce.customers to clerk"
+    )
+    clerk = small.as_user("clerk")
+    nightly = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+    hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+    try:
+        switch_off(
+            project,
+            "bookings_enabled",
+            "usage_enabled",
+            "usage_support_tickets_enabled",
+            "accounts_enabled",
+        )
+        sources.write_text(text.replace(with_hook, "            hook: {ordr: id}\n"))
+        done = clerk.run(*nightly, project=project)
+        assert done.returncode == 2, done.stderr
+        assert "setting hook of source orders.orders is {'ordr': 'id'}" in done.stderr
+        assert small.value("select to_regclass('analytics.tenants')") is None
+
+        sources.write_text(text.replace(with_hook, ""))
+        done = clerk.run(*nightly, project=project)
+        assert done.returncode == 0, done.stderr
+        done = clerk.run(*hourly, project=project)
+        assert done.returncode == 0, done.stderr
+        assert "recomputes everything" not in done.stdout
+        done = small.run("flows", "hook", "install", project=project)
+        assert done.returncode == 2
+        assert "hook: no source that is read says `hook: {order: " in done.stderr
+        # what was watched, and is off and out of reach now
+        small.execute(
+            "insert into operations.captured_tables (system, source_name, relation, mapping,"
+            " function_name, watched_by) values ('bookings', 'bookings.customers',"
+            " '\"booking\".\"customers\"', 'none', 'none', 'updated_at');"
+            'insert into operations.hooked_tables values (\'"booking"."bookings"\')'
+        )
+        done = clerk.run(*hourly, project=project)
+        assert done.returncode == 0, done.stderr
+        done = clerk.run("flows", "capture", "status", project=project)
+        assert done.returncode == 0, done.stderr
+    finally:
+        small.execute("drop owned by clerk cascade; drop role clerk")

@@ -729,6 +729,115 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     )
 
 
+# what inputs may read besides a table of theirs: views with the rights of their owner, of
+# whoever asks, functions, a part of a table, a schema that nobody may use
+READ_BY_INPUTS = """
+    create role landlady login createrole;
+    grant create on database {database} to landlady;
+    create schema crm authorization landlady;
+    alter table commerce.customers add deleted_at timestamptz;
+    set role landlady;
+    create table crm.blocked (customer_id uuid);
+    create table crm.switches (name text);
+    create table crm.countries (code text, name text);
+    create table crm.secrets (id int);
+    create function crm.tidy(words text) returns text language sql immutable
+    return trim(words);
+    create function crm.is_blocked(uuid) returns boolean language sql stable begin atomic
+    select exists (select from crm.blocked where customer_id = $1); end;
+    create type crm.shade as enum ('dark', 'light');
+    create view crm.tidy_countries as select code, crm.tidy(name) as name from crm.countries;
+    reset role;
+    insert into crm.switches values ('on');
+    create view crm.clients with (security_invoker = true) as
+    select * from commerce.customers where deleted_at is null;
+    create view crm.purchases as select * from commerce.orders;
+    create materialized view crm.shops as select * from commerce.tenants;
+    create table crm.reps (like commerce.sales_reps) partition by list (is_active);
+    create table crm.active_reps partition of crm.reps for values in (true);
+    revoke execute on all functions in schema crm from public
+"""
+INPUTS = {
+    "customer_statuses": (
+        "{{ source('orders', 'customers') }}",
+        """crm.clients where not crm.is_blocked(id) and exists (select from crm.switches)
+        and to_jsonb(clients) is not null and 'dark'::crm.shade is not null""",
+    ),
+    "customers": (
+        "{{ source('orders', 'customers') }}",
+        "crm.clients left join crm.tidy_countries on tidy_countries.code = clients.email",
+    ),
+    "orders": ("{{ source('orders', 'orders') }}", "crm.purchases"),
+    "tenants": ("{{ source('orders', 'tenants') }}", "crm.shops"),
+    "sales_reps": ("{{ source('orders', 'sales_reps') }}", "crm.active_reps"),
+}
+
+
+@pytest.mark.slow
+def test_the_roles_get_what_inputs_depend_on_and_no_more(
+    small: Database, project: Path
+) -> None:
+    for name, (table, instead) in INPUTS.items():
+        view = project / f"models/orders/inputs/input_orders__{name}.sql"
+        text = view.read_text().replace(f"from {table}", f"from {instead}")
+        if name == "customers":
+            text = text.replace("    name as", "    clients.name as")
+        view.write_text(text)
+    small.execute(READ_BY_INPUTS.replace("{database}", small.environment["PGDATABASE"]))
+    small.execute("create role robot login")
+    robot = small.as_user("robot")
+    try:
+        # before there is any view of ours
+        done = small.run("flows", "roles", "install", project=project)
+        assert done.returncode == 0, done.stderr
+        small.execute(f"grant {REFRESHER}, {WRITE_BACK} to robot")
+        done = robot.run(*NIGHTLY, project=project)
+        assert done.returncode == 0, done.stderr
+        assert "2 customers written back" in done.stdout
+        assert "warning: a role lacks" not in done.stdout
+        for thing in ("crm.secrets", "crm.reps", "crm.countries"):
+            assert not small.value(
+                f"select has_table_privilege('{REFRESHER}', '{thing}', 'select')"
+            ), thing
+        given = small.rows(
+            "select * from operations.source_grants where thing like 'crm%%' order by 1, 2, 4"
+        )
+        assert {
+            "crm.tidy(pg_catalog.text)",
+            "crm.is_blocked(pg_catalog.uuid)",
+            "crm.switches",
+        } <= {row["thing"] for row in given}
+
+        # a change of an input is followed by a refresh of whoever may grant, in one go
+        view = project / "models/orders/inputs/input_orders__customer_statuses.sql"
+        view.write_text(f"{view.read_text()}and length(clients.name) > 0\n")
+        small.execute("update commerce.customers set risk_status = null")
+        done = small.run(*NIGHTLY, project=project)
+        assert done.returncode == 0, done.stderr
+        # else what is lacking is said, as the statement that gives it
+        text = view.read_text()
+        view.write_text(text + "and exists (select from crm.secrets)\n")
+        done = robot.run(*NIGHTLY, project=project)
+        assert done.returncode == 4
+        lacking = f"grant select on crm.secrets to {WRITE_BACK}"
+        assert lacking in done.stdout + done.stderr
+        done = small.run("flows", "roles", "install", project=project)
+        assert done.returncode == 0, done.stderr
+        view.write_text(text)
+        done = robot.run(*NIGHTLY, project=project)
+        assert done.returncode == 0, done.stderr
+
+        done = small.run("flows", "roles", "remove", project=project)
+        assert done.returncode == 0, done.stderr
+        assert not small.value(
+            "select count(*) from pg_class cross join aclexplode(relacl)"
+            " where starts_with(pg_get_userbyid(grantee), 'customer_health')"
+        )
+    finally:
+        small.execute("drop owned by landlady cascade; drop role landlady")
+        small.execute("drop owned by robot; drop role robot")
+
+
 @pytest.mark.slow
 def test_a_source_that_hides_rows_stops_the_refresh(refreshed: Database) -> None:
     refreshed.execute("alter table commerce.orders enable row level security")

@@ -6,6 +6,7 @@ from collections import Counter
 import psycopg
 import pytest
 from conftest import UNTIL, Database
+from psycopg.rows import DictRow
 
 COLUMNS = (
     "account_type",
@@ -331,6 +332,23 @@ def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
     assert refreshed.rows(pending) == []
 
 
+STILL_PLANNED = """
+    select count(*) from operations.write_back_batches
+    inner join operations.write_back_changes using (batch_id)
+    where 'planned' in (write_back_batches.state, write_back_changes.state)
+"""
+
+
+def batches_of(database: Database, slug: str) -> list[DictRow]:
+    """Return the batches of a tenant that the last run has planned."""
+    return database.rows(
+        "select * from operations.write_back_batches where tenant_slug = %s and logid ="
+        " (select logid from operations.application_logs order by log_id desc limit 1)"
+        " order by batch_id",
+        slug,
+    )
+
+
 def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None:
     spoil(refreshed, 400)
     tenant = refreshed.value("select id from commerce.tenants where slug = 'kiwi-produce'")
@@ -353,7 +371,49 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
     assert refreshed.rows(
         "select distinct tenant_slug as slug from operations.pending_customer_updates"
     ) == [{"slug": "kiwi-produce"}]
+    first, *others = batches_of(refreshed, "kiwi-produce")
+    assert (first["state"], first["error"]) == ("failed", "not this one")
+    assert first["finished_at"] is not None
+    assert {(batch["state"], batch["error"]) for batch in others} <= {
+        ("abandoned", "a batch before it failed: not this one")
+    }
+    assert not refreshed.value(STILL_PLANNED)
+
+    # an error of each row alone does not stop the run, and yet nothing was written
+    refreshed.execute(
+        "create or replace function commerce.refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'frozen'; end $$"
+    )
+    done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 0, done.stderr
+    assert "kiwi-produce: some customers could not be written: frozen" in done.stdout
+    assert {(b["state"], b["error"]) for b in batches_of(refreshed, "kiwi-produce")} == {
+        ("failed", "frozen")
+    }
+    assert (
+        refreshed.value(
+            "select payload -> 'write_back_errors' ->> 'kiwi-produce'"
+            " from operations.application_logs order by log_id desc limit 1"
+        )
+        == "frozen"
+    )
     refreshed.execute("drop trigger refuse on commerce.customers")
+
+    # a login that may not write
+    refreshed.execute(
+        "create role reader_only login; grant customer_health_refresher to reader_only"
+    )
+    try:
+        done = refreshed.as_user("reader_only").run("flows", "write-back", "--force")
+        assert done.returncode == 4
+        denied = 'permission denied to set role "customer_health_write_back"'
+        assert denied in done.stderr
+        [batch, *_] = batches_of(refreshed, "kiwi-produce")
+        assert batch["state"] == "failed"
+        assert denied in batch["error"]
+        assert not refreshed.value(STILL_PLANNED)
+    finally:
+        refreshed.execute("drop role reader_only")
     assert refreshed.run("flows", "write-back", "--force").returncode == 0
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
 

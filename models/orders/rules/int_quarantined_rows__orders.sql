@@ -41,7 +41,7 @@ judged as (
 
     {{ rows_left_out(
         'orders', 'order_id',
-        'customers', ['tenant_id', 'customer_id'], 'customer_id_not_of_tenant'
+        'customers', ['tenant_id', 'customer_id'], 'customer_id_unknown'
     ) }}
 ),
 

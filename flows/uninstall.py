@@ -1,0 +1,306 @@
+"""Going away: triggers, functions, marts, schemas and roles of ours, and nothing of others.
+
+All is found by its mark, so that it does not matter what somebody has dropped before, or
+where an earlier run of this command was stopped.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psycopg
+
+from flows.database import (
+    REFRESHER,
+    Connection,
+    connect,
+    refresh_lock,
+    rows,
+    with_short_lock,
+)
+from flows.errors import Infrastructure, WrongArgument
+from flows.installed import MARK
+from flows.progress import Progress
+from flows.roles import (
+    belongings_of_others,
+    drop_roles,
+    load,
+    roles_here,
+    say_what_remains,
+    tenant_roles,
+)
+from flows.schemas import INTERNAL, OURS
+
+# What has our mark, wherever somebody has moved it, and with it all that is a part of it:
+# indexes, rules, types, policies, sequences of columns.
+FOUND = """
+    with recursive marked as (
+        select classoid as class_id, objoid as object_id
+        from pg_description
+        where
+            classoid in (
+                'pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass
+            )
+            and objsubid = 0
+            and starts_with(description, %(mark)s)
+    ),
+
+    parts as (
+        select class_id, object_id from marked
+        union
+        select pg_depend.classid, pg_depend.objid
+        from parts
+        inner join pg_depend
+            on
+                parts.class_id = pg_depend.refclassid
+                and parts.object_id = pg_depend.refobjid
+                and pg_depend.deptype in ('a', 'i', 'P', 'S')
+    )
+"""
+# in the order in which they can be dropped; each kind in one statement, so that what stands
+# on another one of ours does not matter
+KINDS = {
+    "v": "view",
+    "m": "materialized view",
+    "routine": "routine",
+    "r": "table",
+    "p": "table",
+    "f": "foreign table",
+    "S": "sequence",
+    "schema": "schema",
+}
+THINGS = f"""
+    {FOUND}
+
+    select
+        coalesce(
+            pg_class.relkind::text,
+            case when pg_proc.oid is null then 'schema' else 'routine' end
+        ) as kind,
+        named.schema,
+        named.identity as name,
+        owners.rolname::text as owner,
+        pg_has_role(owners.oid, 'usage') as may_drop
+    from marked
+    left join pg_class
+        on marked.class_id = 'pg_class'::regclass and marked.object_id = pg_class.oid
+    left join pg_proc
+        on marked.class_id = 'pg_proc'::regclass and marked.object_id = pg_proc.oid
+    left join pg_namespace
+        on
+            marked.class_id = 'pg_namespace'::regclass
+            and marked.object_id = pg_namespace.oid
+    inner join pg_roles as owners
+        on owners.oid = coalesce(pg_class.relowner, pg_proc.proowner, pg_namespace.nspowner)
+    cross join lateral pg_identify_object(marked.class_id, marked.object_id, 0) as named
+    where pg_class.relkind is null or pg_class.relkind in ('v', 'm', 'r', 'p', 'f', 'S')
+    order by named.identity
+"""
+TRIGGERS = f"""
+    {FOUND}
+
+    select
+        pg_trigger.tgname as name,
+        tables.identity as relation,
+        functions.identity as function
+    from marked
+    inner join pg_trigger
+        on marked.class_id = 'pg_proc'::regclass and marked.object_id = pg_trigger.tgfoid
+    cross join lateral
+        pg_identify_object('pg_class'::regclass, pg_trigger.tgrelid, 0) as tables
+    cross join lateral
+        pg_identify_object('pg_proc'::regclass, pg_trigger.tgfoid, 0) as functions
+    where not pg_trigger.tgisinternal and pg_trigger.tgparentid = 0
+    order by 2, 1
+"""
+# what is not ours and would go with it, or stands in its way
+OTHERS = f"""
+    {FOUND}
+
+    select distinct
+        coalesce(
+            pg_describe_object('pg_class'::regclass, pg_rewrite.ev_class, 0),
+            pg_describe_object(pg_depend.classid, pg_depend.objid, 0)
+        ) as thing,
+        pg_describe_object(pg_depend.refclassid, pg_depend.refobjid, 0) as on_what
+    from pg_depend
+    inner join parts
+        on
+            pg_depend.refclassid = parts.class_id
+            and pg_depend.refobjid = parts.object_id
+    left join pg_rewrite
+        on
+            pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.objid = pg_rewrite.oid
+    where
+        pg_depend.deptype = 'n'
+        and (pg_depend.classid, pg_depend.objid) not in (
+            select class_id, object_id from parts
+        )
+        -- the triggers that call our functions
+        and not exists (
+            select
+            from pg_trigger
+            where
+                pg_depend.classid = 'pg_trigger'::regclass
+                and pg_depend.objid = pg_trigger.oid
+                and pg_depend.refobjid = pg_trigger.tgfoid
+        )
+    order by 1, 2
+"""
+# PostgreSQL 16 wants the option on each role, too
+MAY_NOT_DROP = """
+    select role_name
+    from unnest(%(roles)s::text[]) as roles (role_name)
+    inner join pg_roles as login on login.rolname = current_user
+    where
+        not login.rolsuper
+        and not (
+            login.rolcreaterole
+            and (
+                current_setting('server_version_num')::integer < 160000
+                or pg_has_role(role_name, 'member with admin option')
+            )
+        )
+    order by 1
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is of ours."""
+
+    things: list[dict[str, Any]]
+    triggers: list[dict[str, Any]]
+    # those that have something here, and those of the map
+    roles: list[str]
+    mapped: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing."""
+        return not (self.things or self.triggers or self.roles)
+
+
+def uninstall(progress: Progress, *, dry_run: bool) -> None:
+    """Take away all that is ours here, or say what that is.
+
+    Raises WrongArgument when something of others stands on it or is among it, Infrastructure
+    when the login may not; nothing is taken away then.
+    """
+    if dry_run:
+        with connect(as_login=True) as connection, connection.transaction(force_rollback=True):
+            load(connection)
+            plan = _plan(connection)
+            _say(plan, progress)
+        progress.say("dry run: nothing was taken away")
+        return
+    with refresh_lock(), connect(as_login=True) as connection:
+        load(connection)
+        plan = _plan(connection)
+        _say(plan, progress)
+        if plan.is_empty:
+            return
+        if REFRESHER in plan.roles:
+            connection.execute("select pg_temp.join_role(%s)", (REFRESHER,))
+        # one by one, for the application is at work; with its triggers, which only the owner
+        # of the table may drop
+        for function in dict.fromkeys(trigger["function"] for trigger in plan.triggers):
+            drop = f"drop function {function} cascade".encode()
+            with_short_lock(connection, partial(connection.execute, drop))
+        try:
+            with_short_lock(connection, partial(_drop_warehouse, connection))
+        except psycopg.errors.DependentObjectsStillExist as error:
+            others = "; ".join((error.diag.message_detail or str(error)).splitlines())
+            raise WrongArgument(
+                f"uninstall: the triggers are off, and all else stays for now: {others}"
+            ) from error
+        if plan.roles:
+            say_what_remains(drop_roles(connection, plan.mapped), progress)
+    progress.say("uninstalled: nothing of ours is left in this database")
+
+
+def _plan(connection: Connection) -> Plan:
+    """Look for what is ours, and raise where it cannot be taken away."""
+    mark = {"mark": MARK}
+    others = rows(connection, OTHERS, mark)
+    if others:
+        named = "; ".join(f"{one['thing']} depends on {one['on_what']}" for one in others[:10])
+        more = f" and {len(others) - 10} more" if others[10:] else ""
+        raise WrongArgument(
+            f"uninstall: {named}{more}: that is not ours; drop it or move it first"
+        )
+    if belongings := belongings_of_others(connection):
+        raise WrongArgument(f"uninstall: {belongings}")
+    plan = Plan(
+        things=rows(connection, THINGS, mark),
+        triggers=rows(connection, TRIGGERS, mark),
+        roles=roles_here(connection),
+        mapped=tenant_roles(connection),
+    )
+    login = connection.info.user
+    if denied := rows(connection, MAY_NOT_DROP, {"roles": plan.roles}):
+        raise Infrastructure(
+            f"uninstall: {login} may not drop role {denied[0]['role_name']}: that takes"
+            " CREATEROLE and, from PostgreSQL 16 on, the admin option on it"
+        )
+    for thing in plan.things:
+        # of the refresher's roles the login can make itself one
+        if not (thing["may_drop"] or thing["owner"] in plan.roles):
+            raise Infrastructure(
+                f"uninstall: {login} may not drop {thing['name']}, which is {thing['owner']}'s"
+            )
+    return plan
+
+
+def _drop_warehouse(connection: Connection) -> None:
+    """Drop what has our mark; PostgreSQL refuses where something of others stands on it."""
+    found: dict[str, list[str]] = {}
+    for thing in rows(connection, THINGS, {"mark": MARK}):
+        found.setdefault(KINDS[thing["kind"]], []).append(thing["name"])
+    for kind in dict.fromkeys(KINDS.values()):
+        if names := found.get(kind):
+            connection.execute(f"drop {kind} {', '.join(names)}".encode())
+
+
+def _say(plan: Plan, progress: Progress) -> None:
+    """Say what goes, and what stays."""
+    if plan.is_empty:
+        progress.say("there is nothing of ours in this database")
+        return
+    progress.table(
+        "Triggers",
+        [{"trigger": trigger["name"], "on": trigger["relation"]} for trigger in plan.triggers],
+    )
+    counts = Counter(
+        (thing["schema"], KINDS[thing["kind"]])
+        for thing in plan.things
+        if thing["kind"] != "schema"
+    )
+    progress.table(
+        "Tables, views and functions",
+        [
+            {"schema": schema, "kind": kind, "number": number}
+            for (schema, kind), number in sorted(counts.items())
+        ],
+    )
+    schemas = [thing["name"] for thing in plan.things if thing["kind"] == "schema"]
+    progress.table("Schemas", [{"schema": name} for name in schemas])
+    for schema in sorted({schema for schema, _ in counts} - set(schemas)):
+        progress.say(f"schema {schema} stays: it is not ours, but for what is listed")
+    groups = [name for name in plan.roles if not name.startswith(f"{OURS}_tenant_")]
+    progress.table(
+        "Roles, with all rights that they have here",
+        [{"role": name} for name in groups]
+        + (
+            [{"role": f"{len(plan.roles) - len(groups)} of tenants"}]
+            if len(plan.roles) > len(groups)
+            else []
+        ),
+    )
+    if any(thing["name"].startswith(f"{INTERNAL}.input_orders") for thing in plan.things):
+        progress.say(
+            "what was written back stays in the table of customers, in up to seven columns;"
+            " no rollback is possible any more"
+        )
