@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from flows import installed, systems
-from flows.errors import Busy, Infrastructure, WrongArgument
+from flows.errors import Busy, Infrastructure, WrongArgument, is_temporary
 from flows.schemas import OPERATIONS, OURS, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
@@ -116,7 +116,9 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
                 take_role(connection, REFRESHER)
             yield connection
     except psycopg.Error as error:
-        raise Infrastructure(f"database: {one_line(error)}") from error
+        raise Infrastructure(
+            f"database: {one_line(error)}", is_temporary=is_temporary(error)
+        ) from error
     except UnicodeError as error:
         raise Infrastructure(
             f"database: it holds text that is not UTF-8 ({one_line(error)})"
@@ -186,9 +188,13 @@ class Lock:
                 {"pid": self.pid},
             )
         except psycopg.Error as error:
-            raise Infrastructure(f"the refresh lock was lost: {one_line(error)}") from error
+            raise Infrastructure(
+                f"the refresh lock was lost: {one_line(error)}", is_temporary=True
+            ) from error
         if not held:
-            raise Infrastructure("the refresh lock was lost: its session holds it no more")
+            raise Infrastructure(
+                "the refresh lock was lost: its session holds it no more", is_temporary=True
+            )
 
 
 @contextmanager

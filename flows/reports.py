@@ -136,6 +136,23 @@ def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
     )
 
 
+def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print what a write-back by itself has done."""
+    progress.say(f"{payload['rows_written']} customers written back")
+    print_outcomes(payload["write_back"], progress)
+
+
+def written_in_words(payload: Mapping[str, Any]) -> str:
+    """Say in one line what a run has written back, and what it left."""
+    outcomes = payload.get("write_back", {})
+    left = [
+        f"{outcomes[outcome]} {meaning}"
+        for outcome, meaning in OUTCOMES.items()
+        if outcomes.get(outcome)
+    ]
+    return "; ".join([f"{payload['rows_written']} customers written back", *left])
+
+
 def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what the write-back left for the next run, and why."""
     for outcome, meaning in OUTCOMES.items():

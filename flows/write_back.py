@@ -19,7 +19,14 @@ from flows.database import (
     take_role,
 )
 from flows.detach import check_attached
-from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.errors import (
+    Failure,
+    Infrastructure,
+    TestsFailed,
+    WriteBackHeld,
+    WrongArgument,
+    is_temporary,
+)
 from flows.progress import Progress
 from flows.reports import guard_lines, say_what_stays
 from flows.run_log import RunLog, logged
@@ -47,6 +54,8 @@ class WriteBack:
     guards: list[dict[str, Any]] = field(default_factory=list)
     # the error that stopped a tenant, by slug
     failed: dict[str, str] = field(default_factory=dict)
+    # whether each of these errors may be over in a minute
+    is_temporary: bool = True
     is_forced: bool = False
 
     def log(self) -> dict[str, Any]:
@@ -62,7 +71,8 @@ class WriteBack:
         if self.failed:
             return Infrastructure(
                 "write-back failed, what is not named is done: "
-                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
+                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items()),
+                is_temporary=self.is_temporary,
             )
         tripped = [guard for guard in self.guards if guard["is_tripped"]]
         if tripped and not self.is_forced:
@@ -267,6 +277,7 @@ def write_back(
             if connection.broken:
                 raise
             done.failed[batch["tenant_slug"]] = one_line(error)
+            done.is_temporary &= is_temporary(error)
             state = "failed"
         else:
             state = "written"
