@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -111,7 +110,9 @@ def _time_zone(text: str) -> str:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Offer the flows at their hours until Ctrl-C or SIGTERM; return the exit code."""
-    signal.signal(signal.SIGHUP, lambda *_: _stop())
+    # also where a shell has started us in the background, which ignores Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, _as_ctrl_c)
     address = Address(arguments.host, arguments.port)
     given = os.environ.get("PREFECT_API_URL")
     os.environ |= _settings(given or address.api)
@@ -126,8 +127,9 @@ def serve(arguments: argparse.Namespace) -> int:
     return STOPPED
 
 
-def _stop() -> None:
-    raise KeyboardInterrupt
+def _as_ctrl_c(*_: object) -> None:
+    """Do on another signal what Prefect does well on this one."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def _settings(api: str) -> dict[str, str]:
@@ -275,6 +277,7 @@ def _offer(zone: str) -> None:
     # after the settings are made: Prefect reads them when it is imported
     from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
     from prefect.types.entrypoint import EntrypointType
 
     from flows import scheduled
@@ -290,10 +293,9 @@ def _offer(zone: str) -> None:
         "weekly": scheduled.weekly,
     }
     hours = schedules(zone)
-    # Prefect's own, on SIGTERM
-    warnings.filterwarnings("ignore", "coroutine 'Runner.astop' was never awaited")
-    # what stops it raises the one or the other, by the signal
-    with suppress(KeyboardInterrupt, SystemExit):
+    # Prefect's own leaves its loop in the midst of something, and the runs that go on
+    Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
+    with suppress(KeyboardInterrupt):
         serve_deployments(
             *(
                 RunnerDeployment.from_flow(
