@@ -281,9 +281,12 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
 
 
 def text_of(script: Path) -> str:
-    """Return a file of flows/sql with our names as they are here, and the registry."""
+    """Return a file of flows/sql with our names and settings as they are here."""
     text = named(script.read_text(encoding="utf-8"))
-    return text.replace("{{ systems }}", systems.as_json())
+    text = text.replace("{{ systems }}", systems.as_json())
+    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+        text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
+    return text
 
 
 def with_short_lock(connection: Connection, change: Callable[[], object]) -> None:

@@ -51,6 +51,22 @@ def registry() -> dict[str, System]:
     return {name: System(name, **entry) for name, entry in found.items()}
 
 
+def whole_number(name: str) -> int:
+    """Return a setting that the scripts of flows/sql read, a number of at least one.
+
+    Raises WrongArgument in the words of macros/settings/check_settings.sql.
+    """
+    import yaml
+
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    if name not in settings:
+        raise WrongArgument(f"setting {name} is missing in the vars of dbt_project.yml")
+    value = settings[name]
+    if type(value) is not int or value < 1:
+        raise WrongArgument(f"setting {name} is {value}, must be a whole number from 1")
+    return value
+
+
 def hourly() -> tuple[str, ...]:
     """Return the systems that every refresh moves."""
     return tuple(name for name, system in registry().items() if system.is_hourly)

@@ -95,11 +95,11 @@ def client_of(port: str) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30)
 
 
-def serve(*options: str, **environment: str) -> tuple[int, str]:
+def serve(home: Path, *options: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "flows", "serve", *options],
         cwd=PROJECT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PREFECT_HOME": str(home), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -108,15 +108,17 @@ def serve(*options: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_server_of_somebody_else_does_not_get_the_schedules(empty: Database) -> None:
+def test_a_server_of_somebody_else_does_not_get_the_schedules(
+    empty: Database, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        code, error = serve(**empty.environment, PREFECT_SERVER_API_PORT=port)
+        code, error = serve(tmp_path, **empty.environment, PREFECT_SERVER_API_PORT=port)
     assert code == 4
     assert f"something listens on 127.0.0.1:{port} already" in error
 
 
-def test_what_serve_does_not_understand_starts_nothing() -> None:
+def test_what_serve_does_not_understand_starts_nothing(tmp_path: Path) -> None:
     """Not even the demo's database, of which --help needs none, either."""
     nowhere = {"PGHOST": "/nonexistent"}
     for options, environment, said in (
@@ -126,7 +128,7 @@ def test_what_serve_does_not_understand_starts_nothing() -> None:
         (["--time-zone", "Factory"], {}, "'Factory' must be one such as Europe/Rome"),
         (["now"], {}, "unrecognized arguments: now"),
     ):
-        code, error = serve(*options, **nowhere, **environment)
+        code, error = serve(tmp_path, *options, **nowhere, **environment)
         assert (code, len(error.splitlines())) == (2, 1)
         assert said in error
     for module in (["flows", "serve"], ["flows.serve"]):
@@ -155,11 +157,11 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line() -> None:
+def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/api"
-        code, error = serve(PGHOST="/nonexistent", PREFECT_API_URL=url)
+        code, error = serve(tmp_path, PGHOST="/nonexistent", PREFECT_API_URL=url)
         server.shutdown()
     assert code == 4
     assert error == (
@@ -167,7 +169,7 @@ def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line() -> None:
         " PREFECT_API_AUTH_STRING (server) lets us in\n"
     )
     port = free_port()
-    code, error = serve("--no-server", "--port", port, PGHOST="/nonexistent")
+    code, error = serve(tmp_path, "--no-server", "--port", port, PGHOST="/nonexistent")
     assert code == 4
     assert f"no Prefect server answers at http://127.0.0.1:{port}/api" in error
     assert "Traceback" not in error
