@@ -28,7 +28,7 @@ from flows.errors import (
     is_temporary,
 )
 from flows.progress import Progress
-from flows.reports import guard_lines, say_what_stays
+from flows.reports import guard_lines, other_rules_since, rules_in_words, say_what_stays
 from flows.run_log import RunLog, logged
 from flows.schemas import INTERNAL, OPERATIONS
 
@@ -56,6 +56,8 @@ class WriteBack:
     failed: dict[str, str] = field(default_factory=dict)
     # whether each of these errors may be over in a minute
     is_temporary: bool = True
+    # the last write-back, where it went by other rules
+    other_rules_since: str | None = None
     is_forced: bool = False
 
     def log(self) -> dict[str, Any]:
@@ -84,7 +86,12 @@ class WriteBack:
                     f" {guard['newly_dormant_count']} become dormant"
                     for guard in tripped
                 )
-                + "; `python -m flows write-back --dry-run` shows them, --force writes them"
+                + (
+                    f"; {rules_in_words(self.other_rules_since)}"
+                    if self.other_rules_since
+                    else "; `python -m flows write-back --dry-run` shows them, --force writes"
+                    " them"
+                )
             )
         return None
 
@@ -247,6 +254,8 @@ def write_back(
     for guard in done.guards:
         for line in guard_lines(guard):
             progress.say(line)
+    if any(guard["is_tripped"] for guard in done.guards):
+        done.other_rules_since = other_rules_since(connection)
     connection.execute(
         f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
         (logid, tenant, BATCH_SIZE, force),
