@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 from conftest import PROJECT, Database
 
 from flows import errors
+from flows.__main__ import parse
 from flows.progress import Progress
 
 Found = TypeVar("Found")
@@ -417,3 +419,111 @@ def test_what_no_retry_mends_is_told_apart(empty: Database) -> None:
                 )
             assert errors.is_temporary(failed.value) is expected, failed.value
     empty.execute("drop role nobody_logs_in")
+
+
+def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    """Those of `serve`, and those of prefect.yaml for a worker of a process work pool."""
+    port = free_port()
+    environment = refreshed.os_environment(
+        PREFECT_HOME=str(tmp_path),
+        PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PWD=str(PROJECT),
+    )
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / arguments[0]).open("w") as log:
+            return subprocess.Popen(
+                [*prefect, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log
+            )
+
+    def finish(*arguments: str) -> None:
+        done = subprocess.run(
+            [*prefect, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    programs = [start("server", "start", "--port", port)]
+    try:
+        with client_of(port) as api:
+            wait_for(lambda: api.get("/health").is_success)
+            finish("work-pool", "create", "customer-health", "--type", "process")
+            finish("deploy", "--all")
+            programs.append(start("worker", "start", "--pool", "customer-health"))
+            wanted = {
+                *("hourly refresh/hourly", "nightly refresh/nightly", "alerts/alerts"),
+                *("weekly summary/weekly", "write-back/write-back"),
+                *(
+                    "dry run of the write-back/dry-run",
+                    "refresh of an organization/organization",
+                ),
+            }
+            for name in wanted:
+                assert deployment(api, name)["work_pool_name"] == "customer-health"
+            nightly = deployment(api, "nightly refresh/nightly")
+            assert nightly["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
+            assert all(
+                field["description"]
+                for field in nightly["parameter_openapi_schema"]["properties"].values()
+            )
+            weekly = deployment(api, "weekly summary/weekly")
+            post(api, f"/deployments/{weekly['id']}/create_flow_run", {})
+            [run] = wait_for(lambda: completed(api, weekly))
+            assert run["state"]["type"] == "COMPLETED", run["state"]
+
+            home = tmp_path / "serve"
+            home.mkdir()
+            url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+            with serving(refreshed, home, **url) as served:
+                wait_for(lambda: not deployment(api, "alerts/alerts")["work_pool_name"])
+                served.send_signal(signal.SIGTERM)
+                assert served.wait(60) == 130
+            assert api.get("/health").is_success
+            assert not left_behind(home)
+    finally:
+        for program in reversed(programs):
+            program.terminate()
+            program.wait(60)
+
+
+UNITS = sorted((PROJECT / "deploy" / "systemd").glob("*.service"))
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze on this machine, which is what checks the units")
+    assert len(UNITS) == 3
+    for unit in UNITS:
+        # where the programs of this machine are
+        text = unit.read_text().replace("/opt/customer-health/.venv-dashboards", str(tmp_path))
+        text = text.replace("/opt/customer-health/.venv", str(tmp_path))
+        (tmp_path / unit.name).write_text(text)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / u.name) for u in UNITS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # of what it does not know it only warns
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_the_units_run_is_a_command_of_ours() -> None:
+    [serve] = [
+        line.split(" -m flows ", 1)[1].split()
+        for unit in UNITS
+        for line in unit.read_text().splitlines()
+        if " -m flows " in line
+    ]
+    assert parse(serve).no_server
