@@ -54,7 +54,7 @@ psql: setup ## psql on the demo, or on the database that the libpq environment n
 	$(BIN)/python -m demo.psql
 
 serve: setup ## the Prefect server with its UI, and the schedules
-	$(BIN)/python -m flows.serve
+	$(BIN)/python -m flows serve
 
 dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
 	$(PAGES)/python -m dashboards

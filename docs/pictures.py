@@ -50,7 +50,7 @@ def served(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     server = subprocess.Popen(
-        [sys.executable, "-m", "flows.serve"],
+        [sys.executable, "-m", "flows", "serve"],
         env=os.environ | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_API_PORT": port},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -3,7 +3,8 @@
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -20,13 +21,14 @@ from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
     print_organization,
-    print_outcomes,
     print_refresh,
     print_rollback,
     print_status,
+    print_write_back,
     summarize,
 )
 from flows.roles import install_roles, print_roles, remove_roles
+from flows.serve import serve, serve_arguments
 from flows.uninstall import uninstall
 from flows.write_back import rollback, run_write_back
 
@@ -39,6 +41,9 @@ INSTALLED = {
     "hook": {"install": install_hook, "remove": remove_hook, "status": print_hook},
     "roles": {"install": install_roles, "remove": remove_roles, "status": print_roles},
 }
+
+# what schedulers call
+SCHEDULED = ("refresh", "write-back", "alerts", "weekly", "status")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -105,6 +110,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     commands.add_parser("weekly", help="the last complete week against the one before")
     commands.add_parser("status", help="how the jobs are doing")
+
+    serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
+
+    for name in SCHEDULED:
+        command = commands.choices[name]
+        command.add_argument(
+            "--json",
+            action="store_true",
+            help="one JSON object on stdout, the rest on stderr",
+        )
+        command.add_argument(
+            "--log-file", metavar="PATH", type=Path, help="append every line, with its instant"
+        )
     return parser.parse_args(arguments)
 
 
@@ -127,22 +145,29 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
     )
 
 
-def run(arguments: argparse.Namespace, progress: Progress) -> int:
-    """Carry out a command and return its exit code."""
+def run_refresh(options: Options, progress: Progress) -> Mapping[str, Any]:
+    """Refresh and print what it has done."""
+    payload = refresh(options, progress)
+    if options.organization:
+        print_organization(payload, progress)
+    else:
+        print_refresh(payload, progress)
+    return payload
+
+
+def run(
+    arguments: argparse.Namespace, progress: Progress
+) -> tuple[int, Mapping[str, Any] | None]:
+    """Carry out a command; return its exit code, and what the run log holds of it, if any."""
+    payload: Mapping[str, Any] | None = None
     match arguments.command:
         case "refresh":
-            options = refresh_options(arguments)
-            payload = refresh(options, progress)
-            if options.organization:
-                print_organization(payload, progress)
-            else:
-                print_refresh(payload, progress)
+            payload = run_refresh(refresh_options(arguments), progress)
         case "write-back" if arguments.dry_run:
             preview(arguments.tenant, progress)
         case "write-back":
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
-            progress.say(f"{payload['rows_written']} customers written back")
-            print_outcomes(payload["write_back"], progress)
+            print_write_back(payload, progress)
         case "rollback":
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
@@ -152,10 +177,12 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
+        case "serve":
+            return serve(arguments), None
         case "status":
             with reading() as connection:
-                return 0 if print_status(connection, progress) else 1
-    return 0
+                return 0 if print_status(connection, progress) else 1, None
+    return 0, payload
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -163,22 +190,27 @@ def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main() -> int:
+def main(typed: Sequence[str] | None = None) -> int:
     """Run the command of sys.argv; every failure is one line on standard error."""
     signal.signal(signal.SIGTERM, interrupt)
     print_any_text()
+    typed = sys.argv[1:] if typed is None else typed
+    # what can go wrong before the arguments are read is told as they ask, too
+    progress = Progress(is_json="--json" in typed)
     try:
-        arguments = parse(read_arguments(sys.argv[1:]))
-        first = use_environment()
-        progress = Progress()
-        progress.say(first)
-        return run(arguments, progress)
+        arguments = parse(read_arguments(typed))
+        if log_file := getattr(arguments, "log_file", None):
+            progress = Progress(log_file=log_file, is_json=arguments.json)
+        progress.say(use_environment())
+        exit_code, payload = run(arguments, progress)
     except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        return failure.exit_code
+        progress.fail(f"error: {failure}")
+        exit_code, payload = failure.exit_code, {**failure.payload, "error": str(failure)}
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        progress.fail("interrupted")
+        exit_code, payload = 130, {"error": "interrupted"}
+    progress.end(payload, exit_code)
+    return exit_code
 
 
 if __name__ == "__main__":

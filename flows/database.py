@@ -16,7 +16,7 @@ from psycopg.pq import Conninfo
 from psycopg.rows import DictRow, dict_row
 
 from flows import installed, systems
-from flows.errors import Busy, Infrastructure, WrongArgument
+from flows.errors import Busy, Infrastructure, WrongArgument, is_temporary
 from flows.project import FLOWS, LOCAL, PROJECT, version
 from flows.schemas import OPERATIONS, OURS, PREFIX, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
@@ -182,7 +182,9 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
                 take_role(connection, REFRESHER)
             yield connection
     except psycopg.Error as error:
-        raise Infrastructure(f"database: {one_line(error)}") from error
+        raise Infrastructure(
+            f"database: {one_line(error)}", is_temporary=is_temporary(error)
+        ) from error
     except UnicodeError as error:
         raise Infrastructure(
             f"database: it holds text that is not UTF-8 ({one_line(error)})"
@@ -263,9 +265,13 @@ class Lock:
                 {"pid": self.pid},
             )
         except psycopg.Error as error:
-            raise Infrastructure(f"the refresh lock was lost: {one_line(error)}") from error
+            raise Infrastructure(
+                f"the refresh lock was lost: {one_line(error)}", is_temporary=True
+            ) from error
         if not held:
-            raise Infrastructure("the refresh lock was lost: its session holds it no more")
+            raise Infrastructure(
+                "the refresh lock was lost: its session holds it no more", is_temporary=True
+            )
 
 
 @contextmanager
@@ -352,9 +358,12 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
 
 
 def text_of(script: Path) -> str:
-    """Return a file of flows/sql with our names as they are here, and the registry."""
+    """Return a file of flows/sql with our names and settings as they are here."""
     text = named(script.read_text(encoding="utf-8"))
-    return text.replace("{{ systems }}", systems.as_json())
+    text = text.replace("{{ systems }}", systems.as_json())
+    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+        text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
+    return text
 
 
 def with_short_lock(connection: Connection, change: Callable[[], object]) -> None:

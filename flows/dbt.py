@@ -65,6 +65,8 @@ class Run:
     error: str | None = None
     # whether the error is one of the project's files
     is_wrong: bool = False
+    # whether all that went wrong in the database may be over in a minute
+    is_temporary: bool = False
     # until the first node began, and from there to the end
     startup_seconds: float = 0
     run_seconds: float = 0
@@ -77,9 +79,10 @@ class Run:
         """Return what to raise, or None when every node ran and passed."""
         if self.error:
             reason = _reason(self.error)
-            return WrongArgument(reason) if self.is_wrong else _broken(reason)
+            broken_by = _broken(reason, is_temporary=self.is_temporary)
+            return WrongArgument(reason) if self.is_wrong else broken_by
         if broken := self.with_status("error", "runtime error"):
-            return _broken(_each_once(broken))
+            return _broken(_each_once(broken), is_temporary=self.is_temporary)
         if failed := self.with_status("fail"):
             is_setting = any(node.is_setting for node in failed)
             kind = WrongArgument if is_setting else TestsFailed
@@ -130,6 +133,7 @@ def build(
                     check()
                 case "end":
                     run.error, run.is_wrong = message["error"], message["is_wrong"]
+                    run.is_temporary = message["is_temporary"]
                     run.nodes = [Node(**node) for node in message["nodes"]]
                     run.run_seconds = time.monotonic() - started - run.startup_seconds
     return run
@@ -315,7 +319,11 @@ def _messages(
         if not ended:
             errors.seek(0)
             reason = errors.read().strip()[-300:]
-            raise Infrastructure(f"dbt: ended with {child.returncode}: {reason!r}")
+            # by a signal: somebody, or the machine for want of memory, has killed it
+            raise Infrastructure(
+                f"dbt: ended with {child.returncode}: {reason!r}",
+                is_temporary=child.returncode < 0,
+            )
 
 
 def _each_once(broken: Sequence[Node]) -> str:
@@ -331,9 +339,10 @@ def _each_once(broken: Sequence[Node]) -> str:
     )
 
 
-def _broken(problem: str) -> Failure:
-    is_wrong = any(words in problem for words in ("setting ", " not ours: "))
-    return WrongArgument(problem) if is_wrong else Infrastructure(problem)
+def _broken(problem: str, *, is_temporary: bool = False) -> Failure:
+    if any(words in problem for words in ("setting ", " not ours: ")):
+        return WrongArgument(problem)
+    return Infrastructure(problem, is_temporary=is_temporary)
 
 
 def _reason(message: str) -> str:

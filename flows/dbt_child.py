@@ -13,14 +13,22 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import click
+import psycopg2  # type: ignore[import-untyped]
+from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.exceptions.connection import FailedToConnectError
+from dbt.adapters.postgres.connections import PostgresConnectionManager
+from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.cli.main import cli, dbtRunner
 from dbt.exceptions import ParsingError
 from dbt_common.events.base_types import EventMsg
 from dbt_common.exceptions import CompilationError
 
+from flows.errors import is_temporary
 from flows.project import HOME, PROJECT
 from flows.schemas import for_dbt
 
@@ -31,6 +39,32 @@ OUTPUT = ("target_path", "log_path")
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
 MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+
+
+class Connections(PostgresConnectionManager):
+    """dbt's connections, which also note of what kind the errors of the database are."""
+
+    # whether each may be over in a minute: dbt keeps the message only
+    are_temporary: ClassVar[list[bool]] = []
+
+    @classmethod
+    def open(cls, connection: Connection) -> Connection:
+        """Note why there is no connection, then do with it what dbt does."""
+        try:
+            return super().open(connection)  # type: ignore[no-any-return, no-untyped-call]
+        except FailedToConnectError as error:
+            cls.are_temporary.append(is_temporary(error.__context__ or error))
+            raise
+
+    @contextmanager
+    def exception_handler(self, sql: str) -> Iterator[None]:
+        """Note an error, then do with it what dbt does."""
+        with super().exception_handler(sql):
+            try:
+                yield
+            except psycopg2.Error as error:
+                self.are_temporary.append(is_temporary(error))
+                raise
 
 
 def ignore_environment(command: click.Command = cli) -> None:
@@ -88,13 +122,20 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     threading.Thread(target=leave_with_parent, daemon=True).start()
     ignore_environment()
+    PostgresAdapter.ConnectionManager = Connections
     arguments: list[str] = json.loads(sys.argv[1])
     # what nodes are called must be known here already
     names = ["--vars", json.dumps(for_dbt())]
     parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *PLACE])
     if not parsed.success:
         is_wrong = isinstance(parsed.exception, CompilationError | ParsingError)
-        tell(event="end", error=str(parsed.exception), is_wrong=is_wrong, nodes=[])
+        tell(
+            event="end",
+            error=str(parsed.exception),
+            is_wrong=is_wrong,
+            nodes=[],
+            is_temporary=False,
+        )
         return
     run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(  # type: ignore[arg-type]
         [*arguments, *PLACE]
@@ -104,6 +145,7 @@ def main() -> None:
         event="end",
         error=str(run.exception) if run.exception else None,
         is_wrong=False,
+        is_temporary=bool(Connections.are_temporary) and all(Connections.are_temporary),
         nodes=[
             {
                 "name": result.node.name,

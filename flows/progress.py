@@ -1,15 +1,30 @@
-"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere."""
+"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere.
+
+And what a scheduler asks for: one JSON object at the end, and a file with every line.
+"""
 
 import io
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
+from flows.errors import Infrastructure, WrongArgument
+
 Result = TypeVar("Result")
+
+# off a terminal: wider than any table, so that no value breaks over two lines
+ANY_WIDTH = 2**20
+# a line break in a name would be one in the table
+CONTROLS = {
+    code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)
+}
 
 
 def print_any_text() -> None:
@@ -19,14 +34,35 @@ def print_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def as_json(content: Mapping[str, Any]) -> str:
+    """Return one line of JSON; numbers, dates and intervals as the run log writes them."""
+    return json.dumps(content, default=str)
+
+
 class Progress:
     """Shows which step runs, and each model, test or batch that has finished."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        log_file: Path | None = None,
+        is_json: bool = False,
+    ) -> None:
+        """Show all on standard output, or, when that is to hold JSON, on standard error.
+
+        Raises WrongArgument when the file cannot be written to.
+        """
+        self._console = console or Console(highlight=False, stderr=is_json)
         if not self._console.is_terminal:
-            self._console.width = 160
+            self._console.width = ANY_WIDTH
         self._show_live: Callable[[str], None] | None = None
+        self._is_json = is_json
+        # what commands without a row in the run log have said
+        self._said: list[str] = []
+        self._tables: dict[str, list[dict[str, Any]]] = {}
+        self._log_file = log_file
+        self._log = _opened(log_file) if log_file else None
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
         """Run one step, shown by its name, and return what it returns."""
@@ -46,22 +82,86 @@ class Progress:
         # what is skipped waits for something that failed and is shown
         if status == "skipped":
             return
+        line = f"  {status:8} {what}"
+        self._note(line)
         if self._show_live and status in ("success", "pass"):
             self._show_live(what)
         else:
-            self.say(f"  {status:8} {what}")
+            self._print(line)
 
     def say(self, text: str) -> None:
         """Show a line of text."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._note(text)
+        self._said.append(text)
+        self._print(text)
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Show rows under their column names, numbers to the right."""
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for name in lines[0] if lines else {}:
-            values = [line[name] for line in lines if line[name] is not None]
-            is_number = bool(values) and isinstance(values[0], int | float | Decimal)
-            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-        for line in lines:
-            table.add_row(*("" if value is None else str(value) for value in line.values()))
-        self._console.print(table if lines else f"{title}: none", markup=False)
+        self._tables[title] = [dict(line) for line in lines]
+        if not lines:
+            self._note(f"{title}: none")
+            self._print(f"{title}: none")
+            return
+        table = _drawn(title, lines)
+        self._console.print(table, markup=False)
+        if self._log:
+            paper = Console(file=io.StringIO(), width=ANY_WIDTH, highlight=False)
+            with paper.capture() as drawn:
+                paper.print(table, markup=False)
+            for line in drawn.get().splitlines():
+                self._note(line.rstrip())
+
+    def fail(self, reason: str) -> None:
+        """Say in one line on standard error why the command has ended."""
+        print(reason, file=sys.stderr)
+        try:
+            self._note(reason)
+        except Infrastructure as failure:
+            print(f"error: {failure}", file=sys.stderr)
+
+    def end(self, payload: Mapping[str, Any] | None, exit_code: int) -> None:
+        """Print the one JSON object, if it is wanted: the run's log, or else what was said."""
+        if self._is_json:
+            content = payload or {"tables": self._tables, "lines": self._said}
+            print(as_json({**content, "exit_code": exit_code}))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def _note(self, text: str) -> None:
+        """Append a line to the file, with the instant."""
+        if self._log:
+            stamp = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            try:
+                self._log.writelines(f"{stamp} {line}\n" for line in text.splitlines())
+                self._log.flush()
+            except OSError as error:
+                # what is said of it must not be written there
+                self._log = None
+                raise Infrastructure(
+                    f"--log-file: {self._log_file}: {error.strerror}"
+                ) from error
+
+
+def _opened(file: Path) -> TextIO:
+    try:
+        return file.open("a", encoding="utf-8", errors="backslashreplace")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WrongArgument(f"--log-file: {str(file)!r} cannot be written: {reason}") from None
+
+
+def _drawn(title: str, lines: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in lines[0]:
+        values = [line[name] for line in lines if line[name] is not None]
+        is_number = bool(values) and isinstance(values[0], int | float | Decimal)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for line in lines:
+        table.add_row(
+            *(
+                "" if value is None else str(value).translate(CONTROLS)
+                for value in line.values()
+            )
+        )
+    return table

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def version() -> str:
     return _version(OUR_PROJECT)
 
 
+@cache
 def settings() -> dict[str, Any]:
     """Return all settings: those of the user's project over our defaults, as dbt has them.
 

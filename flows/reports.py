@@ -137,6 +137,23 @@ def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
     )
 
 
+def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print what a write-back by itself has done."""
+    progress.say(f"{payload['rows_written']} customers written back")
+    print_outcomes(payload["write_back"], progress)
+
+
+def written_in_words(payload: Mapping[str, Any]) -> str:
+    """Say in one line what a run has written back, and what it left."""
+    outcomes = payload.get("write_back", {})
+    left = [
+        f"{outcomes[outcome]} {meaning}"
+        for outcome, meaning in OUTCOMES.items()
+        if outcomes.get(outcome)
+    ]
+    return "; ".join([f"{payload['rows_written']} customers written back", *left])
+
+
 def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what the write-back left for the next run, and why."""
     for outcome, meaning in OUTCOMES.items():
@@ -169,6 +186,45 @@ def guard_lines(guard: Mapping[str, Any]) -> list[str]:
             f" {guard['newly_dormant_pct']} % become dormant; --force writes it"
         )
     return [f"{guard['tenant_slug']}: {line}" for line in lines]
+
+
+def other_rules_since(connection: Connection) -> str | None:
+    """Return the day of the last write-back by other rules than those of now, or None.
+
+    Then many changes at once are what somebody wanted, it may be.
+    """
+    [last] = rows(
+        connection,
+        f"""
+        select
+            (array_agg(rules order by log_id desc))[1] as now,
+            (array_agg(rules order by log_id desc) filter (where is_written))[1] as written,
+            to_char(
+                max(created_at) filter (where is_written) at time zone 'UTC',
+                'YYYY-MM-DD HH24:MI "UTC"'
+            ) as day
+        from (
+            select
+                log_id,
+                created_at,
+                payload ->> 'rules' as rules,
+                status = 'success' and payload ? 'write_back' as is_written
+            from {OPERATIONS}.application_logs
+            where log_type = 'refresh' and payload ? 'rules'
+        ) as refreshes
+        """,
+    )
+    is_other = last["written"] is not None and last["now"] != last["written"]
+    return str(last["day"]) if is_other else None
+
+
+def rules_in_words(since: str) -> str:
+    """Say what may be the reason of many changes, and what to do about it."""
+    return (
+        f"the rules (a setting, a threshold, a model) have changed since the write-back of"
+        f" {since}: look with `python -m flows write-back --dry-run`, then write with"
+        " `python -m flows write-back --force`, or for one tenant with --tenant SLUG as well"
+    )
 
 
 def say_what_stays(connection: Connection, progress: Progress) -> None:
@@ -213,13 +269,18 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             this,
         ),
     )
-    for guard in rows(
+    guards = rows(
         connection,
         f"select * from {OPERATIONS}.write_back_guards{only} order by tenant_slug",
         this,
-    ):
+    )
+    for guard in guards:
         for line in guard_lines(guard):
             progress.say(line)
+    if any(guard["is_tripped"] for guard in guards) and (
+        since := other_rules_since(connection)
+    ):
+        progress.say(rules_in_words(since))
     pending = rows(
         connection,
         "select tenant_slug as tenant, customer_name as customer,"

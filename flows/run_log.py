@@ -68,6 +68,8 @@ def logged(connection: Connection, cron_name: str, log_type: str) -> Iterator[Ru
         yield log
     except BaseException as error:
         log.payload["error"] = str(error) or type(error).__name__
+        if isinstance(error, Failure):
+            error.payload = log.payload
         try:
             if connection.closed:
                 # only our session has ended, it may be

@@ -1,7 +1,8 @@
 """The commands as Prefect flows.
 
 Prefect is the alarm clock and the window, no more: the work, the lock and the log are those
-of flows/refresh.py, with Prefect or without.
+of flows/refresh.py, with Prefect or without. The parameters are the options of the commands,
+read by the same code.
 """
 
 import json
@@ -9,19 +10,29 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+from pydantic import Field
 
 from flows.alerts import run_alerts
+from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure
 from flows.progress import Progress
-from flows.refresh import Mode, Options, refresh
-from flows.reports import preview, print_refresh, summarize
+from flows.refresh import Options, refresh
+from flows.reports import (
+    preview,
+    print_organization,
+    print_refresh,
+    print_write_back,
+    summarize,
+    written_in_words,
+)
+from flows.write_back import run_write_back
 
 Result = TypeVar("Result")
 
@@ -37,12 +48,32 @@ RETRY_SECONDS = 5
 RETRIES_AFTER_SECONDS = (60, 300)
 
 
+@runtime_checkable
+class Judged(Protocol):
+    """What a step returns that may have failed without an exception."""
+
+    def failure(self) -> Failure | None:
+        """Return what went wrong, or None."""
+
+
 class PrefectProgress(Progress):
     """Shows steps as task runs, and what finishes in the logs of the run."""
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
-        """Run one step as a task."""
-        return task(name=name, task_run_name=name)(step)()
+        """Run one step as a task, which fails where the step has."""
+        results: list[Result] = []
+
+        def judged() -> State[Any]:
+            result = step()
+            results.append(result)
+            failure = result.failure() if isinstance(result, Judged) else None
+            return Failed(message=str(failure)) if failure else Completed()
+
+        state = task(name=name, task_run_name=name)(judged)(return_state=True)
+        if not results:
+            # the step has raised
+            state.result()
+        return results[0]
 
     def finished(self, what: str, status: str) -> None:
         """Log that something has finished."""
@@ -67,67 +98,191 @@ def run_name() -> str:
 
 
 @flow(name="hourly refresh", flow_run_name=run_name)
-def hourly() -> State[Any]:
-    """Refresh what changed; skipped while another refresh is running."""
-    return _run("hourly", queue_seconds=0)
+def hourly(
+    tenant: str | None = None,
+    as_of: datetime | None = None,
+    no_write_back: bool = False,  # noqa: FBT001, FBT002 - a box to tick
+) -> State[Any]:
+    """Refresh what changed; skipped while another refresh is running.
+
+    Args:
+        tenant: Slug of the one tenant that is written back; all of them when it is empty.
+        as_of: Instant to compute for; now when it is empty.
+        no_write_back: Only bring the marts up to date, and leave the application as it is.
+
+    """
+    return _report(
+        lambda: _refresh(
+            Options(
+                mode="hourly",
+                tenant=tenant or None,
+                as_of=_instant(as_of),
+                write_back=not no_write_back,
+            ),
+            is_skipped=True,
+        )
+    )
 
 
 @flow(name="nightly refresh", flow_run_name=run_name)
-def nightly() -> State[Any]:
-    """Recompute everything; waits for a refresh that is running."""
-    return _run("nightly", queue_seconds=QUEUE_SECONDS)
+def nightly(
+    tenant: str | None = None,
+    as_of: datetime | None = None,
+    no_write_back: bool = False,  # noqa: FBT001, FBT002
+    backfill_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0,
+) -> State[Any]:
+    """Recompute everything; waits for a refresh that is running.
+
+    Args:
+        tenant: Slug of the one tenant that is written back; all of them when it is empty.
+        as_of: Instant to compute for; now when it is empty.
+        no_write_back: Only bring the marts up to date, and leave the application as it is.
+        backfill_days: Days of usage and accounts to make up for that were never collected.
+
+    """
+    return _report(
+        lambda: _refresh(
+            Options(
+                mode="nightly",
+                tenant=tenant or None,
+                as_of=_instant(as_of),
+                write_back=not no_write_back,
+                backfill_days=parse_days(str(backfill_days)),
+            ),
+        )
+    )
+
+
+@flow(name="refresh of an organization", flow_run_name=run_name)
+def organization(organization: str, as_of: datetime | None = None) -> State[Any]:
+    """Recompute one organization in the systems that only the nightly refresh moves.
+
+    Args:
+        organization: Its slug.
+        as_of: Instant to compute for; now when it is empty.
+
+    """
+    return _report(
+        lambda: _refresh(
+            Options(mode="organization", organization=organization, as_of=_instant(as_of))
+        )
+    )
+
+
+@flow(name="write-back", flow_run_name=run_name)
+def write_back(
+    tenant: str | None = None,
+    dry_run: bool = False,  # noqa: FBT001, FBT002
+    force: bool = False,  # noqa: FBT001, FBT002
+) -> State[Any]:
+    """Write what differs from the marts that the last refresh has left.
+
+    Args:
+        tenant: Slug of the one tenant that is written back; all of them when it is empty.
+        dry_run: Show what would be written, and write nothing.
+        force: Write whatever the guards hold, too.
+
+    """
+    return _report(lambda: _write_back(tenant or None, is_dry_run=dry_run, force=force))
+
+
+@flow(name="dry run of the write-back", flow_run_name=run_name)
+def dry_run(tenant: str | None = None) -> State[Any]:
+    """Show what a write-back would change.
+
+    Args:
+        tenant: Slug of the one tenant that is looked at; all of them when it is empty.
+
+    """
+    return _report(lambda: _done(lambda: preview(tenant or None, PrefectProgress())))
 
 
 @flow(name="alerts", flow_run_name=run_name)
-def alerts() -> State[Any]:
-    """Raise and send what people should know."""
-    return _report(lambda: run_alerts(PrefectProgress(), dry_run=False))
+def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
+    """Raise and send what people should know.
+
+    Args:
+        dry_run: Show what would be sent, and send nothing.
+
+    """
+    return _report(lambda: _done(lambda: run_alerts(PrefectProgress(), dry_run=dry_run)))
 
 
 @flow(name="weekly summary", flow_run_name=run_name)
 def weekly() -> State[Any]:
     """Show the last complete week against the one before."""
-    return _report(lambda: summarize(PrefectProgress()))
+    return _report(lambda: _done(lambda: summarize(PrefectProgress())))
 
 
-@flow(name="dry run of the write-back", flow_run_name=run_name)
-def dry_run() -> State[Any]:
-    """Show what a write-back would change."""
-    return _report(lambda: preview(None, PrefectProgress()))
+def _instant(as_of: datetime | None) -> datetime | None:
+    """Return what a form gave, read as the command line reads it."""
+    return parse_as_of(as_of.isoformat()) if as_of else None
 
 
-def _report(work: Callable[[], None]) -> State[Any]:
-    use_environment()
+def _report(work: Callable[[], State[Any]]) -> State[Any]:
+    """Do some work; what goes wrong is Failed by name: automations and filters go by it."""
     try:
-        work()
+        return work()
     except Failure as failure:
-        return Failed(name=type(failure).__name__, message=str(failure))
+        get_run_logger().error(
+            "%s, exit code %s: %s", type(failure).__name__, failure.exit_code, failure
+        )
+        return Failed(message=str(failure))
+
+
+def _done(work: Callable[[], None]) -> State[Any]:
+    use_environment()
+    work()
     return Completed()
 
 
-def _run(mode: Mode, queue_seconds: int) -> State[Any]:
+def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[Any]:
+    if is_dry_run:
+        return _done(lambda: preview(tenant, PrefectProgress()))
+    use_environment()
+    progress = PrefectProgress()
+    payload = run_write_back(tenant, progress, force=force)
+    print_write_back(payload, progress)
+    return Completed(message=written_in_words(payload))
+
+
+def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
+    """Refresh, and wait for another refresh to end unless this one is skipped then."""
+    # the next run does its work, but not what somebody has asked for
+    is_usual = options == Options(mode=options.mode)
     late = datetime.now(UTC) - runtime.flow_run.scheduled_start_time
-    if late > MISSED_AFTER:
+    if is_usual and late > MISSED_AFTER:
         return Completed(name="Missed", message=f"due {late} ago; the next run does its work")
     progress = PrefectProgress()
     progress.say(use_environment())
-    deadline = time.monotonic() + queue_seconds
+    try:
+        patience = 0 if is_skipped and is_usual else QUEUE_SECONDS
+        payload = _with_patience(options, progress, patience)
+    except Busy as busy:
+        if patience:
+            raise
+        return Completed(name="Skipped", message=str(busy))
+    if options.organization:
+        print_organization(payload, progress)
+        return Completed(message=f"{options.organization} is up to date")
+    print_refresh(payload, progress)
+    return Completed(message=written_in_words(payload))
+
+
+def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[str, Any]:
+    """Refresh when no other refresh is running, again when what went wrong may be over."""
+    deadline = time.monotonic() + seconds
     retries = iter(RETRIES_AFTER_SECONDS)
     while True:
         try:
-            payload = refresh(Options(mode=mode), progress)
-        except Busy as busy:
-            if not queue_seconds:
-                return Completed(name="Skipped", message=str(busy))
-            if time.monotonic() > deadline:
-                return Failed(message=str(busy))
+            return refresh(options, progress)
+        except Busy:
+            if time.monotonic() >= deadline:
+                raise
             time.sleep(RETRY_SECONDS)
-        except Failure as failure:
-            pause = next(retries, None) if isinstance(failure, Infrastructure) else None
+        except Infrastructure as failure:
+            pause = next(retries, None) if failure.is_temporary else None
             if pause is None:
-                return Failed(name=type(failure).__name__, message=str(failure))
+                raise
             progress.say(f"tried again in {pause} s: {failure}")
             time.sleep(pause)
-        else:
-            print_refresh(payload, progress)
-            return Completed(message=f"{payload['rows_written']} customers written back")

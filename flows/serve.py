@@ -1,86 +1,240 @@
-"""`make serve`: a Prefect server with its UI, and the schedules of the refreshes.
+"""`python -m flows serve`: the schedules, at a Prefect server that it starts or is told of.
 
-Errors: ends with 2 for a wrong setting, with 4 when the server does not come up, with 130
-when it is stopped.
+Errors: ends with 2 for a wrong setting, with 4 when there is no server, with 130 when it is
+stopped.
 """
 
+import argparse
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-import httpx
-
-from flows.database import use_environment
-from flows.errors import Failure, Infrastructure, WrongArgument
-from flows.progress import print_any_text
+from flows.errors import Infrastructure
 from flows.project import LOCAL
-from flows.schemas import PREFIX, check_prefix
+from flows.schemas import PREFIX
 
 if TYPE_CHECKING:
+    from prefect import Flow
     from prefect.schedules import Schedule
 
-HOST = "127.0.0.1"
-HOME = LOCAL / f"{PREFIX}prefect"
-PORT = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
-TIME_ZONE = os.environ.get("REFRESH_TIME_ZONE", "UTC")
 SECONDS_TO_START = 60
+SECONDS_TO_STOP = 20
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
 
-# what schedules are reckoned from, and how far ahead of today: until then `make serve` is
-# surely started again
+# what schedules are reckoned from, and how far ahead of today: until then it is surely
+# started again
 BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
 DAYS_AHEAD = 3660
 
-SETTINGS = {
-    "PREFECT_HOME": os.environ.get("PREFECT_HOME", str(HOME)),
-    "PREFECT_API_URL": f"http://{HOST}:{PORT}/api",
-    "PREFECT_SERVER_API_HOST": HOST,
-    "PREFECT_SERVER_API_PORT": PORT,
-    "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{PORT}/api",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    # what the terminal's encoding lacks is no error in a run, either
-    "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
-}
+STOPPED = 130
 
 
-def check_settings() -> None:
-    """Raise WrongArgument for a prefix, a port or a time zone that cannot be."""
-    check_prefix()
-    if not PORT.isdecimal() or not 0 < int(PORT) < 2**16:
-        raise WrongArgument(f"PREFECT_SERVER_API_PORT is {PORT}, must be 1 to 65535")
-    # two that are no places, and that Prefect does not take
-    if TIME_ZONE not in available_timezones() - {"Factory", "localtime"}:
-        raise WrongArgument(
-            f"REFRESH_TIME_ZONE is {TIME_ZONE}, must be one such as Europe/Rome"
+@dataclass(frozen=True)
+class Address:
+    """Where the server of ours listens."""
+
+    host: str
+    port: int
+
+    @property
+    def reached_at(self) -> str:
+        """The host to reach it by, from this machine."""
+        return "127.0.0.1" if self.host in EVERYWHERE else self.host
+
+    @property
+    def api(self) -> str:
+        """The address of its API."""
+        host = f"[{self.reached_at}]" if ":" in self.reached_at else self.reached_at
+        return f"http://{host}:{self.port}/api"
+
+
+def serve_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options; what is not given, the environment says."""
+    command.description = (
+        "Registers the flows with their schedules and runs them when they are due, until it is"
+        " stopped. At the Prefect server or Cloud that PREFECT_API_URL names, or else at a"
+        " server that it starts."
+    )
+    command.add_argument(
+        "--host",
+        default=os.environ.get("PREFECT_SERVER_API_HOST") or "127.0.0.1",
+        help="where the server listens (PREFECT_SERVER_API_HOST, or 127.0.0.1)",
+    )
+    command.add_argument(
+        "--port",
+        type=_port,
+        default=os.environ.get("PREFECT_SERVER_API_PORT") or "4200",
+        help="and on which port (PREFECT_SERVER_API_PORT, or 4200)",
+    )
+    command.add_argument(
+        "--time-zone",
+        metavar="ZONE",
+        type=_time_zone,
+        default=os.environ.get("REFRESH_TIME_ZONE") or "UTC",
+        help="whose clocks the nightly and weekly runs go by (REFRESH_TIME_ZONE, or UTC)",
+    )
+    command.add_argument(
+        "--no-server",
+        action="store_true",
+        help="start none, use the one that runs at PREFECT_API_URL, or at host and port",
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be 1 to 65535 (PREFECT_SERVER_API_PORT)"
         )
+    return int(text)
 
 
-def start_server() -> subprocess.Popen[bytes]:
-    """Start the server and wait until it answers."""
+def _time_zone(text: str) -> str:
+    # two that are no places, and that Prefect does not take
+    if text not in available_timezones() - {"Factory", "localtime"}:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be one such as Europe/Rome (REFRESH_TIME_ZONE)"
+        )
+    return text
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Offer the flows at their hours until Ctrl-C or SIGTERM; return the exit code."""
+    # also where a shell has started us in the background, which ignores Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, _as_ctrl_c)
+    address = Address(arguments.host, arguments.port)
+    given = os.environ.get("PREFECT_API_URL")
+    os.environ |= _settings(given or address.api)
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    if given or arguments.no_server:
+        _check_server(os.environ["PREFECT_API_URL"])
+        _offer(arguments.time_zone)
+    else:
+        with _server(address):
+            _offer(arguments.time_zone)
+    print("stopped", file=sys.stderr)
+    return STOPPED
+
+
+def _as_ctrl_c(*_: object) -> None:
+    """Do on another signal what Prefect does well on this one."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def _settings(api: str) -> dict[str, str]:
+    """Return the environment of Prefect: of the server, of ourselves and of every run."""
+    settings = {
+        "PREFECT_HOME": str(LOCAL / f"{PREFIX}prefect"),
+        "PREFECT_SERVER_UI_API_URL": api,
+        **os.environ,
+        "PREFECT_API_URL": api,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # what the terminal's encoding lacks is no error in a run, either
+        "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
+    }
+    if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        # a server of ours that wants it gets it from us
+        settings.setdefault("PREFECT_API_AUTH_STRING", password)
+    return settings
+
+
+def _check_server(api: str) -> None:
+    """Raise Infrastructure unless a server answers there and lets us in."""
+    # after the settings are made: Prefect reads them when it is imported
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_deployments(limit=1)
+    except PrefectHTTPStatusError as error:
+        code = error.response.status_code
+        why = (
+            "; PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING (server) lets us in"
+            if code in (401, 403)
+            else ""
+        )
+        raise Infrastructure(f"the Prefect server at {api} answers {code}{why}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise Infrastructure(f"no Prefect server answers at {api}: {reason}") from error
+
+
+@contextmanager
+def _server(address: Address) -> Iterator[None]:
+    """Run a server of our own, which does not outlive us."""
+    import httpx
+
     with socket.socket() as mine:
         # or else whoever listens there would be taken for it, and get the schedules
-        if mine.connect_ex((HOST, int(PORT))) == 0:
+        if mine.connect_ex((address.reached_at, address.port)) == 0:
             raise Infrastructure(
-                f"something listens on {HOST}:{PORT} already; PREFECT_SERVER_API_PORT names"
-                " another port"
+                f"something listens on {address.host}:{address.port} already;"
+                " --port (PREFECT_SERVER_API_PORT) names another port, --no-server uses what"
+                " runs there"
             )
-    server = subprocess.Popen([sys.executable, "-m", "prefect", "server", "start"])
-    deadline = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            httpx.get(f"{SETTINGS['PREFECT_API_URL']}/health", timeout=2).raise_for_status()
-        except httpx.HTTPError:
+    if address.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get(
+        "PREFECT_SERVER_API_AUTH_STRING"
+    ):
+        print(
+            f"warning: whoever reaches {address.host}:{address.port} can start and stop runs;"
+            " PREFECT_SERVER_API_AUTH_STRING sets a user and a password",
+            file=sys.stderr,
+        )
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "prefect", "server", "start"),
+            *("--host", address.host, "--port", str(address.port)),
+        ],
+        # Ctrl-C is for us: it is stopped after the schedules, which are paused there
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread has begun yet
+    )
+    try:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            with suppress(httpx.HTTPError):
+                httpx.get(f"{address.api}/health", timeout=2).raise_for_status()
+                break
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise Infrastructure(
+                    f"the Prefect server did not come up on {address.host}:{address.port}"
+                )
             time.sleep(0.5)
-        else:
-            return server
-    server.terminate()
-    raise Infrastructure(f"the Prefect server did not come up on {HOST}:{PORT}")
+        yield
+    finally:
+        _end(server)
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this process when its parent is killed."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server, and all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def schedules(zone: str) -> "dict[str, Schedule]":
@@ -118,56 +272,45 @@ def nightly_rule(zone: str) -> str:
     return "\n".join(lines)
 
 
-def serve() -> None:
+def _offer(zone: str) -> None:
     """Offer the flows to the server, at their hours, until stopped."""
     # after the settings are made: Prefect reads them when it is imported
     from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.scheduled import alerts, dry_run, hourly, nightly, weekly
+    from flows import scheduled
 
-    flows = {
-        "hourly": hourly,
-        "nightly": nightly,
-        "alerts": alerts,
-        "weekly": weekly,
-        "dry-run": dry_run,
+    # the name of each deployment, and what it is of
+    flows: dict[str, Flow[..., Any]] = {
+        "hourly": scheduled.hourly,
+        "nightly": scheduled.nightly,
+        "organization": scheduled.organization,
+        "write-back": scheduled.write_back,
+        "dry-run": scheduled.dry_run,
+        "alerts": scheduled.alerts,
+        "weekly": scheduled.weekly,
     }
-    hours = schedules(TIME_ZONE)
-    serve_deployments(
-        *(
-            RunnerDeployment.from_flow(
-                flow,
-                name=f"{PREFIX}{name}",
-                # without one: when somebody presses the button
-                schedule=hours.get(name),
-                entrypoint_type=EntrypointType.MODULE_PATH,
+    hours = schedules(zone)
+    # Prefect's own leaves its loop in the midst of something, and the runs that go on
+    Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
+    with suppress(KeyboardInterrupt):
+        serve_deployments(
+            *(
+                RunnerDeployment.from_flow(
+                    flow,
+                    name=f"{PREFIX}{name}",
+                    # without one: when somebody presses the button
+                    schedule=hours.get(name),
+                    entrypoint_type=EntrypointType.MODULE_PATH,
+                )
+                for name, flow in flows.items()
             )
-            for name, flow in flows.items()
         )
-    )
-
-
-def main() -> int:
-    """Run server and schedules until Ctrl-C."""
-    print_any_text()
-    try:
-        check_settings()
-        os.environ |= SETTINGS
-        Path(SETTINGS["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-        use_environment()
-        server = start_server()
-    except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        return failure.exit_code
-    try:
-        serve()
-    finally:
-        server.terminate()
-        server.wait()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from flows.__main__ import main
+
+    sys.exit(main(["serve", *sys.argv[1:]]))

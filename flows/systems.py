@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from flows.errors import WrongArgument
-from flows.project import OUR_PROJECT
+from flows.project import OUR_PROJECT, settings
 
 # what says of a system: which keys its entry has, and what each is
 KEYS = {"is_hourly": bool, "tenant": str, "tenants": str}
@@ -37,8 +37,8 @@ def registry() -> dict[str, System]:
     # the environment of the pages has none, and asks for no system
     import yaml  # type: ignore[import-untyped]
 
-    settings = yaml.safe_load((OUR_PROJECT / "dbt_project.yml").read_bytes())["vars"]
-    found: Any = settings.get("systems")
+    ours = yaml.safe_load((OUR_PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    found: Any = ours.get("systems")
     if not isinstance(found, dict) or not found:
         raise WrongArgument("setting systems of dbt_project.yml names no system")
     for name, entry in found.items():
@@ -49,6 +49,20 @@ def registry() -> dict[str, System]:
                 " false), tenant and tenants (words), and nothing else"
             )
     return {name: System(name, **entry) for name, entry in found.items()}
+
+
+def whole_number(name: str) -> int:
+    """Return a setting that the scripts of flows/sql read, a number of at least one.
+
+    Raises WrongArgument in the words of macros/settings/check_settings.sql.
+    """
+    given = settings()
+    if name not in given:
+        raise WrongArgument(f"setting {name} is missing in the vars of dbt_project.yml")
+    value = given[name]
+    if type(value) is not int or value < 1:
+        raise WrongArgument(f"setting {name} is {value}, must be a whole number from 1")
+    return value
 
 
 def hourly() -> tuple[str, ...]:

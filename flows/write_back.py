@@ -21,10 +21,17 @@ from flows.database import (
     take_role,
 )
 from flows.detach import check_attached
-from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.errors import (
+    Failure,
+    Infrastructure,
+    TestsFailed,
+    WriteBackHeld,
+    WrongArgument,
+    is_temporary,
+)
 from flows.installed import is_empty
 from flows.progress import Progress
-from flows.reports import guard_lines, say_what_stays
+from flows.reports import guard_lines, other_rules_since, rules_in_words, say_what_stays
 from flows.run_log import RunLog, logged
 from flows.schemas import INTERNAL, OPERATIONS
 
@@ -52,6 +59,10 @@ class WriteBack:
     failed: dict[str, str] = field(default_factory=dict)
     # the last error of single customers, by slug
     errors: dict[str, str] = field(default_factory=dict)
+    # whether each of these errors may be over in a minute
+    is_temporary: bool = True
+    # the last write-back, where it went by other rules
+    other_rules_since: str | None = None
     is_forced: bool = False
 
     def log(self) -> dict[str, Any]:
@@ -68,7 +79,8 @@ class WriteBack:
         if self.failed:
             return Infrastructure(
                 "write-back failed, what is not named is done: "
-                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
+                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items()),
+                is_temporary=self.is_temporary,
             )
         tripped = [guard for guard in self.guards if guard["is_tripped"]]
         if tripped and not self.is_forced:
@@ -80,7 +92,12 @@ class WriteBack:
                     f" {guard['newly_dormant_count']} become dormant"
                     for guard in tripped
                 )
-                + "; `python -m flows write-back --dry-run` shows them, --force writes them"
+                + (
+                    f"; {rules_in_words(self.other_rules_since)}"
+                    if self.other_rules_since
+                    else "; `python -m flows write-back --dry-run` shows them, --force writes"
+                    " them"
+                )
             )
         return None
 
@@ -250,6 +267,8 @@ def write_back(
     for guard in done.guards:
         for line in guard_lines(guard):
             progress.say(line)
+    if any(guard["is_tripped"] for guard in done.guards):
+        done.other_rules_since = other_rules_since(connection)
     connection.execute(
         f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
         (logid, tenant, BATCH_SIZE, force),
@@ -297,6 +316,7 @@ def _write_batch(
         outcomes = _write(connection, batch_id, customers)
     except (psycopg.Error, Failure) as problem:
         stopped = done.failed[slug] = one_line(problem)
+        done.is_temporary &= is_temporary(problem)
         if connection.broken:
             raise
     else:

@@ -337,6 +337,8 @@ def test_every_var_is_documented_and_used() -> None:
         if file.suffix in (".sql", ".yml")
     ]
     used = {name for text in texts for name in re.findall(r"""var\(["'](\w+)["']""", text)}
+    for script in PROJECT.glob("flows/sql/*.sql"):
+        used |= set(re.findall(r"\{\{ (\w+) \}\}", script.read_text()))
     assert used <= declared
     # the rest are read by a name that is put together, or in a loop
     assert declared - used <= {

@@ -86,10 +86,61 @@ select
     end as message,
     jsonb_build_object('last_success_at', last_success_at) as details
 from operations.refresh_health
-where is_overdue is not null;
+where is_overdue is not null
+
+union all
+
+select
+    'REFRESH_FAILED' as kind,
+    'job' as subject_kind,
+    '' as tenant_id,
+    '' as tenant_slug,
+    streaks.job as subject,
+    streaks.failures_in_a_row >= {{ refresh_failed_runs }} as is_on,
+    case
+        when streaks.failures_in_a_row = 0 then streaks.job || ' is well again'
+        else
+            streaks.job || ' has failed ' || streaks.failures_in_a_row
+            || ' times in a row: ' || coalesce(streaks.error, streaks.status)
+    end as message,
+    jsonb_build_object(
+        'failures_in_a_row', streaks.failures_in_a_row,
+        'status', streaks.status,
+        'error', streaks.error,
+        'last_run_at', streaks.last_run_at
+    ) as details
+from (
+    select
+        job,
+        -- held by a guard is told by another kind: the marts are right
+        coalesce(
+            min(age_rank) filter (where status in ('success', 'held')) - 1, count(*)
+        ) as failures_in_a_row,
+        max(status) filter (where age_rank = 1) as status,
+        max(error) filter (where age_rank = 1) as error,
+        max(created_at) as last_run_at
+    from (
+        select
+            payload ->> 'cron_name' as job,
+            status,
+            payload ->> 'error' as error,
+            created_at,
+            row_number() over (
+                partition by payload ->> 'cron_name'
+                order by created_at desc, log_id desc
+            ) as age_rank
+        from operations.application_logs
+        where
+            log_type = 'refresh'
+            and status != 'running'
+            -- whoever asks for one organization sees how it ends
+            and payload ->> 'cron_name' != 'refresh_organization'
+    ) as runs
+    group by job
+) as streaks;
 comment on view operations.refresh_alert_states is
-'customer_health: One row in the columns of alert_states: whether no refresh has
-succeeded of late.';
+'customer_health: One row per job and kind in the columns of alert_states: whether no
+refresh has succeeded of late, and whether the last ones of a job have failed.';
 
 create or replace function operations.raise_alerts()
 returns void

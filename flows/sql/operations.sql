@@ -196,7 +196,7 @@ select
     max(created_at) filter (where status = 'success') as last_success_at,
     now() - max(created_at) filter (where status = 'success') as success_age,
     coalesce(max(created_at) filter (where status = 'success'), min(created_at))
-    < now() - interval '48 hours' as is_overdue
+    < now() - {{ refresh_overdue_hours }} * interval '1 hour' as is_overdue
 from operations.application_logs
 where
     log_type = 'refresh'

@@ -494,6 +494,75 @@ def test_no_success_for_two_days_is_told_though_nothing_runs(
     assert receiver.kinds()["REFRESH_OVERDUE", "recovered"] == 1
 
 
+def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
+    quiet: Database, receiver: Receiver
+) -> None:
+    told = (
+        "select edge, subject, message from operations.alert_outbox"
+        " where kind = 'REFRESH_FAILED' order by created_at, subject"
+    )
+
+    def end_as(job: str, status: str, error: str | None = None) -> None:
+        quiet.execute(
+            "insert into operations.application_logs (logid, log_type, status, payload)"
+            " values (gen_random_uuid()::text, 'refresh', %s,"
+            " jsonb_build_object('cron_name', %s::text, 'error', %s::text))",
+            status,
+            job,
+            error,
+        )
+
+    # once is nobody's business, nor is what was asked for by hand, what is held or running
+    for _ in range(2):
+        end_as("refresh_organization", "failed", "database: gone")
+    end_as("refresh_hourly", "tests_failed", "a_test: 1 rows")
+    end_as("refresh_nightly", "failed", "database: gone")
+    end_as("refresh_nightly", "held", "write-back held")
+    # which has died, as the next refresh will find
+    end_as("refresh_nightly", "running")
+    assert send(quiet, receiver).returncode == 0
+    assert quiet.rows(told) == []
+
+    # the second one tells by itself
+    quiet.execute("revoke select on commerce.orders from customer_health_refresher")
+    done = quiet.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+    assert done.returncode == 4
+    reason = done.stderr.strip().removeprefix("error: ")
+    [row] = quiet.rows(told)
+    assert (row["edge"], row["subject"]) == ("raised", "refresh_hourly")
+    assert row["message"] == f"refresh_hourly has failed 2 times in a row: {reason}"
+    # and the third not again
+    end_as("refresh_hourly", "interrupted")
+    assert send(quiet, receiver).returncode == 0
+    assert receiver.kinds() == {("REFRESH_FAILED", "raised"): 1}
+    end_as("refresh_hourly", "success")
+    assert send(quiet, receiver).returncode == 0
+    assert quiet.rows(told)[1:] == [
+        {
+            "edge": "recovered",
+            "subject": "refresh_hourly",
+            "message": "refresh_hourly is well again",
+        }
+    ]
+
+
+def test_when_refreshes_are_told_of_is_a_setting(quiet: Database, project: Path) -> None:
+    file = project / "dbt_project.yml"
+    settings = file.read_text()
+    quiet.execute(
+        "update operations.application_logs set created_at = now() - interval '20 hours'"
+    )
+    assert quiet.run("flows", "status", project=project).returncode == 0
+    file.write_text(settings.replace("overdue_hours: 48", "overdue_hours: 19"))
+    assert quiet.run("flows", "status", project=project).returncode == 1
+    for wrong in ("0", "two", "true", "1.5"):
+        file.write_text(settings.replace("failed_runs: 2", f"failed_runs: {wrong}"))
+        done = quiet.run("flows", "status", project=project)
+        assert done.returncode == 2
+        assert "setting refresh_failed_runs is " in done.stderr
+        assert "must be a whole number from 1" in done.stderr
+
+
 def test_a_source_that_goes_stale_is_told_and_after_a_crash_nobody_knows(
     quiet: Database, receiver: Receiver
 ) -> None:

@@ -1,23 +1,31 @@
-"""`make serve`: a server comes up, a scheduled run fires by itself and finishes."""
+"""`python -m flows serve`: a server comes up, a scheduled run fires by itself and finishes."""
 
+import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import httpx
+import psycopg
+import psycopg2  # type: ignore[import-untyped]
 import pytest
 from conftest import PROJECT, Database
 
 from flows import errors
+from flows.__main__ import parse
 from flows.progress import Progress
 
 Found = TypeVar("Found")
@@ -38,31 +46,44 @@ def wait_for(look: Callable[[], Found | None]) -> Found:
     raise TimeoutError
 
 
-@pytest.fixture
-def api(refreshed: Database, tmp_path: Path) -> Iterator[httpx.Client]:
-    """The API of a server that `python -m flows.serve` has started."""
+def free_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = refreshed.os_environment(
-        PREFECT_HOME=str(tmp_path),
-        PREFECT_SERVER_API_PORT=str(port),
-        PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="2",
-        PREFECT_RUNNER_POLL_FREQUENCY="2",
-        REFRESH_TIME_ZONE="Europe/Vienna",
-    )
-    with (tmp_path / "log").open("w") as log:
+        return str(free.getsockname()[1])
+
+
+def left_behind(home: Path) -> list[str]:
+    """Return the programs that run with this PREFECT_HOME."""
+    mark = f"PREFECT_HOME={home}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+@contextmanager
+def serving(
+    database: Database, home: Path, *options: str, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python -m flows serve` until the end of the block, or until that has stopped it."""
+    with (home / "log").open("w") as log:
         served = subprocess.Popen(
-            [sys.executable, "-m", "flows.serve"],
+            [sys.executable, "-m", "flows", "serve", *options],
             cwd=PROJECT,
-            env=environment,
+            env=database.os_environment(
+                PREFECT_HOME=str(home),
+                PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="2",
+                PREFECT_RUNNER_POLL_FREQUENCY="2",
+                **environment,
+            ),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30) as client:
-                yield client
+            yield served
             served.send_signal(signal.SIGINT)
             served.wait(60)
         finally:
@@ -72,11 +93,15 @@ def api(refreshed: Database, tmp_path: Path) -> Iterator[httpx.Client]:
             served.wait()
 
 
-def serve(**environment: str) -> tuple[int, str]:
+def client_of(port: str) -> httpx.Client:
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30)
+
+
+def serve(home: Path, *options: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "flows.serve"],
+        [sys.executable, "-m", "flows", "serve", *options],
         cwd=PROJECT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PREFECT_HOME": str(home), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -85,20 +110,71 @@ def serve(**environment: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_server_of_somebody_else_does_not_get_the_schedules(empty: Database) -> None:
+def test_a_server_of_somebody_else_does_not_get_the_schedules(
+    empty: Database, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        code, error = serve(**empty.environment, PREFECT_SERVER_API_PORT=port)
+        code, error = serve(tmp_path, **empty.environment, PREFECT_SERVER_API_PORT=port)
     assert code == 4
     assert f"something listens on 127.0.0.1:{port} already" in error
-    code, error = serve(PREFECT_SERVER_API_PORT="many")
-    assert (code, error) == (2, "error: PREFECT_SERVER_API_PORT is many, must be 1 to 65535\n")
-    for zone in ("Mars", "Factory"):
-        code, error = serve(REFRESH_TIME_ZONE=zone)
-        assert (code, error) == (
-            2,
-            f"error: REFRESH_TIME_ZONE is {zone}, must be one such as Europe/Rome\n",
+
+
+def test_what_serve_does_not_understand_starts_nothing(tmp_path: Path) -> None:
+    """Not even the demo's database, of which --help needs none, either."""
+    nowhere = {"PGHOST": "/nonexistent"}
+    for options, environment, said in (
+        ([], {"PREFECT_SERVER_API_PORT": "many"}, "'many' must be 1 to 65535"),
+        (["--port", "0"], {}, "'0' must be 1 to 65535 (PREFECT_SERVER_API_PORT)"),
+        ([], {"REFRESH_TIME_ZONE": "Mars"}, "'Mars' must be one such as Europe/Rome"),
+        (["--time-zone", "Factory"], {}, "'Factory' must be one such as Europe/Rome"),
+        (["now"], {}, "unrecognized arguments: now"),
+    ):
+        code, error = serve(tmp_path, *options, **nowhere, **environment)
+        assert (code, len(error.splitlines())) == (2, 1)
+        assert said in error
+    for module in (["flows", "serve"], ["flows.serve"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *module, "--help"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
         )
+        assert "--time-zone ZONE" in done.stdout
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A Prefect server that wants another password."""
+
+    def do_POST(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        code, error = serve(tmp_path, PGHOST="/nonexistent", PREFECT_API_URL=url)
+        server.shutdown()
+    assert code == 4
+    assert error == (
+        f"error: the Prefect server at {url} answers 401; PREFECT_API_KEY (Cloud) or"
+        " PREFECT_API_AUTH_STRING (server) lets us in\n"
+    )
+    port = free_port()
+    code, error = serve(tmp_path, "--no-server", "--port", port, PGHOST="/nonexistent")
+    assert code == 4
+    assert f"no Prefect server answers at http://127.0.0.1:{port}/api" in error
+    assert "Traceback" not in error
 
 
 def post(api: httpx.Client, path: str, content: object) -> Any:
@@ -126,34 +202,91 @@ def completed(api: httpx.Client, of_deployment: dict[str, Any]) -> list[dict[str
     return found
 
 
-def test_a_scheduled_run_fires_and_finishes(api: httpx.Client) -> None:
-    alerts = deployment(api, "alerts/alerts")
-    every_five_seconds = {"schedule": {"interval": 5, "timezone": "UTC"}, "active": True}
-    [schedule] = post(api, f"/deployments/{alerts['id']}/schedules", [every_five_seconds])
-    [run, *_] = wait_for(lambda: completed(api, alerts))
-    assert run["state"]["type"] == "COMPLETED", run["state"]
-    assert run["auto_scheduled"]
-    assert run["name"].startswith("alerts 20")
-    api.delete(f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
+def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa: PLR0915
+    refreshed: Database, tmp_path: Path
+) -> None:
+    port = free_port()
+    # a user and a password, in whose environment the scheduler runs
+    login = {"PREFECT_SERVER_API_AUTH_STRING": "ana:p@ss"}
+    options = ["--port", port, "--time-zone", "Europe/Vienna"]
+    with serving(refreshed, tmp_path, *options, **login) as served, client_of(port) as api:
+        wait_for(lambda: api.get("/health").is_success)
+        assert api.post("/deployments/filter", json={}).status_code == 401
+        api.auth = ("ana", "p@ss")
+        alerts = deployment(api, "alerts/alerts")
+        every_five_seconds = {"schedule": {"interval": 5, "timezone": "UTC"}, "active": True}
+        [schedule] = post(api, f"/deployments/{alerts['id']}/schedules", [every_five_seconds])
+        [run, *_] = wait_for(lambda: completed(api, alerts))
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+        assert run["auto_scheduled"]
+        assert run["name"].startswith("alerts 20")
+        api.delete(f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
 
-    for name, zone in (
-        # clock changes are nothing to what runs every hour
-        ("hourly refresh/hourly", "UTC"),
-        ("nightly refresh/nightly", "Europe/Vienna"),
-        ("weekly summary/weekly", "Europe/Vienna"),
-    ):
-        [schedule] = deployment(api, name)["schedules"]
-        assert schedule["schedule"]["timezone"] == zone
+        for name, zone in (
+            # clock changes are nothing to what runs every hour
+            ("hourly refresh/hourly", "UTC"),
+            ("nightly refresh/nightly", "Europe/Vienna"),
+            ("weekly summary/weekly", "Europe/Vienna"),
+        ):
+            [schedule] = deployment(api, name)["schedules"]
+            assert schedule["schedule"]["timezone"] == zone
 
-    dry_run = deployment(api, "dry run of the write-back/dry-run")
-    post(api, f"/deployments/{dry_run['id']}/create_flow_run", {})
-    [run, *_] = wait_for(lambda: completed(api, dry_run))
-    assert run["state"]["type"] == "COMPLETED", run["state"]
-    artifacts = post(api, "/artifacts/filter", {})
-    assert "the-first-10-customers" in {artifact["key"] for artifact in artifacts}
+        dry_run = deployment(api, "dry run of the write-back/dry-run")
+        post(api, f"/deployments/{dry_run['id']}/create_flow_run", {})
+        [run, *_] = wait_for(lambda: completed(api, dry_run))
+        assert run["state"]["type"] == "COMPLETED", run["state"]
+        artifacts = post(api, "/artifacts/filter", {})
+        assert "the-first-10-customers" in {artifact["key"] for artifact in artifacts}
+
+        # the form: what it shows of a parameter, and what it refuses
+        nightly = deployment(api, "nightly refresh/nightly")
+        form = nightly["parameter_openapi_schema"]["properties"]
+        assert set(form) == {"tenant", "as_of", "no_write_back", "backfill_days"}
+        assert all(field["description"] for field in form.values())
+        assert (form["backfill_days"]["type"], form["backfill_days"]["maximum"]) == (
+            "integer",
+            3650,
+        )
+        asked = f"/deployments/{nightly['id']}/create_flow_run"
+        refused = api.post(asked, json={"parameters": {"backfill_days": 9999}})
+        assert refused.status_code == 409
+
+        # read as the command line reads it; the reason is the message
+        hourly = deployment(api, "hourly refresh/hourly")
+        of_it = f"/deployments/{hourly['id']}/create_flow_run"
+        for parameters, reason in (
+            ({"tenant": "nobody"}, "--tenant: no active tenant 'nobody', there are: "),
+            (
+                {"as_of": "2026-06-15T12:00:00"},
+                "--as-of: '2026-06-15T12:00:00' is no",
+            ),
+        ):
+            run = post(api, of_it, {"parameters": parameters})
+            wait_for(lambda: len(completed(api, hourly)) == 1)
+            [run] = completed(api, hourly)
+            assert (run["state"]["type"], run["state"]["name"]) == ("FAILED", "Failed")
+            assert run["state"]["message"].startswith(reason)
+            of_run = {"flow_run_id": {"any_": [run["id"]]}, "level": {"ge_": logging.ERROR}}
+            # they are sent by and by
+            logs = wait_for(partial(post, api, "/logs/filter", {"logs": of_run}))
+            assert any(reason in line["message"] for line in logs)
+            api.delete(f"/flow_runs/{run['id']}")
+
+        # stopped in the midst of a run; what Prefect says of failed ones has a traceback
+        before = (tmp_path / "log").read_text()
+        post(api, asked, {"parameters": {"no_write_back": True}})
+        running = "select from pg_stat_activity where application_name = 'customer_health'"
+        wait_for(lambda: refreshed.rows(running))
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(60) == 130
+        wait_for(lambda: not left_behind(tmp_path))
+    assert "Traceback" not in (tmp_path / "log").read_text().removeprefix(before)
+    assert not refreshed.rows(running)
 
 
-GONE, WRONG = errors.Infrastructure("database: gone"), errors.TestsFailed("a_test: 1 rows")
+GONE = errors.Infrastructure("database: gone", is_temporary=True)
+DENIED = errors.Infrastructure("database: permission denied for table customers")
+WRONG = errors.TestsFailed("a_test: 1 rows")
 HELD, BUSY = errors.WriteBackHeld("orders: stale"), errors.Busy("another refresh")
 
 
@@ -163,11 +296,12 @@ HELD, BUSY = errors.WriteBackHeld("orders: stale"), errors.Busy("another refresh
         ("hourly", [], "Completed", []),
         ("nightly", [GONE], "Completed", [60]),
         ("nightly", [GONE, GONE], "Completed", [60, 300]),
-        ("hourly", [GONE, GONE, GONE], "Infrastructure", [60, 300]),
+        ("hourly", [GONE, GONE, GONE], "Failed", [60, 300]),
         # what would only fail again
-        ("nightly", [WRONG], "TestsFailed", []),
-        ("nightly", [HELD], "WriteBackHeld", []),
-        ("nightly", [GONE, WRONG], "TestsFailed", [60]),
+        ("nightly", [WRONG], "Failed", []),
+        ("nightly", [HELD], "Failed", []),
+        ("hourly", [DENIED], "Failed", []),
+        ("nightly", [GONE, WRONG], "Failed", [60]),
         # one is skipped, the other waits
         ("hourly", [BUSY], "Skipped", []),
         ("nightly", [BUSY, BUSY, GONE], "Completed", [5, 5, 60]),
@@ -197,8 +331,199 @@ def test_only_failures_of_infrastructure_are_tried_again(
     monkeypatch.setattr("time.sleep", slept.append)
     due = SimpleNamespace(scheduled_start_time=datetime.now(UTC))
     monkeypatch.setattr(scheduled, "runtime", SimpleNamespace(flow_run=due))
-    assert getattr(scheduled, flow).fn().name == state
+    logger = logging.getLogger("of the run")
+    monkeypatch.setattr(scheduled, "get_run_logger", lambda: logger)
+    ended = getattr(scheduled, flow).fn()
+    assert ended.name == state
     assert slept == pauses
+    if state == "Failed":
+        assert ended.message == str(ends[-1])
 
+    # missed, but for what somebody has asked for: the next run would not do it
     due.scheduled_start_time -= timedelta(minutes=16)
     assert getattr(scheduled, flow).fn().name == "Missed"
+    left = iter([BUSY])
+    assert getattr(scheduled, flow).fn(tenant="acme").name == "Completed"
+
+
+def test_a_step_that_has_failed_without_an_exception_is_a_failed_task(
+    tmp_path: Path,
+) -> None:
+    """The write-back of a tenant, or a test of dbt: what they return says so."""
+    program = """
+from prefect import flow
+from flows.scheduled import PrefectProgress
+from flows.write_back import WriteBack
+
+@flow
+def both():
+    done = PrefectProgress().run("fails", lambda: WriteBack(failed={"acme": "denied"}))
+    assert done.failed
+    assert PrefectProgress().run("passes", lambda: WriteBack()).failure() is None
+    try:
+        PrefectProgress().run("raises", lambda: 1 / 0)
+    except ZeroDivisionError:
+        return [type(done).__name__]
+
+print(both())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        env={**os.environ, "PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "['WriteBack']\n", done.stderr
+    for name, ended in (
+        ("fails", "Failed('write-back failed, what is not named is done: acme: denied')"),
+        ("passes", "Completed()"),
+        ("raises", "Failed('Task run encountered an exception ZeroDivisionError"),
+    ):
+        assert f"Task run '{name}' - Finished in state {ended}" in done.stderr
+
+
+class Told(Exception):
+    """An error of a driver, with what it says of itself."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__("database")
+        self.sqlstate = sqlstate
+
+
+def test_what_no_retry_mends_is_told_apart(empty: Database) -> None:
+    for state in ("08006", "40001", "40P01", "53300", "57P01", "55P03", "58030"):
+        assert errors.is_temporary(Told(state)), state
+    for state in ("42501", "42P01", "28P01", "22012", "23505", "55006", "P0001"):
+        assert not errors.is_temporary(Told(state)), state
+    # libpq gives no SQLSTATE of what happens before there is a session
+    there = empty.environment
+    empty.execute("create role nobody_logs_in")
+    for changed, expected in (
+        ({"PGHOST": "/nonexistent"}, True),
+        ({"PGHOST": "127.0.0.1", "PGPORT": free_port()}, True),
+        ({"PGDATABASE": "not_there"}, False),
+        ({"PGUSER": "not_there"}, False),
+        ({"PGUSER": "nobody_logs_in"}, False),
+    ):
+        given = {**there, **changed}
+        for driver in (psycopg, psycopg2):
+            with pytest.raises(driver.OperationalError) as failed:
+                driver.connect(
+                    host=given["PGHOST"],
+                    port=given["PGPORT"],
+                    user=given["PGUSER"],
+                    dbname=given["PGDATABASE"],
+                )
+            assert errors.is_temporary(failed.value) is expected, failed.value
+    empty.execute("drop role nobody_logs_in")
+
+
+def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    """Those of `serve`, and those of prefect.yaml for a worker of a process work pool."""
+    port = free_port()
+    environment = refreshed.os_environment(
+        PREFECT_HOME=str(tmp_path),
+        PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PWD=str(PROJECT),
+    )
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / arguments[0]).open("w") as log:
+            return subprocess.Popen(
+                [*prefect, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log
+            )
+
+    def finish(*arguments: str) -> None:
+        done = subprocess.run(
+            [*prefect, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    programs = [start("server", "start", "--port", port)]
+    try:
+        with client_of(port) as api:
+            wait_for(lambda: api.get("/health").is_success)
+            finish("work-pool", "create", "customer-health", "--type", "process")
+            finish("deploy", "--all")
+            programs.append(start("worker", "start", "--pool", "customer-health"))
+            wanted = {
+                *("hourly refresh/hourly", "nightly refresh/nightly", "alerts/alerts"),
+                *("weekly summary/weekly", "write-back/write-back"),
+                *(
+                    "dry run of the write-back/dry-run",
+                    "refresh of an organization/organization",
+                ),
+            }
+            for name in wanted:
+                assert deployment(api, name)["work_pool_name"] == "customer-health"
+            nightly = deployment(api, "nightly refresh/nightly")
+            assert nightly["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
+            assert all(
+                field["description"]
+                for field in nightly["parameter_openapi_schema"]["properties"].values()
+            )
+            weekly = deployment(api, "weekly summary/weekly")
+            post(api, f"/deployments/{weekly['id']}/create_flow_run", {})
+            [run] = wait_for(lambda: completed(api, weekly))
+            assert run["state"]["type"] == "COMPLETED", run["state"]
+
+            home = tmp_path / "serve"
+            home.mkdir()
+            url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+            with serving(refreshed, home, **url) as served:
+                wait_for(lambda: not deployment(api, "alerts/alerts")["work_pool_name"])
+                served.send_signal(signal.SIGTERM)
+                assert served.wait(60) == 130
+            assert api.get("/health").is_success
+            assert not left_behind(home)
+    finally:
+        for program in reversed(programs):
+            program.terminate()
+            program.wait(60)
+
+
+UNITS = sorted((PROJECT / "deploy" / "systemd").glob("*.service"))
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze on this machine, which is what checks the units")
+    assert len(UNITS) == 3
+    for unit in UNITS:
+        # where the programs of this machine are
+        text = unit.read_text().replace("/opt/customer-health/.venv-dashboards", str(tmp_path))
+        text = text.replace("/opt/customer-health/.venv", str(tmp_path))
+        (tmp_path / unit.name).write_text(text)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / u.name) for u in UNITS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # of what it does not know it only warns
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_the_units_run_is_a_command_of_ours() -> None:
+    [serve] = [
+        line.split(" -m flows ", 1)[1].split()
+        for unit in UNITS
+        for line in unit.read_text().splitlines()
+        if " -m flows " in line
+    ]
+    assert parse(serve).no_server

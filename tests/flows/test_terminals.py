@@ -1,7 +1,11 @@
 """Names that a terminal cannot show: something readable, and the right exit code."""
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import PROJECT, PYTHON, UNTIL, USUAL, Database, load_two_customers, new_database
@@ -131,3 +135,111 @@ def test_what_the_database_refuses_is_told_on_an_ascii_terminal(emoji: Database)
         )
         == "not with 🍕"
     )
+
+
+def test_off_a_terminal_no_value_breaks_over_two_lines(
+    emoji: Database, tmp_path: Path
+) -> None:
+    """In a pipe, in the file of --log-file, and in none of the tables."""
+    slug = f"{'a-very-long-slug-' * 20}end"
+    emoji.execute("update commerce.tenants set slug = %s", slug)
+    emoji.execute("update commerce.customers set name = E'One\\nTwo\\tThree' || name")
+    log = tmp_path / "log"
+    logged = ("--log-file", str(log))
+    done = run(emoji, *NIGHTLY, *logged)
+    assert done.returncode == 0, done.stderr.decode()
+    emoji.execute("update commerce.customers set account_type = 'PROSPECT'")
+    for arguments, rows in (
+        (("write-back", "--dry-run", *logged), 6),
+        (("weekly", *logged), 1),
+        (("status", *logged), 0),
+        (("alerts", "--dry-run", *logged), 0),
+        (("roles", "install"), 0),
+        (("roles", "status"), 1),
+        (("roles", "remove"), 0),
+    ):
+        shown = run(emoji, "flows", *arguments, COLUMNS="80")
+        assert shown.returncode == 0, shown.stderr.decode()
+        lines = shown.stdout.decode().splitlines()
+        assert sum(slug in line for line in lines) >= rows, arguments
+        # a piece of it stands nowhere by itself
+        assert all("long-slug" not in line.replace(slug, "") for line in lines), arguments
+    written = log.read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line) for line in written)
+    assert all("long-slug" not in line.replace(slug, "") for line in written)
+    assert any("Risk status" in line for line in written)
+    assert any(r"One\nTwo\tThree" in line and slug in line for line in written)
+    assert any("dry run: " in line for line in written)
+
+
+def test_schedulers_get_one_json_object_however_a_command_ends(
+    emoji: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+
+    def ended(*arguments: str, code: int = 0, **environment: str) -> dict[str, Any]:
+        options = ("--json", "--log-file", str(log))
+        done = run(emoji, "flows", *arguments, *options, **environment)
+        assert done.returncode == code, done.stderr.decode()
+        [line] = done.stdout.splitlines()
+        found: dict[str, Any] = json.loads(line)
+        assert found["exit_code"] == code
+        if code:
+            [*_, last] = done.stderr.decode().splitlines()
+            assert last.startswith("error: ")
+            assert last.removeprefix("error: ") == found["error"]
+            assert last in log.read_text()
+        return found
+
+    refreshed = ended("refresh", "--mode", "hourly", "--as-of", UNTIL)
+    assert refreshed["cron_name"] == "refresh_hourly"
+    assert refreshed["tests_passed"] > 0
+    assert refreshed["tenants"][0]["tenant_slug"] == SLUG
+    assert refreshed["rows_written"] == ended("write-back")["rows_written"] == 0
+    [week] = ended("weekly")["tables"]["Weekly summary"]
+    assert week["tenant"] == SLUG
+    status = ended("status")
+    assert {job["job"] for job in status["tables"]["Jobs"]} >= {"refresh_hourly"}
+    assert any("hours old" in line for line in status["lines"])
+    assert "Changes" in ended("write-back", "--dry-run")["tables"]
+    assert "Alerts that would be sent" in ended("alerts", "--dry-run")["tables"]
+
+    wrong = ended("write-back", "--tenant", "nobody", code=2)
+    assert wrong["error"].startswith("--tenant: no active tenant 'nobody'")
+    gone = ended("status", code=4, PGPORT="1")
+    assert set(gone) == {"error", "exit_code"}
+    emoji.execute("update operations.application_logs set created_at = now() - interval '9 d'")
+    assert "tables" in ended_as_overdue(emoji)
+    # what the run log holds of a run that has failed
+    emoji.execute(
+        "update operations.application_logs set status = 'tests_failed'"
+        " where log_id = (select max(log_id) from operations.application_logs"
+        " where log_type = 'refresh')"
+    )
+    failed = ended("write-back", code=1)
+    assert failed["cron_name"] == "write_back"
+    done = run(emoji, "flows", "refresh", "--json", "--mode", "monthly")
+    assert json.loads(done.stdout)["exit_code"] == 2
+
+
+def ended_as_overdue(database: Database) -> dict[str, Any]:
+    done = run(database, "flows", "status", "--json")
+    assert done.returncode == 1
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["exit_code"] == 1
+    return found
+
+
+def test_a_log_file_that_cannot_be_written_is_one_line(
+    emoji: Database, tmp_path: Path
+) -> None:
+    for file, code, reason in (
+        (str(tmp_path / "not_there" / "log"), 2, "No such file or directory"),
+        (str(tmp_path), 2, "Is a directory"),
+        ("/dev/full", 4, "No space left on device"),
+    ):
+        done = run(emoji, "flows", "weekly", "--log-file", file)
+        [line] = done.stderr.decode().splitlines()
+        assert (done.returncode, line.startswith("error: --log-file: ")) == (code, True)
+        assert reason in line
+        assert file in line
