@@ -10,6 +10,7 @@ from typing import NoReturn
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
+from flows.check import check
 from flows.database import connect, install, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
@@ -66,6 +67,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
     command.add_argument("--no-write-back", action="store_true")
     command.add_argument("--backfill-days", metavar="N", default="0")
+
+    command = commands.add_parser("check", help="whether the inputs give what the rules need")
+    command.add_argument("--system", metavar="NAME", help="this system only")
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
+    command.add_argument("--json", action="store_true", help="one JSON object")
 
     command = commands.add_parser("write-back", help="write what differs from the marts")
     command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
@@ -142,12 +148,27 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             run_alerts(progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
-        case "status":
-            with connect() as connection:
-                install(connection, "operations.sql")
-                install(connection, "alerts.sql")
-                return 0 if print_status(connection, progress) else 1
+        case "check" | "status":
+            return ANSWERS[arguments.command](arguments, progress)
     return 0
+
+
+def answer_check(arguments: argparse.Namespace, progress: Progress) -> int:
+    """Say whether the inputs give what the rules need."""
+    as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
+    return check(arguments.system, as_of, progress, is_json=arguments.json)
+
+
+def answer_status(_arguments: argparse.Namespace, progress: Progress) -> int:
+    """Say how the jobs are doing."""
+    with connect() as connection:
+        install(connection, "operations.sql")
+        install(connection, "alerts.sql")
+        return 0 if print_status(connection, progress) else 1
+
+
+# commands whose exit code is their answer
+ANSWERS = {"check": answer_check, "status": answer_status}
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -163,7 +184,8 @@ def main() -> int:
         arguments = parse(read_arguments(sys.argv[1:]))
         use_environment()
         progress = Progress()
-        if announced := announcement():
+        # --json is one object and nothing else
+        if (announced := announcement()) and not getattr(arguments, "json", False):
             progress.say(announced)
         return run(arguments, progress)
     except Failure as failure:
