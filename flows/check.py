@@ -70,8 +70,14 @@ def check(
             connection,
             "select current_database() as database, current_user as login,"
             " clock_timestamp() as now,"
-            " has_database_privilege(current_database(), 'temporary') as is_free",
+            " has_database_privilege(current_database(), 'temporary') as is_free,"
+            " pg_is_in_recovery() as is_standby",
         )
+        if here["is_standby"]:
+            raise Infrastructure(
+                "database: this server is a standby, which takes no temporary tables, in which"
+                " inputs are looked at; PGHOST must name its primary"
+            )
         if not here["is_free"]:
             raise Infrastructure(
                 f"database: {here['login']} may make no temporary tables in"
@@ -218,7 +224,7 @@ def print_system(report: Report, progress: Progress) -> None:
         if one.is_sample:
             progress.say(f"{one.name}: only its first {SAMPLE} rows are counted")
         for column, words in one.words.items():
-            counts = ", ".join(f"{word} {count}" for word, count in words.items())
+            counts = ", ".join(f"{word!r} {count}" for word, count in words.items())
             progress.say(f"{one.name}.{column}: {counts or 'no rows'}")
         for table, columns in one.unused.items():
             shown = ", ".join(columns[:UNUSED_SHOWN])
@@ -227,7 +233,7 @@ def print_system(report: Report, progress: Progress) -> None:
                 f"not used of {table}: {shown}" + (f" and {more} more" if more > 0 else "")
             )
     for customer in report.customers:
-        name = f" ({customer['name']})" if customer["name"] else ""
+        name = f" ({' '.join(customer['name'].split())})" if customer["name"] else ""
         progress.say(
             f"{customer['tenant']} / {customer['customer']}{name}, chosen for:"
             f" {customer['chosen']}"

@@ -303,7 +303,7 @@ def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> Non
         # what is ephemeral stands in the SQL of those that read it
         if node["config"]["materialized"] != "ephemeral":
             connection.execute(
-                f"create table {temporary(node['name'])} as {node['compiled_code']}".encode()
+                f"create table {temporary(node['alias'])} as {node['compiled_code']}".encode()
             )
 
     for name in way.ends:
@@ -321,11 +321,11 @@ def load_seed(connection: Connection, node: dict[str, Any]) -> None:
         for place, name in enumerate(names)
     }
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
-    connection.execute(f"create table {temporary(node['name'])} ({listed})".encode())
+    connection.execute(f"create table {temporary(node['alias'])} ({listed})".encode())
     values = ", ".join(f"%s::text::{kind}" for kind in types.values())
     for line in lines:
         connection.execute(
-            f"insert into {temporary(node['name'])} values ({values})".encode(),
+            f"insert into {temporary(node['alias'])} values ({values})".encode(),
             [cell or None for cell in line],
         )
 

@@ -40,7 +40,8 @@ class Finding:
     def line(self) -> str:
         """Say it in one line."""
         where = f"{self.input}.{self.column}" if self.column else self.input
-        return f"{where}: {self.problem}; {self.todo}"
+        # keys and words of rows may have line breaks
+        return " ".join(f"{where}: {self.problem}; {self.todo}".split())
 
 
 @dataclass
@@ -228,7 +229,10 @@ def what_to_do(one: Input, error: psycopg.Error) -> str | None:
         case psycopg.errors.UndefinedColumn():
             return f"name the column that you have in {one.path}"
         case psycopg.errors.InsufficientPrivilege():
-            return "grant the login select on it, and usage on its schema"
+            return (
+                "grant the login select on it and usage on its schema, and bypassrls where"
+                " it has policies"
+            )
     return None
 
 

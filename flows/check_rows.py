@@ -10,6 +10,8 @@ from typing import Any
 from flows.check_inputs import LOOK, WRONG, Input, noted, quoted, raw, temporary
 from flows.database import Connection, rows
 
+# of so many words of a column the count is read, and of so many it is told
+WORDS_READ, WORDS_SHOWN = 100, 10
 # amounts are looked at by so many rows, and only if there are so many
 AMOUNTS_READ, AMOUNTS_LEAST = 100_000, 20
 # money that no business of this kind has: amounts in the middle over it, cents under it
@@ -91,7 +93,10 @@ def count_words(connection: Connection, one: Input) -> None:
                 connection,
                 f"select coalesce({quoted(name)}::text, 'NULL') as word, count(*)"
                 f" from {temporary(one.name)} group by {quoted(name)}"
-                " order by 2 desc, 1 limit 50",
+                # what is unknown first, for there may be many
+                f" order by {quoted(name)}::text = any(%(allowed)s) is true, 2 desc, 1"
+                f" limit {WORDS_READ}",
+                {"allowed": meta["allowed"]},
             )
         }
         # of an optional one it costs the word, not the row, so no reason tells of it
@@ -107,11 +112,13 @@ def count_words(connection: Connection, one: Input) -> None:
 def unknown_words(one: Input, name: str) -> str:
     """Return the words of a column that are none of the allowed, with counts."""
     meta = one.columns[name]["config"]["meta"]
-    return ", ".join(
+    unknown = [
         f"{word!r} {count}"
         for word, count in one.words.get(name, {}).items()
         if word not in meta["allowed"] and not (word == "NULL" and meta.get("optional"))
-    )
+    ]
+    more = len(unknown) - WORDS_SHOWN
+    return ", ".join(unknown[:WORDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def map_it(one: Input, name: str) -> str:
@@ -135,7 +142,10 @@ def look_at_amounts(connection: Connection, one: Input) -> None:
                 percentile_disc(0.5) within group (order by amount) as median
             from (
                 select {quoted(name)}::numeric as amount from {temporary(one.name)}
-                where {quoted(name)} != 0 limit {AMOUNTS_READ}
+                where
+                    {quoted(name)} != 0
+                    and {quoted(name)}::text not in ('NaN', 'Infinity', '-Infinity')
+                limit {AMOUNTS_READ}
             ) as amounts
             """,
         )

@@ -5,6 +5,8 @@ See flows/check_inputs.py.
 
 from typing import Any
 
+import psycopg
+
 from flows.check_inputs import (
     LARGEST,
     LOOK,
@@ -169,8 +171,9 @@ def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) 
             continue
         tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
         for relation in relations_of(connection, one):
-            one.watched[relation] = triggers.get(relation) or (
-                "updated_at" if tells else "nothing"
+            otherwise = "nothing" if triggers is not None else "triggers, perhaps"
+            one.watched[relation] = (triggers or {}).get(relation) or (
+                "updated_at" if tells else otherwise
             )
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
@@ -182,27 +185,31 @@ def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) 
             )
 
 
-def watched_by_triggers(connection: Connection) -> dict[str, str]:
-    """Return the tables that `capture install` has looked at, and how they are watched."""
-    [there] = rows(
+def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
+    """Return the tables that `capture install` has looked at, and how they are watched.
+
+    None where this login may not know.
+    """
+    if not rows(
         connection,
-        f"select to_regclass('{OPERATIONS}.capture_status') is not null"
-        f" and has_table_privilege(to_regclass('{OPERATIONS}.capture_status'), 'select')"
-        " as is_there",
-    )
-    if not there["is_there"]:
+        "select from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid"
+        f" where nspname = '{OPERATIONS}' and relname = 'capture_status'",
+    ):
         return {}
-    return {
-        row["relation"]: row["how"]
-        for row in rows(
-            connection,
-            "select to_regclass(relation)::text as relation, min(case when not is_captured"
-            " then 'nothing' when watched_by = 'both' then 'triggers and updated_at'"
-            " else watched_by end) as how"
-            f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
-            " group by 1",
-        )
-    }
+    try:
+        with connection.transaction():
+            found = rows(
+                connection,
+                "select to_regclass(relation)::text as relation, min(case"
+                " when not is_captured then 'nothing'"
+                " when watched_by = 'both' then 'triggers and updated_at'"
+                " else watched_by end) as how"
+                f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
+                " group by 1",
+            )
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    return {row["relation"]: row["how"] for row in found}
 
 
 def relations_of(connection: Connection, one: Input) -> list[str]:
