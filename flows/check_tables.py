@@ -44,13 +44,13 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
         """
         with reads as (
             select
-                views.name,
-                views.place,
+                name,
                 pg_depend.refobjid as relation,
+                -- 0 for the table as such, which is always named
                 pg_depend.refobjsubid as attnum
-            from unnest(%(names)s::text[]) with ordinality as views (name, place)
+            from unnest(%(names)s::text[]) as name
             inner join pg_rewrite
-                on ev_class = ('pg_temp.' || quote_ident('mapped_' || views.name))::regclass
+                on ev_class = ('pg_temp.' || quote_ident('mapped_' || name))::regclass
             inner join pg_depend
                 on
                     pg_depend.classid = 'pg_rewrite'::regclass
@@ -69,7 +69,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
                 jsonb_build_array(attname, typname, typcategory) order by attnum
             ) as unused
         from (
-            select distinct on (name, relation) name, relation from reads
+            select distinct name, relation from reads
         ) as first
         inner join pg_class on first.relation = pg_class.oid
         inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
@@ -83,12 +83,11 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
                 select from reads
                 where
                     reads.relation = pg_class.oid
-                    and (reads.attnum = pg_attribute.attnum or reads.attnum = 0)
-                    -- the table as such is named, too, where columns are
-                    and (reads.attnum > 0 or not exists (
-                        select from reads as others
-                        where others.relation = pg_class.oid and others.attnum > 0
-                    ))
+                    and reads.attnum = pg_attribute.attnum
+            )
+            -- of a row that is read whole, as JSON, say, no column is known
+            and exists (
+                select from reads where reads.relation = pg_class.oid and reads.attnum > 0
             )
         group by first.name, pg_class.oid, pg_namespace.nspname
         order by min(array_position(%(names)s::text[], first.name)), 2
