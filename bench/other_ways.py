@@ -17,7 +17,8 @@ from pathlib import Path
 
 from bench.compiled import CompiledProject
 from bench.measure import HERE, UNTIL, active_seconds, print_table, timed
-from flows.database import PROJECT, Connection, rows
+from flows.database import Connection, rows
+from flows.project import OUR_PROJECT as PROJECT
 
 SAMPLE = 500
 SQLMESH = "0.236.4"

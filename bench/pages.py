@@ -12,7 +12,8 @@ from psycopg.rows import dict_row
 
 from bench.measure import UNTIL, fresh_database, load, print_table, run, timed
 from dashboards.queries import PAGES, text_of
-from flows.database import PROJECT, REFRESHER, Connection, rows
+from flows.database import REFRESHER, Connection, rows
+from flows.project import OUR_PROJECT as PROJECT
 
 ANALYST = "customer_health_analyst"
 CHROMIUM = Path("/usr/bin/chromium")

@@ -19,7 +19,8 @@ from psycopg import sql
 
 from bench.hourly import create_database
 from bench.measure import HERE, UNTIL, fresh_database, load, print_table, session, timed
-from flows.database import PROJECT, rows
+from flows.database import rows
+from flows.project import OUR_PROJECT as PROJECT
 
 REPETITIONS = 5
 CHANGED = 100

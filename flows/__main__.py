@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
+from flows.check import check
 from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
@@ -32,6 +33,9 @@ from flows.serve import serve, serve_arguments
 from flows.uninstall import uninstall
 from flows.write_back import rollback, run_write_back
 
+# exit code, and what --json prints
+Answer = tuple[int, Mapping[str, Any] | None]
+
 INSTALLED = {
     "capture": {
         "install": install_triggers,
@@ -43,7 +47,7 @@ INSTALLED = {
 }
 
 # what schedulers call
-SCHEDULED = ("refresh", "write-back", "alerts", "weekly", "status")
+SCHEDULED = ("refresh", "write-back", "alerts", "weekly", "status", "check")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -78,6 +82,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
     command.add_argument("--no-write-back", action="store_true")
     command.add_argument("--backfill-days", metavar="N", default="0")
+
+    command = commands.add_parser("check", help="whether the inputs give what the rules need")
+    command.add_argument("--system", metavar="NAME", help="this system only")
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
 
     command = commands.add_parser("write-back", help="write what differs from the marts")
     command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
@@ -155,9 +163,7 @@ def run_refresh(options: Options, progress: Progress) -> Mapping[str, Any]:
     return payload
 
 
-def run(
-    arguments: argparse.Namespace, progress: Progress
-) -> tuple[int, Mapping[str, Any] | None]:
+def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Carry out a command; return its exit code, and what the run log holds of it, if any."""
     payload: Mapping[str, Any] | None = None
     match arguments.command:
@@ -177,12 +183,30 @@ def run(
             WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
-        case "serve":
-            return serve(arguments), None
-        case "status":
-            with reading() as connection:
-                return 0 if print_status(connection, progress) else 1, None
+        case "check" | "serve" | "status":
+            return ANSWERS[arguments.command](arguments, progress)
     return 0, payload
+
+
+def answer_check(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Say whether the inputs give what the rules need."""
+    as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
+    return check(arguments.system, as_of, progress)
+
+
+def answer_serve(arguments: argparse.Namespace, _progress: Progress) -> Answer:
+    """Serve until somebody stops it."""
+    return serve(arguments), None
+
+
+def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Say how the jobs are doing."""
+    with reading() as connection:
+        return 0 if print_status(connection, progress) else 1, None
+
+
+# commands whose exit code is their answer
+ANSWERS = {"check": answer_check, "serve": answer_serve, "status": answer_status}
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -208,6 +208,40 @@ def parsed(connection: Mapping[str, str], *how: str) -> Iterator[Path]:
         yield Path(folder)
 
 
+def compiled(
+    variables: Mapping[str, Any], connection: Mapping[str, str], selected: Sequence[str]
+) -> dict[str, Any]:
+    """Return the manifest with the SQL of the selected nodes; nothing of it is run."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [
+            "compile",
+            "--quiet",
+            "--log-level-file=none",
+            "--no-populate-cache",
+            # models only, not the tests that read them
+            "--indirect-selection=empty",
+            "--target-path",
+            folder,
+            "--vars",
+            json.dumps({**variables, **for_dbt()}),
+            "--select",
+            *selected,
+        ]
+        ensure_profile()
+        with closing(_messages(arguments, child_environment(connection))) as messages:
+            end = next(message for message in messages if message["event"] == "end")
+            # the child ends with its messages
+            for _ in messages:
+                pass
+        run = Run([Node(**node) for node in end["nodes"]], end["error"], end["is_wrong"])
+        if broken := run.with_status("error", "runtime error"):
+            raise WrongArgument(_each_once(broken))
+        if failure := run.failure():
+            raise failure
+        found: dict[str, Any] = json.loads(Path(folder, "manifest.json").read_bytes())
+        return found
+
+
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the source tables: system, names, and what triggers on them need to know.
 

@@ -4,7 +4,15 @@
     this one as a package. An input alone gives way to a model or seed of the same name there.
     -#}
     {%- if varargs | length == 1 and not varargs[0].startswith('input_') -%}
-        {{ return(builtins.ref('customer_health', varargs[0], **kwargs)) }}
+        {%- set relation = builtins.ref('customer_health', varargs[0], **kwargs) -%}
+    {%- else -%}
+        {%- set relation = builtins.ref(*varargs, **kwargs) -%}
     {%- endif -%}
-    {{ return(builtins.ref(*varargs, **kwargs)) }}
+    {%- if var('checks_inputs', false) and not relation.is_cte -%}
+        {#- the command `check` makes them for the length of its transaction -#}
+        {%- set relation = api.Relation.create(
+            schema='pg_temp', identifier=relation.identifier
+        ) -%}
+    {%- endif -%}
+    {{ return(relation) }}
 {%- endmacro %}

@@ -58,10 +58,16 @@
 {% macro input_as_built(name) -%}
     {#-
     The relation of an input, to look at; none in a unit test, which has rows of its own, while
-    the system of the model is switched off, and before the input was built.
+    the system of the model is switched off, before the input was built, and where the command
+    `check` has it in a transaction of its own.
     -#}
     {%- set input = ref(name) -%}
-    {%- if not execute or input.is_cte or not is_switched_on(model) -%}
+    {%- if
+        not execute
+        or input.is_cte
+        or not is_switched_on(model)
+        or var('checks_inputs', false)
+    -%}
         {{ return(none) }}
     {%- endif -%}
     {{ return(load_relation(input)) }}

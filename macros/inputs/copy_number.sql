@@ -1,6 +1,8 @@
-{% macro copy_number(name, key, newest) -%}
+{% macro copy_number(name, newest) -%}
     {%- set input = input_as_built(name) -%}
-    {%- if not ref(name).is_cte and (input is none or is_unique(input, key)) -%}
+    {%- set key = meta_of_input(name).key -%}
+    {%- set is_to_be_counted = ref(name).is_cte or var('checks_inputs', false) -%}
+    {%- if not is_to_be_counted and (input is none or is_unique(input, key)) -%}
         1
     {%- else -%}
         row_number() over (

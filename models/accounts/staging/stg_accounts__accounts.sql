@@ -8,10 +8,7 @@ from (
         account_name,
         {{ trimmed('industry') }} as industry,
         -- a size that is not known is none: no rule rests on it
-        case
-            when account_size in ('startup', 'small', 'medium', 'large', 'enterprise')
-                then account_size
-        end as account_size,
+        {{ known_word('input_accounts__accounts', 'account_size') }} as account_size,
         case
             when {{ is_amount('arr') }} then arr::numeric(14, 2)
         end as arr,
@@ -24,17 +21,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='account_id',
-            copy_number=copy_number(
-                'input_accounts__accounts',
-                ['organization_id', 'account_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_accounts__accounts', newest='updated_at'),
             required=['organization_id', 'created_at'],
             timestamps=['renewal_on', 'archived_at', 'created_at', 'updated_at'],
             amounts=['arr'],
-            known_values={
-                'reported_status': ['onboarding', 'active', 'at_risk', 'churned']
-            },
+            known_values=words_of_input('input_accounts__accounts'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_accounts__accounts') }}

@@ -24,9 +24,7 @@ from (
         {{ quarantine_reason(
             key='goal_id',
             copy_number=copy_number(
-                'input_accounts__customer_goals',
-                ['organization_id', 'goal_id'],
-                newest='updated_at',
+                'input_accounts__customer_goals', newest='updated_at'
             ),
             required=['organization_id', 'account_id', 'created_at'],
             timestamps=['target_date', 'completion_date', 'created_at', 'updated_at'],

@@ -9,10 +9,7 @@ from (
         engagement_type,
         {{ trimmed('title') }} as title,
         -- an outcome that is not known is none: the engagement took place all the same
-        case
-            when outcome in ('positive', 'neutral', 'negative', 'action_required')
-                then outcome
-        end as outcome,
+        {{ known_word('input_accounts__engagements', 'outcome') }} as outcome,
         scheduled_at,
         completed_at,
         attendees,
@@ -20,18 +17,10 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='engagement_id',
-            copy_number=copy_number(
-                'input_accounts__engagements',
-                ['organization_id', 'engagement_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_accounts__engagements', newest='updated_at'),
             required=['organization_id', 'account_id'],
             timestamps=['scheduled_at', 'completed_at', 'created_at', 'updated_at'],
-            known_values={
-                'engagement_type': [
-                    'meeting', 'call', 'email', 'note', 'demo', 'training'
-                ]
-            },
+            known_values=words_of_input('input_accounts__engagements'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_accounts__engagements') }}

@@ -17,9 +17,7 @@ from (
         {{ quarantine_reason(
             key='metric_id',
             copy_number=copy_number(
-                'input_accounts__health_metrics',
-                ['organization_id', 'metric_id'],
-                newest='created_at',
+                'input_accounts__health_metrics', newest='created_at'
             ),
             required=['organization_id', 'account_id', 'metric_date'],
             timestamps=['metric_date', 'created_at'],

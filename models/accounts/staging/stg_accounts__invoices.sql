@@ -13,11 +13,7 @@ from (
         end as amount,
         {{ quarantine_reason(
             key='invoice_id',
-            copy_number=copy_number(
-                'input_accounts__invoices',
-                ['organization_id', 'invoice_id'],
-                newest='due_on',
-            ),
+            copy_number=copy_number('input_accounts__invoices', newest='due_on'),
             required=['organization_id', 'account_id', 'due_on'],
             timestamps=['due_on', 'paid_on'],
             amounts=['amount'],

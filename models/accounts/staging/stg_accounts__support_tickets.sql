@@ -15,9 +15,7 @@ from (
         {{ quarantine_reason(
             key='ticket_id',
             copy_number=copy_number(
-                'input_accounts__support_tickets',
-                ['organization_id', 'ticket_id'],
-                newest='created_at',
+                'input_accounts__support_tickets', newest='created_at'
             ),
             required=['organization_id', 'account_id', 'created_at'],
             timestamps=['created_at', 'resolved_at'],

@@ -16,23 +16,10 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='booking_id',
-            copy_number=copy_number(
-                'input_bookings__bookings',
-                ['organization_id', 'booking_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_bookings__bookings', newest='updated_at'),
             required=['organization_id', 'location_id', 'start_at'],
             timestamps=['start_at', 'created_at', 'updated_at'],
-            known_values={
-                'booking_status': [
-                    'PENDING',
-                    'ACCEPTED',
-                    'DECLINED',
-                    'CANCELLED_BY_CUSTOMER',
-                    'CANCELLED_BY_SELLER',
-                    'NO_SHOW',
-                ]
-            },
+            known_values=words_of_input('input_bookings__bookings'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_bookings__bookings') }}

@@ -14,11 +14,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='square_customer_id',
-            copy_number=copy_number(
-                'input_bookings__customers',
-                ['organization_id', 'square_customer_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_bookings__customers', newest='updated_at'),
             required=['organization_id'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason

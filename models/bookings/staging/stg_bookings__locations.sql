@@ -10,11 +10,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='location_id',
-            copy_number=copy_number(
-                'input_bookings__locations',
-                ['organization_id', 'location_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_bookings__locations', newest='updated_at'),
             required=['organization_id'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],

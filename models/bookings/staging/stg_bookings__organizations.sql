@@ -12,9 +12,7 @@ from (
         {{ quarantine_reason(
             key='organization_id',
             copy_number=copy_number(
-                'input_bookings__organizations',
-                ['organization_id'],
-                newest='updated_at',
+                'input_bookings__organizations', newest='updated_at'
             ),
             required=['organization_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],

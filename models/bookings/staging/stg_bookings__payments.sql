@@ -15,19 +15,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='payment_id',
-            copy_number=copy_number(
-                'input_bookings__payments',
-                ['organization_id', 'payment_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_bookings__payments', newest='updated_at'),
             required=['organization_id', 'created_at'],
             timestamps=['created_at', 'updated_at'],
             cents=['amount_cents', 'tip_cents', 'refunded_cents'],
-            known_values={
-                'payment_status': [
-                    'APPROVED', 'PENDING', 'COMPLETED', 'CANCELED', 'FAILED'
-                ]
-            },
+            known_values=words_of_input('input_bookings__payments'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_bookings__payments') }}

@@ -14,9 +14,7 @@ from (
         {{ quarantine_reason(
             key='square_customer_id',
             copy_number=copy_number(
-                'input_bookings__referral_profiles',
-                ['organization_id', 'square_customer_id'],
-                newest='updated_at',
+                'input_bookings__referral_profiles', newest='updated_at'
             ),
             required=['organization_id'],
             timestamps=['activated_at', 'updated_at'],

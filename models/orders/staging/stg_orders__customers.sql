@@ -13,11 +13,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='customer_id',
-            copy_number=copy_number(
-                'input_orders__customers',
-                ['tenant_id', 'customer_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_orders__customers', newest='updated_at'),
             required=['tenant_id', 'is_closed'],
             timestamps=['created_at', 'updated_at'],
         ) }} as quarantine_reason

@@ -18,17 +18,11 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='order_id',
-            copy_number=copy_number(
-                'input_orders__orders', ['tenant_id', 'order_id'], newest='updated_at'
-            ),
+            copy_number=copy_number('input_orders__orders', newest='updated_at'),
             required=['tenant_id', 'customer_id'],
             timestamps=['ordered_at', 'delivered_at', 'created_at', 'updated_at'],
             amounts=['total_amount'],
-            known_values={
-                'order_status': [
-                    'DRAFT', 'SUBMITTED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'
-                ]
-            },
+            known_values=words_of_input('input_orders__orders'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_orders__orders') }}

@@ -11,11 +11,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='sales_rep_id',
-            copy_number=copy_number(
-                'input_orders__sales_reps',
-                ['tenant_id', 'sales_rep_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_orders__sales_reps', newest='updated_at'),
             required=['tenant_id'],
             timestamps=['updated_at'],
         ) }} as quarantine_reason

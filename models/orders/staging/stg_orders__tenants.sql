@@ -11,9 +11,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='tenant_id',
-            copy_number=copy_number(
-                'input_orders__tenants', ['tenant_id'], newest='updated_at'
-            ),
+            copy_number=copy_number('input_orders__tenants', newest='updated_at'),
             required=['tenant_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['updated_at'],

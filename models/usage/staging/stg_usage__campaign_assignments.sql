@@ -13,15 +13,11 @@ from (
         {{ quarantine_reason(
             key='assignment_id',
             copy_number=copy_number(
-                'input_usage__campaign_assignments',
-                ['organization_id', 'assignment_id'],
-                newest='updated_at',
+                'input_usage__campaign_assignments', newest='updated_at'
             ),
             required=['organization_id', 'campaign_id'],
             timestamps=['due_at', 'completed_at', 'updated_at'],
-            known_values={
-                'assignment_status': ['PENDING', 'IN_PROGRESS', 'COMPLETED', 'OVERDUE']
-            },
+            known_values=words_of_input('input_usage__campaign_assignments'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_usage__campaign_assignments') }}

@@ -9,11 +9,7 @@ from (
         ends_at,
         {{ quarantine_reason(
             key='campaign_id',
-            copy_number=copy_number(
-                'input_usage__campaigns',
-                ['organization_id', 'campaign_id'],
-                newest='starts_at',
-            ),
+            copy_number=copy_number('input_usage__campaigns', newest='starts_at'),
             required=['organization_id'],
             timestamps=['starts_at', 'ends_at'],
         ) }} as quarantine_reason

@@ -10,11 +10,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='case_id',
-            copy_number=copy_number(
-                'input_usage__cases',
-                ['organization_id', 'case_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_usage__cases', newest='updated_at'),
             required=['organization_id'],
             timestamps=['created_at', 'closed_at', 'updated_at'],
         ) }} as quarantine_reason

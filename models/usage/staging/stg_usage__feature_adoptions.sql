@@ -10,9 +10,7 @@ from (
         {{ quarantine_reason(
             key='feature_key',
             copy_number=copy_number(
-                'input_usage__feature_adoptions',
-                ['organization_id', 'feature_key'],
-                newest='last_used_at',
+                'input_usage__feature_adoptions', newest='last_used_at'
             ),
             required=['organization_id'],
             timestamps=['first_used_at', 'last_used_at'],

@@ -11,14 +11,10 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='investigation_id',
-            copy_number=copy_number(
-                'input_usage__investigations',
-                ['organization_id', 'investigation_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_usage__investigations', newest='updated_at'),
             required=['organization_id', 'case_id', 'is_primary'],
             timestamps=['updated_at'],
-            known_values={'sla_status': ['ON_TRACK', 'WARNING', 'OVERDUE']},
+            known_values=words_of_input('input_usage__investigations'),
         ) }} as quarantine_reason
     from (
         select {{ columns_of_input('input_usage__investigations') }}

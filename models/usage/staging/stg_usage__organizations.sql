@@ -12,9 +12,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='organization_id',
-            copy_number=copy_number(
-                'input_usage__organizations', ['organization_id'], newest='updated_at'
-            ),
+            copy_number=copy_number('input_usage__organizations', newest='updated_at'),
             required=['organization_slug', 'time_zone', 'is_active'],
             time_zones=['time_zone'],
             timestamps=['created_at', 'updated_at'],

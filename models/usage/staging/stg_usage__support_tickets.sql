@@ -11,9 +11,7 @@ from (
         {{ quarantine_reason(
             key='ticket_id',
             copy_number=copy_number(
-                'input_usage__support_tickets',
-                ['organization_id', 'ticket_id'],
-                newest='created_at',
+                'input_usage__support_tickets', newest='created_at'
             ),
             required=['organization_id', 'created_at'],
             timestamps=['created_at'],

@@ -11,11 +11,7 @@ from (
         updated_at,
         {{ quarantine_reason(
             key='user_id',
-            copy_number=copy_number(
-                'input_usage__users',
-                ['organization_id', 'user_id'],
-                newest='updated_at',
-            ),
+            copy_number=copy_number('input_usage__users', newest='updated_at'),
             required=['organization_id', 'is_enabled', 'created_at'],
             timestamps=['last_login_at', 'created_at', 'updated_at'],
         ) }} as quarantine_reason

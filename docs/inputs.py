@@ -1,0 +1,109 @@
+"""`PYTHONPATH=. python docs/inputs.py`: write docs/inputs.md anew, from the inputs' yml.
+
+That is where the inputs are described, for dbt, for `python -m flows check` and for people.
+Needs no database.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows import systems
+from flows.database import PROJECT
+
+DOCUMENT = PROJECT / "docs" / "inputs.md"
+
+BEGINNING = """\
+# Inputs
+
+What this project asks of your tables, system by system. An input is a plain select in
+`models/<system>/inputs/` that gives these names to your columns;
+`demo/operational_schema.sql` shows the tables that those of the demo read. `python -m flows
+check` says whether what they give is what the rules need ([check.md](check.md)).
+
+- **required**: without the column no refresh begins. **may be NULL**: required, but a row
+  without a value says something, too. **optional**: the column may lack, and is NULL then.
+- A type that is a setting is that of your ids; set it in the vars, `orders_customer_id_type:
+  bigint`, for instance ([settings.md](settings.md)). Cast other types in the input. `numeric`
+  takes any number, `text` any kind of text but an enum, which wants `::text`.
+- A row with another word than the allowed ones is left out, and noted in
+  `operations.quarantined_rows`; in an optional column such a word is NULL.
+- Rows are told apart by the key. Of several that have the same the newest counts.
+- An input that may be empty can end in `where false`, where you have no such thing.
+
+<!-- docs/inputs.py writes this page, of the yml in models/<system>/inputs -->
+"""
+
+
+def contracts(system: str) -> list[dict[str, Any]]:
+    """Return what the yml of a system says of its inputs."""
+    file = PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
+    found: list[dict[str, Any]] = yaml.safe_load(file.read_bytes())["models"]
+    return found
+
+
+def meta(of: dict[str, Any]) -> dict[str, Any]:
+    """Return the meta of an input, or of a column."""
+    found: dict[str, Any] = of.get("config", {}).get("meta", {})
+    return found
+
+
+def type_of(column: dict[str, Any]) -> str:
+    """Return the type of a column, or the setting that has it."""
+    text: str = column["data_type"]
+    return f"setting `{text.split(chr(39))[1]}`" if "var(" in text else f"`{text}`"
+
+
+def need_of(column: dict[str, Any]) -> str:
+    """Return whether a column must be given."""
+    if meta(column).get("optional"):
+        return "optional"
+    return "may be NULL" if meta(column).get("nullable") else "required"
+
+
+def lines_of(contract: dict[str, Any]) -> Iterator[str]:
+    """Yield the part of the page on one input."""
+    about = meta(contract)
+    yield f"### `{contract['name']}`"
+    yield ""
+    yield " ".join(contract["description"].split())
+    said = [f"Key: {', '.join(f'`{column}`' for column in about['key'])}."]
+    if about.get("may_be_empty"):
+        said.append("May be empty.")
+    if switch := about.get("needs"):
+        said.append(f"Not read where `{switch}` is false.")
+    yield " ".join(said)
+    yield ""
+    yield "| column | type | | allowed words | what it is, and decides |"
+    yield "| --- | --- | --- | --- | --- |"
+    for column in contract["columns"]:
+        words = ", ".join(f"`{word}`" for word in meta(column).get("allowed", []))
+        description = " ".join(column["description"].split())
+        yield (
+            f"| `{column['name']}` | {type_of(column)} | {need_of(column)} | {words} |"
+            f" {description} |"
+        )
+    yield ""
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [BEGINNING]
+    for system in systems.registry():
+        lines += [f"## {system}", ""]
+        for contract in contracts(system):
+            lines += lines_of(contract)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main(document: Path = DOCUMENT) -> int:
+    """Write the page."""
+    document.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

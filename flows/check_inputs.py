@@ -1,0 +1,362 @@
+"""The inputs of a system as they are mapped, held against their contract column by column.
+
+All of it in a transaction of its caller's, in pg_temp: nothing stays. The contract is the
+inputs' yml, of which the staging views are made, too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import yaml  # type: ignore[import-untyped]
+from psycopg import sql
+
+from flows.database import Connection, one_line, rows
+from flows.project import OUR_PROJECT
+
+OURS = "customer_health"
+WRONG, LOOK = "wrong", "look"
+
+# what dbt takes for one type when it compares a staging view with its contract
+SAME_TYPES = {"varchar": "text", "bpchar": "text", "name": "text", "int2": "int4"}
+# staging makes its own of any of these
+NUMBERS = {"int2", "int4", "int8", "numeric", "float4", "float8"}
+
+# an input that has more rows is counted by this many of them
+LARGEST, SAMPLE = 3_000_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at, or one that is wrong, and what to do about it."""
+
+    level: str
+    input: str
+    column: str | None
+    problem: str
+    todo: str
+
+    def line(self) -> str:
+        """Say it in one line."""
+        where = f"{self.input}.{self.column}" if self.column else self.input
+        # keys and words of rows may have line breaks
+        return " ".join(f"{where}: {self.problem}; {self.todo}".split())
+
+
+@dataclass
+class Input:
+    """An input as it is mapped, what its yml wants of it, and what was found."""
+
+    name: str
+    system: str
+    # the file that gives it, for people
+    path: str
+    select: str
+    staging: str
+    columns: dict[str, dict[str, Any]]
+    # by column, the setting that has its type
+    settings: dict[str, str]
+    meta: dict[str, Any]
+    # columns that somebody has looked at, and found right
+    looked_at: list[str]
+    of_any_type: list[str]
+    is_parent: bool = False
+    # what it gives, by column: its type in words
+    given: dict[str, str] = field(default_factory=dict)
+    is_read: bool = False
+    # whether it has the columns that it must have
+    is_sound: bool = False
+    is_sample: bool = False
+    rows: int = 0
+    nulls: dict[str, int] = field(default_factory=dict)
+    words: dict[str, dict[str, int]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unused: dict[str, list[str]] = field(default_factory=dict)
+    watched: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def entity(self) -> str:
+        """The name of its rows: orders, say."""
+        return self.name.partition("__")[2]
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that tell its rows apart."""
+        found: list[str] = self.meta["key"]
+        return found
+
+    def find(self, level: str, column: str | None, problem: str, todo: str) -> None:
+        """Note something, unless somebody has looked at that column already."""
+        if level == LOOK and column in self.looked_at:
+            return
+        self.findings.append(Finding(level, self.name, column, problem, todo))
+
+    def null_share(self) -> dict[str, float]:
+        """Return the share of NULL of the columns that have any."""
+        return {name: round(count / self.rows, 4) for name, count in self.nulls.items()}
+
+    def lacking(self) -> list[str]:
+        """Return the optional columns that it does not give."""
+        return [
+            name
+            for name, column in self.columns.items()
+            if self.is_read
+            and name not in self.given
+            and column["config"]["meta"].get("optional")
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return what was seen, for a program."""
+        return {
+            "input": self.name,
+            "system": self.system,
+            "file": self.path,
+            "rows": self.rows,
+            "is_sample": self.is_sample,
+            "columns": self.given,
+            "optional_columns_lacking": self.lacking(),
+            "null_share": self.null_share(),
+            "words": self.words,
+            "left_out": self.left_out,
+            "unused_columns": self.unused,
+            "changes_noticed_by": self.watched,
+        }
+
+
+def quoted(*names: str) -> str:
+    """Return a name as SQL."""
+    return sql.Identifier(*names).as_string(None)
+
+
+def temporary(name: str) -> str:
+    """Return the name of a relation of this transaction, as the compiled models say it."""
+    return quoted("pg_temp", name)
+
+
+def raw(name: str) -> str:
+    """Return the name of the view that is the select of an input, and nothing else."""
+    return temporary(f"mapped_{name}")
+
+
+def whole(name: str) -> str:
+    """Return the name of the view of an input with all columns of its yml."""
+    return temporary(f"whole_{name}")
+
+
+def contracts(system: str) -> list[dict[str, Any]]:
+    """Return what the yml of a system says of its inputs."""
+    file = OUR_PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
+    found: list[dict[str, Any]] = yaml.safe_load(file.read_bytes())["models"]
+    return found
+
+
+def staging_of(name: str) -> str:
+    """Return the name of the staging view of an input."""
+    return f"stg_{name.removeprefix('input_')}"
+
+
+def read_inputs(
+    manifest: dict[str, Any], system: str, settings: dict[str, Any]
+) -> list[Input]:
+    """Return the inputs of a system in the order of its yml.
+
+    Of two of one name that of another project counts, which has ours as a package.
+    """
+    found = []
+    for contract in contracts(system):
+        name = contract["name"]
+        ours = manifest["nodes"][f"model.{OURS}.{name}"]
+        node = effective(manifest, name)
+        meta = ours["config"]["meta"]
+        staging = manifest["nodes"][f"model.{OURS}.{staging_of(name)}"]
+        if not settings.get(meta.get("needs"), True):
+            continue
+        found.append(
+            Input(
+                name=name,
+                system=system,
+                path=node["original_file_path"],
+                select=node["compiled_code"],
+                staging=staging["compiled_code"],
+                columns=ours["columns"],
+                settings={
+                    column["name"]: column["data_type"].split("'")[1]
+                    for column in contract["columns"]
+                    if "var('" in column["data_type"]
+                },
+                meta=meta,
+                looked_at=node["config"]["meta"].get("looked_at", []),
+                of_any_type=staging["config"]["meta"].get("of_any_type", []),
+            )
+        )
+    for one in found:
+        one.is_parent = any(one.key[-1] in other.columns for other in found if other != one)
+    return found
+
+
+def effective(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the node that an input's name leads to."""
+    nodes: list[dict[str, Any]] = [
+        node
+        for node in manifest["nodes"].values()
+        if node["name"] == name and node["resource_type"] == "model"
+    ]
+    return min(nodes, key=lambda node: node["package_name"] == OURS)
+
+
+@contextmanager
+def noted(one: Input, todo: str) -> Iterator[None]:
+    """Note an error of the database as one of this input, and go on as if nothing was done."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if not error.sqlstate:
+            # the connection is gone
+            raise
+        one.find(WRONG, None, one_line(error), what_to_do(one, error) or todo)
+
+
+def what_to_do(one: Input, error: psycopg.Error) -> str | None:
+    """Return what helps against what the database says of an input."""
+    match error:
+        case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+            return (
+                f"set {one.system}_schema and the {one.system}_..._table settings, or name"
+                f" your table in {one.path}"
+            )
+        case psycopg.errors.UndefinedColumn():
+            return f"name the column that you have in {one.path}"
+        case psycopg.errors.InsufficientPrivilege():
+            return (
+                "grant the login select on it and usage on its schema, and bypassrls where"
+                " it has policies"
+            )
+    return None
+
+
+def make_view(connection: Connection, one: Input) -> None:
+    """Make the view of an input, and hold its columns against the yml.
+
+    One that cannot be read has no rows.
+    """
+    with noted(one, f"mend {one.path}"), connection.transaction():
+        connection.execute(f"create view {raw(one.name)} as {one.select}".encode())
+        with connection.cursor() as cursor:
+            # the rights are asked for, too
+            cursor.execute(f"select * from {raw(one.name)} limit 0".encode())
+            types = {column.name: column.type_code for column in cursor.description or ()}
+        check_columns(connection, one, types)
+        one.is_read = True
+        one.is_sound = not one.findings
+    if not one.is_read:
+        one.given = {}
+    listed = ", ".join(
+        quoted(name) if name in one.given else f"null::{column['data_type']} as {quoted(name)}"
+        for name, column in one.columns.items()
+    )
+    source = f"from {raw(one.name)}" if one.is_read else "where false"
+    connection.execute(f"create view {whole(one.name)} as select {listed} {source}".encode())
+    limit = ""
+    if one.is_read and not one.is_parent and expected_rows(connection, one) > LARGEST:
+        one.is_sample = True
+        limit = f"limit {SAMPLE}"
+    connection.execute(
+        f"create view {temporary(one.name)}"
+        f" as select * from {whole(one.name)} {limit}".encode()
+    )
+
+
+def expected_rows(connection: Connection, one: Input) -> int:
+    """Return how many rows the planner expects."""
+    [plan] = rows(connection, f"explain (format json) select from {raw(one.name)}")
+    return int(plan["QUERY PLAN"][0]["Plan"]["Plan Rows"])
+
+
+def check_columns(connection: Connection, one: Input, types: dict[str, int]) -> None:
+    """Note columns that lack, that nobody knows, and those of another type than the yml's."""
+    wanted = {name: column["data_type"] for name, column in one.columns.items()}
+    names = {
+        row["oid"]: row
+        for row in rows(
+            connection,
+            "select oid::bigint as oid, typname, format_type(oid, null) as words from pg_type"
+            " where oid = any(%(given)s::oid[]) or oid = any(%(wanted)s::regtype[])",
+            {"given": list(types.values()), "wanted": list(wanted.values())},
+        )
+    }
+    by_words = {row["words"]: row["typname"] for row in names.values()}
+    contract = {
+        row["type"]: row["words"]
+        for row in rows(
+            connection,
+            "select type, format_type(type::regtype, null) as words"
+            " from unnest(%(wanted)s::text[]) as type",
+            {"wanted": list(set(wanted.values()))},
+        )
+    }
+    for name, column in one.columns.items():
+        if name not in types and not column["config"]["meta"].get("optional"):
+            one.find(
+                WRONG,
+                name,
+                f"lacks, and is required ({wanted[name]})",
+                f"give it in {one.path}: {' '.join(column['description'].split())}",
+            )
+    for name, type_code in types.items():
+        if name not in wanted:
+            one.find(
+                WRONG,
+                name,
+                "is no column of this input",
+                f"take it out of {one.path}, or name it as one of {', '.join(wanted)}",
+            )
+            continue
+        one.given[name] = names[type_code]["words"]
+        is_same = is_same_type(names[type_code]["typname"], by_words[contract[wanted[name]]])
+        if not is_same and name not in one.of_any_type:
+            one.find(
+                WRONG,
+                name,
+                f"is {one.given[name]}, must be {wanted[name]}",
+                how_to_cast(one, name, wanted[name]),
+            )
+
+
+def is_same_type(given: str, wanted: str) -> bool:
+    """Return whether dbt takes a column of one type for one of another."""
+    if wanted == "numeric":
+        return given in NUMBERS
+    return SAME_TYPES.get(given, given) == SAME_TYPES.get(wanted, wanted)
+
+
+def how_to_cast(one: Input, column: str, wanted: str) -> str:
+    """Return what makes the type of a column right."""
+    if setting := one.settings.get(column):
+        return f"set `{setting}: {one.given[column]}` in the vars, or cast it in {one.path}"
+    if one.given[column] == "timestamp without time zone":
+        return (
+            f"say in {one.path} which zone its clock shows:"
+            f" `{column} at time zone 'Europe/Berlin' as {column}`, for instance"
+        )
+    if column.endswith("_cents"):
+        return (
+            f"in {one.path}, amounts become cents by `round(... * 100)::bigint as {column}`,"
+            f" and cents stay what they are by `...::bigint as {column}`"
+        )
+    return f"cast it in {one.path}: `...::{wanted} as {column}`"
+
+
+def make_staging(connection: Connection, one: Input) -> bool:
+    """Make the staging view of an input, and return whether that was possible."""
+    name = staging_of(one.name)
+    before = list(one.findings)
+    with noted(one, f"mend {one.path}"), connection.transaction():
+        connection.execute(f"create view {temporary(name)} as {one.staging}".encode())
+        return True
+    if any(finding.level == WRONG for finding in before):
+        # a column of another type, say, which is told already
+        one.findings = before
+    return False

@@ -1,0 +1,297 @@
+"""What the rows of inputs say: counts, NULLs, words, amounts, and which would be left out.
+
+What makes a row invalid is asked of the staging views and of the model that keeps the
+quarantine, which are the project's; see flows/check_inputs.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from flows.check_inputs import LOOK, WRONG, Input, noted, quoted, raw, temporary
+from flows.database import Connection, rows
+
+# of so many words of a column the count is read, and of so many it is told
+WORDS_READ, WORDS_SHOWN = 100, 10
+# amounts are looked at by so many rows, and only if there are so many
+AMOUNTS_READ, AMOUNTS_LEAST = 100_000, 20
+# money that no business of this kind has: amounts in the middle over it, cents under it
+AMOUNT_OF_CENTS, CENTS_OF_AMOUNT = 5_000, 500
+
+
+def look_at_rows(connection: Connection, one: Input) -> None:
+    """Count rows, NULLs and words, and look at amounts and clocks."""
+    steps: tuple[Callable[[Connection, Input], None], ...] = (
+        count_rows,
+        count_words,
+        look_at_amounts,
+        look_at_clocks,
+        look_at_written,
+    )
+    for step in steps if one.is_read else ():
+        with noted(one, f"mend {one.path}"), connection.transaction():
+            step(connection, one)
+
+
+def count_rows(connection: Connection, one: Input) -> None:
+    """Count the rows, and the NULLs of each column."""
+    counts = ", ".join(
+        f"count(*) - count({quoted(name)}) as {quoted(name)}" for name in one.given
+    )
+    [found] = rows(
+        connection,
+        f"select count(*) as {quoted('all rows')}, {counts or '0'} from {temporary(one.name)}",
+    )
+    one.rows = found["all rows"]
+    one.nulls = {name: found[name] for name in one.given if found[name]}
+
+
+def note_empty(inputs: Sequence[Input]) -> None:
+    """Note inputs without a row that must have some; a system without any once."""
+    empty = [one for one in inputs if one.is_read and not one.rows]
+    if len(empty) == len(inputs):
+        system = inputs[0].system
+        inputs[0].find(
+            WRONG,
+            None,
+            f"has no rows, as all inputs of {system}",
+            f"if you have none of that, set `{system}_enabled: false` in the vars",
+        )
+        return
+    for one in empty:
+        if not one.meta.get("may_be_empty"):
+            one.find(WRONG, None, "has no rows", f"look at {one.path}")
+
+
+def note_nulls(one: Input) -> None:
+    """Note NULLs in columns that rules need, but those that leave the row out anyway."""
+    for name, count in one.nulls.items():
+        meta = one.columns[name]["config"]["meta"]
+        is_all = count == one.rows
+        if f"{name}_missing" in one.left_out or meta.get("optional"):
+            continue
+        if f"{name}_unknown" in one.left_out and meta.get("allowed"):
+            continue
+        if is_all or not meta.get("nullable"):
+            one.find(
+                LOOK,
+                name,
+                f"is NULL in {'all' if is_all else f'{count} of'} {one.rows} rows"
+                f" ({count / one.rows:.1%})",
+                f"rules need it: {' '.join(one.columns[name]['description'].split())}",
+            )
+
+
+def count_words(connection: Connection, one: Input) -> None:
+    """Count the words of the columns that may only have some."""
+    for name in one.given:
+        meta = one.columns[name]["config"]["meta"]
+        if "allowed" not in meta:
+            continue
+        one.words[name] = {
+            row["word"]: row["count"]
+            for row in rows(
+                connection,
+                f"select coalesce({quoted(name)}::text, 'NULL') as word, count(*)"
+                f" from {temporary(one.name)} group by {quoted(name)}"
+                # what is unknown first, for there may be many
+                f" order by {quoted(name)}::text = any(%(allowed)s) is true, 2 desc, 1"
+                f" limit {WORDS_READ}",
+                {"allowed": meta["allowed"]},
+            )
+        }
+        # of an optional one it costs the word, not the row, so no reason tells of it
+        if meta.get("optional") and (words := unknown_words(one, name)):
+            one.find(
+                LOOK,
+                name,
+                f"has words that are not known, and so NULL: {words}",
+                map_it(one, name),
+            )
+
+
+def unknown_words(one: Input, name: str) -> str:
+    """Return the words of a column that are none of the allowed, with counts."""
+    meta = one.columns[name]["config"]["meta"]
+    unknown = [
+        f"{word!r} {count}"
+        for word, count in one.words.get(name, {}).items()
+        if word not in meta["allowed"] and not (word == "NULL" and meta.get("optional"))
+    ]
+    more = len(unknown) - WORDS_SHOWN
+    return ", ".join(unknown[:WORDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def map_it(one: Input, name: str) -> str:
+    """Return what to do about unknown words."""
+    allowed = ", ".join(one.columns[name]["config"]["meta"]["allowed"])
+    return f"a `case` in {one.path} can map them to {allowed}"
+
+
+def look_at_amounts(connection: Connection, one: Input) -> None:
+    """Note amounts that look like cents, and cents that look like amounts."""
+    for name in one.given:
+        is_cents = name == "amount_cents"
+        if not (is_cents or name == "amount" or name.endswith("_amount")):
+            continue
+        [found] = rows(
+            connection,
+            f"""
+            select
+                count(amount) as values,
+                count(*) filter (where amount != trunc(amount)) as fractions,
+                percentile_disc(0.5) within group (order by amount) as median
+            from (
+                select {quoted(name)}::numeric as amount from {temporary(one.name)}
+                where
+                    {quoted(name)} != 0
+                    and {quoted(name)}::text not in ('NaN', 'Infinity', '-Infinity')
+                limit {AMOUNTS_READ}
+            ) as amounts
+            """,
+        )
+        if found["values"] < AMOUNTS_LEAST:
+            continue
+        median = found["median"].normalize()
+        if is_cents and median < CENTS_OF_AMOUNT:
+            one.find(
+                LOOK,
+                name,
+                f"looks like whole amounts, not cents: half of them are at most {median:f}",
+                f"if so, `(... * 100)::bigint as {name}` in {one.path}",
+            )
+        elif not is_cents and not found["fractions"]:
+            kind = one.given[name]
+            is_whole = kind in ("smallint", "integer", "bigint")
+            if is_whole or median >= AMOUNT_OF_CENTS:
+                why = f"it is {kind}" if is_whole else "no row has a fraction"
+                one.find(
+                    LOOK,
+                    name,
+                    f"looks like cents: {why}, and half of them are at least {median:f}",
+                    f"if so, `... / 100.0 as {name}` in {one.path}",
+                )
+
+
+def look_at_clocks(connection: Connection, one: Input) -> None:
+    """Note timestamps that were read without a zone, and so as if their clock showed UTC.
+
+    The planner's words tell that cast from `at time zone`, and constants are no columns.
+    """
+    for name, kind in one.given.items():
+        if kind != "timestamp with time zone":
+            continue
+        [plan] = rows(
+            connection,
+            f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
+        )
+        if any(")::timestamp with time zone" in text for text in outputs(plan["QUERY PLAN"])):
+            one.find(
+                LOOK,
+                name,
+                "is read of a column without a time zone, as if its clock showed UTC",
+                f"say its zone in {one.path}: `... at time zone 'Europe/Berlin' as {name}`,"
+                " for instance",
+            )
+
+
+def outputs(plan: Any) -> Iterator[str]:
+    """Yield what every node of a plan gives."""
+    if isinstance(plan, list):
+        for part in plan:
+            yield from outputs(part)
+    elif isinstance(plan, dict):
+        yield from plan.get("Output", [])
+        for name, part in plan.items():
+            if name != "Output":
+                yield from outputs(part)
+
+
+def look_at_written(connection: Connection, one: Input) -> None:
+    """Note columns of statuses that cannot be written through this input."""
+    if one.entity != "customer_statuses":
+        return
+    written = [name for name in one.given if name in one.of_any_type]
+    refused = [
+        row["name"]
+        for row in rows(
+            connection,
+            "select name from unnest(%(written)s::text[]) as name"
+            " inner join pg_attribute on attrelid = %(view)s::regclass and attname = name"
+            " where not pg_column_is_updatable(attrelid, attnum, false)",
+            {"written": written, "view": raw(one.name)},
+        )
+    ]
+    if refused:
+        one.find(
+            LOOK,
+            None,
+            f"cannot be written through: {', '.join(refused)}",
+            f"keep {one.path} a plain select of one table, or refresh with --no-write-back",
+        )
+
+
+def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> None:
+    """Note the rows that a refresh would leave out, by reason, with three of them.
+
+    quarantine is the model of the system that knows.
+    """
+    table = temporary(f"left_out_{inputs[0].system}")
+    connection.execute(f"create table {table} as {quarantine}".encode())
+    by_entity = {one.entity: one for one in inputs}
+    for row in rows(
+        connection,
+        f"""
+        select
+            "table",
+            reason,
+            sum(rows_count)::bigint as count,
+            (array_agg(key order by tenant, key))[:3] as keys
+        from {table}
+        group by "table", reason
+        order by "table", count desc, reason
+        """,
+    ):
+        one = by_entity[row["table"]]
+        one.left_out[row["reason"]] = {"rows": row["count"], "such_as": row["keys"]}
+        note_left_out(one, row["reason"], row["count"], row["keys"])
+    for one in inputs:
+        gone = sum(reason["rows"] for reason in one.left_out.values())
+        if one.rows and gone >= one.rows:
+            one.find(
+                WRONG, None, f"all {one.rows} rows are left out", "no rule has any of them"
+            )
+
+
+def note_left_out(one: Input, reason: str, count: int, keys: Sequence[str]) -> None:
+    """Note the rows that are left out for one reason."""
+    such_as = ", ".join(key or "NULL" for key in keys)
+    problem = (
+        f"{count} of {one.rows} rows are left out: {reason}, such as {one.key[-1]} {such_as}"
+    )
+    column, _, what = reason.rpartition("_")
+    key = ", ".join(one.key)
+    todo = "see operations.quarantined_rows after a refresh"
+    if reason.endswith("_not_of_tenant"):
+        column = reason.removesuffix("_not_of_tenant")
+        todo = (
+            "no row that counts has that key: are the others left out, or not in their input?"
+        )
+    elif reason.endswith("_out_of_range"):
+        column = reason.removesuffix("_out_of_range")
+        todo = "nobody believes such a value: mend the row, or make it NULL in the input"
+    elif what == "missing":
+        todo = f"fill it, or leave such rows out in {one.path}"
+    elif what == "duplicate":
+        todo = f"give one row for each {key} in {one.path}; the newest counts"
+    elif what == "unknown" and one.columns.get(column, {}).get("config", {}).get(
+        "meta", {}
+    ).get("allowed"):
+        problem += f"; its words: {unknown_words(one, column)}"
+        todo = map_it(one, column)
+    elif what == "unknown" and column == "time_zone":
+        todo = "name a zone of pg_timezone_names"
+    elif what == "unknown":
+        todo = (
+            "no row that counts has that key: are the others left out, or not in their input?"
+        )
+    one.find(LOOK, column if column in one.columns else None, problem, todo)

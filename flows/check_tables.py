@@ -1,0 +1,244 @@
+"""The tables that inputs read: columns that no input uses, and how changes are noticed.
+
+See flows/check_inputs.py.
+"""
+
+from typing import Any
+
+import psycopg
+
+from flows.check_inputs import (
+    LARGEST,
+    LOOK,
+    SAMPLE,
+    Input,
+    noted,
+    quoted,
+    raw,
+    staging_of,
+)
+from flows.database import Connection, rows
+from flows.schemas import OPERATIONS
+
+# a column named so says that a row does not count, if it is filled or true
+AGAINST = {
+    *("deleted", "archived", "removed", "discarded", "trashed", "purged", "anonymized"),
+    *("void", "voided", "canceled", "cancelled", "revoked", "rejected", "expired"),
+    *("hidden", "disabled", "inactive", "suspended", "banned", "blocked", "draft"),
+    *("merged", "duplicate", "superseded"),
+    *("test", "testing", "demo", "sandbox", "fake", "spam"),
+}
+# ... or that it does, if it is true
+FOR = {"active", "enabled", "valid", "visible", "live", "published"}
+
+
+def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
+    """Note columns of the tables that inputs read which no input uses, if they tell much.
+
+    Of a table that several read the first of them is named.
+    """
+    readers = {one.name: one for one in inputs if one.is_read}
+    told = set()
+    for row in rows(
+        connection,
+        """
+        with reads as (
+            select
+                name,
+                pg_depend.refobjid as relation,
+                -- 0 for the table as such, which is always named
+                pg_depend.refobjsubid as attnum
+            from unnest(%(names)s::text[]) as name
+            inner join pg_rewrite
+                on ev_class = ('pg_temp.' || quote_ident('mapped_' || name))::regclass
+            inner join pg_depend
+                on
+                    pg_depend.classid = 'pg_rewrite'::regclass
+                    and pg_depend.objid = pg_rewrite.oid
+                    and pg_depend.refclassid = 'pg_class'::regclass
+                    and pg_depend.refobjid != ev_class
+        )
+
+        select
+            first.name,
+            pg_class.oid::regclass::text as relation,
+            pg_class.relname,
+            pg_namespace.nspname,
+            pg_class.reltuples,
+            array_agg(
+                jsonb_build_array(attname, typname, typcategory) order by attnum
+            ) as unused
+        from (
+            select distinct name, relation from reads
+        ) as first
+        inner join pg_class on first.relation = pg_class.oid
+        inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+        inner join pg_attribute
+            on pg_class.oid = attrelid and attnum > 0 and not attisdropped
+        inner join pg_type on atttypid = pg_type.oid
+        where
+            pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+            and has_column_privilege(pg_class.oid, attnum, 'select')
+            and not exists (
+                select from reads
+                where
+                    reads.relation = pg_class.oid
+                    and reads.attnum = pg_attribute.attnum
+            )
+            -- of a row that is read whole, as JSON, say, no column is known
+            and exists (
+                select from reads where reads.relation = pg_class.oid and reads.attnum > 0
+            )
+        group by first.name, pg_class.oid, pg_namespace.nspname
+        order by min(array_position(%(names)s::text[], first.name)), 2
+        """,
+        {"names": list(readers)},
+    ):
+        one = readers[row["name"]]
+        if row["relation"] not in told:
+            told.add(row["relation"])
+            one.unused[row["relation"]] = [name for name, _, _ in row["unused"]]
+            with noted(one, f"mend {one.path}"), connection.transaction():
+                note_filled(connection, one, row)
+
+
+def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> None:
+    """Note the columns of a table that say of some rows that they do not count."""
+    telling = {
+        name: condition
+        for name, kind, category in table["unused"]
+        if (condition := says_no(name, kind, category))
+    }
+    if not telling:
+        return
+    counts = ", ".join(
+        f"count(*) filter (where {condition}) as {quoted(name)}"
+        for name, condition in telling.items()
+    )
+    columns = ", ".join(quoted(name) for name in telling)
+    limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
+    [found] = rows(
+        connection,
+        f"select count(*) as {quoted('all rows')}, {counts} from (select {columns}"
+        f" from {quoted(table['nspname'], table['relname'])} {limit}) as read",
+    )
+    for name, condition in telling.items():
+        if found[name] and name not in one.looked_at:
+            one.find(
+                LOOK,
+                None,
+                f"{table['relation']}.{name} is not used, and in {found[name]} of"
+                f" {found['all rows']} rows {condition}",
+                f"if such rows do not count, say so in {one.path}; if they do,"
+                f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there ends this line",
+            )
+
+
+def says_no(name: str, kind: str, category: str) -> str | None:
+    """Return the condition by which a column says that a row does not count, if it can."""
+    words = set(words_of(name))
+    if kind == "bool":
+        if words & AGAINST:
+            return quoted(name)
+        return f"not {quoted(name)}" if words & FOR else None
+    if not words & AGAINST:
+        return None
+    if category == "N":
+        return f"{quoted(name)} != 0"
+    if category == "S":
+        return f"{quoted(name)} != ''"
+    return f"{quoted(name)} is not null"
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a column's name, deleted_at or deletedAt."""
+    apart = "".join(
+        f"_{letter}" if letter.isupper() and not name[place - 1 : place].isupper() else letter
+        for place, letter in enumerate(name)
+    )
+    return apart.lower().replace("-", "_").replace(" ", "_").split("_")
+
+
+def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) -> None:
+    """Note how each table that inputs read is watched for changes.
+
+    asked are the staging views whose updated_at an hourly refresh asks.
+    """
+    triggers = watched_by_triggers(connection)
+    for one in inputs:
+        if not one.is_read or staging_of(one.name) not in asked:
+            continue
+        tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
+        for relation in relations_of(connection, one):
+            otherwise = "nothing" if triggers is not None else "triggers, perhaps"
+            one.watched[relation] = (triggers or {}).get(relation) or (
+                "updated_at" if tells else otherwise
+            )
+        if alone := [name for name, how in one.watched.items() if how == "nothing"]:
+            one.find(
+                LOOK,
+                None,
+                f"nothing tells of changes in {', '.join(alone)}, which wait for the nightly"
+                " refresh",
+                f"give updated_at in {one.path}, or `python -m flows capture install`",
+            )
+
+
+def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
+    """Return the tables that `capture install` has looked at, and how they are watched.
+
+    None where this login may not know.
+    """
+    if not rows(
+        connection,
+        "select from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid"
+        f" where nspname = '{OPERATIONS}' and relname = 'capture_status'",
+    ):
+        return {}
+    try:
+        with connection.transaction():
+            found = rows(
+                connection,
+                "select to_regclass(relation)::text as relation, min(case"
+                " when not is_captured then 'nothing'"
+                " when watched_by = 'both' then 'triggers and updated_at'"
+                " else watched_by end) as how"
+                f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
+                " group by 1",
+            )
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    return {row["relation"]: row["how"] for row in found}
+
+
+def relations_of(connection: Connection, one: Input) -> list[str]:
+    """Return the tables that an input reads, also those behind views."""
+    return [
+        row["relation"]
+        for row in rows(
+            connection,
+            """
+            with recursive reads as (
+                select %(view)s::regclass::oid as relation
+
+                union distinct
+
+                select pg_depend.refobjid
+                from reads
+                inner join pg_rewrite on ev_class = reads.relation
+                inner join pg_depend
+                    on
+                        classid = 'pg_rewrite'::regclass
+                        and objid = pg_rewrite.oid
+                        and refclassid = 'pg_class'::regclass
+            )
+
+            select reads.relation::regclass::text as relation
+            from reads
+            inner join pg_class on reads.relation = pg_class.oid
+            where relkind in ('r', 'p', 'f')
+            order by 1
+            """,
+            {"view": raw(one.name)},
+        )
+    ]
