@@ -155,8 +155,8 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
         assert catalog(lodge) == before, command
 
     succeed(lodge, *NIGHTLY)
-    for command in (*INSTALL, HOURLY, ("flows", "alerts"), ("flows", "write-back")):
-        succeed(lodge, *command)
+    for one in (*INSTALL, HOURLY, ("flows", "alerts"), ("flows", "write-back")):
+        succeed(lodge, *one)
     installed = catalog(lodge)
     for command in ("status", "capture status", "hook status", "roles status"):
         succeed(lodge, "flows", *command.split())
@@ -228,8 +228,8 @@ def test_other_prefixes_and_databases_keep_what_is_theirs(small: Database) -> No
         for command in INSTALL:
             succeed(developer, *command)
         before = catalog(small)
-        for command in (NIGHTLY, *INSTALL):
-            succeed(small, *command)
+        for one in (NIGHTLY, *INSTALL):
+            succeed(small, *one)
         twin = small.copy()
         try:
             there = catalog(twin)
