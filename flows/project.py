@@ -146,11 +146,12 @@ def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
 
 
 def _named_in_models() -> set[str]:
-    """Return the words of our models, among which are the names of all settings."""
+    """Return the words of our models and commands, among which are the names of all settings."""
     words: set[str] = set()
-    for folder in ("models", "macros", "seeds", "tests/data"):
-        for file in (OUR_PROJECT / folder).rglob("*"):
-            if file.suffix in (".sql", ".yml"):
+    folders = [OUR_PROJECT / name for name in ("models", "macros", "seeds", "tests/data")]
+    for folder in (*folders, FLOWS):
+        for file in folder.rglob("*"):
+            if file.suffix in (".py", ".sql", ".yml"):
                 words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))
     systems = _vars(OUR_PROJECT).get("systems") or {}
     return words | {f"{system}_enabled" for system in systems}
