@@ -231,8 +231,8 @@ def _plan(connection: Connection) -> Plan:
         raise WrongArgument(
             f"uninstall: {named}{more}: that is not ours; drop it or move it first"
         )
-    if named := belongings_of_others(connection):
-        raise WrongArgument(f"uninstall: {named}")
+    if belongings := belongings_of_others(connection):
+        raise WrongArgument(f"uninstall: {belongings}")
     plan = Plan(
         things=rows(connection, THINGS, mark),
         triggers=rows(connection, TRIGGERS, mark),
