@@ -241,7 +241,9 @@ end
 $create_schemas$;
 
 create or replace function pg_temp.things()
-returns table (thing text, step integer, owner_id oid, schema_name name, is_ours boolean)
+returns table (
+    thing text, step integer, owner_id oid, schema_name name, is_ours boolean
+)
 language sql as $things$
     -- What has an owner in the warehouse: the schemas, and what commands of ours have put
     -- there. A schema that others have made is theirs: ours have a comment that says so.
