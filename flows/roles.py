@@ -313,9 +313,10 @@ def roles_here(connection: Connection) -> list[str]:
 
 
 def load(connection: Connection) -> None:
-    """Make the functions of flows/sql/roles.sql in pg_temp, for this session."""
+    """Make the functions of the scripts of the roles in pg_temp, for this session."""
     with connection.transaction():
-        connection.execute(text_of(FLOWS / "sql" / "roles.sql").encode())
+        for script in ("roles.sql", "source_rights.sql"):
+            connection.execute(text_of(FLOWS / "sql" / script).encode())
 
 
 def _run_each(connection: Connection, function: str) -> None:

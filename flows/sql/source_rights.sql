@@ -1,0 +1,575 @@
+-- What the roles need of the application, what they have, and how they get it. For one
+-- session, in pg_temp, after flows/sql/roles.sql.
+
+create or replace function pg_temp.views(name text, of_project boolean)
+returns oid[]
+language sql as $views$
+    -- Inputs by the beginning of their names, and what is written through: those that are
+    -- there, or those of the project, which `roles install` makes for a moment. By the
+    -- latter alone anything is granted: who works as the refresher may change the former.
+    select coalesce(array_agg(pg_class.oid), '{}')
+    from pg_class
+    where
+        pg_class.relkind = 'v'
+        and starts_with(pg_class.relname, views.name)
+        and case
+            when of_project then pg_class.relnamespace = pg_my_temp_schema()
+            else pg_class.relnamespace = to_regnamespace('analytics_internal')
+        end
+$views$;
+
+create or replace function pg_temp.origins_of(view_id oid)
+returns table (column_name name, table_id oid, column_number smallint)
+language sql as $origins_of$
+    select
+        part.words[1]::name as column_name,
+        part.words[2]::oid as table_id,
+        part.words[3]::smallint as column_number
+    from pg_rewrite
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+        'g'
+    ) as part (words)
+    where pg_rewrite.ev_class = view_id
+$origins_of$;
+
+create or replace function pg_temp.written_columns(of_project boolean)
+returns table (
+    column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
+)
+language sql as $written_columns$
+    -- Where the columns of the input that is written through come from: PostgreSQL notes
+    -- that in the view's rule. A view of the application that has the rights of whoever
+    -- asks is written through, too, and what it reads.
+    with recursive written as (
+        select
+            viewed.attname as column_name,
+            origins.table_id,
+            origins.column_number
+        from unnest(pg_temp.views('input_orders__customer_statuses', of_project))
+            as views (view_id)
+        inner join pg_attribute as viewed
+            on
+                views.view_id = viewed.attrelid
+                and viewed.attnum > 0
+                and pg_column_is_updatable(viewed.attrelid, viewed.attnum, true)
+        cross join lateral pg_temp.origins_of(views.view_id) as origins
+        where viewed.attname = origins.column_name
+
+        union
+
+        select
+            written.column_name,
+            origins.table_id,
+            origins.column_number
+        from written
+        inner join pg_class
+            on
+                written.table_id = pg_class.oid
+                and pg_class.relkind = 'v'
+        inner join pg_attribute as viewed
+            on
+                written.table_id = viewed.attrelid
+                and written.column_number = viewed.attnum
+        cross join lateral pg_temp.origins_of(written.table_id) as origins
+        where
+            viewed.attname = origins.column_name
+            and exists (
+                select from pg_options_to_table(pg_class.reloptions) as options
+                where
+                    options.option_name = 'security_invoker'
+                    and options.option_value::boolean
+            )
+    )
+
+    select
+        written.column_name,
+        pg_attribute.attrelid as table_id,
+        pg_attribute.attname as origin,
+        written.column_name = any(
+            '{
+                account_type, risk_status, last_order_date, next_expected_order_date,
+                average_order_interval_days, dormancy_since, reactivated_date
+            }'::text[]
+        )
+        as is_written,
+        -- by the functions of the real-time hook, which are the refresher's: while a
+        -- trigger calls them, or somebody else may
+        written.column_name = any('{account_type, last_order_date, dormancy_since}'::text[])
+        and (
+            exists (
+                select
+                from pg_trigger
+                where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
+            )
+            or exists (
+                select
+                from pg_proc
+                cross join lateral aclexplode(pg_proc.proacl) as caller
+                where
+                    pg_proc.oid = to_regproc('operations.after_orders_created')
+                    and caller.grantee != pg_proc.proowner
+            )
+        ) as is_hooked
+    from written
+    inner join pg_attribute
+        on
+            written.table_id = pg_attribute.attrelid
+            and written.column_number = pg_attribute.attnum
+            and pg_attribute.attgenerated = ''
+$written_columns$;
+
+create or replace function pg_temp.reached(view_ids oid[])
+returns table (class_id oid, object_id oid, column_number integer, is_read boolean)
+language sql as $reached$
+    -- What these views depend on, as the catalog has it: tables, views of the application,
+    -- functions, types. is_read: with the rights of whoever asks, and so all that is below
+    -- a view of security_invoker; what is below another view is read by its owner, but for
+    -- functions, which are called by whoever asks.
+    with recursive reached as (
+        select
+            'pg_class'::regclass::oid as class_id,
+            views.id as object_id,
+            0 as column_number,
+            true as is_read
+        from unnest(view_ids) as views (id)
+
+        union
+
+        select
+            pg_depend.refclassid as class_id,
+            pg_depend.refobjid as object_id,
+            pg_depend.refobjsubid as column_number,
+            holders.is_read
+        from reached
+        cross join lateral (
+            select
+                'pg_rewrite'::regclass::oid as class_id,
+                pg_rewrite.oid as object_id,
+                reached.is_read
+                and exists (
+                    select from pg_options_to_table(pg_class.reloptions) as options
+                    where
+                        options.option_name = 'security_invoker'
+                        and options.option_value::boolean
+                ) as is_read
+            from pg_class
+            inner join pg_rewrite
+                on pg_class.oid = pg_rewrite.ev_class
+            where
+                reached.class_id = 'pg_class'::regclass
+                and pg_class.oid = reached.object_id
+                and pg_class.relkind = 'v'
+
+            union all
+
+            -- of a body in quotes PostgreSQL notes nothing
+            select
+                reached.class_id,
+                pg_proc.oid as object_id,
+                true as is_read
+            from pg_proc
+            where
+                reached.class_id = 'pg_proc'::regclass
+                and pg_proc.oid = reached.object_id
+                and not pg_proc.prosecdef
+
+            union all
+
+            select
+                reached.class_id,
+                reached.object_id,
+                true as is_read
+            where reached.class_id = 'pg_operator'::regclass
+        ) as holders
+        inner join pg_depend
+            on
+                holders.class_id = pg_depend.classid
+                and holders.object_id = pg_depend.objid
+                and pg_depend.deptype = 'n'
+        where
+            (pg_depend.refclassid, pg_depend.refobjid)
+            != (reached.class_id, reached.object_id)
+    )
+
+    select * from reached
+$reached$;
+
+create or replace function pg_temp.needed_rights(of_project boolean)
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $needed_rights$
+    -- What the roles need of the application: what the inputs depend on. column_name '': a
+    -- right on all of it.
+    with starting as (
+        select
+            'customer_health_refresher' as role_name,
+            pg_temp.views('input_', of_project) as view_ids
+
+        union all
+
+        select
+            'customer_health_write_back' as role_name,
+            pg_temp.views('input_orders__customer_statuses', of_project) as view_ids
+    ),
+
+    everything as (
+        select
+            starting.role_name,
+            reached.class_id,
+            reached.object_id,
+            reached.column_number,
+            reached.is_read,
+            named.schema,
+            named.identity
+        from starting
+        cross join lateral pg_temp.reached(starting.view_ids) as reached
+        cross join lateral
+            pg_identify_object(reached.class_id, reached.object_id, 0) as named
+    ),
+
+    found as (
+        select *
+        from everything
+        where
+            schema not in (
+                select warehouse.schema_name from pg_temp.warehouse() as warehouse
+            )
+            and schema != 'information_schema'
+            and not starts_with(schema, 'pg_')
+    )
+
+    select
+        found.role_name,
+        'SELECT' as privilege,
+        'table' as kind,
+        found.identity as thing,
+        -- the write-back reads no column that it need not
+        case
+            when found.role_name = 'customer_health_write_back'
+                then coalesce(pg_attribute.attname, '')
+            else ''
+        end as column_name
+    from found
+    left join pg_attribute
+        on
+            found.object_id = pg_attribute.attrelid
+            and found.column_number = pg_attribute.attnum
+            and pg_attribute.attnum > 0
+    where
+        found.class_id = 'pg_class'::regclass
+        and found.is_read
+
+    union
+
+    -- a row as a whole, as in to_jsonb(row), or a column of the system: no dependency says
+    -- so, but the rule does, by a number under that of the first column
+    select
+        found.role_name,
+        'SELECT' as privilege,
+        'table' as kind,
+        found.identity as thing,
+        '' as column_name
+    from everything
+    inner join pg_rewrite
+        on
+            everything.class_id = 'pg_class'::regclass
+            and everything.object_id = pg_rewrite.ev_class
+            -- the refresher may read all of it
+            and everything.role_name = 'customer_health_write_back'
+    cross join lateral regexp_matches(
+        pg_rewrite.ev_action::text,
+        ':relid (\d+) [^{}]*?:selectedCols \(b [0-7][ )]',
+        'g'
+    ) as part (words)
+    inner join found
+        on
+            everything.role_name = found.role_name
+            and found.class_id = 'pg_class'::regclass
+            and found.object_id = part.words[1]::oid
+            and found.is_read
+
+    union
+
+    select
+        found.role_name,
+        'EXECUTE' as privilege,
+        'routine' as kind,
+        found.identity as thing,
+        '' as column_name
+    from found
+    where found.class_id = 'pg_proc'::regclass
+
+    union
+
+    select
+        found.role_name,
+        'USAGE' as privilege,
+        'schema' as kind,
+        quote_ident(found.schema) as thing,
+        '' as column_name
+    from found
+
+    union
+
+    select
+        duties.role_name,
+        'UPDATE' as privilege,
+        'table' as kind,
+        named.identity as thing,
+        written.origin as column_name
+    from pg_temp.written_columns(of_project) as written
+    cross join lateral
+        pg_identify_object('pg_class'::regclass, written.table_id, 0) as named
+    cross join lateral (
+        values
+        ('customer_health_write_back', written.is_written),
+        ('customer_health_refresher', written.is_hooked)
+    ) as duties (role_name, is_theirs)
+    where duties.is_theirs
+$needed_rights$;
+
+create or replace function pg_temp.given_rights()
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $given_rights$
+    -- what the two roles themselves have been granted, by whomever
+    select
+        pg_roles.rolname::text as role_name,
+        given.privilege_type as privilege,
+        given.kind,
+        named.identity as thing,
+        given.column_name
+    from (
+        select
+            'pg_class'::regclass as class_id,
+            pg_class.oid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'table' as kind,
+            '' as column_name
+        from pg_class
+        cross join lateral aclexplode(pg_class.relacl) as rights
+
+        union all
+
+        select
+            'pg_class'::regclass as class_id,
+            pg_attribute.attrelid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'table' as kind,
+            pg_attribute.attname as column_name
+        from pg_attribute
+        cross join lateral aclexplode(pg_attribute.attacl) as rights
+        where pg_attribute.attacl is not null
+
+        union all
+
+        select
+            'pg_proc'::regclass as class_id,
+            pg_proc.oid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'routine' as kind,
+            '' as column_name
+        from pg_proc
+        cross join lateral aclexplode(pg_proc.proacl) as rights
+
+        union all
+
+        select
+            'pg_namespace'::regclass as class_id,
+            pg_namespace.oid as object_id,
+            rights.grantee,
+            rights.privilege_type,
+            'schema' as kind,
+            '' as column_name
+        from pg_namespace
+        cross join lateral aclexplode(pg_namespace.nspacl) as rights
+    ) as given
+    inner join pg_roles
+        on given.grantee = pg_roles.oid
+    cross join lateral pg_identify_object(given.class_id, given.object_id, 0) as named
+    where
+        pg_roles.rolname in ('customer_health_refresher', 'customer_health_write_back')
+$given_rights$;
+
+create or replace function pg_temp.lacking_rights(of_project boolean)
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $lacking_rights$
+    -- what is needed and the roles do not have, by whatever grant
+    select needed.*
+    from pg_temp.needed_rights(of_project) as needed
+    where
+        case
+            when needed.kind = 'schema'
+                then not has_schema_privilege(
+                    needed.role_name, to_regnamespace(needed.thing)::oid, needed.privilege
+                )
+            -- what one may not name oneself
+            when
+                not has_schema_privilege(
+                    to_regnamespace(quote_ident((parse_ident(needed.thing, false))[1]))::oid,
+                    'usage'
+                )
+                then true
+            when needed.kind = 'routine'
+                then not has_function_privilege(
+                    needed.role_name, needed.thing::regprocedure::oid, needed.privilege
+                )
+            else
+                not has_table_privilege(
+                    needed.role_name, needed.thing::regclass::oid, needed.privilege
+                )
+                and (
+                    needed.column_name = ''
+                    or not has_column_privilege(
+                        needed.role_name, needed.thing::regclass::oid, needed.column_name,
+                        needed.privilege
+                    )
+                )
+        end
+$lacking_rights$;
+
+create or replace function pg_temp.grant_sources()
+returns void
+language plpgsql set client_min_messages = error as $grant_sources$
+-- Grant what is needed and nobody has granted yet, and note it. What is noted and needed no
+-- more is taken away, as on a table that is no longer mapped. Grants of others stay. What
+-- the login may not grant is left to lacking_rights().
+declare
+    change record;
+    held boolean;
+begin
+    for change in
+        (
+            select noted.* from operations.source_grants as noted
+            except
+            (
+                select needed.* from pg_temp.needed_rights(true) as needed
+                union
+                -- until a refresh has made them anew
+                select needed.* from pg_temp.needed_rights(false) as needed
+            )
+        )
+        -- nor what is gone with its table or its column
+        intersect
+        select given.* from pg_temp.given_rights() as given
+    loop
+        execute format(
+            'revoke %s%s on %s %s from %I', change.privilege,
+            ' (' || quote_ident(nullif(change.column_name, '')) || ')', change.kind,
+            change.thing, change.role_name
+        );
+    end loop;
+
+    delete from operations.source_grants as noted
+    where noted not in (select given from pg_temp.given_rights() as given);
+
+    for change in
+        select needed.*
+        from (
+            select needed.* from pg_temp.needed_rights(true) as needed
+            except
+            select given.* from pg_temp.given_rights() as given
+        ) as needed
+        where
+            -- everybody has most of these
+            needed.kind = 'table'
+            or (needed.kind, needed.thing, needed.role_name) in (
+                select
+                    lacking.kind,
+                    lacking.thing,
+                    lacking.role_name
+                from pg_temp.lacking_rights(true) as lacking
+            )
+    loop
+        begin
+            execute format(
+                'grant %s%s on %s %s to %I', change.privilege,
+                ' (' || quote_ident(nullif(change.column_name, '')) || ')', change.kind,
+                change.thing, change.role_name
+            );
+        exception when insufficient_privilege then
+            continue;
+        end;
+        -- without the right to grant it PostgreSQL only warns
+        select count(*) > 0 into held
+        from pg_temp.given_rights() as given
+        where given = change;
+        if held then
+            insert into operations.source_grants
+            values (
+                change.role_name, change.privilege, change.kind, change.thing,
+                change.column_name
+            )
+            on conflict do nothing;
+        end if;
+    end loop;
+end
+$grant_sources$;
+
+create or replace function pg_temp.excess_rights()
+returns table (role_name text, relation text, rights text)
+language sql as $excess_rights$
+    -- what the roles may change in what inputs read beyond their duty, by whatever grant
+    with relations as (
+        select distinct needed.thing::regclass as id
+        from pg_temp.needed_rights(true) as needed
+        where needed.kind = 'table'
+    ),
+
+    roles (rolname) as (
+        values
+        ('customer_health_refresher'), ('customer_health_write_back'),
+        ('customer_health_analyst'), ('customer_health_tenant')
+    ),
+
+    found as (
+        select
+            roles.rolname,
+            relations.id,
+            verb.name
+        from relations
+        cross join roles
+        cross join unnest('{insert, delete, truncate, trigger}'::text[]) as verb (name)
+        where has_table_privilege(roles.rolname, relations.id, verb.name)
+
+        union all
+
+        select
+            roles.rolname,
+            relations.id,
+            format('update (%s)', pg_attribute.attname) as name
+        from relations
+        cross join roles
+        inner join pg_attribute
+            on
+                relations.id = pg_attribute.attrelid
+                and pg_attribute.attnum > 0
+                and not pg_attribute.attisdropped
+        where
+            not exists (
+                select
+                from pg_temp.written_columns(true) as written
+                where
+                    relations.id = written.table_id
+                    and pg_attribute.attname = written.origin
+                    and case roles.rolname
+                        when 'customer_health_write_back' then written.is_written
+                        when 'customer_health_refresher' then written.is_hooked
+                    end
+            )
+            and has_column_privilege(
+                roles.rolname, relations.id, pg_attribute.attnum, 'update'
+            )
+    )
+
+    select
+        found.rolname as role_name,
+        found.id::regclass::text as relation,
+        string_agg(found.name, ', ' order by found.name) as rights
+    from found
+    group by found.rolname, found.id
+    order by found.rolname, found.id::regclass::text
+$excess_rights$;
