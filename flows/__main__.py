@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -29,7 +29,7 @@ from flows.roles import install_roles, print_roles, remove_roles
 from flows.schemas import announcement
 from flows.write_back import rollback, run_write_back
 
-INSTALLED = {
+INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
     "capture": {
         "install": install_triggers,
         "remove": remove_triggers,
@@ -77,6 +77,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
     command.add_argument("action", choices=["install", "remove", "status"])
+    command.add_argument(
+        "--allow-gaps",
+        action="store_true",
+        help="install: also where a table is not watched, or keys are not the inputs'",
+    )
 
     command = commands.add_parser("hook", help="what a new order says, written at once")
     command.add_argument("action", choices=["install", "remove", "status"])
@@ -117,6 +122,16 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
     )
 
 
+def run_installed(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Install, remove, or show what is in the database of others."""
+    if arguments.command != "capture" or not arguments.allow_gaps:
+        INSTALLED[arguments.command][arguments.action](progress)
+    elif arguments.action == "install":
+        install_triggers(progress, allow_gaps=True)
+    else:
+        raise WrongArgument("--allow-gaps: only with install")
+
+
 def run(arguments: argparse.Namespace, progress: Progress) -> int:
     """Carry out a command and return its exit code."""
     match arguments.command:
@@ -137,7 +152,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
         case "capture" | "hook" | "roles":
-            INSTALLED[arguments.command][arguments.action](progress)
+            run_installed(arguments, progress)
         case "alerts":
             run_alerts(progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":

@@ -5,7 +5,8 @@
             kind,
             tenant,
             key,
-            starts_at
+            starts_at,
+            is_deleted
         from {{ operations('changed_keys') }}
         where
             system = '{{ system }}'
@@ -15,7 +16,8 @@
             null::text as kind,
             null::text as tenant,
             null::text as key,
-            null::timestamptz as starts_at
+            null::timestamptz as starts_at,
+            null::boolean as is_deleted
         where false
     {%- endif -%}
 {%- endmacro %}

@@ -70,7 +70,8 @@ united as (
             when kind in ('location', 'location_day')
                 then key::{{ var('bookings_location_id_type') }}
         end as location_id,
-        starts_at
+        starts_at,
+        not is_deleted as may_be_nobodys
     from claimed
 
     union all
@@ -80,7 +81,8 @@ united as (
         organization_id,
         null as square_customer_id,
         null as location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from organizations
     where updated_at >= {{ changed_since() }}
 
@@ -91,7 +93,8 @@ united as (
         organization_id,
         null as square_customer_id,
         location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from locations
     where updated_at >= {{ changed_since() }}
 
@@ -102,7 +105,8 @@ united as (
         organization_id,
         null as square_customer_id,
         location_id,
-        start_at as starts_at
+        start_at as starts_at,
+        false as may_be_nobodys
     from bookings
     where updated_at >= {{ changed_since() }}
 
@@ -113,18 +117,20 @@ united as (
         organization_id,
         square_customer_id,
         null as location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from customer_rows
     where updated_at >= {{ changed_since() }}
 ),
 
 final as (
-    select distinct
+    select
         kind,
         organization_id,
         square_customer_id,
         location_id,
-        starts_at
+        starts_at,
+        bool_and(may_be_nobodys) as may_be_nobodys
     from united
     where
         organization_id is not null
@@ -138,6 +144,12 @@ final as (
                 and starts_at < timestamptz '{{ var("latest_timestamp") }}'
             )
         )
+    group by
+        kind,
+        organization_id,
+        square_customer_id,
+        location_id,
+        starts_at
 )
 
 select * from final
