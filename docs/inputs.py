@@ -12,9 +12,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from flows import systems
-from flows.database import PROJECT
+from flows.project import OUR_PROJECT
 
-DOCUMENT = PROJECT / "docs" / "inputs.md"
+DOCUMENT = OUR_PROJECT / "docs" / "inputs.md"
 
 BEGINNING = """\
 # Inputs
@@ -40,7 +40,7 @@ check` says whether what they give is what the rules need ([check.md](check.md))
 
 def contracts(system: str) -> list[dict[str, Any]]:
     """Return what the yml of a system says of its inputs."""
-    file = PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
+    file = OUR_PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
     found: list[dict[str, Any]] = yaml.safe_load(file.read_bytes())["models"]
     return found
 

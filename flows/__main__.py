@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -36,7 +36,7 @@ from flows.write_back import rollback, run_write_back
 # exit code, and what --json prints
 Answer = tuple[int, Mapping[str, Any] | None]
 
-INSTALLED = {
+INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
     "capture": {
         "install": install_triggers,
         "remove": remove_triggers,
@@ -97,6 +97,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
     command.add_argument("action", choices=["install", "remove", "status"])
+    command.add_argument(
+        "--allow-gaps",
+        action="store_true",
+        help="install: also where a table is not watched, or keys are not the inputs'",
+    )
 
     command = commands.add_parser("hook", help="what a new order says, written at once")
     command.add_argument("action", choices=["install", "remove", "status"])
@@ -153,6 +158,16 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
     )
 
 
+def run_installed(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Install, remove, or show what is in the database of others."""
+    if arguments.command != "capture" or not arguments.allow_gaps:
+        INSTALLED[arguments.command][arguments.action](progress)
+    elif arguments.action == "install":
+        install_triggers(progress, allow_gaps=True)
+    else:
+        raise WrongArgument("--allow-gaps: only with install")
+
+
 def run_refresh(options: Options, progress: Progress) -> Mapping[str, Any]:
     """Refresh and print what it has done."""
     payload = refresh(options, progress)
@@ -178,7 +193,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
         case "capture" | "hook" | "roles":
-            INSTALLED[arguments.command][arguments.action](progress)
+            run_installed(arguments, progress)
         case "alerts" | "uninstall":
             WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":

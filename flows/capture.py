@@ -1,19 +1,19 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flows import dbt, systems
+from flows.captured_keys import NOTHING, SAMPLE, WHERE_TO_SAY, captures_of, compare, plain
 from flows.database import (
     Connection,
     connect,
@@ -27,8 +27,8 @@ from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.installed import gap, is_empty
 from flows.progress import Progress
-from flows.project import PROJECT
-from flows.schemas import ANALYTICS, OPERATIONS, OURS
+from flows.project import PROJECTS
+from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
 
 EVENTS = {
     "insert": "referencing new table as new_rows",
@@ -50,7 +50,15 @@ TARGET = f"""
         array(
             select attname::text from pg_attribute
             where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+            order by attnum
         ) as columns,
+        -- those have no value yet when a trigger fires
+        array(
+            select attname::text from pg_attribute
+            where
+                attrelid = pg_class.oid and attnum > 0 and not attisdropped
+                and attgenerated = 'v'
+        ) as virtual_columns,
         case pg_class.relkind
             when 'v' then 'a view'
             when 'm' then 'a materialized view'
@@ -63,7 +71,12 @@ TARGET = f"""
         exists (
             select from pg_subscription_rel
             where srrelid in (select member_id from {OPERATIONS}.family_of(%(relation)s))
-        ) as is_replicated
+        ) as is_replicated,
+        -- the percentage of its pages that has about so many rows
+        case
+            when pg_class.relkind in ('r', 'p', 'm')
+                then least(100, 100.0 * {SAMPLE} / greatest(reltuples, 1))::real
+        end as sampled_pct
     from pg_class
     where oid = to_regclass(%(relation)s)
 """
@@ -79,13 +92,15 @@ MEMBERS = f"""
     inner join pg_class on member_id = pg_class.oid
     order by is_source desc, member_id::regclass::text
 """
-KEY_PARTS = ("tenant", "customer", "location", "starts_at")
-# a part of a key that is the same in all rows stands in quotes in the sources' yml
-CONSTANT = re.compile("'(.*)'")
+# where no source has it
+NO_SOURCE = "(no source)"
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
 # what the rules are made of
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
+# what names the tables and the columns of their keys: vars, and files
+NAMING_VARS = ("_schema", "_table", "_enabled")
+NAMING_FILES = "models/**/*__sources.yml"
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,12 @@ class Scope:
     changed_since: datetime | None = None
     # why an hourly refresh recomputes all keys; None when it need not
     full_because: str | None = None
+    # tables that inputs read, though `capture install` has not listed them
+    unlisted: tuple[str, ...] = ()
+    # how many keys of each system and kind the refresh has claimed, and how many rows of
+    # which table have none that was found
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    not_found: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -102,12 +123,13 @@ class Table:
     """A source table, all that is captured of it, and what its triggers do not see."""
 
     relation: str
-    # system, source and the parts of the key, for each source that reads the table
-    captures: list[dict[str, str]]
+    # system, source and the parts of the key, for each source and key that the table serves
+    captures: list[dict[str, Any]]
     members: list[dict[str, Any]]
     # why it can have no triggers, or which rows fire none; '' where that is no question
     cannot: str = ""
     misses: str = ""
+    sampled_pct: float | None = None
 
     @property
     def watched_by(self) -> str:
@@ -130,44 +152,71 @@ class Table:
         return name if member["is_source"] else f"{name}_{self.function[-12:]}"
 
 
-def install_triggers(progress: Progress) -> None:
+@dataclass(frozen=True)
+class Survey:
+    """What the inputs read, and how each table of it is to be watched."""
+
+    captured: list[Table]
+    # those without triggers: system, source, relation and watched_by
+    others: list[dict[str, str]]
+    # what nobody has said how to watch, a phrase each
+    gaps: list[str]
+
+
+def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
     """Put the triggers on every source table; those that are there are put anew.
 
     The next refresh is a full one: what was changed before nobody has noticed. All tables are
-    looked at before the first is touched.
+    looked at before the first is touched. Raises WrongArgument where a table is read that
+    nothing watches, or where keys are not those of the inputs, unless allow_gaps.
     """
     with with_queue() as connection:
-        tables = _tables(connection)
+        survey = _survey(connection)
+        tables = survey.captured
         mapping = _mapping()
         for table in tables:
             _refuse_foreign(connection, table)
+        found = compare(connection, tables)
+        if (doubts := survey.gaps + found.doubts) and not allow_gaps:
+            raise WrongArgument(
+                f"capture: {'; '.join(doubts)} (--allow-gaps installs all the same)"
+            )
+        for line in [*(f"warning: {doubt}" for doubt in doubts), *found.remarks]:
+            progress.say(line)
+        listed = survey.others + [
+            {
+                "system": capture["system"],
+                "source": capture["source"],
+                "relation": table.relation,
+                "function": table.function,
+                "watched_by": table.watched_by,
+            }
+            for table in tables
+            for capture in table.captures
+        ]
         # all tables, before any has triggers: refreshes are full ones until all have theirs
         with connection.transaction():
             connection.execute(f"delete from {OPERATIONS}.captured_tables")
-            for table in tables:
-                for capture in table.captures:
-                    connection.execute(
-                        f"insert into {OPERATIONS}.captured_tables"
-                        " (system, source_name, relation, mapping, function_name, watched_by)"
-                        " values (%s, %s, %s, 'none yet', %s, %s)",
-                        (
-                            capture["system"],
-                            capture["source"],
-                            table.relation,
-                            table.function,
-                            table.watched_by,
-                        ),
-                    )
+            for line_ in listed:
+                connection.execute(
+                    f"insert into {OPERATIONS}.captured_tables"
+                    " (system, source_name, relation, mapping, function_name, watched_by)"
+                    " values (%(system)s, %(source)s, %(relation)s, 'none yet', %(function)s,"
+                    # a table may have several keys
+                    " %(watched_by)s) on conflict do nothing",
+                    {"function": "", **line_},
+                )
         for table in tables:
             _install(connection, table, progress)
         _drop_triggers(connection, keep=tables)
         connection.execute(f"update {OPERATIONS}.captured_tables set mapping = %s", (mapping,))
-        for system in {c["system"] for table in tables for c in table.captures}:
+        for system in sorted({c["system"] for table in tables for c in table.captures}):
             connection.execute(
                 f"insert into {OPERATIONS}.changed_keys (system, kind)"
                 " values (%s, 'everything')",
                 (system,),
             )
+        _print_tables(connection, progress)
 
 
 def remove_triggers(progress: Progress) -> None:
@@ -187,28 +236,17 @@ def print_capture(progress: Progress) -> None:
         if missing := gap(connection, "operations.sql", "capture.sql"):
             progress.say(missing)
             return
-        progress.table(
-            "Captured tables",
-            rows(
-                connection,
-                "select system, source_name as source, relation, case when not is_captured"
-                " then 'triggers are missing' else 'by ' || replace(watched_by, 'both',"
-                " 'triggers and updated_at') end as captured,"
-                # daily partitions may be many
-                " concat_ws(', ', variadic unwatched[:3])"
-                " || case when cardinality(unwatched) > 3"
-                " then ' and ' || (cardinality(unwatched) - 3)::text || ' more' else '' end"
-                " as parts_without_triggers"
-                f" from {OPERATIONS}.capture_status order by 1, 2, 3",
-            ),
-        )
+        _print_tables(connection, progress)
         progress.table(
             "Changes waiting",
             rows(
                 connection,
                 "select system, kind, count(distinct (tenant, key, starts_at)) as keys,"
-                " min(noticed_at)::timestamptz(0)::text as since"
-                f" from {OPERATIONS}.changed_keys group by system, kind order by 1, 2",
+                " min(noticed_at)::timestamptz(0)::text as since,"
+                " replace(relation, '\"', '') as by_rows_without_key_of,"
+                " sum(rows_count)::bigint as rows"
+                f" from {OPERATIONS}.changed_keys group by system, kind, relation"
+                " order by 1, 2, 5 nulls first",
             ),
         )
         progress.table(
@@ -230,6 +268,48 @@ def is_here() -> bool:
         return not is_empty(connection)
 
 
+def _print_tables(connection: Connection, progress: Progress) -> None:
+    """Print what the inputs read, and how each table is watched."""
+    progress.table(
+        "Captured tables",
+        rows(
+            connection,
+            """
+            select
+                system, source_name as source, replace(relation, '"', '') as relation,
+                case
+                    when not is_captured then 'triggers are missing'
+                    when watched_by = 'both' then 'by triggers and updated_at'
+                    when watched_by = 'nothing' then 'by nothing: it waits for the nightly'
+                    else 'by ' || watched_by
+                end as captured,
+                -- daily partitions may be many
+                concat_ws(', ', variadic unwatched[:3])
+                || case when cardinality(unwatched) > 3
+                then ' and ' || (cardinality(unwatched) - 3)::text || ' more' else '' end
+                as parts_without_triggers
+            """
+            f" from {OPERATIONS}.capture_status order by 1, 2, 3",
+        ),
+    )
+    for table in _unlisted(connection):
+        progress.say(
+            f"{table['relation']}, which {table['inputs']} read, is watched by updated_at only"
+        )
+
+
+def _unlisted(connection: Connection) -> list[dict[str, Any]]:
+    """Return the tables that inputs read and `capture install` has not listed."""
+    return rows(
+        connection,
+        "select relation, string_agg(distinct input_name, ', ') as inputs"
+        f" from {OPERATIONS}.unlisted_tables(array("
+        f"select member_id from {OPERATIONS}.captured_tables"
+        f" cross join {OPERATIONS}.family_of(relation) where member_id is not null"
+        ")) group by relation order by relation",
+    )
+
+
 @contextmanager
 def with_queue() -> Iterator[Connection]:
     """Open a connection of the login, which owns the sources, to the change queue."""
@@ -248,12 +328,93 @@ def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Sc
     """
     install(connection, "capture.sql")
     connection.execute(f"update {OPERATIONS}.changed_keys set claimed_by = %s", (logid,))
-    return _scope(connection, as_of, rules)
+    claimed = rows(
+        connection,
+        "select system, kind, replace(relation, '\"', '') as relation,"
+        " count(distinct (tenant, key, starts_at)) as keys,"
+        " sum(rows_count)::bigint as rows_count, min(tenant) as tenant"
+        f" from {OPERATIONS}.changed_keys where claimed_by = %(logid)s"
+        " group by system, kind, relation order by 1, 2, 3 nulls first",
+        {"logid": logid},
+    )
+    return replace(
+        _scope(connection, as_of, rules),
+        keys=[
+            {"system": row["system"], "kind": row["kind"], "keys": row["keys"]}
+            for row in claimed
+            if row["relation"] is None
+        ],
+        not_found=[row for row in claimed if row["relation"] is not None],
+    )
+
+
+def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
+    """Say what of the queue is wider than the change was; return what the log keeps of it."""
+    for lost in scope.not_found:
+        asked = (
+            "everything"
+            if lost["kind"] == "everything"
+            else f"all of tenant {lost['tenant']}"
+            if lost["keys"] == 1
+            else f"all of {lost['keys']} tenants"
+        )
+        progress.say(
+            f"the key of {lost['rows_count']} changed rows of {lost['relation']} was not"
+            f" found, so {asked} is recomputed in {lost['system']}"
+        )
+    for relation in scope.unlisted:
+        progress.say(
+            f"{relation} is read by an input and has no triggers, so updated_at is asked:"
+            " `python -m flows capture install` lists it"
+        )
+    return {
+        name: value
+        for name, value in (
+            ("claimed_keys", scope.keys),
+            ("keys_not_found", scope.not_found),
+            ("unlisted_tables", list(scope.unlisted)),
+        )
+        if value
+    }
+
+
+def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dict[str, Any]:
+    """Say which of the claimed keys are of nobody; return what the log keeps of it."""
+    nobodys = {}
+    for system in sorted({row["system"] for row in scope.keys}):
+        keys = f"{INTERNAL}.int_nobodys_keys__{system}"
+        [there] = rows(connection, f"select to_regclass('{keys}') as keys")
+        if there["keys"] is None:
+            continue
+        [found] = rows(
+            connection,
+            # the parts of a key that it has, in their order
+            "select count(*) as keys, min((select string_agg(value, '/' order by place)"
+            " from json_each_text(row_to_json(nobodys)) with ordinality"
+            " as parts (name, value, place) where name != 'kind')) as example"
+            f" from {keys} as nobodys",
+        )
+        if found["keys"]:
+            nobodys[system] = found["keys"]
+            progress.say(
+                f"warning: {found['keys']} keys of the queue are nobody's in {system}, such as"
+                f" {found['example']}: does {WHERE_TO_SAY} say the key as the input does?"
+            )
+    return {"keys_of_nobody": nobodys} if nobodys else {}
 
 
 def fingerprint_of_rules() -> str:
     """Return a fingerprint of all that decides what a number means."""
-    return _fingerprint({file for pattern in RULES for file in PROJECT.glob(pattern)})
+    files = [
+        (folder, file)
+        for folder in PROJECTS
+        for pattern in RULES
+        for file in sorted(folder.glob(pattern))
+    ]
+    # bytes: which characters they are is not asked here
+    return _fingerprint(
+        f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for folder, file in files
+    )
 
 
 def missing_relations(connection: Connection) -> list[str]:
@@ -298,26 +459,34 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         return Scope(full_because=because or "there was no refresh yet")
     [capture] = rows(
         connection,
-        "select count(*) as tables, count(*) filter (where is_captured) as captured,"
+        "with queue as (select relation, rows_count"
+        f" from {OPERATIONS}.changed_keys where kind = 'everything')"
+        " select count(*) as tables, count(*) filter (where is_captured) as captured,"
         " count(*) filter (where mapping = %(mapping)s) as mapped,"
-        " bool_or(watched_by != 'triggers') as asks_updated_at,"
-        f" (select count(*) from {OPERATIONS}.changed_keys where kind = 'everything') as lost"
+        " bool_or(watched_by in ('updated_at', 'both')) as asks_updated_at,"
+        " exists (select from queue where relation is null) as is_lost,"
+        " (select sum(rows_count)::bigint from queue) as lost_rows"
         f" from {OPERATIONS}.capture_status",
         {"mapping": _mapping()},
     )
     if capture["mapped"] < capture["tables"]:
         because = (
-            "dbt_project.yml or the sources have changed since `capture install`, or it did"
-            " not end"
+            "the vars or the sources' yml that name tables and keys have changed since"
+            " `capture install`, or it did not end"
         )
     elif capture["captured"] < capture["tables"]:
         because = "a captured table has lost its triggers"
-    elif capture["lost"]:
+    elif capture["is_lost"]:
         because = "a table was emptied, the triggers are new, or one of them has failed"
+    elif capture["lost_rows"]:
+        because = f"neither key nor tenant of {capture['lost_rows']} changed rows was found"
     else:
-        is_noticed = capture["tables"] and not capture["asks_updated_at"]
+        unlisted = tuple(
+            table["relation"] for table in _unlisted(connection) if capture["tables"]
+        )
+        is_noticed = capture["tables"] and not capture["asks_updated_at"] and not unlisted
         since = None if is_noticed else last["began_at"] - OVERLAP
-        return Scope(changed_since=since)
+        return Scope(changed_since=since, unlisted=unlisted)
     return Scope(full_because=because)
 
 
@@ -427,30 +596,42 @@ def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     return {**found[0], "members": members, "cannot": cannot, "misses": misses}
 
 
-def _tables(connection: Connection) -> list[Table]:
-    """Return the tables that the sources name, each once, or raise for all that do not fit."""
-    wrong = []
+def _survey(connection: Connection) -> Survey:
+    """Return what the inputs read, each table once, or raise for all that does not fit."""
+    wrong: list[str] = []
+    gaps: list[str] = []
+    others: list[dict[str, str]] = []
     tables: dict[str, Table] = {}
+    listed: list[str] = []
     for source in dbt.sources(environment(connection)):
-        if not source["capture"]:
+        is_hourly = systems.registry()[source["system"]].is_hourly
+        if not (source["capture"] is not None or is_hourly):
             continue
         try:
             found = look_at(connection, source)
         except WrongArgument as missing:
             wrong.append(str(missing))
             continue
-        key, misnamed = _key(connection, source, found["columns"])
-        wrong += misnamed
+        listed += [member["relation"] for member in found["members"]]
         names = {"system": source["system"], "source": source["source"]}
+        if source["capture"] in (None, NOTHING):
+            if source["capture"] is None:
+                gaps.append(_gap(source["relation"], ", ".join(map(plain, source["inputs"]))))
+            watched_by = "nothing" if source["capture"] == NOTHING else "updated_at"
+            others.append(names | {"relation": source["relation"], "watched_by": watched_by})
+            continue
+        captures, misfits = captures_of(connection, source, found)
+        wrong += misfits
         if table := tables.get(source["relation"]):
-            table.captures.append(names | key)
+            table.captures.extend(captures)
             continue
         tables[source["relation"]] = Table(
             relation=source["relation"],
-            captures=[names | key],
+            captures=captures,
             members=found["members"],
             cannot=found["cannot"],
             misses=found["misses"],
+            sampled_pct=found["sampled_pct"],
         )
         if not found["cannot"]:
             wrong += [
@@ -461,7 +642,44 @@ def _tables(connection: Connection) -> list[Table]:
             ]
     if wrong:
         raise WrongArgument(f"capture: {'; '.join(wrong)}")
-    return list(tables.values())
+    if not tables:
+        raise WrongArgument(
+            f"capture: no table that the inputs read has a key in {WHERE_TO_SAY}, so there is"
+            " nothing to install: updated_at tells the hourly refresh what changed"
+        )
+    survey = Survey(list(tables.values()), others, gaps)
+    _add_unlisted(connection, survey, listed)
+    return survey
+
+
+def _add_unlisted(connection: Connection, survey: Survey, listed: list[str]) -> None:
+    """Add the tables that inputs read by no source, where the inputs are built."""
+    for unlisted in rows(
+        connection,
+        "select system, relation, string_agg(distinct input_name, ', ') as inputs"
+        f" from {OPERATIONS}.unlisted_tables(%(listed)s::text[]::regclass[]::oid[])"
+        " group by system, relation order by system, relation",
+        {"listed": listed},
+    ):
+        survey.gaps.append(
+            _gap(unlisted["relation"], f"{unlisted['inputs']} without a source for it")
+        )
+        survey.others.append(
+            {
+                "system": unlisted["system"],
+                "source": NO_SOURCE,
+                "relation": unlisted["relation"],
+                "watched_by": "updated_at",
+            }
+        )
+
+
+def _gap(relation: str, readers: str) -> str:
+    return (
+        f"{relation} is read by {readers}, and nothing watches it: give it a key in"
+        f" {WHERE_TO_SAY}, or `capture: {NOTHING}` where what changes there may wait for the"
+        " nightly refresh"
+    )
 
 
 def _install(connection: Connection, table: Table, progress: Progress) -> None:
@@ -539,37 +757,30 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         connection.execute(f"drop function {function}".encode())
 
 
-def _key(
-    connection: Connection, source: dict[str, Any], columns: list[str]
-) -> tuple[dict[str, str], list[str]]:
-    """Return the SQL of the parts of a row's key, and what is wrong with them.
+def _mapping(projects: Sequence[Path] = PROJECTS) -> str:
+    """Return a fingerprint of what names the tables and the columns of their keys.
 
-    A part is a column, a constant, or nothing.
+    In our project and in the one that takes it as a package.
     """
-    key, wrong = {}, []
-    for part in KEY_PARTS:
-        name = str(source["capture"].get(part, ""))
-        if constant := CONSTANT.fullmatch(name):
-            key[part] = sql.Literal(constant[1]).as_string(connection)
-        elif name and name not in columns:
-            wrong.append(
-                f"{source['relation']} has no column {name}, which the sources' yml in"
-                f" models/<system>/inputs names as the {part} of its rows"
-            )
-        else:
-            key[part] = sql.Identifier(name).as_string(connection) if name else ""
-    return key, wrong
+    texts = []
+    for folder in projects:
+        settings = yaml.safe_load((folder / "dbt_project.yml").read_bytes()).get("vars") or {}
+        texts.append(repr(sorted(_naming(settings))).encode())
+        texts += [
+            f"{file.relative_to(folder)}\n".encode() + file.read_bytes()
+            for file in sorted(folder.glob(NAMING_FILES))
+        ]
+    return _fingerprint(texts)
 
 
-def _mapping() -> str:
-    """Return a fingerprint of what names the tables and the columns of their keys."""
-    files = [PROJECT / "dbt_project.yml", *PROJECT.glob("models/*/inputs/*__sources.yml")]
-    return _fingerprint(files)
+def _naming(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the vars that name tables, those of a package in its own name, too."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", text) for inner, text in _naming(value))
+        elif name.endswith(NAMING_VARS):
+            yield name, str(value)
 
 
-def _fingerprint(files: Iterable[Path]) -> str:
-    # bytes: which characters they are is not asked here
-    texts = [
-        f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes() for file in sorted(files)
-    ]
+def _fingerprint(texts: Iterable[bytes]) -> str:
     return hashlib.sha256(b"\n".join(texts)).hexdigest()[:16]

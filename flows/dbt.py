@@ -243,20 +243,28 @@ def compiled(
 
 
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the source tables: system, names, and what triggers on them need to know.
+    """Return the source tables that the inputs read, themselves or by other models.
 
-    Those of a system that is switched off are left out.
+    System, names, what triggers on them need to know, the inputs that read them, and what the
+    parts of a key are called there. An input of the root project takes the place of ours of
+    the same name; those of a system that is switched off are left out.
     """
     with parsed(connection) as folder:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    given = settings()
-    readers = {
-        source: model
-        for model in manifest["nodes"].values()
-        for source in model.get("depends_on", {}).get("nodes", [])
-        if source.startswith("source.") and all(map(given.get, _switches(model)))
-    }
-    for source in manifest["sources"].values():
+    return sources_of(manifest, settings())
+
+
+def sources_of(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the same of a manifest, where the vars have these values."""
+    nodes = manifest["nodes"]
+    readers: dict[tuple[str, str], list[str]] = {}
+    for input_ in _inputs(manifest, given):
+        system = systems.known(_system_of(input_), input_["name"])
+        for key in _sources_below(nodes, input_):
+            readers.setdefault((system, key), []).append(_without_database(input_))
+    found = []
+    for (system, key), inputs in sorted(readers.items()):
+        source = manifest["sources"][key]
         # as macros/settings/check_settings.sql does for a run
         for name, value in (
             (f"{source['source_name']}_schema", source["schema"]),
@@ -266,18 +274,66 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
                 raise WrongArgument(
                     f"setting {name} is {value}, must be a name without double quotes"
                 )
-    return [
-        {
-            "system": systems.known(readers[key]["fqn"][1], source["name"]),
-            # as the project calls it; the relation without the database, which may have dots
-            "source": f"{source['source_name']}.{source['name']}",
-            "relation": source["relation_name"].removeprefix(f'"{source["database"]}".'),
-            "capture": source["config"].get("meta", {}).get("capture"),
-            "hook": source["config"].get("meta", {}).get("hook"),
-        }
-        for key, source in manifest["sources"].items()
-        if key in readers
-    ]
+        keys = nodes.get(f"model.customer_health.int_changed_keys__{system}")
+        meta = source["config"].get("meta", {})
+        found.append(
+            {
+                "system": system,
+                # as the project calls it
+                "source": f"{source['source_name']}.{source['name']}",
+                "relation": _without_database(source),
+                "capture": meta.get("capture"),
+                "hook": meta.get("hook"),
+                "inputs": inputs,
+                # none where the system is recomputed whole
+                "key": keys["config"]["meta"]["key"] if keys else {},
+            }
+        )
+    return found
+
+
+def _inputs(
+    manifest: Mapping[str, Any], given: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the inputs that ours are made of, wherever they stand, of what is switched on."""
+    nodes = manifest["nodes"]
+    root = manifest["metadata"]["project_name"]
+    for node in nodes.values():
+        is_ours = (
+            node["package_name"] == "customer_health" and node["resource_type"] == "model"
+        )
+        # what switches an input is ours to say, whoever's it is
+        if not (is_ours and node["name"].startswith("input_")):
+            continue
+        if all(map(given.get, _switches(node))):
+            yield nodes.get(f"model.{root}.{node['name']}", node)
+
+
+def _sources_below(nodes: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
+    """Return the sources that a model reads, and the models that it reads."""
+    found: list[str] = []
+    seen: set[str] = set()
+    waiting = list(node["depends_on"]["nodes"])
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        if key.startswith("source."):
+            found.append(key)
+        else:
+            waiting += nodes.get(key, {}).get("depends_on", {}).get("nodes", [])
+    return sorted(found)
+
+
+def _without_database(node: Mapping[str, Any]) -> str:
+    """Return the name of a relation, quoted, without the database, which may have dots."""
+    return str(node["relation_name"]).removeprefix(f'"{node["database"]}".')
+
+
+def _system_of(input_: Mapping[str, Any]) -> str:
+    """Return the system that an input is for, as its name says: input_<system>__<entity>."""
+    return str(input_["name"]).removeprefix("input_").partition("__")[0]
 
 
 def inputs(connection: Mapping[str, str]) -> dict[str, str]:
@@ -301,7 +357,7 @@ def inputs(connection: Mapping[str, str]) -> dict[str, str]:
 def _switches(model: Mapping[str, Any]) -> list[str]:
     """Return the vars that must all be true for an input to have rows."""
     needs: str | None = model["config"]["meta"].get("needs")
-    return [f"{model['fqn'][1]}_enabled", *([needs] if needs else [])]
+    return [f"{_system_of(model)}_enabled", *([needs] if needs else [])]
 
 
 def name_offenders(run: Run, connection: Connection) -> None:

@@ -46,8 +46,10 @@ MADE: dict[str, dict[str, str]] = {
         "hooked_tables": "table",
         "hook_skips": "sequence",
         "hook_skipped_at": "sequence",
+        "keys_of_rows": "function",
         "make_capture_function": "procedure",
         "family_of": "function",
+        "unlisted_tables": "function",
         "capture_status": "view",
     },
     "alerts.sql": {

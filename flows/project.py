@@ -65,6 +65,8 @@ PROJECT = _find()
 # before anybody reads a setting
 _read_environment()
 IS_OF_USER = PROJECT != OUR_PROJECT
+# all that decides what a number means
+PROJECTS = (OUR_PROJECT, PROJECT) if IS_OF_USER else (OUR_PROJECT,)
 # where profiles, what dbt has parsed and the demo's database may be written
 HOME = (
     PROJECT
@@ -146,7 +148,7 @@ def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
 
 
 def _named_in_models() -> set[str]:
-    """Return the words of our models and commands, among which are the names of all settings."""
+    """Return the words of our models and commands, the names of all settings among them."""
     words: set[str] = set()
     folders = [OUR_PROJECT / name for name in ("models", "macros", "seeds", "tests/data")]
     for folder in (*folders, FLOWS):
@@ -166,8 +168,3 @@ def _vars(folder: Path) -> dict[str, Any]:
     except (yaml.YAMLError, AttributeError) as error:
         raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
     return found
-
-
-def folders() -> tuple[Path, ...]:
-    """Return the folders of all that decides what a number means: ours, and the user's."""
-    return (OUR_PROJECT, PROJECT) if IS_OF_USER else (OUR_PROJECT,)

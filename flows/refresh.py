@@ -7,7 +7,13 @@ from typing import Any, Literal
 from flows import dbt, systems
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant
-from flows.capture import claim, fingerprint_of_rules, missing_relations
+from flows.capture import (
+    claim,
+    fingerprint_of_rules,
+    missing_relations,
+    say_nobodys,
+    say_scope,
+)
 from flows.database import (
     REFRESHER,
     Connection,
@@ -167,6 +173,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     if options.mode == "hourly" and scope.full_because:
         log.payload["full_because"] = scope.full_because
         progress.say(f"this hourly refresh recomputes everything: {scope.full_because}")
+    log.payload |= say_scope(scope, progress)
     _build(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {
@@ -182,6 +189,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     )
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
+    log.payload |= say_nobodys(scope, connection, progress)
 
     # rows that no change announced; nothing announces those of a first refresh, of other
     # rules or of an earlier instant

@@ -12,7 +12,10 @@ begin
             starts_at timestamptz,
             noticed_at timestamptz not null default clock_timestamp(),
             claimed_by text,
-            is_written boolean not null default false
+            is_written boolean not null default false,
+            is_deleted boolean not null default false,
+            relation text,
+            rows_count bigint
         );
         -- somebody has dropped it: what the triggers have noted there is lost
         insert into operations.changed_keys (system, kind)
@@ -28,8 +31,10 @@ comment on table operations.changed_keys is
 'customer_health: One row per key that was touched, and statement. kind: everything,
 tenant (all keys of one), customer, location (all its dates), location_day (the date of
 starts_at). claimed_by: logid of the refresh that is recomputing it. is_written: by the
-real-time hook, which has written the customer already. It goes when the marts have
-taken it.';
+real-time hook, which has written the customer already. is_deleted: a row that gave it
+was deleted, so that it may be nobody''s. relation and rows_count: how many rows of which
+table have no key that was found, where they ask for their tenant, or for everything. It
+goes when the marts have taken it.';
 
 create table if not exists operations.captured_tables (
     system text not null,
@@ -41,11 +46,11 @@ create table if not exists operations.captured_tables (
     primary key (system, source_name, relation)
 );
 comment on table operations.captured_tables is
-'customer_health: One row per system, source and table behind it: with the triggers
-there, and enabled, every change of the system is noticed. mapping: fingerprint of
-what named the tables. function_name: what the triggers of this very table call.
-watched_by: triggers, updated_at (of what can have none), or both (where rows arrive
-that fire none).';
+'customer_health: One row per system, source and table that its inputs read: with the
+triggers there, and enabled, every change of the system is noticed. mapping: fingerprint
+of what named the tables. function_name: what the triggers of this very table call.
+watched_by: triggers, updated_at (of what can have none, or was given none), both (where
+rows arrive that fire none), or nothing, as the sources'' yml decides.';
 
 create table if not exists operations.hook_errors (
     error_id bigint generated always as identity primary key,
@@ -75,6 +80,169 @@ comment on sequence operations.hook_skipped_at is
 'customer_health: When the hook has last left orders to the refresh, in seconds since
 1970.';
 
+create or replace function operations.keys_of_rows(
+    capture jsonb, relation text, looks_up boolean
+)
+returns text
+language plpgsql immutable
+-- The keys of the rows of `changed`, as SQL: what a trigger notes, and what `capture
+-- install` holds against the keys of the inputs. The parts of a key are expressions
+-- over the row, which is called `changed`; joins look other tables up. A part that is
+-- looked up and not found asks for the tenant of the row, or for everything where that
+-- is not known either; a NULL of the row itself is nobody's, and asks for nothing. With
+-- looks_up false no other table is read, and so nothing is found.
+as $keys_of_rows$
+declare
+    parts constant text[] := array(
+        select part
+        from unnest(array['tenant', 'customer', 'location', 'starts_at']) as part
+        where capture ? part
+    );
+    looked_up constant text[] := array(
+        select jsonb_array_elements_text(capture -> 'looked_up')
+    );
+    joins constant text := case when looks_up then capture ->> 'joins' end;
+    -- one that is looked up is not asked where nothing is: better a key too many
+    filter constant text := case
+        when capture ? 'where' and (looks_up or not 'where' = any(looked_up))
+            then format(E'where (%s\n)', capture ->> 'where')
+        else ''
+    end;
+    -- all parts of a row, and those that the row itself has
+    selected constant text := (
+        select string_agg(
+            case
+                when looks_up or not part = any(looked_up)
+                    then format(E'(%s\n) as %I', capture ->> part, part)
+                else format('null::text as %I', part)
+            end,
+            ', '
+        )
+        from unnest(parts) as part
+    );
+    own constant text := (
+        select string_agg(
+            case
+                when part = any(looked_up) then 'null'
+                else format(E'(%s\n)', capture ->> part)
+            end,
+            ', '
+        )
+        from unnest(parts) as part
+    );
+    is_lost constant text := (
+        select string_agg(format('%I is null', part), ' or ')
+        from unnest(parts) as part
+        where part = any(looked_up) and part != 'tenant'
+    );
+    keys text;
+begin
+    if joins is null then
+        keys := format('select %s from changed %s', selected, filter);
+    else
+        keys := format(
+            $joined$
+                with changed as (
+                    select row_number() over () as "number of the row", *
+                    from changed %s
+                ),
+                found as (
+                    select changed."number of the row", %s
+                    from changed
+                    %s
+                )
+                select %s from found
+                union all
+                -- a row that the joins have dropped is one whose key was not found
+                select %s
+                from changed
+                where not exists (
+                    select from found
+                    where found."number of the row" = changed."number of the row"
+                )
+            $joined$,
+            filter, selected, joins, array_to_string(parts, ', '), own
+        );
+    end if;
+    -- Keys become text by the output function of their type, in format(): a cast could be
+    -- one that the owner of the table has made, and would run with the rights of the function.
+    return format(
+        'select noted.* from (with keys as (%s) %s) as noted',
+        keys,
+        (
+            select string_agg(branch, ' union all ')
+            from (
+                values
+                (
+                    case
+                        when capture ? 'customer'
+                            then format(
+                                'select distinct %L, ''customer'', format(''%%s'', tenant),'
+                                ' format(''%%s'', customer), null::timestamptz, null::text,'
+                                ' null::bigint from keys'
+                                ' where tenant is not null and customer is not null',
+                                capture ->> 'system'
+                            )
+                    end
+                ),
+                (
+                    case
+                        when capture ? 'starts_at'
+                            then format(
+                                'select distinct %L, ''location_day'','
+                                ' format(''%%s'', tenant), format(''%%s'', location),'
+                                ' format(''%%s'', starts_at)::timestamptz, null::text,'
+                                ' null::bigint from keys where tenant is not null'
+                                ' and location is not null and starts_at is not null',
+                                capture ->> 'system'
+                            )
+                        when capture ? 'location'
+                            then format(
+                                'select distinct %L, ''location'', format(''%%s'', tenant),'
+                                ' format(''%%s'', location), null::timestamptz, null::text,'
+                                ' null::bigint from keys'
+                                ' where tenant is not null and location is not null',
+                                capture ->> 'system'
+                            )
+                        when not capture ? 'customer'
+                            then format(
+                                'select distinct %L, ''tenant'', format(''%%s'', tenant),'
+                                ' null, null::timestamptz, null::text, null::bigint'
+                                ' from keys where tenant is not null',
+                                capture ->> 'system'
+                            )
+                    end
+                ),
+                (
+                    case
+                        when is_lost is not null
+                            then format(
+                                'select %L, ''tenant'', format(''%%s'', tenant), null,'
+                                ' null::timestamptz, %L, count(*) from keys where tenant'
+                                ' is not null and (%s) group by format(''%%s'', tenant)',
+                                capture ->> 'system', relation, is_lost
+                            )
+                    end
+                ),
+                (
+                    case
+                        when 'tenant' = any(looked_up)
+                            then format(
+                                'select %L, ''everything'', null, null, null::timestamptz,'
+                                ' %L, count(*) from keys where tenant is null'
+                                ' having count(*) > 0',
+                                capture ->> 'system', relation
+                            )
+                    end
+                )
+            ) as branches (branch)
+        )
+    );
+end
+$keys_of_rows$;
+comment on function operations.keys_of_rows is
+'customer_health: The keys that changed rows of a source table give, as SQL.';
+
 create or replace procedure operations.make_capture_function(
     function_name text, relation text, captures jsonb
 )
@@ -82,61 +250,54 @@ language plpgsql
 as $make$
 -- Make the function that the triggers of one table call. Each table has its own, with the
 -- names of its columns in its text, for PostgreSQL plans a statement that is put together
--- anew at every call: that cost an insert of one row three times as much. Columns come
--- quoted, for one that is the same in all rows is a constant; those that the table does
--- not have are ''. Several sources may read one table: a change is one of each of them.
+-- anew at every call: that cost an insert of one row three times as much. Several sources may
+-- read one table, and one may have several keys: a change is one of each of them.
 declare
-    -- Keys become text by the output function of their type, in format(): a cast could be
-    -- one that the owner of the table has made, and would run with the rights of the function.
-    keys constant text := (
-        select string_agg(part, ' union all ')
-        from
-            jsonb_to_recordset(captures) as capture (
-                system text, tenant text, customer text, location text, starts_at text
-            )
-        cross join lateral (
-            values
-            (
-                case
-                    when customer != ''
-                        then format(
-                            'select distinct %L, ''customer'', format(''%%s'', %2$s),'
-                            ' format(''%%s'', %3$s), null::timestamptz from touched'
-                            ' where %2$s is not null and %3$s is not null',
-                            system, tenant, customer
-                        )
-                end
-            ),
-            (
-                case
-                    when starts_at != ''
-                        then format(
-                            'select distinct %L, ''location_day'', format(''%%s'', %2$s),'
-                            ' format(''%%s'', %3$s), format(''%%s'', %4$s)::timestamptz'
-                            ' from touched where %2$s is not null and %3$s is not null'
-                            ' and %4$s is not null',
-                            system, tenant, location, starts_at
-                        )
-                    when location != ''
-                        then format(
-                            'select distinct %L, ''location'', format(''%%s'', %2$s),'
-                            ' format(''%%s'', %3$s), null::timestamptz from touched'
-                            ' where %2$s is not null and %3$s is not null',
-                            system, tenant, location
-                        )
-                    when customer = ''
-                        then format(
-                            'select distinct %L, ''tenant'', format(''%%s'', %2$s), null,'
-                            ' null::timestamptz from touched where %2$s is not null',
-                            system, tenant
-                        )
-                end
-            )
-        ) as parts (part)
-    );
     systems constant text := (
         select string_agg(distinct quote_literal(capture ->> 'system'), ', ')
         from jsonb_array_elements(captures) as capture
+    );
+    -- In a serializable transaction what a trigger reads can make the application's commit
+    -- fail, so nothing is looked up there.
+    branches constant text := (
+        select string_agg(
+            format(
+                $branch$
+            elsif tg_op = %L %s then
+                insert into operations.changed_keys
+                    (system, kind, tenant, key, starts_at, relation, rows_count, is_deleted)
+                with changed as not materialized (%s)
+                select keys.*, %L::boolean from (%s) as keys;
+                $branch$,
+                events.event,
+                case
+                    when not ways.looks_up
+                        then 'and current_setting(''transaction_isolation'') = ''serializable'''
+                end,
+                events.changed,
+                events.event = 'DELETE',
+                (
+                    select string_agg(
+                        operations.keys_of_rows(capture, relation, ways.looks_up), ' union all '
+                    )
+                    from jsonb_array_elements(captures) as capture
+                )
+            ),
+            '' order by events.event, ways.looks_up
+        )
+        from (
+            values
+            ('INSERT', 'select * from new_rows'),
+            ('DELETE', 'select * from old_rows'),
+            ('UPDATE', 'select * from old_rows union all select * from new_rows')
+        ) as events (event, changed)
+        inner join (values (false), (true)) as ways (looks_up)
+            on
+                ways.looks_up
+                or exists (
+                    select from jsonb_array_elements(captures) as capture
+                    where capture ? 'joins' or jsonb_array_length(capture -> 'looked_up') > 0
+                )
     );
 begin
     execute format(
@@ -146,26 +307,14 @@ begin
         language plpgsql security definer
         set search_path = pg_catalog, pg_temp set datestyle = 'ISO'
         as $capture$
+        #variable_conflict use_column
         begin
             if current_setting('customer_health.is_writing_back', true) = 'on' then
                 return null;
             elsif tg_op = 'TRUNCATE' then
                 insert into operations.changed_keys (system, kind)
                 select system, 'everything' from unnest(array[%2$s]) as system;
-            elsif tg_op = 'INSERT' then
-                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
-                with touched as not materialized (select * from new_rows)
-                %3$s;
-            elsif tg_op = 'DELETE' then
-                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
-                with touched as not materialized (select * from old_rows)
-                %3$s;
-            else
-                insert into operations.changed_keys (system, kind, tenant, key, starts_at)
-                with touched as not materialized (
-                    select * from old_rows union all select * from new_rows
-                )
-                %3$s;
+            %3$s
             end if;
             return null;
         exception when others then
@@ -183,7 +332,7 @@ begin
         end
         $capture$
         $function$,
-        function_name, systems, keys
+        function_name, systems, branches
     );
     execute format(
         'comment on function operations.%I is %L',
@@ -231,6 +380,59 @@ comment on function operations.family_of is
 'customer_health: A source table and, at any depth, its partitions and the tables that
 inherit from it.';
 
+create or replace function operations.unlisted_tables(listed oid[])
+returns table (system text, input_name text, relation text)
+language sql stable
+-- What the inputs of hourly systems read in truth, through views of the application
+-- down to its tables, but for what is listed and what lies below that. Inputs are found
+-- below the views that judge their rows, wherever another project has built them.
+as $unlisted$
+    with recursive reads (system, input_id, relation_id, relkind) as (
+        select systems.system, null::oid, pg_class.oid, pg_class.relkind
+        from operations.systems
+        inner join pg_class
+            on
+                pg_class.relnamespace = to_regnamespace('analytics_internal')
+                and starts_with(pg_class.relname, 'stg_' || systems.system || '__')
+        where systems.is_hourly
+        union
+        select
+            reads.system,
+            case
+                when starts_with(pg_class.relname, 'input_' || reads.system || '__')
+                    then pg_class.oid
+                else reads.input_id
+            end,
+            pg_class.oid,
+            pg_class.relkind
+        from reads
+        inner join pg_rewrite
+            on reads.relation_id = pg_rewrite.ev_class and reads.relkind = 'v'
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_class'::regclass
+                and pg_depend.refobjid != pg_rewrite.ev_class
+        inner join pg_class
+            on
+                pg_depend.refobjid = pg_class.oid
+                and pg_class.oid != all(listed)
+    )
+
+    select distinct
+        reads.system,
+        (select relname::text from pg_class where oid = reads.input_id),
+        reads.relation_id::regclass::text
+    from reads
+    where
+        reads.input_id != reads.relation_id
+        and reads.relkind in ('r', 'p', 'f', 'm')
+    order by 1, 2, 3
+$unlisted$;
+comment on function operations.unlisted_tables is
+'customer_health: Tables that inputs of hourly systems read and that are not listed.';
+
 create or replace view operations.capture_status with (security_invoker = true) as
 with members as (
     select
@@ -264,13 +466,13 @@ select
     captured_tables.system,
     captured_tables.relation,
     captured_tables.mapping,
-    captured_tables.watched_by = 'updated_at'
+    captured_tables.watched_by in ('updated_at', 'nothing')
     or bool_or(members.has_triggers and members.is_source) as is_captured,
     captured_tables.source_name,
     captured_tables.watched_by,
     array_agg(members.member_id::regclass::text order by members.member_id) filter (
         where not (
-            captured_tables.watched_by = 'updated_at'
+            captured_tables.watched_by in ('updated_at', 'nothing')
             or members.is_source
             or members.has_triggers
         )
@@ -289,6 +491,6 @@ group by
     captured_tables.mapping,
     captured_tables.watched_by;
 comment on view operations.capture_status is
-'customer_health: One row per system, source and table that was given the triggers:
-whether it still has them, and which of its partitions, or of the tables that inherit
-from it, have none.';
+'customer_health: One row per system, source and table that `capture install` has found
+read: how it is watched, whether it still has its triggers, and which of its partitions,
+or of the tables that inherit from it, have none.';

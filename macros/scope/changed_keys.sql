@@ -11,7 +11,8 @@
                 null::text as key,
                 null::timestamptz as starts_at,
                 null::text as claimed_by,
-                null::boolean as is_written
+                null::boolean as is_written,
+                null::boolean as is_deleted
             where false
         )
     {%- endif -%}

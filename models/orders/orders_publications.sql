@@ -9,4 +9,4 @@
     'customer_account_type_history': ref('int_customers__account_history'),
     'customer_recent_orders': ref('int_customers__recent_orders'),
     'orders_quarantined_rows': ref('int_quarantined_rows__orders'),
-}) }}
+}, after=[ref('int_nobodys_keys__orders')]) }}

@@ -304,6 +304,81 @@ def test_an_hourly_refresh_recomputes_all_where_it_must(
     assert "drift" not in payload
 
 
+def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
+    captured: Database,
+) -> None:
+    # as after a lookup that has found nothing: only the tenant is told
+    gone = captured.rows(
+        "select tenant_id as tenant, customer_id::text as customer"
+        " from analytics.customer_risk_status order by customer_id limit 1"
+    ) + captured.rows(
+        "select organization_id as tenant, square_customer_id as customer"
+        " from analytics.customer_analytics order by square_customer_id limit 1"
+    )
+    captured.execute(
+        f"""
+        set customer_health.is_writing_back = on;
+        delete from commerce.orders where customer_id::text = '{gone[0]["customer"]}';
+        delete from commerce.customers where id::text = '{gone[0]["customer"]}';
+        delete from booking.bookings where square_customer_id = '{gone[1]["customer"]}'
+        and organization_id = '{gone[1]["tenant"]}';
+        delete from booking.payments where square_customer_id = '{gone[1]["customer"]}'
+        and organization_id = '{gone[1]["tenant"]}';
+        delete from booking.referral_profiles
+        where square_customer_id = '{gone[1]["customer"]}'
+        and organization_id = '{gone[1]["tenant"]}';
+        delete from booking.customers where square_customer_id = '{gone[1]["customer"]}'
+        and organization_id = '{gone[1]["tenant"]}';
+        insert into operations.changed_keys (system, kind, tenant, relation, rows_count)
+        values
+        ('orders', 'tenant', '{gone[0]["tenant"]}', '"commerce"."parcels"', 3),
+        ('bookings', 'tenant', '{gone[1]["tenant"]}', '"booking"."guests"', 4),
+        ('orders', 'customer', '{gone[0]["tenant"]}', null, null);
+        update operations.changed_keys set key = gen_random_uuid() where kind = 'customer';
+        """
+    )
+    # an input that has begun to read another table, and a row that only updated_at tells of
+    definition = captured.value(
+        "select pg_get_viewdef('analytics_internal.input_orders__orders'::regclass)"
+    )
+    captured.execute(
+        "create table commerce.extra (id integer);"
+        " grant select on commerce.extra to customer_health_refresher"
+    )
+    captured.execute(
+        "create or replace view analytics_internal.input_orders__orders as"
+        f" select given.* from ({str(definition).rstrip(';')}) as given"
+        " where not exists (select from commerce.extra)"
+    )
+    captured.execute(
+        "set customer_health.is_writing_back = on; update commerce.orders set updated_at ="
+        " clock_timestamp() where customer_id = (select customer_id from"
+        f" analytics.customer_risk_status where tenant_id != '{gone[0]['tenant']}' limit 1)",
+    )
+    status = captured.run("flows", "capture", "status").stdout
+    assert (
+        "commerce.extra, which input_orders__orders read, is watched by updated_at" in status
+    )
+    payload, printed = refresh(captured, *HOURLY, "--no-write-back")
+    assert "full_because" not in payload
+    assert (
+        "the key of 3 changed rows of commerce.parcels was not found, so all of tenant"
+        f" {gone[0]['tenant']} is recomputed in orders"
+    ) in printed
+    assert "commerce.extra is read by an input and has no triggers" in printed
+    assert payload["unlisted_tables"] == ["commerce.extra"]
+    assert payload["keys_of_nobody"] == {"orders": 1}
+    told = "select count(distinct tenant_id) from analytics_internal.int_customers__scope"
+    assert captured.value(told) == 2
+    for mart, key, one in (
+        ("customer_risk_status", "customer_id", gone[0]),
+        ("customer_account_types", "customer_id", gone[0]),
+        ("customer_analytics", "square_customer_id", gone[1]),
+    ):
+        count = f"select count(*) from analytics.{mart} where {key}::text = %s"
+        assert captured.value(count, one["customer"]) == 0, mart
+
+
 @pytest.mark.slow
 def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
     with (project / "seeds" / "risk_thresholds.csv").open("a") as thresholds:
@@ -311,17 +386,22 @@ def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
     payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
     assert "rules are other ones" in payload["full_because"]
     with (project / "dbt_project.yml").open("a") as settings:
-        settings.write("# a table has another name\n")
-    for because in ("rules are other ones", "since `capture install`"):
-        payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
-        assert because in payload["full_because"]
+        settings.write("# names of tables are what they were\n")
+    payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
+    assert "rules are other ones" in payload["full_because"]
+    payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
+    assert "full_because" not in payload
+    yml = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
+    yml.write_text(yml.read_text().replace("customer: id}", "customer: upper(id::text)}"))
+    payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
+    assert "since `capture install`" in payload["full_because"]
 
 
 @pytest.mark.slow
 def test_an_install_that_did_not_end_asks_for_full_refreshes(refreshed: Database) -> None:
     with refreshed.connect() as busy, busy.transaction():
-        # the last of the tables to get its triggers
-        busy.execute("lock table commerce.orders in access exclusive mode")
+        # it can be read, and takes no trigger
+        busy.execute("lock table commerce.orders in exclusive mode")
         done = refreshed.run("flows", "capture", "install")
     assert done.returncode == 4
     assert refreshed.value("select count(*) from operations.changed_keys") == 0
@@ -342,7 +422,7 @@ def test_capture_comes_and_goes_with_one_command(refreshed: Database) -> None:
     assert "by triggers" in done.stdout
     assert refreshed.run("flows", "capture", "remove").returncode == 0
     assert refreshed.value(triggers) == 0
-    functions = "select count(*) from pg_proc where proname like 'capture_%%'"
+    functions = "select count(*) from pg_proc where proname like 'capture\\_%%'"
     assert refreshed.value(functions) == 0
     assert refreshed.run("flows", "capture", "remove").returncode == 0
     assert refreshed.run("flows", "capture", "drop").returncode == 2

@@ -19,6 +19,10 @@ changed_keys as (
     select * from {{ ref('int_changed_keys__bookings') }}
 ),
 
+analytics as (
+    select * from {{ as_before_refresh('customer_analytics') }} as published
+),
+
 due_by_themselves as (
     select * from {{ ref('int_booking_customers__due') }}
 ),
@@ -69,6 +73,18 @@ due as (
     inner join named
         on
             changed_keys.organization_id = named.organization_id
+            and changed_keys.kind = 'tenant'
+
+    union distinct
+
+    -- the customers that an organization no longer has
+    select
+        analytics.organization_id,
+        analytics.square_customer_id
+    from changed_keys
+    inner join analytics
+        on
+            changed_keys.organization_id = analytics.organization_id
             and changed_keys.kind = 'tenant'
 
     union distinct

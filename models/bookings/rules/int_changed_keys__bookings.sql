@@ -73,7 +73,8 @@ united as (
             when kind in ('location', 'location_day')
                 then key::{{ var('bookings_location_id_type') }}
         end as location_id,
-        starts_at
+        starts_at,
+        not is_deleted as may_be_nobodys
     from claimed
 
     union all
@@ -83,7 +84,8 @@ united as (
         organization_id,
         null as square_customer_id,
         null as location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from organizations
     where updated_at >= {{ changed_since() }}
 
@@ -94,7 +96,8 @@ united as (
         organization_id,
         null as square_customer_id,
         location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from locations
     where updated_at >= {{ changed_since() }}
 
@@ -105,7 +108,8 @@ united as (
         organization_id,
         null as square_customer_id,
         location_id,
-        start_at as starts_at
+        start_at as starts_at,
+        false as may_be_nobodys
     from bookings
     where updated_at >= {{ changed_since() }}
 
@@ -116,18 +120,20 @@ united as (
         organization_id,
         square_customer_id,
         null as location_id,
-        null as starts_at
+        null as starts_at,
+        false as may_be_nobodys
     from customer_rows
     where updated_at >= {{ changed_since() }}
 ),
 
 final as (
-    select distinct
+    select
         kind,
         organization_id,
         square_customer_id,
         location_id,
-        starts_at
+        starts_at,
+        bool_and(may_be_nobodys) as may_be_nobodys
     from united
     where
         organization_id is not null
@@ -141,6 +147,12 @@ final as (
                 and starts_at < timestamptz '{{ var("latest_timestamp") }}'
             )
         )
+    group by
+        kind,
+        organization_id,
+        square_customer_id,
+        location_id,
+        starts_at
 )
 
 select * from final

@@ -23,7 +23,8 @@ united as (
     select
         kind,
         tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
-        key::{{ var('orders_customer_id_type') }} as customer_id
+        key::{{ var('orders_customer_id_type') }} as customer_id,
+        not is_deleted as may_be_nobodys
     from claimed
 
     union all
@@ -31,7 +32,8 @@ united as (
     select
         'tenant' as kind,
         tenant_id,
-        null as customer_id
+        null as customer_id,
+        false as may_be_nobodys
     from tenants
     where updated_at >= {{ changed_since() }}
 
@@ -40,7 +42,8 @@ united as (
     select
         'customer' as kind,
         tenant_id,
-        customer_id
+        customer_id,
+        false as may_be_nobodys
     from customers
     where updated_at >= {{ changed_since() }}
 
@@ -49,20 +52,26 @@ united as (
     select
         'customer' as kind,
         tenant_id,
-        customer_id
+        customer_id,
+        false as may_be_nobodys
     from orders
     where updated_at >= {{ changed_since() }}
 ),
 
 final as (
-    select distinct
+    select
         kind,
         tenant_id,
-        customer_id
+        customer_id,
+        bool_and(may_be_nobodys) as may_be_nobodys
     from united
     where
         tenant_id is not null
         and (customer_id is not null or kind != 'customer')
+    group by
+        kind,
+        tenant_id,
+        customer_id
 )
 
 select * from final

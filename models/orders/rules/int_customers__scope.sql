@@ -9,6 +9,14 @@ changed_keys as (
     select * from {{ ref('int_changed_keys__orders') }}
 ),
 
+risk_status as (
+    select * from {{ as_before_refresh('customer_risk_status') }} as published
+),
+
+account_types as (
+    select * from {{ as_before_refresh('customer_account_types') }} as published
+),
+
 due_by_themselves as (
     select * from {{ ref('int_customers__due') }}
 ),
@@ -32,6 +40,29 @@ due as (
             changed_keys.tenant_id = customers.tenant_id
             and changed_keys.kind = 'tenant'
     where customers.is_valid
+
+    union distinct
+
+    -- the customers that a tenant no longer has
+    select
+        risk_status.tenant_id,
+        risk_status.customer_id
+    from changed_keys
+    inner join risk_status
+        on
+            changed_keys.tenant_id = risk_status.tenant_id
+            and changed_keys.kind = 'tenant'
+
+    union distinct
+
+    select
+        account_types.tenant_id,
+        account_types.customer_id
+    from changed_keys
+    inner join account_types
+        on
+            changed_keys.tenant_id = account_types.tenant_id
+            and changed_keys.kind = 'tenant'
 
     union distinct
 

@@ -1,0 +1,393 @@
+"""The keys that `meta: capture` gives to a source: read, tried, held against the inputs'."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from flows.database import Connection, one_line, rows
+from flows.schemas import OPERATIONS
+
+# rows of a table whose keys are held against those of the inputs
+SAMPLE = 1000
+KEY_PARTS = ("tenant", "customer", "location", "starts_at")
+# what else a capture can say: which rows have a key, and where it is looked up
+HELPERS = ("where", "joins")
+# what the sources' yml says of a table that nothing need tell of
+NOTHING = "none"
+# the parts of a key that a kind is told by
+PARTS_OF_KIND = {
+    "customer": ("tenant", "customer"),
+    "location": ("tenant", "location"),
+    "location_day": ("tenant", "location"),
+    "tenant": ("tenant",),
+}
+# what a part of a key is, and whether it is looked up: read in another table, or by a function
+# of others, which may read what it likes
+PROBED = """
+    select
+        format_type(atttypid, null) as type,
+        exists (
+            select from pg_rewrite
+            inner join pg_depend
+                on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
+            where
+                ev_class = attrelid
+                and (
+                    refclassid = 'pg_proc'::regclass
+                    or (
+                        refclassid = 'pg_class'::regclass
+                        and refobjid not in (attrelid, 'pg_temp.rows_of_it'::regclass)
+                    )
+                )
+        ) as looks_up
+    from pg_attribute
+    where attrelid = 'pg_temp.probe'::regclass and attnum = 1
+"""
+# what triggers run with; and a table that is locked is not waited for without end
+AS_A_TRIGGER = "set local search_path = pg_catalog, pg_temp; set local lock_timeout = '5s'"
+PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+WHERE_TO_SAY = "`meta: capture` of the sources' yml"
+
+
+@dataclass
+class Comparison:
+    """What `capture install` has found of the keys of the tables."""
+
+    # what is wrong with them, and what is worth a look
+    doubts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def captures_of(
+    connection: Connection, source: dict[str, Any], found: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the keys that a source is given, what of them is looked up, and what is wrong.
+
+    PostgreSQL is asked, with the search path of the triggers, over a table without rows that
+    has the columns that a trigger sees.
+    """
+    whose = f"{source['relation']}: {WHERE_TO_SAY}"
+    allowed = [part for part in KEY_PARTS if part in source["key"]]
+    given = source["capture"]
+    entries = given if isinstance(given, list) and given else [given]
+    captures, wrong = [], []
+    if not allowed:
+        return [], [f"{whose}: system {source['system']} has no keys, so leave it out"]
+    for entry in entries:
+        if not isinstance(entry, dict):
+            wrong.append(
+                f"{whose} is {entry!r}, must be {NOTHING}, or {', '.join(allowed)}, or a list"
+                " of those"
+            )
+            continue
+        if misfit := _misfit(entry, allowed):
+            wrong.append(f"{whose} {misfit}")
+            continue
+        capture = {name: str(text) for name, text in entry.items()}
+        with connection.transaction(force_rollback=True):
+            connection.execute(AS_A_TRIGGER)
+            try:
+                looked_up, misfits = _probe(connection, source["relation"], found, capture)
+            except psycopg.errors.InsufficientPrivilege as error:
+                looked_up, misfits = [], [one_line(error)]
+        wrong += [f"{whose}: {misfit}" for misfit in misfits]
+        captures.append(
+            {
+                **capture,
+                "looked_up": looked_up,
+                "system": source["system"],
+                "source": source["source"],
+                "inputs": source["inputs"],
+                "key": source["key"],
+            }
+        )
+    return captures, wrong
+
+
+def _misfit(entry: dict[str, Any], allowed: Sequence[str]) -> str | None:
+    """Say what is wrong with the words of a key, before PostgreSQL is asked."""
+    if unknown := [str(name) for name in entry if name not in (*allowed, *HELPERS)]:
+        return f"has {', '.join(unknown)}, must be of {', '.join((*allowed, *HELPERS))}"
+    for name, text in entry.items():
+        if isinstance(text, bool) or not isinstance(text, str | int) or not str(text).strip():
+            return f"has {name}: {text!r}, must be SQL"
+    if "tenant" not in entry:
+        return "has no tenant, which every key begins with"
+    if "starts_at" in entry and "location" not in entry:
+        return "has starts_at without location"
+    return None
+
+
+def _probe(
+    connection: Connection, relation: str, found: dict[str, Any], capture: dict[str, str]
+) -> tuple[list[str], list[str]]:
+    """Return what of a key is looked up in other tables, and what is wrong with it."""
+    columns = [name for name in found["columns"] if name not in found["virtual_columns"]]
+    connection.execute(
+        sql.SQL("create temp table rows_of_it as select {} from {} with no data").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(relation)
+        )
+    )
+    joins = capture.get("joins", "")
+    asked = {
+        "joins": ("null::text", joins),
+        "where": ("null::text", f"where ({capture.get('where')}\n)"),
+        **{part: (capture[part], joins) for part in KEY_PARTS if part in capture},
+    }
+    looked_up, wrong = [], []
+    for name in [name for name in asked if name in capture]:
+        try:
+            answer = _ask(connection, *asked[name])
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except psycopg.Error as error:
+            hint = _hint(connection, capture[name], found, error)
+            wrong.append(f"{name} is {capture[name]}: {one_line(error)}{hint}")
+            if name == "joins":
+                # every part would say the same
+                break
+            continue
+        if misfit := _not_it(connection, name, capture[name], found, answer):
+            wrong.append(f"{name} is {capture[name]}, {misfit}")
+        if name in KEY_PARTS and joins:
+            answer["looks_up"] = not _is_of_row(connection, capture[name])
+        if answer["looks_up"] and name != "joins":
+            looked_up.append(name)
+    return looked_up, wrong
+
+
+def _ask(connection: Connection, selected: str, rest: str) -> dict[str, Any]:
+    """Return the type of what is selected of a row, and whether it is looked up."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "create temp view probe as with changed as (select * from pg_temp.rows_of_it)"
+            f" select ({selected}\n) as part from changed {rest}".encode()
+        )
+        # what it reads may not be ours to read
+        connection.execute("select from pg_temp.probe limit 0")
+        [answer] = rows(connection, PROBED)
+        return answer
+
+
+def _is_of_row(connection: Connection, part: str) -> bool:
+    """Return whether a part needs no join, and looks nothing up."""
+    try:
+        return not _ask(connection, part, "")["looks_up"]
+    except psycopg.ProgrammingError:
+        return False
+
+
+def _not_it(
+    connection: Connection, name: str, text: str, found: dict[str, Any], answer: dict[str, Any]
+) -> str | None:
+    """Say why what PostgreSQL understands is not what somebody means."""
+    if name == "starts_at" and answer["type"] != "timestamp with time zone":
+        return (
+            f"a {answer['type']}, must be a timestamp with time zone, as the input gives it:"
+            " (start_at at time zone 'Europe/Berlin')"
+        )
+    if text in found["columns"] and rows(
+        connection,
+        "select from pg_get_keywords() where word = lower(%(text)s) and catcode = 'R'",
+        {"text": text},
+    ):
+        return f'which is a word of SQL: the column is "{text}", in double quotes'
+    return None
+
+
+def _hint(
+    connection: Connection, text: str, found: dict[str, Any], error: psycopg.Error
+) -> str:
+    """Say what helps where PostgreSQL does not know a name."""
+    text = text.removeprefix("changed.").strip()
+    if text in found["virtual_columns"]:
+        return "; it is generated when it is read, so write the expression that it is"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return (
+            f"; {connection.info.user} will own what the triggers call, and must read what it"
+            " looks up"
+        )
+    if PLAIN_NAME.fullmatch(text):
+        for column in found["columns"]:
+            if column.lower() == text.lower():
+                return f'; the column is "{column}", in double quotes: \'"{column}"\' in yml'
+        return f"; the columns are {', '.join(found['columns'])}"
+    if isinstance(
+        error,
+        psycopg.errors.UndefinedTable
+        | psycopg.errors.UndefinedFunction
+        | psycopg.errors.UndefinedObject,
+    ):
+        return (
+            "; tables, functions, types and operators that are not PostgreSQL's own need their"
+            " schema: shop.orders, shop.slug(name), operator(public.=)"
+        )
+    return ""
+
+
+def compare(connection: Connection, tables: Sequence[Any]) -> Comparison:
+    """Hold keys that triggers would note against those of the inputs, over a sample of rows.
+
+    tables have a relation, its captures and sampled_pct.
+    """
+    found = Comparison()
+    inputs: dict[str, list[str]] = {}
+    for table in tables:
+        for capture in table.captures:
+            known = inputs.setdefault(capture["system"], [])
+            known += [name for name in capture["inputs"] if name not in known]
+    unbuilt = [
+        system
+        for system, names in inputs.items()
+        if not any(_columns(connection, name) for name in names)
+    ]
+    if unbuilt:
+        found.remarks.append(
+            f"the inputs of {', '.join(unbuilt)} are not built yet: the next"
+            " `capture install` compares the keys with theirs, and every refresh says which"
+            " are nobody's"
+        )
+    for table in tables:
+        for capture in table.captures:
+            if table.cannot or capture["system"] in unbuilt:
+                continue
+            with connection.transaction(force_rollback=True):
+                connection.execute(AS_A_TRIGGER)
+                _compare_sample(connection, table, capture, inputs[capture["system"]], found)
+    return found
+
+
+def _compare_sample(
+    connection: Connection,
+    table: Any,
+    capture: dict[str, Any],
+    inputs: Sequence[str],
+    found: Comparison,
+) -> None:
+    relation = table.relation.replace('"', "")
+    [keys] = rows(
+        connection,
+        f"select {OPERATIONS}.keys_of_rows(%(capture)s, %(relation)s, true) as them",
+        {"capture": Jsonb(capture), "relation": table.relation},
+    )
+    try:
+        with connection.transaction():
+            connection.execute(
+                "create temp table sampled as with changed as materialized ("
+                f"select * from {table.relation} tablesample system ({table.sampled_pct})"
+                f" limit {SAMPLE}) select * from ({keys['them']}) as keys"
+                " (system, kind, tenant, key, starts_at, relation, rows_count)".encode()
+            )
+    except psycopg.errors.LockNotAvailable:
+        raise
+    except psycopg.Error as error:
+        found.doubts.append(
+            f"{relation}: the keys of its rows cannot be told: {one_line(error)}"
+        )
+        return
+    for kind in rows(
+        connection,
+        "select kind, relation is not null as is_lost,"
+        " sum(rows_count)::bigint as rows_count"
+        " from pg_temp.sampled group by 1, 2 order by 1, 2",
+    ):
+        if kind["is_lost"]:
+            asked = "everything" if kind["kind"] == "everything" else "its whole tenant"
+            found.remarks.append(
+                f"the key of {kind['rows_count']} rows in a sample of {relation} is not found:"
+                f" a change of such a row asks for {asked}"
+            )
+            continue
+        columns = [capture["key"][part] for part in PARTS_OF_KIND[kind["kind"]]]
+        for names in (capture["inputs"], inputs):
+            readers = [
+                name for name in names if set(columns) <= set(_columns(connection, name))
+            ]
+            if readers:
+                _compare_keys(connection, relation, kind["kind"], (readers, columns), found)
+                break
+
+
+def _compare_keys(
+    connection: Connection,
+    relation: str,
+    kind: str,
+    whose: tuple[Sequence[str], Sequence[str]],
+    found: Comparison,
+) -> None:
+    readers, columns = whose
+    tenant, key = (columns[0], columns[1] if columns[1:] else "''")
+    given = " union all ".join(
+        f"select format('%%s', {tenant}) as tenant, format('%%s', {key}) as key from {reader}"
+        for reader in readers
+    )
+    others = f"""
+        with given as ({given}),
+
+        keys as (
+            select distinct tenant, coalesce(key, '') as key
+            from pg_temp.sampled where kind = %(kind)s and relation is null
+        ),
+
+        others as (
+            select * from keys
+            where not exists (
+                select from given where given.tenant = keys.tenant and given.key = keys.key
+            )
+        )
+    """
+    [count] = rows(
+        connection,
+        others + "select count(*) as others, (select count(*) from keys) as keys from others",
+        {"kind": kind},
+    )
+    if not count["others"]:
+        return
+    told = "concat_ws('/', {0}.tenant, nullif({0}.key, ''))"
+    # the same but for what a mapping often takes off; where no key fits, any two will do
+    is_twin = " and ".join(
+        f"ltrim(lower(btrim(others.{part})), '0') = ltrim(lower(btrim(given.{part})), '0')"
+        for part in ("tenant", "key")
+    )
+    examples: list[dict[str, Any]] = []
+    for condition in (is_twin, "true") if count["others"] == count["keys"] else (is_twin,):
+        examples = examples or rows(
+            connection,
+            others
+            + f"select {told.format('others')} as noted, {told.format('given')} as given"
+            f" from others inner join given on {condition} limit 1",
+            {"kind": kind},
+        )
+    names = " or ".join(map(plain, readers))
+    if examples:
+        found.doubts.append(
+            f"{relation}: the triggers would note {kind} {examples[0]['noted']}, which"
+            f" is no key of {names}; it has {examples[0]['given']}: let {WHERE_TO_SAY} say the"
+            " key as the input does"
+        )
+    elif count["others"] < count["keys"]:
+        found.remarks.append(
+            f"{count['others']} of {count['keys']} keys in a sample of {relation} are none of"
+            f" {names}: it leaves those rows out, or gives their keys otherwise"
+        )
+
+
+def _columns(connection: Connection, relation: str) -> list[str]:
+    """Return the columns of an input; none before it is built."""
+    found = rows(
+        connection,
+        "select attname::text as name from pg_attribute"
+        " where attrelid = to_regclass(%(relation)s) and attnum > 0 and not attisdropped",
+        {"relation": relation},
+    )
+    return [row["name"] for row in found]
+
+
+def plain(relation: str) -> str:
+    """Return the name of a relation without its schema and quotes."""
+    return relation.rpartition(".")[2].strip('"')
