@@ -1,8 +1,8 @@
 -- The write-back: plan what differs, then write it batch by batch. Both read the rules'
 -- answer from the view pending_customer_updates and write through the views
--- stg_orders__customer_statuses and input_orders__customer_statuses, which alone knows the
--- operational names. A value is kept as the text that its column gives and takes, whatever
--- its type; instants in UTC.
+-- stg_orders__customer_statuses and input_orders__customer_statuses, which alone knows
+-- the operational names. A value is kept as the text that its column gives and takes,
+-- whatever its type; instants in UTC.
 
 create or replace function operations.give_up_batches(run_logid text, failed jsonb)
 returns void
