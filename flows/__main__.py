@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from flows.database import connect, install, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
+from flows.init import make_project
 from flows.progress import Progress, print_any_text
 from flows.refresh import Options, refresh
 from flows.reports import (
@@ -55,6 +57,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(prog="python -m flows", description="Customer health: the commands.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("init", help="a project of yours, proposed from the catalog")
+    command.add_argument("folder", metavar="DIR", type=Path)
+    command.add_argument("--demo", action="store_true", help="for the sample schema")
+    command.add_argument("--systems", metavar="NAMES", help="such as orders,bookings")
+    command.add_argument(
+        "--time-zone", metavar="ZONE", help="what timestamps without a zone are meant in"
+    )
 
     command = commands.add_parser("refresh", help="build, test, publish, write back, log")
     what = command.add_mutually_exclusive_group(required=True)
@@ -120,6 +130,14 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
 def run(arguments: argparse.Namespace, progress: Progress) -> int:
     """Carry out a command and return its exit code."""
     match arguments.command:
+        case "init":
+            make_project(
+                arguments.folder,
+                progress,
+                is_demo=arguments.demo,
+                chosen=arguments.systems,
+                zone=arguments.time_zone,
+            )
         case "refresh":
             options = refresh_options(arguments)
             payload = refresh(options, progress)

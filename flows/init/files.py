@@ -1,0 +1,316 @@
+"""The files of a user's project, as text."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from flows import systems
+from flows.init.catalog import Catalog
+from flows.init.contract import Entity, our_settings
+from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, snake
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDTH = 100
+# what dbt would take for its own in a text of the application
+JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
+# which column of an input holds which part of a row's key
+PARTS = {"location": "location_id", "starts_at": "start_at"}
+
+
+def template(file: str, **values: str) -> str:
+    """Return a file of templates/ with these values in it."""
+    text = (TEMPLATES / file).read_text(encoding="utf-8")
+    return Template(text).substitute(values)
+
+
+def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> str:
+    """Return dbt_project.yml: what differs from our settings, and nothing else."""
+    folders = "".join(
+        f"    {system}:\n      +tags: [{system}]\n      +schema: analytics_internal\n"
+        for system in chosen
+    )
+    if "orders" in chosen:
+        folders += (
+            "      inputs:\n        # where the roles are installed: the write-back may write"
+            " through it\n        input_orders__customer_statuses:\n"
+            '          +post-hook: "{{ customer_health.secure(this) }}"\n'
+        )
+    theirs = "".join(
+        f"    {system}:\n      inputs:\n        +materialized: ephemeral\n" for system in chosen
+    )
+    differing = "".join(
+        f"    {key}: {json.dumps(value)}\n" for key, value in sorted(settings.items())
+    )
+    return template(
+        "dbt_project.yml",
+        name=name,
+        folders=folders.rstrip("\n"),
+        theirs="  # yours take the place of these\n  customer_health:\n" + theirs.rstrip("\n"),
+        vars=differing.rstrip("\n") or "    {}",
+    )
+
+
+def settings_of(proposals: dict[str, Proposal], off: Iterable[str]) -> dict[str, Any]:
+    """Return the vars that differ from our defaults."""
+    defaults = our_settings()
+    settings: dict[str, Any] = {f"{system}_enabled": False for system in off}
+    for proposal in proposals.values():
+        settings |= proposal.types()
+    return {key: value for key, value in settings.items() if defaults.get(key) != value}
+
+
+class Rendered:
+    """The files of one system."""
+
+    def __init__(self, proposal: Proposal, catalog: Catalog, others: Iterable[str]) -> None:
+        self.proposal = proposal
+        self.catalog = catalog
+        # schemas that other systems read, too: dbt wants two names for them
+        self.shared = set(others)
+        self.read: dict[str, str] = {}
+        self.captured: dict[str, tuple[Entity, dict[str, str]]] = {}
+        self.texts = {
+            f"{given.entity.model}.sql": self._input(given) for given in proposal.inputs()
+        }
+
+    def files(self) -> dict[str, str]:
+        """Return all files of the system by name."""
+        system = self.proposal.system
+        return self.texts | {f"_{system}__sources.yml": self._sources()}
+
+    # sources
+
+    def source_of(self, relation: str) -> tuple[str, str]:
+        """Return how dbt calls a table: source and name."""
+        table = self.catalog.tables[relation]
+        name = table.schema
+        if name == "public":
+            name = "app" if self.catalog.database == "postgres" else self.catalog.database
+        name = snake(name)
+        if name in systems.registry():
+            name = f"{name}_app"
+        if table.schema in self.shared:
+            name = f"{name}_{self.proposal.system}"
+        return name, _plain(table.name)
+
+    def _sources(self) -> str:
+        by_source: dict[str, list[str]] = {}
+        for relation in self.read:
+            by_source.setdefault(self.source_of(relation)[0], []).append(relation)
+        lines = [
+            "# The tables that the inputs beside this file read. capture: the key of a row, for",
+            "# the triggers of `capture install`: SQL over the row, in the form that the input",
+            "# gives it; hook: the key of an order, for `hook install`.",
+        ]
+        if not by_source:
+            return "\n".join([*lines, "sources: []", ""])
+        lines.append("sources:")
+        for name, relations in by_source.items():
+            schema = self.catalog.tables[relations[0]].schema
+            lines += [
+                f"  - name: {name}",
+                f"    description: Tables of the application that the {self.proposal.system}"
+                " system reads.",
+                f"    schema: {_yaml(schema)}",
+                "    tables:",
+            ]
+            for relation in relations:
+                lines += self._table(relation)
+        return "\n".join([*lines, ""])
+
+    def _table(self, relation: str) -> list[str]:
+        table = self.catalog.tables[relation]
+        name = self.source_of(relation)[1]
+        lines = [f"      - name: {name}"]
+        if name != table.name:
+            lines.append(f"        identifier: {_yaml(table.name)}")
+        lines.append(f"        description: {_yaml(self.read[relation])}")
+        if relation in self.captured:
+            entity, capture = self.captured[relation]
+            parts = ", ".join(f"{part}: {_yaml(sql)}" for part, sql in capture.items())
+            lines += ["        config:", "          meta:", f"            capture: {{{parts}}}"]
+            if entity.hook and (own := self.proposal.key_column(entity)):
+                lines.append(f"            hook: {{order: {_yaml(own)}}}")
+        return lines
+
+    def _note(self, given: Input, joins: list[Join]) -> None:
+        """Note which tables an input reads, and how a row of its own tells its key."""
+        if given.table is None:
+            return
+        entity = given.entity
+        self.read.setdefault(given.table.relation, entity.description)
+        self.read[given.table.relation] = self.read[given.table.relation] or entity.description
+        if given.table.relation not in self.captured and entity.capture:
+            parts = {"tenant": entity.tenant, **PARTS}
+            customers = self.proposal.contract.get("customers")
+            if customers and customers.key:
+                parts["customer"] = customers.key
+            found = {part: given.values.get(parts[part]) for part in entity.capture}
+            # what must be looked up is not of the row: such a table is asked for updated_at
+            if all(value and not value.joins and FROM not in value.sql for value in
+                   found.values()):  # fmt: skip
+                self.captured[given.table.relation] = (
+                    entity,
+                    {
+                        part: self._as_key(value.sql)
+                        for part, value in found.items()
+                        if value
+                    },
+                )
+        others = [join.relation for join in joins]
+        for value in given.values.values():
+            others += _relations(value.sql) if value else []
+        for relation in others:
+            self.read.setdefault(relation, "Read by the way, for what it says of a row.")
+
+    def _as_key(self, sql: str) -> str:
+        """Return SQL over the row alone; one value for all rows is a constant in quotes."""
+        sql = sql.replace(ROW, "")
+        return f"'{sql}'" if sql.isdecimal() else sql
+
+    # inputs
+
+    def _input(self, given: Input) -> str:
+        entity = given.entity
+        head = []
+        if given.table is None:
+            if not given.values:
+                return self._no_rows(entity)
+            head.append("-- No table names several businesses, so this is one.")
+        else:
+            head.append(_comment(f"{given.table.relation}: {given.reason}"))
+        if entity.name in self.proposal.through:
+            head += [
+                "-- Statuses are written through this one: keep it a plain select from one table,",
+                "-- and name the seven columns bare, whatever their types. Without them nothing is",
+                "-- written back; docs/bring_your_own_database.md says how they are added.",
+            ]
+        joins = _merge_joins(given)
+        self._note(given, joins)
+        needs_alias = bool(joins) or any(
+            value and FROM in value.sql for value in given.values.values()
+        )
+        row = f"{given.alias}." if needs_alias else ""
+        lines = [*head, "select", *_select_list(entity, given.values)]
+        if given.table is not None:
+            alias = f" as {given.alias}" if needs_alias else ""
+            lines.append(f"from {FROM}{given.table.relation}{TO}{alias}")
+        for join in joins:
+            lines.append(f"left join {FROM}{join.relation}{TO} as {join.alias}")
+            lines.append(f"    on {join.condition}")
+        if given.where:
+            lines.append("where")
+            for number, (condition, reason) in enumerate(given.where):
+                lines.append(f"    {_comment(reason)}")
+                lines.append(f"    {'and ' if number else ''}{condition}")
+        if given.group_by:
+            lines.append("group by")
+            lines.append(",\n".join(f"    {sql}" for sql in given.group_by))
+        text = "\n".join([*lines, ""]).replace(ROW, row)
+        return self._with_sources(text)
+
+    def _no_rows(self, entity: Entity) -> str:
+        wanted = [column for column in entity.columns.values() if not column.is_optional]
+        types = self.proposal.types()
+        columns = ",\n".join(
+            f"    null::{types.get(column.type_var, column.type)} as {column.name}"
+            for column in wanted
+        )
+        return (
+            f"-- TODO Is there a table with {entity.description[:1].lower()}"
+            f"{entity.description[1:].rstrip('.')}? Nothing is named like it.\n"
+            f"-- Until then there are no rows.\nselect\n{columns}\nwhere false\n"
+        )
+
+    def _with_sources(self, text: str) -> str:
+        """Put dbt's source() where a table is read; what looks like Jinja stays text."""
+        before, *pieces = text.split(FROM)
+        written = [_raw(before)]
+        for piece in pieces:
+            relation, _, rest = piece.partition(TO)
+            source, name = self.source_of(relation)
+            written.append(f"{{{{ source('{source}', '{name}') }}}}{_raw(rest)}")
+        return "".join(written)
+
+
+def _select_list(entity: Entity, values: dict[str, Value | None]) -> list[str]:
+    last = [name for name, value in values.items() if value or not
+            entity.columns[name].is_optional][-1]  # fmt: skip
+    lines = []
+    for name, value in values.items():
+        column = entity.columns[name]
+        comma = "" if name == last else ","
+        if value is None and column.is_optional:
+            lines.append(f"    -- {name} ({column.type}, optional): nothing here is like it")
+        elif value is None:
+            lines += _one(
+                f"null::{column.type}", name, comma,
+                f"TODO nothing here is like it. {column.loss}",
+            )  # fmt: skip
+        else:
+            todo = f"TODO {value.todo} " if value.todo else ""
+            reason = f"{todo}{value.reason}: {value.confidence}"
+            lines += _one(value.sql, name, comma, reason)
+    return lines
+
+
+def _one(sql: str, name: str, comma: str, reason: str) -> list[str]:
+    """Return one column with its reason beside it, or above where there is no room."""
+    is_same = sql.replace(ROW, "") == name
+    said = f"{sql}{'' if is_same else f' as {name}'}{comma}"
+    said = textwrap.indent(said, "    ")
+    comment = _comment(reason)
+    if "\n" not in said and len(f"{said}  {comment}") <= WIDTH:
+        return [f"{said}  {comment}"]
+    wrapped = textwrap.wrap(comment.removeprefix("-- "), WIDTH - 7)
+    return [*(f"    -- {line}" for line in wrapped), said]
+
+
+def _merge_joins(given: Input) -> list[Join]:
+    """Return the joins of all columns, each once, and each under a name of its own."""
+    merged: dict[str, Join] = {}
+    for value in given.values.values():
+        for join in value.joins if value else []:
+            there = merged.get(join.alias)
+            if there and there != join and value:
+                new = f"{join.alias}_too"
+                value.sql = value.sql.replace(f"{join.alias}.", f"{new}.")
+                condition = join.condition.replace(f"{join.alias}.", f"{new}.")
+                merged.setdefault(new, Join(new, join.relation, condition))
+            else:
+                merged[join.alias] = join
+    return list(merged.values())
+
+
+def _relations(sql: str) -> list[str]:
+    return [piece.partition(TO)[0] for piece in sql.split(FROM)[1:]]
+
+
+def _comment(text: str) -> str:
+    """Return a text of the application as a comment: on one line, and no Jinja."""
+    for sign in JINJA:
+        text = text.replace(sign, " ".join(sign))
+    return f"-- {' '.join(text.split())}"
+
+
+def _raw(text: str) -> str:
+    """Keep dbt from reading names or words of the application as its own."""
+    if any(sign in text for sign in JINJA):
+        return f"{{% raw %}}{text}{{% endraw %}}"
+    return text
+
+
+def _plain(name: str) -> str:
+    is_plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
+    return name if is_plain else snake(name)
+
+
+def _yaml(text: str) -> str:
+    """Return a text as YAML has it, without quotes where it needs none."""
+    is_plain = text.isascii() and text.replace("_", "a").isalnum() and text[0].isalpha()
+    if is_plain and text.lower() not in ("true", "false", "null", "yes", "no", "on", "off"):
+        return text
+    return json.dumps(_raw(text), ensure_ascii=False)
