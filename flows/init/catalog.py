@@ -111,7 +111,7 @@ class Catalog:
             self.connection,
             f"select word, count(*) as rows from (select {column.quoted}::text as word"
             f" from {table.relation} limit {LOOKED_AT}) as looked_at where word is not null"
-            f' group by 1 order by 2 desc, 1 collate "C" limit {MOST_WORDS + 1}',
+            f' group by word order by count(*) desc, word collate "C" limit {MOST_WORDS + 1}',
         )
         if len(found) > MOST_WORDS and not counts:
             return None

@@ -159,7 +159,12 @@ class Proposal:
                 self.tables[name], self.reasons[name] = best[1], best[2]
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
-        if customers and anchor and not self._paths(anchor, customers):
+        if (
+            customers
+            and anchor
+            and not self._paths(anchor, customers)
+            and self._paths(customers, anchor)
+        ):
             self.people_by = self._best(customers, ["email", "email_address", "mail"], ("text",))
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
@@ -671,6 +676,9 @@ class Proposal:
         told = evidence()["told_by_times"].get(column.name)
         if told:
             return self._told_by_times(entity, table, told)
+        if column.name == "location_name" and (key := self._key(entity)):
+            named = one_of(table.name).replace("_", " ").capitalize()
+            return Value(f"'{named} ' || {key.sql}::text", "no column says it", LIKELY)
         if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
             times = [c for c in table.columns.values() if c.family in TIMES]
             times = [c for c in times if _is_past(c.name)]
@@ -844,23 +852,27 @@ class Proposal:
 
 def add_implied_links(catalog: Catalog) -> None:
     """Add links that no foreign key declares: columns named like the key of another table."""
-    for table in catalog.tables.values():
-        linked = {column for link in table.links for column in link.columns}
-        table.links += list(_implied(catalog, table, linked))
+    implied = {
+        relation: list(_implied(catalog, table)) for relation, table in catalog.tables.items()
+    }
+    for relation, links in implied.items():
+        catalog.tables[relation].links += links
 
 
-def _implied(catalog: Catalog, table: Table, linked: set[str]) -> Iterator[Link]:
+def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
+    linked = {column for link in table.links for column in link.columns}
+    own = _singulars(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
-        if column.name in linked or not name.endswith("_id"):
+        # what is named for its own table leads nowhere
+        is_own = any(name.endswith(f"{one}_id") for one in own)
+        if column.name in linked or is_own or not name.endswith("_id"):
             continue
         candidates = []
         for other in catalog.tables.values():
             if other is table or not other.key:
                 continue
-            ids = {one_of(other.name)} | {
-                one_of(other.name).removeprefix(prefix) for prefix in _prefixes(catalog, other)
-            }
+            ids = _singulars(catalog, other)
             outer = {own for link in other.links for own in link.columns}
             for key in other.key:
                 theirs = snake(key)
@@ -877,11 +889,21 @@ def _implied(catalog: Catalog, table: Table, linked: set[str]) -> Iterator[Link]
                     and all(part in table.columns for part in others)
                 ):
                     link = Link((*others, column.name), other.relation, (*others, key), False)
-                    candidates.append((other.schema != table.schema, other.relation, link))
-        # in another schema only what is there alone
-        near = [link for is_far, _, link in sorted(candidates) if not is_far]
-        if len(near) == 1 or (not near and len(candidates) == 1):
-            yield near[0] if near else candidates[0][2]
+                    is_far = other.schema != table.schema
+                    is_same = any(name.endswith(f"{one}_id") for one in ids)
+                    candidates.append((is_far, not is_same, link))
+        # in the same schema rather than in another, named for the table rather than for its
+        # key; of several that are alike none
+        best = min((candidate[:2] for candidate in candidates), default=None)
+        alike = [link for *rank, link in candidates if tuple(rank) == best]
+        if len(alike) == 1:
+            yield alike[0]
+
+
+def _singulars(catalog: Catalog, table: Table) -> set[str]:
+    """Return what one row of a table is called, with and without a prefix of all tables."""
+    name = one_of(table.name)
+    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
 
 
 def _prefixes(catalog: Catalog, table: Table) -> list[str]:
@@ -896,11 +918,11 @@ def _rank_of_table(
     table: Table, synonyms: Sequence[str], catalog: Catalog
 ) -> tuple[int | None, bool]:
     """Return which synonym a table's name is, and whether it is only the end of the name."""
+    names = _singulars(catalog, table)
     name = one_of(table.name)
-    bare = [name.removeprefix(prefix) for prefix in _prefixes(catalog, table)]
     # Django names tables for their app, too: order_order
     for rank, synonym in enumerate(synonyms):
-        if synonym in (name, *bare):
+        if synonym in names:
             return rank, False
     for rank, synonym in enumerate(synonyms):
         if name.endswith(f"_{synonym}"):
