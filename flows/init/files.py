@@ -10,12 +10,14 @@ from typing import Any
 from flows import systems
 from flows.init.catalog import Catalog
 from flows.init.contract import Entity, our_settings
-from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, snake
+from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evidence, snake
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100
 # what dbt would take for its own in a text of the application
 JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
+# what is said of a table that no input has rows of
+BESIDE = "Read beside the others, for what it says of their rows."
 # which column of an input holds which part of a row's key
 PARTS = {"location": "location_id", "starts_at": "start_at"}
 
@@ -141,8 +143,8 @@ class Rendered:
         if given.table is None:
             return
         entity = given.entity
-        self.read.setdefault(given.table.relation, entity.description)
-        self.read[given.table.relation] = self.read[given.table.relation] or entity.description
+        if self.read.get(given.table.relation, BESIDE) == BESIDE:
+            self.read[given.table.relation] = entity.description
         if given.table.relation not in self.captured and entity.capture:
             parts = {"tenant": entity.tenant, **PARTS}
             customers = self.proposal.contract.get("customers")
@@ -164,7 +166,7 @@ class Rendered:
         for value in given.values.values():
             others += _relations(value.sql) if value else []
         for relation in others:
-            self.read.setdefault(relation, "Read by the way, for what it says of a row.")
+            self.read.setdefault(relation, BESIDE)
 
     def _as_key(self, sql: str) -> str:
         """Return SQL over the row alone; one value for all rows is a constant in quotes."""
@@ -194,7 +196,7 @@ class Rendered:
             value and FROM in value.sql for value in given.values.values()
         )
         row = f"{given.alias}." if needs_alias else ""
-        lines = [*head, "select", *_select_list(entity, given.values)]
+        lines = [*head, "select", *self._select_list(entity, given.values)]
         if given.table is not None:
             alias = f" as {given.alias}" if needs_alias else ""
             lines.append(f"from {FROM}{given.table.relation}{TO}{alias}")
@@ -219,11 +221,33 @@ class Rendered:
             f"    null::{types.get(column.type_var, column.type)} as {column.name}"
             for column in wanted
         )
-        return (
-            f"-- TODO Is there a table with {entity.description[:1].lower()}"
-            f"{entity.description[1:].rstrip('.')}? Nothing is named like it.\n"
-            f"-- Until then there are no rows.\nselect\n{columns}\nwhere false\n"
-        )
+        rows = f"{entity.description[:1].lower()}{entity.description[1:].rstrip('.')}"
+        said = f"-- No table is named like one with {rows},\n-- so there are none.\n"
+        if entity.name not in evidence()["seldom"]:
+            said = f"-- TODO Is there a table with {rows}?\n-- Until then there are none.\n"
+        return f"{said}select\n{columns}\nwhere false\n"
+
+    def _select_list(self, entity: Entity, values: dict[str, Value | None]) -> list[str]:
+        given = [n for n, value in values.items() if value or not entity.columns[n].is_optional]
+        lines = []
+        for name, value in values.items():
+            column = entity.columns[name]
+            comma = "" if name == given[-1] else ","
+            if value is None and column.is_optional:
+                lines.append(f"    -- {name} ({column.type}, optional): nothing here is like it")
+            elif value is None:
+                kind = self.proposal.types().get(column.type_var, column.type)
+                leads_nowhere = self.proposal.leads_nowhere(column)
+                said = f"there is no table of {leads_nowhere}" if leads_nowhere else (
+                    f"TODO nothing here is like it. {column.loss}"
+                )  # fmt: skip
+                lines += _one(f"null::{kind}", name, comma, said)
+            else:
+                todo = f". TODO {value.todo}" if value.todo else ""
+                lines += _one(
+                    value.sql, name, comma, f"{value.reason}: {value.confidence}{todo}"
+                )
+        return lines
 
     def _with_sources(self, text: str) -> str:
         """Put dbt's source() where a table is read; what looks like Jinja stays text."""
@@ -234,27 +258,6 @@ class Rendered:
             source, name = self.source_of(relation)
             written.append(f"{{{{ source('{source}', '{name}') }}}}{_raw(rest)}")
         return "".join(written)
-
-
-def _select_list(entity: Entity, values: dict[str, Value | None]) -> list[str]:
-    last = [name for name, value in values.items() if value or not
-            entity.columns[name].is_optional][-1]  # fmt: skip
-    lines = []
-    for name, value in values.items():
-        column = entity.columns[name]
-        comma = "" if name == last else ","
-        if value is None and column.is_optional:
-            lines.append(f"    -- {name} ({column.type}, optional): nothing here is like it")
-        elif value is None:
-            lines += _one(
-                f"null::{column.type}", name, comma,
-                f"TODO nothing here is like it. {column.loss}",
-            )  # fmt: skip
-        else:
-            todo = f"TODO {value.todo} " if value.todo else ""
-            reason = f"{todo}{value.reason}: {value.confidence}"
-            lines += _one(value.sql, name, comma, reason)
-    return lines
 
 
 def _one(sql: str, name: str, comma: str, reason: str) -> list[str]:

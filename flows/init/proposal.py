@@ -22,12 +22,12 @@ FROM, TO = "\1", "\2"
 
 CERTAIN, LIKELY, GUESS = 85, 65, 40
 # points of a name: the first of the list, one less for each after it, at least; of a part of
-# a name; of a type that fits as it is; of a column that is filled
-NAME, LESS, LEAST, PARTLY, TYPE, FILLED = 75, 2, 55, 30, 15, 10
+# a name; of a type that fits as it is; of a column that is filled; that no row has
+NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -25
 # points of a table: its name, its columns, its link to the table of the system
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
-# keys that are followed from a row to what is wanted
+# keys that are followed from a row to what is wanted: to its business one more
 FARTHEST = 2
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
 TIMES = ("timestamptz", "timestamp", "date")
@@ -206,25 +206,23 @@ class Proposal:
                 if _rank_of_table(other, people, self.catalog)[0] is not None:
                     return f"{', '.join(link.columns)} leads to {other.relation}"
             return ""
-        found = self.tables.items()
-        if name in ("tenants", "organizations"):
+        is_tenant = name in ("tenants", "organizations")
+        found = list(self.tables.items())
+        if is_tenant:
             # those of the rows that others hang on must lead to it
-            found = [
-                (other, there)
-                for other, there in found
-                if other in ("customers", "users", "accounts") or "customers" not in self.tables
-            ]  # type: ignore[assignment]
+            hang_on = ("customers", "users", "accounts")
+            found = [pair for pair in found if pair[0] in hang_on]
         for other, there in found:
-            if self._paths(there, table):
+            if self._paths(there, table, FARTHEST + is_tenant):
                 return f"{other} lead to it"
-            if name not in ("tenants", "organizations") and self._paths(table, there):
+            if not is_tenant and self._paths(table, there):
                 return f"it leads to {other}"
         return ""
 
-    def _paths(self, table: Table, target: Table) -> list[list[Link]]:
+    def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
         """Return the shortest ways by keys from a table to another, the surest first."""
         ways: list[list[Link]] = [[]]
-        for _ in range(FARTHEST):
+        for _ in range(most):
             longer = []
             for way in ways:
                 at = self.catalog.tables[way[-1].to] if way else table
@@ -364,6 +362,12 @@ class Proposal:
         together = " || '-' || ".join(f"{ROW}{table.columns[n].quoted}::text" for n in own)
         return Value(together, f"{', '.join(own)}: its key, put together", LIKELY, type="text")
 
+    def leads_nowhere(self, column: Wanted) -> str:
+        """Return the entity that a column would lead to, where many have no table of it."""
+        target = self._entity_of(column)
+        is_absent = target is not None and target.name not in self.tables
+        return target.name if target and is_absent and target.name in evidence()["seldom"] else ""
+
     def key_column(self, entity: Entity) -> str | None:
         """Return the column that is the key of an entity, where one column is."""
         key, table = self._key(entity), self.tables.get(entity.name)
@@ -402,8 +406,8 @@ class Proposal:
         if there is None:
             return None
         if self.people_by and target.name == "customers":
-            return self._person(table, alias, there)
-        ways = self._paths(table, there)
+            return self._person(table, there)
+        ways = self._paths(table, there, FARTHEST + is_tenant)
         key = self._key(target)
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
@@ -485,7 +489,7 @@ class Proposal:
         moment = when.reason.partition(":")[0]
         moment = anchor.columns[moment].quoted
         condition = " and ".join(
-            f"{self.anchor}.{anchor.columns[own].quoted} = customers.{table.columns[o].quoted}"
+            f"{self.anchor}.{anchor.columns[own].quoted} = {ROW}{table.columns[o].quoted}"
             for own, o in zip(back.columns, back.to_columns, strict=True)
         )
         own = anchor.columns[to_target.columns[-1]]
@@ -517,9 +521,7 @@ class Proposal:
             points, like = _name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
-            points += fit
-            if found.filled is None or found.filled > 0:
-                points += FILLED
+            points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{_told(found, like)}{note}"
             if best is None or points > best.points:
                 best = Value(sql, reason, points, todo, type=plain_type(found.type))
@@ -634,7 +636,7 @@ class Proposal:
             if link.to == parent.relation:
                 return (
                     f"{FROM}{child.relation}{TO} as {name}",
-                    self._on(name, child, link, alias, parent),
+                    self._on(name, child, link, ROW, parent),
                     f"by {', '.join(link.columns)}",
                 )
         for between in self.catalog.tables.values():
@@ -645,15 +647,15 @@ class Proposal:
                 return (
                     f"{FROM}{between.relation}{TO} as {through}\n    inner join"
                     f" {FROM}{child.relation}{TO} as {name}\n        on"
-                    f" {self._on(through, between, down, name, child)}",
-                    self._on(through, between, up, alias, parent),
+                    f" {self._on(through, between, down, f'{name}.', child)}",
+                    self._on(through, between, up, ROW, parent),
                     f"by {between.relation}",
                 )
         return None
 
     def _on(self, name: str, table: Table, link: Link, other: str, there: Table) -> str:
         return " and ".join(
-            f"{name}.{table.columns[own].quoted} = {other}.{there.columns[to].quoted}"
+            f"{name}.{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
             for own, to in zip(link.columns, link.to_columns, strict=True)
         )
 
@@ -695,8 +697,9 @@ class Proposal:
         self, entity: Entity, table: Table, told: dict[str, Any]
     ) -> Value | None:
         lines, named = [], []
+        otherwise = told["otherwise"]
         for word, names in told.items():
-            if word == "otherwise":
+            if word in ("otherwise", "else"):
                 continue
             if isinstance(names, str):
                 moment = self._plain(entity.name, table, entity.columns[names])
@@ -710,10 +713,12 @@ class Proposal:
                 is_so = row if found.family == "boolean" else f"{row} is not null"
                 lines.append(f"when {is_so} then '{word}'")
                 named.append(found.name)
+                if word == otherwise:
+                    otherwise = told["else"]
         reason = f"no column of words: {', '.join(named) or 'nothing'} tells it"
         if not lines:
             return Value(f"'{told['otherwise']}'", reason, GUESS)
-        lines.append(f"else '{told['otherwise']}'")
+        lines.append(f"else '{otherwise}'")
         return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
 
     def _words(
@@ -778,7 +783,7 @@ class Proposal:
 
     # people who have no table of their own
 
-    def _person(self, table: Table, alias: str, people: Table) -> Value | None:
+    def _person(self, table: Table, people: Table) -> Value | None:
         """Return who stands in the rows behind a row."""
         anchor = self.tables[self.anchor]
         back = next((way[0] for way in self._paths(people, anchor) if not way[1:]), None)
@@ -786,13 +791,13 @@ class Proposal:
             return None
         name = "people"
         if table is anchor:
-            own = {to: f"{alias}.{anchor.columns[to].quoted}" for to in back.to_columns}
+            own = {to: f"{ROW}{anchor.columns[to].quoted}" for to in back.to_columns}
         else:
             way = next((w[0] for w in self._paths(table, anchor) if not w[1:]), None)
             if way is None:
                 return None
             own = {
-                to: f"{alias}.{table.columns[mine].quoted}"
+                to: f"{ROW}{table.columns[mine].quoted}"
                 for mine, to in zip(way.columns, way.to_columns, strict=True)
             }
         condition = " and ".join(
@@ -1134,13 +1139,13 @@ def _sum(child: Table, name: str, known: dict[str, Any]) -> tuple[str, str, str]
         if discount:
             used.append(discount)
             terms.append(f"(1 - {number(discount)})")
-        summed, money = " * ".join(terms), price
+        summed, money = "\n        * ".join(terms), price
     elif whole:
         used, summed, money = [whole], number(whole), whole
     else:
         return None
     is_cents = snake(money.name).endswith("cents")
-    summed = f"sum({summed})"
+    summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
     if is_cents:
         summed = f"{summed} / 100.0"
     todo = ""

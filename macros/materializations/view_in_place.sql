@@ -88,14 +88,16 @@
 
 {% macro is_left_out(node, existing, is_switched_on) -%}
     {#-
-    Whether an input is not made: a project that has this one as a package has its own, or its
-    system has never been there.
+    Whether an input is not made: it is ours, and a project that has this one as a package has
+    its own, or its system has never been there.
     -#}
     {%- if node.fqn[2] != 'inputs' -%} {{ return(false) }} {%- endif -%}
     {%- set theirs = [] -%}
     {%- set reads_ours = [] -%}
     {%- for other in graph.nodes.values() -%}
-        {%- if other.name == node.name and other.package_name != node.package_name -%}
+        {%- if other.name == node.name and other.package_name != node.package_name
+            and node.package_name == 'customer_health'
+        -%}
             {%- do theirs.append(other.unique_id) -%}
         {%- endif -%}
         {%- if node.unique_id in other.depends_on.nodes -%}
