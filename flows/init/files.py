@@ -73,7 +73,10 @@ class Rendered:
         # schemas that other systems read, too: dbt wants two names for them
         self.shared = set(others)
         self.read: dict[str, str] = {}
-        self.captured: dict[str, tuple[Entity, dict[str, str]]] = {}
+        # the input whose rows a table has, and of a table beside the others the input that
+        # reads it, with the joins that lead there
+        self.captured: dict[str, Input] = {}
+        self.beside: dict[str, tuple[Input, list[Join]]] = {}
         self.texts = {
             f"{given.entity.model}.sql": self._input(given) for given in proposal.inputs()
         }
@@ -104,8 +107,8 @@ class Rendered:
             by_source.setdefault(self.source_of(relation)[0], []).append(relation)
         lines = [
             "# The tables that the inputs beside this file read. capture: the key of a row, for",
-            "# the triggers of `capture install`: SQL over the row, in the form that the input",
-            "# gives it; hook: the key of an order, for `hook install`.",
+            "# the triggers of `capture install`: SQL over the row, which is called changed, in",
+            "# the form that the input gives it; hook: the key of an order, for `hook install`.",
         ]
         if not by_source:
             return "\n".join([*lines, "sources: []", ""])
@@ -130,13 +133,77 @@ class Rendered:
         if name != table.name:
             lines.append(f"        identifier: {_yaml(table.name)}")
         lines.append(f"        description: {_yaml(self.read[relation])}")
-        if relation in self.captured:
-            entity, capture = self.captured[relation]
-            parts = ", ".join(f"{part}: {_yaml(sql)}" for part, sql in capture.items())
-            lines += ["        config:", "          meta:", f"            capture: {{{parts}}}"]
-            if entity.hook and (own := self.proposal.key_column(entity)):
-                lines.append(f"            hook: {{order: {_yaml(own)}}}")
+        capture = self._capture(relation)
+        if capture:
+            lines += ["        config:", "          meta:", "            capture:"]
+            lines += [f"              {part}: {_yaml(sql)}" for part, sql in capture.items()]
+        entity = self.captured[relation].entity if relation in self.captured else None
+        if entity and entity.hook and (own := self.proposal.key_column(entity)):
+            lines.append(f"            hook: {{order: {_yaml(own)}}}")
         return lines
+
+    def _capture(self, relation: str) -> dict[str, str]:
+        """Return how a row of a table tells the keys of the rows that it decides on."""
+        if given := self.captured.get(relation):
+            parts = self._parts(given)
+            joins = _joins_of(parts)
+            looks_up = joins or any(FROM in value.sql for value in parts.values())
+            row = "changed." if looks_up else ""
+            written = [
+                f"left join {join.relation} as {join.alias} on {join.condition}"
+                for join in joins
+            ]
+            return self._as_keys(given, row) | (
+                {"joins": " ".join(written).replace(ROW, row)} if written else {}
+            )
+        if relation not in self.beside:
+            return {}
+        # from a row of a table beside, back to the rows that read it
+        given, chain = self.beside[relation]
+        if given.table is None:
+            return {}
+        nearest = [*chain[:-1], Join(given.alias, given.table.relation, "")]
+        steps = []
+        for number, join in enumerate(reversed(chain)):
+            to = chain[-2 - number] if number + 1 < len(chain) else nearest[-1]
+            steps.append((to, join.condition))
+        names = {ROW: f"{given.alias}.", f"{chain[-1].alias}.": "changed."}
+        written = [f"join {to.relation} as {to.alias} on {on}" for to, on in steps]
+        others = [
+            join for join in _joins_of(self._parts(given)) if join not in chain
+        ]
+        written += [f"left join {j.relation} as {j.alias} on {j.condition}" for j in others]
+        (first, condition), *rest = steps
+        more = "".join(f" join {to.relation} as {to.alias} on {on}" for to, on in rest)
+        capture = self._as_keys(given, f"{given.alias}.") | {
+            "joins": " ".join(written),
+            # a row that nothing reads decides nothing
+            "where": f"exists (select from {first.relation} as {first.alias}{more}"
+            f" where {condition})",
+        }
+        for old, new in names.items():
+            capture = {part: sql.replace(old, new) for part, sql in capture.items()}
+        return capture
+
+    def _parts(self, given: Input) -> dict[str, Value]:
+        """Return the parts of the key of a row, or none where one of them is not known."""
+        entity, names = given.entity, {"tenant": given.entity.tenant, **PARTS}
+        customers = self.proposal.contract.get("customers")
+        if customers and customers.key:
+            names["customer"] = customers.key
+        found = {part: given.values.get(names[part]) for part in entity.capture}
+        known = {part: value for part, value in found.items() if value}
+        return known if len(known) == len(found) else {
+            part: value for part, value in known.items() if part in ("tenant", "customer")
+        }  # fmt: skip
+
+    def _as_keys(self, given: Input, row: str) -> dict[str, str]:
+        """Return the parts as SQL; one value for all rows is a constant in quotes."""
+        keys = {}
+        for part, value in self._parts(given).items():
+            sql = value.sql.replace(FROM, "").replace(TO, "").replace(ROW, row)
+            keys[part] = f"'{sql}'" if sql.isdecimal() else " ".join(sql.split())
+        return keys
 
     def _note(self, given: Input, joins: list[Join]) -> None:
         """Note which tables an input reads, and how a row of its own tells its key."""
@@ -145,33 +212,18 @@ class Rendered:
         entity = given.entity
         if self.read.get(given.table.relation, BESIDE) == BESIDE:
             self.read[given.table.relation] = entity.description
-        if given.table.relation not in self.captured and entity.capture:
-            parts = {"tenant": entity.tenant, **PARTS}
-            customers = self.proposal.contract.get("customers")
-            if customers and customers.key:
-                parts["customer"] = customers.key
-            found = {part: given.values.get(parts[part]) for part in entity.capture}
-            # what must be looked up is not of the row: such a table is asked for updated_at
-            if all(value and not value.joins and FROM not in value.sql for value in
-                   found.values()):  # fmt: skip
-                self.captured[given.table.relation] = (
-                    entity,
-                    {
-                        part: self._as_key(value.sql)
-                        for part, value in found.items()
-                        if value
-                    },
-                )
+        if entity.capture and self._parts(given):
+            self.captured.setdefault(given.table.relation, given)
+            for value in given.values.values():
+                chain = (value.joins or value.behind) if value else []
+                for number, join in enumerate(chain):
+                    if "customer" in entity.capture:
+                        self.beside.setdefault(join.relation, (given, chain[: number + 1]))
         others = [join.relation for join in joins]
         for value in given.values.values():
             others += _relations(value.sql) if value else []
         for relation in others:
             self.read.setdefault(relation, BESIDE)
-
-    def _as_key(self, sql: str) -> str:
-        """Return SQL over the row alone; one value for all rows is a constant in quotes."""
-        sql = sql.replace(ROW, "")
-        return f"'{sql}'" if sql.isdecimal() else sql
 
     # inputs
 
@@ -286,6 +338,12 @@ def _merge_joins(given: Input) -> list[Join]:
             else:
                 merged[join.alias] = join
     return list(merged.values())
+
+
+def _joins_of(parts: dict[str, Value]) -> list[Join]:
+    """Return the joins that these parts of a key need, each once."""
+    joins = [join for value in parts.values() for join in value.joins]
+    return list(dict.fromkeys(joins))
 
 
 def _relations(sql: str) -> list[str]:

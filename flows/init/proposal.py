@@ -23,7 +23,7 @@ FROM, TO = "\1", "\2"
 CERTAIN, LIKELY, GUESS = 85, 65, 40
 # points of a name: the first of the list, one less for each after it, at least; of a part of
 # a name; of a type that fits as it is; of a column that is filled; that no row has
-NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -25
+NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -10
 # points of a table: its name, its columns, its link to the table of the system
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
@@ -61,7 +61,10 @@ class Value:
     # what a person must look at; '' where nothing is open
     todo: str = ""
     type: str = ""
+    # the tables that keys lead to, one after the other
     joins: list[Join] = field(default_factory=list)
+    # the tables whose keys lead here, from the nearest on: what a select in brackets reads
+    behind: list[Join] = field(default_factory=list)
 
     @property
     def confidence(self) -> str:
@@ -424,7 +427,8 @@ class Proposal:
         value = self._along(table, alias, ways[0], key, there)
         if ways[1:]:
             value.points -= 10
-            value.reason += f"; or by {ways[1][0].columns[-1]}?"
+            other = next(link for link in ways[1] if link not in ways[0])
+            value.reason += f"; or by {other.columns[-1]}?"
         return value
 
     def _along(
@@ -578,7 +582,8 @@ class Proposal:
             return None
         for link in table.links:
             there = self.catalog.tables[link.to]
-            if there is table or there is self.tables.get(self._tenants):
+            # a row of another input is somebody else
+            if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
             if not found or found.points < LIKELY or PARTLY + TYPE + FILLED >= found.points:
@@ -612,7 +617,7 @@ class Proposal:
                 links = self._to_parent(child, table, alias)
                 if not links:
                     continue
-                tables, condition, told = links
+                tables, condition, told, behind = links
                 name = self._alias(child, {alias})
                 value = _sum(child, name, known) if "price" in known else _moment(
                     self, child, name, known
@@ -624,32 +629,40 @@ class Proposal:
                         f"{child.relation}, {told}: {reason}",
                         75 - rank_wanted,
                         todo,
+                        behind=behind,
                     )
         return None
 
     def _to_parent(
         self, child: Table, parent: Table, alias: str
-    ) -> tuple[str, str, str] | None:
+    ) -> tuple[str, str, str, list[Join]] | None:
         """Return how rows behind a row are found: by their own key, or by a table of links."""
         name = self._alias(child, {alias})
         for link in child.links:
             if link.to == parent.relation:
+                condition = self._on(name, child, link, ROW, parent)
                 return (
                     f"{FROM}{child.relation}{TO} as {name}",
-                    self._on(name, child, link, ROW, parent),
+                    condition,
                     f"by {', '.join(link.columns)}",
+                    [Join(name, child.relation, condition)],
                 )
         for between in self.catalog.tables.values():
             up = next((link for link in between.links if link.to == parent.relation), None)
             down = next((link for link in between.links if link.to == child.relation), None)
             if up and down and between not in self.tables.values():
                 through = self._alias(between, {alias, name})
+                to_parent = self._on(through, between, up, ROW, parent)
+                to_child = self._on(through, between, down, f"{name}.", child)
                 return (
                     f"{FROM}{between.relation}{TO} as {through}\n    inner join"
-                    f" {FROM}{child.relation}{TO} as {name}\n        on"
-                    f" {self._on(through, between, down, f'{name}.', child)}",
-                    self._on(through, between, up, ROW, parent),
+                    f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}",
+                    to_parent,
                     f"by {between.relation}",
+                    [
+                        Join(through, between.relation, to_parent),
+                        Join(name, child.relation, to_child),
+                    ],
                 )
         return None
 
