@@ -127,7 +127,7 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
     )
 
 
-def run(arguments: argparse.Namespace, progress: Progress) -> int:
+def run(arguments: argparse.Namespace, progress: Progress) -> int:  # noqa: C901 - one case each
     """Carry out a command and return its exit code."""
     match arguments.command:
         case "init":

@@ -39,11 +39,13 @@ def make_project(
         raise WrongArgument("--demo: has all systems and its own time zones, so leave out"
                             " --systems and --time-zone")  # fmt: skip
     asked = _asked(chosen)
+    settings: dict[str, Any]
     name = name_of(folder)
     # before the database is read: these do not depend on it
     _refuse_files(folder, [Path("dbt_project.yml"), Path("models")])
     if is_demo:
-        database, files, settings, on = "postgres", _demo(), {}, list(systems.registry())
+        database, files, settings = "postgres", _demo(), {}
+        on = list(systems.registry())
     else:
         with connect(as_login=True) as connection, read_only(connection):
             catalog = read_catalog(connection)
@@ -108,8 +110,12 @@ def _proposed(
     for table in catalog.tables.values():
         look_at(catalog, table)
     for schema, count in catalog.closed.items():
-        progress.say(f"not looked at: {count} tables of {schema}, which this login may not read")
-    proposals = {name: Proposal(catalog, name, contract(name), zone) for name in systems.registry()}
+        progress.say(
+            f"not looked at: {count} tables of {schema}, which this login may not read"
+        )
+    proposals = {
+        name: Proposal(catalog, name, contract(name), zone) for name in systems.registry()
+    }
     found = [name for name, proposal in proposals.items() if not proposal.missing]
     on = found if asked is None else asked
     for name, proposal in proposals.items():
@@ -117,7 +123,11 @@ def _proposed(
             f"{entity} in {table.relation}" for entity, table in proposal.tables.items()
         )
         if name in on:
-            why = "" if name in found else f", as asked for; not found: {', '.join(proposal.missing)}"
+            why = (
+                ""
+                if name in found
+                else f", as asked for; not found: {', '.join(proposal.missing)}"
+            )
             progress.say(f"{name}: on{why}: {tables or 'nothing was found'}")
         else:
             missing = f"nothing is like {' and '.join(proposal.missing)}"
@@ -129,7 +139,7 @@ def _proposed(
         )
     off = [name for name in proposals if name not in on]
     proposals = {name: proposals[name] for name in on}
-    files = {}
+    files: dict[str, str] = {}
     for name, proposal in proposals.items():
         others = {
             table.schema

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -158,7 +159,9 @@ def read_catalog(connection: Connection) -> Catalog:
             for column in row["columns"]
         }
         links = [
-            Link(tuple(link["columns"]), link["to"], tuple(link["to_columns"]), True)
+            Link(
+                tuple(link["columns"]), link["to"], tuple(link["to_columns"]), is_declared=True
+            )
             for link in row["links"]
         ]
         tables[row["relation"]] = Table(
@@ -174,7 +177,9 @@ def read_catalog(connection: Connection) -> Catalog:
         )
     for table in tables.values():
         table.links = [link for link in table.links if link.to in tables]
-    reserved = rows(connection, "select word from pg_get_keywords() where catcode in ('R', 'T')")
+    reserved = rows(
+        connection, "select word from pg_get_keywords() where catcode in ('R', 'T')"
+    )
     return Catalog(
         database=connection.info.dbname,
         tables=tables,
@@ -202,7 +207,7 @@ def look_at(catalog: Catalog, table: Table) -> None:
         table.columns[name] = Column(**{**vars(column), "filled": share})
 
 
-def _look(connection: Connection, query: str) -> list[dict[str, int | str]]:
+def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
     """Return the rows of a probe, or none where it takes too long or is not allowed."""
     try:
         with connection.transaction():

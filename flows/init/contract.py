@@ -87,7 +87,7 @@ def contract(system: str, folder: Path = PROJECT) -> dict[str, Entity]:
         columns = {}
         for column in model["columns"]:
             kind = column["data_type"]
-            # "{{ var('orders_order_id_type') }}"
+            # an id names its var in quotes
             var = kind.split("'")[1] if "var(" in kind else ""
             columns[column["name"]] = Wanted(
                 name=column["name"],

@@ -41,7 +41,8 @@ def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> 
             '          +post-hook: "{{ customer_health.secure(this) }}"\n'
         )
     theirs = "".join(
-        f"    {system}:\n      inputs:\n        +materialized: ephemeral\n" for system in chosen
+        f"    {system}:\n      inputs:\n        +materialized: ephemeral\n"
+        for system in chosen
     )
     differing = "".join(
         f"    {key}: {json.dumps(value)}\n" for key, value in sorted(settings.items())
@@ -106,9 +107,10 @@ class Rendered:
         for relation in self.read:
             by_source.setdefault(self.source_of(relation)[0], []).append(relation)
         lines = [
-            "# The tables that the inputs beside this file read. capture: the key of a row, for",
-            "# the triggers of `capture install`: SQL over the row, which is called changed, in",
-            "# the form that the input gives it; hook: the key of an order, for `hook install`.",
+            "# The tables that the inputs beside this file read. capture: the key of a row,",
+            "# for the triggers of `capture install`: SQL over the row, which is called",
+            "# changed, in the form that the input gives it; hook: the key of an order, for",
+            "# `hook install`.",
         ]
         if not by_source:
             return "\n".join([*lines, "sources: []", ""])
@@ -117,8 +119,7 @@ class Rendered:
             schema = self.catalog.tables[relations[0]].schema
             lines += [
                 f"  - name: {name}",
-                f"    description: Tables of the application that the {self.proposal.system}"
-                " system reads.",
+                f"    description: What the {self.proposal.system} system reads.",
                 f"    schema: {_yaml(schema)}",
                 "    tables:",
             ]
@@ -169,9 +170,7 @@ class Rendered:
             steps.append((to, join.condition))
         names = {ROW: f"{given.alias}.", f"{chain[-1].alias}.": "changed."}
         written = [f"join {to.relation} as {to.alias} on {on}" for to, on in steps]
-        others = [
-            join for join in _joins_of(self._parts(given)) if join not in chain
-        ]
+        others = [join for join in _joins_of(self._parts(given)) if join not in chain]
         written += [f"left join {j.relation} as {j.alias} on {j.condition}" for j in others]
         (first, condition), *rest = steps
         more = "".join(f" join {to.relation} as {to.alias} on {on}" for to, on in rest)
@@ -238,9 +237,9 @@ class Rendered:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
         if entity.name in self.proposal.through:
             head += [
-                "-- Statuses are written through this one: keep it a plain select from one table,",
-                "-- and name the seven columns bare, whatever their types. Without them nothing is",
-                "-- written back; docs/bring_your_own_database.md says how they are added.",
+                "-- Statuses are written through this one: keep it a plain select from one",
+                "-- table, and name the seven columns bare, whatever their types. Without them",
+                "-- nothing is written back; docs/bring_your_own_database.md says how they come.",
             ]
         joins = _merge_joins(given)
         self._note(given, joins)
@@ -280,13 +279,17 @@ class Rendered:
         return f"{said}select\n{columns}\nwhere false\n"
 
     def _select_list(self, entity: Entity, values: dict[str, Value | None]) -> list[str]:
-        given = [n for n, value in values.items() if value or not entity.columns[n].is_optional]
+        given = [
+            n for n, value in values.items() if value or not entity.columns[n].is_optional
+        ]
         lines = []
         for name, value in values.items():
             column = entity.columns[name]
             comma = "" if name == given[-1] else ","
             if value is None and column.is_optional:
-                lines.append(f"    -- {name} ({column.type}, optional): nothing here is like it")
+                lines.append(
+                    f"    -- {name} ({column.type}, optional): nothing here is like it"
+                )
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
                 leads_nowhere = self.proposal.leads_nowhere(column)

@@ -30,6 +30,8 @@ ELSEWHERE, VIEW = 15, 10
 # keys that are followed from a row to what is wanted: to its business one more
 FARTHEST = 2
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
+# tables that a schema has at least, for what their names begin with to say something
+FEW = 4
 TIMES = ("timestamptz", "timestamp", "date")
 NUMBERS = ("integer", "numeric", "float", "money")
 
@@ -168,7 +170,9 @@ class Proposal:
             and not self._paths(anchor, customers)
             and self._paths(customers, anchor)
         ):
-            self.people_by = self._best(customers, ["email", "email_address", "mail"], ("text",))
+            self.people_by = self._best(
+                customers, ["email", "email_address", "mail"], ("text",)
+            )
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how much a table is like an entity, and by what."""
@@ -295,7 +299,9 @@ class Proposal:
             self._people(given)
         return given
 
-    def _value(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
+    def _value(  # noqa: PLR0911 - the first that fits
+        self, entity: Entity, table: Table, alias: str, column: Wanted
+    ) -> Value | None:
         """Return what is given for a column, or None."""
         if column.name == entity.key:
             return self._key(entity)
@@ -369,14 +375,18 @@ class Proposal:
         """Return the entity that a column would lead to, where many have no table of it."""
         target = self._entity_of(column)
         is_absent = target is not None and target.name not in self.tables
-        return target.name if target and is_absent and target.name in evidence()["seldom"] else ""
+        return (
+            target.name if target and is_absent and target.name in evidence()["seldom"] else ""
+        )
 
     def key_column(self, entity: Entity) -> str | None:
         """Return the column that is the key of an entity, where one column is."""
         key, table = self._key(entity), self.tables.get(entity.name)
         if key is None or table is None:
             return None
-        return next((c.name for c in table.columns.values() if key.sql == ROW + c.quoted), None)
+        return next(
+            (c.name for c in table.columns.values() if key.sql == ROW + c.quoted), None
+        )
 
     @property
     def _tenants(self) -> str:
@@ -394,7 +404,7 @@ class Proposal:
             None,
         )
 
-    def _reference(
+    def _reference(  # noqa: PLR0911 - the first that fits
         self, table: Table, alias: str, target: Entity | None, column: Wanted
     ) -> Value | None:
         """Return the key of the row that a row belongs to, however many keys lead there."""
@@ -487,7 +497,9 @@ class Proposal:
             return None
         to_target = next((way[0] for way in self._paths(anchor, there) if not way[1:]), None)
         back = next((way[0] for way in self._paths(anchor, table) if not way[1:]), None)
-        when = self._plain(self.anchor, anchor, self.contract[self.anchor].columns["ordered_at"])
+        when = self._plain(
+            self.anchor, anchor, self.contract[self.anchor].columns["ordered_at"]
+        )
         if not (to_target and back and when):
             return None
         moment = when.reason.partition(":")[0]
@@ -586,7 +598,8 @@ class Proposal:
             if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
-            if not found or found.points < LIKELY or PARTLY + TYPE + FILLED >= found.points:
+            # by its whole name
+            if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
             name = self._alias(there, {alias})
             condition = " and ".join(
@@ -654,9 +667,12 @@ class Proposal:
                 through = self._alias(between, {alias, name})
                 to_parent = self._on(through, between, up, ROW, parent)
                 to_child = self._on(through, between, down, f"{name}.", child)
-                return (
+                tables = (
                     f"{FROM}{between.relation}{TO} as {through}\n    inner join"
-                    f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}",
+                    f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}"
+                )
+                return (
+                    tables,
                     to_parent,
                     f"by {between.relation}",
                     [
@@ -672,7 +688,9 @@ class Proposal:
             for own, to in zip(link.columns, link.to_columns, strict=True)
         )
 
-    def _otherwise(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+    def _otherwise(  # noqa: PLR0911 - the first that fits
+        self, entity: Entity, table: Table, column: Wanted
+    ) -> Value | None:
         """Return what is taken where no column says it."""
         known = evidence()["booleans"].get(column.name)
         if known and column.type == "boolean":
@@ -734,9 +752,7 @@ class Proposal:
         lines.append(f"else '{otherwise}'")
         return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
 
-    def _words(
-        self, entity: Entity, table: Table, alias: str, column: Wanted
-    ) -> Value | None:
+    def _words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a column of words, each translated into ours."""
         words = evidence()["words"]
         ours = words.get(f"{entity.name}.{column.name}") or words.get(column.name)
@@ -783,8 +799,12 @@ class Proposal:
         if anchor != "public":
             named = snake(anchor)
         sayings: dict[str, Value | None] = {
-            "_id": Value("1", "one business: no table leads to others", LIKELY, type="integer"),
-            "_slug": Value(f"'{named.replace('_', '-')}'", "made of the database's name", LIKELY),
+            "_id": Value(
+                "1", "one business: no table leads to others", LIKELY, type="integer"
+            ),
+            "_slug": Value(
+                f"'{named.replace('_', '-')}'", "made of the database's name", LIKELY
+            ),
             "_name": Value(f"'{named.replace('_', ' ').title()}'", "the same", LIKELY),
             "time_zone": self._zone(),
             "is_active": Value("true", "there is one", CERTAIN),
@@ -840,7 +860,7 @@ class Proposal:
                     function = "bool_and"
                 value.sql = f"{function}({value.sql})"
         given.group_by = [key.sql]
-        if tenant and ROW in tenant.sql or (tenant and tenant.joins):
+        if tenant and (ROW in tenant.sql or tenant.joins):
             given.group_by.insert(0, tenant.sql)
 
     # small helpers
@@ -895,9 +915,7 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
             for key in other.key:
                 theirs = snake(key)
                 is_named = (
-                    name == theirs
-                    if theirs != "id"
-                    else name.removesuffix("_id") in ids
+                    name == theirs if theirs != "id" else name.removesuffix("_id") in ids
                 )
                 others = tuple(part for part in other.key if part != key)
                 if (
@@ -906,7 +924,12 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
                     and other.columns[key].family == column.family
                     and all(part in table.columns for part in others)
                 ):
-                    link = Link((*others, column.name), other.relation, (*others, key), False)
+                    link = Link(
+                        (*others, column.name),
+                        other.relation,
+                        (*others, key),
+                        is_declared=False,
+                    )
                     is_far = other.schema != table.schema
                     is_same = any(name.endswith(f"{one}_id") for one in ids)
                     candidates.append((is_far, not is_same, link))
@@ -929,7 +952,7 @@ def _prefixes(catalog: Catalog, table: Table) -> list[str]:
     names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
     first = words_of(table.name)[:1]
     alike = sum(words[:1] == first for words in names)
-    return [f"{first[0]}_"] if first and len(names) > 3 and alike * 2 > len(names) else []
+    return [f"{first[0]}_"] if first and len(names) >= FEW and alike * 2 > len(names) else []
 
 
 def _rank_of_table(
@@ -968,9 +991,7 @@ def _name_points(
         if any(form == asked for form in forms for asked in forms_wanted if asked):
             points = max(NAME - LESS * rank, LEAST)
         elif any(
-            asked and form[-len(asked) :] == asked
-            for form in forms
-            for asked in forms_wanted
+            asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
         ):
             points = max(PARTLY - rank, 20)
         elif name in column.comment.lower().replace(" ", "_").split(","):
@@ -1020,7 +1041,7 @@ def plain_type(type_name: str) -> str:
     return "text" if type_name.startswith("character varying") else type_name
 
 
-def convert(
+def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     column: Column, wanted: Wanted, zone: str | None
 ) -> tuple[str, str, int, str] | None:
     """Return a column in the type that is wanted: SQL, TODO, points, note; None: it cannot.
@@ -1114,9 +1135,13 @@ def translated(
         said = known.get(name) or unsure.get(name)
         if said is None:
             open_words += 1
-            lines.append(f"when {as_text} = {literal} then {literal}  -- TODO {rows}: {allowed}?")
+            lines.append(
+                f"when {as_text} = {literal} then {literal}  -- TODO {rows}: {allowed}?"
+            )
         elif name in unsure:
-            lines.append(f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: by whom?")
+            lines.append(
+                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: by whom?"
+            )
         else:
             lines.append(f"when {as_text} = {literal} then '{said}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown: left out, and said")
@@ -1128,7 +1153,9 @@ def _doubtful(name: str) -> dict[str, list[str]]:
     return found
 
 
-def _sum(child: Table, name: str, known: dict[str, Any]) -> tuple[str, str, str] | None:
+def _sum(  # noqa: C901 - prices and quantities, or totals
+    child: Table, name: str, known: dict[str, Any]
+) -> tuple[str, str, str] | None:
     """Return what the items of a row add up to."""
 
     def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
@@ -1181,7 +1208,7 @@ def _moment(
     if best is None:
         return None
     column = best[1]
-    wanted = Wanted("delivered_at", "timestamptz", "", False, "")
+    wanted = Wanted("delivered_at", "timestamptz", "", is_optional=False, description="")
     converted = convert(column, wanted, proposal.zone)
     if converted is None:
         return None

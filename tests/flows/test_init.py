@@ -1,11 +1,10 @@
 """`init`: what it proposes for schemas of others, and that it touches nothing."""
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,6 @@ SCHEMAS = {
     "salon": Path(__file__).parent / "schemas_of_others" / "salon.sql",
     "shop": Path(__file__).parent / "schemas_of_others" / "shop.sql",
 }
-
-
-@pytest.fixture(scope="module")
-def others(server: Database) -> Iterator[Database]:
-    """Applications of others, each in a database of its own: by name."""
-    database = new_database(server)
-    yield database
-    database.drop()
 
 
 @pytest.fixture
@@ -79,16 +70,23 @@ def sources_of(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 def as_sql(folder: Path, text: str) -> str:
     """Render an input as dbt does."""
     sources = sources_of(folder)
-    return Environment(autoescape=False).from_string(text).render(  # noqa: S701 - no HTML
-        source=lambda *name: sources[name]["relation"]
+    return (
+        Environment(autoescape=False)
+        .from_string(text)
+        .render(source=lambda *name: sources[name]["relation"])
     )
 
 
 def columns_of(text: str) -> dict[str, str]:
     """Return the columns of a select of one line each: name and expression."""
     lines = [line.partition("  --")[0].strip() for line in text.splitlines()]
-    [start, end] = [lines.index("select"), next(i for i, x in enumerate(lines) if x[:5] == "from ")]
-    columns = [line.rstrip(",") for line in lines[start + 1 : end] if line and line[:2] != "--"]
+    [start, end] = [
+        lines.index("select"),
+        next(i for i, x in enumerate(lines) if x[:5] == "from "),
+    ]
+    columns = [
+        line.rstrip(",") for line in lines[start + 1 : end] if line and line[:2] != "--"
+    ]
     return {line.split(" as ")[-1]: line.split(" as ")[0] for line in columns}
 
 
@@ -102,7 +100,9 @@ def check_types(database: Database, folder: Path) -> None:
             assert settings[f"{system}_enabled"] is False
             continue
         for entity in contract(system).values():
-            sql = as_sql(folder, (folder / f"models/{system}/inputs/{entity.model}.sql").read_text())
+            sql = as_sql(
+                folder, (folder / f"models/{system}/inputs/{entity.model}.sql").read_text()
+            )
             with database.connect() as connection:
                 connection.execute(f"create temporary view it as {sql}".encode())
                 found = connection.execute(
@@ -110,13 +110,17 @@ def check_types(database: Database, folder: Path) -> None:
                     " from pg_attribute where attrelid = 'pg_temp.it'::regclass order by attnum"
                 ).fetchall()
                 connection.execute("select * from it").fetchall()
-            types = {row["attname"]: re.sub(r"\(\d+(,\d+)?\)$", "", row["type"]) for row in found}
+            types = {
+                row["attname"]: re.sub(r"\(\d+(,\d+)?\)$", "", row["type"]) for row in found
+            }
             types = {name: alike.get(kind, kind) for name, kind in types.items()}
             for name, kind in types.items():
                 wanted = entity.columns[name]
                 asked = settings[wanted.type_var] if wanted.type_var else wanted.type
                 assert kind == re.sub(r"\(\d+\)$", "", asked), (entity.model, name)
-            lacking = {c.name for c in entity.columns.values() if not c.is_optional} - set(types)
+            lacking = {c.name for c in entity.columns.values() if not c.is_optional} - set(
+                types
+            )
             assert lacking == set(), entity.model
 
 
@@ -131,8 +135,14 @@ def check_captures(database: Database, folder: Path) -> None:
         found = database.rows(
             f"select {keys} from {table['relation']} as changed {joins} where {where}"
         )
-        assert found
-        assert all(None not in row.values() for row in found) or "users" in str(table)
+        # some rows may be nobody's
+        assert any(None not in row.values() for row in found), table["relation"]
+
+
+def read(database: Database, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of an input; what its comments say is no parameter."""
+    with database.connect() as connection:
+        return connection.execute(sql.encode()).fetchall()
 
 
 def todos(folder: Path) -> int:
@@ -146,7 +156,9 @@ def catalog_of(database: Database) -> list[dict[str, Any]]:
     )
 
 
-def test_the_demo_is_proposed_as_our_own_inputs_have_it(small: Database, tmp_path: Path) -> None:
+def test_the_demo_is_proposed_as_our_own_inputs_have_it(
+    small: Database, tmp_path: Path
+) -> None:
     before = catalog_of(small)
     said = init(small, tmp_path / "shop")
     assert catalog_of(small) == before
@@ -208,7 +220,6 @@ def test_what_the_document_maps_by_hand_is_proposed(
     project = yaml.safe_load((tmp_path / "it" / "dbt_project.yml").read_text())
     for name, value in project["vars"]["customer_health"].items():
         assert names[name] == value, name
-    environment = Environment(autoescape=False)  # noqa: S701 - no HTML
 
     def relation(_: str, table: str) -> str:
         name = names.get(f"{system}_{table}_table", table)
@@ -216,11 +227,9 @@ def test_what_the_document_maps_by_hand_is_proposed(
 
     for path, code in blocks(heading, "sql"):
         if path.startswith("models/"):
-            by_hand = application.rows(
-                environment.from_string(code).render(source=relation)
-            )
+            by_hand = read(application, rendered(code, relation))
             sql = as_sql(tmp_path / "it", inputs_of(tmp_path / "it")[Path(path).stem])
-            proposed = application.rows(sql)
+            proposed = read(application, sql)
             for name in by_hand[0] if by_hand else {}:
                 if name not in exceptions:
                     ours = sorted(str(row[name]) for row in by_hand)
@@ -240,18 +249,18 @@ def test_people_who_are_an_email_address_of_attendees(
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
     inputs = inputs_of(tmp_path / "it")
-    customers = application.rows(as_sql(tmp_path / "it", inputs["input_bookings__customers"]))
+    customers = read(application, as_sql(tmp_path / "it", inputs["input_bookings__customers"]))
     assert {(row["organization_id"], row["square_customer_id"]) for row in customers} == {
         (team, f"{name}@example.org") for team in (1, 2) for name in ("cleo", "dan")
     }
-    bookings = application.rows(as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
+    bookings = read(application, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
     counts: dict[str, int] = {}
     for row in bookings:
         counts[row["booking_status"]] = counts.get(row["booking_status"], 0) + 1
         assert row["square_customer_id"] in ("cleo@example.org", "dan@example.org")
     assert counts == {"ACCEPTED": 14, "CANCELLED_BY_CUSTOMER": 3, "NO_SHOW": 4}
     assert "guess, 3 rows: by whom?" in inputs["input_bookings__bookings"]
-    payments = application.rows(as_sql(tmp_path / "it", inputs["input_bookings__payments"]))
+    payments = read(application, as_sql(tmp_path / "it", inputs["input_bookings__payments"]))
     assert {row["payment_status"] for row in payments} == {"COMPLETED"}
 
 
@@ -265,17 +274,15 @@ def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
     inputs = inputs_of(tmp_path / "it")
-    orders = application.rows(as_sql(tmp_path / "it", inputs["input_orders__orders"]))
-    assert {row["total_amount"] for row in orders} == {pytest.approx(29.99)} or all(
-        str(row["total_amount"]) == "29.99" for row in orders
-    )
+    orders = read(application, as_sql(tmp_path / "it", inputs["input_orders__orders"]))
+    assert {str(row["total_amount"]) for row in orders} == {"29.99"}
     delivered = [row for row in orders if row["delivered_at"]]
     assert {row["order_status"] for row in delivered} == {"DELIVERED"}
     assert len(delivered) == 17
     # what is unknown stays, so that it is left out and said
     assert sum(row["order_status"] == "in_limbo" for row in orders) == 3
     assert "TODO 3 rows: DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
-    customers = application.rows(as_sql(tmp_path / "it", inputs["input_orders__customers"]))
+    customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
     assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
 
 
@@ -304,8 +311,8 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
     empty.execute("create role half_blind login")
     try:
         empty.execute(
-            "grant usage on schema \"it's {{ odd }}\" to half_blind;"
-            " grant select on all tables in schema \"it's {{ odd }}\" to half_blind"
+            'grant usage on schema "it\'s {{ odd }}" to half_blind;'
+            ' grant select on all tables in schema "it\'s {{ odd }}" to half_blind'
         )
         said = init(empty.as_user("half_blind"), tmp_path / "2 Odd-projekt")
     finally:
@@ -315,11 +322,16 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
     assert project["name"] == "project_2_odd_projekt"
     text = inputs_of(folder)["input_orders__orders"]
-    rendered = Environment(autoescape=False).from_string(text).render(  # noqa: S701 - no HTML
-        source=lambda *_: "\"it's {{ odd }}\".\"order\""
+    rendered = (
+        Environment(autoescape=False)
+        .from_string(text)
+        .render(source=lambda *_: '"it\'s {{ odd }}"."order"')
     )
-    found = empty.rows(rendered)
-    assert {row["order_status"] for row in found} == {"DELIVERED", "it's {{ paid }}\n-- on two lines"}
+    found = read(empty, rendered)
+    assert {row["order_status"] for row in found} == {
+        "DELIVERED",
+        "it's {{ paid }}\n-- on two lines",
+    }
 
 
 @pytest.mark.parametrize(
@@ -350,7 +362,11 @@ def test_a_system_that_is_asked_for_has_its_files_without_a_table(
 
 
 def test_names_of_projects_are_those_that_dbt_allows() -> None:
-    names = {"acme": "acme", "customer_health": "customer_health_project", "7up!": "project_7up"}
+    names = {
+        "acme": "acme",
+        "customer_health": "customer_health_project",
+        "7up!": "project_7up",
+    }
     assert {name: name_of(Path("/x") / name) for name in names} == names
     assert [snake(name) for name in ("shippedAt", "HTTPLog", "Ship Date", "order2Item")] == [
         "shipped_at",
@@ -366,7 +382,11 @@ def test_every_word_that_init_translates_into_is_one_that_the_contract_names() -
             for column in entity.columns.values():
                 words = evidence()["words"]
                 ours = words.get(f"{entity.name}.{column.name}")
-                if ours is None and f"{column.name}" in words and entity.name != "customer_goals":
+                if (
+                    ours is None
+                    and f"{column.name}" in words
+                    and entity.name != "customer_goals"
+                ):
                     ours = words[column.name]
                 for word in ours or []:
                     assert word in column.description, (entity.name, column.name)
@@ -406,7 +426,9 @@ def test_the_demo_as_a_project_has_the_same_numbers(server: Database, tmp_path: 
     ours, theirs = new_database(server), new_database(server)
     load_two_customers(ours)
     load_two_customers(theirs)
-    done = ours.run("flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of", UNTIL)
+    done = ours.run(
+        "flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of", UNTIL
+    )
     assert done.returncode == 0, done.stderr
     init(theirs, tmp_path / "it", "--demo")
     done = dbt(theirs, tmp_path / "it")
@@ -414,6 +436,5 @@ def test_the_demo_as_a_project_has_the_same_numbers(server: Database, tmp_path: 
     for mart in ("customer_risk_status", "customer_account_type", "due_to_order", "tenants"):
         query = f"select * from analytics.{mart} order by 1, 2"
         assert theirs.rows(query) == ours.rows(query), mart
-    assert os.listdir(tmp_path / "it" / "models") or True
     ours.drop()
     theirs.drop()

@@ -87,7 +87,7 @@ select
     id,
     'T' || id,
     completed_at + interval '1 day',
-    case when id < 25 then completed_at + interval '2 days' end
+    case when id < 24 then completed_at + interval '2 days' end
 from shop.spree_orders
 where state = 'complete';
 insert into shop.spree_order_parcels (order_id, parcel_id)
