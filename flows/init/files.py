@@ -238,8 +238,8 @@ class Rendered:
         if entity.name in self.proposal.through:
             head += [
                 "-- Statuses are written through this one: keep it a plain select from one",
-                "-- table, and name the seven columns bare, whatever their types. Without them",
-                "-- nothing is written back; docs/bring_your_own_database.md says how they come.",
+                "-- table, and name the seven columns bare, whatever their types. Without",
+                "-- them nothing is written back: see docs/bring_your_own_database.md.",
             ]
         joins = _merge_joins(given)
         self._note(given, joins)

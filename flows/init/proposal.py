@@ -219,11 +219,11 @@ class Proposal:
             # those of the rows that others hang on must lead to it
             hang_on = ("customers", "users", "accounts")
             found = [pair for pair in found if pair[0] in hang_on]
-        for other, there in found:
+        for entity, there in found:
             if self._paths(there, table, FARTHEST + is_tenant):
-                return f"{other} lead to it"
+                return f"{entity} lead to it"
             if not is_tenant and self._paths(table, there):
-                return f"it leads to {other}"
+                return f"it leads to {entity}"
         return ""
 
     def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
@@ -710,8 +710,8 @@ class Proposal:
         if told:
             return self._told_by_times(entity, table, told)
         if column.name == "location_name" and (key := self._key(entity)):
-            named = one_of(table.name).replace("_", " ").capitalize()
-            return Value(f"'{named} ' || {key.sql}::text", "no column says it", LIKELY)
+            kind = one_of(table.name).replace("_", " ").capitalize()
+            return Value(f"'{kind} ' || {key.sql}::text", "no column says it", LIKELY)
         if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
             times = [c for c in table.columns.values() if c.family in TIMES]
             times = [c for c in times if _is_past(c.name)]

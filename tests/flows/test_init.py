@@ -67,14 +67,15 @@ def sources_of(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
+def rendered(text: str, source: Callable[..., str]) -> str:
+    """Render a model as dbt does."""
+    return Environment(autoescape=False).from_string(text).render(source=source)  # noqa: S701
+
+
 def as_sql(folder: Path, text: str) -> str:
-    """Render an input as dbt does."""
+    """Render an input of a project."""
     sources = sources_of(folder)
-    return (
-        Environment(autoescape=False)
-        .from_string(text)
-        .render(source=lambda *name: sources[name]["relation"])
-    )
+    return rendered(text, lambda *name: str(sources[name]["relation"]))
 
 
 def columns_of(text: str) -> dict[str, str]:
@@ -100,9 +101,8 @@ def check_types(database: Database, folder: Path) -> None:
             assert settings[f"{system}_enabled"] is False
             continue
         for entity in contract(system).values():
-            sql = as_sql(
-                folder, (folder / f"models/{system}/inputs/{entity.model}.sql").read_text()
-            )
+            path = folder / "models" / system / "inputs" / f"{entity.model}.sql"
+            sql = as_sql(folder, path.read_text())
             with database.connect() as connection:
                 connection.execute(f"create temporary view it as {sql}".encode())
                 found = connection.execute(
@@ -322,12 +322,7 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
     assert project["name"] == "project_2_odd_projekt"
     text = inputs_of(folder)["input_orders__orders"]
-    rendered = (
-        Environment(autoescape=False)
-        .from_string(text)
-        .render(source=lambda *_: '"it\'s {{ odd }}"."order"')
-    )
-    found = read(empty, rendered)
+    found = read(empty, rendered(text, lambda *_: '"it\'s {{ odd }}"."order"'))
     assert {row["order_status"] for row in found} == {
         "DELIVERED",
         "it's {{ paid }}\n-- on two lines",
