@@ -107,7 +107,7 @@ def check_types(database: Database, folder: Path) -> None:
                 connection.execute(f"create temporary view it as {sql}".encode())
                 found = connection.execute(
                     "select attname, format_type(atttypid, atttypmod) as type"
-                    " from pg_attribute where attrelid = 'pg_temp.it'::regclass order by attnum"
+                    " from pg_attribute where attrelid = 'pg_temp.it'::regclass"
                 ).fetchall()
                 connection.execute("select * from it").fetchall()
             types = {
