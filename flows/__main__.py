@@ -16,6 +16,7 @@ from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.hook import install_hook, print_hook, remove_hook
+from flows.init import make_project
 from flows.progress import Progress, print_any_text
 from flows.project import version
 from flows.refresh import Options, refresh
@@ -71,6 +72,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="customer-health", description="Customer health: the commands.")
     parser.add_argument("--version", action="version", version=f"customer-health {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("init", help="a project of yours, proposed from the catalog")
+    command.add_argument("folder", metavar="DIR", type=Path)
+    command.add_argument("--demo", action="store_true", help="for the sample schema")
+    command.add_argument("--systems", metavar="NAMES", help="such as orders,bookings")
+    command.add_argument(
+        "--time-zone", metavar="ZONE", help="what timestamps without a zone are meant in"
+    )
 
     command = commands.add_parser("refresh", help="build, test, publish, write back, log")
     what = command.add_mutually_exclusive_group(required=True)
@@ -182,6 +191,14 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Carry out a command; return its exit code, and what the run log holds of it, if any."""
     payload: Mapping[str, Any] | None = None
     match arguments.command:
+        case "init":
+            make_project(
+                arguments.folder,
+                progress,
+                is_demo=arguments.demo,
+                chosen=arguments.systems,
+                zone=arguments.time_zone,
+            )
         case "refresh":
             payload = run_refresh(refresh_options(arguments), progress)
         case "write-back" if arguments.dry_run:

@@ -1,11 +1,12 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]

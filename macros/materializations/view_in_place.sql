@@ -77,8 +77,8 @@
 
 {% macro is_left_out(node, existing, is_switched_on) -%}
     {#-
-    Whether an input is not made: a project that has this one as a package has its own, or its
-    system has never been there.
+    Whether an input is not made: it is ours, and a project that has this one as a package has
+    its own, or its system has never been there.
     -#}
     {%- if node.fqn[2] != 'inputs' or node.package_name != 'customer_health' -%}
         {{ return(false) }}
@@ -86,7 +86,9 @@
     {%- set theirs = [] -%}
     {%- set reads_ours = [] -%}
     {%- for other in graph.nodes.values() -%}
-        {%- if other.name == node.name and other.package_name != node.package_name -%}
+        {%- if other.name == node.name and other.package_name != node.package_name
+            and node.package_name == 'customer_health'
+        -%}
             {%- do theirs.append(other.unique_id) -%}
         {%- endif -%}
         {%- if node.unique_id in other.depends_on.nodes -%}

@@ -1,0 +1,237 @@
+"""The command `init`: a project of the user's, with inputs proposed from the catalog."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows import systems
+from flows.database import connect
+from flows.errors import Infrastructure, WrongArgument
+from flows.init.catalog import Catalog, look_at, read_catalog, read_only
+from flows.init.contract import contract, our_settings
+from flows.init.files import Rendered, project_file, settings_of, template
+from flows.init.proposal import Proposal, add_implied_links, snake
+from flows.progress import Progress
+from flows.project import OUR_PROJECT
+
+# names of projects that dbt has, or that are ours
+TAKEN = ("customer_health", "dbt", "dbt_postgres")
+# written into an input where a person is asked, and where somebody should look
+ASKED, GUESSED = "TODO", ": guess"
+
+
+def make_project(
+    folder: Path,
+    progress: Progress,
+    *,
+    is_demo: bool = False,
+    chosen: str | None = None,
+    zone: str | None = None,
+) -> None:
+    """Write the files of a project into a folder; all of them, or none.
+
+    Raises WrongArgument where a file of such a name is there already.
+    """
+    if is_demo and (chosen or zone):
+        raise WrongArgument("--demo: has all systems and its own time zones, so leave out"
+                            " --systems and --time-zone")  # fmt: skip
+    asked = _asked(chosen)
+    settings: dict[str, Any]
+    name = name_of(folder)
+    # before the database is read: these do not depend on it
+    _refuse_files(folder, [Path("dbt_project.yml"), Path("models")])
+    if is_demo:
+        database, files, settings = "postgres", _demo(), {}
+        on = list(systems.registry())
+    else:
+        with connect(as_login=True) as connection, read_only(connection):
+            catalog = read_catalog(connection)
+            if zone and not catalog.knows_zone(zone):
+                raise WrongArgument(
+                    f"--time-zone: PostgreSQL knows no {zone!r}; `select name from"
+                    " pg_timezone_names` lists those that it does"
+                )
+            database = catalog.database
+            files, settings, on = _proposed(catalog, asked, zone, progress)
+    models = {Path("models") / path: text for path, text in files.items()}
+    todos = sum(text.count(ASKED) for text in models.values())
+    guesses = sum(text.count(GUESSED) for text in models.values())
+    header = (OUR_PROJECT / "seeds" / "risk_thresholds.csv").read_text().splitlines()[0]
+    _write(
+        folder,
+        {
+            Path("dbt_project.yml"): project_file(name, on, settings),
+            Path("profiles.yml"): _without_comments(OUR_PROJECT / "profiles.example.yml"),
+            Path("README.md"): template(
+                "README.md", title=name, database=database, todos=str(todos)
+            ),
+            Path(".env.example"): template("env.example", database=database),
+            Path(".gitignore"): template("gitignore"),
+            Path("seeds/input_shared__risk_thresholds.csv"): f"{header}\n",
+            Path("macros/customer_health.sql"): template("macros.sql"),
+            **models,
+        },
+    )
+    progress.say(
+        f"{folder}: {len(models)} files of inputs, {todos} lines with TODO, {guesses} guesses;"
+        " README.md there says what comes next"
+    )
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of the project that a folder holds, as dbt allows it."""
+    name = snake(folder.resolve().name)
+    name = "".join(sign for sign in name if sign.isascii())
+    if not name[:1].isalpha():
+        name = f"project_{name}".rstrip("_")
+    return f"{name}_project" if name in TAKEN else name
+
+
+def _asked(chosen: str | None) -> list[str] | None:
+    """Return the systems that a person asks for, in the order of the registry."""
+    if chosen is None:
+        return None
+    names = [name.strip() for name in chosen.split(",")]
+    for name in names:
+        if name not in systems.registry():
+            raise WrongArgument(
+                f"--systems: there is no {name!r}, but {', '.join(systems.registry())}"
+            )
+    return [name for name in systems.registry() if name in names]
+
+
+def _proposed(
+    catalog: Catalog, asked: list[str] | None, zone: str | None, progress: Progress
+) -> tuple[dict[str, str], dict[str, Any], list[str]]:
+    """Return the files of the systems that are on, the settings, and which systems are on."""
+    add_implied_links(catalog)
+    for table in catalog.tables.values():
+        look_at(catalog, table)
+    for schema, count in catalog.closed.items():
+        progress.say(
+            f"not looked at: {count} tables of {schema}, which this login may not read"
+        )
+    proposals = {
+        name: Proposal(catalog, name, contract(name), zone) for name in systems.registry()
+    }
+    found = [name for name, proposal in proposals.items() if not proposal.missing]
+    on = found if asked is None else asked
+    for name, proposal in proposals.items():
+        tables = ", ".join(
+            f"{entity} in {table.relation}" for entity, table in proposal.tables.items()
+        )
+        if name in on:
+            why = (
+                ""
+                if name in found
+                else f", as asked for; not found: {', '.join(proposal.missing)}"
+            )
+            progress.say(f"{name}: on{why}: {tables or 'nothing was found'}")
+        else:
+            missing = f"nothing is like {' and '.join(proposal.missing)}"
+            progress.say(f"{name}: off: {missing if name not in found else 'not asked for'}")
+    if not on:
+        raise WrongArgument(
+            "init: no table of this database is like orders or bookings of customers; is"
+            " PGDATABASE right? --systems orders makes the files all the same"
+        )
+    off = [name for name in proposals if name not in on]
+    proposals = {name: proposals[name] for name in on}
+    files: dict[str, str] = {}
+    for name, proposal in proposals.items():
+        others = {
+            table.schema
+            for other, there in proposals.items()
+            if other != name
+            for table in there.tables.values()
+        }
+        rendered = Rendered(proposal, catalog, others)
+        files |= {f"{name}/inputs/{file}": text for file, text in rendered.files().items()}
+    return files, settings_of(proposals, off), on
+
+
+def _demo() -> dict[str, str]:
+    """Return our own inputs, which read the schemas of the demo."""
+    settings = our_settings()
+    files = {}
+    for system in systems.registry():
+        folder = OUR_PROJECT / "models" / system / "inputs"
+        schema = settings[f"{system}_schema"]
+        for path in sorted(folder.glob("input_*.sql")):
+            files[f"{system}/inputs/{path.name}"] = path.read_text(encoding="utf-8").replace(
+                f"source('{system}',", f"source('{schema}',"
+            )
+        name = f"_{system}__sources.yml"
+        [source] = yaml.safe_load((folder / name).read_text(encoding="utf-8"))["sources"]
+        tables = []
+        for table in source["tables"]:
+            identifier = settings[f"{system}_{table['name']}_table"]
+            own = {"name": table["name"], "identifier": identifier, **table}
+            own["identifier"] = identifier
+            if identifier == table["name"]:
+                del own["identifier"]
+            tables.append(own)
+        text = yaml.safe_dump(
+            {
+                "sources": [
+                    {
+                        "name": schema,
+                        "description": f"Tables of the demo that the {system} system reads.",
+                        "schema": schema,
+                        "tables": tables,
+                    }
+                ]
+            },
+            sort_keys=False,
+        )
+        files[f"{system}/inputs/{name}"] = text
+    return files
+
+
+def _without_comments(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("#"))
+
+
+def _refuse_files(folder: Path, names: Iterable[Path]) -> None:
+    """Raise WrongArgument where one of these is there already."""
+    if folder.exists() and not folder.is_dir():
+        raise WrongArgument(f"init: {folder} is no folder")
+    for name in names:
+        if (folder / name).exists() or (folder / name).is_symlink():
+            raise WrongArgument(
+                f"init: {folder / name} is there already; it writes nothing over a file, so"
+                " name another folder"
+            )
+
+
+def _write(folder: Path, files: dict[Path, str]) -> None:
+    """Write all files, or none: beside the folder first, then each to its place."""
+    _refuse_files(folder, files)
+    placed: list[Path] = []
+    made: Sequence[Path] = []
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".init_", dir=folder) as beside:
+            for name, text in files.items():
+                path = Path(beside) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            for name in files:
+                for parent in reversed((folder / name).parents):
+                    if not parent.exists():
+                        parent.mkdir()
+                        placed.append(parent)
+                (folder / name).hardlink_to(Path(beside) / name)
+                placed.append(folder / name)
+    except OSError as error:
+        for path in reversed(placed):
+            path.rmdir() if path.is_dir() else path.unlink()
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        raise Infrastructure(f"init: {error.filename or folder}: {error.strerror}") from error

@@ -1,0 +1,250 @@
+"""What a database holds, read from its catalog and by cheap probes, and never changed.
+
+Everything happens in one transaction that is read-only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from flows.database import Connection, rows
+from flows.schemas import SCHEMAS
+
+# rows of a table that are looked at, words of a column that are listed, and what a look may
+# take: a proposal is not worth more to the application's database
+LOOKED_AT = 20_000
+MOST_WORDS = 30
+PATIENCE = "3s"
+
+FAMILIES = {
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+    "smallint": "integer",
+    "integer": "integer",
+    "bigint": "integer",
+    "numeric": "numeric",
+    "money": "money",
+    "real": "float",
+    "double precision": "float",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+    "text": "text",
+    "character varying": "text",
+    "character": "text",
+    "citext": "text",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, with what a look at its rows has told."""
+
+    name: str
+    quoted: str
+    # as format_type has it, of a domain the type below it
+    type: str
+    family: str
+    is_nullable: bool
+    comment: str
+    # labels of an enum or of a check, in their order
+    labels: tuple[str, ...]
+    # share of the rows looked at that have a value; None: there was none to look at
+    filled: float | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """One row of another table that a row points at: a foreign key, or what looks like one."""
+
+    columns: tuple[str, ...]
+    to: str
+    to_columns: tuple[str, ...]
+    is_declared: bool
+
+
+@dataclass
+class Table:
+    """One table or view."""
+
+    schema: str
+    name: str
+    # quoted, with its schema
+    relation: str
+    is_view: bool
+    comment: str
+    estimate: int
+    columns: dict[str, Column]
+    # columns of the primary key, or else of the first unique one
+    key: tuple[str, ...]
+    links: list[Link] = field(default_factory=list)
+
+    def link_of(self, column: str) -> Link | None:
+        """Return the link that a column is the last part of."""
+        return next((link for link in self.links if link.columns[-1] == column), None)
+
+
+@dataclass
+class Catalog:
+    """All tables that are neither ours nor the system's, by relation."""
+
+    database: str
+    tables: dict[str, Table]
+    # words that PostgreSQL keeps to itself
+    reserved: frozenset[str]
+    # schemas that the login may not read, with the number of their tables
+    closed: dict[str, int]
+    connection: Connection
+
+    def words(self, table: Table, column: Column) -> dict[str, int] | None:
+        """Return the words of a column with their counts, or None where they are too many.
+
+        Labels that no row has come with 0.
+        """
+        counts: dict[str, int] = dict.fromkeys(column.labels, 0)
+        found = _look(
+            self.connection,
+            f"select word, count(*) as rows from (select {column.quoted}::text as word"
+            f" from {table.relation} limit {LOOKED_AT}) as looked_at where word is not null"
+            f' group by word order by count(*) desc, word collate "C" limit {MOST_WORDS + 1}',
+        )
+        if len(found) > MOST_WORDS and not counts:
+            return None
+        return counts | {str(row["word"]): int(row["rows"]) for row in found}
+
+    def knows_zone(self, name: str) -> bool:
+        """Return whether PostgreSQL has a time zone of this name."""
+        found = rows(
+            self.connection,
+            "select from pg_timezone_names where name = %(name)s",
+            {"name": name},
+        )
+        return bool(found)
+
+
+@contextmanager
+def read_only(connection: Connection) -> Iterator[Connection]:
+    """Go on in a transaction that can change nothing, and that no look holds up for long."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("set transaction isolation level repeatable read, read only")
+        connection.execute(f"set local statement_timeout = '{PATIENCE}'")
+        yield connection
+
+
+def read_catalog(connection: Connection) -> Catalog:
+    """Read all tables that the login may read; those it may not are counted."""
+    script = (Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8")
+    tables: dict[str, Table] = {}
+    closed: dict[str, int] = {}
+    for row in rows(connection, script, {"ours": list(SCHEMAS)}):
+        if not row["is_readable"]:
+            closed[row["schema"]] = closed.get(row["schema"], 0) + 1
+            continue
+        columns = {
+            column["name"]: Column(
+                name=column["name"],
+                quoted=column["quoted"],
+                type=column["type"],
+                family="enum" if column["is_enum"] else _family(column["type"]),
+                is_nullable=column["is_nullable"],
+                comment=column["comment"] or "",
+                labels=tuple(column["labels"] or _literals(column["checks"])),
+            )
+            for column in row["columns"]
+        }
+        links = [
+            Link(
+                tuple(link["columns"]), link["to"], tuple(link["to_columns"]), is_declared=True
+            )
+            for link in row["links"]
+        ]
+        tables[row["relation"]] = Table(
+            schema=row["schema"],
+            name=row["name"],
+            relation=row["relation"],
+            is_view=row["is_view"],
+            comment=row["comment"] or "",
+            estimate=row["estimate"],
+            columns=columns,
+            key=tuple(row["key"]),
+            links=links,
+        )
+    for table in tables.values():
+        table.links = [link for link in table.links if link.to in tables]
+    reserved = rows(
+        connection, "select word from pg_get_keywords() where catcode in ('R', 'T')"
+    )
+    return Catalog(
+        database=connection.info.dbname,
+        tables=tables,
+        reserved=frozenset(row["word"] for row in reserved),
+        closed=closed,
+        connection=connection,
+    )
+
+
+def look_at(catalog: Catalog, table: Table) -> None:
+    """Find out how far the columns of a table are filled."""
+    counts = ", ".join(
+        f"count({column.quoted}) as c{number}"
+        for number, column in enumerate(table.columns.values())
+    )
+    found = _look(
+        catalog.connection,
+        f"select count(*) as all_rows, {counts} from (select * from {table.relation}"
+        f" limit {LOOKED_AT}) as looked_at",
+    )
+    if not found or not found[0]["all_rows"]:
+        return
+    for number, (name, column) in enumerate(table.columns.items()):
+        share = found[0][f"c{number}"] / found[0]["all_rows"]
+        table.columns[name] = Column(**{**vars(column), "filled": share})
+
+
+def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
+    """Return the rows of a probe, or none where it takes too long or is not allowed."""
+    try:
+        with connection.transaction():
+            return rows(connection, query)
+    except (
+        psycopg.errors.QueryCanceled,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.LockNotAvailable,
+        # a view or a foreign table that does not work
+        psycopg.errors.DataError,
+        psycopg.errors.OperationalError,
+    ):
+        if connection.closed:
+            raise
+        return []
+
+
+def _family(type_name: str) -> str:
+    """Return what kind of values a type has, or its name where nothing of ours is like it."""
+    plain = " ".join(
+        word.partition("(")[0] for word in type_name.split(" ") if not word.startswith("(")
+    )
+    return FAMILIES.get(plain, plain)
+
+
+def _literals(checks: list[str] | None) -> list[str]:
+    """Return the words in quotes of the checks of one column.
+
+    Each second piece between quotes is a word; a quote within one is doubled, which makes an
+    empty piece between two halves.
+    """
+    found: list[str] = []
+    for check in checks or []:
+        pieces = check.split("'")
+        for number in range(1, len(pieces), 2):
+            if number > 1 and not pieces[number - 1]:
+                found[-1] += f"'{pieces[number]}"
+            else:
+                found.append(pieces[number])
+    return list(dict.fromkeys(found))

@@ -1,0 +1,117 @@
+"""What the inputs of a system are to give, read from the yml beside our own inputs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows import systems
+from flows.project import OUR_PROJECT
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One column that an input gives."""
+
+    name: str
+    # of an id the default of its var
+    type: str
+    # the var that says the type, of an id
+    type_var: str
+    is_optional: bool
+    description: str
+
+    @property
+    def loss(self) -> str:
+        """What it is for, on one line."""
+        return " ".join(self.description.split()).rstrip(".")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One input: what a row of it is, and its columns."""
+
+    system: str
+    name: str
+    description: str
+    columns: dict[str, Wanted]
+    # parts of a row's key that the triggers note, and what is said of it for the hook
+    capture: dict[str, str]
+    hook: dict[str, str]
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return f"input_{self.system}__{self.name}"
+
+    @cached_property
+    def tenant(self) -> str:
+        """The column that says whose a row is."""
+        return f"{systems.registry()[self.system].tenant}_id"
+
+    @cached_property
+    def key(self) -> str | None:
+        """The column that tells a row from others, as far as its name says so."""
+        own = singular(self.name)
+        for name in self.columns:
+            stem = name.removesuffix("_id")
+            is_own = stem == own or own.endswith(f"_{stem}") or stem.endswith(f"_{own}")
+            if name.endswith("_id") and is_own:
+                return name
+        return None
+
+
+def singular(name: str) -> str:
+    """Return the last word of a name as of one thing."""
+    if name.endswith("ies"):
+        return f"{name[:-3]}y"
+    if name.endswith(("sses", "xes", "ches", "shes", "uses")):
+        return name[:-2]
+    is_plural = name.endswith("s") and not name.endswith(("ss", "us", "is"))
+    return name[:-1] if is_plural else name
+
+
+def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
+    """Return the inputs of a system by name."""
+    inputs = folder / "models" / system / "inputs"
+    settings = our_settings(folder)
+    [source] = _yml(inputs / f"_{system}__sources.yml")["sources"]
+    meta = {
+        table["name"]: table.get("config", {}).get("meta", {}) for table in source["tables"]
+    }
+    entities = {}
+    for model in _yml(inputs / f"_{system}_inputs__models.yml")["models"]:
+        name = model["name"].removeprefix(f"input_{system}__")
+        columns = {}
+        for column in model["columns"]:
+            kind = column["data_type"]
+            # an id names its var in quotes
+            var = kind.split("'")[1] if "var(" in kind else ""
+            columns[column["name"]] = Wanted(
+                name=column["name"],
+                type=settings[var] if var else kind,
+                type_var=var,
+                is_optional=bool(column.get("config", {}).get("meta", {}).get("optional")),
+                description=column["description"],
+            )
+        entities[name] = Entity(
+            system=system,
+            name=name,
+            description=model["description"],
+            columns=columns,
+            capture=meta.get(name, {}).get("capture", {}),
+            hook=meta.get(name, {}).get("hook", {}),
+        )
+    return entities
+
+
+def our_settings(folder: Path = OUR_PROJECT) -> dict[str, Any]:
+    """Return our vars with their defaults."""
+    settings: dict[str, Any] = _yml(folder / "dbt_project.yml")["vars"]
+    return settings
+
+
+def _yml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,375 @@
+"""The files of a user's project, as text."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from flows import systems
+from flows.init.catalog import Catalog
+from flows.init.contract import Entity, our_settings
+from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evidence, snake
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDTH = 100
+# what dbt would take for its own in a text of the application
+JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
+# what is said of a table that no input has rows of
+BESIDE = "Read beside the others, for what it says of their rows."
+# which column of an input holds which part of a row's key
+PARTS = {"location": "location_id", "starts_at": "start_at"}
+
+
+def template(file: str, **values: str) -> str:
+    """Return a file of templates/ with these values in it."""
+    text = (TEMPLATES / file).read_text(encoding="utf-8")
+    return Template(text).substitute(values)
+
+
+def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> str:
+    """Return dbt_project.yml: what differs from our settings, and nothing else."""
+    folders = "".join(
+        f"    {system}:\n      +tags: [{system}]\n      +schema: analytics_internal\n"
+        for system in chosen
+    )
+    if "orders" in chosen:
+        folders += (
+            "      inputs:\n        # where the roles are installed: the write-back may write"
+            " through it\n        input_orders__customer_statuses:\n"
+            '          +post-hook: "{{ customer_health.secure(this) }}"\n'
+        )
+    differing = "".join(
+        f"  {key}: {json.dumps(value)}\n" for key, value in sorted(settings.items())
+    )
+    return template(
+        "dbt_project.yml",
+        name=name,
+        folders=folders.rstrip("\n"),
+        vars=f"vars:\n{differing}".rstrip("\n") if differing else "# vars: what differs",
+    )
+
+
+def settings_of(proposals: dict[str, Proposal], off: Iterable[str]) -> dict[str, Any]:
+    """Return the vars that differ from our defaults."""
+    defaults = our_settings()
+    settings: dict[str, Any] = {f"{system}_enabled": False for system in off}
+    for proposal in proposals.values():
+        settings |= proposal.types()
+    return {key: value for key, value in settings.items() if defaults.get(key) != value}
+
+
+class Rendered:
+    """The files of one system."""
+
+    def __init__(self, proposal: Proposal, catalog: Catalog, others: Iterable[str]) -> None:
+        self.proposal = proposal
+        self.catalog = catalog
+        # schemas that other systems read, too: dbt wants two names for them
+        self.shared = set(others)
+        self.read: dict[str, str] = {}
+        # the input whose rows a table has, and of a table beside the others the input that
+        # reads it, with the joins that lead there
+        self.captured: dict[str, Input] = {}
+        self.beside: dict[str, tuple[Input, list[Join]]] = {}
+        self.texts = {
+            f"{given.entity.model}.sql": self._input(given) for given in proposal.inputs()
+        }
+
+    def files(self) -> dict[str, str]:
+        """Return all files of the system by name."""
+        system = self.proposal.system
+        return self.texts | {f"_{system}__sources.yml": self._sources()}
+
+    # sources
+
+    def source_of(self, relation: str) -> tuple[str, str]:
+        """Return how dbt calls a table: source and name."""
+        table = self.catalog.tables[relation]
+        name = table.schema
+        if name == "public":
+            name = "app" if self.catalog.database == "postgres" else self.catalog.database
+        name = snake(name)
+        if name in systems.registry():
+            name = f"{name}_app"
+        if table.schema in self.shared:
+            name = f"{name}_{self.proposal.system}"
+        return name, _plain(table.name)
+
+    def _sources(self) -> str:
+        by_source: dict[str, list[str]] = {}
+        for relation in self.read:
+            by_source.setdefault(self.source_of(relation)[0], []).append(relation)
+        lines = [
+            "# The tables that the inputs beside this file read. capture: the key of a row,",
+            "# for the triggers of `capture install`: SQL over the row, which is called",
+            "# changed, in the form that the input gives it; hook: the key of an order, for",
+            "# `hook install`.",
+        ]
+        if not by_source:
+            return "\n".join([*lines, "sources: []", ""])
+        lines.append("sources:")
+        for name, relations in by_source.items():
+            schema = self.catalog.tables[relations[0]].schema
+            lines += [
+                f"  - name: {name}",
+                f"    description: What the {self.proposal.system} system reads.",
+                f"    schema: {_yaml(schema)}",
+                "    tables:",
+            ]
+            for relation in relations:
+                lines += self._table(relation)
+        return "\n".join([*lines, ""])
+
+    def _table(self, relation: str) -> list[str]:
+        table = self.catalog.tables[relation]
+        name = self.source_of(relation)[1]
+        lines = [f"      - name: {name}"]
+        if name != table.name:
+            lines.append(f"        identifier: {_yaml(table.name)}")
+        lines.append(f"        description: {_yaml(self.read[relation])}")
+        capture = self._capture(relation)
+        if capture:
+            lines += ["        config:", "          meta:", "            capture:"]
+            lines += [f"              {part}: {_yaml(sql)}" for part, sql in capture.items()]
+        entity = self.captured[relation].entity if relation in self.captured else None
+        if entity and entity.hook and (own := self.proposal.key_column(entity)):
+            lines.append(f"            hook: {{order: {_yaml(own)}}}")
+        return lines
+
+    def _capture(self, relation: str) -> dict[str, str]:
+        """Return how a row of a table tells the keys of the rows that it decides on."""
+        if given := self.captured.get(relation):
+            parts = self._parts(given)
+            joins = _joins_of(parts)
+            looks_up = joins or any(FROM in value.sql for value in parts.values())
+            row = "changed." if looks_up else ""
+            written = [
+                f"left join {join.relation} as {join.alias} on {join.condition}"
+                for join in joins
+            ]
+            return self._as_keys(given, row) | (
+                {"joins": " ".join(written).replace(ROW, row)} if written else {}
+            )
+        if relation not in self.beside:
+            return {}
+        # from a row of a table beside, back to the rows that read it
+        given, chain = self.beside[relation]
+        if given.table is None:
+            return {}
+        nearest = [*chain[:-1], Join(given.alias, given.table.relation, "")]
+        steps = []
+        for number, join in enumerate(reversed(chain)):
+            to = chain[-2 - number] if number + 1 < len(chain) else nearest[-1]
+            steps.append((to, join.condition))
+        names = {ROW: f"{given.alias}.", f"{chain[-1].alias}.": "changed."}
+        written = [f"join {to.relation} as {to.alias} on {on}" for to, on in steps]
+        others = [join for join in _joins_of(self._parts(given)) if join not in chain]
+        written += [f"left join {j.relation} as {j.alias} on {j.condition}" for j in others]
+        (first, condition), *rest = steps
+        more = "".join(f" join {to.relation} as {to.alias} on {on}" for to, on in rest)
+        capture = self._as_keys(given, f"{given.alias}.") | {
+            "joins": " ".join(written),
+            # a row that nothing reads decides nothing
+            "where": f"exists (select from {first.relation} as {first.alias}{more}"
+            f" where {condition})",
+        }
+        for old, new in names.items():
+            capture = {part: sql.replace(old, new) for part, sql in capture.items()}
+        return capture
+
+    def _parts(self, given: Input) -> dict[str, Value]:
+        """Return the parts of the key of a row, or none where one of them is not known."""
+        entity, names = given.entity, {"tenant": given.entity.tenant, **PARTS}
+        customers = self.proposal.contract.get("customers")
+        if customers and customers.key:
+            names["customer"] = customers.key
+        found = {part: given.values.get(names[part]) for part in entity.capture}
+        known = {part: value for part, value in found.items() if value}
+        return known if len(known) == len(found) else {
+            part: value for part, value in known.items() if part in ("tenant", "customer")
+        }  # fmt: skip
+
+    def _as_keys(self, given: Input, row: str) -> dict[str, str]:
+        """Return the parts as SQL; one value for all rows is a constant in quotes."""
+        keys = {}
+        for part, value in self._parts(given).items():
+            sql = value.sql.replace(FROM, "").replace(TO, "").replace(ROW, row)
+            keys[part] = f"'{sql}'" if sql.isdecimal() else " ".join(sql.split())
+        return keys
+
+    def _note(self, given: Input, joins: list[Join]) -> None:
+        """Note which tables an input reads, and how a row of its own tells its key."""
+        if given.table is None:
+            return
+        entity = given.entity
+        if self.read.get(given.table.relation, BESIDE) == BESIDE:
+            self.read[given.table.relation] = entity.description
+        if entity.capture and self._parts(given):
+            self.captured.setdefault(given.table.relation, given)
+            for value in given.values.values():
+                chain = (value.joins or value.behind) if value else []
+                for number, join in enumerate(chain):
+                    if "customer" in entity.capture:
+                        self.beside.setdefault(join.relation, (given, chain[: number + 1]))
+        others = [join.relation for join in joins]
+        for value in given.values.values():
+            others += _relations(value.sql) if value else []
+        for relation in others:
+            self.read.setdefault(relation, BESIDE)
+
+    # inputs
+
+    def _input(self, given: Input) -> str:
+        entity = given.entity
+        head = []
+        if given.table is None:
+            if not given.values:
+                return self._no_rows(entity)
+            head.append("-- No table names several businesses, so this is one.")
+        else:
+            head.append(_comment(f"{given.table.relation}: {given.reason}"))
+        if entity.name in self.proposal.through:
+            head += [
+                "-- Statuses are written through this one: keep it a plain select from one",
+                "-- table, and name the seven columns bare, whatever their types. Without",
+                "-- them nothing is written back: see docs/bring_your_own_database.md.",
+            ]
+        joins = _merge_joins(given)
+        self._note(given, joins)
+        needs_alias = bool(joins) or any(
+            value and FROM in value.sql for value in given.values.values()
+        )
+        row = f"{given.alias}." if needs_alias else ""
+        lines = [*head, "select", *self._select_list(entity, given.values)]
+        if given.table is not None:
+            alias = f" as {given.alias}" if needs_alias else ""
+            lines.append(f"from {FROM}{given.table.relation}{TO}{alias}")
+        for join in joins:
+            lines.append(f"left join {FROM}{join.relation}{TO} as {join.alias}")
+            lines.append(f"    on {join.condition}")
+        if given.where:
+            lines.append("where")
+            for number, (condition, reason) in enumerate(given.where):
+                lines.append(f"    {_comment(reason)}")
+                lines.append(f"    {'and ' if number else ''}{condition}")
+        if given.group_by:
+            lines.append("group by")
+            lines.append(",\n".join(f"    {sql}" for sql in given.group_by))
+        text = "\n".join([*lines, ""]).replace(ROW, row)
+        return self._with_sources(text)
+
+    def _no_rows(self, entity: Entity) -> str:
+        wanted = [column for column in entity.columns.values() if not column.is_optional]
+        types = self.proposal.types()
+        columns = ",\n".join(
+            f"    null::{types.get(column.type_var, column.type)} as {column.name}"
+            for column in wanted
+        )
+        rows = f"{entity.description[:1].lower()}{entity.description[1:].rstrip('.')}"
+        said = f"-- No table is named like one with {rows},\n-- so there are none.\n"
+        if entity.name not in evidence()["seldom"]:
+            said = f"-- TODO Is there a table with {rows}?\n-- Until then there are none.\n"
+        return f"{said}select\n{columns}\nwhere false\n"
+
+    def _select_list(self, entity: Entity, values: dict[str, Value | None]) -> list[str]:
+        given = [
+            n for n, value in values.items() if value or not entity.columns[n].is_optional
+        ]
+        lines = []
+        for name, value in values.items():
+            column = entity.columns[name]
+            comma = "" if name == given[-1] else ","
+            if value is None and column.is_optional:
+                lines.append(
+                    f"    -- {name} ({column.type}, optional): nothing here is like it"
+                )
+            elif value is None:
+                kind = self.proposal.types().get(column.type_var, column.type)
+                leads_nowhere = self.proposal.leads_nowhere(column)
+                said = f"there is no table of {leads_nowhere}" if leads_nowhere else (
+                    f"TODO nothing here is like it. {column.loss}"
+                )  # fmt: skip
+                lines += _one(f"null::{kind}", name, comma, said)
+            else:
+                todo = f". TODO {value.todo}" if value.todo else ""
+                lines += _one(
+                    value.sql, name, comma, f"{value.reason}: {value.confidence}{todo}"
+                )
+        return lines
+
+    def _with_sources(self, text: str) -> str:
+        """Put dbt's source() where a table is read; what looks like Jinja stays text."""
+        before, *pieces = text.split(FROM)
+        written = [_raw(before)]
+        for piece in pieces:
+            relation, _, rest = piece.partition(TO)
+            source, name = self.source_of(relation)
+            written.append(f"{{{{ source('{source}', '{name}') }}}}{_raw(rest)}")
+        return "".join(written)
+
+
+def _one(sql: str, name: str, comma: str, reason: str) -> list[str]:
+    """Return one column with its reason beside it, or above where there is no room."""
+    is_same = sql.replace(ROW, "") == name
+    said = f"{sql}{'' if is_same else f' as {name}'}{comma}"
+    said = textwrap.indent(said, "    ")
+    comment = _comment(reason)
+    if "\n" not in said and len(f"{said}  {comment}") <= WIDTH:
+        return [f"{said}  {comment}"]
+    wrapped = textwrap.wrap(comment.removeprefix("-- "), WIDTH - 7)
+    return [*(f"    -- {line}" for line in wrapped), said]
+
+
+def _merge_joins(given: Input) -> list[Join]:
+    """Return the joins of all columns, each once, and each under a name of its own."""
+    merged: dict[str, Join] = {}
+    for value in given.values.values():
+        for join in value.joins if value else []:
+            there = merged.get(join.alias)
+            if there and there != join and value:
+                new = f"{join.alias}_too"
+                value.sql = value.sql.replace(f"{join.alias}.", f"{new}.")
+                condition = join.condition.replace(f"{join.alias}.", f"{new}.")
+                merged.setdefault(new, Join(new, join.relation, condition))
+            else:
+                merged[join.alias] = join
+    return list(merged.values())
+
+
+def _joins_of(parts: dict[str, Value]) -> list[Join]:
+    """Return the joins that these parts of a key need, each once."""
+    joins = [join for value in parts.values() for join in value.joins]
+    return list(dict.fromkeys(joins))
+
+
+def _relations(sql: str) -> list[str]:
+    return [piece.partition(TO)[0] for piece in sql.split(FROM)[1:]]
+
+
+def _comment(text: str) -> str:
+    """Return a text of the application as a comment: on one line, and no Jinja."""
+    for sign in JINJA:
+        text = text.replace(sign, " ".join(sign))
+    return f"-- {' '.join(text.split())}"
+
+
+def _raw(text: str) -> str:
+    """Keep dbt from reading names or words of the application as its own."""
+    if any(sign in text for sign in JINJA):
+        return f"{{% raw %}}{text}{{% endraw %}}"
+    return text
+
+
+def _plain(name: str) -> str:
+    is_plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
+    return name if is_plain else snake(name)
+
+
+def _yaml(text: str) -> str:
+    """Return a text as YAML has it, without quotes where it needs none."""
+    is_plain = text.isascii() and text.replace("_", "a").isalnum() and text[0].isalpha()
+    if is_plain and text.lower() not in ("true", "false", "null", "yes", "no", "on", "off"):
+        return text
+    return json.dumps(_raw(text), ensure_ascii=False)

@@ -1,0 +1,1241 @@
+"""Which table and column of an application is which of ours: evidence, points, a word.
+
+What names mean stands in evidence.yml, what is wanted in the contract of the inputs; this
+only compares. Every value says why it was taken and how sure that is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows.init.catalog import Catalog, Column, Link, Table
+from flows.init.contract import Entity, Wanted, singular
+
+# stands before each column of the row itself, until it is known whether it needs a name
+ROW = "\0"
+# stands for what reads a table: source() of dbt
+FROM, TO = "\1", "\2"
+
+CERTAIN, LIKELY, GUESS = 85, 65, 40
+# points of a name: the first of the list, one less for each after it, at least; of a part of
+# a name; of a type that fits as it is; of a column that is filled; that no row has
+NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -10
+# points of a table: its name, its columns, its link to the table of the system
+TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
+ELSEWHERE, VIEW = 15, 10
+# keys that are followed from a row to what is wanted: to its business one more
+FARTHEST = 2
+TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
+# tables that a schema has at least, for what their names begin with to say something
+FEW = 4
+TIMES = ("timestamptz", "timestamp", "date")
+NUMBERS = ("integer", "numeric", "float", "money")
+
+
+@cache
+def evidence() -> dict[str, Any]:
+    """Return what init goes by."""
+    path = Path(__file__).parent / "evidence.yml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class Join:
+    """A table that a key leads to: one row at most."""
+
+    alias: str
+    relation: str
+    condition: str
+
+
+@dataclass
+class Value:
+    """What an input gives for one column, and why."""
+
+    sql: str
+    reason: str
+    points: int
+    # what a person must look at; '' where nothing is open
+    todo: str = ""
+    type: str = ""
+    # the tables that keys lead to, one after the other
+    joins: list[Join] = field(default_factory=list)
+    # the tables whose keys lead here, from the nearest on: what a select in brackets reads
+    behind: list[Join] = field(default_factory=list)
+
+    @property
+    def confidence(self) -> str:
+        """The points as a word."""
+        if self.points >= CERTAIN:
+            return "certain"
+        if self.points >= LIKELY:
+            return "likely"
+        return "guess"
+
+
+@dataclass
+class Input:
+    """One input as it is proposed."""
+
+    entity: Entity
+    # None: nothing in the database is like it
+    table: Table | None
+    alias: str
+    reason: str
+    values: dict[str, Value | None] = field(default_factory=dict)
+    # conditions with their reasons
+    where: list[tuple[str, str]] = field(default_factory=list)
+    # people who are told apart by a value of theirs, such as an e-mail address
+    group_by: list[str] = field(default_factory=list)
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """Return a name as words: "shippedAt", "Shipped_At" and "shipped at" are the same."""
+    words = [""]
+    before = ""
+    for sign in name:
+        if not sign.isalnum():
+            words.append("")
+        elif sign.isupper() and not (before.isupper() or before.isdigit()):
+            words.append(sign)
+        else:
+            words[-1] += sign
+        before = sign
+    return tuple(word.lower() for word in words if word)
+
+
+def snake(name: str) -> str:
+    """Return a name in snake case."""
+    return "_".join(words_of(name)) or "unnamed"
+
+
+def one_of(name: str) -> str:
+    """Return the name of a table in snake case, for one row of it."""
+    return singular(snake(name))
+
+
+class Proposal:
+    """What is proposed for one system."""
+
+    def __init__(
+        self, catalog: Catalog, system: str, contract: dict[str, Entity], zone: str | None
+    ) -> None:
+        self.catalog = catalog
+        self.system = system
+        self.contract = contract
+        self.zone = zone
+        self.through: dict[str, str] = evidence()["written_through"]
+        self.tables: dict[str, Table] = {}
+        self.reasons: dict[str, str] = {}
+        # people that stand in rows behind those of the table of the system: see _people
+        self.people_by: Column | None = None
+        self._choose()
+
+    # which tables
+
+    @property
+    def anchor(self) -> str:
+        """The entity that the system is told by."""
+        return str(evidence()["systems"][self.system][0])
+
+    @property
+    def missing(self) -> list[str]:
+        """Which tables the system would need, and are not there."""
+        return [name for name in evidence()["systems"][self.system] if name not in self.tables]
+
+    def _choose(self) -> None:
+        names: dict[str, list[str]] = evidence()["tables"][self.system]
+        for name, synonyms in names.items():
+            if name != self.anchor and self.anchor not in self.tables:
+                return
+            best = None
+            for table in self.catalog.tables.values():
+                if table in self.tables.values():
+                    continue
+                points, reason = self._points(name, synonyms, table)
+                if points >= TABLE_ENOUGH and (best is None or points > best[0]):
+                    best = points, table, reason
+            if best:
+                self.tables[name], self.reasons[name] = best[1], best[2]
+        customers = self.tables.get("customers")
+        anchor = self.tables.get(self.anchor)
+        if (
+            customers
+            and anchor
+            and not self._paths(anchor, customers)
+            and self._paths(customers, anchor)
+        ):
+            self.people_by = self._best(
+                customers, ["email", "email_address", "mail"], ("text",)
+            )
+
+    def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
+        """Return how much a table is like an entity, and by what."""
+        rank, part = _rank_of_table(table, synonyms, self.catalog)
+        if rank is None:
+            return 0, ""
+        points = TABLE_NAME * (1 - 0.04 * rank) * (0.85 if part else 1)
+        wanted = [
+            column
+            for column in self.contract[name].columns.values()
+            if not column.name.endswith("_id")
+        ]
+        fitting = [column for column in wanted if self._plain(name, table, column)]
+        points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
+        reasons = [f"named like {synonyms[rank]}"]
+        if fitting:
+            reasons.append(f"{len(fitting)} of {len(wanted)} columns are like those wanted")
+        linked = self._linked(name, table)
+        if linked:
+            points += TABLE_LINK
+            reasons.append(linked)
+        elif name in ("tenants", "organizations") and self.anchor in self.tables:
+            # a business is one only if its rows lead to it
+            return 0, ""
+        if table.is_view:
+            points -= VIEW
+        anchor = self.tables.get(self.anchor)
+        if anchor and anchor.schema != table.schema:
+            points -= ELSEWHERE
+        return points, ", ".join(reasons)
+
+    def _linked(self, name: str, table: Table) -> str:
+        """Say how a table hangs together with what was found before."""
+        if name == self.anchor:
+            people = evidence()["tables"][self.system].get("customers", [])
+            for link in table.links:
+                other = self.catalog.tables[link.to]
+                if _rank_of_table(other, people, self.catalog)[0] is not None:
+                    return f"{', '.join(link.columns)} leads to {other.relation}"
+            return ""
+        is_tenant = name in ("tenants", "organizations")
+        found = list(self.tables.items())
+        if is_tenant:
+            # those of the rows that others hang on must lead to it
+            hang_on = ("customers", "users", "accounts")
+            found = [pair for pair in found if pair[0] in hang_on]
+        for entity, there in found:
+            if self._paths(there, table, FARTHEST + is_tenant):
+                return f"{entity} lead to it"
+            if not is_tenant and self._paths(table, there):
+                return f"it leads to {entity}"
+        return ""
+
+    def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
+        """Return the shortest ways by keys from a table to another, the surest first."""
+        ways: list[list[Link]] = [[]]
+        for _ in range(most):
+            longer = []
+            for way in ways:
+                at = self.catalog.tables[way[-1].to] if way else table
+                longer += [
+                    [*way, link]
+                    for link in at.links
+                    if link.to not in {table.relation, *(step.to for step in way)}
+                ]
+            if found := [way for way in longer if way[-1].to == target.relation]:
+                return sorted(found, key=lambda way: sum(not link.is_declared for link in way))
+            ways = longer
+        return []
+
+    # which columns
+
+    def inputs(self) -> list[Input]:
+        """Return all inputs of the system."""
+        return [self._input(entity) for entity in self.contract.values()]
+
+    def types(self) -> dict[str, str]:
+        """Return the type of each id, by its var."""
+        types: dict[str, set[str]] = {}
+        for entity in self.contract.values():
+            if entity.name in self.through or entity.key is None:
+                continue
+            var = entity.columns[entity.key].type_var
+            key = self._key(entity)
+            if key:
+                types.setdefault(var, set()).add(key.type)
+            elif entity.key == entity.tenant:
+                types.setdefault(var, set()).add("integer")
+        found = {}
+        for entity in self.contract.values():
+            for column in entity.columns.values():
+                if column.type_var:
+                    kinds = types.get(column.type_var, {column.type})
+                    found[column.type_var] = min(kinds) if len(kinds) == 1 else "text"
+        return found
+
+    def _input(self, entity: Entity) -> Input:
+        is_written = entity.name in self.through
+        name = self.through.get(entity.name, entity.name)
+        table = self.tables.get(name)
+        alias = name
+        given = Input(entity, table, alias, self.reasons.get(name, ""))
+        if table is None:
+            if entity.key == entity.tenant:
+                self._one_business(given)
+            return given
+        for column in entity.columns.values():
+            given.values[column.name] = self._value(entity, table, alias, column)
+        self._cast_ids(given)
+        used = " ".join(value.sql for value in given.values.values() if value)
+        for deleted in evidence()["deleted"]:
+            gone = self._exact(table, deleted)
+            if gone and gone.quoted not in used and gone.family in ("boolean", *TIMES):
+                is_boolean = gone.family == "boolean"
+                given.where.append(
+                    (
+                        f"{ROW}{gone.quoted} {'is not true' if is_boolean else 'is null'}",
+                        f"{_told(gone)}: its rows count as deleted",
+                    )
+                )
+        if is_written:
+            _as_lookups(given)
+        if self.people_by and name == "customers":
+            self._people(given)
+        return given
+
+    def _value(  # noqa: PLR0911 - the first that fits
+        self, entity: Entity, table: Table, alias: str, column: Wanted
+    ) -> Value | None:
+        """Return what is given for a column, or None."""
+        if column.name == entity.key:
+            return self._key(entity)
+        if column.name == entity.tenant:
+            return self._reference(table, alias, self._entity_of(column), column)
+        # what is written into must stand there by itself
+        if entity.name in self.through and column.is_optional:
+            found = self._exact(table, column.name)
+            return _bare(found, CERTAIN) if found else None
+        target = self._entity_of(column)
+        if target and column.type_var:
+            found_there = self._reference(table, alias, target, column)
+            if found_there or entity.name != "customers":
+                return found_there
+            return self._of_last(table, target)
+        value = self._words(entity, table, alias, column) or self._plain(
+            entity.name, table, column
+        )
+        value = value or self._boolean(table, column)
+        others = [
+            self._put_together(table, column),
+            self._behind(entity, table, alias, column),
+            self._one_key_away(entity, table, alias, column),
+            self._otherwise(entity, table, column),
+        ]
+        for other in others:
+            if other and (value is None or value.points < LIKELY <= other.points):
+                value = other
+        if value and column.is_optional and value.points < LIKELY:
+            return None
+        return value
+
+    def _key(self, entity: Entity) -> Value | None:
+        """Return what tells a row of an entity from others."""
+        name = self.through.get(entity.name, entity.name)
+        table = self.tables.get(name)
+        if table is None or entity.key is None:
+            return None
+        if self.people_by and name == "customers":
+            return Value(
+                f"lower({ROW}{self.people_by.quoted})",
+                f"{_told(self.people_by)}: no table has one row per customer",
+                LIKELY,
+                type="text",
+            )
+        tenants = self.tables.get(self._tenants)
+        leads_to_tenant = {
+            column
+            for link in table.links
+            if tenants and link.to == tenants.relation and table is not tenants
+            for column in link.columns
+        }
+        own = [name for name in table.key if name not in leads_to_tenant]
+        if len(own) > 1:
+            wanted = (entity.key, f"{one_of(table.name)}_id", "id")
+            own = [name for name in own if snake(name) in wanted][:1] or own
+        if not own:
+            named = self._exact(table, "id") or self._exact(table, f"{one_of(table.name)}_id")
+            if named is None:
+                return None
+            return _bare(named, GUESS, "no key says so")
+        if len(own) == 1:
+            key = table.columns[own[0]]
+            is_alone = set(table.key) <= {*own, *leads_to_tenant}
+            return _bare(key, CERTAIN if is_alone else LIKELY, "its key" if is_alone else
+                         "a part of its key, named like one")  # fmt: skip
+        together = " || '-' || ".join(f"{ROW}{table.columns[n].quoted}::text" for n in own)
+        return Value(together, f"{', '.join(own)}: its key, put together", LIKELY, type="text")
+
+    def leads_nowhere(self, column: Wanted) -> str:
+        """Return the entity that a column would lead to, where many have no table of it."""
+        target = self._entity_of(column)
+        is_absent = target is not None and target.name not in self.tables
+        return (
+            target.name if target and is_absent and target.name in evidence()["seldom"] else ""
+        )
+
+    def key_column(self, entity: Entity) -> str | None:
+        """Return the column that is the key of an entity, where one column is."""
+        key, table = self._key(entity), self.tables.get(entity.name)
+        if key is None or table is None:
+            return None
+        return next(
+            (c.name for c in table.columns.values() if key.sql == ROW + c.quoted), None
+        )
+
+    @property
+    def _tenants(self) -> str:
+        """The entity of the businesses."""
+        return next(name for name, e in self.contract.items() if e.key == e.tenant)
+
+    def _entity_of(self, column: Wanted) -> Entity | None:
+        """Return the entity that a column of this name leads to."""
+        return next(
+            (
+                entity
+                for entity in self.contract.values()
+                if entity.key == column.name and entity.name not in self.through
+            ),
+            None,
+        )
+
+    def _reference(  # noqa: PLR0911 - the first that fits
+        self, table: Table, alias: str, target: Entity | None, column: Wanted
+    ) -> Value | None:
+        """Return the key of the row that a row belongs to, however many keys lead there."""
+        if target is None:
+            return None
+        there = self.tables.get(target.name)
+        is_tenant = target.key == target.tenant
+        if there is None and is_tenant:
+            return Value("1", "one business", CERTAIN, type="integer")
+        if there is table:
+            return self._key(target)
+        if there is None:
+            return None
+        if self.people_by and target.name == "customers":
+            return self._person(table, there)
+        ways = self._paths(table, there, FARTHEST + is_tenant)
+        key = self._key(target)
+        names = [column.name, *evidence()["columns"].get(column.name, [])]
+        customers = self.tables.get("customers")
+
+        def last(way: list[Link]) -> tuple[bool, int]:
+            # where a customer is at home says little of where a row was; of several links
+            # the one whose column is named as wanted
+            by_customer = not is_tenant and customers and way[0].to == customers.relation
+            return bool(by_customer and way[1:]), _name_rank(way[0].columns[-1], names)
+
+        ways.sort(key=last)
+        if not ways or key is None:
+            return None
+        value = self._along(table, alias, ways[0], key, there)
+        if ways[1:]:
+            value.points -= 10
+            other = next(link for link in ways[1] if link not in ways[0])
+            value.reason += f"; or by {other.columns[-1]}?"
+        return value
+
+    def _along(
+        self, table: Table, alias: str, way: list[Link], key: Value, there: Table
+    ) -> Value:
+        """Return the key at the end of a way, with the joins that it takes."""
+        joins: list[Join] = []
+        prefix, at = ROW, table
+        column = key.sql.replace(ROW, "")
+        pairs = dict(
+            zip(
+                (there.columns[name].quoted for name in way[-1].to_columns),
+                way[-1].columns,
+                strict=True,
+            )
+        )
+        # the key itself stands at the end of the last link, or one join farther
+        steps = way[:-1] if column in pairs else way
+        for link in steps:
+            to = self.catalog.tables[link.to]
+            name = self._alias(to, {alias, *(join.alias for join in joins)})
+            condition = " and ".join(
+                f"{prefix}{at.columns[own].quoted} = {name}.{to.columns[other].quoted}"
+                for own, other in zip(link.columns, link.to_columns, strict=True)
+            )
+            joins.append(Join(name, to.relation, condition))
+            prefix, at = f"{name}.", to
+        taken = at.columns[pairs[column]] if column in pairs else None
+        is_sure = all(link.is_declared for link in way)
+        told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
+        points = (95 if is_sure else 75) - 10 * (len(way) - 1)
+        how = "a foreign key" if is_sure else "named like a key of it"
+        return Value(
+            f"{prefix}{taken.quoted if taken else column}",
+            f"{told}: {how}" + (f", {len(way)} keys away" if way[1:] else ""),
+            points,
+            type=plain_type(taken.type) if taken else key.type,
+            joins=joins,
+        )
+
+    def _alias(self, table: Table, taken: Iterable[str]) -> str:
+        """Name a table in a query."""
+        for entity, there in self.tables.items():
+            if there is table and entity not in taken:
+                return entity
+        name = snake(table.name)
+        while name in taken:
+            name += "_too"
+        return f'"{name}"' if name in self.catalog.reserved or name[0].isdigit() else name
+
+    def _of_last(self, table: Table, target: Entity) -> Value | None:
+        """Return what the last row of the system says, where the row itself says nothing."""
+        anchor = self.tables[self.anchor]
+        there = self.tables.get(target.name)
+        if there is None or anchor is table or self.people_by:
+            return None
+        to_target = next((way[0] for way in self._paths(anchor, there) if not way[1:]), None)
+        back = next((way[0] for way in self._paths(anchor, table) if not way[1:]), None)
+        when = self._plain(
+            self.anchor, anchor, self.contract[self.anchor].columns["ordered_at"]
+        )
+        if not (to_target and back and when):
+            return None
+        moment = when.reason.partition(":")[0]
+        moment = anchor.columns[moment].quoted
+        condition = " and ".join(
+            f"{self.anchor}.{anchor.columns[own].quoted} = {ROW}{table.columns[o].quoted}"
+            for own, o in zip(back.columns, back.to_columns, strict=True)
+        )
+        own = anchor.columns[to_target.columns[-1]]
+        order = [f"{self.anchor}.{moment} desc nulls last"]
+        order += [f"{self.anchor}.{anchor.columns[name].quoted} desc" for name in anchor.key]
+        return Value(
+            f"(\n    select {self.anchor}.{own.quoted}\n"
+            f"    from {FROM}{anchor.relation}{TO} as {self.anchor}\n"
+            f"    where {condition}\n"
+            f"    order by {', '.join(order)}\n    limit 1\n)",
+            f"{own.name} of the last of {anchor.relation}: the row itself does not say",
+            LIKELY,
+            type=plain_type(own.type),
+        )
+
+    def _plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
+        """Return a column of the row whose name and type are like what is wanted."""
+        names = self._names(entity, column)
+        best: Value | None = None
+        for found in table.columns.values():
+            # of what leads to another row the key is no value
+            if table.link_of(found.name) and not column.name.endswith("_id"):
+                continue
+            converted = convert(found, column, self.zone)
+            if converted is None:
+                continue
+            sql, todo, fit, note = converted
+            is_time = found.family in TIMES and column.type in ("timestamptz", "date")
+            points, like = _name_points(found, table, names, is_time=is_time)
+            if not points:
+                continue
+            points += fit + (EMPTY if found.filled == 0 else FILLED)
+            reason = f"{_told(found, like)}{note}"
+            if best is None or points > best.points:
+                best = Value(sql, reason, points, todo, type=plain_type(found.type))
+        return best if best and best.points >= GUESS else None
+
+    def _names(self, entity: str, column: Wanted) -> list[str]:
+        """Return the names that a column may have, the most telling first."""
+        stem = f"{singular(entity)}_"
+        columns = evidence()["columns"]
+        listed = columns.get(f"{entity}.{column.name}") or columns.get(column.name, [])
+        plain = [column.name]
+        if column.name.startswith(stem):
+            plain.append(column.name.removeprefix(stem))
+        return [*plain, *(name for name in listed if name not in plain)]
+
+    def _boolean(self, table: Table, column: Wanted) -> Value | None:
+        known = evidence()["booleans"].get(column.name)
+        if column.type != "boolean":
+            return None
+        known = known or {"says": [column.name], "opposite": [], "otherwise": "false"}
+        for key, is_yes in (("says", True), ("opposite", False)):
+            for name in known[key]:
+                found = self._exact(table, name)
+                if found is None or found.family not in ("boolean", *TIMES):
+                    continue
+                row = f"{ROW}{found.quoted}"
+                if found.family != "boolean":
+                    sql = f"{row} is {'not ' if is_yes else ''}null"
+                elif found.is_nullable:
+                    sql = f"coalesce({'' if is_yes else 'not '}{row}, {known['otherwise']})"
+                else:
+                    sql = row if is_yes else f"not {row}"
+                points = CERTAIN if found.name == column.name else 75
+                meant = "" if is_yes else ", the opposite"
+                return Value(sql, f"{_told(found)}{meant}", points)
+        return None
+
+    def _put_together(self, table: Table, column: Wanted) -> Value | None:
+        parts = evidence()["parts"].get(column.name)
+        if not parts:
+            return None
+        found = [self._first(table, names) for names in parts]
+        if not all(found):
+            return None
+        columns = [f"{ROW}{part.quoted}" for part in found if part]
+        named = ", ".join(part.name for part in found if part)
+        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}, put together", 70)
+
+    def _one_key_away(
+        self, entity: Entity, table: Table, alias: str, column: Wanted
+    ) -> Value | None:
+        """Return a column of a table that a key of the row leads to."""
+        if column.name not in evidence()["one_key_away"]:
+            return None
+        for link in table.links:
+            there = self.catalog.tables[link.to]
+            # a row of another input is somebody else
+            if there in self.tables.values():
+                continue
+            found = self._plain(entity.name, there, column)
+            # by its whole name
+            if not found or found.points <= PARTLY + TYPE + FILLED:
+                continue
+            name = self._alias(there, {alias})
+            condition = " and ".join(
+                f"{ROW}{table.columns[own].quoted} = {name}.{there.columns[other].quoted}"
+                for own, other in zip(link.columns, link.to_columns, strict=True)
+            )
+            return Value(
+                found.sql.replace(ROW, f"{name}."),
+                f"{', '.join(link.columns)} -> {link.to}.{found.reason}, one key away",
+                found.points - 10,
+                found.todo,
+                joins=[Join(name, there.relation, condition)],
+            )
+        return None
+
+    def _behind(
+        self, entity: Entity, table: Table, alias: str, column: Wanted
+    ) -> Value | None:
+        """Return what rows behind this one say: items their sum, parcels when they arrived."""
+        known = evidence()["children"].get(column.name)
+        if not known or entity.name != self.anchor:
+            return None
+        for rank_wanted, synonym in enumerate(known["tables"]):
+            for child in self.catalog.tables.values():
+                rank, _ = _rank_of_table(child, [synonym], self.catalog)
+                if rank is None or child is table:
+                    continue
+                links = self._to_parent(child, table, alias)
+                if not links:
+                    continue
+                tables, condition, told, behind = links
+                name = self._alias(child, {alias})
+                value = _sum(child, name, known) if "price" in known else _moment(
+                    self, child, name, known
+                )  # fmt: skip
+                if value:
+                    sql, reason, todo = value
+                    return Value(
+                        f"(\n    select {sql}\n    from {tables}\n    where {condition}\n)",
+                        f"{child.relation}, {told}: {reason}",
+                        75 - rank_wanted,
+                        todo,
+                        behind=behind,
+                    )
+        return None
+
+    def _to_parent(
+        self, child: Table, parent: Table, alias: str
+    ) -> tuple[str, str, str, list[Join]] | None:
+        """Return how rows behind a row are found: by their own key, or by a table of links."""
+        name = self._alias(child, {alias})
+        for link in child.links:
+            if link.to == parent.relation:
+                condition = self._on(name, child, link, ROW, parent)
+                return (
+                    f"{FROM}{child.relation}{TO} as {name}",
+                    condition,
+                    f"by {', '.join(link.columns)}",
+                    [Join(name, child.relation, condition)],
+                )
+        for between in self.catalog.tables.values():
+            up = next((link for link in between.links if link.to == parent.relation), None)
+            down = next((link for link in between.links if link.to == child.relation), None)
+            if up and down and between not in self.tables.values():
+                through = self._alias(between, {alias, name})
+                to_parent = self._on(through, between, up, ROW, parent)
+                to_child = self._on(through, between, down, f"{name}.", child)
+                tables = (
+                    f"{FROM}{between.relation}{TO} as {through}\n    inner join"
+                    f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}"
+                )
+                return (
+                    tables,
+                    to_parent,
+                    f"by {between.relation}",
+                    [
+                        Join(through, between.relation, to_parent),
+                        Join(name, child.relation, to_child),
+                    ],
+                )
+        return None
+
+    def _on(self, name: str, table: Table, link: Link, other: str, there: Table) -> str:
+        return " and ".join(
+            f"{name}.{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
+            for own, to in zip(link.columns, link.to_columns, strict=True)
+        )
+
+    def _otherwise(  # noqa: PLR0911 - the first that fits
+        self, entity: Entity, table: Table, column: Wanted
+    ) -> Value | None:
+        """Return what is taken where no column says it."""
+        known = evidence()["booleans"].get(column.name)
+        if known and column.type == "boolean":
+            return Value(known["otherwise"], "no column says so", 60)
+        if column.name == "time_zone" and not column.is_optional:
+            return self._zone()
+        if column.name == f"{entity.tenant.removesuffix('_id')}_slug":
+            named = self._plain(entity.name, table, entity.columns[column.name.replace(
+                "_slug", "_name")])  # fmt: skip
+            if named:
+                return Value(
+                    f"lower(replace({named.sql}, ' ', '-'))",
+                    f"made of {named.reason}",
+                    LIKELY,
+                )
+        told = evidence()["told_by_times"].get(column.name)
+        if told:
+            return self._told_by_times(entity, table, told)
+        if column.name == "location_name" and (key := self._key(entity)):
+            kind = one_of(table.name).replace("_", " ").capitalize()
+            return Value(f"'{kind} ' || {key.sql}::text", "no column says it", LIKELY)
+        if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
+            times = [c for c in table.columns.values() if c.family in TIMES]
+            times = [c for c in times if _is_past(c.name)]
+            values = [convert(c, column, self.zone) for c in times]
+            sqls = [value[0] for value in values if value]
+            if sqls:
+                named_all = ", ".join(c.name for c in times)
+                todo = next((v[1] for v in values if v and v[1]), "")
+                sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {_lines(sqls)}\n)"
+                return Value(sql, f"{named_all}: the latest that the row knows", LIKELY, todo)
+        return None
+
+    def _told_by_times(
+        self, entity: Entity, table: Table, told: dict[str, Any]
+    ) -> Value | None:
+        lines, named = [], []
+        otherwise = told["otherwise"]
+        for word, names in told.items():
+            if word in ("otherwise", "else"):
+                continue
+            if isinstance(names, str):
+                moment = self._plain(entity.name, table, entity.columns[names])
+                found = None
+                if moment:
+                    found = table.columns[moment.reason.partition(":")[0]]
+            else:
+                found = self._first(table, names)
+            if found:
+                row = f"{ROW}{found.quoted}"
+                is_so = row if found.family == "boolean" else f"{row} is not null"
+                lines.append(f"when {is_so} then '{word}'")
+                named.append(found.name)
+                if word == otherwise:
+                    otherwise = told["else"]
+        reason = f"no column of words: {', '.join(named) or 'nothing'} tells it"
+        if not lines:
+            return Value(f"'{told['otherwise']}'", reason, GUESS)
+        lines.append(f"else '{otherwise}'")
+        return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
+
+    def _words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
+        """Return a column of words, each translated into ours."""
+        words = evidence()["words"]
+        ours = words.get(f"{entity.name}.{column.name}") or words.get(column.name)
+        if ours is None or (column.name == "reported_status" and entity.name != "accounts"):
+            return None
+        names = self._names(entity.name, column)
+        best: tuple[int, Column, str] | None = None
+        for found in table.columns.values():
+            if found.family not in ("text", "enum", "integer") or found.name in table.key:
+                continue
+            points, like = _name_points(found, table, names, is_time=False)
+            if points and (best is None or points > best[0]):
+                best = points, found, like
+        if best is None:
+            return None
+        points, found, like = best
+        holder, row, joins = table, f"{ROW}{found.quoted}", []
+        if (link := table.link_of(found.name)) is not None:
+            holder = self.catalog.tables[link.to]
+            label = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
+            if label is None:
+                return None
+            name = self._alias(holder, {alias})
+            condition = " and ".join(
+                f"{ROW}{table.columns[own].quoted} = {name}.{holder.columns[other].quoted}"
+                for own, other in zip(link.columns, link.to_columns, strict=True)
+            )
+            joins = [Join(name, holder.relation, condition)]
+            found, row = label, f"{name}.{label.quoted}"
+        sql, todo = translated(
+            row, found, self.catalog.words(holder, found), ours, _doubtful(column.name)
+        )
+        return Value(sql, _told(found, like), points + TYPE + FILLED, todo, joins=joins)
+
+    def _zone(self) -> Value:
+        if self.zone:
+            return Value(f"'{self.zone}'", "as --time-zone says", CERTAIN)
+        return Value("'UTC'", "no column says it", GUESS, "when do its days begin?")
+
+    def _one_business(self, given: Input) -> None:
+        """Give the one row of a database that holds one business."""
+        named = snake(self.catalog.database)
+        anchor = self.tables[self.anchor].schema if self.anchor in self.tables else "public"
+        if anchor != "public":
+            named = snake(anchor)
+        sayings: dict[str, Value | None] = {
+            "_id": Value(
+                "1", "one business: no table leads to others", LIKELY, type="integer"
+            ),
+            "_slug": Value(
+                f"'{named.replace('_', '-')}'", "made of the database's name", LIKELY
+            ),
+            "_name": Value(f"'{named.replace('_', ' ').title()}'", "the same", LIKELY),
+            "time_zone": self._zone(),
+            "is_active": Value("true", "there is one", CERTAIN),
+        }
+        for name in given.entity.columns:
+            given.values[name] = next(
+                (value for end, value in sayings.items() if name.endswith(end)), None
+            )
+
+    # people who have no table of their own
+
+    def _person(self, table: Table, people: Table) -> Value | None:
+        """Return who stands in the rows behind a row."""
+        anchor = self.tables[self.anchor]
+        back = next((way[0] for way in self._paths(people, anchor) if not way[1:]), None)
+        if back is None or self.people_by is None:
+            return None
+        name = "people"
+        if table is anchor:
+            own = {to: f"{ROW}{anchor.columns[to].quoted}" for to in back.to_columns}
+        else:
+            way = next((w[0] for w in self._paths(table, anchor) if not w[1:]), None)
+            if way is None:
+                return None
+            own = {
+                to: f"{ROW}{table.columns[mine].quoted}"
+                for mine, to in zip(way.columns, way.to_columns, strict=True)
+            }
+        condition = " and ".join(
+            f"{name}.{people.columns[theirs].quoted} = {own[to]}"
+            for theirs, to in zip(back.columns, back.to_columns, strict=True)
+        )
+        return Value(
+            f"(\n    select min(lower({name}.{self.people_by.quoted}))\n"
+            f"    from {FROM}{people.relation}{TO} as {name}\n    where {condition}\n)",
+            f"{people.relation}.{self.people_by.name}: who stands behind the row",
+            LIKELY,
+            "of several people the first by its letters is taken",
+            type="text",
+        )
+
+    def _people(self, given: Input) -> None:
+        """Make one row of all that have the same e-mail address."""
+        key = given.values.get(given.entity.key or "")
+        tenant = given.values.get(given.entity.tenant)
+        if key is None or self.people_by is None:
+            return
+        given.where.append((f"{ROW}{self.people_by.quoted} is not null", "nobody is known"))
+        for name, value in given.values.items():
+            if value and name not in (given.entity.key, given.entity.tenant):
+                function = "min" if name == "created_at" else "max"
+                if given.entity.columns[name].type == "boolean":
+                    function = "bool_and"
+                value.sql = f"{function}({value.sql})"
+        given.group_by = [key.sql]
+        if tenant and (ROW in tenant.sql or tenant.joins):
+            given.group_by.insert(0, tenant.sql)
+
+    # small helpers
+
+    def _exact(self, table: Table, name: str) -> Column | None:
+        return next((c for c in table.columns.values() if snake(c.name) == name), None)
+
+    def _first(self, table: Table, names: Sequence[str]) -> Column | None:
+        found = (self._exact(table, name) for name in names)
+        return next((column for column in found if column), None)
+
+    def _best(
+        self, table: Table, names: Sequence[str], families: Sequence[str]
+    ) -> Column | None:
+        found = self._first(table, names)
+        return found if found and found.family in families else None
+
+    def _cast_ids(self, given: Input) -> None:
+        """Give ids the one type that their var says."""
+        types = self.types()
+        for name, value in given.values.items():
+            var = given.entity.columns[name].type_var
+            if value and var and value.type and value.type != types[var]:
+                value.sql = f"{value.sql}::{types[var]}"
+                value.type = types[var]
+
+
+def add_implied_links(catalog: Catalog) -> None:
+    """Add links that no foreign key declares: columns named like the key of another table."""
+    implied = {
+        relation: list(_implied(catalog, table)) for relation, table in catalog.tables.items()
+    }
+    for relation, links in implied.items():
+        catalog.tables[relation].links += links
+
+
+def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
+    linked = {column for link in table.links for column in link.columns}
+    own = _singulars(catalog, table)
+    for column in table.columns.values():
+        name = snake(column.name)
+        # what is named for its own table leads nowhere
+        is_own = any(name.endswith(f"{one}_id") for one in own)
+        if column.name in linked or is_own or not name.endswith("_id"):
+            continue
+        candidates = []
+        for other in catalog.tables.values():
+            if other is table or not other.key:
+                continue
+            ids = _singulars(catalog, other)
+            outer = {own for link in other.links for own in link.columns}
+            for key in other.key:
+                theirs = snake(key)
+                is_named = (
+                    name == theirs if theirs != "id" else name.removesuffix("_id") in ids
+                )
+                others = tuple(part for part in other.key if part != key)
+                if (
+                    is_named
+                    and key not in outer
+                    and other.columns[key].family == column.family
+                    and all(part in table.columns for part in others)
+                ):
+                    link = Link(
+                        (*others, column.name),
+                        other.relation,
+                        (*others, key),
+                        is_declared=False,
+                    )
+                    is_far = other.schema != table.schema
+                    is_same = any(name.endswith(f"{one}_id") for one in ids)
+                    candidates.append((is_far, not is_same, link))
+        # in the same schema rather than in another, named for the table rather than for its
+        # key; of several that are alike none
+        best = min((candidate[:2] for candidate in candidates), default=None)
+        alike = [link for *rank, link in candidates if tuple(rank) == best]
+        if len(alike) == 1:
+            yield alike[0]
+
+
+def _singulars(catalog: Catalog, table: Table) -> set[str]:
+    """Return what one row of a table is called, with and without a prefix of all tables."""
+    name = one_of(table.name)
+    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
+
+
+def _prefixes(catalog: Catalog, table: Table) -> list[str]:
+    """Return the word that most tables of a schema begin with, as spree_ in spree_orders."""
+    names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
+    first = words_of(table.name)[:1]
+    alike = sum(words[:1] == first for words in names)
+    return [f"{first[0]}_"] if first and len(names) >= FEW and alike * 2 > len(names) else []
+
+
+def _rank_of_table(
+    table: Table, synonyms: Sequence[str], catalog: Catalog
+) -> tuple[int | None, bool]:
+    """Return which synonym a table's name is, and whether it is only the end of the name."""
+    names = _singulars(catalog, table)
+    name = one_of(table.name)
+    # Django names tables for their app, too: order_order
+    for rank, synonym in enumerate(synonyms):
+        if synonym in names:
+            return rank, False
+    for rank, synonym in enumerate(synonyms):
+        if name.endswith(f"_{synonym}"):
+            return rank, True
+    return None, False
+
+
+def _name_points(
+    column: Column, table: Table, names: Sequence[str], *, is_time: bool
+) -> tuple[int, str]:
+    """Return how much the name of a column is like these, and like which."""
+    own = words_of(column.name)
+    stem = words_of(one_of(table.name))
+    forms = [own]
+    if own[: len(stem)] == stem and len(own) > len(stem):
+        forms.append(own[len(stem) :])
+    elif own[:1] == stem[-1:] and len(own) > 1:
+        forms.append(own[1:])
+    if is_time:
+        forms = [*forms, *(_without_time(form) for form in forms)]
+    best = 0, ""
+    for rank, name in enumerate(names):
+        wanted = tuple(name.split("_"))
+        forms_wanted = [wanted, _without_time(wanted)] if is_time else [wanted]
+        if any(form == asked for form in forms for asked in forms_wanted if asked):
+            points = max(NAME - LESS * rank, LEAST)
+        elif any(
+            asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
+        ):
+            points = max(PARTLY - rank, 20)
+        elif name in column.comment.lower().replace(" ", "_").split(","):
+            points = PARTLY
+        else:
+            continue
+        if points > best[0]:
+            best = points, name
+    return best
+
+
+def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
+    while len(words) > 1 and words[-1] in TIME_WORDS:
+        words = words[:-1]
+    return words
+
+
+def _name_rank(name: str, names: Sequence[str]) -> int:
+    own = snake(name)
+    return next((rank for rank, one in enumerate(names) if own == one), len(names))
+
+
+def _is_past(name: str) -> bool:
+    """Return whether a time has been by its name, and is not one that is planned."""
+    planned = {"required", "due", "expected", "estimated", "promised", "planned", "expires",
+               "scheduled", "until", "birth", "deadline"}  # fmt: skip
+    return not planned & set(words_of(name))
+
+
+def _told(column: Column, like: str = "") -> str:
+    """Say of a column what is known."""
+    told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
+            f"{column.name}: named so"]  # fmt: skip
+    told.append(column.type)
+    if column.filled is not None:
+        told.append(f"{column.filled * 100:.0f} % filled")
+    return ", ".join(told)
+
+
+def _bare(column: Column, points: int, reason: str = "") -> Value:
+    told = _told(column).replace("named so", reason) if reason else _told(column)
+    return Value(f"{ROW}{column.quoted}", told, points, type=plain_type(column.type))
+
+
+def plain_type(type_name: str) -> str:
+    """Return the type that an id has in the settings."""
+    return "text" if type_name.startswith("character varying") else type_name
+
+
+def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
+    column: Column, wanted: Wanted, zone: str | None
+) -> tuple[str, str, int, str] | None:
+    """Return a column in the type that is wanted: SQL, TODO, points, note; None: it cannot.
+
+    A number that may be in whole units or in hundredths is asked for.
+    """
+    row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
+    name = snake(column.name)
+    is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
+    where = zone or "UTC"
+    todo_zone = "" if zone else "it has no time zone: is UTC right?"
+    todo_cents = "whole numbers: hundredths, or not?"
+    is_money = wanted.name.endswith("amount")
+    found: tuple[str, str, int, str] | None = None
+    match kind, family:
+        case "text", "text":
+            found = row, "", TYPE, ""
+        case "text", "enum":
+            found = f"{row}::text", "", TYPE, ", as text"
+        case "text", "integer" | "uuid" if wanted.name.endswith("_id"):
+            found = f"{row}::text", "", TYPE, ", as text"
+        case ("timestamptz", "timestamptz") | ("date", "date") | ("jsonb", "json" | "jsonb"):
+            is_cast = kind == "jsonb" and column.type != "jsonb"
+            found = f"{row}::jsonb" if is_cast else row, "", TYPE, ""
+        case "timestamptz", "timestamp":
+            found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
+        case "timestamptz", "date":
+            found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
+        case "date", "timestamp":
+            found = f"{row}::date", "", TYPE - 3, ", its day"
+        case "date", "timestamptz":
+            found = f"({row} at time zone '{where}')::date", todo_zone, TYPE - 3, ", its day"
+        case "boolean", "boolean" if snake(column.name) == wanted.name:
+            sql = f"coalesce({row}, false)" if column.is_nullable else row
+            found = (row if wanted.is_optional else sql), "", TYPE, ""
+        case "numeric", "numeric":
+            found = row, "", TYPE, ""
+            if is_cents:
+                found = f"{row} / 100.0", "", TYPE, ", hundredths"
+        case "numeric", "integer":
+            if is_cents:
+                found = f"{row} / 100.0", "", TYPE, ", hundredths"
+            else:
+                found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
+        case "numeric", "float":
+            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded: money as float"
+        case "numeric", "money":
+            found = f"{row}::numeric", "", TYPE - 3, ""
+        case "bigint", "integer":
+            sql = row if column.type == "bigint" else f"{row}::bigint"
+            found = sql, "" if is_cents else todo_cents, TYPE if is_cents else TYPE - 5, ""
+        case "bigint", "numeric" | "float" | "money":
+            sql = row if family == "numeric" else f"{row}::numeric"
+            if is_cents:
+                found = f"round({sql})::bigint", "", TYPE - 3, ""
+            else:
+                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", in hundredths"
+        case "integer", "integer":
+            found = row if column.type == "integer" else f"{row}::integer", "", TYPE, ""
+        case "integer", "numeric" | "float":
+            found = f"round({row})::integer", "", TYPE - 5, ", rounded"
+    return found
+
+
+def translated(
+    row: str,
+    column: Column,
+    words: dict[str, int] | None,
+    ours: dict[str, list[str]],
+    doubtful: dict[str, list[str]],
+) -> tuple[str, str]:
+    """Return words of the application as ours, and what is open; what is unknown stays."""
+    as_text = row if column.family == "text" else f"{row}::text"
+    allowed = ", ".join(ours)
+    if words is None:
+        return as_text, f"too many words to list: translate them into {allowed}"
+    if not words:
+        return as_text, f"no word is there yet: they must be of {allowed}"
+    if set(words) <= set(ours):
+        return as_text, ""
+    for function, change in (("upper", str.upper), ("lower", str.lower)):
+        if {change(word) for word in words} <= set(ours):
+            return f"{function}({as_text})", ""
+    known = {like: word for word, likes in ours.items() for like in [*likes, snake(word)]}
+    unsure = {like: word for word, likes in doubtful.items() for like in likes}
+    lines, open_words = [], 0
+    for word, count in words.items():
+        literal = "'" + word.replace("'", "''") + "'"
+        rows = f"{count} rows" if count != 1 else "1 row"
+        name = snake(word)
+        said = known.get(name) or unsure.get(name)
+        if said is None:
+            open_words += 1
+            lines.append(
+                f"when {as_text} = {literal} then {literal}  -- TODO {rows}: {allowed}?"
+            )
+        elif name in unsure:
+            lines.append(
+                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: by whom?"
+            )
+        else:
+            lines.append(f"when {as_text} = {literal} then '{said}'  -- {rows}")
+    lines.append(f"else {as_text}  -- unknown: left out, and said")
+    return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _doubtful(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = evidence()["doubtful"].get(name, {})
+    return found
+
+
+def _sum(  # noqa: C901 - prices and quantities, or totals
+    child: Table, name: str, known: dict[str, Any]
+) -> tuple[str, str, str] | None:
+    """Return what the items of a row add up to."""
+
+    def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
+        for asked in names:
+            for column in child.columns.values():
+                if snake(column.name) == asked and column.family in families:
+                    return column
+        return None
+
+    def number(column: Column) -> str:
+        cast = "::numeric" if column.family in ("float", "money") else ""
+        return f"{name}.{column.quoted}{cast}"
+
+    quantity = first(known["quantity"], NUMBERS)
+    price = first(known["price"], NUMBERS)
+    discount = first(known["discount"], NUMBERS)
+    whole = first(known["amount"], NUMBERS)
+    if price and quantity:
+        used = [price, quantity]
+        terms = [number(price), number(quantity)]
+        if discount:
+            used.append(discount)
+            terms.append(f"(1 - {number(discount)})")
+        summed, money = "\n        * ".join(terms), price
+    elif whole:
+        used, summed, money = [whole], number(whole), whole
+    else:
+        return None
+    is_cents = snake(money.name).endswith("cents")
+    summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
+    if is_cents:
+        summed = f"{summed} / 100.0"
+    todo = ""
+    if money.family == "integer" and not is_cents:
+        todo = "whole numbers: hundredths, or not?"
+    reason = f"the sum of {' * '.join(column.name for column in used)}"
+    return f"round({summed}, 2)", reason, todo
+
+
+def _moment(
+    proposal: Proposal, child: Table, name: str, known: dict[str, Any]
+) -> tuple[str, str, str] | None:
+    """Return when the last of several parcels arrived, once all have."""
+    best: tuple[int, Column] | None = None
+    for column in child.columns.values():
+        if column.family in TIMES:
+            points, _ = _name_points(column, child, known["moment"], is_time=True)
+            if points and (best is None or points > best[0]):
+                best = points, column
+    if best is None:
+        return None
+    column = best[1]
+    wanted = Wanted("delivered_at", "timestamptz", "", is_optional=False, description="")
+    converted = convert(column, wanted, proposal.zone)
+    if converted is None:
+        return None
+    moment = converted[0].replace(ROW, f"{name}.")
+    return (
+        f"case when bool_and({name}.{column.quoted} is not null) then max({moment}) end",
+        f"{_told(column)}, of the last one, once all have one",
+        converted[1],
+    )
+
+
+def _as_lookups(given: Input) -> None:
+    """Replace joins by selects in brackets: what is written through reads one table."""
+    for value in given.values.values():
+        if value and value.joins:
+            first, *others = value.joins
+            more = "".join(
+                f"\n    inner join {FROM}{join.relation}{TO} as {join.alias}\n"
+                f"        on {join.condition}"
+                for join in others
+            )
+            value.sql = (
+                f"(\n    select {value.sql}\n    from {FROM}{first.relation}{TO} as"
+                f" {first.alias}{more}\n    where {first.condition}\n)"
+            )
+            value.joins = []
+
+
+def _lines(parts: Sequence[str]) -> str:
+    return ",\n    ".join(parts)

@@ -1,0 +1,443 @@
+"""`init`: what it proposes for schemas of others, and that it touches nothing."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from conftest import PROJECT, UNTIL, Database, load_two_customers, new_database
+from jinja2 import Environment
+from test_bring_your_own import (
+    NORTHWIND,
+    NORTHWIND_STATUSES,
+    PAGILA,
+    blocks,
+    northwind_statuses,
+)
+
+from flows.init import name_of
+from flows.init.contract import contract, our_settings
+from flows.init.proposal import evidence, snake
+from flows.systems import registry
+
+NEW_YORK = ("--time-zone", "America/New_York")
+SCHEMAS = {
+    "northwind": PROJECT / "docs" / "bring_your_own" / "northwind.sql",
+    "pagila": PROJECT / "docs" / "bring_your_own" / "pagila.sql",
+    "salon": Path(__file__).parent / "schemas_of_others" / "salon.sql",
+    "shop": Path(__file__).parent / "schemas_of_others" / "shop.sql",
+}
+
+
+@pytest.fixture
+def application(request: pytest.FixtureRequest, server: Database) -> Iterator[Database]:
+    """The application that a test is given the name of."""
+    database = new_database(server)
+    database.execute(SCHEMAS[request.param].read_text())
+    yield database
+    database.drop()
+
+
+def init(database: Database, folder: Path, *arguments: str) -> str:
+    """Make the project, and return what was said."""
+    done = database.run("flows", "init", str(folder), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def inputs_of(folder: Path) -> dict[str, str]:
+    """Return the inputs of a project by name."""
+    return {path.stem: path.read_text() for path in folder.glob("models/*/inputs/*.sql")}
+
+
+def sources_of(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the tables of the sources, with their schemas."""
+    found = {}
+    for path in folder.glob("models/*/inputs/*__sources.yml"):
+        for source in yaml.safe_load(path.read_text())["sources"]:
+            for table in source["tables"]:
+                name = table.get("identifier", table["name"])
+                whole = f'"{source["schema"]}"."{name}"'
+                found[source["name"], table["name"]] = {**table, "relation": whole}
+    return found
+
+
+def rendered(text: str, source: Callable[..., str]) -> str:
+    """Render a model as dbt does."""
+    return Environment(autoescape=False).from_string(text).render(source=source)  # noqa: S701
+
+
+def as_sql(folder: Path, text: str) -> str:
+    """Render an input of a project."""
+    sources = sources_of(folder)
+    return rendered(text, lambda *name: str(sources[name]["relation"]))
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """Return the columns of a select of one line each: name and expression."""
+    lines = [line.partition("  --")[0].strip() for line in text.splitlines()]
+    [start, end] = [
+        lines.index("select"),
+        next(i for i, x in enumerate(lines) if x[:5] == "from "),
+    ]
+    columns = [
+        line.rstrip(",") for line in lines[start + 1 : end] if line and line[:2] != "--"
+    ]
+    return {line.split(" as ")[-1]: line.split(" as ")[0] for line in columns}
+
+
+def check_types(database: Database, folder: Path) -> None:
+    """Hold each input against its contract, on the database itself."""
+    project = yaml.safe_load((folder / "dbt_project.yml").read_text())
+    settings = our_settings() | project["vars"]["customer_health"]
+    alike = {"character varying": "text", "timestamp with time zone": "timestamptz"}
+    for system in registry():
+        if not (folder / "models" / system).exists():
+            assert settings[f"{system}_enabled"] is False
+            continue
+        for entity in contract(system).values():
+            path = folder / "models" / system / "inputs" / f"{entity.model}.sql"
+            sql = as_sql(folder, path.read_text())
+            with database.connect() as connection:
+                connection.execute(f"create temporary view it as {sql}".encode())
+                found = connection.execute(
+                    "select attname, format_type(atttypid, atttypmod) as type"
+                    " from pg_attribute where attrelid = 'pg_temp.it'::regclass"
+                ).fetchall()
+                connection.execute("select * from it").fetchall()
+            types = {
+                row["attname"]: re.sub(r"\(\d+(,\d+)?\)$", "", row["type"]) for row in found
+            }
+            types = {name: alike.get(kind, kind) for name, kind in types.items()}
+            for name, kind in types.items():
+                wanted = entity.columns[name]
+                asked = settings[wanted.type_var] if wanted.type_var else wanted.type
+                assert kind == re.sub(r"\(\d+\)$", "", asked), (entity.model, name)
+            lacking = {c.name for c in entity.columns.values() if not c.is_optional} - set(
+                types
+            )
+            assert lacking == set(), entity.model
+
+
+def check_captures(database: Database, folder: Path) -> None:
+    """Let PostgreSQL read the keys of the triggers over the rows that are there."""
+    for table in sources_of(folder).values():
+        capture = table.get("config", {}).get("meta", {}).get("capture")
+        if capture is None:
+            continue
+        joins, where = capture.pop("joins", ""), capture.pop("where", "true")
+        keys = ", ".join(f"({sql}) as {part}" for part, sql in capture.items())
+        found = database.rows(
+            f"select {keys} from {table['relation']} as changed {joins} where {where}"
+        )
+        # some rows may be nobody's
+        assert any(None not in row.values() for row in found), table["relation"]
+
+
+def read(database: Database, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of an input; what its comments say is no parameter."""
+    with database.connect() as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def todos(folder: Path) -> int:
+    return sum(text.count("TODO") for text in inputs_of(folder).values())
+
+
+def catalog_of(database: Database) -> list[dict[str, Any]]:
+    return database.rows(
+        "select relname, relnamespace, relfilenode, xmin::text from pg_class"
+        " union all select nspname, oid, 0, xmin::text from pg_namespace order by 1, 2"
+    )
+
+
+def test_the_demo_is_proposed_as_our_own_inputs_have_it(
+    small: Database, tmp_path: Path
+) -> None:
+    before = catalog_of(small)
+    said = init(small, tmp_path / "shop")
+    assert catalog_of(small) == before
+    assert all(f"{system}: on: " in said for system in registry())
+    proposed = inputs_of(tmp_path / "shop")
+    for path in PROJECT.glob("models/*/inputs/*.sql"):
+        assert columns_of(proposed[path.stem]) == columns_of(path.read_text()), path.stem
+    # with what the triggers note, and no setting
+    for system in registry():
+        ours = {name: entity.capture for name, entity in contract(system).items()}
+        schema = our_settings()[f"{system}_schema"]
+        for (source, name), table in sources_of(tmp_path / "shop").items():
+            if source == schema:
+                meta = table.get("config", {}).get("meta", {})
+                assert meta.get("capture", {}) == ours[name], name
+    project = yaml.safe_load((tmp_path / "shop" / "dbt_project.yml").read_text())
+    assert project["name"] == "shop"
+    assert project["vars"] == {"customer_health": {}}
+    # the same again
+    init(small, tmp_path / "again" / "shop")
+    for path in (tmp_path / "shop").rglob("*.*"):
+        other = tmp_path / "again" / path.relative_to(tmp_path)
+        assert path.is_dir() or other.read_text() == path.read_text(), path
+
+    # and nothing is written over, or beside what is there
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for folder in ("shop", "shop/models", "shop/README.md"):
+        refused = small.run("flows", "init", str(tmp_path / folder))
+        if folder == "shop/models":
+            # a folder with other things in it is no obstacle
+            assert refused.returncode == 0, refused.stderr
+            continue
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"error: init: {tmp_path / folder}")
+        assert refused.stderr.count("\n") == 1
+    assert all(path.read_bytes() == text for path, text in kept.items())
+
+
+@pytest.mark.parametrize(
+    ("application", "heading", "system", "exceptions"),
+    [
+        ("northwind", NORTHWIND, "orders", {"currency"}),
+        ("pagila", PAGILA, "bookings", {"created_at"}),
+    ],
+    indirect=["application"],
+)
+def test_what_the_document_maps_by_hand_is_proposed(
+    application: Database, heading: str, system: str, exceptions: set[str], tmp_path: Path
+) -> None:
+    """The same rows but for what no table says, and no line to write where a zone is said."""
+    said = init(application, tmp_path / "it", *NEW_YORK)
+    assert f"{system}: on: " in said
+    assert todos(tmp_path / "it") == 0
+    check_types(application, tmp_path / "it")
+    check_captures(application, tmp_path / "it")
+    names = our_settings()
+    [settings] = [code for name, code in blocks(heading, "yaml") if name == "dbt_project.yml"]
+    names |= yaml.safe_load(settings)
+    project = yaml.safe_load((tmp_path / "it" / "dbt_project.yml").read_text())
+    for name, value in project["vars"]["customer_health"].items():
+        assert names[name] == value, name
+
+    def relation(_: str, table: str) -> str:
+        name = names.get(f"{system}_{table}_table", table)
+        return f'"{names[f"{system}_schema"]}"."{name}"'
+
+    for path, code in blocks(heading, "sql"):
+        if path.startswith("models/"):
+            by_hand = read(application, rendered(code, relation))
+            sql = as_sql(tmp_path / "it", inputs_of(tmp_path / "it")[Path(path).stem])
+            proposed = read(application, sql)
+            for name in by_hand[0] if by_hand else {}:
+                if name not in exceptions:
+                    ours = sorted(str(row[name]) for row in by_hand)
+                    assert sorted(str(row[name]) for row in proposed) == ours, (path, name)
+    # without a zone it is asked for
+    init(application, tmp_path / "asked")
+    assert todos(tmp_path / "asked") == {"orders": 4, "bookings": 2}[system]
+
+
+@pytest.mark.parametrize("application", ["salon"], indirect=True)
+def test_people_who_are_an_email_address_of_attendees(
+    application: Database, tmp_path: Path
+) -> None:
+    """Camel case, enums, a business three keys away, and no table of customers."""
+    init(application, tmp_path / "it")
+    assert todos(tmp_path / "it") == 8
+    check_types(application, tmp_path / "it")
+    check_captures(application, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = read(application, as_sql(tmp_path / "it", inputs["input_bookings__customers"]))
+    assert {(row["organization_id"], row["square_customer_id"]) for row in customers} == {
+        (team, f"{name}@example.org") for team in (1, 2) for name in ("cleo", "dan")
+    }
+    bookings = read(application, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
+    counts: dict[str, int] = {}
+    for row in bookings:
+        counts[row["booking_status"]] = counts.get(row["booking_status"], 0) + 1
+        assert row["square_customer_id"] in ("cleo@example.org", "dan@example.org")
+    assert counts == {"ACCEPTED": 14, "CANCELLED_BY_CUSTOMER": 3, "NO_SHOW": 4}
+    assert "guess, 3 rows: by whom?" in inputs["input_bookings__bookings"]
+    payments = read(application, as_sql(tmp_path / "it", inputs["input_bookings__payments"]))
+    assert {row["payment_status"] for row in payments} == {"COMPLETED"}
+
+
+@pytest.mark.parametrize("application", ["shop"], indirect=True)
+def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
+    application: Database, tmp_path: Path
+) -> None:
+    """A prefix before every table, cents, soft deletion, and a word that nobody knows."""
+    init(application, tmp_path / "it")
+    assert todos(tmp_path / "it") == 8
+    check_types(application, tmp_path / "it")
+    check_captures(application, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    orders = read(application, as_sql(tmp_path / "it", inputs["input_orders__orders"]))
+    assert {str(row["total_amount"]) for row in orders} == {"29.99"}
+    delivered = [row for row in orders if row["delivered_at"]]
+    assert {row["order_status"] for row in delivered} == {"DELIVERED"}
+    assert len(delivered) == 17
+    # what is unknown stays, so that it is left out and said
+    assert sum(row["order_status"] == "in_limbo" for row in orders) == 3
+    assert "TODO 3 rows: DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
+    customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
+    assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
+
+
+HOSTILE = """
+create schema "it's {{ odd }}";
+create table "it's {{ odd }}"."Customer --" (
+    "select" int primary key, "na""me" text, "{% raw %}" text
+);
+create table "it's {{ odd }}"."order" (
+    id int primary key,
+    "customer {# id" int references "it's {{ odd }}"."Customer --",
+    "Status" text,
+    "placedAt" timestamptz
+);
+insert into "it's {{ odd }}"."Customer --" values (1, 'x', 'y');
+insert into "it's {{ odd }}"."order" values
+(1, 1, 'it''s {{ paid }}
+-- on two lines', now()), (2, 1, 'delivered', now());
+create view public.broken as select 1 / 0 as customer_id, 2 as order_id;
+create table public.secret (id int primary key);
+"""
+
+
+def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) -> None:
+    empty.execute(HOSTILE)
+    empty.execute("create role half_blind login")
+    try:
+        empty.execute(
+            'grant usage on schema "it\'s {{ odd }}" to half_blind;'
+            ' grant select on all tables in schema "it\'s {{ odd }}" to half_blind'
+        )
+        said = init(empty.as_user("half_blind"), tmp_path / "2 Odd-projekt")
+    finally:
+        empty.execute("drop owned by half_blind; drop role half_blind")
+    assert "not looked at: 2 tables of public, which this login may not read" in said
+    folder = tmp_path / "2 Odd-projekt"
+    project = yaml.safe_load((folder / "dbt_project.yml").read_text())
+    assert project["name"] == "project_2_odd_projekt"
+    text = inputs_of(folder)["input_orders__orders"]
+    found = read(empty, rendered(text, lambda *_: '"it\'s {{ odd }}"."order"'))
+    assert {row["order_status"] for row in found} == {
+        "DELIVERED",
+        "it's {{ paid }}\n-- on two lines",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--systems", "order"], "--systems: there is no 'order', but orders, bookings, "),
+        (["--time-zone", "Mars/Olympus"], "--time-zone: PostgreSQL knows no 'Mars/Olympus'; "),
+        ([], "init: no table of this database is like orders or bookings of customers; "),
+        (["--demo", "--systems", "orders"], "--demo: has all systems and its own time zones"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_one_line(
+    arguments: list[str], reason: str, empty: Database, tmp_path: Path
+) -> None:
+    refused = empty.run("flows", "init", str(tmp_path / "it"), *arguments)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert refused.stderr.startswith(f"error: {reason}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_that_is_asked_for_has_its_files_without_a_table(
+    empty: Database, tmp_path: Path
+) -> None:
+    said = init(empty, tmp_path / "it", "--systems", "orders")
+    assert "orders: on, as asked for; not found: orders, customers: nothing was found" in said
+    check_types(empty, tmp_path / "it")
+    assert todos(tmp_path / "it") == 4
+
+
+def test_names_of_projects_are_those_that_dbt_allows() -> None:
+    names = {
+        "acme": "acme",
+        "customer_health": "customer_health_project",
+        "7up!": "project_7up",
+    }
+    assert {name: name_of(Path("/x") / name) for name in names} == names
+    assert [snake(name) for name in ("shippedAt", "HTTPLog", "Ship Date", "order2Item")] == [
+        "shipped_at",
+        "httplog",
+        "ship_date",
+        "order2item",
+    ]
+
+
+def test_every_word_that_init_translates_into_is_one_that_the_contract_names() -> None:
+    for system in registry():
+        for entity in contract(system).values():
+            for column in entity.columns.values():
+                words = evidence()["words"]
+                ours = words.get(f"{entity.name}.{column.name}")
+                if (
+                    ours is None
+                    and f"{column.name}" in words
+                    and entity.name != "customer_goals"
+                ):
+                    ours = words[column.name]
+                for word in ours or []:
+                    assert word in column.description, (entity.name, column.name)
+
+
+def run(
+    database: Database, folder: Path, mode: str = "hourly"
+) -> subprocess.CompletedProcess[str]:
+    """Refresh by the command, in the folder of a user's project."""
+    return database.run(
+        *("flows", "refresh", "--mode", mode, "--no-write-back", "--as-of", UNTIL),
+        project=folder,
+        environment={"PYTHONPATH": str(PROJECT)},
+    )
+
+
+def refresh(database: Database, folder: Path, mode: str = "nightly") -> None:
+    done = run(database, folder, mode)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+
+
+@pytest.mark.parametrize("application", ["northwind"], indirect=True)
+def test_northwind_has_its_right_numbers_without_a_line_written(
+    application: Database, tmp_path: Path
+) -> None:
+    init(application, tmp_path / "it", *NEW_YORK)
+    refresh(application, tmp_path / "it")
+    assert northwind_statuses(application, "northwind") == NORTHWIND_STATUSES
+    # its own thresholds, by tenant or for all, over ours; and by the next hourly refresh
+    seed = tmp_path / "it" / "seeds" / "input_shared__risk_thresholds.csv"
+    seed.write_text("tenant_slug,dormant_days,target_days\nnorthwind,,400\ndefault,77,\n")
+    refresh(application, tmp_path / "it", "hourly")
+    thresholds = "select dormant_days, grace_days, target_days from analytics.tenants"
+    assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
+    seed.write_text("tenant_slug,dormant_day\n")
+    done = run(application, tmp_path / "it")
+    assert done.returncode == 2
+    assert "input_shared__risk_thresholds has a column dormant_day, but its" in done.stderr
+    settings = tmp_path / "it" / "dbt_project.yml"
+    settings.write_text(f"{settings.read_text()}\nvars: {{tenant_enabled: false}}\n")
+    done = run(application, tmp_path / "it")
+    assert done.returncode == 2
+    assert "setting tenant_enabled of dbt_project.yml is not known" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_as_a_project_has_the_same_numbers(server: Database, tmp_path: Path) -> None:
+    ours, theirs = new_database(server), new_database(server)
+    load_two_customers(ours)
+    load_two_customers(theirs)
+    done = ours.run(
+        "flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of", UNTIL
+    )
+    assert done.returncode == 0, done.stderr
+    init(theirs, tmp_path / "it", "--demo")
+    refresh(theirs, tmp_path / "it")
+    for mart in ("customer_risk_status", "customer_account_types", "due_to_order", "tenants"):
+        query = f"select * from analytics.{mart} order by 1, 2"
+        assert theirs.rows(query) == ours.rows(query), mart
+    ours.drop()
+    theirs.drop()
