@@ -441,6 +441,30 @@ declare
     change record;
     held boolean;
 begin
+    -- a column that was given another name took its rights along
+    insert into operations.source_grants
+    select given.*
+    from pg_temp.given_rights() as given
+    where
+        given.column_name != ''
+        and exists (
+            select
+            from operations.source_grants as noted
+            where
+                (noted.role_name, noted.privilege, noted.kind, noted.thing)
+                = (given.role_name, given.privilege, given.kind, given.thing)
+                and noted.column_name != ''
+                and not exists (
+                    select
+                    from pg_attribute
+                    where
+                        pg_attribute.attrelid = to_regclass(noted.thing)
+                        and pg_attribute.attname = noted.column_name
+                        and not pg_attribute.attisdropped
+                )
+        )
+    on conflict do nothing;
+
     for change in
         (
             select noted.* from operations.source_grants as noted
