@@ -22,6 +22,7 @@ import httpx
 import psycopg
 import psycopg2  # type: ignore[import-untyped]
 import pytest
+import yaml  # type: ignore[import-untyped]
 from conftest import PROJECT, Database
 
 from flows import errors
@@ -421,78 +422,19 @@ def test_what_no_retry_mends_is_told_apart(empty: Database) -> None:
     empty.execute("drop role nobody_logs_in")
 
 
-def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
-    refreshed: Database, tmp_path: Path
-) -> None:
-    """Those of `serve`, and those of prefect.yaml for a worker of a process work pool."""
-    port = free_port()
-    environment = refreshed.os_environment(
-        PREFECT_HOME=str(tmp_path),
-        PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
-        PREFECT_SERVER_ANALYTICS_ENABLED="false",
-        PWD=str(PROJECT),
-    )
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+def test_prefect_reads_prefect_yaml_and_finds_its_flows() -> None:
+    from prefect.cli.deploy._models import PrefectYamlModel
+    from prefect.flows import load_flow_from_entrypoint
 
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / arguments[0]).open("w") as log:
-            return subprocess.Popen(
-                [*prefect, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log
-            )
-
-    def finish(*arguments: str) -> None:
-        done = subprocess.run(
-            [*prefect, *arguments],
-            cwd=PROJECT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    programs = [start("server", "start", "--port", port)]
-    try:
-        with client_of(port) as api:
-            wait_for(lambda: api.get("/health").is_success)
-            finish("work-pool", "create", "customer-health", "--type", "process")
-            finish("deploy", "--all")
-            programs.append(start("worker", "start", "--pool", "customer-health"))
-            wanted = {
-                *("hourly refresh/hourly", "nightly refresh/nightly", "alerts/alerts"),
-                *("weekly summary/weekly", "write-back/write-back"),
-                *(
-                    "dry run of the write-back/dry-run",
-                    "refresh of an organization/organization",
-                ),
-            }
-            for name in wanted:
-                assert deployment(api, name)["work_pool_name"] == "customer-health"
-            nightly = deployment(api, "nightly refresh/nightly")
-            assert nightly["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
-            assert all(
-                field["description"]
-                for field in nightly["parameter_openapi_schema"]["properties"].values()
-            )
-            weekly = deployment(api, "weekly summary/weekly")
-            post(api, f"/deployments/{weekly['id']}/create_flow_run", {})
-            [run] = wait_for(lambda: completed(api, weekly))
-            assert run["state"]["type"] == "COMPLETED", run["state"]
-
-            home = tmp_path / "serve"
-            home.mkdir()
-            url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-            with serving(refreshed, home, **url) as served:
-                wait_for(lambda: not deployment(api, "alerts/alerts")["work_pool_name"])
-                served.send_signal(signal.SIGTERM)
-                assert served.wait(60) == 130
-            assert api.get("/health").is_success
-            assert not left_behind(home)
-    finally:
-        for program in reversed(programs):
-            program.terminate()
-            program.wait(60)
+    read = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
+    deployments = PrefectYamlModel.model_validate(read).deployments
+    assert len(deployments) == 7
+    for found in deployments:
+        assert found.work_pool
+        assert found.entrypoint
+        flow = load_flow_from_entrypoint(found.entrypoint)
+        assert set(found.parameters) <= set(flow.parameters.properties)
+        assert all(field["description"] for field in flow.parameters.properties.values())
 
 
 UNITS = sorted((PROJECT / "deploy" / "systemd").glob("*.service"))
