@@ -198,7 +198,7 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
 @pytest.mark.parametrize(
     ("application", "heading", "system", "exceptions"),
     [
-        ("northwind", NORTHWIND, "orders", {"currency"}),
+        ("northwind", NORTHWIND, "orders", {"currency", "is_active"}),
         ("pagila", PAGILA, "bookings", {"created_at"}),
     ],
     indirect=["application"],
