@@ -8,6 +8,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from flows import systems
+from flows.captured_keys import NOTHING
 from flows.project import OUR_PROJECT
 
 
@@ -39,6 +40,8 @@ class Entity:
     columns: dict[str, Wanted]
     # parts of a row's key that the triggers note, and what is said of it for the hook
     capture: dict[str, str]
+    # whether a change of it waits for the nightly refresh, which is on purpose
+    decides_nothing: bool
     hook: dict[str, str]
 
     @property
@@ -96,12 +99,14 @@ def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
                 is_optional=bool(column.get("config", {}).get("meta", {}).get("optional")),
                 description=column["description"],
             )
+        capture = meta.get(name, {}).get("capture", {})
         entities[name] = Entity(
             system=system,
             name=name,
             description=model["description"],
             columns=columns,
-            capture=meta.get(name, {}).get("capture", {}),
+            capture={} if capture == NOTHING else capture,
+            decides_nothing=capture == NOTHING,
             hook=meta.get(name, {}).get("hook", {}),
         )
     return entities

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from flows import systems
+from flows.captured_keys import NOTHING
 from flows.init.catalog import Catalog
 from flows.init.contract import Entity, our_settings
 from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evidence, snake
@@ -73,6 +74,8 @@ class Rendered:
         # reads it, with the joins that lead there
         self.captured: dict[str, Input] = {}
         self.beside: dict[str, tuple[Input, list[Join]]] = {}
+        # tables whose changes wait for the nightly refresh
+        self.decides_nothing: set[str] = set()
         self.texts = {
             f"{given.entity.model}.sql": self._input(given) for given in proposal.inputs()
         }
@@ -130,7 +133,9 @@ class Rendered:
             lines.append(f"        identifier: {_yaml(table.name)}")
         lines.append(f"        description: {_yaml(self.read[relation])}")
         capture = self._capture(relation)
-        if capture:
+        if not capture and relation in self.decides_nothing:
+            lines.append(f"        config: {{meta: {{capture: {NOTHING}}}}}")
+        elif capture:
             lines += ["        config:", "          meta:", "            capture:"]
             lines += [f"              {part}: {_yaml(sql)}" for part, sql in capture.items()]
         entity = self.captured[relation].entity if relation in self.captured else None
@@ -204,6 +209,8 @@ class Rendered:
         if given.table is None:
             return
         entity = given.entity
+        if entity.decides_nothing:
+            self.decides_nothing.add(given.table.relation)
         if self.read.get(given.table.relation, BESIDE) == BESIDE:
             self.read[given.table.relation] = entity.description
         if entity.capture and self._parts(given):
