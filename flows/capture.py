@@ -503,11 +503,12 @@ def _rebuilt_because(
         return f"{name}{more} of ours {'are' if more else 'is'} missing"
     if last is None:
         return None
-    if last["rules"] != rules:
-        return "the rules are other ones than those of the last refresh"
-    if last["as_of"] > as_of:
-        return f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
-    return None
+    reasons = {
+        "a test has failed in the last refresh, whose rows may be wrong": last["has_failed"],
+        "the rules are other ones than those of the last refresh": last["rules"] != rules,
+        f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}": last["as_of"] > as_of,
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), None)
 
 
 def _last_published(connection: Connection) -> dict[str, Any] | None:
@@ -524,7 +525,8 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
             return None
         runs += rows(
             connection,
-            "select application_logs.created_at as began_at, payload ->> 'rules' as rules,"
+            "select logid, application_logs.created_at as began_at, status,"
+            " payload ->> 'rules' as rules,"
             f" greatest(log.as_of, (select max(as_of) from {ANALYTICS}."
             f"{clock})) as as_of"
             f" from {log} as log inner join {OPERATIONS}.application_logs"
@@ -534,6 +536,9 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
         return None
     rules = {run["rules"] for run in runs}
     return {
+        # where a test before the publication had failed, its system would have an earlier run
+        "has_failed": len({run["logid"] for run in runs}) == 1
+        and runs[0]["status"] == "tests_failed",
         "began_at": min(run["began_at"] for run in runs),
         "as_of": max(run["as_of"] for run in runs),
         "rules": rules.pop() if len(rules) == 1 else None,

@@ -79,10 +79,13 @@ class Run:
         """Return what to raise, or None when every node ran and passed."""
         if self.error:
             reason = _reason(self.error)
-            broken_by = _broken(reason, is_temporary=self.is_temporary)
-            return WrongArgument(reason) if self.is_wrong else broken_by
+            return _broken(reason, is_temporary=self.is_temporary, is_wrong=self.is_wrong)
         if broken := self.with_status("error", "runtime error"):
-            return _broken(_each_once(broken), is_temporary=self.is_temporary)
+            # what a macro of ours refuses, or columns that are not those of a contract
+            is_wrong = all((node.message or "").startswith("Compilation") for node in broken)
+            return _broken(
+                _each_once(broken), is_temporary=self.is_temporary, is_wrong=is_wrong
+            )
         if failed := self.with_status("fail"):
             is_setting = any(node.is_setting for node in failed)
             kind = WrongArgument if is_setting else TestsFailed
@@ -429,8 +432,8 @@ def _each_once(broken: Sequence[Node]) -> str:
     )
 
 
-def _broken(problem: str, *, is_temporary: bool = False) -> Failure:
-    if any(words in problem for words in ("setting ", " not ours: ")):
+def _broken(problem: str, *, is_temporary: bool = False, is_wrong: bool = False) -> Failure:
+    if is_wrong or any(words in problem for words in ("setting ", " not ours: ")):
         return WrongArgument(problem)
     return Infrastructure(problem, is_temporary=is_temporary)
 

@@ -319,7 +319,7 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
     path = input_of(project, "input_orders__customers")
     path.write_text(path.read_text().replace("customer_name", "customer_nmae"))
     done = small.run(*NIGHTLY, project=project)
-    assert done.returncode == 4
+    assert done.returncode == 2
     [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "input_orders__orders lacks customer_id (uuid): Who has ordered." in error
     assert "input_orders__customers has a column customer_nmae, but its columns are" in error

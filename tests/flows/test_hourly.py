@@ -254,7 +254,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     assert queue(captured) == []
     assert captured.run("flows", "write-back").returncode == 0
 
-    # a test on marts: they have moved, and an hourly refresh compares what it has computed
+    # a test on marts: they have moved, so the next refresh looks at all rows until it passes
     captured.execute(
         "create function public.spoil() returns trigger language plpgsql as"
         " 'begin new.reason = ''spoilt''; return new; end';"
@@ -269,14 +269,16 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     assert "risk_statuses_are_what_was_computed" in done.stderr
     assert published() == ["orders", "bookings"]
     assert queue(captured) == []
-    refresh(captured, *HOURLY)
+    done = captured.run(*HOURLY)
+    assert done.returncode == 1
+    assert "recomputes everything: a test has failed in the last refresh" in done.stdout
+    assert captured.run("flows", "write-back").returncode == 1
     spoilt = "select count(*) from analytics.customer_risk_status where reason = 'spoilt'"
     assert captured.value(spoilt) == 1
-    # the nightly refresh compares all rows
-    assert captured.run(*NIGHTLY).returncode == 1
     captured.execute("drop function public.spoil cascade")
-    refresh(captured, *NIGHTLY)
+    refresh(captured, *HOURLY)
     assert captured.value(spoilt) == 0
+    assert "recomputes everything" not in refresh(captured, *HOURLY)[1]
 
 
 @pytest.mark.parametrize(

@@ -432,7 +432,7 @@ def test_prefect_reads_prefect_yaml_and_finds_its_flows() -> None:
     for found in deployments:
         assert found.work_pool
         assert found.entrypoint
-        flow = load_flow_from_entrypoint(found.entrypoint)
+        flow: Any = load_flow_from_entrypoint(found.entrypoint)
         assert set(found.parameters) <= set(flow.parameters.properties)
         assert all(field["description"] for field in flow.parameters.properties.values())
 
