@@ -155,8 +155,7 @@ def _named_in_models() -> set[str]:
         for file in folder.rglob("*"):
             if file.suffix in (".py", ".sql", ".yml"):
                 words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))
-    systems = _vars(OUR_PROJECT).get("systems") or {}
-    return words | {f"{system}_enabled" for system in systems}
+    return words | {f"{folder.name}_enabled" for folder in (OUR_PROJECT / "models").iterdir()}
 
 
 def _vars(folder: Path) -> dict[str, Any]:

@@ -71,8 +71,8 @@ def make_project(
             ),
             Path(".env.example"): template("env.example", database=database),
             Path(".gitignore"): template("gitignore"),
-            Path("seeds/input_shared__risk_thresholds.csv"): f"{header}\n",
-            Path("macros/customer_health.sql"): template("macros.sql"),
+            Path("seeds", "input_shared__risk_thresholds.csv"): f"{header}\n",
+            Path("macros", "customer_health.sql"): template("macros.sql"),
             **models,
         },
     )

@@ -37,13 +37,6 @@
 {%- endmacro %}
 
 
-{% macro columns_wanted_of(name) -%}
-    {#- as the yml has them, also where a model of another project takes the input's place -#}
-    {%- set node = graph.get('nodes', {}).get('model.customer_health.' ~ name) if execute -%}
-    {{ return(node.columns if node else {'*': {'name': '*'}}) }}
-{%- endmacro %}
-
-
 {% macro columns_given_by(name) -%}
     {#- the columns that an input has; none where nothing is looked up -#}
     {%- set input = input_as_built(name) -%}
