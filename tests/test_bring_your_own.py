@@ -274,9 +274,8 @@ def test_another_dbt_project_builds_it_as_a_package(
         )
     )
 
-    take_vars, build = (code.strip() for _, code in blocks(PACKAGE, "sh"))
-    run(owner, own, take_vars)
-    set_vars(own / "dbt_project.yml", "due_soon_days: 21")
+    [(_, code)] = blocks(PACKAGE, "sh")
+    build = code.strip()
     printed = run(owner, own, f"{build} --vars 'as_of: {UNTIL}'")
     # of sources_are_fresh: the sample is from some days before
     assert "WARN=1 ERROR=0" in printed
