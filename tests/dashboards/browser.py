@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
-from flows.database import PROJECT
+from flows.project import OUR_PROJECT as PROJECT
 
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60.0
