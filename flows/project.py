@@ -91,7 +91,10 @@ def check_project() -> None:
             f" {PACKAGE}: `customer-health init` makes one"
         )
     package = PROJECT / "dbt_packages" / PACKAGE
-    if package.is_symlink() and package.resolve() != OUR_PROJECT and not _is_dependency():
+    is_old = not package.exists() or (
+        package.resolve() != OUR_PROJECT and not _is_dependency()
+    )
+    if package.is_symlink() and is_old:
         # of an installation before this one
         package.unlink()
     if not package.exists():
