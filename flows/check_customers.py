@@ -294,9 +294,11 @@ def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> Non
             return
         done.add(key)
         if node["resource_type"] == "seed":
-            load_seed(connection, node)
+            wanted = manifest["nodes"].get(f"model.customer_health.{node['name']}", {})
+            load_seed(connection, node, wanted.get("columns", {}))
             return
-        if node["fqn"][2] in ("inputs", "staging"):
+        # those of a system are there; what is shared is no table of the application
+        if node["fqn"][1] != "shared" and node["fqn"][2] in ("inputs", "staging"):
             return
         for parent in node["depends_on"]["nodes"]:
             make(parent)
@@ -310,8 +312,13 @@ def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> Non
         make(f"model.customer_health.{name}")
 
 
-def load_seed(connection: Connection, node: dict[str, Any]) -> None:
-    """Make a table of a seed's file: before the first refresh there is no other."""
+def load_seed(
+    connection: Connection, node: dict[str, Any], wanted: dict[str, dict[str, Any]]
+) -> None:
+    """Make a table of a seed's file: before the first refresh there is no other.
+
+    wanted are the columns of the input whose place it takes, of which some may lack.
+    """
     file = Path(node["root_path"], node["original_file_path"])
     with file.open(encoding="utf-8", newline="") as text:
         names, *lines = list(csv.reader(text, delimiter=node["config"].get("delimiter", ",")))
@@ -322,10 +329,16 @@ def load_seed(connection: Connection, node: dict[str, Any]) -> None:
     }
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
     connection.execute(f"create table {temporary(node['alias'])} ({listed})".encode())
+    for name in wanted.keys() - types.keys():
+        connection.execute(
+            f"alter table {temporary(node['alias'])} add column {quoted(name)}"
+            f" {wanted[name]['data_type']}".encode()
+        )
+    listed = ", ".join(map(quoted, types))
     values = ", ".join(f"%s::text::{kind}" for kind in types.values())
     for line in lines:
         connection.execute(
-            f"insert into {temporary(node['alias'])} values ({values})".encode(),
+            f"insert into {temporary(node['alias'])} ({listed}) values ({values})".encode(),
             [cell or None for cell in line],
         )
 

@@ -143,8 +143,11 @@ def settings() -> dict[str, Any]:
 
 
 def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
+    systems = [folder.name for folder in (OUR_PROJECT / "models").iterdir()]
+    # read where their names are put together, or by the sources' yml that a clone has edited
+    ours = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_(table|id_type))")
     for name in names:
-        if name not in known:
+        if name not in known and not ours.fullmatch(name):
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; is it {near[0]}?" if near else ""
             raise WrongArgument(f"setting {name} of dbt_project.yml is not known{meant}")
@@ -158,7 +161,7 @@ def _named_in_models() -> set[str]:
         for file in folder.rglob("*"):
             if file.suffix in (".py", ".sql", ".yml"):
                 words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))
-    return words | {f"{folder.name}_enabled" for folder in (OUR_PROJECT / "models").iterdir()}
+    return words
 
 
 def _vars(folder: Path) -> dict[str, Any]:

@@ -310,6 +310,8 @@ def test_what_comments_and_documents_point_at_is_there() -> None:
             if file.suffix == ".md" and line.startswith("-- "):
                 continue
             for name in place.findall(line):
+                # where the wheel puts our dbt project
+                name = name.removeprefix("flows/customer_health/")  # noqa: PLW2901
                 found += 1
                 assert any(PROJECT.glob(re.sub(r"<\w+>", "*", name))), f"{file.name}: {line}"
     assert found > 100

@@ -31,7 +31,7 @@ CATALOG = """
 def report_of(database: Database, *arguments: str, project: Path = PROJECT) -> dict[str, Any]:
     """Run the command and return its one object."""
     done = database.run(*CHECK, *arguments, project=project)
-    assert not done.stderr, done.stderr
+    assert "error: " not in done.stderr, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == found["exit_code"]
     return found
@@ -114,7 +114,8 @@ def test_customers_are_worked_through_as_the_marts_have_them(
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(check_inputs, "LARGEST", largest)
         monkeypatch.setattr(check_inputs, "SAMPLE", 500)
-        _, report = check(None, datetime.fromisoformat(UNTIL), Progress())
+        _, seen = check(None, datetime.fromisoformat(UNTIL), Progress())
+        report = json.loads(json.dumps(seen, default=str))
         assert input_of(report, "input_orders__orders")["is_sample"] == is_sample
         assert not input_of(report, "input_orders__customers")["is_sample"]
         if is_sample:
@@ -439,8 +440,8 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
     edit(inputs / "input_orders__orders.sql", ("'orders', 'orders'", "'orders', 'parcels'"))
     done = small.run(*CHECK, project=project)
     assert done.returncode == 2
-    assert "parcels" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "parcels" in line
 
 
 @pytest.mark.parametrize(
