@@ -238,5 +238,4 @@ def test_dbt_alone_takes_the_prefix_as_a_var(small: Database, project: Path) -> 
     done = small.run("flows", "status", project=project)
     assert ", prefix ci_;" in done.stdout
     done = with_prefix(small, "").run("flows", "status", project=project)
-    assert "the prefix" not in done.stdout
-    assert small.value("select to_regclass('operations.application_logs')")
+    assert "prefix" not in done.stdout.splitlines()[0].partition(";")[0]
