@@ -100,7 +100,7 @@ select
     case
         when streaks.failures_in_a_row = 0 then streaks.job || ' is well again'
         else
-            streaks.job || ' has failed ' || streaks.failures_in_a_row
+            streaks.job || ' has failed ' || streaks.failures_in_a_row::text
             || ' times in a row: ' || coalesce(streaks.error, streaks.status)
     end as message,
     jsonb_build_object(

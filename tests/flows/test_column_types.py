@@ -136,7 +136,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     # the hook, and the roles with rights on these columns only
     set_column(small, TWO, "dormancy_since", "2026-01-01 10:00:00")
     printed = run("flows", "hook", "install")
-    assert printed.splitlines() == ['hooked: "commerce"."orders"']
+    assert printed.splitlines()[1:] == ['hooked: "commerce"."orders"']
     order(small, TWO)
     order(small, ONE)
     assert hook_errors(small) == []
@@ -151,7 +151,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
     printed = run("flows", "rollback", str(int(batch) + 2))
-    assert printed.startswith("1 values put back")
+    assert "\n1 values put back" in printed
     assert "2 values that were changed by somebody since" in printed
 
 
@@ -208,7 +208,7 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
     }
     assert "1 customers written back" in run("flows", "write-back")
     assert customer(small, ONE)[2] == "2026-05-30 23:00:00+12"
-    assert run("flows", "hook", "install").splitlines() == ['hooked: "commerce"."orders"']
+    assert run("flows", "hook", "install").endswith('\nhooked: "commerce"."orders"\n')
     order(small, TWO)
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
