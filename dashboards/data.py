@@ -28,7 +28,7 @@ SETTINGS = {
     "row_security": "on",
 }
 
-FIRST_REFRESH = "Run `python -m flows refresh --mode nightly` once; `make demo` makes data."
+FIRST_REFRESH = "Run `customer-health refresh --mode nightly` once; `make demo` makes data."
 
 Rows = list[DictRow]
 Connection = psycopg.Connection[DictRow]
@@ -81,7 +81,7 @@ def fetch(
     except psycopg.errors.InsufficientPrivilege as error:
         raise NothingToShow(
             f"This login may not read that ({one_line(error)})."
-            " `python -m flows roles install` gives the roles their rights on new marts."
+            " `customer-health roles install` gives the roles their rights on new marts."
         ) from error
     except psycopg.DataError as error:
         raise NothingToShow(f"That cannot be looked up ({one_line(error)}).") from error
@@ -137,6 +137,6 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
         raise NothingToShow(
             f"The login {found['login']} may not read the marts:"
             f" `grant {ANALYST} to {found['login']}`, or the role of a tenant, which"
-            " `python -m flows roles status` names."
+            " `customer-health roles status` names."
         )
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))

@@ -330,8 +330,8 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
         age = datetime.now(oldest.tzinfo) - oldest
         empty(
             f"These figures are {age // timedelta(days=1)} days old: {instant(oldest)}."
-            " `python -m flows status` says why no refresh has run since;"
-            " `python -m flows refresh --mode nightly` makes one."
+            " `customer-health status` says why no refresh has run since;"
+            " `customer-health refresh --mode nightly` makes one."
         )
     else:
         show(f'<p class="ch-age">Figures of {escape(instant(oldest))}</p>')

@@ -1,6 +1,6 @@
 """`PYTHONPATH=. python docs/inputs.py`: write docs/inputs.md anew, from the inputs' yml.
 
-That is where the inputs are described, for dbt, for `python -m flows check` and for people.
+That is where the inputs are described, for dbt, for `customer-health check` and for people.
 Needs no database.
 """
 
@@ -21,7 +21,7 @@ BEGINNING = """\
 
 What this project asks of your tables, system by system. An input is a plain select in
 `models/<system>/inputs/` that gives these names to your columns;
-`demo/operational_schema.sql` shows the tables that those of the demo read. `python -m flows
+`demo/operational_schema.sql` shows the tables that those of the demo read. `customer-health
 check` says whether what they give is what the rules need ([check.md](check.md)).
 
 - **required**: without the column no refresh begins. **may be NULL**: required, but a row

@@ -1,4 +1,4 @@
-"""The command line: `python -m flows --help`."""
+"""The command line: `customer-health --help`, or `python -m flows --help`."""
 
 import argparse
 import signal

@@ -366,7 +366,7 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
     for relation in scope.unlisted:
         progress.say(
             f"{relation} is read by an input and has no triggers, so updated_at is asked:"
-            " `python -m flows capture install` lists it"
+            " `customer-health capture install` lists it"
         )
     return {
         name: value

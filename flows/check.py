@@ -1,4 +1,4 @@
-"""`python -m flows check`: whether the inputs give what the rules need. It only reads.
+"""`customer-health check`: whether the inputs give what the rules need. It only reads.
 
 dbt compiles inputs, staging and rules once, so that they read relations in pg_temp; these are
 made in one transaction a system, which is rolled back.

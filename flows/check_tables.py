@@ -180,7 +180,7 @@ def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) 
                 None,
                 f"nothing tells of changes in {', '.join(alone)}, which wait for the nightly"
                 " refresh",
-                f"give updated_at in {one.path}, or `python -m flows capture install`",
+                f"give updated_at in {one.path}, or `customer-health capture install`",
             )
 
 

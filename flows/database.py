@@ -36,7 +36,7 @@ LIBPQ_VARIABLES = (
     "PGSERVICE",
 )
 
-# what the commands work as, where `python -m flows roles install` has made the roles
+# what the commands work as, where `customer-health roles install` has made the roles
 REFRESHER = f"{OURS}_refresher"
 WRITE_BACK = f"{OURS}_write_back"
 
@@ -241,7 +241,7 @@ def take_role(connection: Connection, role: str, *, is_local: bool = False) -> N
 def not_ours(role: str) -> str:
     """Say that a role only has the name of one of ours."""
     return (
-        f"role {role} is not ours: `python -m flows roles install` has not made it; rename it"
+        f"role {role} is not ours: `customer-health roles install` has not made it; rename it"
         " (where it was made for ours, say so: `comment on role"
         f" {role} is '{installed.MARK}...'`)"
     )

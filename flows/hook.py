@@ -195,7 +195,7 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
         relation = lost["relation"].replace('"', "")
         progress.say(
             f"warning: {relation} has lost the trigger of the hook, so a new order shows with"
-            " the next refresh: `python -m flows hook install` puts it back"
+            " the next refresh: `customer-health hook install` puts it back"
         )
 
 

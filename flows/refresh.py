@@ -117,7 +117,7 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
             )
             if "tenant_roles" in forgotten:
                 progress.say(
-                    "which role is which tenant's is lost: `python -m flows roles install`"
+                    "which role is which tenant's is lost: `customer-health roles install`"
                     " makes new ones"
                 )
         check_tenant(connection, options.tenant)
@@ -148,7 +148,7 @@ def _refresh_organization(
     if missing := missing_relations(connection):
         name = missing[0].replace('"', "")
         raise Infrastructure(
-            f"{name} is missing: `python -m flows refresh --mode nightly` makes it again"
+            f"{name} is missing: `customer-health refresh --mode nightly` makes it again"
         )
     _build(
         f"refresh of {organization} as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",

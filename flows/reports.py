@@ -222,8 +222,8 @@ def rules_in_words(since: str) -> str:
     """Say what may be the reason of many changes, and what to do about it."""
     return (
         f"the rules (a setting, a threshold, a model) have changed since the write-back of"
-        f" {since}: look with `python -m flows write-back --dry-run`, then write with"
-        " `python -m flows write-back --force`, or for one tenant with --tenant SLUG as well"
+        f" {since}: look with `customer-health write-back --dry-run`, then write with"
+        " `customer-health write-back --force`, or for one tenant with --tenant SLUG as well"
     )
 
 

@@ -120,7 +120,7 @@ def install_roles(progress: Progress) -> None:
         raise Infrastructure(f"roles: all else is done; {AS_GRANTS} {lacking}")
     progress.say(
         f"roles: refresher, write_back, analyst and {len(tenants)} of tenants are there;"
-        " `python -m flows roles status` names them"
+        " `customer-health roles status` names them"
     )
 
 
@@ -197,7 +197,7 @@ def print_roles(progress: Progress) -> None:
         if missing["tenants"]:
             progress.say(
                 f"{missing['tenants']} tenants have no role yet:"
-                " `python -m flows roles install` makes it"
+                " `customer-health roles install` makes it"
             )
 
 
@@ -258,7 +258,7 @@ def _check_register(connection: Connection) -> None:
     if None in there.values():
         raise Infrastructure(
             f"roles: something of {OPERATIONS} was dropped, such as tenant_roles, which says"
-            " whose role is whose; `python -m flows roles install` makes it again"
+            " whose role is whose; `customer-health roles install` makes it again"
         )
 
 

@@ -1,4 +1,4 @@
-"""`python -m flows serve`: the schedules, at a Prefect server that it starts or is told of.
+"""`customer-health serve`: the schedules, at a Prefect server that it starts or is told of.
 
 Errors: ends with 2 for a wrong setting, with 4 when there is no server, with 130 when it is
 stopped.

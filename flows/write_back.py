@@ -95,7 +95,7 @@ class WriteBack:
                 + (
                     f"; {rules_in_words(self.other_rules_since)}"
                     if self.other_rules_since
-                    else "; `python -m flows write-back --dry-run` shows them, --force writes"
+                    else "; `customer-health write-back --dry-run` shows them, --force writes"
                     " them"
                 )
             )
@@ -118,7 +118,7 @@ def check_freshness(connection: Connection) -> None:
             raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")
         raise WriteBackHeld(
             "write-back held: source orders is stale, its newest change is of"
-            f" {source['newest_at'] or 'never'}; `python -m flows write-back --force` writes"
+            f" {source['newest_at'] or 'never'}; `customer-health write-back --force` writes"
         )
 
 

@@ -4,73 +4,85 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from conftest import PROJECT, Database, new_database
 
 DOCUMENT = PROJECT / "docs" / "bring_your_own_database.md"
-COMPANIES = "Several businesses in the same tables"
-NORTHWIND, PAGILA = "Orders: the shape of Northwind", "Bookings: the shape of Pagila"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-WRITE_BACK, PACKAGE = "From trial to write-back", "As a package of another dbt project"
+PACKAGE = "As a package of another dbt project"
 LOGIN = "health_trial"
 UNTIL = "2026-06-15T12:00:00+00:00"
 
 
-def blocks(heading: str, language: str) -> Iterator[tuple[str, str]]:
-    """Yield the code of a section: what its first line names, and all of it."""
+def blocks(heading: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the code of a section: its language, what its first line names, and the rest."""
     text = DOCUMENT.read_text()
     [section] = re.findall(rf"^##+ {heading}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
-    for found, code in BLOCK.findall(section):
-        if found == language:
-            yield code.partition("\n")[0].lstrip("-# "), code
+    for language, code in BLOCK.findall(section):
+        first, _, rest = code.partition("\n")
+        yield language, first.lstrip("-# "), rest if first[:2] in ("--", "# ") else code
 
 
-def one_block(heading: str, begins: str) -> str:
-    [code] = [
-        code
-        for language in ("sql", "yaml", "sh")
-        for first, code in blocks(heading, language)
-        if first == begins
-    ]
+def block(heading: str, begins: str) -> str:
+    [code] = [code for _, first, code in blocks(heading) if first == begins]
     return code
 
 
-def edit(project: Path, heading: str) -> None:
-    """Make the edits that a section of the document shows."""
-    for name, code in blocks(heading, "yaml"):
-        body = code.partition("\n")[2]
-        path = project / name
-        if name == "dbt_project.yml":
-            set_vars(path, body)
-        else:
-            kept = path.read_text().partition("    tables:\n")[0]
-            path.write_text(kept + textwrap.indent(body, "    "))
-    for name, code in blocks(heading, "sql"):
-        if name.startswith("models/"):
-            (project / name).write_text(code.partition("\n")[2])
+class Walk:
+    """Somebody who goes through the document, in a folder of theirs."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin where the project shall be made."""
+        self.folder = folder
+
+    def follow(self, database: Database, heading: str) -> list[str]:
+        """Write the inputs of a section, run its commands; return what they print."""
+        printed = []
+        for language, name, code in blocks(heading):
+            if name.startswith("models/"):
+                (self.folder / name).write_text(code)
+            for line in code.splitlines() if language == "sh" else []:
+                command, *arguments = shlex.split(line)
+                if command == "cd":
+                    self.folder /= arguments[0]
+                    continue
+                assert command == "customer-health"
+                done = database.run("flows", *arguments, project=self.folder)
+                # of `check`: something to look at
+                assert done.returncode == (arguments[0] == "check"), done.stdout + done.stderr
+                printed.append(done.stdout)
+        return printed
+
+    def check_what_is_shown(self, heading: str) -> None:
+        """Hold the inputs that the document shows against those that were proposed."""
+        shown = [
+            (name.removeprefix("proposed: "), code)
+            for _, name, code in blocks(heading)
+            if name.startswith("proposed: ")
+        ]
+        assert shown
+        for name, code in shown:
+            assert (self.folder / name).read_text() == code
 
 
-def set_vars(path: Path, lines: str) -> None:
-    text = path.read_text()
-    for line in lines.splitlines():
-        name = line.partition(":")[0]
-        text, replaced = re.subn(rf"^  {name}: .*$", f"  {line}", text, flags=re.MULTILINE)
-        assert replaced == 1, line
-    path.write_text(text)
+def application(server: Database, *names: str) -> Database:
+    database = new_database(server)
+    for name in names:
+        database.execute((DOCUMENT.parent / "bring_your_own" / f"{name}.sql").read_text())
+    return database
 
 
 @pytest.fixture
 def owner(server: Database) -> Iterator[Database]:
-    """Both sample databases, for whoever owns them."""
-    database = new_database(server)
-    for name in ("northwind", "pagila"):
-        database.execute((DOCUMENT.parent / "bring_your_own" / f"{name}.sql").read_text())
+    """The shape of Northwind, for whoever owns it."""
+    database = application(server, "northwind")
     yield database
     database.drop()
 
@@ -78,36 +90,39 @@ def owner(server: Database) -> Iterator[Database]:
 @pytest.fixture
 def trial(owner: Database) -> Iterator[Database]:
     """The same for the login that the document makes."""
-    rights = one_block("What it may do", "in psql, as the owner of the database")
+    rights = block("What it may do", "in psql, as the owner of the database")
     owner.execute(rights.replace(':"DBNAME"', owner.environment["PGDATABASE"]))
     yield owner.as_user(LOGIN)
     owner.execute(f"drop owned by {LOGIN} cascade; drop role {LOGIN}")
 
 
-def follow(trial: Database, project: Path, heading: str) -> None:
-    """Make the edits of a section and run its commands."""
-    edit(project, heading)
-    for _, code in blocks(heading, "sh"):
-        for line in code.splitlines():
-            python, option, *arguments = shlex.split(line)
-            assert (python, option) == ("python", "-m")
-            done = trial.run(*arguments, project=project)
-            assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.slow
-def test_northwind_from_the_first_refresh_to_the_write_back(
-    owner: Database, trial: Database, project: Path
+def test_northwind_from_its_catalog_to_the_write_back(
+    owner: Database, trial: Database, tmp_path: Path
 ) -> None:
-    follow(trial, project, NORTHWIND)
-    check_northwind(trial)
+    walk = Walk(tmp_path)
+    [said] = walk.follow(trial, "Propose")
+    assert "0 lines with TODO, 2 guesses" in said
+    [said] = walk.follow(trial, "Check")
+    walk.check_what_is_shown("Look at it")
+    assert "0 wrong, 2 to look at" in said
+    assert "1 of 25 rows are left out: customer_id_missing" in said
+    [said] = walk.follow(trial, "The first refresh")
+    assert northwind_statuses(trial, "northwind") == NORTHWIND_STATUSES
+    left_out = trial.rows('select "table", key, reason from operations.quarantined_rows')
+    assert [tuple(row.values()) for row in left_out] == [
+        ("orders", "1500", "customer_id_missing")
+    ]
+    assert "reactivated_date, risk_status: not written, for input_orders__" in said
 
-    done = trial.run("flows", "write-back", "--force", project=project)
-    assert done.returncode == 0, done.stderr
-    assert "reactivated_date, risk_status: not written, for input_orders__" in done.stdout
-    assert "0 customers written back" in done.stdout
-    owner.execute(one_block(WRITE_BACK, "in psql, as the owner of the tables"))
-    follow(trial, project, WRITE_BACK)
+    walk.follow(owner, "Keep it current")
+    owner.execute("delete from operations.changed_keys")
+    owner.execute("update northwind.orders set freight = 1 where customer_id = 'CIDRE'")
+    owner.execute("update northwind.order_details set quantity = 2 where order_id = 1000")
+    noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
+    assert sorted(tuple(row.values()) for row in noticed) == NOTICED
+
+    owner.execute(block("Write back", "in psql, as the owner of the tables"))
+    walk.follow(trial, "Write back")
     written = trial.rows(
         "select customer_id, account_type, risk_status, dormancy_since::text"
         " from northwind.customers order by customer_id"
@@ -121,37 +136,25 @@ def test_northwind_from_the_first_refresh_to_the_write_back(
         ("FIORI", "ACTIVE", "AT_RISK_REVENUE", None),
     ]
 
-    done = owner.run("flows", "capture", "install", project=project)
-    assert done.returncode == 0, done.stderr
-    owner.execute("delete from operations.changed_keys")
-    owner.execute("update northwind.orders set freight = 1 where customer_id = 'CIDRE'")
-    noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
-    assert [tuple(row.values()) for row in noticed] == [("customer", "1", "CIDRE")]
-
-    sources = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
-    sources.write_text(
-        sources.read_text().replace("customer: customer_id", "customer: client")
-    )
-    refused = owner.run("flows", "capture", "install", project=project)
-    assert refused.returncode == 2
-    assert 'customer is client: column "client" does not exist' in refused.stderr
-    triggers = "where watched_by = 'triggers'"
-    assert len(owner.rows(f"select * from operations.captured_tables {triggers}")) == 3
-
 
 def test_what_stands_in_for_columns_that_somebody_does_not_have(
-    small: Database, project: Path
+    small: Database, tmp_path: Path
 ) -> None:
     small.execute(
         'create table commerce."Order" ("id" uuid primary key, "tenantId" uuid,'
         ' "customerId" uuid, "createdAt" timestamp(3), "shippedAt" timestamp(3));'
         'insert into commerce."Order" select id, tenant_id, customer_id,'
         " ordered_at at time zone 'UTC', delivered_at at time zone 'UTC'"
-        " from commerce.orders"
+        " from commerce.orders;"
+        "drop table commerce.orders"
     )
-    edit(project, "Columns that you do not have")
+    done = small.run("flows", "init", str(tmp_path / "it"), "--systems", "orders")
+    assert done.returncode == 0, done.stderr
+    path = "models/orders/inputs/input_orders__orders.sql"
+    code = block("Columns that you do not have", f"instead of {path}")
+    (tmp_path / "it" / path).write_text(code)
     refresh = ("flows", "refresh", "--mode", "nightly", "--no-write-back", "--as-of", UNTIL)
-    done = small.run(*refresh, project=project)
+    done = small.run(*refresh, project=tmp_path / "it")
     assert done.returncode == 0, done.stdout + done.stderr
     assert small.value("select count(*) from operations.quarantined_rows") == 0
     [dated] = small.rows(
@@ -168,22 +171,15 @@ def test_what_stands_in_for_columns_that_somebody_does_not_have(
 
 
 @pytest.mark.slow
-def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> None:
+def test_two_companies_in_the_same_tables(server: Database, tmp_path: Path) -> None:
     """The same orders twice: what the one company reads of the other would show."""
-    owner.execute((DOCUMENT.parent / "bring_your_own" / "companies.sql").read_text())
-    edit(project, NORTHWIND)
-    for path in (project / "models" / "orders" / "inputs").glob("*.sql"):
-        path.write_text(path.read_text().replace("1 as tenant_id", "company_id as tenant_id"))
-    edit(project, COMPANIES)
-    [(_, refresh)] = blocks(NORTHWIND, "sh")
-    done = owner.run(*shlex.split(refresh)[2:], project=project)
-    assert done.returncode == 0, done.stdout + done.stderr
-
+    owner = application(server, "northwind", "companies")
+    walk = Walk(tmp_path)
+    walk.follow(owner, "Several businesses in the same tables")
     first, second = NORTHWIND_STATUSES, [(*row[:-1], None) for row in NORTHWIND_STATUSES]
     assert northwind_statuses(owner, "northwind") == first
     assert northwind_statuses(owner, "northwind-japan") == second
-    done = owner.run("flows", "capture", "install", project=project)
-    assert done.returncode == 0, done.stderr
+    walk.follow(owner, "Keep it current")
     owner.execute("delete from operations.changed_keys")
     owner.execute(
         "update northwind.orders set freight = 1"
@@ -191,8 +187,10 @@ def test_two_companies_in_the_same_tables(owner: Database, project: Path) -> Non
     )
     noticed = owner.rows("select distinct kind, tenant, key from operations.changed_keys")
     assert [tuple(row.values()) for row in noticed] == [("customer", "2", "CIDRE")]
+    owner.drop()
 
 
+NOTICED = [("customer", "1", "ALPEN"), ("customer", "1", "CIDRE")]
 # worked out by hand, for 15 June 2026
 NORTHWIND_STATUSES = [
     ("ALPEN", "HEALTHY", "2026-06-01", "2026-07-01", None, 1),
@@ -213,18 +211,14 @@ def northwind_statuses(database: Database, tenant: str) -> list[tuple[object, ..
     return [tuple(row.values()) for row in rows]
 
 
-def check_northwind(database: Database) -> None:
-    assert northwind_statuses(database, "northwind") == NORTHWIND_STATUSES
-    left_out = database.rows('select "table", key, reason from operations.quarantined_rows')
-    assert [tuple(row.values()) for row in left_out] == [
-        ("orders", "1500", "customer_id_missing")
-    ]
-
-
-def test_pagila_with_its_first_refresh(trial: Database, project: Path) -> None:
-    follow(trial, project, PAGILA)
-    check_pagila(trial)
-    assert not trial.rows("select * from operations.quarantined_rows")
+def test_pagila_with_its_first_refresh(server: Database, tmp_path: Path) -> None:
+    owner = application(server, "pagila")
+    walk = Walk(tmp_path)
+    walk.follow(owner, "Bookings: the shape of Pagila")
+    walk.check_what_is_shown("Bookings: the shape of Pagila")
+    check_pagila(owner)
+    assert not owner.rows("select * from operations.quarantined_rows")
+    owner.drop()
 
 
 def check_pagila(database: Database) -> None:
@@ -248,34 +242,35 @@ def check_pagila(database: Database) -> None:
 
 
 @pytest.mark.slow
-def test_another_dbt_project_builds_it_as_a_package(
-    owner: Database, project: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    for heading in (NORTHWIND, PAGILA):
-        edit(project, heading)
-    set_vars(project / "dbt_project.yml", "orders_enabled: true\nbookings_enabled: true\n")
-    folder = tmp_path_factory.mktemp("beside")
-    (folder / "customer_health").symlink_to(project)
-    own = folder / "my_project"
-    (own / "models").mkdir(parents=True)
-    for language in ("yaml", "sql"):
-        for name, code in blocks(PACKAGE, language):
+def test_another_dbt_project_builds_it_as_a_package(server: Database, tmp_path: Path) -> None:
+    owner = application(server, "northwind", "pagila")
+    proposed = tmp_path / "proposed"
+    done = owner.run("flows", "init", str(proposed), "--time-zone", "America/New_York")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "customer_health").symlink_to(PROJECT)
+    own = tmp_path / "my_project"
+    shutil.copytree(proposed / "models", own / "models")
+    for language, name, code in blocks(PACKAGE):
+        if language != "sh":
             (own / name).write_text(code)
+    settings = own / "dbt_project.yml"
+    project = yaml.safe_load(settings.read_text())
+    differ = yaml.safe_load((proposed / "dbt_project.yml").read_text())["vars"]
+    project["vars"]["customer_health"] |= differ
+    settings.write_text(yaml.safe_dump(project))
     # theirs is not ours, though it has the name of one of ours
     for name in ("tenants", "stg_orders__orders", "int_customers", "risk_thresholds"):
         (own / "models" / f"{name}.sql").write_text("select 'theirs' as tenant_id")
-    # but for an input: ours could not be built, and would be no table of theirs
-    ours = project / "models" / "orders" / "inputs" / "input_orders__customers.sql"
-    ours.write_text("select * from nowhere.customers")
-    profile = (project / "profiles.example.yml").read_text()
+    # but for an input
+    (own / "models/orders/inputs/input_orders__customers.sql").unlink()
+    profile = (PROJECT / "profiles.example.yml").read_text()
     (own / "profiles.yml").write_text(
         profile.replace("customer_health:", "my_project:").replace(
             "schema: analytics_internal", "schema: theirs"
         )
     )
 
-    [(_, code)] = blocks(PACKAGE, "sh")
-    build = code.strip()
+    [build] = [code.strip() for language, _, code in blocks(PACKAGE) if language == "sh"]
     printed = run(owner, own, f"{build} --vars 'as_of: {UNTIL}'")
     # of sources_are_fresh: the sample is from some days before
     assert "WARN=1 ERROR=0" in printed
@@ -296,7 +291,8 @@ def test_another_dbt_project_builds_it_as_a_package(
         for parent in found
         if ".customer_health." in child and ".my_project." in parent
     }
-    assert crossed == {"model.my_project.input_orders__customers"}
+    assert "model.my_project.input_orders__customers" in crossed
+    assert all(name.startswith("model.my_project.input_") for name in crossed)
 
     # a seed is loaded again while somebody reads it
     with owner.connect() as connection, connection.transaction():
@@ -305,9 +301,8 @@ def test_another_dbt_project_builds_it_as_a_package(
         assert "PASS=4 WARN=0" in run(owner, own, f"{seed} --vars 'as_of: {UNTIL}'")
 
     # where dbt would look for ours first, a run says so before anything is built wrong
-    settings = own / "dbt_project.yml"
-    flag = "require_ref_searches_node_package_before_root: true"
-    settings.write_text(settings.read_text().replace("flags:\n", f"flags:\n  {flag}\n"))
+    project["flags"]["require_ref_searches_node_package_before_root"] = True
+    settings.write_text(yaml.safe_dump(project))
     with pytest.raises(AssertionError, match="must be false"):
         run(owner, own, f"{build} --vars 'as_of: {UNTIL}' --select input_orders__customers")
 

@@ -43,7 +43,7 @@ def show() -> None:
     look.heading(
         "Held back",
         "Tenants that the last write-back left alone, in part or as a whole."
-        " `python -m flows write-back --dry-run` shows the changes.",
+        " `customer-health write-back --dry-run` shows the changes.",
     )
     _held(found["operations_held"])
 

@@ -14,7 +14,7 @@ LOWEST, LIKELIEST = 50, 15
 
 DAYS_TO_COME = (
     "There is one day of scores so far. Each nightly refresh adds one;"
-    " `python -m flows refresh --mode nightly --backfill-days 120` adds those before."
+    " `customer-health refresh --mode nightly --backfill-days 120` adds those before."
 )
 
 

@@ -338,7 +338,7 @@ begin
         'comment on function operations.%I is %L',
         function_name,
         'customer_health: Note the keys that a statement on ' || relation || ' has touched, before and after.'
-        ' Made by `python -m flows capture install`.'
+        ' Made by `customer-health capture install`.'
     );
     execute format('revoke all on function operations.%I from public', function_name);
 end

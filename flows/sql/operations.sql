@@ -88,7 +88,7 @@ create table if not exists operations.detached_views (
     detached_at timestamptz not null default now()
 );
 comment on table operations.detached_views is
-'customer_health: One row per view that `python -m flows detach` has taken off the
+'customer_health: One row per view that `customer-health detach` has taken off the
 tables of the application, or a refresh has dropped to make it anew, until it is back.
 grant_statements: what gives others their rights on it.';
 

@@ -1,6 +1,6 @@
 {% macro after_order_created() -%}
 {#-
-The real-time hook: what `python -m flows hook install` puts on the orders table, and the
+The real-time hook: what `customer-health hook install` puts on the orders table, and the
 function behind it. Made by the refresh, as a post-hook of order_facts, so that hook and
 models change together. It runs inside the application's transaction: it waits for no row,
 and keeps its errors to itself. A column that does not take what it would write is left out.
@@ -239,7 +239,7 @@ end
 $trigger$;
 
 comment on function {{ in_operations('after_order_created') }} is
-'{{ our_mark() }}Statement trigger on orders, put there by `python -m flows hook install`.';
+'{{ our_mark() }}Statement trigger on orders, put there by `customer-health hook install`.';
 revoke all on function {{ in_operations('after_order_created') }} from public
 {%- endif %}
 {%- endmacro %}

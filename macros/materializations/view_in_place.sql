@@ -36,7 +36,7 @@
     {% elif held.refused %}
         {% do exceptions.raise_compiler_error(
             this.identifier ~ ' ' ~ held.refused ~ (
-                ': run `python -m flows detach`, then a nightly refresh makes it anew'
+                ': run `customer-health detach`, then a nightly refresh makes it anew'
                 if config.get('meta', {}).get('of_any_type') else
                 ': run once with --full-refresh to drop and rebuild it'
                 ~ ' (grants on it are dropped too)'

@@ -639,7 +639,7 @@ def test_an_empty_database_says_what_to_do(
 ) -> None:
     database = new_database(server)
     look_at(database)
-    assert "python -m flows refresh --mode nightly" in text(page(name))
+    assert "customer-health refresh --mode nightly" in text(page(name))
     database.drop()
 
 

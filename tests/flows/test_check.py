@@ -1,4 +1,4 @@
-"""`python -m flows check`: what inputs give, without a trace, before and after refreshes."""
+"""`customer-health check`: what inputs give, without a trace, before and after refreshes."""
 
 import json
 from datetime import datetime

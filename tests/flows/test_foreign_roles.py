@@ -1,4 +1,4 @@
-"""Roles and schemas of others that have our names: `python -m flows roles` leaves them alone.
+"""Roles and schemas of others that have our names: `customer-health roles` leaves them alone.
 
 Roles are of the whole server, and other tests have ours there: those step aside meanwhile.
 """

@@ -1,4 +1,4 @@
-"""`python -m flows serve`: a server comes up, a scheduled run fires by itself and finishes."""
+"""`customer-health serve`: a server comes up, a scheduled run fires by itself and finishes."""
 
 import logging
 import os
@@ -68,7 +68,7 @@ def left_behind(home: Path) -> list[str]:
 def serving(
     database: Database, home: Path, *options: str, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python -m flows serve` until the end of the block, or until that has stopped it."""
+    """Run `customer-health serve` until the end of the block, or until that has stopped it."""
     with (home / "log").open("w") as log:
         served = subprocess.Popen(
             [sys.executable, "-m", "flows", "serve", *options],

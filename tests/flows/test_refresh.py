@@ -1,4 +1,4 @@
-"""`python -m flows refresh`, end to end."""
+"""`customer-health refresh`, end to end."""
 
 import json
 from pathlib import Path

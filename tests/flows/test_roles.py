@@ -1,4 +1,4 @@
-"""`python -m flows roles`: what each role may do, and that a tenant sees its own rows only."""
+"""`customer-health roles`: what each role may do, and that a tenant sees its own rows only."""
 
 import random
 import threading

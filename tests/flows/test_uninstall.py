@@ -1,4 +1,4 @@
-"""`python -m flows uninstall`: the catalog is as it was before the first command."""
+"""`customer-health uninstall`: the catalog is as it was before the first command."""
 
 import json
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 -- States: where the roles are installed, every table of analytics that carries a tenant
 -- has row security, and only the policy by the map of roles shows a tenant rows.
 -- Matters: after the publication; a tenant could read the rows of others.
--- To resolve: put the policy back with `python -m flows roles install`; drop a policy
+-- To resolve: put the policy back with `customer-health roles install`; drop a policy
 -- that shows more.
 {%- set tenant_columns = [] %}
 {%- for system in var('systems') if execute %}
