@@ -1,6 +1,7 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -108,7 +109,8 @@ NAMING_FILES = "models/**/*__sources.yml"
 class Scope:
     """Which keys a refresh recomputes, and why."""
 
-    changed_since: datetime | None = None
+    # of each system from when on updated_at tells what changed; empty where triggers notice it
+    changed_since: dict[str, datetime] = field(default_factory=dict)
     # why an hourly refresh recomputes all keys; None when it need not
     full_because: str | None = None
     # tables that inputs read, though `capture install` has not listed them
@@ -117,6 +119,11 @@ class Scope:
     # which table have none that was found
     keys: list[dict[str, Any]] = field(default_factory=list)
     not_found: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def claimed(self) -> list[dict[str, Any]]:
+        """All that the refresh has claimed."""
+        return self.keys + self.not_found
 
 
 @dataclass(frozen=True)
@@ -486,7 +493,11 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
             table["relation"] for table in _unlisted(connection) if capture["tables"]
         )
         is_noticed = capture["tables"] and not capture["asks_updated_at"] and not unlisted
-        since = None if is_noticed else last["began_at"] - OVERLAP
+        since = {
+            system: began_at - OVERLAP
+            for system, began_at in last["began_at"].items()
+            if not is_noticed
+        }
         return Scope(changed_since=since, unlisted=unlisted)
     return Scope(full_because=because)
 
@@ -525,8 +536,8 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
             return None
         runs += rows(
             connection,
-            "select logid, application_logs.created_at as began_at, status,"
-            " payload ->> 'rules' as rules,"
+            f"select '{system}' as system, logid, application_logs.created_at as began_at,"
+            " status, payload ->> 'rules' as rules, payload -> 'systems' as systems,"
             f" greatest(log.as_of, (select max(as_of) from {ANALYTICS}."
             f"{clock})) as as_of"
             f" from {log} as log inner join {OPERATIONS}.application_logs"
@@ -535,11 +546,16 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     if len(runs) < len(systems.hourly()):
         return None
     rules = {run["rules"] for run in runs}
+    # where a test before the publication had failed, its system would have an earlier run
+    published = Counter(run["logid"] for run in runs)
+    hourly = set(systems.hourly())
     return {
-        # where a test before the publication had failed, its system would have an earlier run
-        "has_failed": len({run["logid"] for run in runs}) == 1
-        and runs[0]["status"] == "tests_failed",
-        "began_at": min(run["began_at"] for run in runs),
+        "has_failed": any(
+            run["status"] == "tests_failed"
+            and published[run["logid"]] == len(hourly.intersection(run["systems"]))
+            for run in runs
+        ),
+        "began_at": {run["system"]: run["began_at"] for run in runs},
         "as_of": max(run["as_of"] for run in runs),
         "rules": rules.pop() if len(rules) == 1 else None,
     }

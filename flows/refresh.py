@@ -34,6 +34,7 @@ from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
 from flows.run_log import RunLog, logged
 from flows.schemas import ANALYTICS, OPERATIONS
+from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
 
 
@@ -51,17 +52,19 @@ def _all() -> Part:
     return Part(("--exclude=tag:after_write_back",), tuple(systems.registry()), is_full=True)
 
 
-def _changed() -> Part:
+def _changed(work: Work) -> Part:
     """Return what a refresh of some keys runs.
 
-    The views stand, and tests of all rows wait, as do the systems that are daily.
+    The views stand, and tests of all rows wait, as do the systems that are daily, and those in
+    which there is nothing to do.
     """
+    idle = _tags(systems.daily() + work.idle)
     return Part(
         (
             "--select=config.materialized:working_table config.materialized:publication",
-            f"--exclude=tag:after_write_back tag:nightly {_tags(systems.daily())}",
+            f"--exclude=tag:after_write_back tag:nightly {idle}",
         ),
-        systems.hourly(),
+        tuple(work.systems),
     )
 
 
@@ -174,19 +177,28 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         log.payload["full_because"] = scope.full_because
         progress.say(f"this hourly refresh recomputes everything: {scope.full_because}")
     log.payload |= say_scope(scope, progress)
+    work = find_work(connection, scope, as_of, is_full=is_full)
+    log.payload |= {"work": work.systems, "read_whole": work.read_whole}
+    if not work.systems:
+        _do_nothing(options, as_of, progress, log, lock)
+        return
     _build(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {
             "as_of": as_of,
             "refresh_scope": "all" if is_full else "changed",
-            "changed_since": scope.changed_since,
+            "changed_since": min(
+                (scope.changed_since[name] for name in work.systems if scope.changed_since),
+                default=None,
+            ),
             "backfill_days": options.backfill_days,
         },
-        _all() if is_full else _changed(),
+        _all() if is_full else _changed(work),
         progress,
         log,
         lock,
     )
+    move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
     log.payload |= say_nobodys(scope, connection, progress)
@@ -200,7 +212,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         'select system, "table", reason, sum(rows_count)::bigint as rows_count'
         f" from {OPERATIONS}.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
     )
-    log.payload["tenants"] = statistics = rows(
+    log.payload["tenants"] = rows(
         connection,
         f"select * from {OPERATIONS}.order_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
@@ -213,7 +225,23 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
 
     if is_full:
         log.payload["tenant_health"] = _tenant_health(connection)
+    _write_back(options, progress, log, lock)
 
+
+def _do_nothing(
+    options: Options, as_of: datetime, progress: Progress, log: RunLog, lock: Lock
+) -> None:
+    """Move the clock, and write what an earlier run has left."""
+    move_clock(log.connection, systems.hourly(), as_of)
+    check_tenant(log.connection, options.tenant)
+    log.payload |= {"is_idle": True, "marts": [], "tenants": []}
+    _write_back(options, progress, log, lock)
+    if not log.payload["rows_written"]:
+        log.count_with_last("is_idle")
+
+
+def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
+    connection = log.connection
     if options.write_back:
         check_freshness(connection)
         done = progress.run(
@@ -224,7 +252,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     else:
         say_what_stays(connection, progress)
     written = count_written(connection, log.logid)
-    for tenant in statistics:
+    for tenant in log.payload["tenants"]:
         tenant["updated_count"] = written.get(tenant["tenant_slug"], 0)
     log.payload["rows_written"] = written.total()
     if options.write_back and (failure := done.failure()):
@@ -255,6 +283,7 @@ def _build(  # noqa: PLR0913, PLR0917
         ),
     )
     _say_what_is_lost(run, missing, texts, progress, log)
+    log.payload["systems"] = list(part.systems)
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))

@@ -109,6 +109,13 @@ def health_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[s
 
 def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what a refresh found and did."""
+    if payload.get("is_idle"):
+        progress.say(
+            f"done in {payload['seconds']} s: nothing has changed since the last refresh,"
+            f" {payload['rows_written']} customers written back"
+        )
+        print_outcomes(payload.get("write_back", {}), progress)
+        return
     progress.table("Risk status", risk_statistics(payload["tenants"]))
     progress.table("Account types", account_statistics(payload["tenants"]))
     progress.table("Customer segments", segment_statistics(payload["organizations"]))

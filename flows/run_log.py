@@ -55,6 +55,44 @@ class RunLog:
             (status, self._json(), self.logid),
         )
 
+    def count_with_last(self, mark: str) -> None:
+        """Take the place of the row before this one, if both runs have this mark.
+
+        So runs of which there is nothing to tell are one row, that of the last of them:
+        runs_count says how many there were, runs_since when the first began.
+        """
+        before = self.connection.execute(
+            f"""
+            delete from {OPERATIONS}.application_logs
+            where
+                log_id = (
+                    select max(log_id) from {OPERATIONS}.application_logs
+                    where logid != %(logid)s and log_type = %(log_type)s
+                )
+                and status = 'success'
+                and payload @> jsonb_build_object(
+                    'cron_name', %(job)s::text, %(mark)s::text, true
+                )
+            returning payload -> 'runs_count' as count, payload ->> 'runs_since' as since
+            """.encode(),
+            {
+                "logid": self.logid,
+                "log_type": self._log_type,
+                "job": self.payload["cron_name"],
+                "mark": mark,
+            },
+        ).fetchall()
+        [own] = self.connection.execute(
+            f"select created_at from {OPERATIONS}.application_logs where logid = %s",
+            (self.logid,),
+        ).fetchall()
+        self.payload |= {
+            "runs_count": 1 + sum(row["count"] for row in before),
+            "runs_since": min(
+                [own["created_at"].isoformat(), *(row["since"] for row in before)]
+            ),
+        }
+
     def _json(self) -> str:
         return json.dumps(self.payload, default=str)
 

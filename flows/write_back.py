@@ -185,12 +185,14 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 def check_last_refresh(connection: Connection) -> None:
     """Raise unless the marts stand as a refresh whose tests all passed left them."""
-    # the last one that was to publish orders, and the last one of one organization since
+    # the last one that had something to do, and the last one of one organization since; one
+    # that had nothing to do goes on from one that has ended well
     last = rows(
         connection,
         "with refreshes as ("
         "select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one"
         f" from {OPERATIONS}.application_logs where log_type = 'refresh'"
+        " and not (payload ? 'is_idle' and status in ('success', 'held'))"
         ") select logid, status, payload ->> 'error' as error,"
         " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
         " from refreshes"
@@ -215,8 +217,8 @@ def check_last_refresh(connection: Connection) -> None:
     )
     if there["log"] is None or not rows(
         connection,
-        f"select from {OPERATIONS}.orders_publications where run_id = any(%(runs)s) limit 1",
-        {"runs": [refresh["logid"] for refresh in last]},
+        f"select from {OPERATIONS}.orders_publications"
+        f" inner join {OPERATIONS}.application_logs on run_id = logid limit 1",
     ):
         raise WriteBackHeld("write-back held: the last refresh has published no orders")
 

@@ -1,0 +1,126 @@
+"""What an hourly refresh has to do, known before dbt starts.
+
+The change queue says it, and the views <system>_work of models/<system>/operations.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flows import systems
+from flows.capture import Scope
+from flows.database import Connection, rows
+from flows.schemas import ANALYTICS, OPERATIONS
+
+WELL = ("success", "held")
+COLUMNS = ("reason", "known_by", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do in the hourly systems, by system, in words for the run log."""
+
+    systems: dict[str, list[str]]
+    # of each system, what the rows are that every refresh reads whole
+    read_whole: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Return the systems in which there is nothing to do."""
+        return tuple(name for name in systems.hourly() if name not in self.systems)
+
+
+def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full: bool) -> Work:
+    """Return what a refresh has to do; a full one has all of it, and looks nothing up.
+
+    Needs the keys to be claimed. What changes from here on is found by the next refresh.
+    """
+    read_whole = {name: _read_whole(connection, name) for name in systems.hourly()}
+    if is_full:
+        return Work({name: ["everything"] for name in systems.hourly()}, read_whole)
+    if reason := _unfinished(connection):
+        return Work({name: [reason] for name in systems.hourly()}, read_whole)
+    found = {
+        name: [
+            *sorted({f"{key['kind']} keys" for key in scope.claimed if key["system"] == name}),
+            *_changed(connection, name, read_whole[name]),
+            *_due(connection, name, scope.changed_since.get(name), as_of),
+        ]
+        for name in systems.hourly()
+    }
+    return Work({name: work for name, work in found.items() if work}, read_whole)
+
+
+def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) -> None:
+    """Let the marts of these systems be those of this instant: no row but the clock differs.
+
+    The day of no tenant has changed, or there would be work.
+    """
+    with connection.transaction():
+        for name in names:
+            clock = f"{ANALYTICS}.{systems.registry()[name].tenants}"
+            connection.execute(f"update {clock} set as_of = %s".encode(), (as_of,))
+
+
+def _read_whole(connection: Connection, system: str) -> dict[str, str]:
+    """Return the fingerprints of what every refresh of a system reads whole.
+
+    None before the first refresh, and where the view is that of an earlier version.
+    """
+    view = f"{OPERATIONS}.{system}_work"
+    [has] = rows(
+        connection,
+        "select count(*) as columns from pg_attribute where attrelid = to_regclass(%(view)s)"
+        " and attname = any(%(columns)s)",
+        {"view": view, "columns": list(COLUMNS)},
+    )
+    if has["columns"] < len(COLUMNS):
+        return {}
+    found = rows(connection, f"select reason, fingerprint from {view} where known_by = 'rows'")
+    return {row["reason"]: row["fingerprint"] for row in found}
+
+
+def _unfinished(connection: Connection) -> str | None:
+    """Return how the last refresh has ended, where its rows may not have been tested."""
+    [last] = rows(
+        connection,
+        f"select status from {OPERATIONS}.application_logs where log_type = 'refresh'"
+        " and payload ->> 'cron_name' != 'refresh_organization' and status != 'running'"
+        " order by log_id desc limit 1",
+    )
+    return None if last["status"] in WELL else f"the last refresh ended as {last['status']}"
+
+
+def _changed(connection: Connection, system: str, read_whole: dict[str, str]) -> list[str]:
+    """Return what is read whole, and is not what the marts were made of."""
+    [published] = rows(
+        connection,
+        f"select payload -> 'read_whole' -> %(system)s as read_whole"
+        f" from {OPERATIONS}.{system}_publications as log"
+        f" inner join {OPERATIONS}.application_logs on log.run_id = application_logs.logid"
+        " order by log_id desc limit 1",
+        {"system": system},
+    )
+    before: dict[str, Any] = published["read_whole"] or {}
+    return [
+        work for work, it in read_whole.items() if work not in before or before[work] != it
+    ]
+
+
+def _due(
+    connection: Connection, system: str, changed_since: datetime | None, as_of: datetime
+) -> list[str]:
+    """Return what time has brought, and what updated_at tells where it is asked."""
+    conditions = ["known_by = 'time' and since <= %(as_of)s"]
+    if changed_since:
+        conditions.append("known_by = 'updated_at' and since >= %(changed_since)s")
+    # one by one: what is not asked for is not read
+    return [
+        row["reason"]
+        for condition in conditions
+        for row in rows(
+            connection,
+            f"select reason from {OPERATIONS}.{system}_work where {condition}",
+            {"as_of": as_of, "changed_since": changed_since},
+        )
+    ]

@@ -1,0 +1,107 @@
+with tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+account_types as (
+    select * from {{ ref('customer_account_types') }}
+),
+
+freshness as (
+    select * from {{ ref('int_source_freshness__orders') }}
+),
+
+given_tenants as (
+    select * from {{ ref('stg_orders__tenants') }}
+),
+
+given_sales_reps as (
+    select * from {{ ref('stg_orders__sales_reps') }}
+),
+
+given_customers as (
+    select * from {{ ref('stg_orders__customers') }}
+),
+
+given_orders as (
+    select * from {{ ref('stg_orders__orders') }}
+),
+
+final as (
+    select
+        'risk statuses end' as reason,
+        'time' as known_by,
+        min(valid_until) as since,
+        null as fingerprint
+    from risk_status
+
+    union all
+
+    select
+        'account types end' as reason,
+        'time' as known_by,
+        min(valid_until) as since,
+        null as fingerprint
+    from account_types
+
+    union all
+
+    select
+        'a day begins' as reason,
+        'time' as known_by,
+        min((today + 1)::timestamp at time zone time_zone) as since,
+        null as fingerprint
+    from tenants
+
+    union all
+
+    select
+        'the source goes quiet' as reason,
+        'time' as known_by,
+        newest_at + interval '{{ var("source_stale_after_hours") }} hours' as since,
+        null as fingerprint
+    from freshness
+    where not is_stale
+
+    union all
+
+    -- few rows, which every refresh reads whole
+    select
+        'tenants have changed' as reason,
+        'rows' as known_by,
+        null as since,
+        {{ fingerprint_of_rows('given_tenants') }} as fingerprint
+    from given_tenants
+
+    union all
+
+    select
+        'sales reps have changed' as reason,
+        'rows' as known_by,
+        null as since,
+        {{ fingerprint_of_rows('given_sales_reps') }} as fingerprint
+    from given_sales_reps
+
+    union all
+
+    select
+        'customers have changed' as reason,
+        'updated_at' as known_by,
+        max(updated_at) as since,
+        null as fingerprint
+    from given_customers
+
+    union all
+
+    select
+        'orders have changed' as reason,
+        'updated_at' as known_by,
+        max(updated_at) as since,
+        null as fingerprint
+    from given_orders
+)
+
+select * from final
