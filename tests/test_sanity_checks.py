@@ -187,8 +187,8 @@ DAMAGE = {
         select * from analytics_internal.int_bookings limit 1
     """,
     "thresholds_are_sane": """
-        update analytics_internal.int_risk_thresholds set target_days = active_days;
-        update analytics_internal.int_risk_thresholds set dormant_days = 0
+        update analytics_internal.risk_thresholds set target_days = active_days;
+        update analytics_internal.risk_thresholds set dormant_days = 0
     """,
     "segments_and_tiers_are_known": """
         update analytics_internal.int_customer_analytics set customer_segment = 'GONE';

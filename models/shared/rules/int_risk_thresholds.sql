@@ -1,3 +1,5 @@
+{{ config(materialized='view_in_place') }}
+
 with standard as (
     select * from {{ ref('risk_thresholds') }}
 ),
