@@ -100,6 +100,104 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
     assert payload["drift"] == 0
 
 
+def test_where_nothing_has_changed_dbt_is_not_started(captured: Database) -> None:
+    nightly = captured.value("select max(log_id) from operations.application_logs")
+    later = "2026-06-15T13:00:00+00:00"
+    for runs in (1, 2, 3):
+        payload, printed = refresh(captured, *HOURLY[:-1], later)
+        assert (payload["is_idle"], payload["runs_count"]) == (True, runs)
+        assert "nothing has changed since the last refresh" in printed
+        assert "dbt_run_seconds" not in payload
+    # they are one row of the log, that of the last
+    logs = "select count(*) from operations.application_logs where log_id > %s"
+    assert captured.value(logs, nightly) == 1
+    [job] = captured.rows("select * from operations.job_status where job = 'refresh_hourly'")
+    assert job["last_status"] == "success"
+    for clock in ("tenants", "booking_organizations"):
+        assert captured.rows(f"select distinct as_of::text from analytics.{clock}") == [
+            {"as_of": "2026-06-15 13:00:00+00"}
+        ]
+    # what stands is what a refresh of everything gives, and it may be written back
+    payload, _ = refresh(captured, *NIGHTLY[:-1], later)
+    daily = {"platform", "success", "tenant"}
+    assert {mart for mart in moved(payload) if mart.partition("_")[0] not in daily} == set()
+    assert payload["drift"] == 0
+    refresh(captured, *HOURLY[:-1], later)
+    captured.execute("update commerce.customers set risk_status = null")
+    captured.execute("delete from operations.changed_keys")
+    done = captured.run("flows", "write-back", "--force")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
+    captured: Database,
+) -> None:
+    captured.execute(
+        "update commerce.customers set account_type = null where id ="
+        " (select customer_id from analytics.customer_account_types limit 1)"
+    )
+    refresh(captured, *HOURLY, "--no-write-back")
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["rows_written"]) == (True, 1)
+    # such a run is told of by itself
+    assert "runs_count" not in payload
+
+
+CHANGES = [
+    # no trigger tells of it
+    ("update commerce.sales_reps set name = name || '!'", "orders", "sales reps have changed"),
+    (
+        "update booking.payments set amount_cents = amount_cents + 1",
+        "bookings",
+        "customer keys",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "system", "reason"), CHANGES)
+def test_a_system_without_work_is_left_alone(
+    captured: Database, change: str, system: str, reason: str
+) -> None:
+    captured.execute(f"{change} where ctid = '(0,1)'")
+    payload, _ = refresh(captured, *HOURLY)
+    assert payload["work"] == {system: [reason]}
+    assert payload["systems"] == [system]
+    published = {
+        name
+        for name in ("orders", "bookings")
+        if captured.rows(
+            f"select from operations.{name}_publications where run_id = (select logid"
+            " from operations.application_logs order by log_id desc limit 1)"
+        )
+    }
+    assert published == {system}
+    payload, _ = refresh(captured, *HOURLY)
+    assert payload["is_idle"]
+    payload, _ = refresh(captured, *NIGHTLY)
+    assert (moved(payload), payload["drift"]) == ({}, 0)
+
+
+def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
+    payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")
+    assert {"a day begins", "risk statuses end"} <= set(payload["work"]["orders"])
+    assert {"a day begins", "figures of customers end"} <= set(payload["work"]["bookings"])
+    payload, _ = refresh(captured, *NIGHTLY[:-1], "2026-06-16T12:00:00+00:00")
+    assert payload["drift"] == 0
+
+
+def test_after_a_refresh_that_has_not_ended_well_nothing_is_left_out(
+    captured: Database,
+) -> None:
+    captured.execute(
+        "update operations.application_logs set status = 'failed' where log_id ="
+        " (select max(log_id) from operations.application_logs where log_type = 'refresh')"
+    )
+    payload, _ = refresh(captured, *HOURLY)
+    assert payload["work"] == {
+        system: ["the last refresh ended as failed"] for system in ("orders", "bookings")
+    }
+
+
 def test_writing_back_does_not_feed_the_queue(captured: Database) -> None:
     captured.execute("update commerce.customers set risk_status = null")
     captured.execute("delete from operations.changed_keys")
