@@ -49,10 +49,19 @@ class CompiledProject:
     models: list[Model]
     database: str
 
-    def refresh(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
-        """Do what the models do in a refresh: compute and publish."""
+    def refresh(
+        self,
+        connection: psycopg.Connection[object],
+        as_of: datetime,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """Do what the models do in a refresh: compute and publish.
+
+        without: tags of systems that are left alone.
+        """
         for model in self.models:
-            connection.execute(model.statement(as_of).encode())
+            if not model.tags & without:
+                connection.execute(model.statement(as_of).encode())
 
     def seconds(
         self, connection: psycopg.Connection[object], as_of: datetime

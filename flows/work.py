@@ -5,12 +5,11 @@ The change queue says it, and the views <system>_work of models/<system>/operati
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from flows import systems
 from flows.capture import Scope
 from flows.database import Connection, rows
-from flows.schemas import ANALYTICS, OPERATIONS
+from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 
 WELL = ("success", "held")
 COLUMNS = ("reason", "known_by", "fingerprint")
@@ -35,20 +34,20 @@ def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full:
 
     Needs the keys to be claimed. What changes from here on is found by the next refresh.
     """
-    read_whole = {name: _read_whole(connection, name) for name in systems.hourly()}
+    now = {name: read_whole(connection, name) for name in systems.hourly()}
     if is_full:
-        return Work({name: ["everything"] for name in systems.hourly()}, read_whole)
+        return Work({name: ["everything"] for name in systems.hourly()}, now)
     if reason := _unfinished(connection):
-        return Work({name: [reason] for name in systems.hourly()}, read_whole)
+        return Work({name: [reason] for name in systems.hourly()}, now)
     found = {
         name: [
             *sorted({f"{key['kind']} keys" for key in scope.claimed if key["system"] == name}),
-            *_changed(connection, name, read_whole[name]),
-            *_due(connection, name, scope.changed_since.get(name), as_of),
+            *others(_published(connection, name), now[name]),
+            *due(connection, name, scope.changed_since.get(name), as_of),
         ]
         for name in systems.hourly()
     }
-    return Work({name: work for name, work in found.items() if work}, read_whole)
+    return Work({name: work for name, work in found.items() if work}, now)
 
 
 def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) -> None:
@@ -62,7 +61,7 @@ def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) 
             connection.execute(f"update {clock} set as_of = %s".encode(), (as_of,))
 
 
-def _read_whole(connection: Connection, system: str) -> dict[str, str]:
+def read_whole(connection: Connection, system: str) -> dict[str, str]:
     """Return the fingerprints of what every refresh of a system reads whole.
 
     None before the first refresh, and where the view is that of an earlier version.
@@ -91,31 +90,50 @@ def _unfinished(connection: Connection) -> str | None:
     return None if last["status"] in WELL else f"the last refresh ended as {last['status']}"
 
 
-def _changed(connection: Connection, system: str, read_whole: dict[str, str]) -> list[str]:
-    """Return what is read whole, and is not what the marts were made of."""
+def _published(connection: Connection, system: str) -> dict[str, str]:
+    """Return the fingerprints of what the marts of a system were made of."""
     [published] = rows(
         connection,
-        f"select payload -> 'read_whole' -> %(system)s as read_whole"
+        "select payload -> 'read_whole' -> %(system)s as read_whole"
         f" from {OPERATIONS}.{system}_publications as log"
         f" inner join {OPERATIONS}.application_logs on log.run_id = application_logs.logid"
         " order by log_id desc limit 1",
         {"system": system},
     )
-    before: dict[str, Any] = published["read_whole"] or {}
+    return published["read_whole"] or {}
+
+
+def others(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Return what is read whole, and is not what it was."""
     return [
-        work for work, it in read_whole.items() if work not in before or before[work] != it
+        reason for reason, it in now.items() if reason not in before or before[reason] != it
     ]
 
 
-def _due(
+def due(
     connection: Connection, system: str, changed_since: datetime | None, as_of: datetime
 ) -> list[str]:
-    """Return what time has brought, and what updated_at tells where it is asked."""
+    """Return what time has brought, and what updated_at tells where it is asked.
+
+    A crash of the server has emptied what a refresh computes, which is work, too.
+    """
+    [source] = rows(
+        connection,
+        "select is_stale is null as is_lost,"
+        " not is_stale and stale_after < %(as_of)s as is_due"
+        " from (select) as always"
+        f" left join {INTERNAL}.int_source_freshness__{system} on true",
+        {"as_of": as_of},
+    )
+    reasons = {
+        "what the last refresh computed is gone": source["is_lost"],
+        "the source goes quiet": source["is_due"],
+    }
     conditions = ["known_by = 'time' and since <= %(as_of)s"]
     if changed_since:
         conditions.append("known_by = 'updated_at' and since >= %(changed_since)s")
     # one by one: what is not asked for is not read
-    return [
+    return [reason for reason, is_so in reasons.items() if is_so] + [
         row["reason"]
         for condition in conditions
         for row in rows(

@@ -6,10 +6,6 @@ analytics as (
     select * from {{ ref('customer_analytics') }}
 ),
 
-freshness as (
-    select * from {{ ref('int_source_freshness__bookings') }}
-),
-
 given_organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
@@ -50,16 +46,6 @@ final as (
         min((today + 1)::timestamp at time zone time_zone) as since,
         null as fingerprint
     from organizations
-
-    union all
-
-    select
-        'the source goes quiet' as reason,
-        'time' as known_by,
-        newest_at + interval '{{ var("source_stale_after_hours") }} hours' as since,
-        null as fingerprint
-    from freshness
-    where not is_stale
 
     union all
 

@@ -3,7 +3,10 @@ with bookings as (
 ),
 
 newest as (
-    select max(updated_at) as newest_at
+    select
+        max(updated_at) as newest_at,
+        max(updated_at)
+        + interval '{{ var("source_stale_after_hours") }} hours' as stale_after
     from bookings
     where
         is_valid
@@ -14,11 +17,11 @@ final as (
     select
         'bookings' as system,
         newest_at,
+        stale_after,
         {{ var('bookings_enabled') }}
         and (
             newest_at is null
-            or newest_at < {{ as_of() }}
-            - interval '{{ var("source_stale_after_hours") }} hours'
+            or stale_after < {{ as_of() }}
         ) as is_stale
     from newest
 )

@@ -10,10 +10,6 @@ account_types as (
     select * from {{ ref('customer_account_types') }}
 ),
 
-freshness as (
-    select * from {{ ref('int_source_freshness__orders') }}
-),
-
 given_tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),
@@ -55,16 +51,6 @@ final as (
         min((today + 1)::timestamp at time zone time_zone) as since,
         null as fingerprint
     from tenants
-
-    union all
-
-    select
-        'the source goes quiet' as reason,
-        'time' as known_by,
-        newest_at + interval '{{ var("source_stale_after_hours") }} hours' as since,
-        null as fingerprint
-    from freshness
-    where not is_stale
 
     union all
 
