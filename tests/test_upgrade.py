@@ -120,16 +120,10 @@ def marts(database: Database) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.slow
-def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
-    shop: Database, earlier: Path, tmp_path: Path
-) -> None:
-    fresh = shop.copy()
-    refresh = ("refresh", "--as-of", UNTIL, "--mode")
-    folder = tmp_path / "shop"
-    # what somebody has who has used everything
-    run(shop, earlier, tmp_path, "init", str(folder))
-    run(shop, earlier, folder, *refresh, "nightly")
+def make_it_all(shop: Database, earlier: Path, folder: Path) -> None:
+    """Make what somebody has who has used everything."""
+    run(shop, earlier, folder.parent, "init", str(folder))
+    run(shop, earlier, folder, "refresh", "--mode", "nightly", "--as-of", UNTIL)
     for part in ("capture", "hook", "roles"):
         run(shop, earlier, folder, part, "install")
     shop.execute(
@@ -139,6 +133,16 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
         "create view reports.mine as select * from analytics.customer_risk_status;" + BEFORE
         # noted by the triggers of before
     )
+
+
+@pytest.mark.slow
+def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
+    shop: Database, earlier: Path, tmp_path: Path
+) -> None:
+    fresh = shop.copy()
+    refresh = ("refresh", "--as-of", UNTIL, "--mode")
+    folder = tmp_path / "shop"
+    make_it_all(shop, earlier, folder)
     kept = files_of(folder)
     batch = "select max(batch_id) from operations.write_back_batches"
     written = shop.value(batch)
@@ -147,7 +151,14 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     said = run(shop, PROJECT, folder, "check", code=1)
     assert "until `python -m flows capture install` every hourly refresh is a full" in said
     assert said.splitlines()[-1] == "0 wrong, 2 to look at", said
+    # what looks only does so before a refresh, too
+    for looks in (("capture", "status"), ("status",), ("write-back", "--dry-run")):
+        said = run(shop, PROJECT, folder, *looks)
+        assert ("until it is run every hourly refresh is a full one" in said) == (
+            looks[0] == "capture"
+        )
     run(shop, PROJECT, folder, "capture", "install")
+    assert "have changed" not in run(shop, PROJECT, folder, "capture", "status")
     # what the version before has written can be put back
     run(shop, PROJECT, folder, "rollback", str(written))
     assert last_order_of(shop, ONE) is None
@@ -187,7 +198,16 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     upgraded, other = shop.as_template(), fresh.copy(USUAL)
     run(other, PROJECT, folder, *refresh, "nightly")
     assert marts(other) == after
-    upgraded.execute(f"drop owned by {READER}; drop role {READER}")
+    # and all of it goes, whichever version has made it
+    upgraded.execute(
+        f"drop schema reports cascade; drop owned by {READER}; drop role {READER}"
+    )
+    run(upgraded, PROJECT, folder, "uninstall")
+    assert upgraded.value(
+        "select coalesce(to_regnamespace('operations'), to_regnamespace('analytics'),"
+        " to_regnamespace('analytics_internal')) is null"
+        " and not exists (select from pg_trigger where starts_with(tgname, 'customer_health'))"
+    )
     upgraded.drop()
     fresh.drop()
     assert files_of(folder) == kept
