@@ -29,7 +29,7 @@ from flows.detach import detached_since, in_words
 from flows.errors import WrongArgument
 from flows.installed import gap, is_empty
 from flows.progress import Progress
-from flows.project import PROJECTS
+from flows.project import FLOWS, PROJECTS
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
 
 EVENTS = {
@@ -94,13 +94,19 @@ MEMBERS = f"""
     inner join pg_class on member_id = pg_class.oid
     order by is_source desc, member_id::regclass::text
 """
+OLD_TRIGGERS = (
+    "the vars or the sources' yml that name tables and keys, or what this version makes of"
+    " them, have changed since `capture install`, or it did not end"
+)
 # where no source has it
 NO_SOURCE = "(no source)"
 # a row that a slow transaction has stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
 # what the rules are made of
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
-# what names the tables and the columns of their keys: vars, and files
+# what the triggers are made of: what names the tables and the columns of their keys (vars, and
+# files), and what makes their functions, which another version may do otherwise
+MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
 NAMING_VARS = ("_schema", "_table", "_enabled")
 NAMING_FILES = "models/**/*__sources.yml"
 
@@ -181,7 +187,7 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
     with with_queue() as connection:
         survey = _survey(connection)
         tables = survey.captured
-        mapping = _mapping()
+        mapping = current_mapping()
         for table in tables:
             _refuse_foreign(connection, table)
         found = compare(connection, tables)
@@ -245,6 +251,12 @@ def print_capture(progress: Progress) -> None:
             progress.say(missing)
             return
         _print_tables(connection, progress)
+        if rows(
+            connection,
+            f"select from {OPERATIONS}.captured_tables where mapping != %(mapping)s limit 1",
+            {"mapping": current_mapping()},
+        ):
+            progress.say(f"{OLD_TRIGGERS}: until it is run every hourly refresh is a full one")
         progress.table(
             "Changes waiting",
             rows(
@@ -475,13 +487,10 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         " exists (select from queue where relation is null) as is_lost,"
         " (select sum(rows_count)::bigint from queue) as lost_rows"
         f" from {OPERATIONS}.capture_status",
-        {"mapping": _mapping()},
+        {"mapping": current_mapping()},
     )
     if capture["mapped"] < capture["tables"]:
-        because = (
-            "the vars or the sources' yml that name tables and keys have changed since"
-            " `capture install`, or it did not end"
-        )
+        because = OLD_TRIGGERS
     elif capture["captured"] < capture["tables"]:
         because = "a captured table has lost its triggers"
     elif capture["is_lost"]:
@@ -779,12 +788,12 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         connection.execute(f"drop function {function}".encode())
 
 
-def _mapping(projects: Sequence[Path] = PROJECTS) -> str:
-    """Return a fingerprint of what names the tables and the columns of their keys.
+def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:
+    """Return a fingerprint of what triggers would be made of now.
 
     In our project and in the one that takes it as a package.
     """
-    texts = []
+    texts = [MAKES_FUNCTIONS.read_bytes()]
     for folder in projects:
         settings = yaml.safe_load((folder / "dbt_project.yml").read_bytes()).get("vars") or {}
         texts.append(repr(sorted(_naming(settings))).encode())

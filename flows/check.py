@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from flows import dbt, systems
+from flows.capture import OLD_TRIGGERS
 from flows.check_customers import WAYS, work_through
 from flows.check_inputs import (
     LOOK,
@@ -27,7 +28,7 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.check_rows import judge_rows, look_at_rows, note_empty, note_nulls
-from flows.check_tables import look_at_tables, look_at_watch
+from flows.check_tables import has_old_triggers, look_at_tables, look_at_watch
 from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -151,6 +152,16 @@ def look_at_system(
     changes = manifest["nodes"].get(f"model.{OURS}.int_changed_keys__{name}", {})
     asked = changes.get("depends_on", {}).get("nodes", [])
     look_at_watch(connection, inputs, {key.rpartition(".")[2] for key in asked})
+    if has_old_triggers(connection, name):
+        report.findings.append(
+            Finding(
+                LOOK,
+                name,
+                None,
+                OLD_TRIGGERS,
+                "until `python -m flows capture install` every hourly refresh is a full one",
+            )
+        )
     if is_judged and name in WAYS:
         tried(
             connection,

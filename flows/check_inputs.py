@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 
 from flows.database import Connection, one_line, rows
-from flows.project import OUR_PROJECT
+from flows.project import IS_OF_USER, OUR_PROJECT
 
 OURS = "customer_health"
 WRONG, LOOK = "wrong", "look"
@@ -62,6 +62,8 @@ class Input:
     # columns that somebody has looked at, and found right
     looked_at: list[str]
     of_any_type: list[str]
+    # ours, of which a project of a user's has none of this name
+    is_default: bool = False
     is_parent: bool = False
     # what it gives, by column: its type in words
     given: dict[str, str] = field(default_factory=dict)
@@ -190,6 +192,7 @@ def read_inputs(
                 meta=meta,
                 looked_at=node["config"]["meta"].get("looked_at", []),
                 of_any_type=staging["config"]["meta"].get("of_any_type", []),
+                is_default=IS_OF_USER and node == ours,
             )
         )
     for one in found:
@@ -223,6 +226,13 @@ def what_to_do(one: Input, error: psycopg.Error) -> str | None:
     """Return what helps against what the database says of an input."""
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+            if one.is_default:
+                # one that a new version has added, say
+                return (
+                    f"that is what our own input reads, for your project has no {one.name}:"
+                    f" write {one.path}, or set {one.system}_schema and the"
+                    f" {one.system}_..._table settings"
+                )
             return (
                 f"set {one.system}_schema and the {one.system}_..._table settings, or name"
                 f" your table in {one.path}"

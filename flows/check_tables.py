@@ -3,10 +3,12 @@
 See flows/check_inputs.py.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 
+from flows.capture import current_mapping
 from flows.check_inputs import (
     LARGEST,
     LOOK,
@@ -189,26 +191,44 @@ def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
 
     None where this login may not know.
     """
+    found = of_capture(
+        connection,
+        "select to_regclass(relation)::text as relation, min(case"
+        " when not is_captured then 'nothing'"
+        " when watched_by = 'both' then 'triggers and updated_at'"
+        " else watched_by end) as how"
+        f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
+        " group by 1",
+    )
+    return None if found is None else {row["relation"]: row["how"] for row in found}
+
+
+def has_old_triggers(connection: Connection, system: str) -> bool:
+    """Return whether triggers are not those that `capture install` would put now."""
+    found = of_capture(
+        connection,
+        f"select from {OPERATIONS}.capture_status where system = %(system)s"
+        " and mapping != %(mapping)s limit 1",
+        {"system": system, "mapping": current_mapping()},
+    )
+    return bool(found)
+
+
+def of_capture(
+    connection: Connection, query: str, parameters: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]] | None:
+    """Return what `capture install` has noted; None where this login may not know."""
     if not rows(
         connection,
         "select from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid"
         f" where nspname = '{OPERATIONS}' and relname = 'capture_status'",
     ):
-        return {}
+        return []
     try:
         with connection.transaction():
-            found = rows(
-                connection,
-                "select to_regclass(relation)::text as relation, min(case"
-                " when not is_captured then 'nothing'"
-                " when watched_by = 'both' then 'triggers and updated_at'"
-                " else watched_by end) as how"
-                f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
-                " group by 1",
-            )
+            return rows(connection, query, parameters)
     except psycopg.errors.InsufficientPrivilege:
         return None
-    return {row["relation"]: row["how"] for row in found}
 
 
 def relations_of(connection: Connection, one: Input) -> list[str]:

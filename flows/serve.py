@@ -292,6 +292,8 @@ def _offer(zone: str) -> None:
         "alerts": scheduled.alerts,
         "weekly": scheduled.weekly,
     }
+    named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
+    _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])
     hours = schedules(zone)
     # Prefect's own leaves its loop in the midst of something, and the runs that go on
     Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
@@ -300,13 +302,34 @@ def _offer(zone: str) -> None:
             *(
                 RunnerDeployment.from_flow(
                     flow,
-                    name=f"{PREFIX}{name}",
+                    name=name,
                     # without one: when somebody presses the button
-                    schedule=hours.get(name),
+                    schedule=hours.get(name.removeprefix(PREFIX)),
                     entrypoint_type=EntrypointType.MODULE_PATH,
                 )
-                for name, flow in flows.items()
+                for name, flow in named.items()
             )
+        )
+
+
+def _refuse_work_pool(names: list[str]) -> None:
+    """Raise Infrastructure where a worker runs them: Prefect leaves them to it as well."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    of_pool = []
+    with get_client(sync_client=True) as client:
+        for name in names:
+            with suppress(ObjectNotFound):
+                if pool := client.read_deployment_by_name(name).work_pool_name:
+                    of_pool.append((name, pool))
+    if of_pool:
+        # in quotes, as a shell wants them
+        listed = " ".join(f"'{name}'" for name, _ in of_pool)
+        raise Infrastructure(
+            f"work pool {of_pool[0][1]} has the schedules already, and each run would be two:"
+            " its worker does without serve, or `python -m prefect deployment delete` takes"
+            f" away {listed}"
         )
 
 

@@ -711,8 +711,8 @@ def test_sources_are_those_that_the_effective_inputs_read() -> None:
     ]
 
 
-def test_only_what_names_tables_and_keys_asks_for_the_triggers_anew(
-    tmp_path: Path,
+def test_only_what_names_tables_and_keys_or_makes_functions_asks_for_the_triggers_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vars_ = {"orders_schema": "shop", "due_soon_days": 7, "ours": {"orders_enabled": True}}
     inputs = tmp_path / "models" / "orders" / "inputs"
@@ -723,7 +723,7 @@ def test_only_what_names_tables_and_keys_asks_for_the_triggers_anew(
     def mapping(changes: dict[str, Any] | None = None) -> str:
         text = yaml.safe_dump({"name": "it", "vars": vars_ | (changes or {})})
         (tmp_path / "dbt_project.yml").write_text(text + "# a comment\n")
-        return capture._mapping((tmp_path,))  # noqa: SLF001
+        return capture.current_mapping((tmp_path,))
 
     first = mapping()
     assert mapping({"due_soon_days": 8, "schema_prefix": "dev_", "as_of": None}) == first
@@ -735,3 +735,9 @@ def test_only_what_names_tables_and_keys_asks_for_the_triggers_anew(
         assert mapping(change) != first
     yml.write_text("sources: [ ]")
     assert mapping() != first
+    # another version, which makes other functions of them
+    second = mapping()
+    script = tmp_path / "capture.sql"
+    script.write_text(capture.MAKES_FUNCTIONS.read_text() + "-- and more\n")
+    monkeypatch.setattr(capture, "MAKES_FUNCTIONS", script)
+    assert mapping() != second

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -435,6 +436,89 @@ def test_prefect_reads_prefect_yaml_and_finds_its_flows() -> None:
         flow: Any = load_flow_from_entrypoint(found.entrypoint)
         assert set(found.parameters) <= set(flow.parameters.properties)
         assert all(field["description"] for field in flow.parameters.properties.values())
+
+
+@pytest.mark.slow
+def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    """Those of prefect.yaml for a worker of a process work pool, then those of `serve`."""
+    port = free_port()
+    url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    environment = refreshed.os_environment(
+        PREFECT_HOME=str(tmp_path),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_WORKER_QUERY_SECONDS="2",
+        # a shell says where it is, and what is installed there is this
+        PWD=str(PROJECT),
+        PYTHONPATH=str(PROJECT),
+        **url,
+    )
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+
+    def finish(*arguments: str) -> None:
+        done = subprocess.run(
+            [*prefect, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    with ExitStack() as running:
+
+        def start(*arguments: str) -> None:
+            log = running.enter_context((tmp_path / arguments[0]).open("w"))
+            program = subprocess.Popen(
+                [*prefect, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log
+            )
+            running.callback(program.wait, 60)
+            running.callback(program.terminate)
+
+        start("server", "start", "--port", port)
+        api = running.enter_context(client_of(port))
+        wait_for(lambda: api.get("/health").is_success)
+        finish("work-pool", "create", "customer-health", "--type", "process")
+        finish("deploy", "--all")
+        start("worker", "start", "--pool", "customer-health")
+        deployments = post(api, "/deployments/filter", {})
+        assert len(deployments) == 7
+        assert {found["work_pool_name"] for found in deployments} == {"customer-health"}
+        for name, when in (("nightly refresh/nightly", "0 2 * * *"), ("alerts/alerts", 300)):
+            [planned] = deployment(api, name)["schedules"]
+            assert when in planned["schedule"].values()
+        form = deployment(api, "nightly refresh/nightly")["parameter_openapi_schema"]
+        assert all(field["description"] for field in form["properties"].values())
+
+        def run_it() -> None:
+            weekly = deployment(api, "weekly summary/weekly")
+            post(api, f"/deployments/{weekly['id']}/create_flow_run", {})
+            [run] = wait_for(lambda: completed(api, weekly))
+            assert run["state"]["type"] == "COMPLETED", run["state"]
+
+        run_it()
+
+        # a worker has them: with those of `serve`, each run would be two
+        code, error = serve(tmp_path, **refreshed.environment, **url)
+        assert code == 4
+        assert error.startswith("error: work pool customer-health has the schedules already")
+        assert error.count("\n") == 1
+        for name in re.findall("'([^']*)'", error):
+            finish("deployment", "delete", name)
+        assert post(api, "/deployments/filter", {}) == []
+
+        home = tmp_path / "serve"
+        home.mkdir()
+        with serving(refreshed, home, **url) as served:
+            run_it()
+            served.send_signal(signal.SIGTERM)
+            assert served.wait(60) == 130
+        wait_for(lambda: not left_behind(home))
+        assert api.get("/health").is_success
+        assert deployment(api, "alerts/alerts")["paused"]
 
 
 UNITS = sorted((PROJECT / "deploy" / "systemd").glob("*.service"))
