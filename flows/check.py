@@ -159,7 +159,7 @@ def look_at_system(
                 name,
                 None,
                 OLD_TRIGGERS,
-                "until `python -m flows capture install` every hourly refresh is a full one",
+                "until `customer-health capture install` every hourly refresh is a full one",
             )
         )
     if is_judged and name in WAYS:

@@ -149,7 +149,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
 
     # docs/upgrade.md, command by command
     said = run(shop, PROJECT, folder, "check", code=1)
-    assert "until `python -m flows capture install` every hourly refresh is a full" in said
+    assert "until `customer-health capture install` every hourly refresh is a full" in said
     assert said.splitlines()[-1] == "0 wrong, 2 to look at", said
     # what looks only does so before a refresh, too
     for looks in (("capture", "status"), ("status",), ("write-back", "--dry-run")):
