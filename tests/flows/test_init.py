@@ -20,6 +20,7 @@ from test_bring_your_own import (
 
 from flows.init import name_of
 from flows.init.contract import contract, our_settings
+from flows.init.files import project_file
 from flows.init.proposal import evidence, snake
 from flows.systems import registry
 
@@ -125,16 +126,17 @@ def check_types(database: Database, folder: Path) -> None:
 def check_captures(database: Database, folder: Path) -> None:
     """Let PostgreSQL read the keys of the triggers over the rows that are there."""
     for table in sources_of(folder).values():
-        capture = table.get("config", {}).get("meta", {}).get("capture")
-        if not isinstance(capture, dict):
-            continue
-        joins, where = capture.pop("joins", ""), capture.pop("where", "true")
-        keys = ", ".join(f"({sql}) as {part}" for part, sql in capture.items())
-        found = database.rows(
-            f"select {keys} from {table['relation']} as changed {joins} where {where}"
-        )
-        # some rows may be nobody's
-        assert any(None not in row.values() for row in found), table["relation"]
+        captures = table.get("config", {}).get("meta", {}).get("capture")
+        for capture in captures if isinstance(captures, list) else [captures]:
+            if not isinstance(capture, dict):
+                continue
+            joins, where = capture.pop("joins", ""), capture.pop("where", "true")
+            keys = ", ".join(f"({sql}) as {part}" for part, sql in capture.items())
+            found = database.rows(
+                f"select {keys} from {table['relation']} as changed {joins} where {where}"
+            )
+            # some rows may be nobody's
+            assert any(None not in row.values() for row in found), table["relation"]
 
 
 def read(database: Database, sql: str) -> list[dict[str, Any]]:
@@ -255,6 +257,11 @@ def test_people_who_are_an_email_address_of_attendees(
         (team, f"{name}@example.org") for team in (1, 2) for name in ("cleo", "dan")
     }
     bookings = read(application, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
+    # without a place no booking would count, so each business is one
+    places = read(application, as_sql(tmp_path / "it", inputs["input_bookings__locations"]))
+    assert {(row["organization_id"], row["location_id"]) for row in places} == {
+        (row["organization_id"], row["location_id"]) for row in bookings
+    }
     counts: dict[str, int] = {}
     for row in bookings:
         counts[row["booking_status"]] = counts.get(row["booking_status"], 0) + 1
@@ -355,6 +362,14 @@ def test_a_system_that_is_asked_for_has_its_files_without_a_table(
     assert "orders: on, as asked for; not found: orders, customers: nothing was found" in said
     check_types(empty, tmp_path / "it")
     assert todos(tmp_path / "it") == 4
+
+
+@pytest.mark.parametrize("chosen", [["orders"], list(registry())])
+def test_the_write_back_is_secured_whatever_systems_are_on(chosen: list[str]) -> None:
+    folders = yaml.safe_load(project_file("it", chosen, {}))["models"]["it"]
+    of_inputs = {name: keys["inputs"] for name, keys in folders.items() if "inputs" in keys}
+    assert list(of_inputs) == ["orders"]
+    assert "+post-hook" in of_inputs["orders"]["input_orders__customer_statuses"]
 
 
 def test_names_of_projects_are_those_that_dbt_allows() -> None:
