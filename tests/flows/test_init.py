@@ -30,6 +30,8 @@ SCHEMAS = {
     "pagila": PROJECT / "docs" / "bring_your_own" / "pagila.sql",
     "salon": Path(__file__).parent / "schemas_of_others" / "salon.sql",
     "shop": Path(__file__).parent / "schemas_of_others" / "shop.sql",
+    "studio": Path(__file__).parent / "schemas_of_others" / "studio.sql",
+    "wholesaler": Path(__file__).parent / "schemas_of_others" / "wholesaler.sql",
 }
 
 
@@ -292,6 +294,51 @@ def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     assert "TODO 3 rows: DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
     customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
     assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
+
+
+@pytest.mark.parametrize("application", ["wholesaler"], indirect=True)
+def test_a_word_that_may_mean_two_things_is_a_guess(
+    application: Database, tmp_path: Path
+) -> None:
+    init(application, tmp_path / "it")
+    check_types(application, tmp_path / "it")
+    check_captures(application, tmp_path / "it")
+    orders = inputs_of(tmp_path / "it")["input_orders__orders"]
+    assert "'sent' then 'SHIPPED'  -- guess, 15 rows: the goods, or an offer?" in orders
+    assert "'cancel' then 'CANCELLED'  -- 20 rows" in orders
+    # what the lines add up to
+    assert "price_unit\n            * sale_order_line.product_uom_qty" in orders
+
+
+@pytest.mark.parametrize("application", ["studio"], indirect=True)
+def test_a_prefix_of_two_words_hides_no_key_and_a_name_alone_is_no_system(
+    application: Database, tmp_path: Path
+) -> None:
+    said = init(application, tmp_path / "it")
+    # only a number and a token
+    assert "orders: off: " in said
+    check_types(application, tmp_path / "it")
+    check_captures(application, tmp_path / "it")
+    # no foreign key says so
+    bookings = columns_of(inputs_of(tmp_path / "it")["input_bookings__bookings"])
+    assert bookings["location_id"] == "wp_bookly_appointments.location_id"
+
+
+def test_a_business_without_a_place_is_one(empty: Database, tmp_path: Path) -> None:
+    empty.execute(
+        "create table customers (id int primary key, name text);"
+        "create table bookings (id int primary key, customer_id int references customers,"
+        " status varchar(20), starts_at timestamptz);"
+        "insert into customers values (1, 'Ann');"
+        "insert into bookings values (1, 1, 'confirmed', now())"
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    place = {"organization_id": 1, "location_id": "main"}
+    assert read(empty, as_sql(tmp_path / "it", inputs["input_bookings__locations"])) == [place]
+    [booking] = read(empty, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
+    assert booking["location_id"] == "main"
 
 
 HOSTILE = """
