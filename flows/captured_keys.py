@@ -254,7 +254,7 @@ def compare(connection: Connection, tables: Sequence[Any]) -> Comparison:
         )
     for table in tables:
         for capture in table.captures:
-            if table.cannot or capture["system"] in unbuilt:
+            if table.cannot:
                 continue
             with connection.transaction(force_rollback=True):
                 connection.execute(AS_A_TRIGGER)
@@ -290,6 +290,23 @@ def _compare_sample(
             f"{relation}: the keys of its rows cannot be told: {one_line(error)}"
         )
         return
+    [seen] = rows(
+        connection,
+        f"select exists (select from {table.relation})"
+        " and not exists (select from pg_temp.sampled) as is_blind",
+    )
+    if seen["is_blind"]:
+        parts = ", ".join(f"{part}: {capture[part]}" for part in KEY_PARTS if part in capture)
+        found.remarks.append(
+            f"no row in a sample of {relation} has the key {parts}, so no change of it is"
+            " noticed by that"
+            + (
+                "; is its `where` right? In a select of its own, a column of the row is"
+                " changed.<column>"
+                if "where" in capture
+                else ""
+            )
+        )
     for kind in rows(
         connection,
         "select kind, relation is not null as is_lost,"

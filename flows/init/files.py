@@ -31,16 +31,17 @@ def template(file: str, **values: str) -> str:
 
 def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> str:
     """Return dbt_project.yml: what differs from our settings, and nothing else."""
-    folders = "".join(
-        f"    {system}:\n      +tags: [{system}]\n      +schema: analytics_internal\n"
-        for system in chosen
-    )
-    if "orders" in chosen:
+    folders = ""
+    for system in chosen:
         folders += (
-            "      inputs:\n        # where the roles are installed: the write-back may write"
-            " through it\n        input_orders__customer_statuses:\n"
-            '          +post-hook: "{{ customer_health.secure(this) }}"\n'
+            f"    {system}:\n      +tags: [{system}]\n      +schema: analytics_internal\n"
         )
+        if system == "orders":
+            folders += (
+                "      inputs:\n        # where the roles are installed: the write-back may"
+                " write through it\n        input_orders__customer_statuses:\n"
+                '          +post-hook: "{{ customer_health.secure(this) }}"\n'
+            )
     differing = "".join(
         f"  {key}: {json.dumps(value)}\n" for key, value in sorted(settings.items())
     )
@@ -70,10 +71,10 @@ class Rendered:
         # schemas that other systems read, too: dbt wants two names for them
         self.shared = set(others)
         self.read: dict[str, str] = {}
-        # the input whose rows a table has, and of a table beside the others the input that
-        # reads it, with the joins that lead there
+        # the input whose rows a table has, and the inputs that read a table beside theirs,
+        # with the joins that lead there
         self.captured: dict[str, Input] = {}
-        self.beside: dict[str, tuple[Input, list[Join]]] = {}
+        self.beside: dict[str, list[tuple[Input, list[Join]]]] = {}
         # tables whose changes wait for the nightly refresh
         self.decides_nothing: set[str] = set()
         self.texts = {
@@ -132,35 +133,50 @@ class Rendered:
         if name != table.name:
             lines.append(f"        identifier: {_yaml(table.name)}")
         lines.append(f"        description: {_yaml(self.read[relation])}")
-        capture = self._capture(relation)
-        if not capture and relation in self.decides_nothing:
+        captures = self._captures(relation)
+        if not captures and relation in self.decides_nothing:
             lines.append(f"        config: {{meta: {{capture: {NOTHING}}}}}")
-        elif capture:
+        elif captures:
             lines += ["        config:", "          meta:", "            capture:"]
-            lines += [f"              {part}: {_yaml(sql)}" for part, sql in capture.items()]
+        for capture in captures:
+            # one alone is no list
+            first, then = ("- ", "  ") if captures[1:] else ("", "")
+            for part, sql in capture.items():
+                lines.append(f"              {first}{part}: {_yaml(sql)}")
+                first = then
         entity = self.captured[relation].entity if relation in self.captured else None
         if entity and entity.hook and (own := self.proposal.key_column(entity)):
             lines.append(f"            hook: {{order: {_yaml(own)}}}")
         return lines
 
-    def _capture(self, relation: str) -> dict[str, str]:
+    def _captures(self, relation: str) -> list[dict[str, str]]:
         """Return how a row of a table tells the keys of the rows that it decides on."""
+        found = []
         if given := self.captured.get(relation):
-            parts = self._parts(given)
-            joins = _joins_of(parts)
-            looks_up = joins or any(FROM in value.sql for value in parts.values())
-            row = "changed." if looks_up else ""
-            written = [
-                f"left join {join.relation} as {join.alias} on {join.condition}"
-                for join in joins
-            ]
-            return self._as_keys(given, row) | (
-                {"joins": " ".join(written).replace(ROW, row)} if written else {}
-            )
-        if relation not in self.beside:
-            return {}
-        # from a row of a table beside, back to the rows that read it
-        given, chain = self.beside[relation]
+            found.append(self._of_own(given))
+        for given, chain in self.beside.get(relation, []):
+            found.append(self._of_readers(given, chain))
+        return [
+            capture
+            for number, capture in enumerate(found)
+            if capture and capture not in found[:number]
+        ]
+
+    def _of_own(self, given: Input) -> dict[str, str]:
+        """Return the key that a row of an input's table has."""
+        parts = self._parts(given)
+        joins = _joins_of(parts)
+        looks_up = joins or any(FROM in value.sql for value in parts.values())
+        row = "changed." if looks_up else ""
+        written = [
+            f"left join {join.relation} as {join.alias} on {join.condition}" for join in joins
+        ]
+        return self._as_keys(given, row) | (
+            {"joins": " ".join(written).replace(ROW, row)} if written else {}
+        )
+
+    def _of_readers(self, given: Input, chain: list[Join]) -> dict[str, str]:
+        """Return the keys of the rows that read a row of a table beside theirs."""
         if given.table is None:
             return {}
         nearest = [*chain[:-1], Join(given.alias, given.table.relation, "")]
@@ -218,8 +234,10 @@ class Rendered:
             for value in given.values.values():
                 chain = (value.joins or value.behind) if value else []
                 for number, join in enumerate(chain):
-                    if "customer" in entity.capture:
-                        self.beside.setdefault(join.relation, (given, chain[: number + 1]))
+                    way = given, chain[: number + 1]
+                    ways = self.beside.setdefault(join.relation, [])
+                    if "customer" in entity.capture and way not in ways:
+                        ways.append(way)
         others = [join.relation for join in joins]
         for value in given.values.values():
             others += _relations(value.sql) if value else []
@@ -234,7 +252,7 @@ class Rendered:
         if given.table is None:
             if not given.values:
                 return self._no_rows(entity)
-            head.append("-- No table names several businesses, so this is one.")
+            head.append(_comment(f"{given.reason[:1].upper()}{given.reason[1:]}."))
         else:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
         if entity.name in self.proposal.through:
@@ -294,10 +312,7 @@ class Rendered:
                 )
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
-                leads_nowhere = self.proposal.leads_nowhere(column)
-                said = f"there is no table of {leads_nowhere}" if leads_nowhere else (
-                    f"TODO nothing here is like it. {column.loss}"
-                )  # fmt: skip
+                said = f"TODO nothing here is like it. {column.loss}"
                 lines += _one(f"null::{kind}", name, comma, said)
             else:
                 todo = f". TODO {value.todo}" if value.todo else ""

@@ -186,6 +186,9 @@ class Proposal:
             if not column.name.endswith("_id")
         ]
         fitting = [column for column in wanted if self._plain(name, table, column)]
+        if name == self.anchor and not fitting:
+            # a name alone switches no system on
+            return 0, ""
         points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
         reasons = [f"named like {synonyms[rank]}"]
         if fitting:
@@ -278,6 +281,8 @@ class Proposal:
         if table is None:
             if entity.key == entity.tenant:
                 self._one_business(given)
+            elif self._is_needed(entity):
+                self._one_for_each_business(given)
             return given
         for column in entity.columns.values():
             given.values[column.name] = self._value(entity, table, alias, column)
@@ -371,12 +376,13 @@ class Proposal:
         together = " || '-' || ".join(f"{ROW}{table.columns[n].quoted}::text" for n in own)
         return Value(together, f"{', '.join(own)}: its key, put together", LIKELY, type="text")
 
-    def leads_nowhere(self, column: Wanted) -> str:
-        """Return the entity that a column would lead to, where many have no table of it."""
-        target = self._entity_of(column)
-        is_absent = target is not None and target.name not in self.tables
-        return (
-            target.name if target and is_absent and target.name in evidence()["seldom"] else ""
+    def _is_needed(self, entity: Entity) -> bool:
+        """Return whether rows of others count only with one of these: bookings, locations."""
+        return entity.name in evidence()["seldom"] and any(
+            column.name == entity.key and not column.is_optional
+            for other in self.contract.values()
+            if other is not entity and other.name not in self.through
+            for column in other.columns.values()
         )
 
     def key_column(self, entity: Entity) -> str | None:
@@ -416,6 +422,9 @@ class Proposal:
             return Value("1", "one business", CERTAIN, type="integer")
         if there is table:
             return self._key(target)
+        if there is None and self._is_needed(target) and not column.is_optional:
+            return Value("'main'", f"no table of {target.name}, so there is one", CERTAIN,
+                         type="text")  # fmt: skip
         if there is None:
             return None
         if self.people_by and target.name == "customers":
@@ -792,18 +801,36 @@ class Proposal:
             return Value(f"'{self.zone}'", "as --time-zone says", CERTAIN)
         return Value("'UTC'", "no column says it", GUESS, "when do its days begin?")
 
+    def _one_for_each_business(self, given: Input) -> None:
+        """Give one row for each business, of what no table has rows of."""
+        business = self.contract[self._tenants]
+        given.table = self.tables.get(business.name)
+        given.alias = business.name
+        given.reason = f"no table is like one of {given.entity.name}, so each business is one"
+        for name in given.entity.columns:
+            value = None
+            if name == given.entity.key:
+                value = Value("'main'", "the one", CERTAIN, type="text")
+            elif name == given.entity.tenant and given.table:
+                value = self._key(business)
+            elif name == given.entity.tenant:
+                value = Value("1", "one business", CERTAIN, type="integer")
+            given.values[name] = value
+        self._cast_ids(given)
+
     def _one_business(self, given: Input) -> None:
         """Give the one row of a database that holds one business."""
-        named = snake(self.catalog.database)
+        given.reason = "no table names several businesses, so this is one"
+        named, whose = snake(self.catalog.database), "database"
         anchor = self.tables[self.anchor].schema if self.anchor in self.tables else "public"
         if anchor != "public":
-            named = snake(anchor)
+            named, whose = snake(anchor), "schema"
         sayings: dict[str, Value | None] = {
             "_id": Value(
                 "1", "one business: no table leads to others", LIKELY, type="integer"
             ),
             "_slug": Value(
-                f"'{named.replace('_', '-')}'", "made of the database's name", LIKELY
+                f"'{named.replace('_', '-')}'", f"made of the {whose}'s name", LIKELY
             ),
             "_name": Value(f"'{named.replace('_', ' ').title()}'", "the same", LIKELY),
             "time_zone": self._zone(),
@@ -822,7 +849,7 @@ class Proposal:
         back = next((way[0] for way in self._paths(people, anchor) if not way[1:]), None)
         if back is None or self.people_by is None:
             return None
-        name = "people"
+        name, changed = "people", "those"
         if table is anchor:
             own = {to: f"{ROW}{anchor.columns[to].quoted}" for to in back.to_columns}
         else:
@@ -833,9 +860,12 @@ class Proposal:
                 to: f"{ROW}{table.columns[mine].quoted}"
                 for mine, to in zip(way.columns, way.to_columns, strict=True)
             }
-        condition = " and ".join(
-            f"{name}.{people.columns[theirs].quoted} = {own[to]}"
-            for theirs, to in zip(back.columns, back.to_columns, strict=True)
+        condition, of_changed = (
+            " and ".join(
+                f"{alias}.{people.columns[theirs].quoted} = {own[to]}"
+                for theirs, to in zip(back.columns, back.to_columns, strict=True)
+            )
+            for alias in (name, changed)
         )
         return Value(
             f"(\n    select min(lower({name}.{self.people_by.quoted}))\n"
@@ -844,6 +874,8 @@ class Proposal:
             LIKELY,
             "of several people the first by its letters is taken",
             type="text",
+            # who comes or goes may leave the row to another one of them
+            behind=[Join(changed, people.relation, of_changed)],
         )
 
     def _people(self, given: Input) -> None:
@@ -948,11 +980,15 @@ def _singulars(catalog: Catalog, table: Table) -> set[str]:
 
 
 def _prefixes(catalog: Catalog, table: Table) -> list[str]:
-    """Return the word that most tables of a schema begin with, as spree_ in spree_orders."""
+    """Return the words that most tables of a schema begin with: spree_, wp_ and wp_bookly_."""
     names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
-    first = words_of(table.name)[:1]
-    alike = sum(words[:1] == first for words in names)
-    return [f"{first[0]}_"] if first and len(names) >= FEW and alike * 2 > len(names) else []
+    own = words_of(table.name)
+    found = []
+    for count in range(1, len(own) if len(names) >= FEW else 1):
+        alike = sum(words[:count] == own[:count] for words in names)
+        if alike * 2 > len(names):
+            found.append("_".join(own[:count]) + "_")
+    return found
 
 
 def _rank_of_table(
@@ -1111,7 +1147,7 @@ def translated(
     column: Column,
     words: dict[str, int] | None,
     ours: dict[str, list[str]],
-    doubtful: dict[str, list[str]],
+    doubtful: dict[str, dict[str, str]],
 ) -> tuple[str, str]:
     """Return words of the application as ours, and what is open; what is unknown stays."""
     as_text = row if column.family == "text" else f"{row}::text"
@@ -1126,30 +1162,33 @@ def translated(
         if {change(word) for word in words} <= set(ours):
             return f"{function}({as_text})", ""
     known = {like: word for word, likes in ours.items() for like in [*likes, snake(word)]}
-    unsure = {like: word for word, likes in doubtful.items() for like in likes}
-    lines, open_words = [], 0
+    unsure = {
+        like: (word, asked)
+        for word, likes in doubtful.items()
+        for like, asked in likes.items()
+    }
+    lines = []
     for word, count in words.items():
         literal = "'" + word.replace("'", "''") + "'"
         rows = f"{count} rows" if count != 1 else "1 row"
         name = snake(word)
-        said = known.get(name) or unsure.get(name)
-        if said is None:
-            open_words += 1
+        if name in unsure:
+            said, asked = unsure[name]
+            lines.append(
+                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: {asked}"
+            )
+        elif name not in known:
             lines.append(
                 f"when {as_text} = {literal} then {literal}  -- TODO {rows}: {allowed}?"
             )
-        elif name in unsure:
-            lines.append(
-                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: by whom?"
-            )
         else:
-            lines.append(f"when {as_text} = {literal} then '{said}'  -- {rows}")
+            lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown: left out, and said")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
 
 
-def _doubtful(name: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = evidence()["doubtful"].get(name, {})
+def _doubtful(name: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = evidence()["doubtful"].get(name, {})
     return found
 
 

@@ -625,6 +625,12 @@ def test_keys_that_are_not_those_of_the_input_are_found_over_a_sample(
     assert doubts == []
     assert "1 of 2 keys in a sample of odd.bookings are none of input_bookings__boo" in remark
     assert compared(["a"], f"{ALL} where false") == ([], [])
+    # a bare name in a select is that of the table selected from: no row would have a key
+    where = "exists (select from odd.parents where parents.customer = customer and id = 7)"
+    _, [remark] = compared(["a"], ALL, where=where)
+    assert "no row in a sample of odd.bookings has the key tenant: 'acme', customer:" in remark
+    assert "is its `where` right? In a select of its own, a column of the row is" in remark
+    assert compared([], ALL, where=where) == ([], [])
     # what fails over rows that are there
     [doubt], _ = compared(["a"], ALL, customer="customer::integer")
     assert 'cannot be told: invalid input syntax for type integer: "a"' in doubt

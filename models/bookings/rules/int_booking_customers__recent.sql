@@ -14,8 +14,10 @@ newest_first as (
         array_agg(
             start_local::date order by start_at desc, booking_id::text collate "C" asc
         ) as start_dates,
+        -- of varchar an array is no array of text
         array_agg(
-            booking_status order by start_at desc, booking_id::text collate "C" asc
+            booking_status::text
+            order by start_at desc, booking_id::text collate "C" asc
         ) as booking_statuses
     from bookings
     group by customer_number, organization_id
