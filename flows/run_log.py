@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from flows.database import Connection, connect
+from flows.database import Connection, connect, one_line
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
 from flows.schemas import OPERATIONS
 
@@ -105,7 +105,12 @@ def logged(connection: Connection, cron_name: str, log_type: str) -> Iterator[Ru
     try:
         yield log
     except BaseException as error:
-        log.payload["error"] = str(error) or type(error).__name__
+        log.payload["error"] = (
+            # as connect() says it, further out
+            f"database: {one_line(error)}"
+            if isinstance(error, psycopg.Error)
+            else str(error) or type(error).__name__
+        )
         if isinstance(error, Failure):
             error.payload = log.payload
         try:
