@@ -534,7 +534,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         text = text.replace("/opt/customer-health/.venv", str(tmp_path))
         (tmp_path / unit.name).write_text(text)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    for program in ("python", "customer-health"):
+        (tmp_path / "bin" / program).symlink_to(sys.executable)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / u.name) for u in UNITS)],
         capture_output=True,
@@ -547,9 +548,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 def test_what_the_units_run_is_a_command_of_ours() -> None:
     [serve] = [
-        line.split(" -m flows ", 1)[1].split()
+        line.split("/bin/customer-health ", 1)[1].split()
         for unit in UNITS
         for line in unit.read_text().splitlines()
-        if " -m flows " in line
+        if "/bin/customer-health " in line
     ]
     assert parse(serve).no_server
