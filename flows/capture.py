@@ -30,6 +30,7 @@ from flows.errors import WrongArgument
 from flows.installed import gap, is_empty
 from flows.progress import Progress
 from flows.project import FLOWS, PROJECTS
+from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
 
 EVENTS = {
@@ -185,6 +186,7 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
     nothing watches, or where keys are not those of the inputs, unless allow_gaps.
     """
     with with_queue() as connection:
+        check_maker(connection)
         survey = _survey(connection)
         tables = survey.captured
         mapping = current_mapping()

@@ -17,7 +17,7 @@ from psycopg.rows import DictRow, dict_row
 
 from flows import installed, systems
 from flows.errors import Busy, Infrastructure, WrongArgument, is_temporary
-from flows.project import FLOWS, LOCAL, PROJECT, version
+from flows.project import FLOWS, IS_OF_USER, LOCAL, PROJECT, version
 from flows.schemas import OPERATIONS, OURS, PREFIX, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
@@ -78,6 +78,11 @@ def use_environment() -> str:
     if url := os.environ.get("DATABASE_URL"):
         _use_url(url)
     if not any(os.environ.get(name) for name in LIBPQ_VARIABLES):
+        if IS_OF_USER:
+            raise WrongArgument(
+                "no database is named: set DATABASE_URL, or PGHOST and its kin, or write them"
+                f" into {PROJECT / '.env'}"
+            )
         use_embedded(EMBEDDED)
         return _announcement("the demo's own database, as no other is named")
     said = {
@@ -113,7 +118,9 @@ def _use_url(url: str) -> None:
     except psycopg.ProgrammingError:
         # its text may hold the password
         said = {}
-    if not said or not _is_port(str(said.get("port", PORT))):
+    # a password with an @ or a / that is not written as it must be would be shown as a name
+    is_cut = any(sign in str(said.get("dbname", "")) for sign in "@/?#")
+    if not said or is_cut or not _is_port(str(said.get("port", PORT))):
         raise WrongArgument(
             "DATABASE_URL is no address of PostgreSQL, such as"
             " postgresql://login:password@host:5432/database (characters such as @ and / in"

@@ -7,6 +7,7 @@ package in it. Without one dbt runs in ours.
 import difflib
 import os
 import re
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -57,7 +58,12 @@ def _read_environment() -> None:
     if file.is_file():
         from dotenv import load_dotenv
 
-        load_dotenv(file, encoding="utf-8")
+        try:
+            load_dotenv(file, encoding="utf-8")
+        except UnicodeDecodeError:
+            # before any command can say so
+            print(f"error: {file}: must be UTF-8", file=sys.stderr)
+            raise SystemExit(WrongArgument.exit_code) from None
 
 
 OUR_PROJECT = _ours()
@@ -91,6 +97,20 @@ def check_project() -> None:
             f" {PACKAGE}: `customer-health init` makes one"
         )
     package = PROJECT / "dbt_packages" / PACKAGE
+    try:
+        _link(package)
+    except OSError as error:
+        raise WrongArgument(f"{package}: {error.strerror}") from error
+    theirs, own = (_version(folder) for folder in (package, OUR_PROJECT))
+    if theirs != own:
+        raise WrongArgument(
+            f"{package} is version {theirs}, this command is {own}: let packages.yml name"
+            f" {own} and run `dbt deps`, or install customer-health {theirs}"
+        )
+
+
+def _link(package: Path) -> None:
+    """Put ours into a user's project as a package."""
     is_old = not package.exists() or (
         package.resolve() != OUR_PROJECT and not _is_dependency()
     )
@@ -100,12 +120,6 @@ def check_project() -> None:
     if not package.exists():
         package.parent.mkdir(exist_ok=True)
         package.symlink_to(OUR_PROJECT)
-    theirs, own = (_version(folder) for folder in (package, OUR_PROJECT))
-    if theirs != own:
-        raise WrongArgument(
-            f"{package} is version {theirs}, this command is {own}: let packages.yml name"
-            f" {own} and run `dbt deps`, or install customer-health {theirs}"
-        )
 
 
 def _is_dependency() -> bool:
@@ -114,6 +128,11 @@ def _is_dependency() -> bool:
 
 def _version(folder: Path) -> str:
     return _read(VERSION, (folder / "dbt_project.yml").read_text(encoding="utf-8"))
+
+
+def name() -> str:
+    """Return what the project that dbt runs in is called."""
+    return _read(NAME, (PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
 
 
 def version() -> str:

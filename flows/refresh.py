@@ -30,9 +30,10 @@ from flows.errors import Infrastructure
 from flows.hook import say_lost_hook
 from flows.installed import make_schemas
 from flows.progress import Progress
+from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
-from flows.run_log import RunLog, logged
+from flows.run_log import RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, OPERATIONS
 from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
@@ -109,6 +110,7 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
         made_again = make_schemas(login, REFRESHER)
     with refresh_lock() as lock, connect() as connection:
         made_again += install(connection, "operations.sql")
+        check_maker(connection)
         if are_installed(connection):
             # what was dropped and is there again lacks its grants
             forgotten: list[str] = []
@@ -170,6 +172,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     as_of = options.as_of or _database_clock(connection)
     rules = fingerprint_of_rules()
     log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules}
+    log.payload["project"] = project_name()
     log.store()
     scope = claim(connection, log.logid, as_of, rules)
     is_full = options.mode == "nightly" or scope.full_because is not None
@@ -234,6 +237,7 @@ def _do_nothing(
     """Move the clock, and write what an earlier run has left."""
     move_clock(log.connection, systems.hourly(), as_of)
     check_tenant(log.connection, options.tenant)
+    say_lost_hook(log.connection, progress)
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
     _write_back(options, progress, log, lock)
     if not log.payload["rows_written"]:

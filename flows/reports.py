@@ -122,8 +122,10 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     if "tenant_health" in payload:
         progress.table("Tenant health", health_statistics(payload["tenant_health"]))
     for row in payload["quarantined_rows"]:
+        # only a refresh of all rows has looked
+        of = "" if "tenant_health" in payload else " by the last refresh of all"
         progress.say(
-            f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f"left out{of}: {row['rows_count']} rows of {row['system']}.{row['table']},"
             f" {row['reason']}"
         )
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])

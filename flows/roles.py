@@ -30,6 +30,7 @@ from flows.installed import IS_OF_REFRESHER
 from flows.progress import Progress
 from flows.project import FLOWS
 from flows.reports import say_what_stays
+from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, OPERATIONS, OURS, SCHEMAS
 
 STATUS = f"""
@@ -76,6 +77,7 @@ def install_roles(progress: Progress) -> None:
     with refresh_lock(), connect(as_login=True) as connection:
         # the view that is written through says which columns the write-back may write
         check_attached(connection)
+        check_maker(connection)
         inputs = dbt.inputs(environment(connection))
         load(connection)
         _check_roles(connection)

@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg
 
-from flows.database import Connection, connect, one_line
+from flows.database import Connection, connect, one_line, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, WrongArgument
+from flows.project import IS_OF_USER, PACKAGE, VARIABLE
 from flows.schemas import OPERATIONS
 
 
@@ -95,6 +96,23 @@ class RunLog:
 
     def _json(self) -> str:
         return json.dumps(self.payload, default=str)
+
+
+def check_maker(connection: Connection) -> None:
+    """Raise WrongArgument where somebody's project has made the marts, and ours would go on.
+
+    As when a command is started beside the folder of the project, and not in it.
+    """
+    last = rows(
+        connection,
+        f"select payload ->> 'project' as project from {OPERATIONS}.application_logs"
+        " where payload ? 'project' order by log_id desc limit 1",
+    )
+    if last and last[0]["project"] != PACKAGE and not IS_OF_USER:
+        raise WrongArgument(
+            f"the marts here are those of the project {last[0]['project']}: run this in its"
+            f" folder, or name it in {VARIABLE}; `customer-health uninstall` takes them away"
+        )
 
 
 @contextmanager

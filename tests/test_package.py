@@ -129,6 +129,7 @@ def test_what_is_installed_says_where_it_is_and_needs_no_clone(
     [
         ({"DATABASE_URL": "mysql://a/b"}, "DATABASE_URL is no address of PostgreSQL"),
         ({"DATABASE_URL": "postgresql://a:b/c@d/e"}, "DATABASE_URL is no address of"),
+        ({"DATABASE_URL": "postgresql://a:p@ss/rd@d/e"}, "DATABASE_URL is no address of"),
         (
             {"DATABASE_URL": "postgresql://a@b/c", "PGDATABASE": "d"},
             "DATABASE_URL and PGDATABASE lead to different places; unset one of them",
@@ -150,3 +151,33 @@ def test_an_address_that_is_none_is_one_line_without_a_password(
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert reason in line
+
+
+def test_a_project_without_a_database_starts_none(tmp_path: Path) -> None:
+    """The demo's own is for those who try the demo."""
+    (tmp_path / "dbt_project.yml").write_text("name: mine\nprofile: customer_health\n")
+    (tmp_path / "dbt_packages").mkdir()
+    (tmp_path / "dbt_packages" / "customer_health").symlink_to(PROJECT)
+    alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+
+    def status() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flows", "status"],
+            cwd=tmp_path,
+            env=alone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = status()
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no database is named: set DATABASE_URL")
+    assert not (tmp_path / ".local").exists()
+    # nor one whose name cannot be read
+    (tmp_path / ".env").write_bytes("PGDATABASE=caf\xe9".encode("latin-1"))
+    done = status()
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: {tmp_path / '.env'}: must be UTF-8\n",
+    )

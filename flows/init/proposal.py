@@ -419,7 +419,8 @@ class Proposal:
         there = self.tables.get(target.name)
         is_tenant = target.key == target.tenant
         if there is None and is_tenant:
-            return Value("1", "one business", CERTAIN, type="integer")
+            points = GUESS if self._shared() else CERTAIN
+            return Value("1", "one business", points, type="integer")
         if there is table:
             return self._key(target)
         if there is None and self._is_needed(target) and not column.is_optional:
@@ -826,9 +827,7 @@ class Proposal:
         if anchor != "public":
             named, whose = snake(anchor), "schema"
         sayings: dict[str, Value | None] = {
-            "_id": Value(
-                "1", "one business: no table leads to others", LIKELY, type="integer"
-            ),
+            "_id": self._the_one(),
             "_slug": Value(
                 f"'{named.replace('_', '-')}'", f"made of the {whose}'s name", LIKELY
             ),
@@ -840,6 +839,42 @@ class Proposal:
             given.values[name] = next(
                 (value for end, value in sayings.items() if name.endswith(end)), None
             )
+
+    def _the_one(self) -> Value:
+        """Give the key of the one business, with a question where there may be several."""
+        if shared := self._shared():
+            return Value(
+                "1",
+                "one business",
+                GUESS,
+                f"rows of several tables belong to one of {' or '.join(shared)}: is each a"
+                " business of its own? Then its key is the tenant in every input",
+                type="integer",
+            )
+        return Value("1", "one business: no table leads to others", LIKELY, type="integer")
+
+    def _shared(self) -> list[str]:
+        """Return tables of a few rows, taken for nothing, that all customers and others have.
+
+        They may be the businesses whose the rows are, by a name that we do not know.
+        """
+        chosen = {table.relation for table in self.tables.values()}
+        people = self.tables.get("customers")
+        if people is None:
+            return []
+        return [
+            link.to.replace('"', "")
+            for link in people.links
+            if link.to not in chosen
+            # 0: nobody has counted them
+            and self.catalog.tables[link.to].estimate != 1
+            and any(
+                other.to == link.to
+                for table in self.tables.values()
+                if table is not people
+                for other in table.links
+            )
+        ]
 
     # people who have no table of their own
 

@@ -449,6 +449,12 @@ def test_northwind_has_its_right_numbers_without_a_line_written(
     refresh(application, tmp_path / "it", "hourly")
     thresholds = "select dormant_days, grace_days, target_days from analytics.tenants"
     assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
+    # beside the folder another project would take its place, with other thresholds
+    for command in (("refresh", "--mode", "hourly"), ("capture", "install")):
+        done = application.run("flows", *command)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: the marts here are those of the project it: ")
+    assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
     seed.write_text("tenant_slug,dormant_day\n")
     done = run(application, tmp_path / "it")
     assert done.returncode == 2
@@ -476,3 +482,27 @@ def test_the_demo_as_a_project_has_the_same_numbers(server: Database, tmp_path: 
         assert theirs.rows(query) == ours.rows(query), mart
     ours.drop()
     theirs.drop()
+
+
+def test_a_table_that_all_rows_belong_to_may_be_a_business(
+    empty: Database, tmp_path: Path
+) -> None:
+    """By a name that nobody knows: it is asked, and nothing is called certain."""
+    empty.execute(
+        """
+        create table firms (id int primary key, name text, tz text);
+        create table clients (id int primary key, firm_id int references firms, name text);
+        create table orders (
+            id int primary key, firm_id int references firms,
+            client_id int references clients, status text, placed_at timestamptz
+        );
+        insert into firms values (1, 'A', 'UTC'), (2, 'B', 'UTC');
+        insert into clients values (1, 1, 'C'), (2, 2, 'D');
+        insert into orders values (1, 1, 1, 'delivered', now()), (2, 2, 2, 'delivered', now());
+        """
+    )
+    init(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    assert "TODO rows of several tables" in " ".join(inputs["input_orders__tenants"].split())
+    for name in ("customers", "orders"):
+        assert "1 as tenant_id,  -- one business: guess" in inputs[f"input_orders__{name}"]
