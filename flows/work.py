@@ -40,7 +40,10 @@ def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full:
     if reason := _unfinished(connection):
         return Work({name: [reason] for name in systems.hourly()}, now)
     found = {
-        name: [
+        # a system of somebody's own need not have the view
+        name: [f"no view {name}_work says whether there is any"]
+        if not now[name]
+        else [
             *sorted({f"{key['kind']} keys" for key in scope.claimed if key["system"] == name}),
             *others(_published(connection, name), now[name]),
             *due(connection, name, scope.changed_since.get(name), as_of),
@@ -64,7 +67,7 @@ def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) 
 def read_whole(connection: Connection, system: str) -> dict[str, str]:
     """Return the fingerprints of what every refresh of a system reads whole.
 
-    None before the first refresh, and where the view is that of an earlier version.
+    None where there is no view: before the first refresh, or that of an earlier version.
     """
     view = f"{OPERATIONS}.{system}_work"
     [has] = rows(

@@ -193,7 +193,7 @@ def check_last_refresh(connection: Connection) -> None:
         "select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one"
         f" from {OPERATIONS}.application_logs where log_type = 'refresh'"
         " and not (payload ? 'is_idle' and status in ('success', 'held'))"
-        ") select logid, status, payload ->> 'error' as error,"
+        ") select status, payload ->> 'error' as error,"
         " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
         " from refreshes"
         " where log_id in (select max(log_id) from refreshes group by is_of_one)"
@@ -217,8 +217,13 @@ def check_last_refresh(connection: Connection) -> None:
     )
     if there["log"] is None or not rows(
         connection,
-        f"select from {OPERATIONS}.orders_publications"
-        f" inner join {OPERATIONS}.application_logs on run_id = logid limit 1",
+        # the last one that had work in orders, for the others leave them alone
+        f"select from {OPERATIONS}.orders_publications where run_id = ("
+        f"select logid from {OPERATIONS}.application_logs where log_type = 'refresh'"
+        " and payload ->> 'cron_name' != 'refresh_organization'"
+        " and not (payload ? 'is_idle' and status in ('success', 'held'))"
+        " and (payload -> 'systems' ? 'orders' or not payload ? 'systems')"
+        " order by log_id desc limit 1) limit 1",
     ):
         raise WriteBackHeld("write-back held: the last refresh has published no orders")
 
