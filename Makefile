@@ -13,7 +13,7 @@ help: ## show the targets
 
 setup: .venv/done ## build the environment from the lock file
 
-.venv/done: requirements.lock pyproject.toml
+.venv/done: requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --no-deps --requirement requirements.lock
@@ -49,14 +49,14 @@ lock: ## resolve the versions anew
 
 demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
-	$(BIN)/customer-health refresh --mode nightly --backfill-days 120
-	$(BIN)/customer-health roles install
+	$(BIN)/python -m flows refresh --mode nightly --backfill-days 120
+	$(BIN)/python -m flows roles install
 
 psql: setup ## psql on the demo, or on the database that the libpq environment names
 	$(BIN)/python -m demo.psql
 
 serve: setup ## the Prefect server with its UI, and the schedules
-	$(BIN)/customer-health serve
+	$(BIN)/python -m flows serve
 
 dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
 	$(PAGES)/python -m dashboards
