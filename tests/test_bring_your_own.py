@@ -104,7 +104,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     assert "0 lines with TODO, 2 guesses" in said
     [said] = walk.follow(trial, "Check")
     walk.check_what_is_shown("Look at it")
-    assert "0 wrong, 2 to look at" in said
+    assert "0 wrong, 3 to look at" in said
     assert "1 of 25 rows are left out: customer_id_missing" in said
     [said] = walk.follow(trial, "The first refresh")
     assert northwind_statuses(trial, "northwind") == NORTHWIND_STATUSES
