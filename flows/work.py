@@ -30,7 +30,7 @@ class Work:
 
 
 def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full: bool) -> Work:
-    """Return what a refresh has to do; a full one has all of it, and looks nothing up.
+    """Return what a refresh has to do; a full one has all of it.
 
     Needs the keys to be claimed. What changes from here on is found by the next refresh.
     """

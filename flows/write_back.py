@@ -36,6 +36,16 @@ from flows.run_log import RunLog, logged
 from flows.schemas import INTERNAL, OPERATIONS
 
 BATCH_SIZE = 200
+# one that had nothing to do goes on from one that has ended well, and tells nothing new
+REFRESHES = f"""
+    with refreshes as (
+        select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one
+        from {OPERATIONS}.application_logs
+        where
+            log_type = 'refresh'
+            and not (payload ? 'is_idle' and status in ('success', 'held'))
+    )
+"""
 
 # a fault of one row, and not of the statement or the database: the rest can go on
 ROW_FAULTS = (
@@ -185,15 +195,10 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 def check_last_refresh(connection: Connection) -> None:
     """Raise unless the marts stand as a refresh whose tests all passed left them."""
-    # the last one that had something to do, and the last one of one organization since; one
-    # that had nothing to do goes on from one that has ended well
+    # the last one, and the last one of one organization since
     last = rows(
         connection,
-        "with refreshes as ("
-        "select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one"
-        f" from {OPERATIONS}.application_logs where log_type = 'refresh'"
-        " and not (payload ? 'is_idle' and status in ('success', 'held'))"
-        ") select status, payload ->> 'error' as error,"
+        f"{REFRESHES} select status, payload ->> 'error' as error,"
         " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
         " from refreshes"
         " where log_id in (select max(log_id) from refreshes group by is_of_one)"
@@ -218,10 +223,8 @@ def check_last_refresh(connection: Connection) -> None:
     if there["log"] is None or not rows(
         connection,
         # the last one that had work in orders, for the others leave them alone
-        f"select from {OPERATIONS}.orders_publications where run_id = ("
-        f"select logid from {OPERATIONS}.application_logs where log_type = 'refresh'"
-        " and payload ->> 'cron_name' != 'refresh_organization'"
-        " and not (payload ? 'is_idle' and status in ('success', 'held'))"
+        f"{REFRESHES} select from {OPERATIONS}.orders_publications where run_id = ("
+        "select logid from refreshes where not is_of_one"
         " and (payload -> 'systems' ? 'orders' or not payload ? 'systems')"
         " order by log_id desc limit 1) limit 1",
     ):
