@@ -15,6 +15,7 @@ from flows.check import check
 from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
+from flows.fit_orders import fit_orders
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.init import make_project
 from flows.progress import Progress, print_any_text
@@ -22,6 +23,7 @@ from flows.project import version
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
+    print_order_models,
     print_organization,
     print_refresh,
     print_rollback,
@@ -48,7 +50,7 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 }
 
 # what schedulers call
-SCHEDULED = ("refresh", "write-back", "alerts", "weekly", "status", "check")
+SCHEDULED = ("refresh", "write-back", "fit-orders", "alerts", "weekly", "status", "check")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -100,6 +102,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
     command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
     command.add_argument("--force", action="store_true", help="whatever the guards hold, too")
+
+    command = commands.add_parser(
+        "fit-orders", help="find the parameters of the order model, for the outlook"
+    )
+    command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="go by the orders up to then")
 
     command = commands.add_parser("rollback", help="put back what a batch has written")
     command.add_argument("batch_id", metavar="BATCH_ID", type=int)
@@ -215,7 +223,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
             WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
-        case "check" | "serve" | "status":
+        case "check" | "fit-orders" | "serve" | "status":
             return ANSWERS[arguments.command](arguments, progress)
     return 0, payload
 
@@ -224,6 +232,14 @@ def answer_check(arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Say whether the inputs give what the rules need."""
     as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
     return check(arguments.system, as_of, progress)
+
+
+def answer_fit_orders(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Say what parameters the order models have now."""
+    as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
+    payload = fit_orders(arguments.tenant, as_of, progress)
+    print_order_models(payload, progress)
+    return 0, payload
 
 
 def answer_serve(arguments: argparse.Namespace, _progress: Progress) -> Answer:
@@ -237,8 +253,13 @@ def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
         return 0 if print_status(connection, progress) else 1, None
 
 
-# commands whose exit code is their answer
-ANSWERS = {"check": answer_check, "serve": answer_serve, "status": answer_status}
+# commands with an answer of their own
+ANSWERS = {
+    "check": answer_check,
+    "fit-orders": answer_fit_orders,
+    "serve": answer_serve,
+    "status": answer_status,
+}
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

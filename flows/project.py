@@ -175,8 +175,8 @@ def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
 def _named_in_models() -> set[str]:
     """Return the words of our models and commands, the names of all settings among them."""
     words: set[str] = set()
-    folders = [OUR_PROJECT / name for name in ("models", "macros", "seeds", "tests/data")]
-    for folder in (*folders, FLOWS):
+    names = ("models", "macros", "analyses", "seeds", "tests/data")
+    for folder in (*(OUR_PROJECT / name for name in names), FLOWS):
         for file in folder.rglob("*"):
             if file.suffix in (".py", ".sql", ".yml"):
                 words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))

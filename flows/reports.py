@@ -73,6 +73,15 @@ OUTCOMES = {
 }
 
 
+# of the order model, as a table shows them
+MODEL_COLUMNS = {
+    "r": "r",
+    "alpha, days": "alpha_days",
+    "a": "a",
+    "b": "b",
+    "log-likelihood": "log_likelihood",
+}
+
 LEFT_BY_ROLLBACK = {
     "kept": "were changed by somebody since",
     "locked": "are in use; run it again",
@@ -176,6 +185,26 @@ def print_rollback(outcomes: Mapping[str, int], progress: Progress) -> None:
     for outcome, meaning in LEFT_BY_ROLLBACK.items():
         if outcomes.get(outcome):
             progress.say(f"not put back: {outcomes[outcome]} values that {meaning}")
+
+
+def print_order_models(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print the parameters of the order models, and of whom there are none, and why."""
+    progress.table(
+        "Order models",
+        [
+            {
+                "tenant": model["tenant_slug"],
+                "valid from": model["valid_from"],
+                "customers": model["customers"],
+                **{
+                    name: f"{model[column]:.4g}" if model["state"] == "FITTED" else ""
+                    for name, column in MODEL_COLUMNS.items()
+                },
+                "fit": model["reason"] or model["state"].lower(),
+            }
+            for model in payload["order_models"]
+        ],
+    )
 
 
 def guard_lines(guard: Mapping[str, Any]) -> list[str]:

@@ -21,15 +21,10 @@ judged as (
         tenants.threshold_row,
         tenants.dormant_days,
         tenants.revenue_decline_pct,
-        case
-            -- silent for longer than anyone waits
-            when tenants.today >= figures.dormant_on then 'DORMANT'
-            -- later than usual
-            when tenants.today >= figures.late_on then 'AT_RISK_CADENCE'
-            -- on time, but spending less
-            when figures.is_revenue_declined then 'AT_RISK_REVENUE'
-            else 'HEALTHY'
-        end as risk_status
+        {{ risk_status(
+            'tenants.today - figures.next_expected_order_date', 'tenants.dormant_days',
+            'tenants.grace_days', 'figures.is_revenue_declined'
+        ) }} as risk_status
     from figures
     inner join tenants
         on figures.tenant_id = tenants.tenant_id

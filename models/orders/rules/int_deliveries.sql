@@ -28,6 +28,7 @@ neighbours as (
     select
         *,
         lead(delivered_on) over in_sequence as next_delivered_on,
+        first_value(delivered_on) over in_sequence as first_delivered_on,
         delivered_on - lag(delivered_on) over in_sequence as gap_days,
         (currency is distinct from lag(currency, 1, currency) over in_sequence)
             as has_currency_changed
@@ -82,8 +83,13 @@ figures as (
         tenant_id,
         customer_id,
         delivery_number,
+        -- a gap is what lies between two days
+        total_gaps + 1 as order_day_number,
+        first_delivered_on,
         delivered_on,
         next_delivered_on,
+        total_cents,
+        total_changes > 0 as has_had_other_currency,
         currency,
         has_mixed_currency,
         round(cadence_gap_days / nullif(cadence_gaps, 0)::numeric)::integer
@@ -117,14 +123,18 @@ final as (
         tenant_id,
         customer_id,
         delivery_number,
+        order_day_number,
+        first_delivered_on,
         delivered_on,
         next_delivered_on,
+        total_cents,
         average_order_interval_days,
         cadence_days,
         delivered_on + cadence_days as expected_on,
         delivered_on + cadence_days + grace_days as late_on,
         delivered_on + cadence_days + dormant_days as dormant_on,
         currency,
+        has_had_other_currency,
         has_mixed_currency,
         recent_count,
         recent_cents,

@@ -1,0 +1,31 @@
+{% materialization kept_table, adapter='postgres' %}
+    {#-
+    A table whose rows a command writes, and no refresh: made from its contract, with its key,
+    and given columns that are new.
+    -#}
+    {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {% call statement('main') -%}
+        {{ table_of_contract(model, existing, target_relation) }}
+    {%- endcall %}
+    {%- if existing is none %}
+    {% call statement('key') -%}
+        create unique index {{ name_of_index(this.identifier, ['key']) }}
+        on {{ target_relation }} ({{ config.get('unique_key') | join(', ') }});
+        alter table {{ target_relation }}
+        replica identity using index {{ name_of_index(this.identifier, ['key']) }};
+    {%- endcall %}
+    {%- endif %}
+    {% do persist_docs(target_relation, model, for_relation=false) %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

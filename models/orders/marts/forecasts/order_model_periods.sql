@@ -1,0 +1,25 @@
+{{ config(materialized='view_in_place') }}
+
+with parameters as (
+    select * from {{ ref('order_model_parameters') }}
+),
+
+final as (
+    select
+        tenant_id,
+        valid_from,
+        lead(valid_from) over (partition by tenant_id order by valid_from) as valid_to,
+        model,
+        r,
+        alpha_days,
+        -- expected order days divide by a - 1: a hair beside 1 they are the same
+        case when abs(a - 1) < 1e-6 then 1 + 1e-6 else a end as a,
+        b,
+        -- MBG/NBD lets a customer drop out after the first order, BG/NBD after the second
+        case model when 'MBG' then 1 else 0 end as first_drop,
+        a / (a + b) >= 0.001 as has_dropouts
+    from parameters
+    where r is not null
+)
+
+select * from final

@@ -1,0 +1,74 @@
+{{ config(materialized='view_in_place') }}
+
+with positions as (
+    select * from {{ ref('risk_status_positions') }}
+),
+
+order_days as (
+    select * from {{ ref('customer_order_days') }}
+),
+
+tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+-- on time, so that it is the revenue that tells them apart
+judged as (
+    select *
+    from positions
+    where
+        risk_status in ('HEALTHY', 'AT_RISK_REVENUE')
+        and is_revenue_evaluated
+),
+
+revenues as (
+    select
+        judged.tenant_id,
+        judged.customer_id,
+        judged.cut_on,
+        judged.risk_status,
+        coalesce(sum(order_days.delivered_cents) filter (
+            where order_days.delivered_on <= judged.cut_on
+        ), 0) as cents_before,
+        coalesce(sum(order_days.delivered_cents) filter (
+            where order_days.delivered_on > judged.cut_on
+        ), 0) as cents_after
+    from judged
+    left join order_days
+        on
+            judged.tenant_id = order_days.tenant_id
+            and judged.customer_id = order_days.customer_id
+            and order_days.delivered_on > judged.cut_on - 90
+            and order_days.delivered_on <= judged.cut_on + 90
+    group by judged.tenant_id, judged.customer_id, judged.cut_on, judged.risk_status
+),
+
+summed as (
+    select
+        tenant_id,
+        risk_status,
+        count(*) as positions_count,
+        sum(cents_before)::bigint as cents_before,
+        sum(cents_after)::bigint as cents_after,
+        count(*) filter (where cents_after < cents_before) as fell_count
+    from revenues
+    group by tenant_id, risk_status
+),
+
+final as (
+    select
+        summed.tenant_id,
+        tenants.tenant_slug,
+        summed.risk_status,
+        summed.positions_count,
+        summed.cents_before,
+        summed.cents_after,
+        summed.cents_after / nullif(summed.cents_before, 0)::double precision - 1
+            as revenue_change,
+        summed.fell_count / summed.positions_count::double precision as fell_share
+    from summed
+    inner join tenants
+        on summed.tenant_id = tenants.tenant_id
+)
+
+select * from final

@@ -1,0 +1,63 @@
+{{ config(materialized='view_in_place') }}
+
+with outlook as (
+    select * from {{ ref('customer_outlook') }}
+),
+
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+judged as (
+    select
+        risk_status.*,
+        outlook.tenant_slug,
+        outlook.outlook,
+        outlook.p_order_90d,
+        outlook.expected_value_90d,
+        outlook.reason as outlook_reason,
+        case
+            when
+                risk_status.risk_status = 'DORMANT'
+                and outlook.p_order_90d >= {{ var('disagreement_dormant_from') }}
+                then 'LIKELY_THOUGH_DORMANT'
+            when
+                risk_status.risk_status = 'AT_RISK_CADENCE'
+                and outlook.p_order_90d >= {{ var('disagreement_late_from') }}
+                then 'LIKELY_THOUGH_LATE'
+            when
+                risk_status.risk_status in ('HEALTHY', 'AT_RISK_REVENUE')
+                and outlook.p_order_90d < {{ var('disagreement_on_time_below') }}
+                then 'UNLIKELY_THOUGH_ON_TIME'
+        end as disagreement
+    from risk_status
+    inner join outlook
+        on
+            risk_status.tenant_id = outlook.tenant_id
+            and risk_status.customer_id = outlook.customer_id
+),
+
+final as (
+    select
+        tenant_id,
+        tenant_slug,
+        customer_id,
+        customer_name,
+        sales_rep_id,
+        disagreement,
+        risk_status,
+        outlook,
+        p_order_90d,
+        expected_value_90d,
+        currency,
+        row_number() over (
+            partition by tenant_id
+            order by expected_value_90d desc nulls last, customer_id asc
+        ) as value_rank,
+        reason,
+        outlook_reason
+    from judged
+    where disagreement is not null
+)
+
+select * from final
