@@ -24,8 +24,6 @@ def fit_orders(
     this slug.
     """
     with refresh_lock(), connect() as connection:
-        install(connection, "operations.sql")
-        check_maker(connection)
         [there] = rows(
             connection,
             f"select to_regclass('{ANALYTICS}.order_model_parameters') as parameters",
@@ -35,6 +33,8 @@ def fit_orders(
                 "fit-orders: there are no order days yet;"
                 " `customer-health refresh --mode nightly` makes them"
             )
+        install(connection, "operations.sql")
+        check_maker(connection)
         check_tenant(connection, tenant)
         with logged(connection, "fit_orders", "fit") as log:
             manifest = dbt.compiled(
