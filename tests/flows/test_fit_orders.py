@@ -9,7 +9,7 @@ def test_a_fit_wants_a_refresh_and_a_tenant_that_is_there(refreshed: Database) -
     for arguments, line in (
         (
             ("--tenant", "nobody"),
-            "error: --tenant: no active tenant 'nobody', there are: harbor-foods, kiwi-produce",
+            "error: --tenant: no active tenant 'nobody', there are: harbor-foods, kiwi",
         ),
         (("--as-of", "yesterday"), "error: --as-of: 'yesterday' is no timestamp"),
     ):
