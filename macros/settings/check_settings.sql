@@ -7,6 +7,9 @@
         'critical_after_days': 1,
         'unreliable_no_shows': 1,
         'rfm_min_visitors': 2,
+        'visit_model_min_customers': 1,
+        'visit_model_min_repeaters': 1,
+        'visit_model_min_days': 1,
         'source_stale_after_hours': 1,
         'guard_changed_pct': 1,
         'guard_newly_dormant_pct': 1,
@@ -83,6 +86,9 @@
     {%- set cv = var('irregular_visits_cv') -%}
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
+    {%- endif -%}
+    {%- if var('visit_model') not in ['MBG', 'BG'] -%}
+        {%- do problems.append(['visit_model', 'MBG or BG']) -%}
     {%- endif -%}
     {%- set switches = ['usage_support_tickets_enabled'] -%}
     {%- for system in var('systems') -%}
