@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from conftest import SHARED, Database, new_database
+from conftest import SHARED, USUAL, Database, new_database
 
 CHECK = SHARED / "acceptance" / "check.py"
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data 
 
 @pytest.fixture(scope="module")
 def database(server: Database) -> Iterator[Database]:
-    database = new_database(server)
+    database = new_database(server, USUAL)
     check(database, "create")
     check(database, "load", "retail", "hotels")
     yield database
@@ -37,11 +37,16 @@ def check(database: Database, *arguments: str) -> str:
     ("data", "as_of"),
     [
         ("retail", "2011-12-10T12:00:00+00:00"),
-        ("retail", "2011-06-30T23:30:00+00:00"),
-        ("retail", "2011-03-01T05:00:00+00:00"),
         ("hotels", "2017-09-30T12:00:00+00:00"),
-        ("hotels", "2016-06-01T02:30:00+00:00"),
-        ("hotels", "2016-02-29T23:59:00+00:00"),
+        *(
+            pytest.param(data, as_of, marks=pytest.mark.slow)
+            for data, as_of in (
+                ("retail", "2011-06-30T23:30:00+00:00"),
+                ("retail", "2011-03-01T05:00:00+00:00"),
+                ("hotels", "2016-06-01T02:30:00+00:00"),
+                ("hotels", "2016-02-29T23:59:00+00:00"),
+            )
+        ),
     ],
 )
 def test_real_data_equal_the_oracle(database: Database, data: str, as_of: str) -> None:

@@ -1,7 +1,7 @@
 """dbt's own tests: all data tests and unit tests, on PostgreSQL 18 and 15."""
 
 import pytest
-from conftest import UNTIL, load_demo, new_database
+from conftest import UNTIL, USUAL, load_demo, new_database
 
 from flows.dbt import command
 
@@ -15,7 +15,7 @@ STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFoun
 def test_models_data_tests_and_unit_tests(
     version: str, request: pytest.FixtureRequest
 ) -> None:
-    database = new_database(request.getfixturevalue(version))
+    database = new_database(request.getfixturevalue(version), USUAL)
     load_demo(database)
     options = ("--exclude", "tag:after_write_back", "--vars", f"{{as_of: '{UNTIL}'}}")
     done = command(database.environment, "build", *STRICT, *options)

@@ -233,6 +233,7 @@ HOPELESS = {
 }
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     small: Database, project: Path
 ) -> None:

@@ -347,6 +347,7 @@ def repair(database: Database, mode: str) -> None:
             assert drift(database) == "0"
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     live: Database, pytestconfig: pytest.Config
 ) -> None:

@@ -93,6 +93,7 @@ def done_well(database: Database, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> None:
     with without_ours(crowded):
         crowded.execute(

@@ -126,6 +126,7 @@ def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database
     assert small.rows(NAMES, others) == []
 
 
+@pytest.mark.slow
 def test_two_environments_share_a_database_and_see_nothing_of_each_other(
     small: Database,
 ) -> None:

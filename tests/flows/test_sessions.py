@@ -108,6 +108,7 @@ def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed, *again)
 
 
+@pytest.mark.slow
 def test_a_service_file_changes_no_session(small: Database, tmp_path: Path) -> None:
     # what it says of options goes before PGOPTIONS
     service = tmp_path / "service"

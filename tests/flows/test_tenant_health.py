@@ -162,6 +162,7 @@ def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> N
         assert after == before[mart], mart
 
 
+@pytest.mark.slow
 def test_a_contract_that_does_not_fit_drops_no_day(refreshed: Database) -> None:
     refreshed.execute(
         "alter table analytics.tenant_usage_metrics_daily rename window_ends_at to ends_at"
