@@ -5,8 +5,8 @@ BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo psql serve dashboards metrics docs lint test test-dashboards slow \
-	faults equality bench clean
+.PHONY: help setup lock demo psql serve dashboards metrics docs check lint check-models \
+	test test-dashboards slow faults equality bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -75,11 +75,23 @@ lint: setup .venv-dashboards/done ## style of Python and SQL, types
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
-test: lint test-dashboards .venv-metrics/done ## everything, on databases of its own
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# what each of these lines takes a minute of, and what it catches: CONTRIBUTING.md, "Tests"
+TWO_AT_A_TIME := +$(MAKE) --no-print-directory --jobs 2 --output-sync=target
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-slow: setup ## tests that take longer than each change is worth
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+check: setup .venv-dashboards/done ## in a minute: style, types, conventions, unit tests of dbt
+	$(TWO_AT_A_TIME) lint check-models
+
+check-models: setup
+	$(BIN)/python -m pytest -q tests/test_conventions.py tests/test_contract_of_inputs.py \
+		tests/test_models.py::test_unit_tests
+
+test: setup ## what each change is worth, on databases of its own
+	$(TWO_AT_A_TIME) lint test-dashboards .venv-metrics/done
+	$(PYTEST)
+
+slow: setup .venv-dashboards/done .venv-metrics/done ## what `make test` leaves out
+	$(PYTEST) -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
