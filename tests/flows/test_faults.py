@@ -395,9 +395,10 @@ def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kill",
-    [kill_flow, *(pytest.param(k, marks=pytest.mark.slow) for k in (end_flow, kill_dbt))],
+    [kill_flow, end_flow, kill_dbt],
     ids=lambda kill: kill.__name__,
 )
 def test_a_killed_run_stops_its_query(
@@ -418,6 +419,7 @@ def test_a_killed_run_stops_its_query(
     assert refresh(live, "hourly").returncode in PUBLISHED
 
 
+@pytest.mark.slow
 def test_of_two_starts_at_once_one_works(live: Database, pytestconfig: pytest.Config) -> None:
     slowest = 0.0
     for _ in range(pytestconfig.getoption("overlaps")):

@@ -175,6 +175,7 @@ def test_a_system_without_work_is_left_alone(captured: Database) -> None:
     assert (moved(payload), payload["drift"]) == ({}, 0)
 
 
+@pytest.mark.slow
 def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
     payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")
     assert {"a day begins", "risk statuses end"} <= set(payload["work"]["orders"])

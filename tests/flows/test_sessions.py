@@ -150,6 +150,7 @@ def secured(small: Database) -> Iterator[Database]:
     small.execute("drop owned by a_reader cascade; drop role a_reader")
 
 
+@pytest.mark.slow
 def test_rows_that_a_policy_hides_are_an_error(secured: Database, project: Path) -> None:
     words = 'row-level security policy for table "orders"'
     shutil.copy(project / "profiles.example.yml", project / "profiles.yml")

@@ -106,6 +106,7 @@ def succeed(database: Database, project: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     small: Database, project: Path
 ) -> None:
