@@ -9,7 +9,10 @@ from conftest import SHARED, USUAL, Database, new_database
 
 CHECK = SHARED / "acceptance" / "check.py"
 
-pytestmark = pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data in {SHARED}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data in {SHARED}"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +40,11 @@ def check(database: Database, *arguments: str) -> str:
     ("data", "as_of"),
     [
         ("retail", "2011-12-10T12:00:00+00:00"),
+        ("retail", "2011-06-30T23:30:00+00:00"),
+        ("retail", "2011-03-01T05:00:00+00:00"),
         ("hotels", "2017-09-30T12:00:00+00:00"),
-        *(
-            pytest.param(data, as_of, marks=pytest.mark.slow)
-            for data, as_of in (
-                ("retail", "2011-06-30T23:30:00+00:00"),
-                ("retail", "2011-03-01T05:00:00+00:00"),
-                ("hotels", "2016-06-01T02:30:00+00:00"),
-                ("hotels", "2016-02-29T23:59:00+00:00"),
-            )
-        ),
+        ("hotels", "2016-06-01T02:30:00+00:00"),
+        ("hotels", "2016-02-29T23:59:00+00:00"),
     ],
 )
 def test_real_data_equal_the_oracle(database: Database, data: str, as_of: str) -> None:

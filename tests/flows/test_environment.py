@@ -92,6 +92,7 @@ def log(database: Database) -> dict[str, Any]:
     return {"status": row["status"], **row["payload"]}
 
 
+@pytest.mark.slow
 def test_no_variable_of_dbt_changes_what_is_refreshed(
     refreshed: Database, foreign: Path
 ) -> None:

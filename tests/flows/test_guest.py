@@ -427,6 +427,7 @@ def test_a_name_with_a_double_quote_is_refused(small: Database, project: Path) -
     assert small.value("select to_regnamespace('analytics')") is None
 
 
+@pytest.mark.slow
 def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_back(
     refreshed: Database,
 ) -> None:

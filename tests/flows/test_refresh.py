@@ -209,6 +209,7 @@ def test_one_tenant_alone_is_written_back(refreshed: Database) -> None:
     assert [row["slug"] for row in written if row["written"]] == ["north-dairy"]
 
 
+@pytest.mark.slow
 def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path) -> None:
     switch_off(project, "orders_enabled")
     refreshed.execute("drop schema commerce cascade")

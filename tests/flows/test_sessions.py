@@ -71,6 +71,7 @@ def test_every_setting_that_rules_rely_on_is_one_that_the_others_change(
     assert {row["name"] for row in ours} - set(UNUSUAL) == same
 
 
+@pytest.mark.slow
 def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     set_otherwise(refreshed)
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed)

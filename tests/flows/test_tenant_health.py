@@ -139,6 +139,7 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
     assert moved["count"] == 0
 
 
+@pytest.mark.slow
 def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> None:
     before = {mart: rows_of(refreshed, mart) for mart in MARTS}
     oids = "select relname, oid from pg_class where relname = any(%s) order by 1"

@@ -176,6 +176,7 @@ def test_off_a_terminal_no_value_breaks_over_two_lines(
     assert any("dry run: " in line for line in written)
 
 
+@pytest.mark.slow
 def test_schedulers_get_one_json_object_however_a_command_ends(
     emoji: Database, tmp_path: Path
 ) -> None:
