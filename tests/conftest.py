@@ -48,6 +48,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--polls", type=int, default=400)
 
 
+# files that take a minute or so: first, so that no worker is left alone with one at the end
+LONG = (
+    *("test_hourly", "test_hourly_equals_nightly", "test_roles", "test_hook", "test_bookings"),
+    *("test_alerts", "test_bad_input", "test_write_back", "test_histories", "test_inputs"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    order = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
+
 @dataclass(frozen=True)
 class Database:
     """One database, as the environment that leads to it."""
