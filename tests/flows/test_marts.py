@@ -192,6 +192,7 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
         )
 
 
+@pytest.mark.slow
 def test_a_public_view_that_loses_a_column_says_what_helps(refreshed: Database) -> None:
     refreshed.execute(
         "drop view analytics.tenant_high_risk; create view analytics.tenant_high_risk with"

@@ -141,8 +141,9 @@ def analyst_of_views(refreshed: Database) -> Iterator[None]:
         """
     )
     tables = (
-        "select relname, oid from pg_class"
-        " where relnamespace = 'analytics'::regnamespace order by relname"
+        "select relname, oid from pg_class where relnamespace = 'analytics'::regnamespace"
+        # the one index that its test lets be made anew
+        " and relname != 'customer_risk_status__valid_until' order by relname"
     )
     before = refreshed.rows(tables)
     try:

@@ -208,6 +208,7 @@ def test_a_registry_that_is_not_that_of_the_models_is_refused_in_one_line(
     assert small.value("select to_regclass('analytics.tenants')") is None
 
 
+@pytest.mark.slow
 def test_the_registry_is_no_setting(small: Database) -> None:
     given = "{systems: {orders: {is_hourly: true, tenant: tenant, tenants: tenants}}}"
     done = dbt.command(small.environment, "build", "--select", "rfm_groups", "--vars", given)
