@@ -5,8 +5,8 @@ BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo psql serve dashboards metrics docs lint test test-dashboards slow \
-	faults equality bench clean
+.PHONY: help setup lock demo psql serve dashboards metrics docs check lint lint-ours lint-pages \
+	test test-models test-dashboards slow faults equality bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -67,19 +67,38 @@ metrics: setup .venv-metrics/done ## the metrics, and what they can be asked for
 docs: setup ## the documentation site, in docs_site/index.html
 	$(BIN)/python docs/site.py
 
-lint: setup .venv-dashboards/done ## style of Python and SQL, types
+lint: lint-ours lint-pages ## style of Python and SQL, types
+
+lint-pages: setup .venv-dashboards/done
+	$(BIN)/mypy --cache-dir .mypy_cache/pages --python-executable $(PAGES)/python \
+		dashboards tests/dashboards
+
+lint-ours: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --exclude tests/dashboards/
-	$(BIN)/mypy --python-executable $(PAGES)/python dashboards tests/dashboards
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
-test: lint test-dashboards .venv-metrics/done ## everything, on databases of its own
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# what each minute of these buys: CONTRIBUTING.md, "Tests". Two at a time, for each of these
+# targets uses one processor most of the time; the other environments are built meanwhile
+TOGETHER := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
+# the files in the order of tests/conftest.py, the longest first
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-slow: setup ## tests that take longer than each change is worth
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+check: setup ## in a minute: style, types, conventions, unit tests of dbt
+	+$(TOGETHER) lint test-models
+
+test-models: setup
+	$(BIN)/python -m pytest -q tests/test_conventions.py tests/test_contract_of_inputs.py \
+		tests/test_models.py::test_unit_tests
+
+test: setup ## what each change is worth, on databases of its own
+	+$(TOGETHER) lint test-dashboards .venv-metrics/done
+	$(PYTEST)
+
+slow: setup ## what `make test` leaves out
+	$(PYTEST) -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards

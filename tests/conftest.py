@@ -9,6 +9,7 @@ import sys
 import tempfile
 import uuid
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ USUAL, BUILT = "usual", "built"
 
 # what the demo data of the tests end at, and what most refreshes are computed for
 UNTIL = "2026-06-15T12:00:00+00:00"
+# of the demo data of most tests
+CUSTOMERS = 400
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,12 +40,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=8)
     parser.addoption("--kills", type=int, default=2)
     parser.addoption("--overlaps", type=int, default=2)
-    parser.addoption("--customers", type=int, default=400)
+    parser.addoption("--customers", type=int, default=CUSTOMERS)
     parser.addoption("--transactions", type=int, default=1000)
     parser.addoption("--races", type=int, default=50)
     parser.addoption("--write-back-kills", type=int, default=2)
     parser.addoption("--inserts", type=int, default=300)
     parser.addoption("--polls", type=int, default=400)
+
+
+# files that take a minute or so: first, so that no worker is left alone with one at the end
+LONG = (
+    *("test_hourly", "test_hourly_equals_nightly", "test_roles", "test_hook", "test_bookings"),
+    *("test_alerts", "test_bad_input", "test_write_back", "test_histories", "test_inputs"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    order = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 
 
 @dataclass(frozen=True)
@@ -84,7 +100,11 @@ class Database:
 
     def os_environment(self, **changes: str) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
-        return {**os.environ, **self.environment, **changes}
+        # dbt parses anew, for seconds, whenever it has come by another connection or prefix:
+        # each has a folder, so that tests which take turns do not pay for it again and again
+        folder = zlib.crc32(repr(sorted(self.environment.items())).encode())
+        target = str(Path(os.environ["DBT_TARGET_PATH"], str(folder)))
+        return {**os.environ, "DBT_TARGET_PATH": target, **self.environment, **changes}
 
     def run(
         self,
@@ -210,7 +230,7 @@ def new_database(server: Database, name: str = "") -> Database:
     return Database({**server.environment, "PGDATABASE": name})
 
 
-def load_demo(database: Database, customers: int = 400) -> None:
+def load_demo(database: Database, customers: int = CUSTOMERS) -> None:
     """Fill the database with demo data that end at UNTIL."""
     done = database.run(
         "demo", "--customers", str(customers), "--years", "2", "--until", UNTIL
@@ -315,8 +335,9 @@ def project(tmp_path: Path) -> Path:
         if (PROJECT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, tmp_path / name)
-    parsed = Path(os.environ["DBT_TARGET_PATH"], "partial_parse.msgpack")
-    if parsed.exists():
+    # what was parsed last was most likely by the connection of this test, too
+    kept = Path(os.environ["DBT_TARGET_PATH"]).glob("*/partial_parse.msgpack")
+    if parsed := max(kept, key=lambda file: file.stat().st_mtime, default=None):
         (tmp_path / "target").mkdir()
         shutil.copy(parsed, tmp_path / "target")
     return tmp_path

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import SHARED, Database, new_database
+from conftest import SHARED, USUAL, Database, new_database
 
 CHECK = SHARED / "acceptance" / "check.py"
 BACKTESTS = SHARED / "truth" / "expected"
 
-pytestmark = pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data in {SHARED}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data in {SHARED}"),
+]
 
 
 @pytest.fixture(scope="module")
 def database(server: Database) -> Iterator[Database]:
-    database = new_database(server)
+    database = new_database(server, USUAL)
     check(database, "create")
     check(database, "load", "retail", "hotels")
     yield database

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from conftest import PROJECT, Database, new_database
+from conftest import PROJECT, USUAL, Database, new_database
 
 DOCUMENT = PROJECT / "docs" / "bring_your_own_database.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -73,7 +73,7 @@ class Walk:
 
 
 def application(server: Database, *names: str) -> Database:
-    database = new_database(server)
+    database = new_database(server, USUAL)
     for name in names:
         database.execute((DOCUMENT.parent / "bring_your_own" / f"{name}.sql").read_text())
     return database
@@ -137,6 +137,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     ]
 
 
+@pytest.mark.slow
 def test_what_stands_in_for_columns_that_somebody_does_not_have(
     small: Database, tmp_path: Path
 ) -> None:
@@ -211,6 +212,7 @@ def northwind_statuses(database: Database, tenant: str) -> list[tuple[object, ..
     return [tuple(row.values()) for row in rows]
 
 
+@pytest.mark.slow
 def test_pagila_with_its_first_refresh(server: Database, tmp_path: Path) -> None:
     owner = application(server, "pagila")
     walk = Walk(tmp_path)

@@ -11,6 +11,7 @@ from conftest import PROJECT, UNTIL, Database, new_database
 LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE"}
 
 
+@pytest.mark.slow
 def test_make_demo_in_a_bare_clone_ends_with_the_summary(tmp_path: Path) -> None:
     """With the environment that is there already: `make setup` has built it before."""
     if not (PROJECT / ".venv" / "done").exists():

@@ -326,6 +326,7 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
     assert small.rows(delivered) == [mart]
 
 
+@pytest.mark.slow
 def test_a_system_that_is_switched_off_no_longer_stands_on_the_tables(
     small: Database, project: Path
 ) -> None:

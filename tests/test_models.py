@@ -1,21 +1,35 @@
 """dbt's own tests: all data tests and unit tests, on PostgreSQL 18 and 15."""
 
-import pytest
-from conftest import UNTIL, load_demo, new_database
+import json
+from pathlib import Path
 
+import pytest
+from conftest import UNTIL, USUAL, Database, load_demo, new_database
+
+from bench.compiled import SENTINEL
 from flows.dbt import command
 
 # every warning is an error, but for the one that dbt_project.yml silences
 STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
 
 
-@pytest.mark.parametrize(
-    "version", ["server", pytest.param("server_15", marks=pytest.mark.slow)]
-)
+def test_unit_tests(built: Database, built_folder: Path) -> None:
+    """Where no table has a row, for they bring theirs: `make check`, too, runs this."""
+    options = ("--select", "test_type:unit", "--target-path", str(built_folder))
+    # by the same vars as `built`, so that nothing is parsed anew
+    variables = ("--vars", json.dumps({"as_of": SENTINEL}))
+    done = command(built.environment, "test", *STRICT, *options, *variables)
+    assert done.returncode == 0, done.stdout
+    assert " unit tests" in done.stdout
+
+
+# the data tests of these rows have passed wherever a test has `refreshed`
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["server", "server_15"])
 def test_models_data_tests_and_unit_tests(
     version: str, request: pytest.FixtureRequest
 ) -> None:
-    database = new_database(request.getfixturevalue(version))
+    database = new_database(request.getfixturevalue(version), USUAL)
     load_demo(database)
     options = ("--exclude", "tag:after_write_back", "--vars", f"{{as_of: '{UNTIL}'}}")
     done = command(database.environment, "build", *STRICT, *options)

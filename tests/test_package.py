@@ -36,6 +36,7 @@ def dbt(database: Database, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_table_of_another_project_on_marts_has_their_rows_in_one_build(
     empty: Database, another: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_table_of_another_project_on_marts_has_their_rows_in_one_build(
     ]
 
 
+@pytest.mark.slow
 def test_dbt_takes_it_from_git_by_its_tag(empty: Database, another: Path) -> None:
     repository = another.parent / "customer_health.git"
     for command in (

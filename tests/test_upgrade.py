@@ -213,6 +213,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     assert files_of(folder) == kept
 
 
+@pytest.mark.slow
 def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -> None:
     """An input that it adds, a setting that it knows no more, a package of another version."""
     shop = new_database(server, USUAL)

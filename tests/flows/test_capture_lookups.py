@@ -309,6 +309,7 @@ def check_hourly_is_nightly(database: Database, shop: Path) -> dict[str, Any]:
     return hourly
 
 
+@pytest.mark.slow
 def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     empty: Database, shop: Path
 ) -> None:

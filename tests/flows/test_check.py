@@ -46,6 +46,7 @@ def input_of(report: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_a_check_leaves_nothing_and_says_the_same_before_and_after_a_refresh(
     small: Database,
 ) -> None:

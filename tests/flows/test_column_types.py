@@ -96,6 +96,7 @@ def hook_errors(database: Database) -> list[object]:
     return [row["error"] for row in database.rows("select error from operations.hook_errors")]
 
 
+@pytest.mark.slow
 def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path) -> None:
     def run(*arguments: str) -> str:
         done = small.run(*arguments, project=project)
@@ -233,6 +234,7 @@ HOPELESS = {
 }
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     small: Database, project: Path
 ) -> None:

@@ -52,6 +52,7 @@ def order(database: Database) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
     small: Database,
 ) -> None:

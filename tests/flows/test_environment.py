@@ -92,6 +92,7 @@ def log(database: Database) -> dict[str, Any]:
     return {"status": row["status"], **row["payload"]}
 
 
+@pytest.mark.slow
 def test_no_variable_of_dbt_changes_what_is_refreshed(
     refreshed: Database, foreign: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_refresh_from_the_folder_of_another_project_is_ours(
     assert log(small)["tests_passed"] > 80
 
 
+@pytest.mark.slow
 def test_a_profile_still_reads_what_dbt_has_options_for(
     small: Database, project: Path
 ) -> None:

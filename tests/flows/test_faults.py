@@ -348,6 +348,7 @@ def repair(database: Database, mode: str) -> None:
             assert drift(database) == "0"
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     live: Database, pytestconfig: pytest.Config
 ) -> None:
@@ -395,9 +396,10 @@ def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kill",
-    [kill_flow, *(pytest.param(k, marks=pytest.mark.slow) for k in (end_flow, kill_dbt))],
+    [kill_flow, end_flow, kill_dbt],
     ids=lambda kill: kill.__name__,
 )
 def test_a_killed_run_stops_its_query(
@@ -418,6 +420,7 @@ def test_a_killed_run_stops_its_query(
     assert refresh(live, "hourly").returncode in PUBLISHED
 
 
+@pytest.mark.slow
 def test_of_two_starts_at_once_one_works(live: Database, pytestconfig: pytest.Config) -> None:
     slowest = 0.0
     for _ in range(pytestconfig.getoption("overlaps")):

@@ -93,6 +93,7 @@ def done_well(database: Database, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> None:
     with without_ours(crowded):
         crowded.execute(
@@ -162,6 +163,7 @@ def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> 
             )
 
 
+@pytest.mark.slow
 def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -> None:
     theirs = crowded.rows(OWNED_BY_TEAM)
     assert len(theirs) == 7
@@ -217,6 +219,7 @@ def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -
     assert done_well(crowded, *REMOVE).endswith("\nthere are no roles\n")
 
 
+@pytest.mark.slow
 def test_grants_and_things_that_others_gave_our_roles_stay(crowded: Database) -> None:
     done_well(crowded, *INSTALL)
     # what an edited staging select may join, and more than we ask for on a source
@@ -268,6 +271,7 @@ def test_grants_and_things_that_others_gave_our_roles_stay(crowded: Database) ->
     )
 
 
+@pytest.mark.slow
 def test_removing_takes_no_right_on_another_database(crowded: Database) -> None:
     done_well(crowded, *INSTALL)
     other = crowded.copy()

@@ -549,6 +549,7 @@ def insert_serializable(database: Database, customers: list[str], times: int) ->
     return wrong
 
 
+@pytest.mark.slow
 def test_no_serializable_transaction_fails_for_the_hook_or_the_triggers(
     hooked: Database,
 ) -> None:
@@ -609,6 +610,7 @@ def test_callers_are_told_that_the_hook_did_nothing(
     assert facts(hooked, customer)[0] == "ACTIVE"
 
 
+@pytest.mark.slow
 def test_the_hook_is_refused_where_transactions_are_not_read_committed(
     hooked: Database,
 ) -> None:

@@ -100,7 +100,20 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
     assert payload["drift"] == 0
 
 
-def test_where_nothing_has_changed_dbt_is_not_started(captured: Database) -> None:
+CHANGES = (
+    # no trigger tells of it
+    ("update commerce.sales_reps set name = name || '!'", "orders", "sales reps have changed"),
+    (
+        "update booking.payments set amount_cents = amount_cents + 1",
+        "bookings",
+        "customer keys",
+    ),
+)
+
+
+def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_left_alone(
+    captured: Database,
+) -> None:
     nightly = captured.value("select max(log_id) from operations.application_logs")
     later = "2026-06-15T13:00:00+00:00"
     for runs in (1, 2, 3):
@@ -117,6 +130,22 @@ def test_where_nothing_has_changed_dbt_is_not_started(captured: Database) -> Non
         assert captured.rows(f"select distinct as_of::text from analytics.{clock}") == [
             {"as_of": "2026-06-15 13:00:00+00"}
         ]
+    for change, system, reason in CHANGES:
+        captured.execute(f"{change} where ctid = '(0,1)'")
+        payload, _ = refresh(captured, *HOURLY[:-1], later)
+        assert payload["work"] == {system: [reason]}
+        assert payload["systems"] == [system]
+        published = {
+            name
+            for name in ("orders", "bookings")
+            if captured.rows(
+                f"select from operations.{name}_publications where run_id = (select logid"
+                " from operations.application_logs order by log_id desc limit 1)"
+            )
+        }
+        assert published == {system}
+        payload, _ = refresh(captured, *HOURLY[:-1], later)
+        assert payload["is_idle"]
     # what stands is what a refresh of everything gives, and it may be written back
     payload, _ = refresh(captured, *NIGHTLY[:-1], later)
     daily = {"platform", "success", "tenant"}
@@ -143,40 +172,7 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     assert "runs_count" not in payload
 
 
-CHANGES = [
-    # no trigger tells of it
-    ("update commerce.sales_reps set name = name || '!'", "orders", "sales reps have changed"),
-    (
-        "update booking.payments set amount_cents = amount_cents + 1",
-        "bookings",
-        "customer keys",
-    ),
-]
-
-
-@pytest.mark.parametrize(("change", "system", "reason"), CHANGES)
-def test_a_system_without_work_is_left_alone(
-    captured: Database, change: str, system: str, reason: str
-) -> None:
-    captured.execute(f"{change} where ctid = '(0,1)'")
-    payload, _ = refresh(captured, *HOURLY)
-    assert payload["work"] == {system: [reason]}
-    assert payload["systems"] == [system]
-    published = {
-        name
-        for name in ("orders", "bookings")
-        if captured.rows(
-            f"select from operations.{name}_publications where run_id = (select logid"
-            " from operations.application_logs order by log_id desc limit 1)"
-        )
-    }
-    assert published == {system}
-    payload, _ = refresh(captured, *HOURLY)
-    assert payload["is_idle"]
-    payload, _ = refresh(captured, *NIGHTLY)
-    assert (moved(payload), payload["drift"]) == ({}, 0)
-
-
+@pytest.mark.slow
 def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
     payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")
     assert {"a day begins", "risk statuses end"} <= set(payload["work"]["orders"])
@@ -379,18 +375,15 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     assert "recomputes everything" not in refresh(captured, *HOURLY)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "arguments", "because"),
     [
         ("select", ("--as-of", "2026-06-01T00:00:00+00:00"), "the marts hold 2026-06-15"),
-        pytest.param(
-            *("truncate booking.referral_profiles", (), "a table was emptied"),
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
+        ("truncate booking.referral_profiles", (), "a table was emptied"),
+        (
             *("alter table commerce.orders disable trigger customer_health_update", ()),
             "a captured table has lost its triggers",
-            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -86,6 +86,7 @@ def contents(database: Database) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_marts_and_write_back_are_what_they_are_without_the_casts(
     cast_template: Database, refreshed_template: Database
 ) -> None:
@@ -105,6 +106,7 @@ def ask(database: Database, query: str, parameters: dict[str, Any]) -> list[Dict
         return connection.execute(text_of(query), parameters).fetchall()
 
 
+@pytest.mark.slow
 def test_pages_show_what_they_show_without_the_casts(
     cast_template: Database, refreshed_template: Database
 ) -> None:
@@ -150,6 +152,7 @@ def test_pages_show_what_they_show_without_the_casts(
     assert found > 1000
 
 
+@pytest.mark.slow
 def test_triggers_hourly_refreshes_and_alerts_work_there(cast: Database) -> None:
     run(cast, "hook", "install")
     # more customers become dormant at once than are told of one by one

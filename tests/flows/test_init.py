@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from conftest import PROJECT, UNTIL, Database, load_two_customers, new_database
+from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_database
 from jinja2 import Environment
 from test_bring_your_own import NORTHWIND_STATUSES, northwind_statuses
 
@@ -32,7 +32,7 @@ SCHEMAS = {
 @pytest.fixture
 def application(request: pytest.FixtureRequest, server: Database) -> Iterator[Database]:
     """The application that a test is given the name of."""
-    database = new_database(server)
+    database = new_database(server, USUAL)
     database.execute(SCHEMAS[request.param].read_text())
     yield database
     database.drop()
@@ -436,6 +436,7 @@ def refresh(database: Database, folder: Path, mode: str = "nightly") -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("application", ["northwind"], indirect=True)
 def test_northwind_has_its_right_numbers_without_a_line_written(
     application: Database, tmp_path: Path

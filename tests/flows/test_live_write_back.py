@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
-from conftest import PROJECT, UNTIL, USUAL, Database, load_demo, new_database
+from conftest import CUSTOMERS, PROJECT, UNTIL, USUAL, Database, load_demo, new_database
 
 from flows.database import Connection
 
@@ -23,9 +23,15 @@ WRITE_BACK = ("flows", "write-back", "--force")
 
 
 @pytest.fixture(scope="module")
-def refreshed_module(server: Database, pytestconfig: pytest.Config) -> Iterator[Database]:
+def refreshed_module(
+    server: Database, request: pytest.FixtureRequest, pytestconfig: pytest.Config
+) -> Iterator[Database]:
+    customers = pytestconfig.getoption("customers")
+    if customers == CUSTOMERS:
+        yield request.getfixturevalue("refreshed_template")
+        return
     database = new_database(server, USUAL)
-    load_demo(database, customers=pytestconfig.getoption("customers"))
+    load_demo(database, customers)
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     assert done.returncode == 0, done.stderr
     database = database.as_template()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import UNTIL, Database
 
 
@@ -125,6 +126,7 @@ def refresh(database: Database, project: Path, mode: str, as_of: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fresh_build(
     refreshed: Database, project: Path
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
         )
 
 
+@pytest.mark.slow
 def test_a_public_view_that_loses_a_column_says_what_helps(refreshed: Database) -> None:
     refreshed.execute(
         "drop view analytics.tenant_high_risk; create view analytics.tenant_high_risk with"
@@ -207,6 +210,7 @@ def test_a_public_view_that_loses_a_column_says_what_helps(refreshed: Database) 
     )
 
 
+@pytest.mark.slow
 def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
     built: Database, project: Path
 ) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from conftest import UNTIL, Database
 
 SAID = "the rules (a setting, a threshold, a model) have changed since the write-back of "
 
 
+@pytest.mark.slow
 def test_a_write_back_held_by_a_changed_rule_says_so_and_what_to_do(
     refreshed: Database, project: Path
 ) -> None:

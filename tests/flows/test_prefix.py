@@ -95,10 +95,11 @@ def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database
     small.execute("create schema operations; create schema analytics")
     small.execute("create table operations.changed_keys (shift text)")
     small.execute("create table analytics.tenants (tenant_id text)")
+    # with the triggers from the start: no refresh is for their being new
+    succeed(developer, "flows", "capture", "install")
     assert ", prefix dev_;" in succeed(developer, *NIGHTLY).splitlines()[0]
-    for kind in ("capture", "hook", "roles"):
+    for kind in ("hook", "roles"):
         succeed(developer, "flows", kind, "install")
-    succeed(developer, *HOURLY)
     order(small, TWO, "2026-06-10")
     assert "recomputes everything" not in succeed(developer, *HOURLY)
     for arguments in (
@@ -126,6 +127,7 @@ def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database
     assert small.rows(NAMES, others) == []
 
 
+@pytest.mark.slow
 def test_two_environments_share_a_database_and_see_nothing_of_each_other(
     small: Database,
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_prefix_that_no_schema_can_have_is_refused_in_one_line(
     assert line.startswith(f"error: {VARIABLE} is {prefix!r}, must be up to 16 of a-z")
 
 
+@pytest.mark.slow
 def test_dbt_alone_takes_the_prefix_as_a_var(small: Database, project: Path) -> None:
     def build(prefix: str) -> str:
         given = json.dumps({"schema_prefix": prefix})

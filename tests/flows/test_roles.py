@@ -668,6 +668,7 @@ def test_removing_leaves_marts_as_they_were(refreshed: Database) -> None:
         refreshed.execute("drop owned by reader; drop role reader")
 
 
+@pytest.mark.slow
 def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
     refreshed.execute("grant insert, update (email) on commerce.customers to public")
     done = refreshed.run("flows", "roles", "install")

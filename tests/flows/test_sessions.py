@@ -71,6 +71,7 @@ def test_every_setting_that_rules_rely_on_is_one_that_the_others_change(
     assert {row["name"] for row in ours} - set(UNUSUAL) == same
 
 
+@pytest.mark.slow
 def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     set_otherwise(refreshed)
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed)
@@ -108,6 +109,7 @@ def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed, *again)
 
 
+@pytest.mark.slow
 def test_a_service_file_changes_no_session(small: Database, tmp_path: Path) -> None:
     # what it says of options goes before PGOPTIONS
     service = tmp_path / "service"
@@ -149,6 +151,7 @@ def secured(small: Database) -> Iterator[Database]:
     small.execute("drop owned by a_reader cascade; drop role a_reader")
 
 
+@pytest.mark.slow
 def test_rows_that_a_policy_hides_are_an_error(secured: Database, project: Path) -> None:
     words = 'row-level security policy for table "orders"'
     shutil.copy(project / "profiles.example.yml", project / "profiles.yml")

@@ -575,6 +575,7 @@ def check_nightly_finds_nothing(database: Database, folder: Path) -> None:
     assert database.value("select count(*) from operations.hook_errors") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("application", SHAPES, indirect=True)
 def test_an_application_of_others_is_hourly_what_it_is_nightly(
     application: Database, request: pytest.FixtureRequest, tmp_path: Path

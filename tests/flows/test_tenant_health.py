@@ -139,6 +139,7 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
     assert moved["count"] == 0
 
 
+@pytest.mark.slow
 def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> None:
     before = {mart: rows_of(refreshed, mart) for mart in MARTS}
     oids = "select relname, oid from pg_class where relname = any(%s) order by 1"
@@ -162,6 +163,7 @@ def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> N
         assert after == before[mart], mart
 
 
+@pytest.mark.slow
 def test_a_contract_that_does_not_fit_drops_no_day(refreshed: Database) -> None:
     refreshed.execute(
         "alter table analytics.tenant_usage_metrics_daily rename window_ends_at to ends_at"

@@ -63,6 +63,7 @@ def emoji(emoji_template: Database) -> Iterator[Database]:
     database.drop()
 
 
+@pytest.mark.slow
 def test_every_command_prints_what_an_ascii_terminal_can_show(emoji: Database) -> None:
     assert emoji.value("select count(risk_status) from commerce.customers") == 1
     emoji.execute("update commerce.customers set account_type = 'PROSPECT'")
@@ -85,6 +86,7 @@ def test_every_command_prints_what_an_ascii_terminal_can_show(emoji: Database) -
         assert shown in done.stdout, arguments
 
 
+@pytest.mark.slow
 def test_errors_of_such_names_are_one_line_and_keep_their_exit_code(emoji: Database) -> None:
     for environment in (ASCII, NO_LOCALE, LATIN, {}):
         done = run(emoji, "flows", "weekly", "\N{DOG FACE}", **environment)
@@ -109,6 +111,7 @@ def test_errors_of_such_names_are_one_line_and_keep_their_exit_code(emoji: Datab
         assert done.stderr == b"error: argument '\\udcff\\udcfe' is no UTF-8\n"
 
 
+@pytest.mark.slow
 def test_what_the_database_refuses_is_told_on_an_ascii_terminal(emoji: Database) -> None:
     emoji.execute("update commerce.customers set account_type = 'PROSPECT'")
     emoji.execute(
@@ -137,6 +140,7 @@ def test_what_the_database_refuses_is_told_on_an_ascii_terminal(emoji: Database)
     )
 
 
+@pytest.mark.slow
 def test_off_a_terminal_no_value_breaks_over_two_lines(
     emoji: Database, tmp_path: Path
 ) -> None:
@@ -172,6 +176,7 @@ def test_off_a_terminal_no_value_breaks_over_two_lines(
     assert any("dry run: " in line for line in written)
 
 
+@pytest.mark.slow
 def test_schedulers_get_one_json_object_however_a_command_ends(
     emoji: Database, tmp_path: Path
 ) -> None:

@@ -155,7 +155,7 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
         assert catalog(lodge) == before, command
 
     succeed(lodge, *NIGHTLY)
-    for one in (*INSTALL, HOURLY, ("flows", "alerts"), ("flows", "write-back")):
+    for one in (*INSTALL, ("flows", "alerts"), ("flows", "write-back")):
         succeed(lodge, *one)
     installed = catalog(lodge)
     for command in ("status", "capture status", "hook status", "roles status"):
@@ -210,6 +210,7 @@ def test_what_somebody_has_begun_by_hand_is_ended(lodge: Database) -> None:
     # only a part of it, and that renamed
     succeed(lodge, *NIGHTLY, "--no-write-back")
     succeed(lodge, "flows", "capture", "install")
+    succeed(lodge, *HOURLY, "--no-write-back")
     lodge.execute("alter schema operations rename to old_operations")
     lodge.execute("drop schema analytics cascade")
     assert "customer_health_insert" in succeed(lodge, *UNINSTALL)

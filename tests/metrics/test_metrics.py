@@ -281,6 +281,7 @@ def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Acme [/x] [nl] GmbH" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_misspelt_metric_is_named(refreshed_template: Database) -> None:
     done = refreshed_template.run("metrics", "dormant_shar", "--by", "metric_time")
     assert done.returncode == 2
