@@ -65,8 +65,6 @@ def fit_models(
     """
     system = registry()[known(fit.system, f"the command {fit.command}")]
     with refresh_lock(), connect() as connection:
-        install(connection, "operations.sql")
-        check_maker(connection)
         [there] = rows(
             connection, f"select to_regclass('{ANALYTICS}.{fit.parameters}') as parameters"
         )
@@ -75,6 +73,8 @@ def fit_models(
                 f"{fit.command}: there are no {fit.days} yet;"
                 " `customer-health refresh --mode nightly` makes them"
             )
+        install(connection, "operations.sql")
+        check_maker(connection)
         check_slug(connection, system, slug)
         with logged(connection, fit.job, "fit") as log:
             manifest = dbt.compiled(

@@ -207,24 +207,41 @@ begin
             cross join
                 lateral (
                     select array_agg(
-                        least(12, greatest(-9, searches.at[axis] + searches.step * move[axis]))
+                        least(12, greatest(-9, searches.at[axis] + stride * move[axis]))
                         order by axis
                     ) as at
                     from (
                         values
-                        (1, array[0, 0, 0, 0]),
-                        (2, array[1, 0, 0, 0]), (3, array[-1, 0, 0, 0]),
-                        (4, array[0, 1, 0, 0]), (5, array[0, -1, 0, 0]),
-                        (6, array[0, 0, 1, 0]), (7, array[0, 0, -1, 0]),
-                        (8, array[0, 0, 0, 1]), (9, array[0, 0, 0, -1]),
+                        (1, 0, array[0, 0, 0, 0]),
+                        (2, searches.step, array[1, 0, 0, 0]),
+                        (3, -searches.step, array[1, 0, 0, 0]),
+                        (4, searches.step, array[0, 1, 0, 0]),
+                        (5, -searches.step, array[0, 1, 0, 0]),
+                        (6, searches.step, array[0, 0, 1, 0]),
+                        (7, -searches.step, array[0, 0, 1, 0]),
+                        (8, searches.step, array[0, 0, 0, 1]),
+                        (9, -searches.step, array[0, 0, 0, 1]),
                         -- rates stay alike where both grow
-                        (10, array[1, 1, 0, 0]), (11, array[-1, -1, 0, 0]),
-                        (12, array[0, 0, 1, 1]), (13, array[0, 0, -1, -1]),
-                        (14, searches.moved)
-                    ) as moves (number, move)
+                        (10, searches.step, array[1, 1, 0, 0]),
+                        (11, -searches.step, array[1, 1, 0, 0]),
+                        (12, searches.step, array[0, 0, 1, 1]),
+                        (13, -searches.step, array[0, 0, 1, 1]),
+                        -- as the last time, and further
+                        (14, 2, searches.moved)
+                    ) as moves (number, stride, move)
                     cross join generate_series(1, 4) as axes (axis)
                     where
                         searches.step >= 0.0005
+                        -- from then on only the best one of a tenant goes on
+                        and (
+                            searches.step > 0.1
+                            or searches.search = (
+                                select rival.search from searches as rival
+                                where rival.tenant_id = searches.tenant_id
+                                order by rival.log_likelihood desc, rival.search
+                                limit 1
+                            )
+                        )
                         and case
                             -- a start is looked at for itself
                             when round = 0 then number = 1
@@ -264,23 +281,19 @@ begin
                 select point, 0, 0 from points
             ),
 
-            likelihoods as (
+            judged as (
                 select
                     points.point,
-                    sum(
-                        history.customers_count * (
-                            repeats.log_likelihood
-                            + points.first_drop * ln(points.b / (points.a + points.b))
-                            + points.r * ln(points.alpha_days)
-                            - (points.r + history.repeats_count)
-                            * ln(points.alpha_days + history.age_days)
-                            + case
-                                when history.repeats_count + points.first_drop = 0 then 0
-                                else {{ ln_of_one_and_exp(
-                                    dropped_log_odds('history', 'points')) }}
-                            end
-                        )
-                    ) as log_likelihood
+                    history.customers_count,
+                    repeats.log_likelihood
+                    + points.first_drop * ln(points.b / (points.a + points.b))
+                    + points.r * ln(points.alpha_days)
+                    - (points.r + history.repeats_count)
+                    * ln(points.alpha_days + history.age_days) as log_likelihood,
+                    case
+                        when history.repeats_count + points.first_drop > 0
+                            then {{ dropped_log_odds('history', 'points') }}
+                    end as dropped_log_odds
                 from points
                 inner join histories as history
                     on points.tenant_id = history.tenant_id
@@ -288,7 +301,21 @@ begin
                     on
                         points.point = repeats.point
                         and history.repeats_count = repeats.repeats_count
-                group by points.point
+                -- the odds are worked out once
+                offset 0
+            ),
+
+            likelihoods as (
+                select
+                    point,
+                    sum(
+                        customers_count * (
+                            log_likelihood
+                            + coalesce({{ ln_of_one_and_exp('dropped_log_odds') }}, 0)
+                        )
+                    ) as log_likelihood
+                from judged
+                group by point
             )
 
             update points set log_likelihood = likelihoods.log_likelihood

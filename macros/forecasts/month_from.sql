@@ -2,9 +2,3 @@
     {#- the first day of a month, on that day or after it -#}
     (date_trunc('month', ({{ day }} - 1)::timestamp) + interval '1 month')::date
 {%- endmacro %}
-
-
-{% macro month_to(day) -%}
-    {#- the first day of a month, on that day or before it -#}
-    date_trunc('month', ({{ day }})::timestamp)::date
-{%- endmacro %}
