@@ -98,10 +98,7 @@ areas as (
         organization_id,
         horizon_days,
         score_name,
-        (
-            sum(gone_count * visited_below)
-            / nullif(sum(gone_count) * sum(visited_count), 0)
-        )::double precision as auc
+        {{ area('gone_count', 'visited_count', 'visited_below') }} as auc
     from ranked
     group by organization_id, horizon_days, score_name
 ),
