@@ -34,7 +34,7 @@ from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
 from flows.run_log import RunLog, check_maker, logged
-from flows.schemas import ANALYTICS, OPERATIONS
+from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
 
@@ -210,11 +210,6 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     # rules or of an earlier instant
     if is_full and not scope.full_because:
         log.payload["drift"] = sum(mart["rows_corrected"] for mart in log.payload["marts"])
-    log.payload["quarantined_rows"] = rows(
-        connection,
-        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
-        f" from {OPERATIONS}.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
-    )
     log.payload["tenants"] = rows(
         connection,
         f"select * from {OPERATIONS}.order_statistics"
@@ -303,6 +298,7 @@ def _build(  # noqa: PLR0913, PLR0917
     if not run.with_status("pass", "warn"):
         raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
     log.payload["marts"] = _moved(log, part.systems)
+    log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
         # the inputs of a system that has always been switched off are not made
@@ -375,6 +371,18 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
             )
         moved += found
     return sorted(moved, key=lambda mart: str(mart["mart"]))
+
+
+def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return how many rows this refresh has left out of what it recomputed, by reason."""
+    found = " union all ".join(
+        f"select * from {INTERNAL}.int_quarantined_rows__{system}" for system in names
+    )
+    return rows(
+        connection,
+        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
+        f" from ({found}) as left_out group by 1, 2, 3 order by 1, 2, 3",
+    )
 
 
 def _tenant_health(

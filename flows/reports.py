@@ -121,13 +121,7 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     progress.table("Customer segments", segment_statistics(payload["organizations"]))
     if "tenant_health" in payload:
         progress.table("Tenant health", health_statistics(payload["tenant_health"]))
-    for row in payload["quarantined_rows"]:
-        # only a refresh of all rows has looked
-        of = "" if "tenant_health" in payload else " by the last refresh of all"
-        progress.say(
-            f"left out{of}: {row['rows_count']} rows of {row['system']}.{row['table']},"
-            f" {row['reason']}"
-        )
+    print_left_out(payload, progress)
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
         f"done in {payload['seconds']} s: {payload['tests_passed']} tests passed,"
@@ -139,11 +133,21 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
 def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what the refresh of one organization found and did."""
     progress.table("Tenant health", health_statistics(payload["tenant_health"]))
+    print_left_out(payload, progress)
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
         f"done in {payload['seconds']} s: {payload['organization']},"
         f" {payload['tests_passed']} tests passed, {moved} rows of marts changed"
     )
+
+
+def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print which rows no rule could use, of those that the refresh has read."""
+    for row in payload["quarantined_rows"]:
+        progress.say(
+            f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f" {row['reason']}"
+        )
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
