@@ -14,6 +14,7 @@ import psycopg
 from flows import dbt, systems
 from flows.capture import OLD_TRIGGERS
 from flows.check_customers import WAYS, work_through
+from flows.check_files import open_questions
 from flows.check_inputs import (
     LOOK,
     OURS,
@@ -28,7 +29,12 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.check_rows import judge_rows, look_at_rows, note_empty, note_nulls
-from flows.check_tables import has_old_triggers, look_at_tables, look_at_watch
+from flows.check_tables import (
+    has_old_triggers,
+    look_at_tables,
+    look_at_watch,
+    note_constants,
+)
 from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -95,6 +101,9 @@ def check(
             with connection.transaction(force_rollback=True):
                 inputs = read_inputs(manifest, name, settings())
                 reports.append(look_at_system(connection, manifest, inputs, as_of))
+    by_name = {report.system: report for report in reports}
+    for name, question in open_questions(names):
+        by_name[name].findings.append(question)
     levels = [finding.level for report in reports for finding in report.all_findings()]
     exit_code = max((EXIT_CODES[level] for level in levels), default=0)
     for report in reports:
@@ -148,7 +157,7 @@ def look_at_system(
     )
     for one in inputs:
         note_nulls(one)
-    look_at_tables(connection, inputs)
+    note_constants(connection, inputs, look_at_tables(connection, inputs))
     changes = manifest["nodes"].get(f"model.{OURS}.int_changed_keys__{name}", {})
     asked = changes.get("depends_on", {}).get("nodes", [])
     look_at_watch(connection, inputs, {key.rpartition(".")[2] for key in asked})

@@ -20,6 +20,7 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.database import Connection, rows
+from flows.init.proposal import FEW_WORDS, evidence
 from flows.schemas import OPERATIONS
 
 # a column named so says that a row does not count, if it is filled or true
@@ -34,14 +35,13 @@ AGAINST = {
 FOR = {"active", "enabled", "valid", "visible", "live", "published"}
 
 
-def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
+def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str, Any]]:
     """Note columns of the tables that inputs read which no input uses, if they tell much.
 
-    Of a table that several read the first of them is named.
+    Of a table that several read the first of them is named. Returns the tables.
     """
     readers = {one.name: one for one in inputs if one.is_read}
-    told = set()
-    for row in rows(
+    tables = rows(
         connection,
         """
         with reads as (
@@ -67,6 +67,10 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
             pg_class.relname,
             pg_namespace.nspname,
             pg_class.reltuples,
+            (
+                select array_agg(distinct reads.name) from reads
+                where reads.relation = pg_class.oid
+            ) as readers,
             array_agg(
                 jsonb_build_array(attname, typname, typcategory) order by attnum
             ) as unused
@@ -95,13 +99,16 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
         order by min(array_position(%(names)s::text[], first.name)), 2
         """,
         {"names": list(readers)},
-    ):
+    )
+    told = set()
+    for row in tables:
         one = readers[row["name"]]
         if row["relation"] not in told:
             told.add(row["relation"])
             one.unused[row["relation"]] = [name for name, _, _ in row["unused"]]
             with noted(one, f"mend {one.path}"), connection.transaction():
                 note_filled(connection, one, row)
+    return tables
 
 
 def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> None:
@@ -134,6 +141,81 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
                 f"if such rows do not count, say so in {one.path}; if they do,"
                 f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there ends this line",
             )
+
+
+def note_constants(
+    connection: Connection, inputs: list[Input], tables: list[dict[str, Any]]
+) -> None:
+    """Note a status that is the same for all rows, though an unused column may say it."""
+    by_relation = {table["relation"]: table for table in tables}
+    for one in inputs:
+        for name, constant in constants(connection, one) if one.is_read else ():
+            allowed = one.columns[name]["config"]["meta"].get("allowed")
+            for table in by_relation.values():
+                if one.name not in table["readers"] or name in one.looked_at:
+                    continue
+                with noted(one, f"mend {one.path}"), connection.transaction():
+                    for column, words in few_words(connection, table, is_named=not allowed):
+                        said = ", ".join(f"{word!r} {count}" for word, count in words.items())
+                        one.find(
+                            LOOK,
+                            name,
+                            f"is {constant} in all rows, and {table['relation']}.{column},"
+                            f" which no input uses, has few words: {said}",
+                            f"if they say it, use them in {one.path}"
+                            + (f", as {', '.join(allowed)}" if allowed else "")
+                            + f"; if not, `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
+                            " there ends this line",
+                        )
+
+
+def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
+    """Yield the columns of an input that say how a row stands, and are one value for all."""
+    for name, column in one.columns.items():
+        meta = column["config"]["meta"]
+        is_status = "allowed" in meta or name == "is_closed"
+        if not is_status or meta.get("optional") or name not in one.given:
+            continue
+        [plan] = rows(
+            connection,
+            f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
+        )
+        [given] = plan["QUERY PLAN"][0]["Plan"]["Output"]
+        # a column has a name before it, and what is computed begins otherwise
+        value = given.partition("::")[0]
+        if value in ("NULL", "true", "false") or value.startswith("'"):
+            yield name, value
+
+
+def few_words(
+    connection: Connection, table: dict[str, Any], *, is_named: bool
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the unused columns of a table whose few words may say how a row stands.
+
+    is_named: only those that are named like a status, though a number says it.
+    """
+    known = evidence()
+    # the state of somebody who has an address is a place
+    named = set(known["columns"]["order_status"]) - ({"state"} if is_named else set())
+    named |= {f"{name}_{end}" for name in named for end in ("id", "code")}
+    limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
+    for name, _, category in table["unused"]:
+        is_text = category in ("S", "E") and not set(known["no_status"]) & set(words_of(name))
+        if not ("_".join(words_of(name)) in named or (is_text and not is_named)):
+            continue
+        found = rows(
+            connection,
+            f"select {quoted(name)}::text as word, count(*) from (select {quoted(name)}"
+            f" from {quoted(table['nspname'], table['relname'])} {limit}) as read"
+            f" where {quoted(name)} is not null group by 1 order by 2 desc, 1"
+            f" limit {FEW_WORDS + 1}",
+        )
+        words = {row["word"]: row["count"] for row in found}
+        # names and notes have hardly two rows alike
+        if 1 < len(words) <= FEW_WORDS and (
+            category == "E" or sum(words.values()) > len(words)
+        ):
+            yield name, words
 
 
 def says_no(name: str, kind: str, category: str) -> str | None:
