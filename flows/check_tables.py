@@ -22,6 +22,7 @@ from flows.check_inputs import (
 from flows.database import Connection, rows
 from flows.init.proposal import FEW_WORDS, evidence
 from flows.schemas import OPERATIONS
+from flows.watched import relations_of, telling_relations
 
 # a column named so says that a row does not count, if it is filled or true
 AGAINST = {
@@ -253,8 +254,8 @@ def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) 
         if not one.is_read or staging_of(one.name) not in asked:
             continue
         tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
-        relations = relations_of(connection, one)
-        telling = telling_relations(connection, one, relations) if tells else set()
+        relations = relations_of(connection, raw(one.name))
+        telling = telling_relations(connection, raw(one.name), relations) if tells else set()
         for relation in relations:
             otherwise = "nothing" if triggers is not None else "triggers, perhaps"
             one.watched[relation] = (triggers or {}).get(relation) or (
@@ -313,71 +314,3 @@ def of_capture(
             return rows(connection, query, parameters)
     except psycopg.errors.InsufficientPrivilege:
         return None
-
-
-def telling_relations(connection: Connection, one: Input, relations: list[str]) -> set[str]:
-    """Return the tables whose rows updated_at is of: one that is joined has its own changes.
-
-    The planner's words tell, where it names them; otherwise all do.
-    """
-    [plan] = rows(
-        connection, f"explain (verbose, format json) select updated_at from {raw(one.name)}"
-    )
-    top = plan["QUERY PLAN"][0]["Plan"]
-    given = " ".join(top["Output"])
-    named = {
-        f"{node['Schema']}.{node['Relation Name']}"
-        for node, is_looked_up in nodes(top)
-        if "Relation Name" in node
-        and (is_looked_up or f"{node['Alias']}." in given.replace('"', ""))
-    }
-    [found] = rows(
-        connection,
-        "select array_agg(relation) as telling from unnest(%(relations)s::text[]) as relation"
-        " inner join pg_class on pg_class.oid = relation::regclass"
-        " inner join pg_namespace on relnamespace = pg_namespace.oid"
-        " where nspname || '.' || relname = any(%(named)s)",
-        {"relations": relations, "named": list(named)},
-    )
-    return set(found["telling"] or relations)
-
-
-def nodes(plan: dict[str, Any], *, is_looked_up: bool = False) -> Iterator[Any]:
-    """Yield the nodes of a plan, and whether each is of a select in brackets."""
-    yield plan, is_looked_up
-    for part in plan.get("Plans", []):
-        is_inner = part.get("Parent Relationship") in ("SubPlan", "InitPlan")
-        yield from nodes(part, is_looked_up=is_looked_up or is_inner)
-
-
-def relations_of(connection: Connection, one: Input) -> list[str]:
-    """Return the tables that an input reads, also those behind views."""
-    return [
-        row["relation"]
-        for row in rows(
-            connection,
-            """
-            with recursive reads as (
-                select %(view)s::regclass::oid as relation
-
-                union distinct
-
-                select pg_depend.refobjid
-                from reads
-                inner join pg_rewrite on ev_class = reads.relation
-                inner join pg_depend
-                    on
-                        classid = 'pg_rewrite'::regclass
-                        and objid = pg_rewrite.oid
-                        and refclassid = 'pg_class'::regclass
-            )
-
-            select reads.relation::regclass::text as relation
-            from reads
-            inner join pg_class on reads.relation = pg_class.oid
-            where relkind in ('r', 'p', 'f')
-            order by 1
-            """,
-            {"view": raw(one.name)},
-        )
-    ]

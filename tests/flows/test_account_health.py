@@ -46,9 +46,9 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     refreshed.execute("update success.health_metrics set login_frequency = 0")
     for slug in ("beacon-software", "compass-cloud"):
         refreshed.execute(
-            "update success.accounts set status = 'gone' where id = (select min(id::text)::uuid"
-            " from success.accounts where organization_id ="
-            " (select id from success.organizations where slug = %s))",
+            "update success.accounts set status = 'gone'"
+            " where id = (select min(id::text)::uuid from success.accounts"
+            " where organization_id = (select id from success.organizations where slug = %s))",
             slug,
         )
     before = {mart: rows_of(refreshed, mart, "compass-cloud") for mart in DAYS}

@@ -514,7 +514,7 @@ def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
     )
     status = captured.run("flows", "capture", "status").stdout
     assert (
-        "commerce.extra, which input_orders__orders read, is watched by updated_at" in status
+        "commerce.extra, which input_orders__orders read, is watched by nothing: it" in status
     )
     payload, printed = refresh(captured, *HOURLY, "--no-write-back")
     assert "full_because" not in payload
