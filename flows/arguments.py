@@ -69,6 +69,11 @@ def check_tenant(connection: Connection, slug: str | None) -> None:
             connection, f"select tenant_slug from {ANALYTICS}.tenants order by 1"
         )
     ]
+    refuse_other_tenants(slug, slugs)
+
+
+def refuse_other_tenants(slug: str, slugs: list[str]) -> None:
+    """Raise WrongArgument when a slug is none of these."""
     if slug not in slugs:
         raise WrongArgument(f"--tenant: no active tenant {slug!r}, there are: {_some(slugs)}")
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flows import dbt, systems
 from flows.alerts import raise_alerts
-from flows.arguments import check_organization, check_tenant
+from flows.arguments import check_organization, check_tenant, is_built, refuse_other_tenants
 from flows.capture import (
     claim,
     fingerprint_of_rules,
@@ -30,6 +30,7 @@ from flows.errors import Infrastructure
 from flows.hook import say_lost_hook
 from flows.installed import make_schemas
 from flows.progress import Progress
+from flows.project import check_project
 from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
@@ -106,6 +107,10 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
     Raises a Failure with the exit code that README.md lists, whatever went wrong.
     """
+    # before anything is made
+    check_project()
+    if options.tenant is not None:
+        _check_first_tenant(options.tenant)
     with connect(as_login=True) as login:
         made_again = make_schemas(login, REFRESHER)
     with refresh_lock() as lock, connect() as connection:
@@ -140,6 +145,23 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
             # a refresh that was held or has failed is what people want to hear of
             raise_alerts(progress)
         return log.payload
+
+
+def _check_first_tenant(slug: str) -> None:
+    """Raise WrongArgument where no mart lists the tenants yet, and the input has not this one.
+
+    Better than after all is computed and published.
+    """
+    with connect() as connection:
+        if is_built(connection):
+            return
+        given = dbt.inputs(environment(connection)).get("input_orders__tenants")
+        slugs = given and rows(
+            connection,
+            f"select tenant_slug::text as slug from ({given}\n) as given"
+            " where is_active order by 1",
+        )
+    refuse_other_tenants(slug, [tenant["slug"] for tenant in slugs or ()])
 
 
 def _refresh_organization(

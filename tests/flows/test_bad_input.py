@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, USUAL, Database, new_database
+from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
 from flows.dbt import command
 
@@ -72,13 +72,23 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
-@pytest.mark.slow
-def test_an_unknown_tenant_is_refused_on_the_first_run_too(empty: Database) -> None:
-    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
-    code, line = refused(empty, *NIGHTLY, "--tenant", "nobody")
+def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
+    small: Database, project: Path
+) -> None:
+    code, line = refused(small, *NIGHTLY, "--tenant", "nobody")
     assert code == 2
-    assert "'nobody'" in line
-    assert empty.value("select count(risk_status) from commerce.customers") == 0
+    assert line == "error: --tenant: no active tenant 'nobody', there are: acme"
+    # no tenant of a system that is off
+    switch_off(project, "orders_enabled")
+    code, line = refused(small, *NIGHTLY, "--tenant", "acme", project=project)
+    assert (code, line) == (2, "error: --tenant: no active tenant 'acme', there are: none")
+    (project / "dbt_project.yml").write_text(
+        (project / "dbt_project.yml").read_text().replace("\nvars:", "\nvars:\n  dormnt: 1")
+    )
+    code, line = refused(small, *NIGHTLY, project=project)
+    assert code == 2
+    assert "setting dormnt of dbt_project.yml is not known" in line
+    assert small.value("select to_regnamespace('operations') is null") is True
 
 
 def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
