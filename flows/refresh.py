@@ -34,7 +34,7 @@ from flows.project import check_project
 from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
-from flows.run_log import RunLog, check_maker, logged
+from flows.run_log import COMPUTED, RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
@@ -263,6 +263,7 @@ def _do_nothing(
 
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
+    log.payload[COMPUTED] = True
     if options.write_back:
         check_freshness(connection)
         done = progress.run(
