@@ -244,12 +244,16 @@ def words_of(name: str) -> list[str]:
     return apart.lower().replace("-", "_").replace(" ", "_").split("_")
 
 
-def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) -> None:
+def look_at_watch(
+    connection: Connection, inputs: list[Input], asked: set[str], decided: list[str]
+) -> None:
     """Note how each table that inputs read is watched for changes.
 
-    asked are the staging views whose updated_at an hourly refresh asks.
+    asked are the staging views whose updated_at an hourly refresh asks, decided the tables
+    that the sources' yml lets wait for the night.
     """
     triggers = watched_by_triggers(connection)
+    on_purpose = {name for relation in decided for name in relations_of(connection, relation)}
     for one in inputs:
         if not one.is_read or staging_of(one.name) not in asked:
             continue
@@ -258,9 +262,11 @@ def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) 
         telling = telling_relations(connection, raw(one.name), relations) if tells else set()
         for relation in relations:
             otherwise = "nothing" if triggers is not None else "triggers, perhaps"
-            one.watched[relation] = (triggers or {}).get(relation) or (
+            how = (triggers or {}).get(relation) or (
                 "updated_at" if relation in telling else otherwise
             )
+            is_meant = how == "nothing" and relation in on_purpose
+            one.watched[relation] = "the night, as its yml says" if is_meant else how
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
                 LOOK,

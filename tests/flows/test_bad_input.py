@@ -207,6 +207,8 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "backfill_days": ("-1", "must be a whole number from 0"),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list"),
+        "earliest_timestamp": ("-5", 'must be an instant such as "1970-01-01 00:00:00+00"'),
+        "latest_timestamp": ("2201", 'must be an instant such as "1970-01-01 00:00:00+00"'),
     }
     file = project / "dbt_project.yml"
     lines = file.read_text().splitlines()
@@ -219,6 +221,21 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
     assert code == 2
     for name, (value, allowed) in absurd.items():
         assert f"setting {name} is {value}, {allowed}" in error
+
+
+def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path: Path) -> None:
+    file = tmp_path / "dbt_project.yml"
+    environment = {"PYTHONPATH": str(PROJECT)}
+    for text, said in {
+        "": "is empty: `customer-health init` makes one",
+        "# customer_health\n- a list\n": "is no list of keys and values",
+        "vars: [customer_health]\n": "vars: must be names and values of settings",
+    }.items():
+        file.write_text(text)
+        code, line = refused(empty, *NIGHTLY, project=tmp_path, environment=environment)
+        assert code == 2
+        assert line.startswith(f"error: {file}")
+        assert said in line
 
 
 def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
