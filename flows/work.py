@@ -9,7 +9,6 @@ from datetime import datetime
 from flows import systems
 from flows.capture import Scope
 from flows.database import Connection, rows
-from flows.run_log import COMPUTED
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 
 WELL = ("success", "held")
@@ -87,13 +86,11 @@ def _unfinished(connection: Connection) -> str | None:
     """Return how the last refresh has ended, where its rows may not have been tested."""
     [last] = rows(
         connection,
-        f"select status, payload ? '{COMPUTED}' as is_computed"
-        f" from {OPERATIONS}.application_logs where log_type = 'refresh'"
+        f"select status from {OPERATIONS}.application_logs where log_type = 'refresh'"
         " and payload ->> 'cron_name' != 'refresh_organization' and status != 'running'"
         " order by log_id desc limit 1",
     )
-    is_well = last["status"] in WELL or last["is_computed"]
-    return None if is_well else f"the last refresh ended as {last['status']}"
+    return None if last["status"] in WELL else f"the last refresh ended as {last['status']}"
 
 
 def _published(connection: Connection, system: str) -> dict[str, str]:
