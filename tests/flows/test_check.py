@@ -325,6 +325,7 @@ def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     assert sources.read_text() != text
     small.execute(
         "update commerce.tenants set time_zone = 'Mars/Olympus';"
+        " alter table commerce.customers alter updated_at drop not null;"
         " update commerce.customers set updated_at = null"
     )
     done = small.run("flows", "check", "--system", "orders", "--as-of", UNTIL, project=project)
