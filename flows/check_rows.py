@@ -272,7 +272,7 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
 
 def are_all_left_out(one: Input) -> bool:
     """Return whether an input has rows, and none that counts."""
-    gone = sum(reason["rows"] for reason in one.left_out.values())
+    gone: int = sum(reason["rows"] for reason in one.left_out.values())
     return 0 < one.rows <= gone
 
 

@@ -26,9 +26,9 @@ from flows.database import (
     with_short_lock,
 )
 from flows.detach import check_attached, put_back
-from flows.errors import Infrastructure
+from flows.errors import Infrastructure, WrongArgument
 from flows.hook import say_lost_hook
-from flows.installed import make_schemas
+from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
 from flows.project import check_project
 from flows.project import name as project_name
@@ -112,8 +112,33 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     if options.tenant is not None:
         _check_first_tenant(options.tenant)
     with connect(as_login=True) as login:
+        is_first = is_empty(login)
         made_again = make_schemas(login, REFRESHER)
-    with refresh_lock() as lock, connect() as connection:
+    with refresh_lock() as lock:
+        try:
+            return _with_lock(options, progress, lock, made_again)
+        except WrongArgument:
+            if is_first:
+                _take_back()
+            raise
+
+
+def _take_back() -> None:
+    """Take away what a first refresh has made, where it was refused before it built."""
+    with connect() as connection:
+        [built] = rows(
+            connection,
+            f"select coalesce(to_regnamespace('{ANALYTICS}'), to_regnamespace('{INTERNAL}'))"
+            " is not null as it",
+        )
+        if not built["it"]:
+            connection.execute(f"drop schema if exists {OPERATIONS} cascade")
+
+
+def _with_lock(
+    options: Options, progress: Progress, lock: Lock, made_again: list[str]
+) -> dict[str, Any]:
+    with connect() as connection:
         made_again += install(connection, "operations.sql")
         check_maker(connection)
         if are_installed(connection):
@@ -399,7 +424,9 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
 def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return how many rows this refresh has left out of what it recomputed, by reason."""
     found = " union all ".join(
-        f"select * from {INTERNAL}.int_quarantined_rows__{system}" for system in names
+        f'select system, "table", reason, rows_count'
+        f" from {INTERNAL}.int_quarantined_rows__{system}"
+        for system in names
     )
     return rows(
         connection,

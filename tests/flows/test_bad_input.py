@@ -88,6 +88,17 @@ def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     code, line = refused(small, *NIGHTLY, project=project)
     assert code == 2
     assert "setting dormnt of dbt_project.yml is not known" in line
+    file = project / "dbt_project.yml"
+    file.write_text(
+        file.read_text()
+        .replace("  dormnt: 1\n", "")
+        .replace("due_soon_days: 7", "due_soon_days: -7")
+    )
+    code, line = refused(small, *NIGHTLY, project=project)
+    assert (code, line) == (
+        2,
+        "error: setting due_soon_days is -7, must be a whole number from 0",
+    )
     assert small.value("select to_regnamespace('operations') is null") is True
 
 
