@@ -83,6 +83,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--time-zone", metavar="ZONE", help="what timestamps without a zone are meant in"
     )
 
+    command.add_argument(
+        "--table",
+        metavar="INPUT=SCHEMA.TABLE",
+        action="append",
+        default=[],
+        help="customers=crm.people: where you know better; INPUT=none: there is no such table",
+    )
+
     command = commands.add_parser("refresh", help="build, test, publish, write back, log")
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--mode", choices=["hourly", "nightly"])
@@ -211,6 +219,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
                 is_demo=arguments.demo,
                 chosen=arguments.systems,
                 zone=arguments.time_zone,
+                tables=arguments.table,
             )
         case "refresh":
             payload = run_refresh(refresh_options(arguments), progress)

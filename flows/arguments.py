@@ -74,7 +74,11 @@ def check_slug(connection: Connection, system: systems.System, slug: str | None)
         connection,
         f"select {tenant}_slug as slug from {ANALYTICS}.{system.tenants} order by 1",
     )
-    slugs = [row["slug"] for row in found]
+    refuse_others(tenant, slug, [row["slug"] for row in found])
+
+
+def refuse_others(tenant: str, slug: str, slugs: list[str]) -> None:
+    """Raise WrongArgument when a slug of a tenant, or organization, is none of these."""
     if slug not in slugs:
         raise WrongArgument(
             f"--{tenant}: no active {tenant} {slug!r}, there are: {_some(slugs)}"

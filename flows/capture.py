@@ -26,12 +26,13 @@ from flows.database import (
     with_short_lock,
 )
 from flows.detach import detached_since, in_words
-from flows.errors import WrongArgument
+from flows.errors import Infrastructure, WrongArgument
 from flows.installed import gap, is_empty
 from flows.progress import Progress
 from flows.project import FLOWS, PROJECTS
 from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
+from flows.watched import do_tell
 
 EVENTS = {
     "insert": "referencing new table as new_rows",
@@ -145,13 +146,15 @@ class Table:
     cannot: str = ""
     misses: str = ""
     sampled_pct: float | None = None
+    # whether the updated_at of an input is that of its rows, and not of those it is joined to
+    tells: bool = True
 
     @property
     def watched_by(self) -> str:
         """What tells of its changes."""
         if self.cannot:
-            return "updated_at"
-        return "both" if self.misses else "triggers"
+            return "updated_at" if self.tells else "nothing"
+        return "both" if self.misses and self.tells else "triggers"
 
     @property
     def function(self) -> str:
@@ -192,6 +195,7 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
         mapping = current_mapping()
         for table in tables:
             _refuse_foreign(connection, table)
+        _refuse_of_others(connection)
         found = compare(connection, tables)
         if (doubts := survey.gaps + found.doubts) and not allow_gaps:
             raise WrongArgument(
@@ -241,8 +245,10 @@ def remove_triggers(progress: Progress) -> None:
         progress.say("no table is captured")
         return
     with with_queue() as connection:
-        connection.execute(f"delete from {OPERATIONS}.captured_tables")
+        _refuse_of_others(connection)
         _drop_triggers(connection, keep=[])
+        # last: what is still there is listed until it is gone
+        connection.execute(f"delete from {OPERATIONS}.captured_tables")
     progress.say("no table is captured: updated_at tells the hourly refresh what changed")
 
 
@@ -315,9 +321,12 @@ def _print_tables(connection: Connection, progress: Progress) -> None:
         ),
     )
     for table in _unlisted(connection):
-        progress.say(
-            f"{table['relation']}, which {table['inputs']} read, is watched by updated_at only"
+        how = (
+            "updated_at only"
+            if _is_told(connection, table)
+            else "nothing: it waits for the nightly refresh"
         )
+        progress.say(f"{table['relation']}, which {table['inputs']} read, is watched by {how}")
 
 
 def _unlisted(connection: Connection) -> list[dict[str, Any]]:
@@ -386,8 +395,9 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
         )
     for relation in scope.unlisted:
         progress.say(
-            f"{relation} is read by an input and has no triggers, so updated_at is asked:"
-            " `customer-health capture install` lists it"
+            f"{relation} is read by an input and has no triggers, so updated_at is asked, and"
+            " what that does not tell waits for the nightly refresh: `customer-health capture"
+            " install` lists it"
         )
     return {
         name: value
@@ -598,6 +608,24 @@ def _refuse_foreign(connection: Connection, table: Table) -> None:
         )
 
 
+def _refuse_of_others(connection: Connection) -> None:
+    """Raise Infrastructure where the login may not drop, or replace, what is installed."""
+    for function in rows(
+        connection,
+        f"{FUNCTIONS} and not pg_has_role(proowner, 'usage') order by 1",
+    ):
+        [owned] = rows(
+            connection,
+            "select pg_get_userbyid(proowner) as by from pg_proc"
+            " where oid = %(function)s::regprocedure",
+            {"function": function["name"]},
+        )
+        raise Infrastructure(
+            f"capture: {function['name']} and its triggers are {owned['by']}'s, who has"
+            f" installed them: run it as {owned['by']}, or as a member of that role"
+        )
+
+
 def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     """Return what the table of a source is, for those who want to put triggers on it.
 
@@ -650,7 +678,10 @@ def _survey(connection: Connection) -> Survey:
         if source["capture"] in (None, NOTHING):
             if source["capture"] is None:
                 gaps.append(_gap(source["relation"], ", ".join(map(plain, source["inputs"]))))
-            watched_by = "nothing" if source["capture"] == NOTHING else "updated_at"
+            tells = source["capture"] is None and do_tell(
+                connection, source["relation"], source["inputs"]
+            )
+            watched_by = "updated_at" if tells else "nothing"
             others.append(names | {"relation": source["relation"], "watched_by": watched_by})
             continue
         captures, misfits = captures_of(connection, source, found)
@@ -665,6 +696,9 @@ def _survey(connection: Connection) -> Survey:
             cannot=found["cannot"],
             misses=found["misses"],
             sampled_pct=found["sampled_pct"],
+            tells=do_tell(connection, source["relation"], source["inputs"])
+            if found["cannot"] or found["misses"]
+            else True,
         )
         if not found["cannot"]:
             wrong += [
@@ -702,9 +736,21 @@ def _add_unlisted(connection: Connection, survey: Survey, listed: list[str]) -> 
                 "system": unlisted["system"],
                 "source": NO_SOURCE,
                 "relation": unlisted["relation"],
-                "watched_by": "updated_at",
+                "watched_by": "updated_at" if _is_told(connection, unlisted) else "nothing",
             }
         )
+
+
+def _is_told(connection: Connection, unlisted: dict[str, Any]) -> bool:
+    """Return whether updated_at tells of changes in a table that no source names."""
+    views = rows(
+        connection,
+        # wherever a project has built them
+        "select oid::regclass::text as name from pg_class"
+        " where relkind = 'v' and relname = any(%(names)s)",
+        {"names": unlisted["inputs"].split(", ")},
+    )
+    return do_tell(connection, unlisted["relation"], [view["name"] for view in views])
 
 
 def _gap(relation: str, readers: str) -> str:
@@ -718,9 +764,14 @@ def _gap(relation: str, readers: str) -> str:
 def _install(connection: Connection, table: Table, progress: Progress) -> None:
     """Put the triggers on a table and on all that is part of it, and say which cannot."""
     if table.cannot or table.misses:
+        rest = (
+            "its updated_at is asked, and what that does not tell"
+            if table.tells
+            else "no updated_at is that of its rows, so what this misses"
+        )
         progress.say(
-            f"{table.relation} {table.cannot or table.misses}: its updated_at is asked, and"
-            " what that does not tell waits for the nightly refresh"
+            f"{table.relation} {table.cannot or table.misses}: {rest} waits for the nightly"
+            " refresh"
         )
     if table.cannot:
         return
@@ -766,28 +817,14 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         for table in keep
         if not table.cannot
     ]
-    functions = [
-        function["name"]
-        for function in rows(
-            connection,
-            f"{FUNCTIONS} and oid != all(%(kept)s::text[]::regprocedure[])",
-            {"kept": kept},
-        )
-    ]
-    for trigger in rows(
+    for function in rows(
         connection,
-        "select tgname, nspname, relname from pg_trigger"
-        " inner join pg_class on tgrelid = pg_class.oid"
-        " inner join pg_namespace on relnamespace = pg_namespace.oid"
-        " where tgfoid::regprocedure::text = any(%(functions)s)",
-        {"functions": functions},
+        f"{FUNCTIONS} and oid != all(%(kept)s::text[]::regprocedure[])",
+        {"kept": kept},
     ):
-        drop = sql.SQL("drop trigger {} on {}.{}").format(
-            *map(sql.Identifier, trigger.values())
-        )
+        # with its triggers, which by themselves only the owner of the table may drop
+        drop = f"drop function {function['name']} cascade".encode()
         with_short_lock(connection, partial(connection.execute, drop))
-    for function in functions:
-        connection.execute(f"drop function {function}".encode())
 
 
 def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:

@@ -4,7 +4,7 @@ dbt compiles inputs, staging and rules once, so that they read relations in pg_t
 made in one transaction a system, which is rolled back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,9 @@ import psycopg
 
 from flows import dbt, systems
 from flows.capture import OLD_TRIGGERS
+from flows.captured_keys import NOTHING
 from flows.check_customers import WAYS, work_through
+from flows.check_files import open_questions
 from flows.check_inputs import (
     LOOK,
     OURS,
@@ -28,7 +30,12 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.check_rows import judge_rows, look_at_rows, note_empty, note_nulls
-from flows.check_tables import has_old_triggers, look_at_tables, look_at_watch
+from flows.check_tables import (
+    has_old_triggers,
+    look_at_tables,
+    look_at_watch,
+    note_constants,
+)
 from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -95,6 +102,9 @@ def check(
             with connection.transaction(force_rollback=True):
                 inputs = read_inputs(manifest, name, settings())
                 reports.append(look_at_system(connection, manifest, inputs, as_of))
+    by_name = {report.system: report for report in reports}
+    for name, question in open_questions(names):
+        by_name[name].findings.append(question)
     levels = [finding.level for report in reports for finding in report.all_findings()]
     exit_code = max((EXIT_CODES[level] for level in levels), default=0)
     for report in reports:
@@ -148,10 +158,15 @@ def look_at_system(
     )
     for one in inputs:
         note_nulls(one)
-    look_at_tables(connection, inputs)
+    note_constants(connection, inputs, look_at_tables(connection, inputs))
     changes = manifest["nodes"].get(f"model.{OURS}.int_changed_keys__{name}", {})
     asked = changes.get("depends_on", {}).get("nodes", [])
-    look_at_watch(connection, inputs, {key.rpartition(".")[2] for key in asked})
+    decided = [
+        source["relation"]
+        for source in dbt.sources_of(manifest, settings())
+        if source["system"] == name and source["capture"] == NOTHING
+    ]
+    look_at_watch(connection, inputs, {key.rpartition(".")[2] for key in asked}, decided)
     if has_old_triggers(connection, name):
         report.findings.append(
             Finding(
@@ -222,6 +237,8 @@ def print_system(report: Report, progress: Progress) -> None:
     """Print what was seen of a system, for people."""
     progress.table(report.system, [line_of(one) for one in report.inputs])
     for one in report.inputs:
+        for line in lines_of(one):
+            progress.say(line)
         if one.is_sample:
             progress.say(f"{one.name}: only its first {SAMPLE} rows are counted")
         for column, words in one.words.items():
@@ -245,19 +262,26 @@ def print_system(report: Report, progress: Progress) -> None:
 
 def line_of(one: Input) -> dict[str, Any]:
     """Return the line of an input in the table."""
-    share = one.null_share()
     return {
         "input": one.name,
         "rows": one.rows,
         "left out": sum(reason["rows"] for reason in one.left_out.values()),
-        "NULL": ", ".join(
-            f"{name} {share[name]:.1%}"
-            for name, column in one.columns.items()
-            if name in share and not column["config"]["meta"].get("optional")
-        ),
-        "optional, lacking": ", ".join(one.lacking()),
         "changes noticed by": ", ".join(dict.fromkeys(one.watched.values())),
     }
+
+
+def lines_of(one: Input) -> Iterator[str]:
+    """Yield what is said of the columns of an input: too much for a table."""
+    share = one.null_share()
+    nulls = ", ".join(
+        f"{name} {share[name]:.1%}"
+        for name, column in one.columns.items()
+        if name in share and not column["config"]["meta"].get("optional")
+    )
+    if nulls:
+        yield f"{one.name}: NULL in {nulls}"
+    if lacking := one.lacking():
+        yield f"{one.name}: optional, and not given: {', '.join(lacking)}"
 
 
 def print_findings(reports: Sequence[Report], progress: Progress) -> None:

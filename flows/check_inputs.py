@@ -155,6 +155,15 @@ def contracts(system: str) -> list[dict[str, Any]]:
     return found
 
 
+def type_settings(contract: dict[str, Any]) -> dict[str, str]:
+    """Return the settings that have the type of a column, by column."""
+    return {
+        column["name"]: column["data_type"].split("'")[1]
+        for column in contract["columns"]
+        if "var('" in column["data_type"]
+    }
+
+
 def staging_of(name: str) -> str:
     """Return the name of the staging view of an input."""
     return f"stg_{name.removeprefix('input_')}"
@@ -184,11 +193,7 @@ def read_inputs(
                 select=node["compiled_code"],
                 staging=staging["compiled_code"],
                 columns=ours["columns"],
-                settings={
-                    column["name"]: column["data_type"].split("'")[1]
-                    for column in contract["columns"]
-                    if "var('" in column["data_type"]
-                },
+                settings=type_settings(contract),
                 meta=meta,
                 looked_at=node["config"]["meta"].get("looked_at", []),
                 of_any_type=staging["config"]["meta"].get("of_any_type", []),

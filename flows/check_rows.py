@@ -238,7 +238,9 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
     table = temporary(f"left_out_{inputs[0].system}")
     connection.execute(f"create table {table} as {quarantine}".encode())
     by_entity = {one.entity: one for one in inputs}
-    for row in rows(
+    # what all rows belong to; where none of it counts, nothing else can
+    whole = inputs[0]
+    found = rows(
         connection,
         f"""
         select
@@ -250,24 +252,37 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
         group by "table", reason
         order by "table", count desc, reason
         """,
-    ):
-        one = by_entity[row["table"]]
-        one.left_out[row["reason"]] = {"rows": row["count"], "such_as": row["keys"]}
-        note_left_out(one, row["reason"], row["count"], row["keys"])
-    for one in inputs:
-        gone = sum(reason["rows"] for reason in one.left_out.values())
-        if one.rows and gone >= one.rows:
+    )
+    for row in found:
+        by_entity[row["table"]].left_out[row["reason"]] = {
+            "rows": row["count"],
+            "such_as": row["keys"],
+        }
+    for one in (whole,) if are_all_left_out(whole) else inputs:
+        # of one reason for all it is said with the reason
+        is_one = are_all_left_out(one) and len(one.left_out) == 1
+        for reason, left in one.left_out.items():
+            level = WRONG if is_one else LOOK
+            note_left_out(one, reason, left["rows"], left["such_as"], level)
+        if are_all_left_out(one) and not is_one:
             one.find(
                 WRONG, None, f"all {one.rows} rows are left out", "no rule has any of them"
             )
 
 
-def note_left_out(one: Input, reason: str, count: int, keys: Sequence[str]) -> None:
+def are_all_left_out(one: Input) -> bool:
+    """Return whether an input has rows, and none that counts."""
+    gone: int = sum(reason["rows"] for reason in one.left_out.values())
+    return 0 < one.rows <= gone
+
+
+def note_left_out(
+    one: Input, reason: str, count: int, keys: Sequence[str], level: str
+) -> None:
     """Note the rows that are left out for one reason."""
     such_as = ", ".join(key or "NULL" for key in keys)
-    problem = (
-        f"{count} of {one.rows} rows are left out: {reason}, such as {one.key[-1]} {such_as}"
-    )
+    counted = f"all {one.rows}" if level == WRONG else f"{count} of {one.rows}"
+    problem = f"{counted} rows are left out: {reason}, such as {one.key[-1]} {such_as}"
     column, _, what = reason.rpartition("_")
     key = ", ".join(one.key)
     todo = "see operations.quarantined_rows after a refresh"
@@ -294,4 +309,4 @@ def note_left_out(one: Input, reason: str, count: int, keys: Sequence[str]) -> N
         todo = (
             "no row that counts has that key: are the others left out, or not in their input?"
         )
-    one.find(LOOK, column if column in one.columns else None, problem, todo)
+    one.find(level, column if column in one.columns else None, problem, todo)

@@ -20,7 +20,9 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.database import Connection, rows
+from flows.init.proposal import FEW_WORDS, evidence
 from flows.schemas import OPERATIONS
+from flows.watched import relations_of, telling_relations
 
 # a column named so says that a row does not count, if it is filled or true
 AGAINST = {
@@ -34,14 +36,13 @@ AGAINST = {
 FOR = {"active", "enabled", "valid", "visible", "live", "published"}
 
 
-def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
+def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str, Any]]:
     """Note columns of the tables that inputs read which no input uses, if they tell much.
 
-    Of a table that several read the first of them is named.
+    Of a table that several read the first of them is named. Returns the tables.
     """
     readers = {one.name: one for one in inputs if one.is_read}
-    told = set()
-    for row in rows(
+    tables = rows(
         connection,
         """
         with reads as (
@@ -67,6 +68,10 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
             pg_class.relname,
             pg_namespace.nspname,
             pg_class.reltuples,
+            (
+                select array_agg(distinct reads.name) from reads
+                where reads.relation = pg_class.oid
+            ) as readers,
             array_agg(
                 jsonb_build_array(attname, typname, typcategory) order by attnum
             ) as unused
@@ -95,13 +100,16 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> None:
         order by min(array_position(%(names)s::text[], first.name)), 2
         """,
         {"names": list(readers)},
-    ):
+    )
+    told = set()
+    for row in tables:
         one = readers[row["name"]]
         if row["relation"] not in told:
             told.add(row["relation"])
             one.unused[row["relation"]] = [name for name, _, _ in row["unused"]]
             with noted(one, f"mend {one.path}"), connection.transaction():
                 note_filled(connection, one, row)
+    return tables
 
 
 def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> None:
@@ -136,6 +144,81 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
             )
 
 
+def note_constants(
+    connection: Connection, inputs: list[Input], tables: list[dict[str, Any]]
+) -> None:
+    """Note a status that is the same for all rows, though an unused column may say it."""
+    by_relation = {table["relation"]: table for table in tables}
+    for one in inputs:
+        for name, constant in constants(connection, one) if one.is_read else ():
+            allowed = one.columns[name]["config"]["meta"].get("allowed")
+            for table in by_relation.values():
+                if one.name not in table["readers"] or name in one.looked_at:
+                    continue
+                with noted(one, f"mend {one.path}"), connection.transaction():
+                    for column, words in few_words(connection, table, is_named=not allowed):
+                        said = ", ".join(f"{word!r} {count}" for word, count in words.items())
+                        one.find(
+                            LOOK,
+                            name,
+                            f"is {constant} in all rows, and {table['relation']}.{column},"
+                            f" which no input uses, has few words: {said}",
+                            f"if they say it, use them in {one.path}"
+                            + (f", as {', '.join(allowed)}" if allowed else "")
+                            + f"; if not, `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
+                            " there ends this line",
+                        )
+
+
+def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
+    """Yield the columns of an input that say how a row stands, and are one value for all."""
+    for name, column in one.columns.items():
+        meta = column["config"]["meta"]
+        is_status = "allowed" in meta or name == "is_closed"
+        if not is_status or meta.get("optional") or name not in one.given:
+            continue
+        [plan] = rows(
+            connection,
+            f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
+        )
+        [given] = plan["QUERY PLAN"][0]["Plan"]["Output"]
+        # a column has a name before it, and what is computed begins otherwise
+        value = given.partition("::")[0]
+        if value in ("NULL", "true", "false") or value.startswith("'"):
+            yield name, value
+
+
+def few_words(
+    connection: Connection, table: dict[str, Any], *, is_named: bool
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the unused columns of a table whose few words may say how a row stands.
+
+    is_named: only those that are named like a status, though a number says it.
+    """
+    known = evidence()
+    # the state of somebody who has an address is a place
+    named = set(known["columns"]["order_status"]) - ({"state"} if is_named else set())
+    named |= {f"{name}_{end}" for name in named for end in ("id", "code")}
+    limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
+    for name, _, category in table["unused"]:
+        is_text = category in ("S", "E") and not set(known["no_status"]) & set(words_of(name))
+        if not ("_".join(words_of(name)) in named or (is_text and not is_named)):
+            continue
+        found = rows(
+            connection,
+            f"select {quoted(name)}::text as word, count(*) from (select {quoted(name)}"
+            f" from {quoted(table['nspname'], table['relname'])} {limit}) as read"
+            f" where {quoted(name)} is not null group by 1 order by 2 desc, 1"
+            f" limit {FEW_WORDS + 1}",
+        )
+        words = {row["word"]: row["count"] for row in found}
+        # names and notes have hardly two rows alike
+        if 1 < len(words) <= FEW_WORDS and (
+            category == "E" or sum(words.values()) > len(words)
+        ):
+            yield name, words
+
+
 def says_no(name: str, kind: str, category: str) -> str | None:
     """Return the condition by which a column says that a row does not count, if it can."""
     words = set(words_of(name))
@@ -161,23 +244,29 @@ def words_of(name: str) -> list[str]:
     return apart.lower().replace("-", "_").replace(" ", "_").split("_")
 
 
-def look_at_watch(connection: Connection, inputs: list[Input], asked: set[str]) -> None:
+def look_at_watch(
+    connection: Connection, inputs: list[Input], asked: set[str], decided: list[str]
+) -> None:
     """Note how each table that inputs read is watched for changes.
 
-    asked are the staging views whose updated_at an hourly refresh asks.
+    asked are the staging views whose updated_at an hourly refresh asks, decided the tables
+    that the sources' yml lets wait for the night.
     """
     triggers = watched_by_triggers(connection)
+    on_purpose = {name for relation in decided for name in relations_of(connection, relation)}
     for one in inputs:
         if not one.is_read or staging_of(one.name) not in asked:
             continue
         tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
-        relations = relations_of(connection, one)
-        telling = telling_relations(connection, one, relations) if tells else set()
+        relations = relations_of(connection, raw(one.name))
+        telling = telling_relations(connection, raw(one.name), relations) if tells else set()
         for relation in relations:
             otherwise = "nothing" if triggers is not None else "triggers, perhaps"
-            one.watched[relation] = (triggers or {}).get(relation) or (
+            how = (triggers or {}).get(relation) or (
                 "updated_at" if relation in telling else otherwise
             )
+            is_meant = how == "nothing" and relation in on_purpose
+            one.watched[relation] = "the night, as its yml says" if is_meant else how
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
                 LOOK,
@@ -231,71 +320,3 @@ def of_capture(
             return rows(connection, query, parameters)
     except psycopg.errors.InsufficientPrivilege:
         return None
-
-
-def telling_relations(connection: Connection, one: Input, relations: list[str]) -> set[str]:
-    """Return the tables whose rows updated_at is of: one that is joined has its own changes.
-
-    The planner's words tell, where it names them; otherwise all do.
-    """
-    [plan] = rows(
-        connection, f"explain (verbose, format json) select updated_at from {raw(one.name)}"
-    )
-    top = plan["QUERY PLAN"][0]["Plan"]
-    given = " ".join(top["Output"])
-    named = {
-        f"{node['Schema']}.{node['Relation Name']}"
-        for node, is_looked_up in nodes(top)
-        if "Relation Name" in node
-        and (is_looked_up or f"{node['Alias']}." in given.replace('"', ""))
-    }
-    [found] = rows(
-        connection,
-        "select array_agg(relation) as telling from unnest(%(relations)s::text[]) as relation"
-        " inner join pg_class on pg_class.oid = relation::regclass"
-        " inner join pg_namespace on relnamespace = pg_namespace.oid"
-        " where nspname || '.' || relname = any(%(named)s)",
-        {"relations": relations, "named": list(named)},
-    )
-    return set(found["telling"] or relations)
-
-
-def nodes(plan: dict[str, Any], *, is_looked_up: bool = False) -> Iterator[Any]:
-    """Yield the nodes of a plan, and whether each is of a select in brackets."""
-    yield plan, is_looked_up
-    for part in plan.get("Plans", []):
-        is_inner = part.get("Parent Relationship") in ("SubPlan", "InitPlan")
-        yield from nodes(part, is_looked_up=is_looked_up or is_inner)
-
-
-def relations_of(connection: Connection, one: Input) -> list[str]:
-    """Return the tables that an input reads, also those behind views."""
-    return [
-        row["relation"]
-        for row in rows(
-            connection,
-            """
-            with recursive reads as (
-                select %(view)s::regclass::oid as relation
-
-                union distinct
-
-                select pg_depend.refobjid
-                from reads
-                inner join pg_rewrite on ev_class = reads.relation
-                inner join pg_depend
-                    on
-                        classid = 'pg_rewrite'::regclass
-                        and objid = pg_rewrite.oid
-                        and refclassid = 'pg_class'::regclass
-            )
-
-            select reads.relation::regclass::text as relation
-            from reads
-            inner join pg_class on reads.relation = pg_class.oid
-            where relkind in ('r', 'p', 'f')
-            order by 1
-            """,
-            {"view": raw(one.name)},
-        )
-    ]

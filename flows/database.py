@@ -18,7 +18,7 @@ from psycopg.rows import DictRow, dict_row
 from flows import installed, systems
 from flows.errors import Busy, Infrastructure, WrongArgument, is_temporary
 from flows.project import FLOWS, IS_OF_USER, LOCAL, PROJECT, version
-from flows.schemas import OPERATIONS, OURS, PREFIX, check_prefix, named
+from flows.schemas import OPERATIONS, OURS, PREFIX, SCHEMAS, check_prefix, named
 from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_settings
 
 EMBEDDED = LOCAL / "postgres"
@@ -187,7 +187,12 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
             use_settings(connection)
             if not as_login:
                 take_role(connection, REFRESHER)
-            yield connection
+            try:
+                yield connection
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise Infrastructure(
+                    f"database: {one_line(error)}{_who_may(connection, error)}"
+                ) from error
     except psycopg.Error as error:
         raise Infrastructure(
             f"database: {one_line(error)}", is_temporary=is_temporary(error)
@@ -196,6 +201,41 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
         raise Infrastructure(
             f"database: it holds text that is not UTF-8 ({one_line(error)})"
         ) from error
+
+
+def _who_may(connection: Connection, error: psycopg.Error) -> str:
+    """Say what helps where the login lacks a right on what is ours, or to make it."""
+    if connection.broken:
+        return ""
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        connection.rollback()
+    text = one_line(error)
+    [login] = rows(
+        connection,
+        "select session_user::text as name, current_database() as database,"
+        " has_database_privilege(current_database(), 'create') as may_create,"
+        " to_regrole(%(refresher)s) is not null and exists ("
+        "select from pg_namespace"
+        f" where nspname = any(%(ours)s) and {installed.IS_OF_REFRESHER}"
+        ") as has_roles, (select pg_get_userbyid(nspowner) from pg_namespace"
+        " where nspname = any(%(ours)s) and %(text)s ~ ('\\m' || nspname || '\\M')"
+        " and not has_schema_privilege(oid, 'usage') limit 1) as owner",
+        {"refresher": REFRESHER, "ours": list(SCHEMAS), "text": text},
+    )
+    if login["owner"] and login["has_roles"]:
+        return (
+            f"; whoever installed the roles can grant {REFRESHER} to"
+            f' "{login["name"]}", as which commands work'
+        )
+    if login["owner"]:
+        return (
+            f", which is {login['owner']}'s: run it as {login['owner']} or, once"
+            " `customer-health roles install` has made the roles,"
+            f' `grant {REFRESHER} to "{login["name"]}"`'
+        )
+    if f" database {login['database']}" in text and not login["may_create"]:
+        return f'; its owner can `grant create on database ... to "{login["name"]}"`'
+    return f": {error.diag.message_detail}" if error.diag.message_detail else ""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import systems
+from flows.check_inputs import contracts, staging_of, type_settings
 from flows.database import Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
@@ -54,7 +55,24 @@ class Node:
         """Say in one line what is wrong."""
         if self.offender:
             return f"{self.name}: {self.failures} rows, such as {self.offender}"
-        return f"{self.name}: {_reason(self.message or self.status)}"
+        return f"{self.name}: {_reason(self.message or self.status)}{self._settings()}"
+
+    def _settings(self) -> str:
+        """Name the settings of the ids that have another type, of a view that judges rows."""
+        if "enforced contract" not in (self.message or "") or not self.name.startswith("stg_"):
+            return ""
+        types = {
+            column: setting
+            for one in contracts(self.name.removeprefix("stg_").partition("__")[0])
+            if staging_of(one["name"]) == self.name
+            for column, setting in type_settings(one).items()
+        }
+        named = [
+            types[name]
+            for name, found, _, why in CONTRACT_ROW.findall(self.message or "")
+            if name in types and found and why not in ("", "mismatch_reason")
+        ]
+        return f" (the types of ids are vars: {', '.join(named)})" if named else ""
 
 
 @dataclass

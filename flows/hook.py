@@ -130,7 +130,14 @@ def remove_hook(progress: Progress) -> None:
         progress.say("no table is hooked")
         return
     with with_queue() as connection:
-        for trigger in _triggers(connection):
+        triggers = _triggers(connection)
+        for trigger in triggers:
+            if not trigger["is_ours"]:
+                raise Infrastructure(
+                    f"hook: only {trigger['owner']}, who owns {trigger['relation']}, may take"
+                    f" its trigger off: run it as {trigger['owner']}"
+                )
+        for trigger in triggers:
             drop = sql.SQL("drop trigger {} on {}").format(
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
@@ -307,6 +314,8 @@ def _triggers(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
         "select tgname, tgrelid::regclass::text as relation,"
-        " tgenabled in ('O', 'A') as is_enabled"
-        f" from pg_trigger where tgfoid = to_regproc('{FUNCTION}')",
+        " tgenabled in ('O', 'A') as is_enabled, pg_get_userbyid(relowner) as owner,"
+        " pg_has_role(relowner, 'usage') as is_ours"
+        " from pg_trigger inner join pg_class on tgrelid = pg_class.oid"
+        f" where tgfoid = to_regproc('{FUNCTION}')",
     )

@@ -78,16 +78,19 @@ class Progress:
                 self._show_live = None
 
     def finished(self, what: str, status: str) -> None:
-        """Show that something has finished: all of it on paper, the latest on a terminal."""
+        """Show what has finished; off a terminal only the file of all lines has what is well.
+
+        On a terminal the latest is shown.
+        """
         # what is skipped waits for something that failed and is shown
         if status == "skipped":
             return
         line = f"  {status:8} {what}"
         self._note(line)
-        if self._show_live and status in ("success", "pass"):
-            self._show_live(what)
-        else:
+        if status not in ("success", "pass"):
             self._print(line)
+        elif self._show_live:
+            self._show_live(what)
 
     def say(self, text: str) -> None:
         """Show a line of text."""

@@ -35,6 +35,9 @@ def _is_of_user(folder: Path) -> bool:
     if not file.is_file():
         return False
     text = file.read_text(encoding="utf-8")
+    if not text.strip():
+        # said to be empty, rather than ours taken for it
+        return True
     is_ours = PACKAGE in text or (folder / "dbt_packages" / PACKAGE).exists()
     return is_ours and _read(NAME, text) != PACKAGE
 
@@ -188,7 +191,15 @@ def _vars(folder: Path) -> dict[str, Any]:
 
     file = folder / "dbt_project.yml"
     try:
-        found: dict[str, Any] = yaml.safe_load(file.read_bytes()).get("vars") or {}
-    except (yaml.YAMLError, AttributeError) as error:
+        found = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
         raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
-    return found
+    if not isinstance(found, dict):
+        what = "is empty" if found is None else "is no list of keys and values"
+        raise WrongArgument(
+            f"{file} {what}: `customer-health init` makes one in another folder"
+        )
+    given = found.get("vars") or {}
+    if not isinstance(given, dict):
+        raise WrongArgument(f"{file}: vars: must be names and values of settings")
+    return given

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flows import dbt, systems
 from flows.alerts import raise_alerts
-from flows.arguments import check_organization, check_tenant
+from flows.arguments import check_organization, check_tenant, is_built, refuse_others
 from flows.capture import (
     claim,
     fingerprint_of_rules,
@@ -26,15 +26,16 @@ from flows.database import (
     with_short_lock,
 )
 from flows.detach import check_attached, put_back
-from flows.errors import Infrastructure
+from flows.errors import Infrastructure, WrongArgument
 from flows.hook import say_lost_hook
-from flows.installed import make_schemas
+from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
+from flows.project import check_project
 from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
-from flows.run_log import RunLog, check_maker, logged
-from flows.schemas import ANALYTICS, OPERATIONS
+from flows.run_log import COMPUTED, RunLog, check_maker, logged
+from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
 
@@ -106,9 +107,38 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
     Raises a Failure with the exit code that README.md lists, whatever went wrong.
     """
+    # before anything is made
+    check_project()
+    if options.tenant is not None:
+        _check_first_tenant(options.tenant)
     with connect(as_login=True) as login:
+        is_first = is_empty(login)
         made_again = make_schemas(login, REFRESHER)
-    with refresh_lock() as lock, connect() as connection:
+    with refresh_lock() as lock:
+        try:
+            return _with_lock(options, progress, lock, made_again)
+        except WrongArgument:
+            if is_first:
+                _take_back()
+            raise
+
+
+def _take_back() -> None:
+    """Take away what a first refresh has made, where it was refused before it built."""
+    with connect() as connection:
+        [built] = rows(
+            connection,
+            f"select coalesce(to_regnamespace('{ANALYTICS}'), to_regnamespace('{INTERNAL}'))"
+            " is not null as it",
+        )
+        if not built["it"]:
+            connection.execute(f"drop schema if exists {OPERATIONS} cascade")
+
+
+def _with_lock(
+    options: Options, progress: Progress, lock: Lock, made_again: list[str]
+) -> dict[str, Any]:
+    with connect() as connection:
         made_again += install(connection, "operations.sql")
         check_maker(connection)
         if are_installed(connection):
@@ -140,6 +170,23 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
             # a refresh that was held or has failed is what people want to hear of
             raise_alerts(progress)
         return log.payload
+
+
+def _check_first_tenant(slug: str) -> None:
+    """Raise WrongArgument where no mart lists the tenants yet, and the input has not this one.
+
+    Better than after all is computed and published.
+    """
+    with connect() as connection:
+        if is_built(connection):
+            return
+        given = dbt.inputs(environment(connection)).get("input_orders__tenants")
+        slugs = given and rows(
+            connection,
+            f"select tenant_slug::text as slug from ({given}\n) as given"
+            " where is_active order by 1",
+        )
+    refuse_others("tenant", slug, [tenant["slug"] for tenant in slugs or ()])
 
 
 def _refresh_organization(
@@ -210,11 +257,6 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     # rules or of an earlier instant
     if is_full and not scope.full_because:
         log.payload["drift"] = sum(mart["rows_corrected"] for mart in log.payload["marts"])
-    log.payload["quarantined_rows"] = rows(
-        connection,
-        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
-        f" from {OPERATIONS}.quarantined_rows group by 1, 2, 3 order by 1, 2, 3",
-    )
     log.payload["tenants"] = rows(
         connection,
         f"select * from {OPERATIONS}.order_statistics"
@@ -246,6 +288,7 @@ def _do_nothing(
 
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
+    log.payload[COMPUTED] = True
     if options.write_back:
         check_freshness(connection)
         done = progress.run(
@@ -303,6 +346,7 @@ def _build(  # noqa: PLR0913, PLR0917
     if not run.with_status("pass", "warn"):
         raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
     log.payload["marts"] = _moved(log, part.systems)
+    log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
         # the inputs of a system that has always been switched off are not made
@@ -375,6 +419,20 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
             )
         moved += found
     return sorted(moved, key=lambda mart: str(mart["mart"]))
+
+
+def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return how many rows this refresh has left out of what it recomputed, by reason."""
+    found = " union all ".join(
+        f'select system, "table", reason, rows_count'
+        f" from {INTERNAL}.int_quarantined_rows__{system}"
+        for system in names
+    )
+    return rows(
+        connection,
+        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
+        f" from ({found}) as left_out group by 1, 2, 3 order by 1, 2, 3",
+    )
 
 
 def _tenant_health(

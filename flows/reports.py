@@ -9,9 +9,9 @@ from flows.database import Connection, reading, rows
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
 from flows.fit_models import Fit
-from flows.installed import gap
+from flows.installed import IS_OF_REFRESHER, gap
 from flows.progress import Progress
-from flows.schemas import ANALYTICS, OPERATIONS
+from flows.schemas import ANALYTICS, OPERATIONS, OURS
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
@@ -132,13 +132,7 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     progress.table("Customer segments", segment_statistics(payload["organizations"]))
     if "tenant_health" in payload:
         progress.table("Tenant health", health_statistics(payload["tenant_health"]))
-    for row in payload["quarantined_rows"]:
-        # only a refresh of all rows has looked
-        of = "" if "tenant_health" in payload else " by the last refresh of all"
-        progress.say(
-            f"left out{of}: {row['rows_count']} rows of {row['system']}.{row['table']},"
-            f" {row['reason']}"
-        )
+    print_left_out(payload, progress)
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
         f"done in {payload['seconds']} s: {payload['tests_passed']} tests passed,"
@@ -150,11 +144,21 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
 def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what the refresh of one organization found and did."""
     progress.table("Tenant health", health_statistics(payload["tenant_health"]))
+    print_left_out(payload, progress)
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
         f"done in {payload['seconds']} s: {payload['organization']},"
         f" {payload['tests_passed']} tests passed, {moved} rows of marts changed"
     )
+
+
+def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print which rows no rule could use, of those that the refresh has read."""
+    for row in payload["quarantined_rows"]:
+        progress.say(
+            f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f" {row['reason']}"
+        )
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
@@ -278,9 +282,41 @@ def say_what_stays(connection: Connection, progress: Progress) -> None:
         progress.say(f"{column['names']}: {column['remark']}")
 
 
+def lacking_rights(connection: Connection) -> list[str]:
+    """Say what the write-back may not, and so would fail by; a line for each table."""
+    [who] = rows(
+        connection,
+        "select session_user::text as login, role,"
+        " pg_has_role(session_user, role, 'member') as is_it"
+        " from (select case when exists (select from pg_namespace"
+        f" where nspname = '{OPERATIONS}' and {IS_OF_REFRESHER})"
+        f" then '{OURS}_write_back' else current_user::text end as role) as acting",
+    )
+    lines = [
+        f"{who['role']} may not update {table['columns']} of {table['relation']}: its owner"
+        f" can `grant update ({table['columns']}) on {table['relation']} to {who['role']}`"
+        for table in rows(
+            connection,
+            "select relation, string_agg(quote_ident(origin), ', ' order by origin) as columns"
+            f" from {OPERATIONS}.written_columns where is_written"
+            " and not has_column_privilege(%(role)s::name, relation, origin, 'update')"
+            " group by relation order by relation",
+            {"role": who["role"]},
+        )
+    ]
+    if not who["is_it"]:
+        lines.append(
+            f"{who['login']} is no member of {who['role']}: whoever installed the roles can"
+            f' `grant {who["role"]} to "{who["login"]}"`'
+        )
+    return lines
+
+
 def print_dry_run(connection: Connection, tenant: str | None, progress: Progress) -> None:
     """Print what a write-back would change."""
     say_what_stays(connection, progress)
+    for line in lacking_rights(connection):
+        progress.say(f"warning: the write-back would fail: {line}")
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
     this = {"tenant": tenant}
     progress.table(

@@ -81,6 +81,7 @@ def install_roles(progress: Progress) -> None:
         inputs = dbt.inputs(environment(connection))
         load(connection)
         _check_roles(connection)
+        _check_may_create(connection)
         with _as_views(connection, inputs):
             # what cannot be read is said before anything is made
             pass
@@ -273,6 +274,20 @@ def _check_roles(connection: Connection) -> None:
         raise WrongArgument(
             f"role {role['role_name']} has SUPERUSER, CREATEROLE or BYPASSRLS: take that away"
             " first"
+        )
+
+
+def _check_may_create(connection: Connection) -> None:
+    """Raise where roles are to be made, and the login may make none."""
+    for login in rows(
+        connection,
+        "select rolname::text as name from pg_roles"
+        " where rolname = current_user and not (rolsuper or rolcreaterole) and exists ("
+        "select from unnest(pg_temp.groups()) as role where to_regrole(role) is null)",
+    ):
+        raise Infrastructure(
+            f"roles: {login['name']} may not create roles, which takes CREATEROLE: `alter role"
+            f' "{login["name"]}" createrole`, or run it as a login that has it'
         )
 
 

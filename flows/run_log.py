@@ -14,6 +14,9 @@ from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, Wr
 from flows.project import IS_OF_USER, PACKAGE, VARIABLE
 from flows.schemas import OPERATIONS
 
+# in the payload of a refresh: its marts are published and tested, what comes is the write-back
+COMPUTED = "is_computed"
+
 
 class RunLog:
     """The row of one run. What is put into payload is stored when the run ends."""

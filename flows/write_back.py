@@ -31,15 +31,32 @@ from flows.errors import (
 )
 from flows.installed import is_empty
 from flows.progress import Progress
-from flows.reports import guard_lines, other_rules_since, rules_in_words, say_what_stays
-from flows.run_log import RunLog, logged
+from flows.reports import (
+    guard_lines,
+    lacking_rights,
+    other_rules_since,
+    rules_in_words,
+    say_what_stays,
+)
+from flows.run_log import COMPUTED, RunLog, logged
 from flows.schemas import INTERNAL, OPERATIONS
 
 BATCH_SIZE = 200
-# one that had nothing to do goes on from one that has ended well, and tells nothing new
+FREED_BY = "a refresh that ends well frees it"
+# one that had nothing to do goes on from one that has ended well, and tells nothing new; where
+# only the write-back of a refresh has failed, its marts are as good as any
 REFRESHES = f"""
     with refreshes as (
-        select *, payload ->> 'cron_name' = 'refresh_organization' as is_of_one
+        select
+            log_id,
+            logid,
+            payload,
+            case
+                when payload ? '{COMPUTED}' and status in ('failed', 'interrupted')
+                    then 'success'
+                else status
+            end as status,
+            payload ->> 'cron_name' = 'refresh_organization' as is_of_one
         from {OPERATIONS}.application_logs
         where
             log_type = 'refresh'
@@ -89,7 +106,9 @@ class WriteBack:
         if self.failed:
             return Infrastructure(
                 "write-back failed, what is not named is done: "
-                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items()),
+                + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
+                + "; once that is mended, `customer-health write-back` goes on, as does the"
+                " next refresh",
                 is_temporary=self.is_temporary,
             )
         tripped = [guard for guard in self.guards if guard["is_tripped"]]
@@ -126,9 +145,14 @@ def check_freshness(connection: Connection) -> None:
     ):
         if source["is_stale"] is None:
             raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")
+        newest = (
+            f"its newest change is of {source['newest_at']:%Y-%m-%d %H:%M %Z}"
+            if source["newest_at"]
+            else "no change of it is known"
+        )
         raise WriteBackHeld(
-            "write-back held: source orders is stale, its newest change is of"
-            f" {source['newest_at'] or 'never'}; `customer-health write-back --force` writes"
+            f"write-back held: source orders is stale, {newest};"
+            " `customer-health write-back --force` writes"
         )
 
 
@@ -207,16 +231,22 @@ def check_last_refresh(connection: Connection) -> None:
         ") order by log_id desc",
     )
     if not last:
-        raise WriteBackHeld("write-back held: there was no refresh yet")
+        raise WriteBackHeld(f"write-back held: there was no refresh yet; {FREED_BY}")
     for refresh in last:
         if refresh["status"] == "tests_failed":
-            raise TestsFailed(f"write-back held: the last refresh failed: {refresh['error']}")
+            raise TestsFailed(
+                f"write-back held: the last refresh failed: {refresh['error']}; {FREED_BY}"
+            )
         if refresh["status"] not in ("success", "held"):
             raise WriteBackHeld(
                 f"write-back held: the last refresh ended as {refresh['status']}"
+                + (f" ({refresh['error']})" if refresh["error"] else "")
+                + f"; {FREED_BY}"
             )
         if not refresh["tests_passed"]:
-            raise WriteBackHeld("write-back held: no test of the last refresh has passed")
+            raise WriteBackHeld(
+                f"write-back held: no test of the last refresh has passed; {FREED_BY}"
+            )
     [there] = rows(
         connection, f"select to_regclass('{OPERATIONS}.orders_publications') as log"
     )
@@ -228,7 +258,9 @@ def check_last_refresh(connection: Connection) -> None:
         " and (payload -> 'systems' ? 'orders' or not payload ? 'systems')"
         " order by log_id desc limit 1) limit 1",
     ):
-        raise WriteBackHeld("write-back held: the last refresh has published no orders")
+        raise WriteBackHeld(
+            f"write-back held: the last refresh has published no orders; {FREED_BY}"
+        )
 
 
 def count_written(connection: Connection, logid: str) -> Counter[str]:
@@ -325,7 +357,7 @@ def _write_batch(
     try:
         outcomes = _write(connection, batch_id, customers)
     except (psycopg.Error, Failure) as problem:
-        stopped = done.failed[slug] = one_line(problem)
+        stopped = done.failed[slug] = _in_words(connection, problem)
         done.is_temporary &= is_temporary(problem)
         if connection.broken:
             raise
@@ -398,6 +430,57 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> Count
         connection.execute(
             f"update {OPERATIONS}.write_back_changes set state = 'error', error = %(error)s"
             " where batch_id = %(batch_id)s and customer_id = any(%(customers)s)",
-            {**this, "error": one_line(error)},
+            {**this, "error": _in_words(connection, error, batch_id, customers[0])},
         )
         return Counter(error=1)
+
+
+def _in_words(
+    connection: Connection,
+    error: Exception,
+    batch_id: int | None = None,
+    customer: str | None = None,
+) -> str:
+    """Say an error, and what it is about, as far as PostgreSQL tells it.
+
+    Of a value that a column does not take it names no column, so all that were to change are.
+    """
+    text = one_line(error)
+    if connection.broken or not isinstance(error, psycopg.Error):
+        return text
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return "; ".join([text, *lacking_rights(connection)])
+    table = f"{error.diag.schema_name}.{error.diag.table_name}"
+    columns = error.diag.column_name
+    if error.diag.constraint_name:
+        [found] = rows(
+            connection,
+            "select string_agg(attname, ', ' order by attnum) as columns from pg_constraint"
+            " inner join pg_attribute on attrelid = conrelid and attnum = any(conkey)"
+            " where conname = %(name)s and conrelid = ("
+            "select pg_class.oid from pg_class"
+            " inner join pg_namespace on relnamespace = pg_namespace.oid"
+            " where nspname = %(schema)s and relname = %(table)s)",
+            {
+                "name": error.diag.constraint_name,
+                "schema": error.diag.schema_name,
+                "table": error.diag.table_name,
+            },
+        )
+        columns = found["columns"]
+    if isinstance(error, psycopg.DataError) and customer and not columns:
+        [found] = rows(
+            connection,
+            "select string_agg(column_name, ' or ' order by column_name) as columns"
+            f" from {OPERATIONS}.write_back_changes"
+            " where batch_id = %(batch_id)s and customer_id = %(customer)s",
+            {"batch_id": batch_id, "customer": customer},
+        )
+        columns = found["columns"]
+    about = [
+        *([f"table {table}"] if error.diag.table_name else []),
+        *([f"column {columns}"] if columns else []),
+    ]
+    if about and customer:
+        about.append(f"customer {customer}")
+    return f"{text} ({', '.join(about)})" if about else text

@@ -1,5 +1,6 @@
 """The command `init`: a project of the user's, with inputs proposed from the catalog."""
 
+import difflib
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -11,10 +12,10 @@ import yaml  # type: ignore[import-untyped]
 from flows import systems
 from flows.database import connect
 from flows.errors import Infrastructure, WrongArgument
-from flows.init.catalog import Catalog, look_at, read_catalog, read_only
+from flows.init.catalog import Catalog, Table, look_at, read_catalog, read_only
 from flows.init.contract import contract, our_settings
 from flows.init.files import Rendered, project_file, settings_of, template
-from flows.init.proposal import Proposal, add_implied_links, snake
+from flows.init.proposal import Proposal, add_implied_links, evidence, snake
 from flows.progress import Progress
 from flows.project import OUR_PROJECT
 
@@ -24,22 +25,26 @@ TAKEN = ("customer_health", "dbt", "dbt_postgres")
 ASKED, GUESSED = "TODO", ": guess"
 
 
-def make_project(
+def make_project(  # noqa: PLR0913 - what a person may ask for
     folder: Path,
     progress: Progress,
     *,
     is_demo: bool = False,
     chosen: str | None = None,
     zone: str | None = None,
+    tables: Sequence[str] = (),
 ) -> None:
     """Write the files of a project into a folder; all of them, or none.
 
+    tables says by INPUT=SCHEMA.TABLE which is which, where a person knows better.
+
     Raises WrongArgument where a file of such a name is there already.
     """
-    if is_demo and (chosen or zone):
+    if is_demo and (chosen or zone or tables):
         raise WrongArgument("--demo: has all systems and its own time zones, so leave out"
-                            " --systems and --time-zone")  # fmt: skip
+                            " --systems, --time-zone and --table")  # fmt: skip
     asked = _asked(chosen)
+    told = _told(tables)
     settings: dict[str, Any]
     name = name_of(folder)
     # before the database is read: these do not depend on it
@@ -56,7 +61,7 @@ def make_project(
                     " pg_timezone_names` lists those that it does"
                 )
             database = catalog.database
-            files, settings, on = _proposed(catalog, asked, zone, progress)
+            files, settings, on = _proposed(catalog, asked, zone, told, progress)
     models = {Path("models") / path: text for path, text in files.items()}
     todos = sum(text.count(ASKED) for text in models.values())
     guesses = sum(text.count(GUESSED) for text in models.values())
@@ -104,8 +109,80 @@ def _asked(chosen: str | None) -> list[str] | None:
     return [name for name in systems.registry() if name in names]
 
 
+def _told(given: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return the names of tables that a person gives, by system and input."""
+    known = {
+        (system, name)
+        for system in systems.registry()
+        for name in evidence()["tables"][system]
+    }
+    told: dict[tuple[str, str], str] = {}
+    named: set[str] = set()
+    # what is said of the input of one system last: it goes before
+    for text in sorted(given, key=lambda text: "." in text.partition("=")[0]):
+        name, _, table = (part.strip() for part in text.partition("="))
+        if not (name and table):
+            raise WrongArgument(
+                f"--table: {text!r} must be INPUT=SCHEMA.TABLE, or INPUT=none where there is"
+                " none such"
+            )
+        system, _, entity = name.rpartition(".")
+        meant = {one for one in known if one[1] == entity and system in ("", one[0])}
+        if not meant:
+            every = sorted(
+                name for one, name in known if not system or one == system
+            ) or sorted(name for _, name in known)
+            raise WrongArgument(
+                f"--table: there is no input {name!r}, but {', '.join(dict.fromkeys(every))}"
+            )
+        if name in named:
+            raise WrongArgument(f"--table: {name} is named twice")
+        named.add(name)
+        told |= dict.fromkeys(meant, table)
+    return told
+
+
+def _tables(
+    catalog: Catalog, told: dict[tuple[str, str], str]
+) -> dict[tuple[str, str], Table | None]:
+    """Return the tables that a person has named, by system and input."""
+    found: dict[tuple[str, str], Table | None] = {}
+    for one, name in told.items():
+        alike = [
+            table
+            for table in catalog.tables.values()
+            if name in (f"{table.schema}.{table.name}", table.relation, table.name)
+        ]
+        if len(alike) == 1:
+            found[one] = alike[0]
+        elif alike:
+            raise WrongArgument(
+                f"--table: {one[1]}={name}: there are"
+                f" {', '.join(table.relation for table in alike)}; say which"
+            )
+        elif name.lower() == "none":
+            found[one] = None
+        else:
+            raise WrongArgument(
+                f"--table: {one[1]}={name}: there is no such table or view that this login may"
+                f" read{_near(catalog, name)}"
+            )
+    return found
+
+
+def _near(catalog: Catalog, name: str) -> str:
+    """Ask whether a table of a name like this one is meant."""
+    names = [f"{table.schema}.{table.name}" for table in catalog.tables.values()]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; is it {near[0]}?" if near else ""
+
+
 def _proposed(
-    catalog: Catalog, asked: list[str] | None, zone: str | None, progress: Progress
+    catalog: Catalog,
+    asked: list[str] | None,
+    zone: str | None,
+    told: dict[tuple[str, str], str],
+    progress: Progress,
 ) -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """Return the files of the systems that are on, the settings, and which systems are on."""
     add_implied_links(catalog)
@@ -115,8 +192,16 @@ def _proposed(
         progress.say(
             f"not looked at: {count} tables of {schema}, which this login may not read"
         )
+    named = _tables(catalog, told)
     proposals = {
-        name: Proposal(catalog, name, contract(name), zone) for name in systems.registry()
+        name: Proposal(
+            catalog,
+            name,
+            contract(name),
+            zone,
+            {entity: table for (system, entity), table in named.items() if system == name},
+        )
+        for name in systems.registry()
     }
     found = [name for name, proposal in proposals.items() if not proposal.missing]
     on = found if asked is None else asked
@@ -139,6 +224,7 @@ def _proposed(
             "init: no table of this database is like orders or bookings of customers; is"
             " PGDATABASE right? --systems orders makes the files all the same"
         )
+    _say_what_is_open(proposals, on, named, progress)
     off = [name for name in proposals if name not in on]
     proposals = {name: proposals[name] for name in on}
     files: dict[str, str] = {}
@@ -152,6 +238,34 @@ def _proposed(
         rendered = Rendered(proposal, catalog, others)
         files |= {f"{name}/inputs/{file}": text for file, text in rendered.files().items()}
     return files, settings_of(proposals, off), on
+
+
+def _say_what_is_open(
+    proposals: dict[str, Proposal],
+    on: list[str],
+    named: dict[tuple[str, str], Table | None],
+    progress: Progress,
+) -> None:
+    """Say which inputs have no rows yet; refuse tables that no system that is on reads."""
+    for entity in dict.fromkeys(entity for _, entity in named):
+        of = [system for system, name in named if name == entity]
+        if not set(of) & set(on):
+            missing = " and ".join(proposals[of[0]].missing)
+            raise WrongArgument(
+                f"--table: {entity} is of {' and '.join(of)}, "
+                + (
+                    f"for which nothing is like {missing}: name that, too, or let --systems"
+                    f" {of[0]} make its files all the same"
+                    if missing
+                    else "which --systems leaves out"
+                )
+            )
+    for name in on:
+        for entity in proposals[name].without_rows():
+            progress.say(
+                f"{name}: no table is like {entity}, so its input has no rows until you write"
+                f" it; --table {entity}=SCHEMA.TABLE names one"
+            )
 
 
 def _demo() -> dict[str, str]:

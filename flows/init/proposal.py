@@ -4,7 +4,7 @@ What names mean stands in evidence.yml, what is wanted in the contract of the in
 only compares. Every value says why it was taken and how sure that is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,8 @@ FARTHEST = 2
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
 # tables that a schema has at least, for what their names begin with to say something
 FEW = 4
+# words of a column that may be those of a status
+FEW_WORDS = 12
 TIMES = ("timestamptz", "timestamp", "date")
 NUMBERS = ("integer", "numeric", "float", "money")
 
@@ -123,7 +125,12 @@ class Proposal:
     """What is proposed for one system."""
 
     def __init__(
-        self, catalog: Catalog, system: str, contract: dict[str, Entity], zone: str | None
+        self,
+        catalog: Catalog,
+        system: str,
+        contract: dict[str, Entity],
+        zone: str | None,
+        named: Mapping[str, Table | None],
     ) -> None:
         self.catalog = catalog
         self.system = system
@@ -132,6 +139,8 @@ class Proposal:
         self.through: dict[str, str] = evidence()["written_through"]
         self.tables: dict[str, Table] = {}
         self.reasons: dict[str, str] = {}
+        # by input the table that a person has named; None: there is none such
+        self.named = named
         # people that stand in rows behind those of the table of the system: see _people
         self.people_by: Column | None = None
         self._choose()
@@ -150,14 +159,16 @@ class Proposal:
 
     def _choose(self) -> None:
         names: dict[str, list[str]] = evidence()["tables"][self.system]
-        for name, synonyms in names.items():
+        self.tables = {name: table for name, table in self.named.items() if table}
+        self.reasons = dict.fromkeys(self.tables, "named by --table")
+        for name in [name for name in names if name not in self.named]:
             if name != self.anchor and self.anchor not in self.tables:
                 return
             best = None
             for table in self.catalog.tables.values():
                 if table in self.tables.values():
                     continue
-                points, reason = self._points(name, synonyms, table)
+                points, reason = self._points(name, names[name], table)
                 if points >= TABLE_ENOUGH and (best is None or points > best[0]):
                     best = points, table, reason
             if best:
@@ -246,6 +257,15 @@ class Proposal:
             ways = longer
         return []
 
+    def without_rows(self) -> list[str]:
+        """Return the inputs that have no rows, though many applications have such."""
+        return [
+            name
+            for name, entity in self.contract.items()
+            if name not in {*self.tables, *self.through, *evidence()["seldom"]}
+            and entity.key != entity.tenant
+        ]
+
     # which columns
 
     def inputs(self) -> list[Input]:
@@ -326,15 +346,15 @@ class Proposal:
             entity.name, table, column
         )
         value = value or self._boolean(table, column)
-        others = [
-            self._put_together(table, column),
-            self._behind(entity, table, alias, column),
-            self._one_key_away(entity, table, alias, column),
-            self._otherwise(entity, table, column),
-        ]
-        for other in others:
-            if other and (value is None or value.points < LIKELY <= other.points):
-                value = other
+        if value is None or value.points < LIKELY:
+            for other in (
+                self._put_together(table, column),
+                self._behind(entity, table, alias, column),
+                self._one_key_away(entity, table, alias, column),
+                self._otherwise(entity, table, column),
+            ):
+                if other and (value is None or value.points < LIKELY <= other.points):
+                    value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
         return value
@@ -501,9 +521,9 @@ class Proposal:
 
     def _of_last(self, table: Table, target: Entity) -> Value | None:
         """Return what the last row of the system says, where the row itself says nothing."""
-        anchor = self.tables[self.anchor]
+        anchor = self.tables.get(self.anchor)
         there = self.tables.get(target.name)
-        if there is None or anchor is table or self.people_by:
+        if there is None or anchor is None or anchor is table or self.people_by:
             return None
         to_target = next((way[0] for way in self._paths(anchor, there) if not way[1:]), None)
         back = next((way[0] for way in self._paths(anchor, table) if not way[1:]), None)
@@ -704,7 +724,8 @@ class Proposal:
         """Return what is taken where no column says it."""
         known = evidence()["booleans"].get(column.name)
         if known and column.type == "boolean":
-            return Value(known["otherwise"], "no column says so", 60)
+            todo = "" if column.is_optional else self._may_say(table)
+            return Value(known["otherwise"], "no column says so", 60, todo)
         if column.name == "time_zone" and not column.is_optional:
             return self._zone()
         if column.name == f"{entity.tenant.removesuffix('_id')}_slug":
@@ -716,9 +737,9 @@ class Proposal:
                     f"made of {named.reason}",
                     LIKELY,
                 )
-        told = evidence()["told_by_times"].get(column.name)
-        if told:
-            return self._told_by_times(entity, table, told)
+        if self._ours(entity, column) and not column.is_optional:
+            told = evidence()["told_by_times"].get(column.name)
+            return self._told_by_times(entity, table, column, told or {})
         if column.name == "location_name" and (key := self._key(entity)):
             kind = one_of(table.name).replace("_", " ").capitalize()
             return Value(f"'{kind} ' || {key.sql}::text", "no column says it", LIKELY)
@@ -735,10 +756,10 @@ class Proposal:
         return None
 
     def _told_by_times(
-        self, entity: Entity, table: Table, told: dict[str, Any]
+        self, entity: Entity, table: Table, column: Wanted, told: dict[str, Any]
     ) -> Value | None:
         lines, named = [], []
-        otherwise = told["otherwise"]
+        otherwise = told.get("otherwise", "")
         for word, names in told.items():
             if word in ("otherwise", "else"):
                 continue
@@ -756,19 +777,105 @@ class Proposal:
                 named.append(found.name)
                 if word == otherwise:
                     otherwise = told["else"]
-        reason = f"no column of words: {', '.join(named) or 'nothing'} tells it"
         if not lines:
-            return Value(f"'{told['otherwise']}'", reason, GUESS)
+            return self._of_few_words(entity, table, column) or (
+                Value(f"'{otherwise}'", "no column of words: nothing tells it", GUESS)
+                if otherwise
+                else None
+            )
+        reason = f"no column of words: {', '.join(named)} tells it"
         lines.append(f"else '{otherwise}'")
         return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
 
+    def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+        """Return a column of few words that nothing is known of, with the question.
+
+        The one with most words that mean something here is taken, for a constant would count
+        every row, and nobody would hear of it.
+        """
+        ours = self._ours(entity, column) or {}
+        known = {like for likes in ours.values() for like in likes} | set(map(snake, ours))
+        known |= {like for likes in _doubtful(column.name).values() for like in likes}
+        found = self._with_few_words(table, self._taken(entity, table, column))
+        if not found:
+            return None
+        name, words = max(
+            found.items(),
+            # the first of those that are alike
+            key=lambda pair: sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+        )
+        others = "".join(
+            f", or {other} ({_quoted(words)})"
+            for other, words in found.items()
+            if other != name
+        )
+        which = table.columns[name]
+        sql, _ = translated(f"{ROW}{which.quoted}", which, words, ours, _doubtful(column.name))
+        return Value(
+            sql,
+            f"{name}: no column is named like a status, and this one has few words"
+            f" ({_quoted(words)})",
+            GUESS,
+            f"does it say it{others}? If nothing does, a constant",
+        )
+
+    def _may_say(self, table: Table) -> str:
+        """Ask whether a column named like a status says what no column is named for."""
+        # the state of somebody who has an address is a place
+        names = [name for name in evidence()["columns"]["order_status"] if name != "state"]
+        found = self._with_few_words(
+            table,
+            {
+                name
+                for name, column in table.columns.items()
+                if _name_points(column, table, names, is_time=False)[0] < LEAST
+            },
+        )
+        said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
+        return f"does {said} say it?" if said else ""
+
+    def _taken(self, entity: Entity, table: Table, column: Wanted) -> set[str]:
+        """Return the columns of a table that something else is read from."""
+        taken = set()
+        for other in entity.columns.values():
+            value = None if other is column else self._plain(entity.name, table, other)
+            taken |= {value.reason.partition(":")[0]} if value else set()
+        return taken
+
+    def _with_few_words(self, table: Table, taken: set[str]) -> dict[str, dict[str, int]]:
+        """Return the columns of few words that may say how a row stands, with their words."""
+        elsewhere = set(evidence()["no_status"])
+        found = {}
+        for name, column in table.columns.items():
+            is_other = name in taken or name in table.key or table.link_of(name)
+            if is_other or column.family not in ("text", "enum"):
+                continue
+            if elsewhere & set(words_of(name)):
+                continue
+            words = self.catalog.words(table, column) or {}
+            # names and notes have hardly two rows alike
+            are_few = len(words) <= FEW_WORDS and sum(words.values()) > len(words)
+            if column.labels or (words and are_few):
+                found[name] = words
+        return found
+
+    def _ours(self, entity: Entity, column: Wanted) -> dict[str, list[str]] | None:
+        """Return the words that a column may have, each with those that mean it."""
+        words = evidence()["words"]
+        ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
+        return ours or words.get(column.name)
+
     def _words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a column of words, each translated into ours."""
-        words = evidence()["words"]
-        ours = words.get(f"{entity.name}.{column.name}") or words.get(column.name)
-        if ours is None or (column.name == "reported_status" and entity.name != "accounts"):
+        ours = self._ours(entity, column)
+        if ours is None:
             return None
-        names = self._names(entity.name, column)
+        # a key of a table of words, or the number of one
+        names = [
+            f"{name}{end}"
+            for end in ("", "_id", "_code")
+            for name in self._names(entity.name, column)
+        ]
         best: tuple[int, Column, str] | None = None
         for found in table.columns.values():
             if found.family not in ("text", "enum", "integer") or found.name in table.key:
@@ -782,7 +889,7 @@ class Proposal:
         holder, row, joins = table, f"{ROW}{found.quoted}", []
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
-            label = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
+            label = self._label(holder)
             if label is None:
                 return None
             name = self._alias(holder, {alias})
@@ -796,6 +903,12 @@ class Proposal:
             row, found, self.catalog.words(holder, found), ours, _doubtful(column.name)
         )
         return Value(sql, _told(found, like), points + TYPE + FILLED, todo, joins=joins)
+
+    def _label(self, holder: Table) -> Column | None:
+        """Return the word of a row that only gives a word for its key."""
+        known = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
+        texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
+        return known or next(texts, None)
 
     def _zone(self) -> Value:
         if self.zone:
@@ -1220,6 +1333,10 @@ def translated(
             lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown: left out, and said")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{' '.join(word.split())}'" for word in words)
 
 
 def _doubtful(name: str) -> dict[str, dict[str, str]]:

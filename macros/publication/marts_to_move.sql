@@ -44,7 +44,8 @@
     {%- set key = node.config.unique_key -%}
     {%- set stamps = how.get('stamps', {}) -%}
     {%- set problems = [] -%}
-    {%- for name in how if name not in ['scope', 'day', 'keep_days', 'nightly_only', 'stamps'] -%}
+    {%- for name in how
+        if name not in ['scope', 'day', 'keep_days', 'grows_until_nightly', 'stamps'] -%}
         {%- do problems.append(name ~ ' is not known') -%}
     {%- endfor -%}
     {%- for name in stamps

@@ -35,14 +35,17 @@ declare
     change text;
 begin
     select {{ 'max' if is_hourly else 'min' }}(as_of) into held from {{ marts[0].table }};
-    {%- for mart in marts
-        if var('refresh_scope') == 'all' or not mart.how.nightly_only %}
+    {%- for mart in marts %}
 
     -- {{ mart.name }}
     written := 0;
     removed := 0;
     corrected := 0;
+    {%- if mart.how.grows_until_nightly and var('refresh_scope') != 'all' %}
+    {{- add_rows(mart) }}
+    {%- else %}
     {{- move_keys(mart, system) if is_hourly else move_organizations(mart) }}
+    {%- endif %}
     insert into {{ this }} (
         run_id, as_of, held_as_of, refresh_scope, mart,
         rows_written, rows_removed, rows_corrected

@@ -90,6 +90,13 @@
     {%- if var('visit_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['visit_model', 'MBG or BG']) -%}
     {%- endif -%}
+    {#- as PostgreSQL reads them in any session: with their offset -#}
+    {%- set instant = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
+        ~ '( \\d{2}:\\d{2}(:\\d{2})?(Z|[+-]\\d{2}(:?\\d{2})?))?' -%}
+    {%- for name in ['earliest_timestamp', 'latest_timestamp']
+        if not modules.re.fullmatch(instant, var(name) | string) -%}
+        {%- do problems.append([name, 'an instant such as "1970-01-01 00:00:00+00"']) -%}
+    {%- endfor -%}
     {%- set switches = ['usage_support_tickets_enabled'] -%}
     {%- for system in var('systems') -%}
         {%- do switches.append(system ~ '_enabled') -%}
@@ -119,6 +126,9 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if not problems -%}
+        {%- if var('latest_timestamp') | string <= var('earliest_timestamp') | string -%}
+            {%- do problems.append(['latest_timestamp', 'after earliest_timestamp']) -%}
+        {%- endif -%}
         {%- for less, more in [
             ('churn_gap_days', 'churn_long_gap_days'),
             ('churn_near_renewal_days', 'churn_renewal_days')

@@ -8,7 +8,5 @@
         count(*) as rows_count,
         {{ as_of() }} as first_seen_at
     from {{ judged }}
-    -- found by the nightly refresh only, which reads all rows
-    where '{{ var("refresh_scope") }}' = 'all'
     group by "table", key, tenant, reason
 {%- endmacro %}

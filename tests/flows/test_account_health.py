@@ -44,11 +44,20 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     refreshed: Database,
 ) -> None:
     refreshed.execute("update success.health_metrics set login_frequency = 0")
+    for slug in ("beacon-software", "compass-cloud"):
+        refreshed.execute(
+            "update success.accounts set status = 'gone'"
+            " where id = (select min(id::text)::uuid from success.accounts"
+            " where organization_id = (select id from success.organizations where slug = %s))",
+            slug,
+        )
     before = {mart: rows_of(refreshed, mart, "compass-cloud") for mart in DAYS}
     done = refreshed.run(
         "flows", "refresh", "--organization", "beacon-software", "--as-of", LATER
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    # of its own rows, not of the others'
+    assert "left out: 1 rows of accounts.accounts, reported_status_unknown" in done.stdout
     by_itself = {mart: rows_of(refreshed, mart, "beacon-software") for mart in DAYS}
     for mart in DAYS:
         assert rows_of(refreshed, mart, "compass-cloud") == before[mart]

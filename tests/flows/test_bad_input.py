@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, USUAL, Database, new_database
+from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
 from flows.dbt import command
 
@@ -72,13 +72,34 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
-@pytest.mark.slow
-def test_an_unknown_tenant_is_refused_on_the_first_run_too(empty: Database) -> None:
-    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
-    code, line = refused(empty, *NIGHTLY, "--tenant", "nobody")
+def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
+    small: Database, project: Path
+) -> None:
+    code, line = refused(small, *NIGHTLY, "--tenant", "nobody")
     assert code == 2
-    assert "'nobody'" in line
-    assert empty.value("select count(risk_status) from commerce.customers") == 0
+    assert line == "error: --tenant: no active tenant 'nobody', there are: acme"
+    # no tenant of a system that is off
+    switch_off(project, "orders_enabled")
+    code, line = refused(small, *NIGHTLY, "--tenant", "acme", project=project)
+    assert (code, line) == (2, "error: --tenant: no active tenant 'acme', there are: none")
+    (project / "dbt_project.yml").write_text(
+        (project / "dbt_project.yml").read_text().replace("\nvars:", "\nvars:\n  dormnt: 1")
+    )
+    code, line = refused(small, *NIGHTLY, project=project)
+    assert code == 2
+    assert "setting dormnt of dbt_project.yml is not known" in line
+    file = project / "dbt_project.yml"
+    file.write_text(
+        file.read_text()
+        .replace("  dormnt: 1\n", "")
+        .replace("due_soon_days: 7", "due_soon_days: -7")
+    )
+    code, line = refused(small, *NIGHTLY, project=project)
+    assert (code, line) == (
+        2,
+        "error: setting due_soon_days is -7, must be a whole number from 0",
+    )
+    assert small.value("select to_regnamespace('operations') is null") is True
 
 
 def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
@@ -197,6 +218,8 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "backfill_days": ("-1", "must be a whole number from 0"),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list"),
+        "earliest_timestamp": ("-5", 'must be an instant such as "1970-01-01 00:00:00+00"'),
+        "latest_timestamp": ("2201", 'must be an instant such as "1970-01-01 00:00:00+00"'),
     }
     file = project / "dbt_project.yml"
     lines = file.read_text().splitlines()
@@ -209,6 +232,21 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
     assert code == 2
     for name, (value, allowed) in absurd.items():
         assert f"setting {name} is {value}, {allowed}" in error
+
+
+def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path: Path) -> None:
+    file = tmp_path / "dbt_project.yml"
+    environment = {"PYTHONPATH": str(PROJECT)}
+    for text, said in {
+        "": "is empty: `customer-health init` makes one",
+        "# customer_health\n- a list\n": "is no list of keys and values",
+        "vars: [customer_health]\n": "vars: must be names and values of settings",
+    }.items():
+        file.write_text(text)
+        code, line = refused(empty, *NIGHTLY, project=tmp_path, environment=environment)
+        assert code == 2
+        assert line.startswith(f"error: {file}")
+        assert said in line
 
 
 def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:

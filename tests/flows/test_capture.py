@@ -16,6 +16,12 @@ SHARED = f"alter schema commerce rename to {LONG};" + ";".join(
 )
 
 
+TRIGGERS = (
+    "select tgname, tgrelid::regclass::text from pg_trigger"
+    " where tgname like 'customer_health%%' order by 1, 2"
+)
+
+
 def settings(project: Path, **values: str) -> None:
     """Set vars in a copy of the project."""
     file = project / "dbt_project.yml"
@@ -346,5 +352,28 @@ def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> Non
         small.execute("grant trigger on commerce.orders to a_reader")
         done = reader.run("flows", "capture", "install")
         assert done.returncode == 0, done.stderr
+        # nothing half done: whoever may not take them off is told so, and they stay
+        small.execute(
+            "create role another login;"
+            " grant usage, create on schema operations to another;"
+            " grant all on all tables in schema operations to another;"
+            " grant select on all tables in schema commerce, booking to another;"
+            " grant usage on schema commerce, booking to another;"
+            " grant trigger on all tables in schema commerce, booking to another"
+        )
+        before = small.rows(TRIGGERS)
+        listed = small.rows("select * from operations.capture_status order by relation")
+        for action in ("remove", "install"):
+            done = small.as_user("another").run("flows", "capture", action)
+            assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+            assert "and its triggers are a_reader's, who has installed them" in done.stderr
+            assert small.rows(TRIGGERS) == before
+            now = small.rows("select * from operations.capture_status order by relation")
+            assert now == listed
+        # whoever has put them there takes them off, though none of the tables is its own
+        done = reader.run("flows", "capture", "remove")
+        assert done.returncode == 0, done.stderr
+        assert small.rows(TRIGGERS) == []
+        assert "Captured tables: none" in status(reader)
     finally:
-        small.execute("drop owned by a_reader cascade; drop role a_reader")
+        small.execute("drop owned by a_reader, another cascade; drop role a_reader, another")

@@ -315,6 +315,34 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     small.execute("drop role nobody")
 
 
+def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
+    small: Database, project: Path
+) -> None:
+    sources = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
+    text = sources.read_text()
+    sources.write_text(
+        text.replace("capture: {tenant: tenant_id, customer: id}", "capture: none")
+    )
+    assert sources.read_text() != text
+    small.execute(
+        "update commerce.tenants set time_zone = 'Mars/Olympus';"
+        " alter table commerce.customers alter updated_at drop not null;"
+        " update commerce.customers set updated_at = null"
+    )
+    done = small.run("flows", "check", "--system", "orders", "--as-of", UNTIL, project=project)
+    assert done.returncode == 2
+    said = done.stdout.splitlines()
+    # no customer of a tenant that is left out counts, which need not be said of each table
+    [wrong] = [line for line in said if line.startswith(("wrong ", "look "))]
+    assert wrong.startswith(
+        "wrong input_orders__tenants.time_zone: all 1 rows are left out: time_zone_unknown"
+    )
+    assert "name a zone of pg_timezone_names" in wrong
+    assert any("customers" in line and "the night, as its yml says" in line for line in said)
+    table = said[said.index(next(line for line in said if line.startswith("orders"))) :]
+    assert all(len(line.rstrip()) <= 100 for line in table[:7])
+
+
 def test_amounts_words_and_policies_of_the_other_systems_are_looked_at(
     small: Database,
 ) -> None:

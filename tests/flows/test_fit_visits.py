@@ -48,7 +48,7 @@ def log_likelihood(
 
 
 def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> None:
-    chance = random.Random(1)  # noqa: S311  # no secret
+    chance = random.Random(1)  # no secret
     done = small.run("flows", "fit-visits")
     assert done.returncode == 2
     assert "there are no visit days yet" in done.stderr

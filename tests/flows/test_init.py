@@ -361,6 +361,13 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
         (["--time-zone", "Mars/Olympus"], "--time-zone: PostgreSQL knows no 'Mars/Olympus'; "),
         ([], "init: no table of this database is like orders or bookings of customers; "),
         (["--demo", "--systems", "orders"], "--demo: has all systems and its own time zones"),
+        (["--demo", "--table", "orders=x.y"], "--demo: has all systems and its own time"),
+        (["--table", "customers"], "--table: 'customers' must be INPUT=SCHEMA.TABLE, or "),
+        (["--table", "clients=x.y"], "--table: there is no input 'clients', but accounts, "),
+        (["--table", "orders.users=x.y"], "--table: there is no input 'orders.users', but "),
+        (["--table", "orders=x.y"], "--table: orders=x.y: there is no such table or view "),
+        (["--table", "orders=x", "--table", "orders=y"], "--table: orders is named twice"),
+        (["--table", "invoices=none", "--systems", "orders"], "--table: invoices is of acc"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
@@ -379,6 +386,130 @@ def test_a_system_that_is_asked_for_has_its_files_without_a_table(
     assert "orders: on, as asked for; not found: orders, customers: nothing was found" in said
     check_types(empty, tmp_path / "it")
     assert todos(tmp_path / "it") == 4
+
+
+FLORA = """
+create schema flora;
+create table flora.florists (id int primary key, name text, standing text);
+create table flora.users (id int primary key, name text, email text);
+create table flora.visits (
+    id int primary key, florist_id int not null references flora.florists,
+    user_id int references flora.users, starts_at timestamptz not null,
+    outcome text, channel text
+);
+create table flora.fees (
+    id int primary key, florist_id int not null references flora.florists,
+    amount numeric, how text, fate text, created_at timestamptz
+);
+insert into flora.florists select n, 'Florist ' || n, 'fine' from generate_series(1, 9) as n;
+insert into flora.users values (1, 'Ann', 'ann@x.org');
+insert into flora.visits
+select n, 1 + n % 9, 1, now() - interval '1 day' * n,
+    (array['showed up', 'ghosted', 'no_show'])[1 + n % 3], (array['web', 'phone'])[1 + n % 2]
+from generate_series(1, 60) as n;
+insert into flora.fees
+select n, 1 + n % 9, 12.5, (array['card', 'cash'])[1 + n % 2],
+    (array['captured', 'bounced'])[1 + n % 2], now()
+from generate_series(1, 60) as n;
+"""
+
+
+def test_a_table_that_is_named_goes_before_what_is_guessed(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(FLORA)
+    said = init(empty, tmp_path / "guessed")
+    assert "customers in flora.users" in said
+    named = (
+        *("--table", "customers=flora.florists"),
+        *("--table", "bookings.payments=fees"),
+        *("--table", "referral_profiles=none"),
+    )
+    said = init(empty, tmp_path / "it", *named)
+    assert "customers in flora.florists, payments in flora.fees" in said
+    inputs = inputs_of(tmp_path / "it")
+    assert "-- flora.florists: named by --table" in inputs["input_bookings__customers"]
+    bookings = columns_of(inputs["input_bookings__bookings"])
+    assert bookings["square_customer_id"] == "florist_id"
+    # one of them is enough where the others are not in question
+    said = init(empty, tmp_path / "none", "--table", "payments=none")
+    assert "bookings: no table is like payments, so its input has no rows" in said
+    assert (
+        "TODO Is there a table with"
+        in (inputs_of(tmp_path / "none")["input_bookings__payments"])
+    )
+
+
+def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(FLORA)
+    named = ("--table", "customers=flora.florists", "--table", "payments=flora.fees")
+    init(empty, tmp_path / "it", *named)
+    inputs = inputs_of(tmp_path / "it")
+    bookings = inputs["input_bookings__bookings"]
+    # a name that says how a row stands; a word that is known, and two that are not
+    assert "when outcome = 'no_show' then 'NO_SHOW'  -- 20 rows" in bookings
+    for word in ("showed up", "ghosted"):
+        assert f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: PENDING," in bookings
+    # a name that says nothing: of two columns that with a word that is known
+    payments = inputs["input_bookings__payments"]
+    assert "when fate = 'captured' then 'COMPLETED'" in payments
+    assert "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: APPROVED," in payments
+    assert "TODO does it say it, or how ('card', 'cash')? If nothing does" in " ".join(
+        payments.split()
+    ).replace(" -- ", " ")
+    check_types(empty, tmp_path / "it")
+
+    # what is left open is said by check, and so is a constant that somebody has put
+    path = tmp_path / "it" / "models" / "bookings" / "inputs" / "input_bookings__payments.sql"
+    before, case, after = re.split(r"(?s)(case\n.*?\n    end)(?= as payment_status)", payments)
+    assert "fate" in case
+    path.write_text(f"{before}'COMPLETED'{after}".replace("TODO", "done"))
+    done = empty.run(
+        "flows", "check", project=tmp_path / "it", environment={"PYTHONPATH": str(PROJECT)}
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    number = 1 + bookings[: bookings.index("'ghosted'")].count("\n")
+    assert (
+        f"look  models/bookings/inputs/input_bookings__bookings.sql:{number}: TODO is left:"
+        " 20 rows: PENDING,"
+    ) in done.stdout
+    assert (
+        "look  input_bookings__payments.payment_status: is 'COMPLETED' in all rows, and"
+        " flora.fees.how, which no input uses, has few words: 'card' 30, 'cash' 30; if"
+    ) in done.stdout
+    assert "input_bookings__payments.sql:" not in done.stdout
+    # neither has any, nor are there words at all: a constant, as a guess
+    empty.execute("alter table flora.fees drop column how, drop column fate")
+    init(empty, tmp_path / "plain", *named)
+    assert (
+        "'COMPLETED' as payment_status,  -- no column of words: nothing tells it: guess"
+        in (inputs_of(tmp_path / "plain")["input_bookings__payments"])
+    )
+
+
+def test_a_status_behind_a_key_is_found_by_whatever_names_it(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        "create table stages (id int primary key, wording text);"
+        "create table customers (id int primary key, name text, status text);"
+        "create table orders (id int primary key, customer_id int references customers,"
+        " stage_id int references stages, ordered_at timestamptz, total numeric);"
+        "insert into stages values (1, 'delivered'), (2, 'limbo');"
+        "insert into customers select n, 'C' || n, (array['on', 'left'])[1 + n % 2]"
+        " from generate_series(1, 6) as n;"
+        "insert into orders select n, 1, 1 + n % 2, now(), 5 from generate_series(1, 6) as n"
+    )
+    init(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    orders = inputs["input_orders__orders"]
+    assert "when stages.wording = 'delivered' then 'DELIVERED'" in orders
+    assert "TODO 1 row: DRAFT," in orders
+    # nothing is named for it, but a status may say it
+    assert "TODO does status ('left', 'on') say it?" in inputs["input_orders__customers"]
+    check_types(empty, tmp_path / "it")
 
 
 @pytest.mark.parametrize("chosen", [["orders"], list(registry())])

@@ -539,6 +539,52 @@ def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Datab
 
 
 @pytest.mark.slow
+def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
+    small.execute(
+        "create role runner login; create role shop_owner login; create role ann login;"
+        " create schema operations authorization runner;"
+        " comment on schema operations is 'customer_health: operations'"
+    )
+    try:
+        done = small.as_user("shop_owner").run("flows", "capture", "install")
+        assert (done.returncode, done.stderr) == (
+            4,
+            (
+                "error: database: permission denied for schema operations, which is runner's:"
+                " run it as runner or, once `customer-health roles install` has made the"
+                f' roles, `grant {REFRESHER} to "shop_owner"`\n'
+            ),
+        )
+        small.execute("drop schema operations")
+        done = small.as_user("ann").run(*NIGHTLY)
+        assert (done.returncode, done.stderr) == (
+            4,
+            (
+                "error: database: permission denied for database usual; its owner can"
+                ' `grant create on database ... to "ann"`\n'
+            ),
+        )
+        assert small.run("flows", "roles", "install").returncode == 0
+        done = small.as_user("ann").run("flows", "capture", "status")
+        assert done.returncode == 4
+        assert f'whoever installed the roles can grant {REFRESHER} to "ann"' in done.stderr
+        assert small.run("flows", "uninstall").returncode == 0
+        small.execute(
+            "grant usage on schema commerce to ann;"
+            " grant select on all tables in schema commerce to ann"
+        )
+        done = small.as_user("ann").run("flows", "roles", "install")
+        assert (done.returncode, done.stderr) == (
+            4,
+            (
+                "error: roles: ann may not create roles, which takes CREATEROLE: `alter role"
+                ' "ann" createrole`, or run it as a login that has it\n'
+            ),
+        )
+    finally:
+        small.execute("drop owned by ann, runner; drop role runner, shop_owner, ann")
+
+
 def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
     database = new_database(server)
     load_demo(database)

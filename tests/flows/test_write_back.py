@@ -213,6 +213,50 @@ def test_a_row_that_cannot_be_written_does_not_stop_the_others(
     assert "not written: 1 customers that could not be written" in done.stdout
 
 
+def test_a_write_back_that_failed_says_what_is_lacking_and_holds_nothing(
+    refreshed: Database,
+) -> None:
+    [spoilt] = spoil(refreshed, 1)
+    refreshed.execute(
+        "revoke update (risk_status) on commerce.customers from customer_health_write_back"
+    )
+    lacking = (
+        "customer_health_write_back may not update risk_status of commerce.customers: its"
+        " owner can `grant update (risk_status) on commerce.customers to"
+        " customer_health_write_back`"
+    )
+    done = refreshed.run("flows", "write-back", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert f"warning: the write-back would fail: {lacking}" in done.stdout
+    # of a refresh that has computed all the next write-back goes on
+    later = "2026-06-15T12:30:00+00:00"
+    done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", later)
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+    assert f"permission denied for table customers; {lacking}; once that is" in done.stderr
+    refreshed.execute(
+        "grant update (risk_status) on commerce.customers to customer_health_write_back;"
+        " alter table commerce.customers add constraint is_short"
+        " check (length(risk_status) < 6) not valid"
+    )
+    done = refreshed.run("flows", "write-back")
+    assert done.returncode == 0, done.stderr
+    assert "some customers could not be written: new row for relation" in done.stdout
+    assert f"(table commerce.customers, column risk_status, customer {spoilt})" in done.stdout
+    # PostgreSQL says of a value that is too long neither
+    refreshed.execute(
+        "alter table commerce.customers drop constraint is_short;"
+        " create function commerce.too_long() returns trigger language plpgsql"
+        " as $$ begin raise string_data_right_truncation; end $$;"
+        " create trigger too_long before update on commerce.customers"
+        " for each row execute function commerce.too_long()"
+    )
+    done = refreshed.run("flows", "write-back")
+    assert f"(column risk_status, customer {spoilt})" in done.stdout
+    refreshed.execute("drop trigger too_long on commerce.customers")
+    done = refreshed.run("flows", "write-back")
+    assert (done.returncode, outcomes(refreshed)) == (0, {"written": 1}), done.stderr
+
+
 def test_a_customer_that_is_gone_is_not_written(refreshed: Database) -> None:
     with refreshed.connect() as connection:
         spoilt = spoil(refreshed, 3)

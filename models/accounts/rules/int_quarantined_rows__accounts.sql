@@ -6,32 +6,39 @@
     'invoices': 'invoice_id',
 } -%}
 
+-- Of a refresh of one organization: what it leaves out of its rows.
 with organizations as not materialized (
     select * from {{ ref('stg_accounts__organizations') }}
 ),
 
 accounts as not materialized (
-    select * from {{ ref('stg_accounts__accounts') }}
+    select given.* from {{ ref('stg_accounts__accounts') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 engagements as (
-    select * from {{ ref('stg_accounts__engagements') }}
+    select given.* from {{ ref('stg_accounts__engagements') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 health_metrics as (
-    select * from {{ ref('stg_accounts__health_metrics') }}
+    select given.* from {{ ref('stg_accounts__health_metrics') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 customer_goals as (
-    select * from {{ ref('stg_accounts__customer_goals') }}
+    select given.* from {{ ref('stg_accounts__customer_goals') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 support_tickets as (
-    select * from {{ ref('stg_accounts__support_tickets') }}
+    select given.* from {{ ref('stg_accounts__support_tickets') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 invoices as (
-    select * from {{ ref('stg_accounts__invoices') }}
+    select given.* from {{ ref('stg_accounts__invoices') }} as given
+    {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
 judged as (
@@ -41,7 +48,9 @@ judged as (
         organization_id::text as tenant,
         quarantine_reason as reason
     from organizations
-    where not is_valid
+    where
+        not is_valid
+        and {{ is_asked_for('organization_slug') }}
 
     union all
 

@@ -2,7 +2,7 @@
     materialized='published_table',
     unique_key=['table', 'key', 'tenant', 'reason'],
     meta={'published': {
-        'nightly_only': true,
+        'grows_until_nightly': true,
         'stamps': {'inserted': 'first_seen_at'},
     }},
 ) }}

@@ -5,7 +5,11 @@
     'payments': 'payment_id',
     'referral_profiles': 'square_customer_id',
 } -%}
+{%- set customer = ['organization_id', 'square_customer_id'] -%}
 
+-- depends_on: {{ ref('int_booking_location_days__scope') }}
+-- Of a refresh of some customers and dates: what it leaves out of their rows, and of the
+-- tables that it reads whole.
 with organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
@@ -15,19 +19,42 @@ locations as (
 ),
 
 customers as (
-    select * from {{ ref('stg_bookings__customers') }}
+    select given.* from {{ ref('stg_bookings__customers') }} as given
+    {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
 ),
 
 bookings as (
-    select * from {{ ref('stg_bookings__bookings') }}
+    select given.* from {{ ref('stg_bookings__bookings') }} as given
+    {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
+    {%- if var('refresh_scope') != 'all' %}
+
+    union all
+
+    -- of nobody; a date is looked up as for its figures, and dates overlap
+    select distinct given.*
+    from {{ ref('int_booking_location_days__scope') }} as scope
+    cross join lateral (
+        select given.*
+        from {{ ref('stg_bookings__bookings') }} as given
+        where
+            scope.organization_id = given.organization_id
+            and scope.location_id = given.location_id
+            and scope.earliest_start_at <= given.start_at
+            and scope.latest_start_at > given.start_at
+        offset 0
+    ) as given
+    where given.square_customer_id is null
+    {%- endif %}
 ),
 
 payments as (
-    select * from {{ ref('stg_bookings__payments') }}
+    select given.* from {{ ref('stg_bookings__payments') }} as given
+    {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
 ),
 
 referral_profiles as (
-    select * from {{ ref('stg_bookings__referral_profiles') }}
+    select given.* from {{ ref('stg_bookings__referral_profiles') }} as given
+    {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
 ),
 
 judged as (

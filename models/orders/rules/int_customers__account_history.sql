@@ -24,7 +24,7 @@ known as (
             coalesce(
                 customers.created_on,
                 latest.first_ordered_on,
-                date '{{ var("earliest_timestamp")[:10] }}'
+                date '{{ (var("earliest_timestamp") | string)[:10] }}'
             ),
             latest.first_ordered_on,
             tenants.today

@@ -1,3 +1,5 @@
+-- Of a refresh of some customers: what it leaves out of their rows, and of the tables that
+-- it reads whole.
 with tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),
@@ -7,11 +9,13 @@ sales_reps as (
 ),
 
 customers as (
-    select * from {{ ref('stg_orders__customers') }}
+    select given.* from {{ ref('stg_orders__customers') }} as given
+    {{ in_scope('given', ref('int_customers__scope'), ['tenant_id', 'customer_id']) }}
 ),
 
 orders as (
-    select * from {{ ref('stg_orders__orders') }}
+    select given.* from {{ ref('stg_orders__orders') }} as given
+    {{ in_scope('given', ref('int_customers__scope'), ['tenant_id', 'customer_id']) }}
 ),
 
 judged as (

@@ -8,13 +8,15 @@
     'support_tickets': 'ticket_id',
 } -%}
 
+-- Of a refresh of one organization: what it leaves out of its rows.
 with organizations as (
     select * from {{ ref('stg_usage__organizations') }}
 ),
 
 {% for table in keys %}
     {{ table }} as (
-        select * from {{ ref('stg_usage__' ~ table) }}
+        select given.* from {{ ref('stg_usage__' ~ table) }} as given
+        {{ in_scope('given', ref('int_usage_organizations'), ['organization_id']) }}
     ),
 
 {% endfor %}
@@ -25,7 +27,9 @@ judged as (
         organization_id::text as tenant,
         quarantine_reason as reason
     from organizations
-    where not is_valid
+    where
+        not is_valid
+        and {{ is_asked_for('organization_slug') }}
     {%- for table, key in keys.items() %}
 
         union all
