@@ -61,6 +61,7 @@ WEEKLY_COLUMNS = {
     "newly dormant": "newly_dormant_count",
     "reactivated": "reactivated_count",
     "reactivation rate": "reactivation_rate",
+    "expected in 90 days": "expected_amount_90d",
     "value at risk": "at_risk_amount",
     "(its change)": "at_risk_amount_change",
 }
@@ -347,7 +348,8 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
     """Print the last complete week, rep by rep, against the week before."""
     lines = rows(
         connection,
-        f"select * from {ANALYTICS}.weekly_summary order by tenant_slug, sales_rep_name",
+        f"select * from {ANALYTICS}.weekly_summary "
+        " order by tenant_slug, expected_amount_90d desc nulls last, sales_rep_name",
     )
     progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
 

@@ -22,10 +22,12 @@ from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure
+from flows.fit_orders import fit_orders as fit_order_models
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
+    print_order_models,
     print_organization,
     print_refresh,
     print_write_back,
@@ -208,6 +210,18 @@ def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
     return _report(lambda: _done(lambda: run_alerts(PrefectProgress(), dry_run=dry_run)))
 
 
+@flow(name="fit of the order models", flow_run_name=run_name)
+def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> State[Any]:
+    """Find the parameters of the order models, for the outlook; waits for a refresh.
+
+    Args:
+        tenant: Slug of the one tenant that is fitted; all of them when it is empty.
+        as_of: Go by the orders up to then; by all of them when it is empty.
+
+    """
+    return _report(lambda: _fit_orders(tenant or None, _instant(as_of)))
+
+
 @flow(name="weekly summary", flow_run_name=run_name)
 def weekly() -> State[Any]:
     """Show the last complete week against the one before."""
@@ -234,6 +248,15 @@ def _done(work: Callable[[], None]) -> State[Any]:
     use_environment()
     work()
     return Completed()
+
+
+def _fit_orders(tenant: str | None, as_of: datetime | None) -> State[Any]:
+    progress = PrefectProgress()
+    progress.say(use_environment())
+    payload = _when_free(lambda: fit_order_models(tenant, as_of, progress), QUEUE_SECONDS)
+    print_order_models(payload, progress)
+    fitted = {model["tenant_slug"] for model in payload["order_models"] if model["r"]}
+    return Completed(message=f"{len(fitted)} tenants have an order model")
 
 
 def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[Any]:
@@ -269,17 +292,24 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
     return Completed(message=written_in_words(payload))
 
 
-def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[str, Any]:
-    """Refresh when no other refresh is running, again when what went wrong may be over."""
+def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, Any]:
+    """Do what wants the lock, when nobody else has it; wait so long for that."""
     deadline = time.monotonic() + seconds
-    retries = iter(RETRIES_AFTER_SECONDS)
     while True:
         try:
-            return refresh(options, progress)
+            return work()
         except Busy:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(RETRY_SECONDS)
+
+
+def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[str, Any]:
+    """Refresh when no other refresh is running, again when what went wrong may be over."""
+    retries = iter(RETRIES_AFTER_SECONDS)
+    while True:
+        try:
+            return _when_free(lambda: refresh(options, progress), seconds)
         except Infrastructure as failure:
             pause = next(retries, None) if failure.is_temporary else None
             if pause is None:

@@ -252,6 +252,7 @@ def schedules(zone: str) -> "dict[str, Schedule]":
         "alerts": Interval(timedelta(minutes=5), anchor_date=begin, timezone="UTC"),
         # no clock is changed at that hour
         "weekly": Cron("0 6 * * 1", timezone=zone),
+        "fit-orders": Cron("0 5 1 * *", timezone=zone),
     }
 
 
@@ -291,6 +292,7 @@ def _offer(zone: str) -> None:
         "dry-run": scheduled.dry_run,
         "alerts": scheduled.alerts,
         "weekly": scheduled.weekly,
+        "fit-orders": scheduled.fit_orders,
     }
     named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
     _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])

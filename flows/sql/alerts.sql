@@ -311,6 +311,7 @@ begin
                 details = messages.details || jsonb_build_object(
                     'revenue_last_365d_amount', revenues.revenue_last_365d_amount,
                     'revenue_rank', revenues.revenue_rank,
+                    'expected_amount_90d', revenues.expected_amount_90d,
                     'currency', revenues.currency
                 )
             from operations.alert_episodes as episodes,
@@ -359,7 +360,10 @@ begin
 
         first_ones as (
             select tenant_slug, message from digested
-            order by tenant_slug, message limit 20
+            order by
+                (details ->> 'expected_amount_90d')::numeric desc nulls last,
+                tenant_slug, message
+            limit 20
         )
 
         insert into operations.alert_outbox (
@@ -394,7 +398,10 @@ language sql as $claim$
         message_id = (
             select message_id from operations.alert_outbox
             where state = 'pending' and next_attempt_at <= now()
-            order by next_attempt_at, created_at
+            -- of one time first those of whom most is expected
+            order by
+                next_attempt_at, created_at,
+                (details ->> 'expected_amount_90d')::numeric desc nulls last
             limit 1
             for update skip locked
         )

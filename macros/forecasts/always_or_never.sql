@@ -2,9 +2,3 @@
     {#- the critical value of what a limit does not decide: all values are up to it, or none -#}
     case when {{ condition }} then 1000000 else -1000000 end
 {%- endmacro %}
-
-
-{% macro within_values(critical) -%}
-    {#- equal where no value that is tried could tell them apart -#}
-    greatest(0, {{ critical }})
-{%- endmacro %}

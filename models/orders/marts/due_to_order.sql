@@ -12,6 +12,10 @@ sales_reps as (
     select * from {{ ref('sales_reps') }}
 ),
 
+outlook as (
+    select * from {{ ref('customer_outlook') }}
+),
+
 aged as (
     select
         risk_status.*,
@@ -59,6 +63,8 @@ final as (
         due.cadence_days,
         due.risk_status,
         due.revenue_at_risk,
+        outlook.outlook,
+        (outlook.expected_value_90d / 100)::numeric(18, 2) as expected_amount_90d,
         due.currency,
         due.reason
     from due
@@ -66,6 +72,10 @@ final as (
         on
             due.tenant_id = sales_reps.tenant_id
             and due.sales_rep_id = sales_reps.sales_rep_id
+    left join outlook
+        on
+            due.tenant_id = outlook.tenant_id
+            and due.customer_id = outlook.customer_id
 )
 
 select * from final

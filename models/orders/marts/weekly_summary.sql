@@ -12,6 +12,33 @@ sales_reps as (
     select * from {{ ref('sales_reps') }}
 ),
 
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+outlook as (
+    select * from {{ ref('customer_outlook') }}
+),
+
+-- an amount of several currencies means nothing
+expected as (
+    select
+        risk_status.tenant_id,
+        risk_status.sales_rep_id,
+        case
+            when count(distinct coalesce(outlook.currency, '')) filter (
+                where outlook.expected_value_90d is not null
+            ) <= 1
+                then (sum(outlook.expected_value_90d) / 100)::numeric(18, 2)
+        end as expected_amount_90d
+    from risk_status
+    inner join outlook
+        on
+            risk_status.tenant_id = outlook.tenant_id
+            and risk_status.customer_id = outlook.customer_id
+    group by risk_status.tenant_id, risk_status.sales_rep_id
+),
+
 final as (
     select
         this_week.tenant_id,
@@ -33,6 +60,7 @@ final as (
         this_week.reactivated_count,
         this_week.newly_target_count,
         this_week.at_risk_amount,
+        expected.expected_amount_90d,
         this_week.reactivation_rate,
         this_week.healthy_count
         - coalesce(week_before.healthy_count, 0) as healthy_count_change,
@@ -62,6 +90,10 @@ final as (
             this_week.tenant_id = week_before.tenant_id
             and this_week.sales_rep_id is not distinct from week_before.sales_rep_id
             and this_week.week_begins_on = week_before.week_begins_on + 7
+    left join expected
+        on
+            this_week.tenant_id = expected.tenant_id
+            and this_week.sales_rep_id is not distinct from expected.sales_rep_id
     left join sales_reps
         on
             this_week.tenant_id = sales_reps.tenant_id

@@ -12,6 +12,10 @@ orders as (
     select * from {{ ref('stg_orders__orders') }}
 ),
 
+outlook as (
+    select * from {{ ref('customer_outlook') }}
+),
+
 summed as (
     select
         orders.tenant_id,
@@ -43,8 +47,13 @@ valued as (
         case
             when coalesce(summed.currencies_count, 1) <= 1
                 then coalesce(summed.revenue_cents, 0) / 100.0
-        end as revenue_amount
+        end as revenue_amount,
+        outlook.expected_value_90d / 100 as expected_amount
     from customers
+    left join outlook
+        on
+            customers.tenant_id = outlook.tenant_id
+            and customers.customer_id = outlook.customer_id
     left join summed
         on
             customers.tenant_id = summed.tenant_id
@@ -68,6 +77,7 @@ final as (
         currency,
         revenue_amount::numeric(18, 2) as revenue_last_365d_amount,
         revenue_rank,
+        expected_amount::numeric(18, 2) as expected_amount_90d,
         -- equal ones at the limit are all in
         revenue_amount > 0
         and (revenue_rank - 1) * 100

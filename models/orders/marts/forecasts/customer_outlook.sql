@@ -16,7 +16,7 @@ expected as (
     select * from {{ ref('expected_order_days') }}
 ),
 
-customers as (
+customers as not materialized (
     select
         order_days.*,
         tenants.tenant_slug,
@@ -50,7 +50,7 @@ foreseen as (
             {{ p_order(days, 'customers', 'models') }} as p_order_{{ days }}d,
         {%- endfor %}
         expected.expected_order_days_90d,
-        -- a customer's own mean, drawn towards the usual one while it has few order days
+        -- its own mean, drawn towards the usual one while it has few order days
         (
             customers.total_cents
             + {{ var('usual_order_days') }} * usual.cents

@@ -1,9 +1,8 @@
 {{ config(materialized='view_in_place') }}
 
--- The closed form of the model holds a hypergeometric function, which is a sum of terms:
--- the first is 1, and each is the one before times a ratio. The function has two forms,
--- equal by Euler's transformation. Whichever is taken, the terms are summed as logarithms, so
--- nothing overflows.
+-- The closed form of the model holds a hypergeometric function, a sum of terms: the
+-- first is 1, and each is the one before times a ratio. It has two forms, equal by
+-- Euler's transformation. Their terms are logarithms first, so nothing overflows.
 with order_days as (
     select * from {{ ref('customer_order_days') }}
 ),
@@ -89,10 +88,10 @@ ratios as (
     cross join
         lateral generate_series(
             0,
-            -- from there on each is smaller than 1e-16 of the sum
+            -- from there on each is smaller than 1e-13 of the first
             least(5000, ceil(
                 sized.middle + 12 * sqrt(sized.middle / (1 - sized.z))
-                - 40 / ln(sized.z)
+                - 30 / ln(sized.z)
             ))::integer
         ) as term (number)
 ),

@@ -8,12 +8,8 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
-observed as (
-    select
-        tenant_id,
-        max(delivered_on) as observed_until
-    from order_days
-    group by tenant_id
+periods as (
+    select * from {{ ref('backtest_periods') }}
 ),
 
 -- order days after which 90 days have been seen
@@ -37,11 +33,9 @@ judged as (
     from order_days
     inner join tenants
         on order_days.tenant_id = tenants.tenant_id
-    inner join observed
-        on order_days.tenant_id = observed.tenant_id
-    where
-        order_days.delivered_on + 90
-        <= least(observed.observed_until, tenants.today)
+    inner join periods
+        on order_days.tenant_id = periods.tenant_id
+    where order_days.delivered_on + 90 <= periods.observed_until
 ),
 
 final as (

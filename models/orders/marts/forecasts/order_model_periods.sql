@@ -15,7 +15,7 @@ final as (
         -- expected order days divide by a - 1: a hair beside 1 they are the same
         case when abs(a - 1) < 1e-6 then 1 + 1e-6 else a end as a,
         b,
-        -- MBG/NBD lets a customer drop out after the first order, BG/NBD after the second
+        -- in MBG/NBD a customer may drop out after its first order, in BG/NBD not
         case model when 'MBG' then 1 else 0 end as first_drop,
         a / (a + b) >= 0.001 as has_dropouts
     from parameters

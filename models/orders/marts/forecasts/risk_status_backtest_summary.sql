@@ -10,31 +10,38 @@ tenants as (
 
 counted as (
     select
-        positions.tenant_id,
-        positions.risk_status,
-        horizons.horizon_days,
+        tenant_id,
+        risk_status,
         count(*) as positions_count,
-        count(distinct positions.customer_id) as customers_count,
-        count(*) filter (
-            where positions.days_until_next_order <= horizons.horizon_days
-        ) as ordered_count,
+        count(distinct customer_id) as customers_count,
+        count(*) filter (where days_until_next_order <= 30) as ordered_30d_count,
+        count(*) filter (where days_until_next_order <= 60) as ordered_60d_count,
+        count(*) filter (where days_until_next_order <= 90) as ordered_90d_count,
         -- where no next order was seen, it may be at any later time
         percentile_disc(0.5) within group (
-            order by coalesce(positions.days_until_next_order, 1000000)
+            order by coalesce(days_until_next_order, 1000000)
         ) as median_days
     from positions
-    cross join (values (30), (60), (90)) as horizons (horizon_days)
-    group by positions.tenant_id, positions.risk_status, horizons.horizon_days
+    group by tenant_id, risk_status
 ),
 
 shared as (
     select
-        *,
+        counted.*,
+        horizon.days as horizon_days,
+        horizon.ordered_count,
         case
-            when customers_count >= {{ var('backtest_min_customers') }}
-                then ordered_count / positions_count::double precision
+            when counted.customers_count >= {{ var('backtest_min_customers') }}
+                then horizon.ordered_count / counted.positions_count::double precision
         end as ordered_share
     from counted
+    cross join
+        lateral (
+            values
+            (30, counted.ordered_30d_count),
+            (60, counted.ordered_60d_count),
+            (90, counted.ordered_90d_count)
+        ) as horizon (days, ordered_count)
 ),
 
 final as (

@@ -8,44 +8,29 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
+periods as (
+    select * from {{ ref('backtest_periods') }}
+),
+
 models as (
     select * from {{ ref('order_model_periods') }}
-),
-
-observed as (
-    select
-        tenant_id,
-        min(delivered_on) as observed_from,
-        max(delivered_on) as observed_until
-    from order_days
-    group by tenant_id
-),
-
-periods as (
-    select
-        tenants.*,
-        {{ month_from('observed.observed_from + 90') }} as first_cut_on,
-        -- what comes later than the last order day is unknown, not "no order"
-        {{ month_to('least(observed.observed_until, tenants.today) - 90') }}
-            as last_cut_on
-    from tenants
-    inner join observed
-        on tenants.tenant_id = observed.tenant_id
 ),
 
 -- the cuts at which an order day is the customer's last one
 stays as (
     select
         order_days.*,
-        periods.dormant_days,
-        periods.grace_days,
-        coalesce(order_days.average_order_interval_days, periods.fallback_cadence_days)
+        tenants.dormant_days,
+        tenants.grace_days,
+        coalesce(order_days.average_order_interval_days, tenants.fallback_cadence_days)
             as cadence_days,
         greatest({{ month_from('order_days.delivered_on') }}, periods.first_cut_on)
             as from_cut_on,
         least({{ month_to('order_days.next_delivered_on - 1') }}, periods.last_cut_on)
             as to_cut_on
     from order_days
+    inner join tenants
+        on order_days.tenant_id = tenants.tenant_id
     inner join periods
         on order_days.tenant_id = periods.tenant_id
 ),

@@ -1,7 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
--- Every value of a limit, judged at every cut. A position is called gone by all values up to
--- its own critical one, so each position is counted once, and the sums are running ones.
+-- Every value of a limit, judged at every cut. A position is called gone by all values
+-- up to its own critical one, where it is counted; the sums are running ones.
 with positions as (
     select * from {{ ref('risk_status_positions') }}
 ),
@@ -10,50 +10,71 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
+periods as (
+    select * from {{ ref('backtest_periods') }}
+),
+
 limits as (
     select * from {{ ref('threshold_values') }}
 ),
 
-middles as (
+-- positions that each value treats alike
+alike as (
     select
-        tenant_id,
-        percentile_disc(0.5) within group (order by cut_on) as middle_cut_on
-    from (select distinct
-        tenant_id,
-        cut_on
-    from positions) as cuts
-    group by tenant_id
+        positions.tenant_id,
+        positions.cut_on < periods.middle_cut_on as is_earlier,
+        coalesce(positions.days_until_next_order > 90, true) as is_gone,
+        positions.days_past_expected,
+        case
+            when positions.average_order_interval_days is null
+                then positions.days_past_expected + positions.cadence_days
+        end as days_since_last_order,
+        tenants.dormant_days,
+        count(*) as positions_count
+    from positions
+    inner join tenants
+        on positions.tenant_id = tenants.tenant_id
+    inner join periods
+        on positions.tenant_id = periods.tenant_id
+    group by
+        positions.tenant_id,
+        is_earlier,
+        is_gone,
+        positions.days_past_expected,
+        days_since_last_order,
+        tenants.dormant_days
 ),
 
 criticals as (
     select
-        positions.tenant_id,
-        positions.cut_on < middles.middle_cut_on as is_earlier,
-        coalesce(positions.days_until_next_order > 90, true) as is_gone,
+        alike.tenant_id,
+        alike.is_gone,
+        alike.positions_count,
+        halves.cuts,
         critical.setting,
         critical.value
-    from positions
-    inner join tenants
-        on positions.tenant_id = tenants.tenant_id
-    inner join middles
-        on positions.tenant_id = middles.tenant_id
+    from alike
     cross join
         lateral (
             values
-            ('dormant_days', positions.days_past_expected),
+            ('ALL'),
+            (case when alike.is_earlier then 'EARLIER' else 'LATER' end)
+        ) as halves (cuts)
+    cross join
+        lateral (
+            values
+            ('dormant_days', alike.days_past_expected),
             (
                 'fallback_cadence_days',
-                case
-                    when positions.average_order_interval_days is null
-                        then
-                            positions.cut_on - positions.last_order_date
-                            - tenants.dormant_days
-                    else {{ always_or_never('positions.risk_status = \'DORMANT\'') }}
-                end
+                coalesce(
+                    alike.days_since_last_order - alike.dormant_days,
+                    {{ always_or_never(
+                        'alike.days_past_expected >= alike.dormant_days') }}
+                )
             ),
             (
                 'grace_days',
-                {{ always_or_never('positions.risk_status = \'DORMANT\'') }}
+                {{ always_or_never('alike.days_past_expected >= alike.dormant_days') }}
             )
         ) as critical (setting, value)
 ),
@@ -63,16 +84,12 @@ counted as (
         tenant_id,
         setting,
         value,
-        halves.cuts,
+        cuts,
         null as is_current,
-        count(*) filter (where is_gone) as gone_count,
-        count(*) filter (where not is_gone) as ordered_count
+        coalesce(sum(positions_count) filter (where is_gone), 0) as gone_count,
+        coalesce(sum(positions_count) filter (where not is_gone), 0) as ordered_count
     from criticals
-    cross join
-        lateral (
-            values ('ALL'), (case when is_earlier then 'EARLIER' else 'LATER' end)
-        ) as halves (cuts)
-    group by tenant_id, setting, value, halves.cuts
+    group by tenant_id, setting, value, cuts
 
     union all
 

@@ -1,135 +1,141 @@
 {{ config(materialized='view_in_place') }}
 
--- A value is chosen on the earlier cuts and tried on the later ones. Only where it has gained
--- enough there is a value suggested, the one that all cuts choose.
+-- A value is chosen on the earlier cuts and tried on the later ones. Only where it has
+-- gained enough is a value suggested, the one that all cuts choose.
 with backtest as (
     select * from {{ ref('threshold_backtest') }}
 ),
 
-choices as (
-    select * from {{ ref('threshold_choices') }}
+order_days as (
+    select * from {{ ref('customer_order_days') }}
 ),
 
-status_backtest as (
-    select * from {{ ref('risk_status_backtest') }}
+periods as (
+    select * from {{ ref('backtest_periods') }}
 ),
 
-cuts as (
+-- the gaps between order days that half of them do not exceed
+gaps as (
     select
-        tenant_id,
-        count(distinct cut_on) as cuts_count
-    from status_backtest
-    group by tenant_id
+        order_days.tenant_id,
+        percentile_disc(0.5) within group (
+            order by order_days.next_delivered_on - order_days.delivered_on
+        ) as of_all,
+        percentile_disc(0.5) within group (
+            order by order_days.next_delivered_on - order_days.delivered_on
+        ) filter (where order_days.next_delivered_on <= periods.middle_cut_on)
+            as of_earlier
+    from order_days
+    inner join periods
+        on order_days.tenant_id = periods.tenant_id
+    where order_days.next_delivered_on is not null
+    group by order_days.tenant_id
 ),
 
--- what is in force, and how it has done
-in_force as (
+-- the value that tells best who is gone; of equal ones the smallest
+ranked as (
     select
-        tenant_id,
-        tenant_slug,
-        setting,
-        value,
-        min(least(gone_count, ordered_count)) filter (where cuts != 'ALL')
-            as fewest_outcomes,
-        min(gone_count + ordered_count) filter (where cuts != 'ALL')
-            as fewest_positions,
-        max(balanced_accuracy) filter (where cuts = 'LATER') as balanced_accuracy
+        *,
+        first_value(value) over (
+            partition by tenant_id, setting, cuts
+            order by
+                value <= {{ var('what_if_most_days') }} desc,
+                round(balanced_accuracy::numeric, 12) desc nulls last,
+                value asc
+        ) as best_value
     from backtest
-    where
-        is_current
-        and setting in ('dormant_days', 'fallback_cadence_days')
-    group by tenant_id, tenant_slug, setting, value
+    where setting in ('dormant_days', 'fallback_cadence_days')
+),
+
+chosen as (
+    select
+        ranked.*,
+        case
+            when ranked.setting = 'fallback_cadence_days' then gaps.of_all
+            else max(ranked.best_value) filter (where ranked.cuts = 'ALL') over own
+        end as value_of_all,
+        case
+            when ranked.setting = 'fallback_cadence_days' then gaps.of_earlier
+            else max(ranked.best_value) filter (where ranked.cuts = 'EARLIER') over own
+        end as value_of_earlier
+    from ranked
+    left join gaps
+        on ranked.tenant_id = gaps.tenant_id
+    window own as (partition by ranked.tenant_id, ranked.setting)
+),
+
+rated as (
+    select
+        *,
+        max(balanced_accuracy) filter (
+            where cuts = 'ALL' and value = value_of_all
+        ) over (partition by tenant_id, setting) as best_accuracy
+    from chosen
 ),
 
 tried as (
     select
-        in_force.*,
-        cuts.cuts_count,
-        best.value as best_value,
-        trial.balanced_accuracy - in_force.balanced_accuracy as gain
-    from in_force
-    left join cuts
-        on in_force.tenant_id = cuts.tenant_id
-    left join choices as best
-        on
-            in_force.tenant_id = best.tenant_id
-            and in_force.setting = best.setting
-            and best.cuts = 'ALL'
-    left join choices as earlier
-        on
-            in_force.tenant_id = earlier.tenant_id
-            and in_force.setting = earlier.setting
-            and earlier.cuts = 'EARLIER'
-    left join backtest as trial
-        on
-            earlier.tenant_id = trial.tenant_id
-            and earlier.setting = trial.setting
-            and earlier.value = trial.value
-            and trial.cuts = 'LATER'
+        tenant_id,
+        tenant_slug,
+        setting,
+        value_of_all,
+        max(value) filter (where is_current) as current_value,
+        max(balanced_accuracy) filter (
+            where cuts = 'LATER' and value = value_of_earlier
+        ) - max(balanced_accuracy) filter (where cuts = 'LATER' and is_current)
+            as gain,
+        min(gone_count + ordered_count) filter (where cuts != 'ALL')
+            as fewest_positions,
+        min(least(gone_count, ordered_count)) filter (where cuts != 'ALL')
+            as fewest_outcomes,
+        -- the nearest values that are worse
+        max(value) filter (where is_worse and value < value_of_all) as worse_below,
+        min(value) filter (where is_worse and value > value_of_all) as worse_above
+    from (
+        select
+            *,
+            cuts = 'ALL'
+            and balanced_accuracy < best_accuracy - {{ var('suggestion_slack') }}
+                as is_worse
+        from rated
+    ) as compared
+    group by tenant_id, tenant_slug, setting, value_of_all
 ),
 
 based as (
     select
-        *,
+        tried.*,
         case
-            when coalesce(cuts_count, 0) < {{ var('suggestion_min_cuts') }}
+            when coalesce(periods.cuts_count, 0) < {{ var('suggestion_min_cuts') }}
                 then 'TOO_SHORT'
             when
-                fewest_positions < {{ var('suggestion_min_positions') }}
-                or fewest_outcomes < {{ var('suggestion_min_outcomes') }}
+                tried.fewest_positions < {{ var('suggestion_min_positions') }}
+                or tried.fewest_outcomes < {{ var('suggestion_min_outcomes') }}
                 then 'TOO_FEW'
-            when gain >= {{ var('suggestion_min_gain') }} then 'SUGGESTED'
+            when tried.gain >= {{ var('suggestion_min_gain') }} then 'SUGGESTED'
             else 'NO_STABLE_GAIN'
         end as basis
     from tried
-),
-
--- the nearest values, below and above, that are worse than the suggested one
-worse as (
-    select
-        based.tenant_id,
-        based.setting,
-        max(other.value) filter (where other.value < based.best_value) as below,
-        min(other.value) filter (where other.value > based.best_value) as above
-    from based
-    inner join backtest as best
-        on
-            based.tenant_id = best.tenant_id
-            and based.setting = best.setting
-            and based.best_value = best.value
-            and best.cuts = 'ALL'
-    inner join backtest as other
-        on
-            based.tenant_id = other.tenant_id
-            and based.setting = other.setting
-            and other.cuts = 'ALL'
-            and other.balanced_accuracy
-            < best.balanced_accuracy - {{ var('suggestion_slack') }}
-    where based.basis = 'SUGGESTED'
-    group by based.tenant_id, based.setting
+    left join periods
+        on tried.tenant_id = periods.tenant_id
 ),
 
 final as (
     select
-        based.tenant_id,
-        based.tenant_slug,
-        based.setting,
-        based.value as current_value,
-        case when based.basis = 'SUGGESTED' then based.best_value end
-            as suggested_value,
-        case when based.basis = 'SUGGESTED' then coalesce(worse.below + 1, 1) end
+        tenant_id,
+        tenant_slug,
+        setting,
+        current_value,
+        case when basis = 'SUGGESTED' then value_of_all end as suggested_value,
+        case when basis = 'SUGGESTED' then coalesce(worse_below + 1, 1) end
             as as_good_from,
         case
-            when based.basis = 'SUGGESTED'
-                then coalesce(worse.above - 1, {{ var('what_if_most_days') }})
+            when basis = 'SUGGESTED'
+                then coalesce(worse_above - 1, {{ var('what_if_most_days') }})
         end as as_good_to,
-        based.gain,
-        based.basis
+        gain,
+        basis
     from based
-    left join worse
-        on
-            based.tenant_id = worse.tenant_id
-            and based.setting = worse.setting
 )
 
 select * from final

@@ -1,7 +1,6 @@
 {{ config(materialized='view_in_place') }}
 
--- A customer is late, or dormant, for all values of a limit up to its own critical one: see
--- threshold_backtest.
+-- A customer is late, or dormant, by all values of a limit up to its own critical one.
 with customers as (
     select * from {{ ref('customer_risk_status') }}
 ),
@@ -30,6 +29,10 @@ judged as (
         tenants.dormant_days,
         tenants.grace_days,
         customers.cadence_source = 'FALLBACK' as is_fallback,
+        {{ always_or_never('customers.risk_status = \'DORMANT\'') }} as dormant_anyway,
+        {{ always_or_never(
+            'tenants.today - customers.next_expected_order_date >= tenants.grace_days'
+        ) }} as late_anyway,
         tenants.today - customers.last_order_date as days_since_last_order,
         tenants.today - customers.next_expected_order_date as days_past_expected
     from customers
@@ -42,7 +45,6 @@ judged as (
             and order_days.next_delivered_on is null
 ),
 
--- customers that change at the same values are counted as one
 criticals as (
     select
         judged.tenant_id,
@@ -50,39 +52,44 @@ criticals as (
         judged.risk_status,
         case when judged.is_revenue_declined then 'AT_RISK_REVENUE' else 'HEALTHY' end
             as status_on_time,
-        {{ within_values('critical.dormant_up_to') }} as dormant_up_to,
-        {{ within_values('critical.late_up_to') }} as late_up_to,
-        count(*) as customers_count
+        -- below 0 all are alike
+        greatest(0, critical.dormant_up_to) as dormant_up_to,
+        greatest(0, critical.late_up_to) as late_up_to
     from judged
     cross join
         lateral (
             values
-            (
-                'dormant_days',
-                judged.days_past_expected,
-                {{ always_or_never('judged.days_past_expected >= judged.grace_days') }}
-            ),
-            (
-                'grace_days',
-                {{ always_or_never('judged.risk_status = \'DORMANT\'') }},
-                judged.days_past_expected
-            ),
+            ('dormant_days', judged.days_past_expected, judged.late_anyway),
+            ('grace_days', judged.dormant_anyway, judged.days_past_expected),
             (
                 'fallback_cadence_days',
                 case
                     when judged.is_fallback
                         then judged.days_since_last_order - judged.dormant_days
-                    else {{ always_or_never('judged.risk_status = \'DORMANT\'') }}
+                    else judged.dormant_anyway
                 end,
                 case
                     when judged.is_fallback
                         then judged.days_since_last_order - judged.grace_days
-                    else {{ always_or_never(
-                        'judged.days_past_expected >= judged.grace_days') }}
+                    else judged.late_anyway
                 end
             )
         ) as critical (setting, dormant_up_to, late_up_to)
-    group by tenant_id, setting, risk_status, status_on_time, dormant_up_to, late_up_to
+),
+
+-- customers that change at the same values
+alike as (
+    select
+        *,
+        count(*) as customers_count
+    from criticals
+    group by
+        tenant_id,
+        setting,
+        risk_status,
+        status_on_time,
+        dormant_up_to,
+        late_up_to
 ),
 
 moves as (
@@ -90,18 +97,18 @@ moves as (
         limits.tenant_id,
         limits.setting,
         limits.value,
-        criticals.customers_count,
-        criticals.risk_status as status_now,
+        alike.customers_count,
+        alike.risk_status as status_now,
         case
-            when limits.value <= criticals.dormant_up_to then 'DORMANT'
-            when limits.value <= criticals.late_up_to then 'AT_RISK_CADENCE'
-            else criticals.status_on_time
+            when limits.value <= alike.dormant_up_to then 'DORMANT'
+            when limits.value <= alike.late_up_to then 'AT_RISK_CADENCE'
+            else alike.status_on_time
         end as status_then
     from limits
-    inner join criticals
+    inner join alike
         on
-            limits.tenant_id = criticals.tenant_id
-            and limits.setting = criticals.setting
+            limits.tenant_id = alike.tenant_id
+            and limits.setting = alike.setting
 ),
 
 counted as (
@@ -109,17 +116,13 @@ counted as (
         tenant_id,
         setting,
         value,
-        {%- for status in ['healthy', 'at_risk_revenue', 'at_risk_cadence', 'dormant'] %}
-            coalesce(
-                sum(customers_count) filter (
-                    where status_then = '{{ status | upper }}'
-                ),
-                0
-            )::bigint as {{ status }}_count,
+        {%- for status in ['healthy', 'at_risk_revenue', 'at_risk_cadence', 'dormant']
+        %}
+            sum(customers_count) filter (
+                where status_then = '{{ status | upper }}'
+            ) as {{ status }}_count,
         {%- endfor %}
-        coalesce(
-            sum(customers_count) filter (where status_then != status_now), 0
-        )::bigint as moved_count
+        sum(customers_count) filter (where status_then != status_now) as moved_count
     from moves
     group by tenant_id, setting, value
 ),
@@ -131,11 +134,11 @@ final as (
         backtest.setting,
         backtest.value,
         backtest.is_current,
-        coalesce(counted.healthy_count, 0) as healthy_count,
-        coalesce(counted.at_risk_revenue_count, 0) as at_risk_revenue_count,
-        coalesce(counted.at_risk_cadence_count, 0) as at_risk_cadence_count,
-        coalesce(counted.dormant_count, 0) as dormant_count,
-        coalesce(counted.moved_count, 0) as moved_count,
+        coalesce(counted.healthy_count, 0)::bigint as healthy_count,
+        coalesce(counted.at_risk_revenue_count, 0)::bigint as at_risk_revenue_count,
+        coalesce(counted.at_risk_cadence_count, 0)::bigint as at_risk_cadence_count,
+        coalesce(counted.dormant_count, 0)::bigint as dormant_count,
+        coalesce(counted.moved_count, 0)::bigint as moved_count,
         backtest.precision,
         backtest.recall,
         backtest.balanced_accuracy
