@@ -37,7 +37,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it": (
         "tenants",
         "forecast_statuses",
-        "forecast_months",
+        "forecast_period",
         "forecast_model",
         "forecast_calibration",
         "forecast_dates",

@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 QUERIES = (
     "forecast_statuses",
-    "forecast_months",
+    "forecast_period",
     "forecast_model",
     "forecast_calibration",
     "forecast_dates",
@@ -97,7 +97,6 @@ def show() -> None:
     statuses = {
         (row["risk_status"], row["horizon_days"]): row for row in read["forecast_statuses"]
     }
-    [months] = read["forecast_months"]
     [model] = read["forecast_model"]
 
     if statuses:
@@ -106,7 +105,8 @@ def show() -> None:
             + "".join(_verdict(name, statuses.get((name, 90))) for name in NAMES)
             + "</div>"
         )
-        look.show(f'<p class="ch-explained">{look.escape(_limits_of_it(months))}</p>')
+        [period] = read["forecast_period"]
+        look.show(f'<p class="ch-explained">{look.escape(_limits_of_it(period))}</p>')
         _what_became(statuses)
     else:
         look.empty(
@@ -156,11 +156,11 @@ def _verdict(name: str, row: Row | None) -> str:
     )
 
 
-def _limits_of_it(months: Row) -> str:
-    days = look.count_of(months["cuts_count"], "month")
+def _limits_of_it(period: Row) -> str:
+    days = look.count_of(period["cuts_count"], "month")
     return (
-        f"Seen on the first days of {days}, from {look.day(months['first_cut_on'])} to"
-        f" {look.day(months['last_cut_on'])}, by today's limits. In brackets what chance"
+        f"Seen on the first days of {days}, from {look.day(period['first_cut_on'])} to"
+        f" {look.day(period['last_cut_on'])}, by today's limits. In brackets what chance"
         " leaves open, 95 times of 100. Customers that are closed today are missing from the"
         " past, as are orders cancelled later, so it looks a little better than it was. One"
         " year has one autumn: what comes once a year is seen once a year."
