@@ -143,6 +143,7 @@ MARTS = {
     "sales_reps": "int_sales_reps",
     "customer_risk_status": "int_customers__risk_status",
     "customer_risk_status_history": "int_customers__risk_history",
+    "customer_order_days": "int_customers__order_days",
     "customer_account_types": "int_customers__account_type",
     "customer_account_type_history": "int_customers__account_history",
     "customer_recent_orders": "int_customers__recent_orders",

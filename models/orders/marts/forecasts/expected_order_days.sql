@@ -65,12 +65,26 @@ forms as (
     from chosen
 ),
 
+-- terms grow while the ratio is over 1: up to the root of a quadratic equation
+equations as (
+    select
+        *,
+        z * (u + v) - c - 1 as slope,
+        z * u * v - c as offset_of_root
+    from forms
+),
+
 sized as (
     select
         *,
-        -- about where the terms are largest
-        least(abs(u), abs(v)) * z / (1 - z) as middle
-    from forms
+        greatest(
+            0,
+            (
+                slope
+                + sqrt(greatest(0, slope ^ 2 + 4 * (1 - z) * offset_of_root))
+            ) / (2 * (1 - z))
+        ) + greatest(0, -u * z) as largest_term
+    from equations
 ),
 
 ratios as (
@@ -90,7 +104,8 @@ ratios as (
             0,
             -- from there on each is smaller than 1e-13 of the first
             least(5000, ceil(
-                sized.middle + 12 * sqrt(sized.middle / (1 - sized.z))
+                sized.largest_term
+                + 12 * sqrt(sized.largest_term / (1 - sized.z))
                 - 30 / ln(sized.z)
             ))::integer
         ) as term (number)

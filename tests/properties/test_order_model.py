@@ -1,0 +1,273 @@
+"""The outlook and the back-test, over many histories at once, by their own views."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from conftest import Database
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from order_model_oracle import History, Model, outlook
+
+TENANT = "00000000-0000-0000-0000-00000000000a"
+TODAY = date(2026, 6, 15)
+
+
+@pytest.fixture
+def database(built: Database) -> Iterator[Database]:
+    built.execute(
+        "insert into analytics.tenants (tenant_id, tenant_slug, time_zone, as_of, today,"
+        " dormant_days, grace_days, fallback_cadence_days)"
+        " values (%s, 'shop', 'UTC', %s, %s, 45, 1, 45)",
+        TENANT,
+        f"{TODAY} 12:00+00",
+        TODAY,
+    )
+    yield built
+    for table in ("tenants", "customer_order_days", "order_model_parameters"):
+        built.execute(f"truncate analytics.{table}")
+
+
+def put_model(database: Database, model: Model) -> None:
+    database.execute("truncate analytics.order_model_parameters")
+    database.execute(
+        "insert into analytics.order_model_parameters"
+        " (tenant_id, valid_from, model, r, alpha_days, a, b)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
+        *(TENANT, TODAY, "MBG" if model.is_mbg else "BG"),
+        *(model.r, model.alpha_days, model.a, model.b),
+    )
+
+
+def put_histories(database: Database, histories: Sequence[History]) -> None:
+    """Make a customer of each, with its last order day: the outlook reads no other one."""
+    database.execute("truncate analytics.customer_order_days")
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into analytics.customer_order_days (tenant_id, customer_id,"
+            " first_delivered_on, delivered_on, order_day_number, total_cents,"
+            " has_mixed_currency)"
+            " values (%s, lpad(%s::text, 32, '0')::uuid, %s, %s, %s, 10000, false)",
+            [
+                (
+                    *(TENANT, number, TODAY - timedelta(seen.age)),
+                    *(TODAY - timedelta(seen.age - seen.recency), seen.repeats + 1),
+                )
+                for number, seen in enumerate(histories)
+            ],
+        )
+
+
+def foreseen(database: Database) -> list[Any]:
+    rows: list[Any] = database.rows(
+        "select * from analytics.customer_outlook order by customer_id"
+    )
+    return rows
+
+
+USUAL = [
+    *(History(0, 0, 0), History(0, 0, 20), History(1, 10, 30), History(2, 40, 45)),
+    *(History(4, 60, 180), History(9, 200, 220)),
+]
+STEADY = [
+    *(History(0, 0, 0), History(0, 0, 3), History(5, 11, 12), History(45, 90, 91)),
+    *(History(95, 196, 200), History(95, 196, 206)),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "histories"),
+    [
+        (Model(0.8, 75, 0.05, 10), USUAL),
+        (Model(1.6, 40, 0.9, 2.5), USUAL),
+        # nearly 1, where the closed form divides by zero
+        (Model(0.8, 75, 1 + 1e-9, 4), USUAL),
+        (Model(2.5, 30, 1.7, 6), USUAL),
+        # customers that all order every other day: the terms of the one form outgrow it
+        (Model(100, 200, 0.4, 3), STEADY),
+        (Model(0.8, 75, 0.5, 3, is_mbg=False), USUAL),
+    ],
+)
+def test_the_outlook_equals_customers_that_are_drawn(
+    database: Database, model: Model, histories: list[History]
+) -> None:
+    put_model(database, model)
+    put_histories(database, histories)
+    draws = model.draws(60_000, seed=1)
+    for seen, row in zip(histories, foreseen(database), strict=True):
+        alive, p_order, orders = outlook(model, draws, seen, 90)
+        # the draws that explain a long silence are few
+        assert row["p_alive"] == pytest.approx(alive, rel=0.08, abs=0.01), seen
+        assert row["p_order_90d"] == pytest.approx(p_order, rel=0.08, abs=0.01), seen
+        assert row["expected_orders_90d"] == pytest.approx(orders, rel=0.08, abs=0.01), seen
+
+
+def test_no_history_overflows(database: Database) -> None:
+    years_50 = 50 * 365
+    histories = [
+        History(repeats, recency, age)
+        for repeats in (0, 1, 999, years_50)
+        for recency in (0, 999, years_50)
+        for age in (0, 999, years_50)
+        if recency <= age and (repeats > 0 or recency == 0)
+    ]
+    # as far as a fit goes
+    extremes = [math.exp(-9), math.exp(12)]
+    for r, alpha, a, b in itertools.product(extremes, repeat=4):
+        for is_mbg in (True, False):
+            put_model(database, Model(r, alpha, a, b, is_mbg))
+            if database.value("select count(*) from analytics.customer_order_days") == 0:
+                put_histories(database, histories)
+            for row in foreseen(database):
+                assert 0 <= row["p_order_30d"] <= row["p_order_60d"] <= row["p_order_90d"] <= 1
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    r=st.floats(0.05, 20),
+    alpha=st.floats(1, 1000),
+    a=st.floats(0.001, 20),
+    b=st.floats(0.05, 200),
+    repeats=st.integers(0, 60),
+    recency=st.integers(60, 400),
+)
+def test_an_order_is_less_likely_the_longer_the_silence(
+    database: Database, r: float, alpha: float, a: float, b: float, repeats: int, recency: int
+) -> None:
+    recency = recency if repeats else 0
+    put_model(database, Model(r, alpha, a, b))
+    put_histories(
+        database,
+        [History(repeats, recency, recency + days) for days in (0, 1, 7, 30, 200, 900)],
+    )
+    rows = foreseen(database)
+    for name in ("p_order_30d", "p_order_60d", "p_order_90d", "expected_orders_90d"):
+        values = [row[name] for row in rows]
+        assert all(late <= soon + 1e-9 for soon, late in itertools.pairwise(values)), name
+        assert all(value >= -1e-9 for value in values), name
+    for row in rows:
+        assert 0 <= row["p_order_30d"] <= row["p_order_60d"] <= row["p_order_90d"] <= 1
+        # at least one order is expected as often as there is one
+        assert row["expected_orders_90d"] >= row["p_order_90d"] - 1e-9
+
+
+def put_days(database: Database, customers: Sequence[Sequence[date]]) -> None:
+    """Publish the order days of customers, each with its next one."""
+    database.execute("truncate analytics.customer_order_days")
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into analytics.customer_order_days (tenant_id, customer_id, delivered_on,"
+            " next_delivered_on, first_delivered_on, order_day_number, is_revenue_evaluated,"
+            " is_revenue_declined, orders_count, delivered_cents, total_cents,"
+            " has_mixed_currency)"
+            " values (%s, lpad(%s::text, 32, '0')::uuid, %s, %s, %s, %s, false, false, 1, 100,"
+            " %s, false)",
+            [
+                (
+                    *(TENANT, customer, day, following, days[0], number + 1),
+                    100 * (number + 1),
+                )
+                for customer, days in enumerate(customers)
+                for number, (day, following) in enumerate(
+                    zip(days, [*days[1:], None], strict=True)
+                )
+            ],
+        )
+
+
+def test_what_comes_after_the_window_does_not_change_a_backtest(database: Database) -> None:
+    begin = date(2025, 1, 1)
+    before = [
+        [begin + timedelta(7 * customer + gap * number) for number in range(count)]
+        for customer, (gap, count) in enumerate([(10, 30), (45, 7), (90, 4), (1, 1)])
+    ]
+    put_days(database, before)
+    seen = database.rows("select * from analytics.risk_status_backtest order by 1, 3, 4")
+    assert seen
+    until = max(itertools.chain(*before))
+    # more orders of the same customers, and of new ones
+    later = [until + timedelta(days) for days in (1, 40, 80)]
+    put_days(database, [*([*days, *later] for days in before), later, [later[-1]]])
+    again = database.rows("select * from analytics.risk_status_backtest order by 1, 3, 4")
+    assert [row for row in again if row["cut_on"] <= seen[-1]["cut_on"]] == seen
+    assert again[-1]["cut_on"] > seen[-1]["cut_on"]
+
+
+def test_cuts_and_horizons_are_counted_to_the_day(database: Database) -> None:
+    # 90 days after the first order day of the tenant is 2025-04-01: that is the first cut;
+    # 90 before the last one is 2025-07-01, the last one
+    first, last = date(2025, 1, 1), date(2025, 9, 29)
+    april = date(2025, 4, 1)
+    put_days(
+        database,
+        [
+            [first, april + timedelta(30), last],
+            [first, april + timedelta(31)],
+            [first, april + timedelta(90)],
+            [first, april + timedelta(91)],
+            # on the cut itself it has been made
+            [april],
+            [april + timedelta(1)],
+        ],
+    )
+    [period] = database.rows("select * from analytics.backtest_periods")
+    assert (period["first_cut_on"], period["last_cut_on"]) == (april, date(2025, 7, 1))
+    assert (period["cuts_count"], period["middle_cut_on"]) == (4, date(2025, 5, 1))
+    [row] = database.rows(
+        "select sum(customers_count)::int as customers,"
+        " sum(ordered_30d_count)::int as within_30,"
+        " sum(ordered_60d_count)::int as within_60,"
+        " sum(ordered_90d_count)::int as within_90"
+        " from analytics.risk_status_backtest where cut_on = %s",
+        april,
+    )
+    assert row == {"customers": 5, "within_30": 1, "within_60": 2, "within_90": 3}
+    # a day less of either end, and a cut less
+    put_days(database, [[first + timedelta(1), last - timedelta(1)]])
+    [period] = database.rows("select * from analytics.backtest_periods")
+    assert (period["first_cut_on"], period["last_cut_on"]) == (
+        date(2025, 5, 1),
+        date(2025, 6, 1),
+    )
+
+
+def test_no_share_is_told_of_fewer_than_thirty_customers(database: Database) -> None:
+    days = [date(2025, 1, 1), date(2025, 9, 29)]
+    for customers, is_told in ((29, False), (30, True)):
+        put_days(database, [days] * customers)
+        told = database.rows(
+            "select ordered_share, ordered_share_low, ordered_share_high"
+            " from analytics.risk_status_backtest_summary"
+        )
+        assert told
+        assert all((value is not None) == is_told for row in told for value in row.values())
+
+
+def test_without_a_model_nothing_is_foreseen(database: Database) -> None:
+    put_histories(database, [History(3, 30, 40)])
+    [row] = foreseen(database)
+    unknown = {name for name, value in row.items() if value is None}
+    assert unknown == {
+        *("p_order_30d", "p_order_60d", "p_order_90d", "expected_orders_90d"),
+        *("expected_value_90d", "outlook", "p_alive", "reason", "currency"),
+    }
+
+
+def test_money_of_several_currencies_is_not_foreseen(database: Database) -> None:
+    put_model(database, Model(0.8, 75, 0.05, 10))
+    put_histories(database, [History(3, 30, 40), History(3, 30, 40)])
+    database.execute(
+        "update analytics.customer_order_days set has_mixed_currency = true"
+        " where customer_id = '00000000-0000-0000-0000-000000000001'"
+    )
+    one, mixed = foreseen(database)
+    assert one["expected_value_90d"] > 0
+    assert mixed["expected_value_90d"] is None
+    assert mixed["expected_orders_90d"] == one["expected_orders_90d"]
