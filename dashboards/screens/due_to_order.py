@@ -134,10 +134,15 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         customer + look.small(row["reason"]),
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"], words),
-        look.figures(look.money(row["expected_amount_90d"], row["currency"])),
+        look.figures(look.money(row["expected_amount_90d"], row["currency"]))
+        + (look.small(_outlook(row["outlook"])) if row["outlook"] else ""),
         look.figures(look.money(row["revenue_at_risk"], row["currency"])),
         look.figures(look.day(row["next_expected_order_date"])),
     ]
+
+
+def _outlook(name: str) -> str:
+    return f"{look.status_of('outlook', name).word.lower()} to order"
 
 
 with look.page("Due to order", "Call these first: due, and likely to bring the most."):

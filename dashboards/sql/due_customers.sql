@@ -17,6 +17,7 @@ select
     due.cadence_days,
     due.risk_status,
     due.revenue_at_risk,
+    due.outlook,
     due.expected_amount_90d,
     due.currency,
     due.reason
