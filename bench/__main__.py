@@ -5,7 +5,7 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, hook, hourly, nightly, pages, usage, versions
+from bench import accounts, hook, hourly, nightly, pages, truth, usage, versions
 
 PARTS = {
     "nightly": nightly.bench,
@@ -14,6 +14,7 @@ PARTS = {
     "usage": usage.bench,
     "accounts": accounts.bench,
     "pages": pages.bench,
+    "truth": truth.bench,
 }
 
 

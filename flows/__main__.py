@@ -15,7 +15,7 @@ from flows.check import check
 from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
-from flows.fit_orders import fit_orders
+from flows.fit_models import FITS, fit_models
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.init import make_project
 from flows.progress import Progress, print_any_text
@@ -23,7 +23,7 @@ from flows.project import version
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
-    print_order_models,
+    print_models,
     print_organization,
     print_refresh,
     print_rollback,
@@ -50,7 +50,7 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 }
 
 # what schedulers call
-SCHEDULED = ("refresh", "write-back", "fit-orders", "alerts", "weekly", "status", "check")
+SCHEDULED = ("refresh", "write-back", *FITS, "alerts", "weekly", "status", "check")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -103,11 +103,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
     command.add_argument("--force", action="store_true", help="whatever the guards hold, too")
 
-    command = commands.add_parser(
-        "fit-orders", help="find the parameters of the order model, for the outlook"
-    )
-    command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="go by the orders up to then")
+    for fit in FITS.values():
+        command = commands.add_parser(
+            fit.command, help=f"find the parameters of the {fit.model}, for the outlook"
+        )
+        command.add_argument(
+            f"--{fit.tenant}", dest="slug", metavar="SLUG", help=f"this {fit.tenant} only"
+        )
+        command.add_argument(
+            "--as-of", metavar="TIMESTAMP", help=f"go by the {fit.days} up to then"
+        )
 
     command = commands.add_parser("rollback", help="put back what a batch has written")
     command.add_argument("batch_id", metavar="BATCH_ID", type=int)
@@ -223,7 +228,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
             WITH_DRY_RUN[arguments.command](progress, dry_run=arguments.dry_run)
         case "detach" | "weekly":
             PLAIN[arguments.command](progress)
-        case "check" | "fit-orders" | "serve" | "status":
+        case _:
             return ANSWERS[arguments.command](arguments, progress)
     return 0, payload
 
@@ -234,11 +239,12 @@ def answer_check(arguments: argparse.Namespace, progress: Progress) -> Answer:
     return check(arguments.system, as_of, progress)
 
 
-def answer_fit_orders(arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Say what parameters the order models have now."""
+def answer_fit(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Say what parameters the models have now."""
+    fit = FITS[arguments.command]
     as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
-    payload = fit_orders(arguments.tenant, as_of, progress)
-    print_order_models(payload, progress)
+    payload = fit_models(fit, arguments.slug, as_of, progress)
+    print_models(fit, payload, progress)
     return 0, payload
 
 
@@ -256,7 +262,7 @@ def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
 # commands with an answer of their own
 ANSWERS = {
     "check": answer_check,
-    "fit-orders": answer_fit_orders,
+    **dict.fromkeys(FITS, answer_fit),
     "serve": answer_serve,
     "status": answer_status,
 }

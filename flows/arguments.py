@@ -61,16 +61,24 @@ def parse_days(text: str) -> int:
 
 def check_tenant(connection: Connection, slug: str | None) -> None:
     """Raise WrongArgument when there are tenants already and none has this slug."""
-    if slug is None or not is_built(connection):
+    if is_built(connection):
+        check_slug(connection, systems.registry()[systems.known("orders", "--tenant")], slug)
+
+
+def check_slug(connection: Connection, system: systems.System, slug: str | None) -> None:
+    """Raise WrongArgument when none of those that the system's mart lists has this slug."""
+    if slug is None:
         return
-    slugs = [
-        tenant["tenant_slug"]
-        for tenant in rows(
-            connection, f"select tenant_slug from {ANALYTICS}.tenants order by 1"
-        )
-    ]
+    tenant = system.tenant
+    found = rows(
+        connection,
+        f"select {tenant}_slug as slug from {ANALYTICS}.{system.tenants} order by 1",
+    )
+    slugs = [row["slug"] for row in found]
     if slug not in slugs:
-        raise WrongArgument(f"--tenant: no active tenant {slug!r}, there are: {_some(slugs)}")
+        raise WrongArgument(
+            f"--{tenant}: no active {tenant} {slug!r}, there are: {_some(slugs)}"
+        )
 
 
 def check_organization(connection: Connection, slug: str | None) -> None:

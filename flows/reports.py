@@ -8,6 +8,7 @@ from flows.arguments import check_tenant, is_built
 from flows.database import Connection, reading, rows
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
+from flows.fit_models import Fit
 from flows.installed import gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS
@@ -74,7 +75,7 @@ OUTCOMES = {
 }
 
 
-# of the order model, as a table shows them
+# of a model of who comes again, as a table shows them
 MODEL_COLUMNS = {
     "r": "r",
     "alpha, days": "alpha_days",
@@ -188,13 +189,13 @@ def print_rollback(outcomes: Mapping[str, int], progress: Progress) -> None:
             progress.say(f"not put back: {outcomes[outcome]} values that {meaning}")
 
 
-def print_order_models(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print the parameters of the order models, and of whom there are none, and why."""
+def print_models(fit: Fit, payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print the parameters of the models, and of whom there are none, and why."""
     progress.table(
-        "Order models",
+        f"{fit.model.capitalize()}s",
         [
             {
-                "tenant": model["tenant_slug"],
+                fit.tenant: model[f"{fit.tenant}_slug"],
                 "valid from": model["valid_from"],
                 "customers": model["customers"],
                 **{
@@ -203,7 +204,7 @@ def print_order_models(payload: Mapping[str, Any], progress: Progress) -> None:
                 },
                 "fit": model["reason"] or model["state"].lower(),
             }
-            for model in payload["order_models"]
+            for model in payload[fit.models]
         ],
     )
 

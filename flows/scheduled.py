@@ -22,12 +22,12 @@ from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure
-from flows.fit_orders import fit_orders as fit_order_models
+from flows.fit_models import FITS, fit_models
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
     preview,
-    print_order_models,
+    print_models,
     print_organization,
     print_refresh,
     print_write_back,
@@ -219,7 +219,19 @@ def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> Stat
         as_of: Go by the orders up to then; by all of them when it is empty.
 
     """
-    return _report(lambda: _fit_orders(tenant or None, _instant(as_of)))
+    return _report(lambda: _fit("fit-orders", tenant or None, _instant(as_of)))
+
+
+@flow(name="fit of the visit models", flow_run_name=run_name)
+def fit_visits(organization: str | None = None, as_of: datetime | None = None) -> State[Any]:
+    """Find the parameters of the visit models, for the outlook; waits for a refresh.
+
+    Args:
+        organization: Slug of the one organization that is fitted; all when it is empty.
+        as_of: Go by the visits up to then; by all of them when it is empty.
+
+    """
+    return _report(lambda: _fit("fit-visits", organization or None, _instant(as_of)))
 
 
 @flow(name="weekly summary", flow_run_name=run_name)
@@ -250,13 +262,14 @@ def _done(work: Callable[[], None]) -> State[Any]:
     return Completed()
 
 
-def _fit_orders(tenant: str | None, as_of: datetime | None) -> State[Any]:
+def _fit(command: str, slug: str | None, as_of: datetime | None) -> State[Any]:
+    fit = FITS[command]
     progress = PrefectProgress()
     progress.say(use_environment())
-    payload = _when_free(lambda: fit_order_models(tenant, as_of, progress), QUEUE_SECONDS)
-    print_order_models(payload, progress)
-    fitted = {model["tenant_slug"] for model in payload["order_models"] if model["r"]}
-    return Completed(message=f"{len(fitted)} tenants have an order model")
+    payload = _when_free(lambda: fit_models(fit, slug, as_of, progress), QUEUE_SECONDS)
+    print_models(fit, payload, progress)
+    fitted = {row[f"{fit.tenant}_slug"] for row in payload[fit.models] if row["r"]}
+    return Completed(message=f"{fit.model}: {len(fitted)} with parameters")
 
 
 def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[Any]:

@@ -253,6 +253,7 @@ def schedules(zone: str) -> "dict[str, Schedule]":
         # no clock is changed at that hour
         "weekly": Cron("0 6 * * 1", timezone=zone),
         "fit-orders": Cron("0 5 1 * *", timezone=zone),
+        "fit-visits": Cron("0 5 1 * *", timezone=zone),
     }
 
 
@@ -293,6 +294,7 @@ def _offer(zone: str) -> None:
         "alerts": scheduled.alerts,
         "weekly": scheduled.weekly,
         "fit-orders": scheduled.fit_orders,
+        "fit-visits": scheduled.fit_visits,
     }
     named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
     _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])

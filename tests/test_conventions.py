@@ -120,7 +120,7 @@ def test_joins_reach_the_indexes_behind_staging_views(models: list[Node]) -> Non
 
 
 def test_no_public_table_is_dropped_by_a_refresh(models: list[Node]) -> None:
-    in_place = {"published_table", "publication", "view_in_place"}
+    in_place = {"published_table", "publication", "kept_table", "view_in_place"}
     wrong = [
         model["name"]
         for model in models
@@ -256,7 +256,7 @@ def test_no_model_or_macro_looks_at_the_clock() -> None:
     clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|clock_timestamp|localtime)")
     # the hook runs between refreshes, for the moment of an order
     hook = PROJECT / "macros" / "hook" / "after_order_created.sql"
-    for folder in ("models", "macros", "tests/data"):
+    for folder in ("models", "macros", "analyses", "tests/data"):
         for file in (PROJECT / folder).rglob("*.sql"):
             assert file == hook or not clock.search(file.read_text()), file.name
 
@@ -334,7 +334,7 @@ def test_every_var_is_documented_and_used() -> None:
     declared = set(re.findall(r"^  (\w+):", settings, re.MULTILINE))
     texts = [
         file.read_text()
-        for folder in ("models", "macros", "tests/data")
+        for folder in ("models", "macros", "analyses", "tests/data")
         for file in (PROJECT / folder).rglob("*")
         if file.suffix in (".sql", ".yml")
     ]

@@ -5,11 +5,3 @@
         / nullif(sum({{ gone_count }}) * sum({{ ordered_count }}), 0)
     )::double precision
 {%- endmacro %}
-
-
-{% macro ranked_below(ordered_count, ranking) -%}
-    {#- those that ordered and rank below, and half of those that rank the same -#}
-    sum({{ ordered_count }}) over (
-        partition by tenant_id, horizon_days order by {{ ranking }}
-    ) - {{ ordered_count }} / 2.0
-{%- endmacro %}

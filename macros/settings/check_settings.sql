@@ -7,6 +7,9 @@
         'critical_after_days': 1,
         'unreliable_no_shows': 1,
         'rfm_min_visitors': 2,
+        'visit_model_min_customers': 1,
+        'visit_model_min_repeaters': 1,
+        'visit_model_min_days': 1,
         'source_stale_after_hours': 1,
         'guard_changed_pct': 1,
         'guard_newly_dormant_pct': 1,
@@ -51,11 +54,22 @@
         'tenant_declining_high_below': 0,
         'tenant_medium_below': 0,
         'metric_days_back': 1,
+        'backtest_min_customers': 1,
+        'order_model_min_customers': 2,
+        'order_model_min_repeaters': 1,
+        'order_model_min_days': 1,
+        'usual_order_days': 0,
+        'what_if_most_days': 1,
+        'suggestion_min_cuts': 2,
+        'suggestion_min_positions': 1,
+        'suggestion_min_outcomes': 1,
     } -%}
     {%- set rates = [
         'unreliable_no_show_rate', 'watch_no_show_rate', 'watch_cancellation_rate',
         'account_low_coverage', 'churn_points_per_health_point', 'goal_behind_rate',
-        'goal_near_rate'
+        'goal_near_rate', 'outlook_likely_from', 'outlook_unlikely_below',
+        'disagreement_dormant_from', 'disagreement_late_from',
+        'disagreement_on_time_below', 'suggestion_min_gain', 'suggestion_slack'
     ] -%}
     {%- for name, least in whole_numbers.items() -%}
         {%- set value = var(name) -%}
@@ -72,6 +86,9 @@
     {%- set cv = var('irregular_visits_cv') -%}
     {%- if cv is not number or cv is boolean or cv <= 0 -%}
         {%- do problems.append(['irregular_visits_cv', 'a number over 0']) -%}
+    {%- endif -%}
+    {%- if var('visit_model') not in ['MBG', 'BG'] -%}
+        {%- do problems.append(['visit_model', 'MBG or BG']) -%}
     {%- endif -%}
     {%- set switches = ['usage_support_tickets_enabled'] -%}
     {%- for system in var('systems') -%}
@@ -90,6 +107,9 @@
     {%- endif -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
+    {%- endif -%}
+    {%- if var('order_model') not in ['MBG', 'BG'] -%}
+        {%- do problems.append(['order_model', 'MBG or BG']) -%}
     {%- endif -%}
     {%- for name in [
         'protected_account_types', 'closed_ticket_statuses', 'competitor_terms'
@@ -118,6 +138,11 @@
         {%- if var('tenant_declining_high_below') > var('tenant_medium_below') -%}
             {%- do problems.append(
                 ['tenant_declining_high_below', 'at most tenant_medium_below']
+            ) -%}
+        {%- endif -%}
+        {%- if var('outlook_unlikely_below') > var('outlook_likely_from') -%}
+            {%- do problems.append(
+                ['outlook_unlikely_below', 'at most outlook_likely_from']
             ) -%}
         {%- endif -%}
         {%- if var('watch_no_show_rate') > var('unreliable_no_show_rate') -%}

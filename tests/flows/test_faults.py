@@ -38,6 +38,7 @@ MARTS = {
     "bookings": (
         "customer_analytics",
         "customer_recent_bookings",
+        "customer_visit_days",
         "booking_location_days",
         "booking_locations",
         "booking_organizations",

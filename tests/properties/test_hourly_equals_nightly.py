@@ -147,6 +147,7 @@ MARTS = {
     "customer_account_types": "int_customers__account_type",
     "customer_account_type_history": "int_customers__account_history",
     "customer_recent_orders": "int_customers__recent_orders",
+    "customer_visit_days": "int_booking_customers__visit_days",
     "customer_recent_bookings": "int_booking_customers__recent",
     "booking_organizations": "int_booking_organizations",
     "booking_locations": "int_booking_locations",

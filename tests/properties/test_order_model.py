@@ -10,6 +10,18 @@ import pytest
 from conftest import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from limits_oracle import (
+    SETTINGS,
+    Limits,
+    balanced_accuracy,
+    best_limit,
+    cadence,
+    changed,
+    counted,
+    cuts,
+    middle,
+    status,
+)
 from order_model_oracle import History, Model, outlook
 
 TENANT = "00000000-0000-0000-0000-00000000000a"
@@ -27,7 +39,10 @@ def database(built: Database) -> Iterator[Database]:
         TODAY,
     )
     yield built
-    for table in ("tenants", "customer_order_days", "order_model_parameters"):
+    for table in (
+        *("tenants", "customer_order_days", "order_model_parameters"),
+        "customer_risk_status",
+    ):
         built.execute(f"truncate analytics.{table}")
 
 
@@ -166,13 +181,13 @@ def put_days(database: Database, customers: Sequence[Sequence[date]]) -> None:
             "insert into analytics.customer_order_days (tenant_id, customer_id, delivered_on,"
             " next_delivered_on, first_delivered_on, order_day_number, is_revenue_evaluated,"
             " is_revenue_declined, orders_count, delivered_cents, total_cents,"
-            " has_mixed_currency)"
+            " has_mixed_currency, average_order_interval_days)"
             " values (%s, lpad(%s::text, 32, '0')::uuid, %s, %s, %s, %s, false, false, 1, 100,"
-            " %s, false)",
+            " %s, false, %s)",
             [
                 (
                     *(TENANT, customer, day, following, days[0], number + 1),
-                    100 * (number + 1),
+                    *(100 * (number + 1), cadence(days[: number + 1])),
                 )
                 for customer, days in enumerate(customers)
                 for number, (day, following) in enumerate(
@@ -271,3 +286,125 @@ def test_money_of_several_currencies_is_not_foreseen(database: Database) -> None
     assert one["expected_value_90d"] > 0
     assert mixed["expected_value_90d"] is None
     assert mixed["expected_orders_90d"] == one["expected_orders_90d"]
+
+
+def put_statuses(database: Database, customers: Sequence[Sequence[date]]) -> None:
+    """Publish the risk status of today."""
+    database.execute("truncate analytics.customer_risk_status")
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into analytics.customer_risk_status (tenant_id, customer_id, risk_status,"
+            " last_order_date, next_expected_order_date, cadence_source)"
+            " values (%s, lpad(%s::text, 32, '0')::uuid, %s, %s, %s, %s)",
+            [
+                (
+                    *(TENANT, number, status(days, TODAY, Limits()), days[-1]),
+                    days[-1] + timedelta(own or Limits().fallback_cadence_days),
+                    "MEASURED" if own else "FALLBACK",
+                )
+                for number, days in enumerate(customers)
+                for own in [cadence(days)]
+            ],
+        )
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.lists(
+        st.lists(st.integers(0, 500), min_size=1, max_size=8, unique=True).map(sorted),
+        min_size=3,
+        max_size=12,
+    )
+)
+def test_other_limits_do_what_the_rule_would_do(
+    database: Database, numbers: list[list[int]]
+) -> None:
+    # the first and the last day of all are fixed, so that there are cuts
+    begin = TODAY - timedelta(500)
+    customers = [[begin + timedelta(number) for number in days] for days in numbers]
+    customers += [[begin], [TODAY]]
+    put_days(database, customers)
+    put_statuses(database, customers)
+    at = cuts(customers)
+    now = [status(days, TODAY, Limits()) for days in customers]
+    found = database.rows("select * from analytics.threshold_what_if")
+    assert {(row["setting"], row["value"]) for row in found} == {
+        (setting, value) for setting in SETTINGS for value in range(1, 181)
+    }
+    for row in found:
+        if row["value"] not in (1, 2, 44, 45, 46, 180):
+            continue
+        limits = changed(Limits(), row["setting"], row["value"])
+        then = [status(days, TODAY, limits) for days in customers]
+        assert row["healthy_count"] == then.count("HEALTHY"), row
+        assert row["at_risk_cadence_count"] == then.count("AT_RISK_CADENCE"), row
+        assert row["dormant_count"] == then.count("DORMANT"), row
+        moved = sum(one != other for one, other in zip(now, then, strict=True))
+        assert row["moved_count"] == moved, row
+        accuracy = balanced_accuracy(counted(customers, at, limits))
+        assert row["balanced_accuracy"] == (
+            None if accuracy is None else pytest.approx(accuracy)
+        ), row
+
+
+def test_a_limit_is_suggested_where_its_gain_lasts(database: Database) -> None:
+    begin, length = date(2024, 9, 1), 640
+
+    def ordering(first: int, gaps: Sequence[int], until: int) -> list[date]:
+        numbers = itertools.accumulate(itertools.cycle(gaps), initial=first)
+        return [
+            begin + timedelta(n) for n in itertools.takewhile(lambda n: n <= until, numbers)
+        ]
+
+    customers = [
+        # these are late now and then, but come back
+        *(ordering(number % 50, [25, 35], length) for number in range(40)),
+        # these stop for good, one after the other
+        *(ordering(number % 9, [6], 60 + 13 * number) for number in range(40)),
+    ]
+    put_days(database, customers)
+    at = cuts(customers)
+    half = middle(at)
+    earlier = [cut for cut in at if cut < half]
+    later = [cut for cut in at if cut >= half]
+
+    def accuracy(value: int, which: Sequence[date]) -> float:
+        found = balanced_accuracy(counted(customers, which, Limits(dormant_days=value)))
+        assert found is not None
+        return found
+
+    chosen, best = best_limit(customers, earlier), best_limit(customers, at)
+    assert best != Limits().dormant_days
+    [row] = database.rows(
+        "select * from analytics.threshold_suggestions where setting = 'dormant_days'"
+    )
+    gain = accuracy(chosen, later) - accuracy(Limits().dormant_days, later)
+    assert gain >= 0.01
+    assert row["gain"] == pytest.approx(gain)
+    assert (row["basis"], row["suggested_value"]) == ("SUGGESTED", best)
+    # around it as good, and beyond those worse
+    least = accuracy(best, at) - 0.005
+    for value in range(row["as_good_from"], row["as_good_to"] + 1):
+        assert accuracy(value, at) >= least
+    assert accuracy(row["as_good_from"] - 1, at) < least
+    assert accuracy(row["as_good_to"] + 1, at) < least
+
+    # of a few customers nothing is suggested
+    put_days(database, customers[::8])
+    bases = database.rows("select distinct basis from analytics.threshold_suggestions")
+    assert bases == [{"basis": "TOO_FEW"}]
+    # nor of few cuts
+    put_days(
+        database,
+        [
+            [day for day in days if day >= TODAY - timedelta(210)]
+            for days in customers
+            if days[-1] >= TODAY - timedelta(210)
+        ],
+    )
+    bases = database.rows("select distinct basis from analytics.threshold_suggestions")
+    assert bases == [{"basis": "TOO_SHORT"}]

@@ -24,15 +24,8 @@ dated as (
 judged as (
     select
         *,
-        case
-            -- the first visit is not long ago
-            when today < new_until then 'NEW'
-            -- the last visit is not long ago
-            when today < active_until then 'ACTIVE'
-            -- silent, but not for long
-            when today < at_risk_until then 'AT_RISK'
-            else 'LOST'
-        end as customer_segment
+        {{ customer_segment('today', 'new_until', 'active_until', 'at_risk_until') }}
+            as customer_segment
     from dated
 ),
 

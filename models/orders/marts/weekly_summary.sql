@@ -26,9 +26,10 @@ expected as (
         risk_status.tenant_id,
         risk_status.sales_rep_id,
         case
-            when count(distinct coalesce(outlook.currency, '')) filter (
-                where outlook.expected_value_90d is not null
-            ) <= 1
+            when
+                count(distinct coalesce(outlook.currency, '')) filter (
+                    where outlook.expected_value_90d is not null
+                ) <= 1
                 then (sum(outlook.expected_value_90d) / 100)::numeric(18, 2)
         end as expected_amount_90d
     from risk_status

@@ -46,68 +46,67 @@ parts as (
             and (tenants.today < models.valid_to or models.valid_to is null)
 ),
 
--- Euler's form has few terms, unless those that alternate in sign outgrow their sum
-chosen as (
-    select
-        *,
-        (r + 1 - first_drop - a - b) * z > 10 as is_direct_form
-    from parts
-),
-
 forms as (
     select
-        *,
-        case when is_direct_form then r + repeats_count else c - r - repeats_count end
-            as u,
-        case when is_direct_form then b + repeats_count + first_drop else a - 1 end
-            as v,
-        case when is_direct_form then r + repeats_count else a - 1 end as power
-    from chosen
+        parts.*,
+        form.u,
+        form.v,
+        form.power,
+        -- its terms alternate in sign, and outgrow their sum
+        form.u * parts.z < -10 as is_unsound,
+        sqrt(parts.z) * (form.u + form.v) - parts.c - 1 as slope,
+        sqrt(parts.z) * form.u * form.v - parts.c as height
+    from parts
+    cross join
+        lateral (
+            values
+            (parts.c - parts.r - parts.repeats_count, parts.a - 1, parts.a - 1),
+            (
+                parts.r + parts.repeats_count,
+                parts.b + parts.repeats_count + parts.first_drop,
+                parts.r + parts.repeats_count
+            )
+        ) as form (u, v, power)
 ),
 
--- terms grow while the ratio is over 1: up to the root of a quadratic equation
-equations as (
-    select
-        *,
-        z * (u + v) - c - 1 as slope,
-        z * u * v - c as offset_of_root
-    from forms
-),
-
+-- the ratios fall towards z. From the root of a quadratic equation on they are under
+-- the square root of z, and so soon the rest of the sum is 1e-13 of it
 sized as (
     select
         *,
         greatest(
             0,
             (
-                slope
-                + sqrt(greatest(0, slope ^ 2 + 4 * (1 - z) * offset_of_root))
-            ) / (2 * (1 - z))
-        ) + greatest(0, -u * z) as largest_term
-    from equations
+                slope + sqrt(greatest(0, slope ^ 2 + 4 * (1 - sqrt(z)) * height))
+            ) / (2 * (1 - sqrt(z)))
+        )
+        + greatest(0, -u * sqrt(z))
+        - 60 / ln(z) as terms_count
+    from forms
+),
+
+chosen as (
+    select distinct on (tenant_id, repeats_count, age_days) *
+    from sized
+    order by
+        tenant_id asc, repeats_count asc, age_days asc, is_unsound asc, terms_count asc
 ),
 
 ratios as (
     select
-        sized.tenant_id,
-        sized.repeats_count,
-        sized.age_days,
-        sized.a,
-        sized.c,
-        sized.power * ln(1 - sized.z) as log_scale,
+        chosen.tenant_id,
+        chosen.repeats_count,
+        chosen.age_days,
+        chosen.a,
+        chosen.c,
+        chosen.power * ln(1 - chosen.z) as log_scale,
         term.number,
-        (sized.u + term.number) * (sized.v + term.number) * sized.z
-        / ((sized.c + term.number) * (term.number + 1)) as ratio
-    from sized
+        (chosen.u + term.number) * (chosen.v + term.number) * chosen.z
+        / ((chosen.c + term.number) * (term.number + 1)) as ratio
+    from chosen
     cross join
         lateral generate_series(
-            0,
-            -- from there on each is smaller than 1e-13 of the first
-            least(5000, ceil(
-                sized.largest_term
-                + 12 * sqrt(sized.largest_term / (1 - sized.z))
-                - 30 / ln(sized.z)
-            ))::integer
+            0, least(5000, ceil(chosen.terms_count))::integer
         ) as term (number)
 ),
 

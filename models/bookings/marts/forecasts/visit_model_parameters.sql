@@ -1,0 +1,8 @@
+{{ config(
+    materialized='kept_table',
+    unique_key=['organization_id', 'valid_from'],
+    full_refresh=false,
+) }}
+
+-- `customer-health fit-visits` writes its rows: see macros/forecasts/fit_model.sql
+select * from {{ this }}

@@ -1,0 +1,90 @@
+with customers as (
+    select * from {{ ref('int_booking_customers') }}
+),
+
+bookings as (
+    select * from {{ ref('int_bookings') }}
+),
+
+-- several visits on one day are one visit day
+days as (
+    select
+        organization_id,
+        customer_number,
+        start_local::date as visit_on,
+        count(*) as visits_count
+    from bookings
+    where is_visit
+    group by customer_number, organization_id, visit_on
+),
+
+neighbours as (
+    select
+        *,
+        lead(visit_on) over in_sequence as next_visit_on,
+        first_value(visit_on) over in_sequence as first_visit_on,
+        row_number() over in_sequence as visit_day_number,
+        lag(visit_on, 4) over in_sequence as fifth_last_visit_on,
+        visit_on - lag(visit_on) over in_sequence as gap_days
+    from days
+    window in_sequence as (
+        partition by customer_number, organization_id order by visit_on
+    )
+),
+
+measured as (
+    select
+        *,
+        visit_day_number - 1 as gaps_count,
+        (visit_on - first_visit_on)::numeric as total_days,
+        sum(gap_days::bigint * gap_days) over so_far as total_squares
+    from neighbours
+    window so_far as (
+        partition by customer_number, organization_id
+        order by visit_on
+        rows unbounded preceding
+    )
+),
+
+judged as (
+    select
+        *,
+        -- their deviation exceeds that share of their mean: both squared, and undivided
+        (gaps_count * total_squares - total_days ^ 2) * gaps_count
+        > ({{ var('irregular_visits_cv') }} * total_days) ^ 2 * (gaps_count - 1)
+            as is_irregular
+    from measured
+),
+
+final as (
+    select
+        judged.organization_id,
+        customers.square_customer_id,
+        judged.visit_on,
+        judged.next_visit_on,
+        judged.first_visit_on,
+        judged.visit_day_number,
+        -- between the last five visit days lie four gaps
+        round(
+            (
+                judged.visit_on
+                - coalesce(judged.fifth_last_visit_on, judged.first_visit_on)
+            ) / nullif(least(judged.gaps_count, 4), 0)::numeric
+        )::integer as recent_cadence_days,
+        case
+            when judged.gaps_count = 0 then 'NONE'
+            when judged.gaps_count <= 2 then 'LOW'
+            when judged.gaps_count <= 4 then 'MEDIUM'
+            -- too irregular to rely on
+            when judged.is_irregular then 'MEDIUM'
+            else 'HIGH'
+        end as cadence_confidence,
+        judged.visits_count
+    from judged
+    inner join customers
+        on
+            judged.organization_id = customers.organization_id
+            and judged.customer_number = customers.customer_number
+)
+
+select * from final
