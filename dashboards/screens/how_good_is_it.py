@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import streamlit as st
 
-from dashboards import data, look
+from dashboards import data, forecast_charts, look
 
 Row = dict[str, Any]
 
@@ -50,16 +49,11 @@ VERDICTS = {
     ): "Late alone is no warning: not surely fewer than of the HEALTHY.",
     ("AT_RISK_REVENUE", "YES"): "Less revenue is a warning: fewer order than of the HEALTHY.",
     ("AT_RISK_REVENUE", "NO"): (
-        "Less revenue does not say that they stay away: as many order as of the HEALTHY."
+        "Less revenue does not say that they stay away: about as many order as of the HEALTHY."
     ),
 }
 TOO_FEW = "Too few customers to tell."
 
-CALIBRATION = {
-    "RIGHT": look.Status("As told", "●", look.GREEN),
-    "TOO_MUCH": look.Status("Fewer than told", "▲", look.RUST),
-    "TOO_LITTLE": look.Status("More than told", "◆", look.SAND),
-}
 CADENCES = {
     "MEASURED": "customers with a usual gap of their own",
     "FALLBACK": "customers with one order, who have none yet",
@@ -237,14 +231,14 @@ def _probability(model: Row, rows: Sequence[Row]) -> None:
     shown = [row for row in rows if row["horizon_days"] == horizon]
     words = _calibration_in_words(shown, horizon)
     look.show(f"<p>{look.escape(words)}</p>")
-    look.chart(_calibration(shown), words)
+    look.chart(forecast_charts.calibration(shown), words)
 
 
 def _why_no_model(model: Row) -> str:
     if model["last_fit_on"] is None:
         return (
-            f"There is no probability yet: {FIT} finds the parameters of the order model, and"
-            " `serve` does so each month."
+            f"There is no probability yet: {FIT} finds the parameters of the order model;"
+            " `customer-health serve` does so each month."
         )
     if model["is_refused"]:
         return (
@@ -290,67 +284,6 @@ def _bands(bands: Sequence[int]) -> str:
         else:
             runs.append([band, band + 1])
     return ", ".join(f"{10 * low} to {10 * high} %" for low, high in runs)
-
-
-def _calibration(rows: Sequence[Row]) -> Any:
-    points = look.values(
-        [
-            {
-                "told": row["mean_p_order"],
-                "seen": row["ordered_share"],
-                "low": row["ordered_share_low"],
-                "high": row["ordered_share_high"],
-                "customers": row["customers_count"],
-                "verdict": CALIBRATION[row["verdict"]].word,
-            }
-            for row in rows
-        ]
-    )
-    percent: dict[str, Any] = {
-        "scale": alt.Scale(domain=[0, 1]),
-        "axis": alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
-    }
-    words = [status.word for status in CALIBRATION.values()]
-    base = alt.Chart(points).encode(
-        x=alt.X("told:Q", title="told", **percent),
-        color=alt.Color(
-            "verdict:N",
-            scale=alt.Scale(
-                domain=words, range=[status.colour for status in CALIBRATION.values()]
-            ),
-            legend=None,
-        ),
-        tooltip=[
-            alt.Tooltip("told:Q", title="Told", format=".1%"),
-            alt.Tooltip("seen:Q", title="Seen", format=".1%"),
-            alt.Tooltip("low:Q", title="From", format=".1%"),
-            alt.Tooltip("high:Q", title="To", format=".1%"),
-            alt.Tooltip("customers:Q", title="Customers", format=",d"),
-            alt.Tooltip("verdict:N", title="Came"),
-        ],
-    )
-    intervals = base.mark_rule(strokeWidth=2).encode(
-        y=alt.Y("low:Q", title="seen", **percent), y2="high:Q"
-    )
-    marks = base.mark_point(filled=True, opacity=1, size=90).encode(
-        y=alt.Y("seen:Q", **percent),
-        shape=alt.Shape(
-            "verdict:N",
-            scale=alt.Scale(
-                domain=words,
-                range=[look.SHAPES[status.mark] for status in CALIBRATION.values()],
-            ),
-            legend=alt.Legend(title=None, orient="bottom"),
-        ),
-    )
-    diagonal = (
-        alt.Chart(look.values([{"told": 0, "seen": 0}, {"told": 1, "seen": 1}]))
-        .mark_line(color=look.FAINT, strokeDash=[5, 4], strokeWidth=1)
-        .encode(x="told:Q", y="seen:Q")
-    )
-    return alt.layer(diagonal, intervals, marks).properties(
-        height=320, padding={"top": 8, "left": 4, "right": 8, "bottom": 4}
-    )
 
 
 def _dates(rows: Sequence[Row]) -> None:
@@ -472,7 +405,7 @@ def _limits(rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
     words = _limit_in_words(chosen, current)
     look.show(f"<p>{look.escape(words)}</p>")
     look.tiles([_limit_tile(name, chosen, current) for name in look.STATUSES["risk_status"]])
-    look.chart(_limit_areas(list(by_value.values()), chosen, current), words)
+    look.chart(forecast_charts.limits(list(by_value.values()), chosen, current), words)
     for row in suggestions:
         if row["setting"] == setting:
             look.show(f"<p>{look.escape(_suggestion(row))}</p>")
@@ -507,54 +440,6 @@ def _limit_in_words(chosen: Row, current: Row) -> str:
     if not chosen["is_current"]:
         accuracy += f", in force {current['balanced_accuracy']:.3f}"
     return f"{said} In the past {', and '.join(figures)}. {accuracy}; 0.5 is worth nothing."
-
-
-def _limit_areas(rows: Sequence[Row], chosen: Row, current: Row) -> Any:
-    order = list(look.STATUSES["risk_status"])
-    points = look.values(
-        [
-            {
-                "value": row["value"],
-                "customers": row[f"{name.lower()}_count"],
-                "status": look.status_of("risk_status", name).word,
-                "order": -order.index(name),
-            }
-            for row in rows
-            for name in order
-        ]
-    )
-    areas = (
-        alt.Chart(points)
-        .mark_area(line={"color": look.PAPER, "strokeWidth": 1.5}, opacity=0.92)
-        .encode(
-            x=alt.X("value:Q", title="days", axis=alt.Axis(grid=False)),
-            y=alt.Y("customers:Q", title=None, stack="zero", axis=alt.Axis(format=",d")),
-            order=alt.Order("order:Q", sort="descending"),
-            color=alt.Color(
-                "status:N",
-                scale=look.colour_scale("risk_status"),
-                legend=alt.Legend(title=None, orient="bottom"),
-            ),
-            tooltip=[
-                alt.Tooltip("value:Q", title="Days"),
-                alt.Tooltip("status:N", title="Status"),
-                alt.Tooltip("customers:Q", title="Customers", format=",d"),
-            ],
-        )
-    )
-    lines = [{"value": current["value"], "label": "in force", "dash": False}]
-    if not chosen["is_current"]:
-        lines.append({"value": chosen["value"], "label": "chosen", "dash": True})
-    marks = alt.Chart(look.values(lines)).encode(x="value:Q")
-    rules = marks.mark_rule(color=look.INK, strokeWidth=1.4).encode(
-        strokeDash=alt.condition("datum.dash", alt.value([4, 3]), alt.value([1, 0]))
-    )
-    names = marks.mark_text(align="left", dx=5, dy=-8, color=look.INK, fontSize=12).encode(
-        y=alt.value(0), text="label:N"
-    )
-    return alt.layer(areas, rules, names).properties(
-        height=240, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}
-    )
 
 
 def _suggestion(row: Row) -> str:
