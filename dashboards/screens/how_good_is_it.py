@@ -87,7 +87,8 @@ def show() -> None:
     look.say_age(tenants, "tenants")
     tenant = look.choose("tenant", tenants, key="tenant", has_all=False)
     assert tenant is not None  # noqa: S101 - one of those that there are
-    read = data.read(*QUERIES, tenant=str(tenant["tenant_id"]))
+    tenant_id = str(tenant["tenant_id"])
+    read = data.read(*QUERIES, tenant=tenant_id)
     statuses = {
         (row["risk_status"], row["horizon_days"]): row for row in read["forecast_statuses"]
     }
@@ -111,7 +112,9 @@ def show() -> None:
     _dates(read["forecast_dates"])
     _revenue(read["forecast_revenue"])
     if read["forecast_limits"]:
-        _limits(read["forecast_limits"], read["forecast_suggestions"])
+        _limits(
+            str(tenant["tenant_id"]), read["forecast_limits"], read["forecast_suggestions"]
+        )
     _disagreements(read["forecast_disagreements"], model)
 
 
@@ -376,7 +379,7 @@ def _revenue_in_words(rows: dict[str, Row]) -> str:
 
 
 @st.fragment
-def _limits(rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
+def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
     look.heading(
         "Other limits",
         "What another limit would change today, and how well DORMANT would have told who does"
@@ -399,7 +402,8 @@ def _limits(rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
         f"{SETTINGS[setting][1]}: {current['value']} in force",
         list(by_value),
         value=current["value"],
-        key=f"value_{setting}",
+        # of another tenant another value is in force
+        key=f"{setting} of {tenant_id}",
     )
     chosen = by_value[value]
     words = _limit_in_words(chosen, current)
