@@ -44,7 +44,7 @@ def calibration(rows: Sequence[Row]) -> Any:
             scale=alt.Scale(
                 domain=words, range=[status.colour for status in VERDICTS.values()]
             ),
-            legend=None,
+            legend=alt.Legend(title=None, orient="bottom"),
         ),
         tooltip=[
             alt.Tooltip("told:Q", title="Told", format=".1%"),

@@ -159,8 +159,8 @@ def _limits_of_it(period: Row) -> str:
         f"Seen on the first days of {days}, from {look.day(period['first_cut_on'])} to"
         f" {look.day(period['last_cut_on'])}, by today's limits. In brackets what chance"
         " leaves open, 95 times of 100. Customers that are closed today are missing from the"
-        " past, as are orders cancelled later, so it looks a little better than it was. One"
-        " year has one autumn: what comes once a year is seen once a year."
+        " past, so a little fewer ordered than it seems; orders that were cancelled later are"
+        " missing, too. One year has one autumn: what comes once a year is seen once a year."
     )
 
 
@@ -352,11 +352,9 @@ def _revenue(rows: Sequence[Row]) -> None:
             [
                 look.pill("risk_status", row["risk_status"]),
                 look.figures(f"{_of_100(row['fell_share'])} of 100"),
-                look.figures(
-                    "several currencies, or nothing before"
-                    if row["revenue_change"] is None
-                    else f"{100 * row['revenue_change']:+.1f} % revenue"
-                ),
+                "no sum: several currencies, or none before"
+                if row["revenue_change"] is None
+                else look.figures(f"{100 * row['revenue_change']:+.1f} % revenue"),
                 look.figures(look.count(row["positions_count"])),
             ]
             for row in rows

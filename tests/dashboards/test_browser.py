@@ -117,7 +117,8 @@ def test_a_manager_tries_another_limit_by_keyboard(
         "select today.value as today, tried.* from analytics.threshold_what_if as today"
         " inner join analytics.threshold_what_if as tried"
         " using (tenant_id, tenant_slug, setting)"
-        " where today.is_current and setting = 'dormant_days' and tried.value = today.value + 1"
+        " where today.is_current and setting = 'dormant_days'"
+        " and tried.value = today.value + 1"
         " order by tenant_slug limit 1"
     )[0]
     customers = "customer" if row["moved_count"] == 1 else "customers"

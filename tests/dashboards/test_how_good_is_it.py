@@ -219,9 +219,9 @@ def test_told_and_seen_are_what_sql_says(analyst: Database) -> None:
             f" {100 * came:.0f} did." in text(shown)
         )
         columns = ("mean_p_order", "ordered_share", "ordered_share_low", "ordered_share_high")
-        assert drawn(shown, ("told", "seen", "low", "high")) == [
-            tuple(row[column] for column in columns) for row in bands
-        ]
+        points = drawn(shown, ("told", "seen", "low", "high"))
+        for point, row in zip(points, bands, strict=True):
+            assert point == pytest.approx([row[column] for column in columns])
         is_off = any(
             not row["ordered_share_low"] <= row["mean_p_order"] <= row["ordered_share_high"]
             for row in bands
