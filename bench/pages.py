@@ -60,8 +60,8 @@ UNFILTERED = {
     "limit": 25,
     "offset": 0,
 }
-# about one customer, so there is no such page of all tenants
-OF_ONE = ("customer", "visitor", "account", "tenant_days", "tenant_factors")
+# about one customer or one tenant, so there is no such page of all tenants
+OF_ONE = ("customer", "visitor", "account", "tenant_days", "tenant_factors", "forecast")
 OF_ALL = ("customers", "visitors", "account_statuses", "account_risks")
 ORGANIZATIONS = {"usage": "subscriber_organization", "accounts": "account_organization"}
 
@@ -78,6 +78,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
             f"--as-of={UNTIL.isoformat()}",
             "--no-write-back",
         )
+        run("flows", "fit-orders")
         run("flows", "roles", "install")
         connection.execute("vacuum analyze")
         [chosen] = rows(connection, CHOSEN)

@@ -9,6 +9,7 @@ PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("due_to_order", "Due to order", ":material/call:"),
     ("customer", "Customer", ":material/person:"),
+    ("how_good_is_it", "How good is it?", ":material/fact_check:"),
     ("bookings", "Bookings", ":material/event:"),
     ("usage_and_accounts", "Usage and accounts", ":material/domain:"),
     ("operations", "Operations", ":material/settings:"),

@@ -21,6 +21,8 @@ COLUMNS = (
     "cadence_days",
     "risk_status",
     "revenue_at_risk",
+    "outlook",
+    "expected_amount_90d",
     "currency",
     "reason",
 )

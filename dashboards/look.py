@@ -68,6 +68,11 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "LOST": Status("Lost", "■", PLUM),
         "NEVER_VISITED": Status("Never visited", "○", GREY),
     },
+    "outlook": {
+        "LIKELY": Status("Likely", "●", GREEN),
+        "UNSURE": Status("Unsure", "◆", SAND),
+        "UNLIKELY": Status("Unlikely", "■", PLUM),
+    },
     "due": {
         "OVERDUE": Status("Overdue", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
@@ -214,6 +219,16 @@ def share(rate: float | None) -> str:
     return NONE if rate is None else f"{rate * 100:.1f} %"
 
 
+def chance(probability: float) -> str:
+    """Write a probability in whole percent; never as certain what is not."""
+    whole = round(100 * probability)
+    if whole == 0 and probability > 0:
+        return "under 1 %"
+    if whole == 100 and probability < 1:  # noqa: PLR2004
+        return "over 99 %"
+    return f"{whole} %"
+
+
 def money(amount: float | None, currency: str | None) -> str:
     """Write an amount without its cents, which nobody compares."""
     return "not known" if amount is None else f"{amount:,.0f} {currency or ''}".strip()
@@ -338,11 +353,17 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
 
 
 def choose(
-    what: str, sources: Sequence[Mapping[str, Any]], *, key: str, forgets: str = ""
+    what: str,
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    forgets: str = "",
+    has_all: bool = True,
 ) -> Mapping[str, Any] | None:
     """Let the reader choose a tenant or an organization, or all of them, which is None.
 
-    What was picked of another one, under the key `forgets`, is forgotten then.
+    What was picked of another one, under the key `forgets`, is forgotten then. Where the page
+    has not all of them (`has_all`) the first stands there at first.
     """
     if len(sources) == 1:
         return sources[0]
@@ -351,7 +372,7 @@ def choose(
     by_name = {name: by_id[key] for key, name in names.items()}
     chosen = st.selectbox(
         what.capitalize(),
-        [f"All {what}s", *by_name],
+        [f"All {what}s", *by_name] if has_all else list(by_name),
         key=key,
         bind="query-params",
         on_change=partial(_forget, forgets) if forgets else None,

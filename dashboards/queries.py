@@ -19,6 +19,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "organizations",
         "customers",
         "customer",
+        "customer_outlook",
         "customer_rules",
         "customer_steps",
         "customer_orders",
@@ -31,6 +32,19 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitor_segments",
         "visitor_bookings",
         "visitor_notes",
+    ),
+    # of one tenant at a time
+    "how_good_is_it": (
+        "tenants",
+        "forecast_statuses",
+        "forecast_period",
+        "forecast_model",
+        "forecast_calibration",
+        "forecast_dates",
+        "forecast_revenue",
+        "forecast_limits",
+        "forecast_suggestions",
+        "forecast_disagreements",
     ),
     "bookings": (
         "organizations",

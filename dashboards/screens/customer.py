@@ -50,8 +50,17 @@ def _show_buyer(tenants: list[Row]) -> None:
         "tenant": str(row["tenant_id"]),
         "customer": str(row["customer_id"]),
     }
-    read = data.read("customer", "customer_rules", "customer_steps", "customer_orders", **keys)
+    read = data.read(
+        "customer",
+        "customer_outlook",
+        "customer_rules",
+        "customer_steps",
+        "customer_orders",
+        **keys,
+    )
     [customer] = read["customer"]
+    # without an order model there is nothing in it
+    outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
     _head(
         customer["customer_name"],
         [
@@ -59,15 +68,19 @@ def _show_buyer(tenants: list[Row]) -> None:
             if customer["risk_status"]
             else "",
             look.pill("account_type", customer["account_type"]),
+            look.pill("outlook", outlook["outlook"], "to order") if outlook else "",
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
             customer["account_type_reason"],
+            outlook["reason"] if outlook else "",
         ],
         f"{customer['tenant_slug']} · looked after by"
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
-    look.tiles(_buyer_tiles(customer))
+    look.tiles([*_buyer_tiles(customer), *_outlook_tiles(outlook)])
+    if read["customer_outlook"]:
+        look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
     look.heading(
         "Time line",
         f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"
@@ -199,6 +212,31 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
             look.INK,
         ),
     ]
+
+
+def _outlook_tiles(outlook: Row | None) -> list[tuple[str, str, str, str]]:
+    if outlook is None:
+        return []
+    amount = outlook["expected_amount_90d"]
+    return [
+        (
+            "Order within 90 days",
+            look.chance(outlook["p_order_90d"]),
+            "by the order model",
+            look.INK,
+        ),
+        (
+            "To expect in 90 days",
+            look.money(amount, outlook["currency"]),
+            "its currencies are mixed, or none is known" if amount is None else "on average",
+            look.INK,
+        ),
+    ]
+
+
+def _how_good(customer: Row, *, has_outlook: bool) -> str:
+    words = "How good is it?" if has_outlook else "No probability of an order: how good is it?"
+    return look.link("how_good_is_it", words, tenant=customer["tenant_slug"])
 
 
 def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:

@@ -48,14 +48,12 @@ def show() -> None:
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
     look.table(
-        ["Customer", "Owner", "Late", "30 days' orders", "Expected"],
+        ["Customer", "Owner", "Late", "To come in 90 days", "30 days' orders", "Expected"],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
-        "Customers due to order, the most valuable first",
+        "Customers due to order, those first of whom most is to come",
     )
-    currencies = {row["currency"] for row in rows if row["currency"]}
     look.show(
-        f'<p class="ch-age">{look.count_of(rows_count, "customer")}, the most valuable first'
-        f"{', whatever the currency' if len(currencies) > 1 else ''}."
+        f'<p class="ch-age">{look.count_of(rows_count, "customer")}, {_order(rows)}.'
         f" Page {number} of {pages}.</p>"
     )
     st.download_button(
@@ -66,6 +64,14 @@ def show() -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def _order(rows: list[dict[str, Any]]) -> str:
+    if all(row["expected_amount_90d"] is None for row in rows):
+        return "the latest first, as nothing says what is to come of them"
+    currencies = {row["currency"] for row in rows if row["currency"]}
+    whatever = ", whatever the currency" if len(currencies) > 1 else ""
+    return f"those first of whom most is to come in 90 days{whatever}"
 
 
 def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,10 +134,16 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         customer + look.small(row["reason"]),
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"], words),
+        look.figures(look.money(row["expected_amount_90d"], row["currency"]))
+        + (look.small(_outlook(row["outlook"])) if row["outlook"] else ""),
         look.figures(look.money(row["revenue_at_risk"], row["currency"])),
         look.figures(look.day(row["next_expected_order_date"])),
     ]
 
 
-with look.page("Due to order", "Call these first: whoever orders most and is late."):
+def _outlook(name: str) -> str:
+    return f"{look.status_of('outlook', name).word.lower()} to order"
+
+
+with look.page("Due to order", "Call these first: due, and likely to bring the most."):
     show()

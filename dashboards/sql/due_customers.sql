@@ -1,4 +1,4 @@
--- The customers to call, the most valuable first.
+-- The customers to call, those first of whom most is to come.
 select
     due.tenant_id,
     due.tenant_slug,
@@ -17,6 +17,8 @@ select
     due.cadence_days,
     due.risk_status,
     due.revenue_at_risk,
+    due.outlook,
+    due.expected_amount_90d,
     due.currency,
     due.reason
 from analytics.due_to_order as due
@@ -35,7 +37,7 @@ where
     )
     and due.due_bucket = any(%(buckets)s)
 order by
-    due.revenue_at_risk desc nulls last,
+    due.expected_amount_90d desc nulls last,
     due.days_past_expected desc,
     due.tenant_id asc,
     due.customer_id asc

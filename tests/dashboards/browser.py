@@ -27,6 +27,7 @@ PAGES = {
     "": "Overview",
     "due_to_order": "Due to order",
     "customer": "Customer",
+    "how_good_is_it": "How good is it?",
     "bookings": "Bookings",
     "usage_and_accounts": "Usage and accounts",
     "operations": "Operations",

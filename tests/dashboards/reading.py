@@ -18,6 +18,18 @@ NOBODY = "pages_nobody"
 OPERATOR = "pages_operator"
 
 
+def fitted(*tenants: str, valid_from: str = "2025-01-01") -> str:
+    """Return SQL that gives tenants an order model."""
+    slugs = "', '".join(tenants)
+    return (
+        "insert into analytics.order_model_parameters"
+        " (tenant_id, valid_from, model, r, alpha_days, a, b, state)"
+        f" select tenant_id, '{valid_from}', 'MBG', 0.8, 75, 0.05, 10, 'FITTED'"
+        f" from analytics.tenants where tenant_slug in ('{slugs}')"
+        " on conflict do nothing;"
+    )
+
+
 @pytest.fixture(scope="session")
 def marts(refreshed_template: Database) -> Database:
     """Demo data after a nightly refresh, and logins for whom the pages are."""
@@ -27,6 +39,8 @@ def marts(refreshed_template: Database) -> Database:
     ):
         refreshed_template.execute(f"create role {login} login in role {role}")
     refreshed_template.execute(f"create role {NOBODY} login; create role {TENANT} login")
+    # of the other tenants nothing is foreseen
+    refreshed_template.execute(fitted("harbor-foods", "kiwi-produce"))
     return refreshed_template
 
 

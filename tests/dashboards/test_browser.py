@@ -99,3 +99,30 @@ def test_a_rep_gets_from_the_list_to_a_customer_and_back_by_keyboard(
     )
     assert window.run("document.querySelector('h3').innerText") == name
     assert "Rules" in window.text()
+
+
+def test_a_manager_tries_another_limit_by_keyboard(
+    address: str, window: Browser, marts: Database
+) -> None:
+    if PICTURES:
+        pytest.skip("of another database")
+    window.open(f"{address}/how_good_is_it", WIDTHS[0])
+    # told against seen, and the limits
+    assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 2
+    assert "in force: nobody moves" in window.text()
+    window.run("document.querySelector('[role=slider]').focus()")
+    window.press("ArrowRight", 39)
+    window.wait_for("document.body.innerText.includes('another status today for')")
+    row = marts.rows(
+        "select today.value as today, tried.* from analytics.threshold_what_if as today"
+        " inner join analytics.threshold_what_if as tried"
+        " using (tenant_id, tenant_slug, setting)"
+        " where today.is_current and setting = 'dormant_days'"
+        " and tried.value = today.value + 1"
+        " order by tenant_slug limit 1"
+    )[0]
+    customers = "customer" if row["moved_count"] == 1 else "customers"
+    assert (
+        f"With {row['value']} days instead of {row['today']} another status today for"
+        f" {row['moved_count']} {customers}." in window.text()
+    )

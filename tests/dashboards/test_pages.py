@@ -180,7 +180,7 @@ def test_the_week_moves_as_many_as_the_transitions_say(analyst: Database) -> Non
     assert sorted(listed) == sorted(f"{row['count']:,}" for row in expected)
 
 
-def test_due_to_order_ranks_by_value(analyst: Database) -> None:
+def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
     shown = page("due_to_order")
     figures = tiles(shown)
     found = counts(
@@ -189,8 +189,9 @@ def test_due_to_order_ranks_by_value(analyst: Database) -> None:
     for name, status in look.STATUSES["due"].items():
         assert figures[status.word] == f"{found.get(name, 0):,}"
     expected = analyst.rows(
-        "select customer_name, reason, sales_rep_name from analytics.due_to_order"
-        " where due_bucket in ('OVERDUE', 'DUE_TODAY') order by revenue_at_risk desc"
+        "select customer_name, reason, sales_rep_name, expected_amount_90d, currency"
+        " from analytics.due_to_order"
+        " where due_bucket in ('OVERDUE', 'DUE_TODAY') order by expected_amount_90d desc"
         " nulls last, days_past_expected desc, tenant_id, customer_id limit 25"
     )
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
@@ -198,6 +199,18 @@ def test_due_to_order_ranks_by_value(analyst: Database) -> None:
     for row in expected:
         assert row["reason"] in text(shown)
         assert (row["sales_rep_name"] or "Nobody") in text(shown)
+        assert f"{row['expected_amount_90d']:,.0f} {row['currency']}" in text(shown)
+    assert "those first of whom most is to come" in text(shown)
+    # without an order model it says so
+    without = analyst.rows(
+        "select customer_name from analytics.due_to_order where tenant_slug = 'north-dairy'"
+        " and due_bucket in ('OVERDUE', 'DUE_TODAY')"
+        " order by days_past_expected desc, customer_id limit 25"
+    )
+    shown = page("due_to_order", tenant="north-dairy")
+    listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
+    assert listed == [row["customer_name"] for row in without]
+    assert "the latest first, as nothing says what is to come of them" in text(shown)
 
 
 def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
@@ -235,7 +248,7 @@ def test_the_list_turns_its_pages(analyst: Database) -> None:
     assert not shown.exception
     expected = analyst.rows(
         "select customer_name from analytics.due_to_order where due_bucket = 'DORMANT'"
-        " order by revenue_at_risk desc nulls last, days_past_expected desc, tenant_id,"
+        " order by expected_amount_90d desc nulls last, days_past_expected desc, tenant_id,"
         " customer_id limit 25 offset 25"
     )
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
@@ -291,6 +304,36 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
     )
     for row in orders["customer_orders"]:
         assert row["delivered_on"].isoformat() in everything(shown)
+
+
+def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
+    for outlook in look.STATUSES["outlook"]:
+        [customer] = analyst.rows(
+            "select * from analytics.customer_outlook where outlook = %s"
+            " and expected_value_90d is not null order by expected_value_90d desc limit 1",
+            outlook,
+        )
+        shown = page("customer", customer=f"{customer['tenant_id']}/{customer['customer_id']}")
+        figures = tiles(shown)
+        assert figures["Order within 90 days"] == f"{100 * customer['p_order_90d']:.0f} %"
+        # the mart has cents
+        amount = f"{customer['expected_value_90d'] / 100:,.0f} {customer['currency']}"
+        assert figures["To expect in 90 days"] == amount
+        assert customer["reason"] in text(shown)
+        assert f"{look.status_of('outlook', outlook).word} to order" in text(shown)
+        assert f"how_good_is_it?tenant={customer['tenant_slug']}" in markup(shown)
+    [mixed] = analyst.rows(
+        "select * from analytics.customer_outlook where outlook is not null"
+        " and expected_value_90d is null limit 1"
+    )
+    shown = page("customer", customer=f"{mixed['tenant_id']}/{mixed['customer_id']}")
+    assert tiles(shown)["To expect in 90 days"] == "not known"
+    [unforeseen] = analyst.rows(
+        "select * from analytics.customer_outlook where tenant_slug = 'north-dairy' limit 1"
+    )
+    shown = page("customer", customer=f"{unforeseen['tenant_id']}/{unforeseen['customer_id']}")
+    assert "Order within 90 days" not in tiles(shown)
+    assert "No probability of an order" in text(shown)
 
 
 def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:

@@ -157,6 +157,7 @@ def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
         ("due_to_order", "harbor-foods"),
         ("bookings", "glow-salon"),
         ("customer", "harbor-foods"),
+        ("how_good_is_it", "harbor-foods"),
         ("usage_and_accounts", "cedar-health"),
     ):
         assert expected in everything(page(name)), name

@@ -96,6 +96,30 @@ FIGURES = {
             " left join analytics.sales_reps using (tenant_id, sales_rep_id)"
         ),
     ),
+    "worth_of_dormant_by_tenant": (
+        ["dormant_precision", "dormant_recall", "came_back_share"],
+        ["tenant__tenant_slug"],
+        (
+            "select tenant_slug, precision, recall, fp::float8 / (tp + fp)"
+            " from analytics.risk_status_forecast_quality where horizon_days = 90"
+        ),
+    ),
+    "share_that_ordered_by_status": (
+        ["ordered_share"],
+        ["tenant__tenant_slug", "backtest__risk_status"],
+        (
+            "select tenant_slug, risk_status, ordered_count::float8 / positions_count"
+            " from analytics.risk_status_backtest_summary where horizon_days = 90"
+        ),
+    ),
+    "worth_of_dormant_by_month": (
+        ["came_back_share"],
+        ["metric_time__month"],
+        (
+            "select cut_on, sum(ordered_90d_count)::float8 / sum(customers_count)"
+            " from analytics.risk_status_backtest where risk_status = 'DORMANT' group by 1"
+        ),
+    ),
     "appointments_by_location_and_day": (
         ["appointments", "new_customers"],
         [
@@ -236,6 +260,12 @@ def test_every_metric_is_held_against_a_mart(answers: dict[str, Any]) -> None:
         "dormancies",
         "no_shows",
         "agreed_appointments",
+        "judged_cases",
+        "ordered_cases",
+        "gone_cases",
+        "dormant_cases",
+        "dormant_gone_cases",
+        "dormant_ordered_cases",
     }
     held = {metric for metrics, _, _ in FIGURES.values() for metric in metrics}
     assert {metric["name"] for metric in answers["list"]} == held | parts

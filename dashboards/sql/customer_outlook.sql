@@ -1,0 +1,12 @@
+-- What to expect of one customer in the next 90 days.
+select
+    outlook,
+    p_order_90d,
+    -- in cents
+    expected_value_90d / 100 as expected_amount_90d,
+    currency,
+    reason
+from analytics.customer_outlook
+where
+    tenant_id = %(tenant)s
+    and customer_id = %(customer)s

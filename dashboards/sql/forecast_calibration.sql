@@ -1,0 +1,23 @@
+-- Told against seen: of how many customers an order was told, and of how many it came.
+select
+    horizon_days,
+    band,
+    positions_count,
+    customers_count,
+    mean_p_order,
+    ordered_share,
+    ordered_share_low,
+    ordered_share_high,
+    case
+        when mean_p_order > ordered_share_high then 'TOO_MUCH'
+        when mean_p_order < ordered_share_low then 'TOO_LITTLE'
+        else 'RIGHT'
+    end as verdict,
+    sum(mean_p_order * positions_count) over of_horizon
+    / sum(positions_count) over of_horizon as all_told_share,
+    sum(ordered_count) over of_horizon
+    / sum(positions_count) over of_horizon as all_ordered_share
+from analytics.order_model_calibration
+where tenant_id = %(tenant)s
+window of_horizon as (partition by horizon_days)
+order by horizon_days, band

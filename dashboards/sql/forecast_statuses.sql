@@ -1,0 +1,43 @@
+-- How many customers of each status ordered, and what that says of the status. DORMANT
+-- can be taken for gone where surely less than a quarter orders, HEALTHY be counted on
+-- where surely three quarters do. The others are held against HEALTHY.
+with shares as (
+    select
+        *,
+        max(ordered_share_low) filter (where risk_status = 'HEALTHY')
+            over (partition by horizon_days) as healthy_low
+    from analytics.risk_status_backtest_summary
+    where tenant_id = %(tenant)s
+)
+
+select
+    risk_status,
+    horizon_days,
+    positions_count,
+    customers_count,
+    ordered_share,
+    ordered_share_low,
+    ordered_share_high,
+    median_days_until_next_order,
+    case
+        when ordered_share is null then 'TOO_FEW'
+        when risk_status = 'DORMANT'
+            then
+                case
+                    when ordered_share_high < 0.25 then 'YES'
+                    when ordered_share_low >= 0.25 then 'NO'
+                    else 'NOT_SURE'
+                end
+        when risk_status = 'HEALTHY'
+            then
+                case
+                    when ordered_share_low >= 0.75 then 'YES'
+                    when ordered_share_high < 0.75 then 'NO'
+                    else 'NOT_SURE'
+                end
+        when ordered_share_high < healthy_low then 'YES'
+        when healthy_low is not null then 'NO'
+        else 'TOO_FEW_HEALTHY'
+    end as verdict
+from shares
+order by horizon_days, risk_status
