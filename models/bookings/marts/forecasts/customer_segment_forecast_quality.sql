@@ -1,15 +1,11 @@
 {{ config(materialized='view_in_place') }}
 
 -- Gone is a customer that did not visit within the horizon; LOST foretells that.
-with positions as (
-    select * from {{ ref('customer_segment_positions') }}
-),
-
-organizations as (
+with organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
-outcomes as (
+outcomes as not materialized (
     select
         positions.organization_id,
         horizons.horizon_days,
@@ -20,7 +16,7 @@ outcomes as (
         positions.days_past_expected,
         -- equal to 12 digits is equal
         round(horizons.p_visit::numeric, 12) as p_visit
-    from positions
+    from {{ ref('customer_segment_positions') }} as positions
     cross join
         lateral (
             values
