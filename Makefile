@@ -97,7 +97,7 @@ test: setup ## what each change is worth, on databases of its own
 	+$(TOGETHER) lint test-dashboards .venv-metrics/done
 	$(PYTEST)
 
-slow: setup ## what `make test` leaves out
+slow: setup .venv-metrics/done ## what `make test` leaves out
 	$(PYTEST) -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
