@@ -50,16 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # files that take a minute or so: first, so that no worker is left alone with one at the end
 LONG = (
-    *(
-        "test_hourly",
-        "test_alerts",
-        "test_hook",
-        "test_prefect",
-        "test_bad_input",
-        "test_check",
-    ),
-    *("test_metrics", "test_inputs", "test_prefix", "test_capture", "test_uninstall"),
-    *("test_hourly_equals_nightly", "test_bring_your_own", "test_bookings"),
+    *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
+    *("test_check", "test_metrics", "test_inputs", "test_prefix", "test_capture"),
+    *("test_uninstall", "test_hourly_equals_nightly", "test_bring_your_own", "test_bookings"),
 )
 
 
