@@ -80,8 +80,8 @@ lint-ours: setup
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
 
-# what each minute of these buys: CONTRIBUTING.md, "Tests". Two at a time, for each of these
-# targets uses one processor most of the time; the other environments are built meanwhile
+# what each minute of these buys: CONTRIBUTING.md, "Tests". Two targets at a time, for most need
+# one processor; the other environments are built meanwhile
 TOGETHER := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 # the files in the order of tests/conftest.py, the longest first
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -97,7 +97,7 @@ test: setup ## what each change is worth, on databases of its own
 	+$(TOGETHER) lint test-dashboards .venv-metrics/done
 	$(PYTEST)
 
-slow: setup ## what `make test` leaves out
+slow: setup .venv-metrics/done ## what `make test` leaves out
 	$(PYTEST) -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own

@@ -50,8 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # files that take a minute or so: first, so that no worker is left alone with one at the end
 LONG = (
-    *("test_hourly", "test_hourly_equals_nightly", "test_roles", "test_hook", "test_bookings"),
-    *("test_alerts", "test_bad_input", "test_write_back", "test_histories", "test_inputs"),
+    *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
+    *("test_check", "test_metrics", "test_inputs", "test_prefix", "test_capture"),
+    *("test_uninstall", "test_hourly_equals_nightly", "test_bring_your_own", "test_bookings"),
 )
 
 
