@@ -106,7 +106,8 @@ def check_maker(connection: Connection) -> None:
 
     As when a command is started beside the folder of the project, and not in it.
     """
-    last = rows(
+    [there] = rows(connection, f"select to_regclass('{OPERATIONS}.application_logs') as logs")
+    last = there["logs"] and rows(
         connection,
         f"select payload ->> 'project' as project from {OPERATIONS}.application_logs"
         " where payload ? 'project' order by log_id desc limit 1",

@@ -28,22 +28,22 @@ bookings as (
     {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
     {%- if var('refresh_scope') != 'all' %}
 
-    union all
+        union all
 
-    -- of nobody; a date is looked up as for its figures, and dates overlap
-    select distinct given.*
-    from {{ ref('int_booking_location_days__scope') }} as scope
-    cross join lateral (
-        select given.*
-        from {{ ref('stg_bookings__bookings') }} as given
-        where
-            scope.organization_id = given.organization_id
-            and scope.location_id = given.location_id
-            and scope.earliest_start_at <= given.start_at
-            and scope.latest_start_at > given.start_at
-        offset 0
-    ) as given
-    where given.square_customer_id is null
+        -- of nobody; a date is looked up as for its figures, and dates overlap
+        select distinct given.*
+        from {{ ref('int_booking_location_days__scope') }} as scope
+        cross join lateral (
+            select given.*
+            from {{ ref('stg_bookings__bookings') }} as given
+            where
+                scope.organization_id = given.organization_id
+                and scope.location_id = given.location_id
+                and scope.earliest_start_at <= given.start_at
+                and scope.latest_start_at > given.start_at
+            offset 0
+        ) as given
+        where given.square_customer_id is null
     {%- endif %}
 ),
 

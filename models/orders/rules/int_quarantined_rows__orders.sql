@@ -1,5 +1,5 @@
--- Of a refresh of some customers: what it leaves out of their rows, and of the tables that
--- it reads whole.
+-- Of a refresh of some customers: what it leaves out of their rows, and of the tables
+-- that it reads whole.
 with tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),
