@@ -258,6 +258,13 @@ DAMAGE = {
         delete from analytics.tenant_health_scores;
         update analytics.tenant_health_scores set trend = 'IMPROVING'
     """,
+    "order_days_are_what_was_computed": """
+        update analytics.customer_order_days
+        set next_delivered_on = next_delivered_on + 1
+    """,
+    "visit_days_are_what_was_computed": """
+        update analytics.customer_visit_days set visit_day_number = visit_day_number + 1
+    """,
     "recent_orders_are_what_was_computed": """
         update analytics.customer_recent_orders set delivered_cents = null;
         delete from analytics.customer_recent_orders where ctid = '(0,1)'
