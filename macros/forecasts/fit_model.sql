@@ -333,7 +333,9 @@ begin
                     else array[0, 0, 0, 0]
                 end,
                 step = case when is_better then searches.step else searches.step / 2 end,
-                log_likelihood = greatest(searches.log_likelihood, best.log_likelihood),
+                log_likelihood = case
+                    when is_better then best.log_likelihood else searches.log_likelihood
+                end,
                 first_log_likelihood
                 = coalesce(searches.first_log_likelihood, best.log_likelihood)
             from (

@@ -48,12 +48,12 @@ def log_likelihood(
 
 
 def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> None:
-    chance = random.Random(1)  # no secret
+    chance = random.Random(1)
     done = small.run("flows", "fit-visits")
     assert done.returncode == 2
     assert "there are no visit days yet" in done.stderr
 
-    histories = [behave(chance) for _ in range(150)]
+    histories = [behave(chance) for _ in range(300)]
     small.execute(
         "insert into booking.organizations (id, slug, name) values (%s, 'o''many', 'Many'),"
         " (%s, 'few', 'Few')",
@@ -85,17 +85,17 @@ def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> No
     assert done.returncode == 0, done.stderr
     [earlier, fitted] = json.loads(done.stdout)["visit_models"]
     assert (earlier["state"], fitted["state"]) == ("FITTED", "FITTED")
-    assert (fitted["valid_from"], fitted["customers"]) == ("2026-06-15", 150)
+    assert (fitted["valid_from"], fitted["customers"]) == ("2026-06-15", 300)
     parameters = [fitted[name] for name in ("r", "alpha_days", "a", "b")]
     told = fitted["log_likelihood"]
-    assert math.isclose(told, log_likelihood(histories, *parameters), abs_tol=1e-6)
+    assert math.isclose(told, log_likelihood(histories, *parameters), abs_tol=1e-3)
     # at least as likely as what made them
     assert told >= log_likelihood(histories, R, ALPHA, A, B)
     foreseen = (
         "select count(p_visit_90d) from analytics.customer_visit_outlook"
         " where organization_slug = %s"
     )
-    assert small.value(foreseen, "o'many") == 150
+    assert small.value(foreseen, "o'many") == 300
     assert (
         small.value(
             "select min(forecast_positions_count)"
@@ -109,7 +109,7 @@ def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> No
     done = small.run("flows", "fit-visits")
     assert done.returncode == 0, done.stderr
     assert "99 customers have visited, 100 are needed" in done.stdout
-    assert small.value(foreseen, "o'many") == 150
+    assert small.value(foreseen, "o'many") == 300
     assert small.value(foreseen, "few") == 0
     # a refresh writes no parameters
     kept = "select array_agg(p order by 1, 2)::text from analytics.visit_model_parameters as p"

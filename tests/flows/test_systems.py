@@ -221,8 +221,8 @@ def test_a_name_that_the_registry_lacks_has_no_default() -> None:
         systems.known("loyalty", "points")
     # what cannot be read from the registry may not stand in the code of the commands
     for file in (PROJECT / "flows").rglob("*.py"):
-        # which figures lead a customer to its status is another thing in each system, and so is
-        # what its customers repeat
+        # which figures lead a customer to its status is another thing in each system, and so
+        # is what its customers repeat
         if file.name in {"check_customers.py", "fit_models.py"}:
             continue
         assert '"bookings"' not in file.read_text(), file.name

@@ -224,7 +224,7 @@ def test_what_views_on_visits_say_is_what_became_of_them(
     @settings(max_examples=pytestconfig.getoption("histories"), deadline=None)
     @given(seed=st.integers(0, 2**32))
     def each(seed: int) -> None:
-        chance = random.Random(seed)  # no secret
+        chance = random.Random(seed)
         bookings, models = history(chance), parameters(chance)
         system.fit(models)
         system.refresh(bookings)
@@ -235,10 +235,10 @@ def test_what_views_on_visits_say_is_what_became_of_them(
 
 def test_a_cut_does_not_change_when_more_is_seen(system: System) -> None:
     """Visits of old customers and new ones come, 90 days and later after the cut."""
-    bookings = history(random.Random(1))  # no secret
+    bookings = history(random.Random(1))
     until = datetime(2026, 3, 1, tzinfo=UTC)
     early = [row for row in bookings if row.start_at < until]
-    system.fit(parameters(random.Random(1)))  # no secret
+    system.fit(parameters(random.Random(1)))
     system.refresh(early)
     before = system.found("customer_segment_backtest")
     chances = system.found("customer_segment_positions")

@@ -53,11 +53,11 @@ scores as (
     cross join
         lateral (
             values
-            ('days_since_last_visit', outcomes.days_since_last_visit::numeric),
+            ('silence', outcomes.days_since_last_visit::numeric),
             ('days_past_expected', outcomes.days_past_expected),
             ('p_visit', -outcomes.p_visit),
             (
-                'days_since_last_visit_of_forecasts',
+                'compared_silence',
                 case
                     when outcomes.p_visit is not null
                         then outcomes.days_since_last_visit
@@ -103,12 +103,10 @@ side_by_side as (
     select
         organization_id,
         horizon_days,
-        max(auc) filter (where score_name = 'days_since_last_visit')
-            as days_since_last_visit,
+        max(auc) filter (where score_name = 'silence') as silence,
         max(auc) filter (where score_name = 'days_past_expected') as days_past_expected,
         max(auc) filter (where score_name = 'p_visit') as p_visit,
-        max(auc) filter (where score_name = 'days_since_last_visit_of_forecasts')
-            as days_since_last_visit_of_forecasts
+        max(auc) filter (where score_name = 'compared_silence') as compared_silence
     from areas
     group by organization_id, horizon_days
 ),
@@ -139,12 +137,11 @@ final as (
         rated.fp,
         rated.fn,
         rated.tn,
-        auc.days_since_last_visit as auc_days_since_last_visit,
+        auc.silence as auc_days_since_last_visit,
         auc.days_past_expected as auc_days_past_expected,
         rated.expected_positions_count,
         auc.p_visit as auc_p_visit,
-        auc.days_since_last_visit_of_forecasts
-            as auc_days_since_last_visit_of_forecasts,
+        auc.compared_silence as auc_days_since_last_visit_of_forecasts,
         rated.forecast_positions_count
     from rated
     inner join organizations

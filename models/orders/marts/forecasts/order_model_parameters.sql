@@ -4,5 +4,5 @@
     full_refresh=false,
 ) }}
 
--- `customer-health fit-orders` writes its rows: see analyses/fit_orders.sql
+-- `customer-health fit-orders` writes its rows: see macros/forecasts/fit_model.sql
 select * from {{ this }}
