@@ -110,7 +110,7 @@ def test_a_manager_tries_another_limit_by_keyboard(
     # told against seen, and the limits
     assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 2
     assert "in force: nobody moves" in window.text()
-    window.run("document.querySelector('[role=slider]').focus()")
+    window.run("document.querySelector('[data-testid=stSlider] input').focus()")
     window.press("ArrowRight", 39)
     window.wait_for("document.body.innerText.includes('another status today for')")
     row = marts.rows(
