@@ -8,8 +8,8 @@
 {%- set customer = ['organization_id', 'square_customer_id'] -%}
 
 -- depends_on: {{ ref('int_booking_location_days__scope') }}
--- Of a refresh of some customers and dates: what it leaves out of their rows, and of the
--- tables that it reads whole.
+-- Of a refresh of some customers and dates: what it leaves out of their rows, and of
+-- the tables that it reads whole.
 with organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
@@ -23,28 +23,36 @@ customers as (
     {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
 ),
 
+-- of nobody, on the dates that are recomputed; dates overlap
+walk_ins as (
+    {%- if var('refresh_scope') == 'changed' %}
+        select distinct bookings.*
+        from {{ ref('int_booking_location_days__scope') }} as scope
+        cross join lateral (
+            select bookings.*
+            from {{ ref('stg_bookings__bookings') }} as bookings
+            where
+                scope.organization_id = bookings.organization_id
+                and scope.location_id = bookings.location_id
+                and scope.earliest_start_at <= bookings.start_at
+                and scope.latest_start_at > bookings.start_at
+                and bookings.square_customer_id is null
+            -- a fence, as for their figures
+            offset 0
+        ) as bookings
+    {%- else %}
+        select * from {{ ref('stg_bookings__bookings') }}
+        where false
+    {%- endif %}
+),
+
 bookings as (
     select given.* from {{ ref('stg_bookings__bookings') }} as given
     {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
-    {%- if var('refresh_scope') != 'all' %}
 
-        union all
+    union all
 
-        -- of nobody; a date is looked up as for its figures, and dates overlap
-        select distinct given.*
-        from {{ ref('int_booking_location_days__scope') }} as scope
-        cross join lateral (
-            select given.*
-            from {{ ref('stg_bookings__bookings') }} as given
-            where
-                scope.organization_id = given.organization_id
-                and scope.location_id = given.location_id
-                and scope.earliest_start_at <= given.start_at
-                and scope.latest_start_at > given.start_at
-            offset 0
-        ) as given
-        where given.square_customer_id is null
-    {%- endif %}
+    select * from walk_ins
 ),
 
 payments as (
