@@ -380,7 +380,7 @@ print(both())
     )
     assert done.stdout == "['WriteBack']\n", done.stderr
     for name, ended in (
-        ("fails", "Failed('write-back failed, what is not named is done: acme: denied')"),
+        ("fails", "Failed('write-back failed, what is not named is done: acme: denied; once"),
         ("passes", "Completed()"),
         ("raises", "Failed('Task run encountered an exception ZeroDivisionError"),
     ):
@@ -429,7 +429,7 @@ def test_prefect_reads_prefect_yaml_and_finds_its_flows() -> None:
 
     read = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
     deployments = PrefectYamlModel.model_validate(read).deployments
-    assert len(deployments) == 7
+    assert len(deployments) == 9
     for found in deployments:
         assert found.work_pool
         assert found.entrypoint
@@ -485,7 +485,7 @@ def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
         finish("deploy", "--all")
         start("worker", "start", "--pool", "customer-health")
         deployments = post(api, "/deployments/filter", {})
-        assert len(deployments) == 7
+        assert len(deployments) == 9
         assert {found["work_pool_name"] for found in deployments} == {"customer-health"}
         for name, when in (("nightly refresh/nightly", "0 2 * * *"), ("alerts/alerts", 300)):
             [planned] = deployment(api, name)["schedules"]

@@ -80,8 +80,9 @@ def relations(database: Database) -> list[DictRow]:
 def system_of(mart: str) -> str:
     """Return the system of a mart, or of what metrics count: the folder of its model."""
     name = mart.partition(".")[2]
-    [model] = (PROJECT / "models").glob(f"*/*/{name}.sql")
-    return model.parent.parent.name
+    models = PROJECT / "models"
+    [model] = models.rglob(f"{name}.sql")
+    return model.relative_to(models).parts[0]
 
 
 def tenant_columns(database: Database) -> dict[str, str]:
