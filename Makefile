@@ -47,9 +47,11 @@ lock: ## resolve the versions anew
 	$(BIN)/uv pip compile --group pyproject.toml:metrics --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements-metrics.lock
 
-demo: setup ## sample data, a nightly refresh, the write-back and roles, in .local
+demo: setup ## sample data, models, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
 	$(BIN)/python -m flows refresh --mode nightly --backfill-days 120
+	$(BIN)/python -m flows fit-orders
+	$(BIN)/python -m flows fit-visits
 	$(BIN)/python -m flows roles install
 
 psql: setup ## psql on the demo, or on the database that the libpq environment names
