@@ -12,8 +12,6 @@ from email.utils import formatdate
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import httpx
-
 from flows.database import one_line
 from flows.errors import WrongArgument
 
@@ -48,6 +46,9 @@ class Webhook:
 
     def send(self, message_id: str, message: Mapping[str, Any]) -> None:
         """Post it; whoever gets it twice all the same can tell by the key."""
+        # half a command's start, and most commands send nothing
+        import httpx
+
         headers = {"Idempotency-Key": message_id}
         try:
             reply = httpx.post(
@@ -153,6 +154,8 @@ def channel_of_environment() -> Channel | None:
 
 def _split(name: str, url: str, schemes: tuple[str, str]) -> SplitResult:
     """Read a URL; what it says is kept out of the error, for it may hold a password."""
+    import httpx
+
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

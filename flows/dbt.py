@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -251,9 +251,6 @@ def compiled(
         ensure_profile()
         with closing(_messages(arguments, child_environment(connection))) as messages:
             end = next(message for message in messages if message["event"] == "end")
-            # the child ends with its messages
-            for _ in messages:
-                pass
         run = Run([Node(**node) for node in end["nodes"]], end["error"], end["is_wrong"])
         if broken := run.with_status("error", "runtime error"):
             raise WrongArgument(_each_once(broken))
@@ -402,39 +399,108 @@ def ensure_profile() -> None:
         shutil.copyfile(OUR_PROJECT / "profiles.example.yml", profile)
 
 
-def _messages(
-    arguments: Sequence[str], environment: Mapping[str, str]
-) -> Generator[dict[str, Any], None, None]:
-    """Start the child and yield what it tells; its stdin stays open as long as we live."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "flows.dbt_child", json.dumps(arguments)],
+class Child:
+    """A process that runs dbt, request by request: see flows/dbt_child.py."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Start it; it ends when its standard input does, at the latest with us."""
+        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - as long as the child
+            "w+", encoding="utf-8", errors="replace"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "flows.dbt_child"],
             cwd=PROJECT,
             env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=self._errors,
             encoding="utf-8",
         )
-        if not (child.stdin and child.stdout):
+
+    def messages(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Run dbt with these, and yield what it tells, how it ended at last.
+
+        Raises Infrastructure when it ends without a word.
+        """
+        if not (self._process.stdin and self._process.stdout):
             raise Infrastructure("dbt: started without pipes")
-        ended = False
-        try:
-            for line in child.stdout:
-                message = json.loads(line)
-                ended = message["event"] == "end"
-                yield message
-        finally:
-            child.stdin.close()
-            child.wait()
-        if not ended:
-            errors.seek(0)
-            reason = errors.read().strip()[-300:]
-            # by a signal: somebody, or the machine for want of memory, has killed it
-            raise Infrastructure(
-                f"dbt: ended with {child.returncode}: {reason!r}",
-                is_temporary=child.returncode < 0,
-            )
+        # one that has ended says nothing, which is told below
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{json.dumps(arguments)}\n")
+            self._process.stdin.flush()
+        for line in self._process.stdout:
+            message = json.loads(line)
+            is_last = message["event"] == "end"
+            yield message
+            if is_last:
+                return
+        code = self._process.wait()
+        self._errors.seek(0)
+        reason = self._errors.read().strip()[-300:]
+        # by a signal: somebody, or the machine for want of memory, has killed it
+        raise Infrastructure(f"dbt: ended with {code}: {reason!r}", is_temporary=code < 0)
+
+    def end(self) -> None:
+        """Let it end; what it is at is interrupted."""
+        if self._process.stdin:
+            # of one that has ended already, what it was not told is left in the pipe
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._errors.close()
+
+
+class Warm:
+    """The child that builds, kept from one refresh to the next by a process that stays."""
+
+    def __init__(self) -> None:
+        """Start none before there is something to build."""
+        self.child: Child | None = None
+
+    def end(self) -> None:
+        """End the child, if there is one."""
+        if self.child:
+            self.child.end()
+        self.child = None
+
+
+_warm: Warm | None = None
+
+
+@contextmanager
+def kept_warm() -> Iterator[None]:
+    """Keep the child from build to build meanwhile: dbt is loaded, the project parsed, once.
+
+    Whoever stays when a file of the project changes must leave and come again.
+    """
+    global _warm  # noqa: PLW0603 - a process has one
+    _warm = Warm()
+    try:
+        yield
+    finally:
+        _warm.end()
+        _warm = None
+
+
+def _messages(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> Generator[dict[str, Any], None, None]:
+    """Yield what a child tells of this request; only one that ended well is kept warm."""
+    kept = _warm or Warm()
+    child = kept.child or Child(environment)
+    kept.child = None
+    is_kept = False
+    try:
+        for message in child.messages(arguments):
+            is_kept = kept is _warm and message["event"] == "end"
+            yield message
+    finally:
+        if is_kept:
+            kept.child = child
+        else:
+            child.end()
 
 
 def _each_once(broken: Sequence[Node]) -> str:

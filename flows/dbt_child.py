@@ -1,18 +1,23 @@
-"""Run dbt in a process of its own: `python -m flows.dbt_child '["build", ...]'`.
+"""Run dbt in a process of its own: `python -m flows.dbt_child`.
 
-Writes one JSON object a line to standard output: every node as it finishes, at last how the
-run ended. What dbt itself prints there is left out; its threads would write into our lines.
-When the parent dies, its end of standard input closes, and dbt is interrupted: it cancels its
-queries and leaves.
+Standard input has one request a line, dbt's arguments as JSON. Standard output gets one JSON
+object a line: every node as it finishes, at last how the run ended. What dbt itself prints
+there is left out; its threads would write into our lines. When the parent dies, its end of
+standard input closes, and dbt is interrupted: it cancels its queries and leaves.
+
+The project is parsed once, and each request is run by a fork: what a run leaves behind in
+memory, compiled ephemeral models say, is gone with it, so the next one finds all as parsed.
 
 Whatever the environment says, the project is this one.
 """
 
 import json
 import os
+import select
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +30,7 @@ from dbt.adapters.exceptions.connection import FailedToConnectError
 from dbt.adapters.postgres.connections import PostgresConnectionManager
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.cli.main import cli, dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
 from dbt_common.events.base_types import EventMsg
 from dbt_common.events.event_manager_client import get_event_manager
@@ -84,7 +90,10 @@ def ignore_environment(command: click.Command = cli) -> None:
 
 def leave_with_parent() -> None:
     """Wait for the end of standard input, then interrupt dbt."""
-    sys.stdin.read()
+    parent = select.poll()
+    # not for what there is to read, which is the next request: a closed end is always told
+    parent.register(sys.stdin, 0)
+    parent.poll()
     os.kill(os.getpid(), signal.SIGINT)
     threading.Event().wait(SECONDS_TO_LEAVE)
     os._exit(1)
@@ -133,33 +142,27 @@ def command_line() -> None:
         sys.exit(str(done.exception or ""))
 
 
-def main() -> None:
-    """Parse with the defaults, which dbt can cache, then run with this run's vars."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    ignore_environment()
-    PostgresAdapter.ConnectionManager = Connections
-    arguments: list[str] = json.loads(sys.argv[1])
+def parse() -> Manifest | None:
+    """Parse with the defaults, which dbt can cache; say how it ended where it fails."""
     # what nodes are called must be known here already
     names = ["--vars", json.dumps(for_dbt())]
     parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *PLACE])
-    if not parsed.success:
-        is_wrong = isinstance(parsed.exception, CompilationError | ParsingError)
-        tell(
-            event="end",
-            error=str(parsed.exception),
-            is_wrong=is_wrong,
-            nodes=[],
-            is_temporary=False,
-        )
-        return
-    run = dbtRunner(manifest=parsed.result, callbacks=[on_event]).invoke(  # type: ignore[arg-type]
-        [*arguments, *PLACE]
-    )
-    results = getattr(run.result, "results", [])
+    if isinstance(parsed.result, Manifest):
+        return parsed.result
+    is_wrong = isinstance(parsed.exception, CompilationError | ParsingError)
+    error = str(parsed.exception)
+    tell(event="end", error=error, is_wrong=is_wrong, nodes=[], is_temporary=False)
+    return None
+
+
+def run(manifest: Manifest, arguments: list[str]) -> None:
+    """Run one request, with its own vars."""
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    done = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*arguments, *PLACE])
+    results = getattr(done.result, "results", [])
     tell(
         event="end",
-        error=str(run.exception) if run.exception else None,
+        error=str(done.exception) if done.exception else None,
         is_wrong=False,
         is_temporary=bool(Connections.are_temporary) and all(Connections.are_temporary),
         nodes=[
@@ -177,6 +180,43 @@ def main() -> None:
             for result in results
         ],
     )
+
+
+def run_in_fork(manifest: Manifest, arguments: list[str]) -> None:
+    """Run one request in a fork, and end as it does where it does not end well."""
+    fork = os.fork()
+    if not fork:
+        code = 1
+        try:
+            run(manifest, arguments)
+            code = 0
+        except BaseException:  # noqa: BLE001 - a fork must not go on where its parent does
+            traceback.print_exc()
+        finally:
+            # its thread waits for input
+            os._exit(code)
+    # Ctrl-C is for the fork, too, and it is waited for
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, status = os.waitpid(fork, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    if code:
+        sys.exit(code)
+
+
+def main() -> None:
+    """Parse once, then run what is asked for, until nobody asks any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    ignore_environment()
+    PostgresAdapter.ConnectionManager = Connections
+    manifest: Manifest | None = None
+    for request in sys.stdin:
+        manifest = manifest or parse()
+        if manifest:
+            run_in_fork(manifest, json.loads(request))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
+from flows.continuous import refresh_continuously
 from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure
 from flows.fit_models import FITS, fit_models
@@ -58,8 +59,20 @@ class Judged(Protocol):
         """Return what went wrong, or None."""
 
 
-class PrefectProgress(Progress):
-    """Shows steps as task runs, and what finishes in the logs of the run."""
+class LoggedProgress(Progress):
+    """Shows what finishes in the logs of the run."""
+
+    def finished(self, what: str, status: str) -> None:
+        """Log that something has finished."""
+        get_run_logger().info("%-8s %s", status, what)
+
+    def say(self, text: str) -> None:
+        """Log a line of text."""
+        get_run_logger().info(text)
+
+
+class PrefectProgress(LoggedProgress):
+    """Shows steps as task runs, too."""
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
         """Run one step as a task, which fails where the step has."""
@@ -76,14 +89,6 @@ class PrefectProgress(Progress):
             # the step has raised
             state.result()
         return results[0]
-
-    def finished(self, what: str, status: str) -> None:
-        """Log that something has finished."""
-        get_run_logger().info("%-8s %s", status, what)
-
-    def say(self, text: str) -> None:
-        """Log a line of text."""
-        get_run_logger().info(text)
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Keep a table as an artifact under its title."""
@@ -124,6 +129,17 @@ def hourly(
             is_skipped=True,
         )
     )
+
+
+@flow(name="continuous refresh", flow_run_name=run_name)
+def continuous(every_seconds: Annotated[int, Field(ge=10, le=3600)] = 60) -> State[Any]:
+    """Refresh what changed every so often, in one run that does not end by itself.
+
+    Args:
+        every_seconds: How often. What is due while another refresh is running is left out.
+
+    """
+    return _report(lambda: _continuous(timedelta(seconds=every_seconds)))
 
 
 @flow(name="nightly refresh", flow_run_name=run_name)
@@ -303,6 +319,17 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
         return Completed(message=f"{options.organization} is up to date")
     print_refresh(payload, progress)
     return Completed(message=written_in_words(payload))
+
+
+def _continuous(every: timedelta) -> State[Any]:
+    """Refresh again and again; a step of each is no task run: there would be thousands."""
+    progress = LoggedProgress()
+    progress.say(use_environment())
+
+    def refreshed(options: Options, shown: Progress) -> Mapping[str, Any]:
+        return _with_patience(options, shown, 0)
+
+    return Completed(message=refresh_continuously(every, refreshed, progress))
 
 
 def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, Any]:

@@ -11,25 +11,34 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from flows.continuous import ONE_BY_ONE, parse_every
 from flows.errors import Infrastructure
 from flows.project import LOCAL
 from flows.schemas import PREFIX
 
 if TYPE_CHECKING:
     from prefect import Flow
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, State
     from prefect.schedules import Schedule
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
+SECONDS_TO_LOOK = 2
+FIRST_PAUSE = timedelta(seconds=10)
+# as many as make the longest pause
+MOST_FAILURES = 10
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
 
 # what schedules are reckoned from, and how far ahead of today: until then it is surely
@@ -85,6 +94,13 @@ def serve_arguments(command: argparse.ArgumentParser) -> None:
         help="whose clocks the nightly and weekly runs go by (REFRESH_TIME_ZONE, or UTC)",
     )
     command.add_argument(
+        "--refresh-every",
+        metavar="TIME",
+        type=parse_every,
+        default=os.environ.get("REFRESH_EVERY") or "1h",
+        help="how often what changed is refreshed, 10s to 24h (REFRESH_EVERY, or 1h)",
+    )
+    command.add_argument(
         "--no-server",
         action="store_true",
         help="start none, use the one that runs at PREFECT_API_URL, or at host and port",
@@ -119,10 +135,10 @@ def serve(arguments: argparse.Namespace) -> int:
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     if given or arguments.no_server:
         _check_server(os.environ["PREFECT_API_URL"])
-        _offer(arguments.time_zone)
+        _offer(arguments.time_zone, arguments.refresh_every)
     else:
         with _server(address):
-            _offer(arguments.time_zone)
+            _offer(arguments.time_zone, arguments.refresh_every)
     print("stopped", file=sys.stderr)
     return STOPPED
 
@@ -237,8 +253,10 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def schedules(zone: str) -> "dict[str, Schedule]":
+def schedules(zone: str, every: timedelta = ONE_BY_ONE) -> "dict[str, Schedule]":
     """Return when each flow runs, by the clocks of this time zone.
+
+    The hourly one has no schedule where one run stays and refreshes more often.
 
     What runs by the hour or minute goes by intervals in UTC, from a local midnight on: in a
     zone of its own, Prefect takes an hour that comes twice for one, and leaves a gap.
@@ -246,8 +264,8 @@ def schedules(zone: str) -> "dict[str, Schedule]":
     from prefect.schedules import Cron, Interval, RRule
 
     begin = BEGIN.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    return {
-        "hourly": Interval(timedelta(hours=1), anchor_date=begin, timezone="UTC"),
+    hourly = Interval(every, anchor_date=begin, timezone="UTC")
+    return ({"hourly": hourly} if every >= ONE_BY_ONE else {}) | {
         "nightly": RRule(nightly_rule(zone), timezone=zone),
         "alerts": Interval(timedelta(minutes=5), anchor_date=begin, timezone="UTC"),
         # no clock is changed at that hour
@@ -274,7 +292,7 @@ def nightly_rule(zone: str) -> str:
     return "\n".join(lines)
 
 
-def _offer(zone: str) -> None:
+def _offer(zone: str, every: timedelta) -> None:
     """Offer the flows to the server, at their hours, until stopped."""
     # after the settings are made: Prefect reads them when it is imported
     from prefect import serve as serve_deployments
@@ -296,9 +314,14 @@ def _offer(zone: str) -> None:
         "fit-orders": scheduled.fit_orders,
         "fit-visits": scheduled.fit_visits,
     }
+    if every < ONE_BY_ONE:
+        flows["continuous"] = scheduled.continuous
     named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
     _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])
-    hours = schedules(zone)
+    hours = schedules(zone, every)
+    if every < ONE_BY_ONE:
+        keeper = Keeper(f"{scheduled.continuous.name}/{PREFIX}continuous", every)
+        threading.Thread(target=keeper.keep, daemon=True).start()
     # Prefect's own leaves its loop in the midst of something, and the runs that go on
     Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
     with suppress(KeyboardInterrupt):
@@ -314,6 +337,68 @@ def _offer(zone: str) -> None:
                 for name, flow in named.items()
             )
         )
+
+
+class Keeper:
+    """Keeps one run of a deployment going: starts another when it has ended.
+
+    One that failed soon is followed after a pause, which doubles from failure to failure up
+    to an hour, for each of them is told to people.
+    """
+
+    def __init__(self, deployment: str, every: timedelta) -> None:
+        """Start nothing yet."""
+        self._deployment = deployment
+        self._parameters = {"every_seconds": int(every.total_seconds())}
+        self._begun = datetime.now(UTC)
+
+    def keep(self) -> None:
+        """Look every few seconds, for ever."""
+        import httpx
+        from prefect.client.orchestration import get_client
+        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+        with get_client(sync_client=True) as client:
+            while True:
+                time.sleep(SECONDS_TO_LOOK)
+                # not offered yet, or no server at the moment, which Prefect's runner tells
+                with suppress(ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError):
+                    self._look(client)
+
+    def _look(self, client: "SyncPrefectClient") -> None:
+        """Start a run, unless there is one, or it is too early, or somebody has paused it."""
+        from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+        from prefect.client.schemas.sorting import FlowRunSort
+        from prefect.states import Crashed
+
+        deployment = client.read_deployment_by_name(self._deployment)
+        if deployment.paused:
+            return
+        runs = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=MOST_FAILURES,
+        )
+        for run in runs:
+            if run.state and not run.state.is_final():
+                if (run.start_time or self._begun) >= self._begun:
+                    return
+                lost: State[None] = Crashed(message="whoever ran it is gone")
+                client.set_flow_run_state(run.id, lost, force=True)
+        if not (runs and runs[0].end_time) or datetime.now(UTC) >= (
+            runs[0].end_time + pause_after([_failed_soon(run) for run in runs])
+        ):
+            client.create_flow_run_from_deployment(deployment.id, parameters=self._parameters)
+
+
+def pause_after(failed: Sequence[bool]) -> timedelta:
+    """Return how long to wait after runs that failed or not, the last one first."""
+    failures = len(list(takewhile(bool, failed)))
+    return min(FIRST_PAUSE * 2 ** (failures - 1), ONE_BY_ONE) if failures else timedelta()
+
+
+def _failed_soon(run: "FlowRun") -> bool:
+    return not (run.state and run.state.is_completed()) and run.total_run_time < ONE_BY_ONE
 
 
 def _refuse_work_pool(names: list[str]) -> None:

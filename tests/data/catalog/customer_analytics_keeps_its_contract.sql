@@ -1,4 +1,4 @@
-{{ config(tags=['sanity', 'bookings'], meta={'sanity_check': 1}) }}
+{{ config(tags=['sanity', 'bookings', 'nightly'], meta={'sanity_check': 1}) }}
 
 -- States: customer_analytics has the columns, types and indexes it promises, and at
 -- least 65 columns.

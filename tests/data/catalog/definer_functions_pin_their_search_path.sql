@@ -1,4 +1,4 @@
-{{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
+{{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 24}) }}
 
 -- States: every function of ours that runs with the rights of its owner has a
 -- search_path of its own, which ends in pg_temp.

@@ -1,4 +1,8 @@
-{{ config(tags=['sanity'], meta={'sanity_check': 24}, severity='warn') }}
+{{ config(
+    tags=['sanity', 'nightly'],
+    meta={'sanity_check': 24},
+    severity='warn',
+) }}
 
 -- States: every view of ours is a security_invoker view.
 -- Matters: after the publication; with the rights of its owner a view shows the rows of
