@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import dbt
-from flows.errors import Busy
+from flows.errors import Busy, WriteBackHeld
 from flows.progress import Progress, Result
 from flows.project import FLOWS, PROJECTS
 from flows.refresh import Options
@@ -80,11 +80,11 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
     """Refresh every so often, until a file of the project changes; return why it has ended.
 
     A round that takes longer than that leaves out those that were due meanwhile, and so does
-    another refresh. Raises what a refresh raises.
+    another refresh; a write-back that is held is said once. Raises what else a refresh raises.
     """
     files, parent = _files(), os.getppid()
     seconds = every.total_seconds()
-    due = time.monotonic()
+    due, told = time.monotonic(), ""
     with dbt.kept_warm():
         while _files() == files:
             if os.getppid() != parent:
@@ -92,12 +92,19 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
             shown = Round(progress)
             try:
                 payload = refresh(Options(mode="hourly"), shown)
+                told = ""
                 if not payload.get("is_idle") or payload["rows_written"]:
                     shown.show()
                     progress.say(written_in_words(payload))
             except Busy:
                 # it does the work of this round, too
                 pass
+            except WriteBackHeld as held:
+                # until a person has looked; the marts go on
+                if told != str(held):
+                    shown.show()
+                    progress.fail(f"error: {held}")
+                told = str(held)
             except BaseException:
                 shown.show()
                 raise

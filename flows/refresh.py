@@ -26,7 +26,7 @@ from flows.database import (
     with_short_lock,
 )
 from flows.detach import check_attached, put_back
-from flows.errors import Infrastructure, WrongArgument
+from flows.errors import Infrastructure, WriteBackHeld, WrongArgument
 from flows.hook import say_lost_hook
 from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
@@ -281,9 +281,14 @@ def _do_nothing(
     check_tenant(log.connection, options.tenant)
     say_lost_hook(log.connection, progress)
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
-    _write_back(options, progress, log, lock)
+    try:
+        _write_back(options, progress, log, lock)
+    except WriteBackHeld:
+        # by what holds it since an earlier run
+        log.count_with_last("is_idle", "held")
+        raise
     if not log.payload["rows_written"]:
-        log.count_with_last("is_idle")
+        log.count_with_last("is_idle", "success")
 
 
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:

@@ -59,8 +59,8 @@ class RunLog:
             (status, self._json(), self.logid),
         )
 
-    def count_with_last(self, mark: str) -> None:
-        """Take the place of the row before this one, if both runs have this mark.
+    def count_with_last(self, mark: str, status: str) -> None:
+        """Take the place of the row before this one, if it has this mark and ended so, too.
 
         So runs of which there is nothing to tell are one row, that of the last of them:
         runs_count says how many there were, runs_since when the first began.
@@ -73,7 +73,9 @@ class RunLog:
                     select max(log_id) from {OPERATIONS}.application_logs
                     where logid != %(logid)s and log_type = %(log_type)s
                 )
-                and status = 'success'
+                and status = %(status)s
+                -- an idle run that has written what an earlier one left is one to tell of
+                and payload ? 'runs_count'
                 and payload @> jsonb_build_object(
                     'cron_name', %(job)s::text, %(mark)s::text, true
                 )
@@ -84,6 +86,7 @@ class RunLog:
                 "log_type": self._log_type,
                 "job": self.payload["cron_name"],
                 "mark": mark,
+                "status": status,
             },
         ).fetchall()
         [own] = self.connection.execute(

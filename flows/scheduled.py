@@ -70,6 +70,10 @@ class LoggedProgress(Progress):
         """Log a line of text."""
         get_run_logger().info(text)
 
+    def fail(self, reason: str) -> None:
+        """Log what a person must look at."""
+        get_run_logger().error(reason)
+
 
 class PrefectProgress(LoggedProgress):
     """Shows steps as task runs, too."""

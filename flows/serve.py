@@ -319,7 +319,9 @@ def _offer(zone: str, every: timedelta) -> None:
     named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
     _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])
     hours = schedules(zone, every)
-    if every < ONE_BY_ONE:
+    if every >= ONE_BY_ONE:
+        _take_back(f"{scheduled.continuous.name}/{PREFIX}continuous")
+    else:
         keeper = Keeper(f"{scheduled.continuous.name}/{PREFIX}continuous", every)
         threading.Thread(target=keeper.keep, daemon=True).start()
     # Prefect's own leaves its loop in the midst of something, and the runs that go on
@@ -337,6 +339,15 @@ def _offer(zone: str, every: timedelta) -> None:
                 for name, flow in named.items()
             )
         )
+
+
+def _take_back(name: str) -> None:
+    """Take a deployment away that an earlier serve has offered, and this one does not."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        client.delete_deployment(client.read_deployment_by_name(name).id)
 
 
 class Keeper:

@@ -1,0 +1,317 @@
+"""REFRESH_EVERY: rounds of a refresh in one process, which dbt stays loaded in."""
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import Database
+from test_prefect import client_of, deployment, free_port, left_behind, post, serving, wait_for
+
+from flows import continuous, dbt, errors
+from flows.continuous import parse_every, refresh_continuously
+from flows.database import connect
+from flows.errors import Busy, WriteBackHeld
+from flows.progress import Progress
+from flows.refresh import Options
+from flows.run_log import RunLog
+from flows.serve import pause_after, schedules
+
+SECOND = timedelta(seconds=1)
+
+
+class Lines(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def finished(self, what: str, status: str) -> None:
+        self.said.append(f"{status} {what}")
+
+    def fail(self, reason: str) -> None:
+        self.said.append(f"failed: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("text", "every"),
+    [("10s", 10), ("90s", 90), ("1m", 60), ("59m", 3540), ("1h", 3600), ("24h", 86400)],
+)
+def test_how_often_is_10_seconds_to_24_hours(text: str, every: int) -> None:
+    assert parse_every(text) == every * SECOND
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9s",
+        "0h",
+        "25h",
+        "10",
+        "s",
+        "",
+        "1.5m",
+        "-10s",
+        "10 s",
+        "1d",
+        "\u0661\u0660s",
+        "86401s",
+    ],
+)
+def test_anything_else_is_refused_by_name(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"must be 10s to 24h.*REFRESH_EVERY"):
+        parse_every(text)
+
+
+def test_below_an_hour_the_hourly_refresh_has_no_schedule_of_its_own() -> None:
+    assert "hourly" not in schedules("UTC", timedelta(minutes=59))
+    assert schedules("UTC")["hourly"].interval == timedelta(hours=1)
+    assert schedules("UTC", timedelta(hours=6))["hourly"].interval == timedelta(hours=6)
+
+
+def test_pauses_double_from_failure_to_failure_up_to_an_hour() -> None:
+    seconds = [pause_after([True] * failures).total_seconds() for failures in range(11)]
+    assert seconds == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]
+    # what went well ends the row
+    assert pause_after([True, False, True, True]) == 10 * SECOND
+
+
+def rounds(*ends: Mapping[str, Any] | Exception) -> tuple[list[float], Any]:
+    """Return when rounds began, and what begins them: each ends so, the last for good."""
+    began: list[float] = []
+
+    def refresh(_options: Options, progress: Progress) -> Mapping[str, Any]:
+        began.append(time.monotonic())
+        progress.say(f"round {len(began)}")
+        if len(began) > len(ends):
+            raise KeyboardInterrupt
+        end = ends[len(began) - 1]
+        if isinstance(end, Exception):
+            raise end
+        if not end.get("is_idle"):
+            progress.finished("a_model", "success")
+            progress.finished("a_test", "warn")
+        return end
+
+    return began, refresh
+
+
+IDLE = {"is_idle": True, "rows_written": 0}
+
+
+def test_a_round_with_nothing_to_do_says_nothing_and_a_busy_one_is_left_out() -> None:
+    lines = Lines()
+    began, refresh = rounds(
+        IDLE, Busy("another"), {"rows_written": 3}, {"is_idle": True, "rows_written": 2}, IDLE
+    )
+    with pytest.raises(KeyboardInterrupt):
+        refresh_continuously(SECOND / 100, refresh, lines)
+    assert lines.said == [
+        *("round 3", "warn a_test", "3 customers written back"),
+        *("round 4", "2 customers written back"),
+        "round 6",
+    ]
+    assert len(began) == 6
+
+
+def test_a_round_that_fails_is_raised_with_what_it_has_said() -> None:
+    lines = Lines()
+    _, refresh = rounds(IDLE, errors.TestsFailed("a_test: 1 rows"))
+    with pytest.raises(errors.TestsFailed):
+        refresh_continuously(SECOND / 100, refresh, lines)
+    assert lines.said == ["round 2"]
+
+
+def test_a_write_back_that_is_held_is_told_once_and_the_marts_go_on() -> None:
+    lines = Lines()
+    held = WriteBackHeld("orders: stale")
+    began, refresh = rounds(held, held, IDLE, held)
+    with pytest.raises(KeyboardInterrupt):
+        refresh_continuously(SECOND / 100, refresh, lines)
+    assert lines.said == [
+        *("round 1", "failed: error: orders: stale"),
+        *("round 4", "failed: error: orders: stale"),
+        "round 5",
+    ]
+    assert len(began) == 5
+
+
+def test_a_long_round_leaves_out_those_that_were_due_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, slept = 100.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+    took = iter([1.0, 25.0, 9.5])
+
+    def refresh(_options: Options, _progress: Progress) -> Mapping[str, Any]:
+        nonlocal now
+        seconds = next(took, None)
+        if seconds is None:
+            raise KeyboardInterrupt
+        now += seconds
+        return IDLE
+
+    with pytest.raises(KeyboardInterrupt):
+        refresh_continuously(10 * SECOND, refresh, Lines())
+    assert slept == [9.0, 5.0, 0.5]
+
+
+def test_it_ends_when_a_file_of_the_project_changes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(continuous, "PROJECTS", (tmp_path,))
+    model = tmp_path / "models" / "orders" / "a_model.sql"
+    model.parent.mkdir(parents=True)
+    model.write_text("select 1")
+
+    def refresh(_options: Options, _progress: Progress) -> Mapping[str, Any]:
+        model.write_text("select 22")
+        return IDLE
+
+    why = refresh_continuously(SECOND / 100, refresh, Lines())
+    assert why.startswith("a file of the project has changed")
+
+
+@pytest.fixture
+def demo(refreshed: Database) -> Database:
+    """Give a copy of the demo that notices changes."""
+    copy = refreshed.copy()
+    done = copy.run("flows", "capture", "install", "--allow-gaps")
+    assert done.returncode == 0, done.stderr
+    # its newest order is long ago
+    done = copy.run("flows", "refresh", "--mode", "hourly")
+    assert "write-back held" in done.stderr
+    return copy
+
+
+def grow(database: Database) -> None:
+    database.execute(
+        "update commerce.orders set total_amount = total_amount + 1000"
+        " where customer_id = (select min(customer_id::text)::uuid from"
+        " analytics.customer_risk_status)"
+    )
+
+
+def total(database: Database) -> int:
+    [row] = database.rows(
+        "select max(total_cents) as cents from analytics.customer_order_days"
+        " where customer_id = (select min(customer_id::text)::uuid from"
+        " analytics.customer_risk_status)"
+    )
+    return int(row["cents"])
+
+
+def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
+    demo: Database, tmp_path: Path
+) -> None:
+    port = free_port()
+    path = "continuous refresh/continuous"
+    with serving(demo, tmp_path, "--port", port), client_of(port) as api:
+        # by the hour first, and then more often on the same server
+        assert deployment(api, "hourly refresh/hourly")["schedules"]
+    with (
+        serving(demo, tmp_path, "--port", port, REFRESH_EVERY="10s") as served,
+        client_of(port) as api,
+    ):
+        of_it = {"any_": [wait_for(lambda: deployment(api, path))["id"]]}
+        assert not deployment(api, "hourly refresh/hourly")["schedules"]
+
+        def runs(state: str) -> list[dict[str, Any]]:
+            asked = {"state": {"type": {"any_": [state]}}}
+            found: list[dict[str, Any]] = post(
+                api, "/flow_runs/filter", {"deployments": {"id": of_it}, "flow_runs": asked}
+            )
+            return found
+
+        for crashed in (0, 1):
+            [run] = wait_for(lambda: runs("RUNNING"))
+            before = total(demo)
+            grow(demo)
+            wait_for(lambda before=before: total(demo) > before)  # type: ignore[misc]
+            assert len(runs("CRASHED")) == crashed
+            if not crashed:
+                [engine] = [
+                    process
+                    for process in psutil.Process(served.pid).children()
+                    if process.environ().get("PREFECT__FLOW_RUN_ID") == run["id"]
+                ]
+                engine.kill()
+                wait_for(lambda: runs("CRASHED"))
+        # one run, whatever its rounds; what did nothing is counted in one row
+        idle = (
+            "select (payload ->> 'runs_count')::int as runs from operations.application_logs"
+            " where payload ? 'runs_count' order by log_id desc limit 1"
+        )
+        wait_for(lambda: demo.rows(idle)[0]["runs"] > 1)
+        assert [one["id"] for one in runs("RUNNING")] != [run["id"]] or crashed
+        # with whom has started it, whoever that kills
+        os.killpg(served.pid, signal.SIGKILL)
+        wait_for(lambda: not left_behind(tmp_path))
+
+
+def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
+    with dbt.kept_warm():
+        children = set()
+        for day in ("2026-01-01", "2026-01-02"):
+            arguments = {
+                "as_of": f"{day}T00:00:00+00:00",
+                "refresh_scope": "all",
+                "run_id": "warm",
+            }
+            options = ("--select=int_tenants", "--exclude-resource-type=test")
+            run = dbt.build(arguments, demo.environment, Lines(), options)
+            assert run.failure() is None
+            [row] = demo.rows(
+                "select min(as_of)::date::text as day from analytics_internal.int_tenants"
+            )
+            assert row["day"] == day
+            children |= {
+                child.pid
+                for child in psutil.Process().children()
+                if "flows.dbt_child" in child.cmdline()
+            }
+        assert len(children) == 1
+    assert not any(map(psutil.pid_exists, children))
+
+
+def test_runs_with_nothing_to_do_are_one_row_as_long_as_they_end_alike(
+    demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in demo.environment.items():
+        monkeypatch.setenv(name, value)
+    with connect() as connection:
+        connection.execute("truncate operations.application_logs cascade")
+        for status, rows_written in (
+            *[("success", 0)] * 3,
+            ("success", 7),
+            *[("success", 0)] * 2,
+            *[("held", 0)] * 2,
+            ("success", 0),
+        ):
+            log = RunLog(connection, "refresh_hourly", "refresh")
+            log.start()
+            log.payload |= {"is_idle": True, "rows_written": rows_written}
+            if not rows_written:
+                log.count_with_last("is_idle", status)
+            log.end(status)
+    found = demo.rows(
+        "select status, (payload -> 'runs_count')::int as runs"
+        " from operations.application_logs order by log_id"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        *(("success", 3), ("success", None), ("success", 2), ("held", 2), ("success", 1)),
+    ]
