@@ -5,11 +5,12 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, hook, hourly, nightly, pages, truth, usage, versions
+from bench import accounts, freshness, hook, hourly, nightly, pages, truth, usage, versions
 
 PARTS = {
     "nightly": nightly.bench,
     "hourly": hourly.bench,
+    "freshness": freshness.bench,
     "hook": hook.bench,
     "usage": usage.bench,
     "accounts": accounts.bench,
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--customers",
         type=int,
-        help="default: 100,000; hourly 10,000; tenants 1,000 organizations",
+        help="default: 100,000; hourly 10,000; freshness 2,500; tenants 1,000 organizations",
     )
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)

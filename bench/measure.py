@@ -30,10 +30,10 @@ def timed(step: Callable[[], object], times: int = 1) -> float:
     return statistics.median(taken)
 
 
-def load(size: Mapping[str, int]) -> None:
-    """Make the data, in the database of the environment."""
+def load(size: Mapping[str, int], until: datetime | None = UNTIL) -> None:
+    """Make the data, in the database of the environment, up to an instant or to now."""
     options = [f"--{name}={value}" for name, value in size.items()]
-    run("demo", *options, "--until", UNTIL.isoformat())
+    run("demo", *options, *(["--until", until.isoformat()] if until else ()))
 
 
 def run(module: str, *arguments: str) -> None:
