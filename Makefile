@@ -111,6 +111,7 @@ faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tena
 		--transactions 10000 --races 1000 --write-back-kills 20
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_hook.py -k rejected --inserts 10000
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_roles.py -k poll --polls 20000
+	$(BIN)/python -m pytest -s -m '' tests/flows/test_continuous.py -k memory --rounds 10000
 
 equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \

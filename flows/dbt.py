@@ -404,13 +404,14 @@ class Child:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Start it; it ends when its standard input does, at the latest with us."""
+        self.environment = dict(environment)
         self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - as long as the child
             "w+", encoding="utf-8", errors="replace"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flows.dbt_child"],
             cwd=PROJECT,
-            env=dict(environment),
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -459,6 +460,14 @@ class Warm:
         """Start none before there is something to build."""
         self.child: Child | None = None
 
+    def take(self, environment: Mapping[str, str]) -> Child:
+        """Give away the child that is kept for this environment, or else a new one."""
+        child, self.child = self.child, None
+        if child and child.environment != environment:
+            child.end()
+            child = None
+        return child or Child(environment)
+
     def end(self) -> None:
         """End the child, if there is one."""
         if self.child:
@@ -476,12 +485,12 @@ def kept_warm() -> Iterator[None]:
     Whoever stays when a file of the project changes must leave and come again.
     """
     global _warm  # noqa: PLW0603 - a process has one
-    _warm = Warm()
+    before, _warm = _warm, Warm()
     try:
         yield
     finally:
         _warm.end()
-        _warm = None
+        _warm = before
 
 
 def _messages(
@@ -489,8 +498,7 @@ def _messages(
 ) -> Generator[dict[str, Any], None, None]:
     """Yield what a child tells of this request; only one that ended well is kept warm."""
     kept = _warm or Warm()
-    child = kept.child or Child(environment)
-    kept.child = None
+    child = kept.take(environment)
     is_kept = False
     try:
         for message in child.messages(arguments):

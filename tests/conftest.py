@@ -2,15 +2,18 @@
 
 import importlib
 import importlib.util
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-back-kills", type=int, default=2)
     parser.addoption("--inserts", type=int, default=300)
     parser.addoption("--polls", type=int, default=400)
+    parser.addoption("--rounds", type=int, default=40)
 
 
 # files that take a minute or so: first, so that no worker is left alone with one at the end
@@ -60,6 +64,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest."""
     order = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
+
+# what leads to a database of the usual kind
+LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
+
+
+def in_main() -> bool:
+    """Whether this thread may take signals, and the streams of this process."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def run_here(
+    arguments: list[str], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours in this process, as if it were one of its own."""
+    main = importlib.import_module("flows.__main__").main
+    before = dict(os.environ)
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    os.environ.update(environment)
+    try:
+        with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+            code = main(arguments[1:])
+    except SystemExit as end:
+        code = end.code
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    for stream in streams:
+        stream.flush()
+    told = [stream.buffer.getvalue().decode() for stream in streams]
+    return subprocess.CompletedProcess(arguments, code, *told)
 
 
 @dataclass(frozen=True)
@@ -113,7 +148,14 @@ class Database:
         project: Path = PROJECT,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python -m ...` in the project, against this database."""
+        """Run `python -m ...` in the project, against this database.
+
+        Our own command runs in this process where nothing about it is unusual: loading all
+        that it needs would take longer than most of what it does.
+        """
+        is_usual = project == PROJECT and not environment and set(self.environment) == LIBPQ
+        if is_usual and arguments[0] == "flows" and sys.executable == PYTHON and in_main():
+            return run_here(list(arguments), self.os_environment())
         changes = {} if project == PROJECT else {"DBT_TARGET_PATH": str(project / "target")}
         return subprocess.run(
             [PYTHON, "-m", *arguments],
@@ -148,14 +190,19 @@ class Database:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_dbt() -> Iterator[None]:
-    """Keep what dbt writes out of the project's own folders."""
+    """Keep what dbt writes out of the project's own folders, and dbt loaded."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
             "DBT_TARGET_PATH": f"{folder}/target",
             "DBT_LOG_PATH": f"{folder}/logs",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        yield
+        if sys.executable != PYTHON:
+            # that of the pages, which runs commands elsewhere
+            yield
+            return
+        with importlib.import_module("flows.dbt").kept_warm():
+            yield
 
 
 @pytest.fixture(scope="session")

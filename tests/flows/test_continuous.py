@@ -3,15 +3,17 @@
 import argparse
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from conftest import Database
+from conftest import PROJECT, USUAL, Database
 from test_prefect import client_of, deployment, free_port, left_behind, post, serving, wait_for
 
 from flows import continuous, dbt, errors
@@ -186,31 +188,38 @@ def test_it_ends_when_a_file_of_the_project_changes(
     assert why.startswith("a file of the project has changed")
 
 
-@pytest.fixture
-def demo(refreshed: Database) -> Database:
-    """Give a copy of the demo that notices changes."""
-    copy = refreshed.copy()
-    done = copy.run("flows", "capture", "install", "--allow-gaps")
+@pytest.fixture(scope="module")
+def captured_template(refreshed_template: Database) -> Database:
+    """The demo after a refresh that triggers have told of all changes since."""
+    database = refreshed_template.copy(USUAL)
+    done = database.run("flows", "capture", "install", "--allow-gaps")
     assert done.returncode == 0, done.stderr
     # its newest order is long ago
-    done = copy.run("flows", "refresh", "--mode", "hourly")
+    done = database.run("flows", "refresh", "--mode", "hourly")
     assert "write-back held" in done.stderr
-    return copy
+    return database.as_template()
 
 
-def grow(database: Database) -> None:
-    database.execute(
-        "update commerce.orders set total_amount = total_amount + 1000"
-        " where customer_id = (select min(customer_id::text)::uuid from"
-        " analytics.customer_risk_status)"
-    )
+@pytest.fixture
+def demo(captured_template: Database) -> Iterator[Database]:
+    """Give a copy that no other test has changed."""
+    database = captured_template.copy(USUAL)
+    yield database
+    database.drop()
+
+
+# the first customer of all
+FIRST = "(select min(customer_id::text)::uuid from analytics.customer_risk_status)"
+GROW = (
+    "update commerce.orders set total_amount = total_amount + 1000"
+    f" where customer_id = {FIRST}"
+)
 
 
 def total(database: Database) -> int:
     [row] = database.rows(
         "select max(total_cents) as cents from analytics.customer_order_days"
-        " where customer_id = (select min(customer_id::text)::uuid from"
-        " analytics.customer_risk_status)"
+        f" where customer_id = {FIRST}"
     )
     return int(row["cents"])
 
@@ -240,7 +249,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
         for crashed in (0, 1):
             [run] = wait_for(lambda: runs("RUNNING"))
             before = total(demo)
-            grow(demo)
+            demo.execute(GROW)
             wait_for(lambda before=before: total(demo) > before)  # type: ignore[misc]
             assert len(runs("CRASHED")) == crashed
             if not crashed:
@@ -266,6 +275,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
 def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
     with dbt.kept_warm():
         children = set()
+        others = set(psutil.Process().children())
         for day in ("2026-01-01", "2026-01-02"):
             arguments = {
                 "as_of": f"{day}T00:00:00+00:00",
@@ -279,13 +289,53 @@ def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
                 "select min(as_of)::date::text as day from analytics_internal.int_tenants"
             )
             assert row["day"] == day
-            children |= {
-                child.pid
-                for child in psutil.Process().children()
-                if "flows.dbt_child" in child.cmdline()
-            }
+            children |= set(psutil.Process().children()) - others
         assert len(children) == 1
-    assert not any(map(psutil.pid_exists, children))
+    assert not any(child.is_running() for child in children)
+
+
+# a process that does so many rounds, every tenth with something to do, and says what it holds
+ROUNDS = """
+import sys
+from datetime import timedelta
+import psutil
+from flows.continuous import refresh_continuously
+from flows.database import connect
+from flows.progress import Progress
+from flows.refresh import refresh
+
+rounds, busy, held = int(sys.argv[1]), sys.argv[2], []
+
+def round(options, progress):
+    if len(held) == rounds:
+        print(max(held[rounds // 2 :]) - max(held[: rounds // 2]))
+        sys.exit()
+    if len(held) % 10 == 5:
+        with connect(as_login=True) as connection:
+            connection.execute(busy.encode())
+    me = psutil.Process()
+    family = [me, *me.children(recursive=True)]
+    held.append(sum(one.memory_full_info().uss for one in family))
+    return refresh(options, progress)
+
+refresh_continuously(timedelta(milliseconds=1), round, Progress(is_json=True))
+"""
+
+
+def test_memory_stays_flat_over_the_rounds(
+    demo: Database, pytestconfig: pytest.Config
+) -> None:
+    rounds = str(pytestconfig.getoption("--rounds"))
+    done = subprocess.run(
+        [sys.executable, "-c", ROUNDS, rounds, GROW],
+        env=demo.os_environment(),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 8 << 20
 
 
 def test_runs_with_nothing_to_do_are_one_row_as_long_as_they_end_alike(
