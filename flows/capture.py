@@ -308,7 +308,7 @@ def _print_tables(connection: Connection, progress: Progress) -> None:
                 case
                     when not is_captured then 'triggers are missing'
                     when watched_by = 'both' then 'by triggers and updated_at'
-                    when watched_by = 'nothing' then 'by nothing: it waits for the nightly'
+                    when watched_by = 'nothing' then 'by no trigger, as its yml says'
                     else 'by ' || watched_by
                 end as captured,
                 -- daily partitions may be many

@@ -40,7 +40,7 @@ class Entity:
     columns: dict[str, Wanted]
     # parts of a row's key that the triggers note, and what is said of it for the hook
     capture: dict[str, str]
-    # whether a change of it waits for the nightly refresh, which is on purpose
+    # whether no trigger is to tell of a change: `capture: none`
     decides_nothing: bool
     hook: dict[str, str]
 

@@ -500,6 +500,18 @@ def test_the_hook_comes_and_goes_with_one_command(
 ) -> None:
     assert "commerce.orders" in hooked.run("flows", "hook", "status").stdout
     assert hooked.run("flows", "hook", "install").returncode == 0
+    hooked.execute(
+        "create role a_runner login; grant customer_health_refresher to a_runner"
+    )
+    try:
+        done = hooked.as_user("a_runner").run("flows", "hook", "remove")
+        assert done.returncode == 4
+        [line] = done.stderr.splitlines()
+        assert "only postgres, who owns" in line
+        assert line.endswith("run it as postgres")
+        assert "commerce.orders" in hooked.run("flows", "hook", "status").stdout
+    finally:
+        hooked.execute("drop owned by a_runner; drop role a_runner")
     for _ in range(2):
         assert hooked.run("flows", "hook", "remove").returncode == 0
     order(hooked, customer)
