@@ -10,6 +10,8 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
+-- the campaign must be one of the same organization: an assignment of another's is left
+-- out, and the quarantine says so
 dated as (
     select
         assignments.organization_id,
@@ -17,12 +19,13 @@ dated as (
         assignments.completed_at,
         coalesce(assignments.due_at, campaigns.ends_at) as due_at
     from assignments
-    left join campaigns
+    inner join campaigns
         on
             assignments.organization_id = campaigns.organization_id
             and assignments.campaign_id = campaigns.campaign_id
-            and campaigns.is_valid
-    where assignments.is_valid
+    where
+        assignments.is_valid
+        and campaigns.is_valid
 ),
 
 -- an assignment counts when it is due: before, nobody knows
