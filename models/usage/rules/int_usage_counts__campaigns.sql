@@ -10,22 +10,24 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
--- the campaign must be one of the same organization: an assignment of another's is left
--- out, and the quarantine says so
+-- The campaign must be one of the same organization: an assignment of another's is due
+-- never, and the quarantine says so. A left join tells the planner how many rows there are.
 dated as (
     select
         assignments.organization_id,
         assignments.assignment_status,
         assignments.completed_at,
-        coalesce(assignments.due_at, campaigns.ends_at) as due_at
+        case
+            when campaigns.campaign_id is not null
+                then coalesce(assignments.due_at, campaigns.ends_at)
+        end as due_at
     from assignments
-    inner join campaigns
+    left join campaigns
         on
             assignments.organization_id = campaigns.organization_id
             and assignments.campaign_id = campaigns.campaign_id
-    where
-        assignments.is_valid
-        and campaigns.is_valid
+            and campaigns.is_valid
+    where assignments.is_valid
 ),
 
 -- an assignment counts when it is due: before, nobody knows
