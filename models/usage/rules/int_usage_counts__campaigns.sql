@@ -11,7 +11,7 @@ campaigns as (
 ),
 
 -- The campaign must be one of the same organization: an assignment of another's is due
--- never, and the quarantine says so. A left join tells the planner how many rows there are.
+-- never, and the quarantine says so. A left join tells the planner how many there are.
 dated as (
     select
         assignments.organization_id,
