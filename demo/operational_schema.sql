@@ -284,6 +284,8 @@ create table success.customer_goals (
     metric_type text,
     current_value numeric(14, 2),
     target_value numeric(14, 2),
+    -- where it stood when it was set
+    start_value numeric,
     unit text,
     measurement_period text,
     status text,

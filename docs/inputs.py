@@ -31,6 +31,8 @@ check` says whether what they give is what the rules need ([check.md](check.md))
   takes any number, `text` any kind of text but an enum, which wants `::text`.
 - A row with another word than the allowed ones is left out, and noted in
   `operations.quarantined_rows`; in an optional column such a word is NULL.
+- A row with a date that nobody believes, outside 1970 to 2200 or infinite, is left out, too;
+  an account, a goal or a campaign loses only the date.
 - Rows are told apart by the key. Of several that have the same the newest counts.
 - An input that may be empty can end in `where false`, where you have no such thing.
 

@@ -246,18 +246,20 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
         select
             "table",
             reason,
+            is_left_out,
             sum(rows_count)::bigint as count,
             (array_agg(key order by tenant, key))[:3] as keys
         from {table}
-        group by "table", reason
+        group by "table", reason, is_left_out
         order by "table", count desc, reason
         """,
     )
     for row in found:
-        by_entity[row["table"]].left_out[row["reason"]] = {
-            "rows": row["count"],
-            "such_as": row["keys"],
-        }
+        one = by_entity[row["table"]]
+        if row["is_left_out"]:
+            one.left_out[row["reason"]] = {"rows": row["count"], "such_as": row["keys"]}
+        else:
+            note_without_date(one, row["reason"], row["count"], row["keys"])
     for one in (whole,) if are_all_left_out(whole) else inputs:
         # of one reason for all it is said with the reason
         is_one = are_all_left_out(one) and len(one.left_out) == 1
@@ -274,6 +276,18 @@ def are_all_left_out(one: Input) -> bool:
     """Return whether an input has rows, and none that counts."""
     gone: int = sum(reason["rows"] for reason in one.left_out.values())
     return 0 < one.rows <= gone
+
+
+def note_without_date(one: Input, reason: str, count: int, such_as: Sequence[str]) -> None:
+    """Note the rows that count without a date that nobody believes."""
+    column = reason.removesuffix("_out_of_range")
+    one.find(
+        LOOK,
+        column,
+        f"is no date that anybody believes in {count} of {one.rows} rows, which count without"
+        f" it, such as {one.key[-1]} {', '.join(such_as)}",
+        "if it means that there is none, make it NULL in the input",
+    )
 
 
 def note_left_out(

@@ -427,16 +427,19 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return how many rows this refresh has left out of what it recomputed, by reason."""
+    """Return how many rows this refresh has left out of what it recomputed, by reason.
+
+    Rows that have lost a date, and count without it, are among them, and are said to be.
+    """
     found = " union all ".join(
-        f'select system, "table", reason, rows_count'
+        f'select system, "table", reason, is_left_out, rows_count'
         f" from {INTERNAL}.int_quarantined_rows__{system}"
         for system in names
     )
     return rows(
         connection,
-        'select system, "table", reason, sum(rows_count)::bigint as rows_count'
-        f" from ({found}) as left_out group by 1, 2, 3 order by 1, 2, 3",
+        'select system, "table", reason, is_left_out, sum(rows_count)::bigint as rows_count'
+        f" from ({found}) as left_out group by 1, 2, 3, 4 order by 1, 2, 3",
     )
 
 

@@ -153,10 +153,11 @@ def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
 
 
 def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print which rows no rule could use, of those that the refresh has read."""
+    """Print which rows no rule could use, and which not all of, of those that it has read."""
     for row in payload["quarantined_rows"]:
+        what = "left out" if row["is_left_out"] else "counted without a date"
         progress.say(
-            f"left out: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f"{what}: {row['rows_count']} rows of {row['system']}.{row['table']},"
             f" {row['reason']}"
         )
 

@@ -1,4 +1,8 @@
 {% macro half_up(value, digits) -%}
-    {#- six decimals first: sums of thirds may end just below a half -#}
-    round(round({{ value }}, 6), {{ digits }})
+    {#-
+    The only place where a figure is rounded. A third has no end, so sums of thirds may miss
+    their half by what lies behind the fortieth decimal (exact_ratio): thirty decimals make it
+    one again, and nothing else.
+    -#}
+    round(round({{ value }}, 30), {{ digits }})
 {%- endmacro %}

@@ -21,6 +21,7 @@
         'backfill_days': 0,
         'account_recent_days': 1,
         'account_outcome_days': 1,
+        'account_usage_days': 1,
         'account_trend_days': 1,
         'account_trend_shown_days': 1,
         'account_factor_days': 1,

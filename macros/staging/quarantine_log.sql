@@ -1,4 +1,5 @@
-{% macro quarantine_log(system, judged) -%}
+{% macro quarantine_log(system, judged, kept=none) -%}
+    {#- kept: rows that count all the same, without a date that nobody believes -#}
     select
         '{{ system }}' as system,
         "table",
@@ -6,7 +7,28 @@
         coalesce(tenant, '') as tenant,
         reason,
         count(*) as rows_count,
-        {{ as_of() }} as first_seen_at
-    from {{ judged }}
-    group by "table", key, tenant, reason
+        {{ as_of() }} as first_seen_at,
+        is_left_out
+    from (
+        select
+            "table",
+            key,
+            tenant,
+            reason,
+            true as is_left_out
+        from {{ judged }}
+        {%- if kept %}
+
+        union all
+
+        select
+            "table",
+            key,
+            tenant,
+            reason,
+            false as is_left_out
+        from {{ kept }}
+        {%- endif %}
+    ) as noted
+    group by "table", key, tenant, reason, is_left_out
 {%- endmacro %}

@@ -24,11 +24,8 @@
             )
             then '{{ column }}_unknown'
         {%- endfor %}
-        {#- the bounds take the type of the column: the last dates are no timestamps #}
         {%- for column in timestamps %}
-        when
-            {{ column }} < '{{ var("earliest_timestamp") }}'
-            or {{ column }} >= '{{ var("latest_timestamp") }}'
+        when not {{ is_believed(column) }}
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column in amounts %}

@@ -1,3 +1,3 @@
 {% macro trimmed(text) -%}
-    nullif(btrim({{ text }}, e' \t\r\n'), '')
+    nullif(btrim({{ text }}, e' \t\r\n\f\x0b'), '')
 {%- endmacro %}

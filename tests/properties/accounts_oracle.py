@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 Row = dict[str, object]
@@ -18,6 +18,11 @@ WEIGHTS = {
 }
 OUTCOMES = {"positive": 100, "neutral": 60, "action_required": 40, "negative": 0}
 RECENT, TELLING, EARLIER = 30, 90, 30
+# metrics that are older tell nothing of the day
+METRICS = 30
+
+# a date of the source; in words where Python has none such: infinity, a year 10000, BC
+Date = date | str
 
 
 # rows of the source
@@ -40,7 +45,8 @@ class Engagement:
     title: str
     outcome: str | None
     completed_at: datetime | None
-    attendees: tuple[str, ...]
+    # what JSON can hold
+    attendees: tuple[object, ...]
     created_at: datetime
 
 
@@ -63,17 +69,30 @@ class Invoice:
 
 
 @dataclass(frozen=True)
+class Goal:
+    id: int
+    title: str
+    current_value: Fraction | None
+    target_value: Fraction | None
+    start_value: Fraction | None
+    target_date: Date | None
+    completion_date: Date | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Account:
     number: int
     arr: int | None
     status: str
-    renewal_on: date | None
+    renewal_on: Date | None
     created_at: datetime
-    archived_at: datetime | None
+    archived_at: datetime | str | None
     metrics: tuple[Metric, ...]
     engagements: tuple[Engagement, ...]
     tickets: tuple[Ticket, ...]
     invoices: tuple[Invoice, ...]
+    goals: tuple[Goal, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,37 @@ class Organization:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+def believed(value: Date | None) -> date | None:
+    """Return a date, or nothing where there is none from 1970 to 2200."""
+    if value is None or isinstance(value, str) or not 1970 <= value.year <= 2200:
+        return None
+    return value
+
+
+def people(entries: Sequence[object]) -> set[str]:
+    """Return who is named: by an e-mail, else an id, else a name."""
+
+    def text(value: object, *kinds: type) -> str | None:
+        # true is a number to Python, and to nobody else
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            return None
+        return str(value).strip().lower() or None
+
+    found = set()
+    for entry in entries:
+        if isinstance(entry, dict):
+            person = (
+                text(entry.get("email"), str)
+                or text(entry.get("id"), str, int)
+                or text(entry.get("name"), str)
+            )
+        else:
+            person = text(entry, str, int)
+        if person is not None:
+            found.add(person)
+    return found
 
 
 def rounded(value: Number, digits: int) -> Fraction:
@@ -123,7 +173,10 @@ class Evaluation:
         return self.local(instant) > self.day - timedelta(days=days)
 
     def exists(self, account: Account) -> bool:
-        return self.happened(account.created_at) and not self.happened(account.archived_at)
+        archived_at = account.archived_at
+        if isinstance(archived_at, str):
+            archived_at = None
+        return self.happened(account.created_at) and not self.happened(archived_at)
 
     @property
     def age(self) -> int:
@@ -153,6 +206,8 @@ class Evaluation:
         if not known:
             return [None] * 3
         newest = max(known, key=lambda one: (one.metric_date, one.created_at, one.id))
+        if (self.day - newest.metric_date).days > METRICS:
+            return [None] * 3
         logins, adoption, training = (
             newest.login_frequency,
             newest.feature_adoption_score,
@@ -169,9 +224,14 @@ class Evaluation:
         severity = mean([one.severity for one in recent if one.severity is not None])
         hours = mean(
             [
-                Fraction((one.resolved_at - one.created_at) // timedelta(seconds=1), 3600)
+                Fraction(
+                    (one.resolved_at - one.created_at) // timedelta(microseconds=1),
+                    3600 * 10**6,
+                )
                 for one in recent
-                if one.resolved_at is not None and self.happened(one.resolved_at)
+                if one.resolved_at is not None
+                and self.happened(one.resolved_at)
+                and one.resolved_at >= one.created_at
             ]
         )
         csat = mean(
@@ -196,7 +256,7 @@ class Evaluation:
             mean([OUTCOMES[one.outcome] for one in telling if one.outcome is not None]),
             clamped(
                 Fraction(
-                    100 * len({who.lower() for one in telling for who in one.attendees}), 3
+                    100 * len(people([who for one in telling for who in one.attendees])), 3
                 )
             ),
         ]
@@ -208,10 +268,10 @@ class Evaluation:
             if one.arr is not None and self.exists(one)
         ]
         rank = None
-        if self.account.arr is not None:
+        # among one there is no rank
+        if self.account.arr is not None and len(revenues) > 1:
             less = sum(1 for arr in revenues if arr < self.account.arr)
-            # alone is the first of none
-            rank = Fraction(100 * less, max(1, len(revenues) - 1))
+            rank = Fraction(100 * less, len(revenues) - 1)
         paid = [
             one
             for one in self.account.invoices
@@ -231,7 +291,7 @@ class Evaluation:
 
     @property
     def days_to_renewal(self) -> int | None:
-        renewal_on = self.account.renewal_on
+        renewal_on = believed(self.account.renewal_on)
         return (renewal_on - self.day).days if renewal_on else None
 
     @property
@@ -276,7 +336,7 @@ class Evaluation:
         earlier = Evaluation(self.organization, self.account, day, self.as_of)
         return earlier if earlier.exists(self.account) else None
 
-    def churn_terms(self) -> dict[str, Fraction]:
+    def churn_terms(self) -> dict[str, Number]:
         health, _ = self.health()
         assert health is not None
         earlier = self.earlier()
@@ -290,7 +350,7 @@ class Evaluation:
             for one in self.engaged_within(TELLING)
             for word in one.title.lower().split()
         )
-        terms: dict[str, Number] = {
+        return {
             "health_points": Fraction(30, 100) * (100 - health),
             "decline_points": lost,
             "gap_points": 20 if gap > 30 else 10 if gap > 14 else 0,
@@ -303,17 +363,17 @@ class Evaluation:
             "overdue_points": min(20, 10 * len(self.overdue_invoices)),
             "competitor_points": 10 if competitor else 0,
         }
-        return {name: rounded(points, 4) for name, points in terms.items()}
 
     def churn_risk(self) -> int:
+        """Return the risk, rounded once, from the exact terms."""
         return min(100, int(rounded(sum(self.churn_terms().values(), Fraction(0)), 0)))
 
     def churn_row(self) -> Row:
-        terms = self.churn_terms()
-        total = sum(terms.values(), Fraction(0))
+        terms = {name: rounded(points, 4) for name, points in self.churn_terms().items()}
         return {
             **terms,
-            "total_points": total,
+            # published beside its terms, as their sum
+            "total_points": sum(terms.values(), Fraction(0)),
             "churn_risk_score": self.churn_risk(),
             "days_since_engagement": self.days_since_engagement,
             "escalated_tickets_count": self.escalated_tickets,
@@ -346,6 +406,103 @@ class Evaluation:
             "score_30_days_ago": None if before is None else rounded(before, 2),
             "suggested_status": status,
             "reported_status": self.account.status,
+            "measured_on": max(
+                (
+                    one.metric_date
+                    for one in self.account.metrics
+                    if one.metric_date <= self.day
+                ),
+                default=None,
+            ),
+        }
+
+
+class Progress:
+    """One goal, as it stands on a day."""
+
+    def __init__(self, goal: Goal, organization: Organization, today: date) -> None:
+        self.goal = goal
+        self.today = today
+        self.started_on = goal.created_at.astimezone(organization.zone).date()
+        self.target_date = believed(goal.target_date)
+
+    @property
+    def is_to_be_lowered(self) -> bool:
+        start, target = self.goal.start_value, self.goal.target_value
+        # without a start value only the usual direction is known
+        return start is not None and target is not None and target < start
+
+    @property
+    def progress(self) -> Fraction | None:
+        start, now, target = (
+            self.goal.start_value,
+            self.goal.current_value,
+            self.goal.target_value,
+        )
+        if now is None or target is None:
+            return None
+        if self.is_to_be_lowered and start is not None:
+            return min(Fraction(1), max(Fraction(0), (start - now) / (start - target)))
+        return min(Fraction(1), max(Fraction(0), now / target)) if target > 0 else None
+
+    @property
+    def elapsed(self) -> Fraction | None:
+        if self.target_date is None:
+            return None
+        if self.target_date <= self.started_on:
+            return Fraction(1)
+        gone, whole = self.today - self.started_on, self.target_date - self.started_on
+        return min(Fraction(1), Fraction(gone.days, whole.days))
+
+    @property
+    def is_achieved(self) -> bool:
+        now, target = self.goal.current_value, self.goal.target_value
+        if now is None or target is None:
+            return False
+        return now <= target if self.is_to_be_lowered else now >= target > 0
+
+    def status(self) -> str:
+        progress, elapsed = self.progress, self.elapsed
+        if self.is_achieved:
+            return "achieved"
+        if self.target_date is None:
+            return "on_track"
+        if self.target_date < self.today:
+            return "missed"
+        if progress is not None and elapsed is not None:
+            if progress + Fraction(1, 5) < elapsed:
+                return "at_risk"
+            if (self.target_date - self.today).days <= 30 and progress < Fraction(4, 5):
+                return "at_risk"
+        return "on_track"
+
+    def forecast(self) -> date | None:
+        """Return when it is reached at the pace since it was set, within 100 years."""
+        days = (self.today - self.started_on).days
+        if self.is_achieved or not self.progress or not days:
+            return None
+        needed = days / self.progress
+        return self.started_on + timedelta(days=ceil(needed)) if needed < 36500 else None
+
+    def row(self) -> Row:
+        completed_on = believed(self.goal.completion_date)
+        if not self.is_achieved or (completed_on and completed_on > self.today):
+            completed_on = None
+        progress, elapsed = self.progress, self.elapsed
+        return {
+            "goal_status": self.status(),
+            "progress_rate": None if progress is None else rounded(progress, 4),
+            "elapsed_rate": None if elapsed is None else rounded(elapsed, 4),
+            "target_date": self.target_date,
+            "days_left": (self.target_date - self.today).days if self.target_date else None,
+            "forecast_date": self.forecast(),
+            "completion_date": completed_on,
+            "days_to_achieve": (completed_on - self.started_on).days
+            if completed_on and completed_on >= self.started_on
+            else None,
+            "is_late": completed_on > self.target_date
+            if completed_on and self.target_date
+            else None,
         }
 
 
@@ -361,4 +518,33 @@ def evaluations(
             one = Evaluation(organization, account, day, as_of)
             if one.exists(account):
                 found[account.number, day] = one
+    return found
+
+
+def goals(organization: Organization, as_of: datetime) -> dict[int, Row]:
+    """Return the goals of the accounts that are there at an instant, by id."""
+    today = as_of.astimezone(organization.zone).date()
+    return {
+        goal.id: Progress(goal, organization, today).row()
+        for account in organization.accounts
+        if Evaluation(organization, account, today, as_of).exists(account)
+        for goal in account.goals
+        if goal.created_at <= as_of
+    }
+
+
+def lost_dates(organization: Organization) -> set[tuple[str, int, str]]:
+    """Return the dates that nobody believes: table, id, column."""
+    found = set()
+
+    def look(table: str, number: int, column: str, value: Date | None) -> None:
+        if value is not None and believed(value) is None:
+            found.add((table, number, f"{column}_out_of_range"))
+
+    for account in organization.accounts:
+        look("accounts", account.number, "renewal_on", account.renewal_on)
+        look("accounts", account.number, "archived_at", account.archived_at)
+        for goal in account.goals:
+            look("customer_goals", goal.id, "target_date", goal.target_date)
+            look("customer_goals", goal.id, "completion_date", goal.completion_date)
     return found

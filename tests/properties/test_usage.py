@@ -22,6 +22,7 @@ from usage_oracle import (
     Usage,
     User,
     Weight,
+    believed,
     collect,
     component_score,
     in_force,
@@ -40,6 +41,17 @@ def compiled(built: Database, built_folder: Path) -> CompiledProject:
     return compile_project(built.environment, built_folder, tags={"usage"})
 
 
+@pytest.fixture(scope="module")
+def of_one(built: Database, built_folder: Path) -> CompiledProject:
+    return compile_project(
+        built.environment,
+        built_folder,
+        tags={"usage"},
+        refresh_scope="changed",
+        organization="slug0",
+    )
+
+
 # around the edges of windows that end within the first 60 days
 instants = st.builds(
     lambda days, hours, beyond: BEGINNING + timedelta(days=days, hours=hours, seconds=beyond),
@@ -48,6 +60,8 @@ instants = st.builds(
     st.sampled_from([0, 0, 0, -1, 1]),
 )
 maybe = st.none() | instants
+# a campaign without an end
+endless = st.sampled_from([datetime(9999, 12, 31, tzinfo=UTC), "infinity", "-infinity"])
 
 usages = st.builds(
     Usage,
@@ -69,7 +83,8 @@ usages = st.builds(
             st.sampled_from(["COMPLETED", "COMPLETED", "OVERDUE", "PENDING", "IN_PROGRESS"]),
             maybe,
             maybe,
-            maybe,
+            maybe | maybe | endless,
+            st.sampled_from([False, False, True]),
         ),
         max_size=6,
     ),
@@ -111,16 +126,21 @@ def seeds(draw: st.DrawFn) -> list[Weight]:
 def load_usage(connection: Connection[Any], organization: UUID, usage: Usage) -> None:
     """Put what is known of an organization in place of what was."""
     for table in (
-        *("investigations", "cases", "campaign_assignments", "campaigns", "users"),
+        *("investigations", "cases", "campaign_assignments", "users"),
         *("feature_adoptions", "support_tickets"),
     ):
         connection.execute(
             f"delete from platform.{table} where organization_id = %s".encode(),
             (organization,),
         )
+    # others' campaigns stay for the assignments of others
+    connection.execute(
+        "delete from platform.campaigns where not exists ("
+        "select from platform.campaign_assignments where campaign_id = campaigns.id)"
+    )
 
     def insert(table: str, **values: object) -> None:
-        values["organization_id"] = organization
+        values = {"organization_id": organization, **values}
         connection.execute(
             f"insert into platform.{table} ({', '.join(values)})"
             f" values ({', '.join(['%s'] * len(values))})".encode(),
@@ -143,11 +163,17 @@ def load_usage(connection: Connection[Any], organization: UUID, usage: Usage) ->
                 sla_status=sla_status,
             )
     for number, assignment in enumerate(usage.assignments):
-        insert("campaigns", id=key(number), ends_at=assignment.campaign_ends_at)
+        owner, campaign = campaign_of(organization, number, assignment)
+        insert(
+            "campaigns",
+            id=campaign,
+            organization_id=owner,
+            ends_at=assignment.campaign_ends_at,
+        )
         insert(
             "campaign_assignments",
             id=key(number),
-            campaign_id=key(number),
+            campaign_id=campaign,
             status=assignment.status,
             due_at=assignment.due_at,
             completed_at=assignment.completed_at,
@@ -186,6 +212,7 @@ def load_seed(connection: Connection[Any], seed: list[Weight]) -> None:
 def test_scores_equal_the_oracle_on_every_day(
     built: Database,
     compiled: CompiledProject,
+    of_one: CompiledProject,
     zone: str,
     seed: list[Weight],
     collections: list[tuple[int, Usage]],
@@ -196,7 +223,8 @@ def test_scores_equal_the_oracle_on_every_day(
         connection.execute(
             "truncate platform.organizations cascade;"
             " truncate analytics.tenant_usage_metrics_daily,"
-            " analytics.tenant_health_factors, analytics.tenant_health_scores"
+            " analytics.tenant_health_factors, analytics.tenant_health_scores,"
+            " operations.usage_quarantined_rows"
         )
         for number, organization in enumerate((ORGANIZATION, OTHER)):
             connection.execute(
@@ -209,11 +237,17 @@ def test_scores_equal_the_oracle_on_every_day(
         for quarters, usage in collections:
             as_of = BEGINNING + timedelta(hours=6 * quarters)
             load_usage(connection, ORGANIZATION, usage)
+            # by itself, and then with the other one
+            of_one.refresh(connection, as_of)
+            alone = published(built)
             compiled.refresh(connection, as_of)
+            assert published(built) == alone
             day = as_of.astimezone(ZoneInfo(zone)).date()
             if day not in collected or collected[day][0] <= as_of:
                 collected[day] = (as_of, collect(usage, as_of))
 
+    # of the last rows, for they have replaced those before
+    assert noted(built) == noted_by_rules(collections[-1][1], other)
     counts = {day: found for day, (_, found) in collected.items()}
     assert published_scores(built) == scores(counts, seed)
     factors = {
@@ -228,6 +262,51 @@ def test_scores_equal_the_oracle_on_every_day(
         for day, found in counts.items()
         for weight in in_force(seed, day)
     }
+
+
+def published(database: Database) -> list[dict[str, Any]]:
+    """Return all marts of the first organization, but for when they were computed."""
+    return [
+        row
+        for mart in ("usage_metrics_daily", "health_factors", "health_scores")
+        for row in database.rows(
+            f"select to_jsonb(mart) as row from analytics.tenant_{mart} as mart"
+            " where organization_id = %s order by 1",
+            ORGANIZATION,
+        )
+    ]
+
+
+def noted(database: Database) -> set[tuple[object, ...]]:
+    rows = database.rows(
+        'select "table", key::uuid as key, reason, is_left_out'
+        " from operations.quarantined_rows where system = 'usage' and tenant = %s",
+        str(ORGANIZATION),
+    )
+    return {tuple(row.values()) for row in rows}
+
+
+def noted_by_rules(usage: Usage, other: Usage) -> set[tuple[object, ...]]:
+    """Return the assignments of another's campaigns, and the dates that nobody believes."""
+    found: set[tuple[object, ...]] = set()
+    for organization, held in ((ORGANIZATION, usage), (OTHER, other)):
+        for number, assignment in enumerate(held.assignments):
+            owner, campaign = campaign_of(organization, number, assignment)
+            if organization == ORGANIZATION != owner:
+                key = UUID(int=organization.int * 1000 + number)
+                found.add(("campaign_assignments", key, "campaign_id_unknown", True))
+            ends_at = assignment.campaign_ends_at
+            if owner == ORGANIZATION and ends_at and not believed(ends_at):
+                found.add(("campaigns", campaign, "ends_at_out_of_range", False))
+    return found
+
+
+def campaign_of(organization: UUID, number: int, assignment: Assignment) -> tuple[UUID, UUID]:
+    """Return whose campaign it is, and its id."""
+    owner = organization
+    if assignment.is_campaign_of_another:
+        owner = OTHER if organization == ORGANIZATION else ORGANIZATION
+    return owner, UUID(int=owner.int * 1000 + organization.int * 100 + number)
 
 
 def published_scores(database: Database) -> dict[date, Score]:

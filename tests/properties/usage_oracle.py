@@ -34,7 +34,10 @@ class Assignment:
     status: str
     due_at: datetime | None
     completed_at: datetime | None
-    campaign_ends_at: datetime | None
+    # in words where Python has no such instant: infinity
+    campaign_ends_at: datetime | str | None
+    # of another organization: then it is nobody's
+    is_campaign_of_another: bool
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
     due = [
         assignment
         for assignment in usage.assignments
-        if is_in_window(assignment.due_at or assignment.campaign_ends_at)
+        if is_in_window(assignment.due_at or believed(assignment.campaign_ends_at))
+        and not assignment.is_campaign_of_another
     ]
     completed = [
         assignment
@@ -121,6 +125,13 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
         "feature_adoption": (len(adopted), len(usage.features)),
         "support_tickets": (sum(map(is_in_window, usage.tickets)), None),
     }
+
+
+def believed(instant: datetime | str | None) -> datetime | None:
+    """Return an instant, or nothing where there is none from 1970 to 2200."""
+    if isinstance(instant, str) or (instant and not 1970 <= instant.year <= 2200):
+        return None
+    return instant
 
 
 def is_on_time(case: Case) -> bool:

@@ -6,6 +6,7 @@ select
     metric_type,
     current_value,
     target_value,
+    start_value,
     unit,
     measurement_period,
     status as reported_status,

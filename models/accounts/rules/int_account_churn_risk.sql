@@ -10,22 +10,17 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
--- ten thousandths, so that rounding happens once and a half is a half
 termed as (
     select
         scores.organization_id,
         scores.account_id,
         scores.score_date,
-        {{ half_up(
-            var('churn_points_per_health_point') ~ ' * (100 - scores.exact_score)', 4
-        ) }}::numeric(8, 4) as health_points,
+        {{ var('churn_points_per_health_point') }} * (100 - scores.exact_score)
+            as exact_health_points,
         -- an account that was not there then has lost nothing
         least({{ var('churn_decline_most') }}, greatest(
-            0,
-            coalesce(
-                {{ half_up('scores.earlier_score - scores.exact_score', 4) }}, 0
-            )
-        ))::numeric(8, 4) as decline_points,
+            0, coalesce(scores.earlier_score - scores.exact_score, 0)
+        )) as exact_decline_points,
         case
             when measures.days_since_engagement > {{ var('churn_long_gap_days') }}
                 then {{ var('churn_long_gap_points') }}
@@ -75,15 +70,13 @@ termed as (
 summed as (
     select
         *,
-        (
-            health_points
-            + decline_points
-            + gap_points
-            + escalation_points
-            + renewal_points
-            + overdue_points
-            + competitor_points
-        )::numeric(8, 4) as total_points
+        {{ half_up('exact_health_points', 4) }}::numeric(8, 4) as health_points,
+        {{ half_up('exact_decline_points', 4) }}::numeric(8, 4) as decline_points,
+        gap_points
+        + escalation_points
+        + renewal_points
+        + overdue_points
+        + competitor_points as other_points
     from termed
 ),
 
@@ -92,10 +85,17 @@ final as (
         organization_id,
         account_id,
         score_date,
+        -- from the terms before they are rounded, not from their sum
         case
-            when total_points is not null then least(100, round(total_points))::integer
+            when exact_health_points is not null
+                then least(
+                    100,
+                    {{ half_up(
+                        'exact_health_points + exact_decline_points + other_points', 0
+                    ) }}
+                )::integer
         end as churn_risk_score,
-        total_points,
+        (health_points + decline_points + other_points)::numeric(8, 4) as total_points,
         health_points,
         decline_points,
         gap_points,

@@ -26,16 +26,19 @@ valued as not materialized (
             and account_days.account_id = accounts.account_id
 ),
 
+-- percent_rank() says 0 of an only one, which has no rank, and is a double
 ranked as (
     select
         organization_id,
         account_id,
         evaluated_on,
-        percent_rank() over (
-            partition by organization_id, evaluated_on order by arr
-        )::numeric as arr_rank
+        {{ exact_ratio(
+            '(rank() over (days order by arr) - 1)::numeric',
+            'nullif(count(*) over days - 1, 0)'
+        ) }} as arr_rank
     from valued
     where arr is not null
+    window days as (partition by organization_id, evaluated_on)
 ),
 
 -- due today and not paid is neither on time nor late
@@ -63,9 +66,10 @@ invoiced as (
         organization_id,
         account_id,
         evaluated_on,
-        count(*) filter (where is_paid_on_time)
-        / nullif(count(*) filter (where is_paid or is_due), 0)::numeric
-            as paid_on_time_rate,
+        {{ exact_ratio(
+            'count(*) filter (where is_paid_on_time)',
+            'nullif(count(*) filter (where is_paid or is_due), 0)'
+        ) }} as paid_on_time_rate,
         count(*) filter (where is_due and not is_paid) as overdue_invoices_count,
         sum(amount) filter (where is_due and not is_paid) as overdue_amount
     from billed

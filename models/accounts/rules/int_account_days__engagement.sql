@@ -46,11 +46,11 @@ counted as (
             completed.completed_on
             > account_days.evaluated_on - {{ var('account_recent_days') }}
         ) as completed_count,
-        avg(completed.outcome_score) filter (
-            where
-            completed.completed_on
-            > account_days.evaluated_on - {{ var('account_outcome_days') }}
-        ) as outcome_score,
+        {{ exact_mean(
+            'completed.outcome_score',
+            'completed.completed_on > account_days.evaluated_on - '
+            ~ var('account_outcome_days')
+        ) }} as outcome_score,
         coalesce(bool_or(completed.names_competitor) filter (
             where
             completed.completed_on

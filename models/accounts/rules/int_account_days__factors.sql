@@ -82,19 +82,29 @@ measured as (
         components.component,
         sub_scores.sub_score,
         sub_scores.measured,
-        components.component_weight / components.all_count as weight,
-        components.component_weight
-        / (nullif(covered.data_coverage, 0) * nullif(components.measured_count, 0))
-            as weight_when_there
+        components.weight,
+        components.weight_when_there
     from covered
     cross join
         lateral (
-            values
-            ('usage', covered.usage_weight, 3, covered.usage_count),
-            ('support', covered.support_weight, 4, covered.support_count),
-            ('engagement', covered.engagement_weight, 3, covered.engagement_count),
-            ('business', covered.business_weight, 3, covered.business_count)
-        ) as components (component, component_weight, all_count, measured_count)
+            select
+                parts.component,
+                {{ exact_ratio('parts.component_weight', 'parts.all_count') }}
+                    as weight,
+                {{ exact_ratio(
+                    'parts.component_weight',
+                    '(nullif(covered.data_coverage, 0) * nullif(parts.there_count, 0))'
+                ) }} as weight_when_there
+            from (
+                values
+                ('usage', covered.usage_weight, 3, covered.usage_count),
+                ('support', covered.support_weight, 4, covered.support_count),
+                ('engagement', covered.engagement_weight, 3, covered.engagement_count),
+                ('business', covered.business_weight, 3, covered.business_count)
+            ) as parts (component, component_weight, all_count, there_count)
+            -- a fence: both are worked out once for a component, not for each sub-score
+            offset 0
+        ) as components
     inner join
         lateral (
             values
@@ -115,43 +125,34 @@ measured as (
         on components.component = sub_scores.component
 ),
 
-scored as (
+-- nothing is rounded here: the scores are made of this
+final as (
     select
-        measured.*,
-        100 * least(1, greatest(
-            0,
-            (measured.measured - scales.zero_at) / (scales.full_at - scales.zero_at)
-        )) as score,
+        measured.organization_id,
+        measured.account_id,
+        measured.score_date,
+        measured.evaluated_on,
+        measured.component,
+        measured.sub_score,
+        measured.measured,
+        case
+            when measured.measured is not null
+                then least(100, greatest(
+                    0,
+                    {{ exact_ratio(
+                        '(100 * (measured.measured - scales.zero_at))',
+                        '(scales.full_at - scales.zero_at)'
+                    ) }}
+                ))
+        end as score,
+        measured.weight,
         case when measured.measured is null then 0 else measured.weight_when_there end
-            as effective_weight
+            as effective_weight,
+        measured.data_coverage::numeric(5, 4) as data_coverage,
+        measured.weights_version
     from measured
     left join scales
         on measured.sub_score = scales.sub_score
-),
-
-final as (
-    select
-        organization_id,
-        account_id,
-        score_date,
-        evaluated_on,
-        component,
-        sub_score,
-        round(measured, 4)::numeric(18, 4) as measured_value,
-        case when measured is not null then round(score, 8) end::numeric(11, 8)
-            as score,
-        round(weight, 10)::numeric(11, 10) as weight,
-        round(effective_weight, 10)::numeric(11, 10) as effective_weight,
-        round(effective_weight - weight, 10)::numeric(11, 10) as handed_over_weight,
-        case when measured is null then 0 else round(score * effective_weight, 8) end
-        ::numeric(11, 8) as points,
-        case
-            when measured is null then 0
-            else round((100 - score) * effective_weight, 8)
-        end::numeric(11, 8) as points_lost,
-        data_coverage::numeric(5, 4) as data_coverage,
-        weights_version
-    from scored
 )
 
 select * from final

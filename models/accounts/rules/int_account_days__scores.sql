@@ -8,18 +8,15 @@ final as (
         account_id,
         score_date,
         -- not rounded: the churn risk is computed from both
-        sum(points) filter (where evaluated_on = score_date and score is not null)
+        sum(score * effective_weight) filter (where evaluated_on = score_date)
             as exact_score,
-        sum(points) filter (where evaluated_on < score_date and score is not null)
+        sum(score * effective_weight) filter (where evaluated_on < score_date)
             as earlier_score,
-        avg(score) filter (where evaluated_on = score_date and component = 'usage')
-            as usage_score,
-        avg(score) filter (where evaluated_on = score_date and component = 'support')
-            as support_score,
-        avg(score) filter (where evaluated_on = score_date and component = 'engagement')
-            as engagement_score,
-        avg(score) filter (where evaluated_on = score_date and component = 'business')
-            as business_score,
+        {%- for component in ['usage', 'support', 'engagement', 'business'] %}
+        {{ exact_mean(
+            'score', "evaluated_on = score_date and component = '" ~ component ~ "'"
+        ) }} as {{ component }}_score,
+        {%- endfor %}
         max(data_coverage) filter (where evaluated_on = score_date) as data_coverage,
         max(weights_version) as weights_version
     from factors

@@ -37,10 +37,10 @@ final as (
         account_id,
         evaluated_on,
         count(*) filter (where is_recent) as tickets_count,
-        avg(severity) filter (where is_recent) as mean_severity,
-        avg(hours_to_resolve) filter (where is_recent and is_closed)
+        {{ exact_mean('severity', 'is_recent') }} as mean_severity,
+        {{ exact_mean('hours_to_resolve', 'is_recent and is_closed') }}
             as mean_hours_to_resolve,
-        avg(satisfaction) filter (where is_recent) as mean_satisfaction,
+        {{ exact_mean('satisfaction', 'is_recent') }} as mean_satisfaction,
         count(*) filter (where not is_closed) as open_tickets_count,
         count(*) filter (where not is_closed and is_escalated)
             as escalated_tickets_count

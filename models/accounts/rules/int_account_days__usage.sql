@@ -1,9 +1,10 @@
--- The newest metrics of each account up to each day. Their history is long, and few
--- rows of it are wanted: through an index, where there is one, else in two passes over
--- all rows.
+-- The newest metrics of each account up to each day; of those that are too old for it
+-- the date only. Their history is long, and few rows of it are wanted: through an
+-- index, where there is one, else in two passes over all rows.
 {%- set has_index = has_lookup_index(
     ref('stg_accounts__health_metrics'), ['organization_id', 'account_id', 'metric_date']
 ) %}
+{%- set is_of_the_day = 'evaluated_on - measured_on <= ' ~ var('account_usage_days') %}
 with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
@@ -91,10 +92,24 @@ scanned as (
         metrics.metric_id desc
 ),
 
-final as (
+newest as (
     select * from looked_up
     union all
     select * from scanned
+),
+
+final as (
+    select
+        organization_id,
+        account_id,
+        evaluated_on,
+        measured_on,
+        case when {{ is_of_the_day }} then logins_per_week end as logins_per_week,
+        case when {{ is_of_the_day }} then feature_adoption_score end
+            as feature_adoption_score,
+        case when {{ is_of_the_day }} then training_completion_pct end
+            as training_completion_pct
+    from newest
 )
 
 select * from final

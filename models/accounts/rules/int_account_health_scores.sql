@@ -14,7 +14,7 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
--- what is published is what is judged: 39.996 reads 40.00 and is 40.00
+-- rounded once; what is published is what is judged: 39.996 reads 40.00 and is 40.00
 rounded as (
     select
         organization_id,

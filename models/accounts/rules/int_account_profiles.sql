@@ -29,7 +29,7 @@ final as (
         accounts.account_name,
         accounts.industry,
         accounts.account_size,
-        accounts.arr,
+        {{ half_up('accounts.arr', 2) }}::numeric(14, 2) as arr,
         accounts.created_on,
         accounts.renewal_on,
         accounts.reported_status,

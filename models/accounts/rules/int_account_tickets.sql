@@ -32,9 +32,15 @@ final as (
                 ) }})
                 then {{ local_date('tickets.created_at', 'accounts.time_zone') }}
         end as closed_on,
+        -- resolved before it was created: how long it took nobody knows
         case
-            when tickets.resolved_at <= {{ as_of() }}
-                then extract(epoch from tickets.resolved_at - tickets.created_at) / 3600
+            when
+                tickets.resolved_at <= {{ as_of() }}
+                and tickets.resolved_at >= tickets.created_at
+                then
+                    {{ exact_ratio(
+                        'extract(epoch from tickets.resolved_at - tickets.created_at)', 3600
+                    ) }}
         end as hours_to_resolve
     from accounts
     inner join tickets

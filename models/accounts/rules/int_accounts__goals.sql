@@ -8,10 +8,11 @@ final as (
         account_id,
         count(*) as goals_count,
         count(*) filter (where goal_status = 'achieved') as achieved_goals_count,
-        round(
-            count(*) filter (where goal_status = 'achieved') / count(*)::numeric, 4
-        )::numeric(5, 4) as goal_completion_rate,
-        round(avg(days_to_achieve), 1)::numeric(9, 1) as mean_days_to_achieve,
+        {{ half_up(
+            exact_ratio("count(*) filter (where goal_status = 'achieved')", 'count(*)'), 4
+        ) }}::numeric(5, 4) as goal_completion_rate,
+        {{ half_up(exact_mean('days_to_achieve'), 1) }}::numeric(9, 1)
+            as mean_days_to_achieve,
         coalesce(
             jsonb_agg(
                 jsonb_build_object(

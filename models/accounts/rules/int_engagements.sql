@@ -26,7 +26,7 @@ known as (
         )
 ),
 
--- people are named as text, or as objects with a mail address, an id or a name
+-- people are text or a number, or objects with a mail address, an id or a name
 attended as (
     select
         known.organization_id,
@@ -63,19 +63,26 @@ final as (
         scheduled_at,
         completed_at,
         completed_on,
-        -- what each is known by, once; NULL for nobody
+        -- what each is known by, once; NULL for nobody. Addresses and names are text,
+        -- ids may be numbers; a list, an object or true in their place names nobody
         (
             select jsonb_agg(distinct lower(named.person))
             from jsonb_array_elements(attended.people) as entry (value)
             cross join
                 lateral (
                     values (
-                        coalesce(
-                            {{ trimmed("entry.value ->> 'email'") }},
-                            {{ trimmed("entry.value ->> 'id'") }},
-                            {{ trimmed("entry.value ->> 'name'") }},
-                            {{ trimmed("entry.value #>> '{}'") }}
-                        )
+                        case
+                            when jsonb_typeof(entry.value) in ('string', 'number')
+                                then {{ trimmed("entry.value #>> '{}'") }}
+                            else
+                                coalesce(
+                                    {{ text_of('entry.value', 'email', ['string']) }},
+                                    {{ text_of(
+                                        'entry.value', 'id', ['string', 'number']
+                                    ) }},
+                                    {{ text_of('entry.value', 'name', ['string']) }}
+                                )
+                        end
                     )
                 ) as named (person)
             where named.person is not null

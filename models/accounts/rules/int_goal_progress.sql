@@ -22,36 +22,58 @@ known as (
         and not accounts.is_archived
 ),
 
-measured as (
+-- A goal whose target is below where it started is to be lowered, and its way begins
+-- there. Without a start only the usual direction is known; the way begins at nothing,
+-- and without a target above zero there is none.
+directed as (
     select
         *,
-        -- a goal without a target above zero cannot be measured
         case
-            when target_value > 0 and current_value is not null
-                then least(1, greatest(0, current_value / target_value))
-        end as progress,
+            when target_value < start_value then start_value - target_value
+            when target_value > 0 then target_value
+        end as whole_way,
+        case
+            when target_value < start_value then start_value - current_value
+            else current_value
+        end as way_gone,
         -- a goal that is due before it was set has no time left
+        case when target_date <= started_on then 1 else target_date - started_on end
+            as whole_time,
         case
             when target_date <= started_on then 1
-            when target_date is not null
-                then
-                    least(1, (today - started_on)::numeric / (target_date - started_on))
-        end as elapsed
+            when target_date is not null then least(today, target_date) - started_on
+        end as time_gone,
+        today - started_on as days_gone
     from known
 ),
 
+measured as (
+    select
+        *,
+        -- nobody is further back than the start, or beyond the target
+        case
+            when way_gone is not null and whole_way is not null
+                then least(whole_way, greatest(0, way_gone))
+        end as way
+    from directed
+),
+
+-- products are compared, not quotients: a third of a goal is no number that ends
 judged as (
     select
         *,
         case
-            when current_value >= target_value and target_value > 0 then 'achieved'
+            when way >= whole_way then 'achieved'
             when target_date < today then 'missed'
             -- behind the clock
-            when progress + {{ var('goal_behind_rate') }} < elapsed then 'at_risk'
+            when
+                (way + {{ var('goal_behind_rate') }} * whole_way) * whole_time
+                < time_gone * whole_way
+                then 'at_risk'
             -- due soon, and not nearly done
             when
                 target_date - today <= {{ var('goal_near_days') }}
-                and progress < {{ var('goal_near_rate') }}
+                and way < {{ var('goal_near_rate') }} * whole_way
                 then 'at_risk'
             else 'on_track'
         end as goal_status
@@ -65,13 +87,13 @@ forecast as (
         case
             when
                 goal_status != 'achieved'
-                and progress > 0
-                and today > started_on
-                and (today - started_on) / progress < 36500
-                -- divided once, for a third of a goal is no number that ends
+                and way > 0
+                and days_gone > 0
+                and days_gone * whole_way < 36500 * way
                 then
                     started_on
-                    + ceil((today - started_on) * target_value / current_value)::integer
+                    + div(days_gone * whole_way, way)::integer
+                    + (mod(days_gone * whole_way, way) > 0)::integer
         end as forecast_date
     from judged
 ),
@@ -94,20 +116,25 @@ final as (
         goal_id,
         title,
         metric_type,
-        current_value,
-        target_value,
+        {{ half_up('current_value', 4) }}::numeric(18, 4) as current_value,
+        {{ half_up('target_value', 4) }}::numeric(18, 4) as target_value,
+        {{ half_up('start_value', 4) }}::numeric(18, 4) as start_value,
         unit,
         measurement_period,
         goal_status,
         reported_status,
-        round(progress, 4)::numeric(5, 4) as progress_rate,
-        round(elapsed, 4)::numeric(5, 4) as elapsed_rate,
+        {{ half_up(exact_ratio('way', 'whole_way'), 4) }}::numeric(5, 4)
+            as progress_rate,
+        {{ half_up(exact_ratio('time_gone', 'whole_time'), 4) }}::numeric(5, 4)
+            as elapsed_rate,
         started_on,
         target_date,
         target_date - today as days_left,
         forecast_date,
         completed_on as completion_date,
-        completed_on - started_on as days_to_achieve,
+        -- reached before it was set: how long it took nobody knows
+        case when completed_on >= started_on then completed_on - started_on end
+            as days_to_achieve,
         completed_on > target_date as is_late
     from completed
 )

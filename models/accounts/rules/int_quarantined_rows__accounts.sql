@@ -26,7 +26,7 @@ health_metrics as (
     {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
 
-customer_goals as (
+customer_goals as not materialized (
     select given.* from {{ ref('stg_accounts__customer_goals') }} as given
     {{ in_scope('given', ref('int_accounts_organizations'), ['organization_id']) }}
 ),
@@ -56,7 +56,7 @@ judged as (
 
     {{ rows_left_out(
         'accounts', 'account_id',
-        'organizations', ['organization_id'], 'organization_id_unknown'
+        [['organizations', ['organization_id'], 'organization_id_unknown']]
     ) }}
 
     {%- for table, key in keys.items() %}
@@ -66,13 +66,25 @@ judged as (
         -- what belongs to an account that is left out is left out with it
         {{ rows_left_out(
             table, key,
-            'accounts', ['organization_id', 'account_id'], 'account_id_unknown'
+            [['accounts', ['organization_id', 'account_id'], 'account_id_unknown']]
         ) }}
     {%- endfor %}
 ),
 
+kept as (
+    {{ rows_that_lost_dates(
+        'accounts', 'account_id', 'organizations', ['organization_id']
+    ) }}
+
+    union all
+
+    {{ rows_that_lost_dates(
+        'customer_goals', 'goal_id', 'accounts', ['organization_id', 'account_id']
+    ) }}
+),
+
 final as (
-    {{ quarantine_log('accounts', 'judged') }}
+    {{ quarantine_log('accounts', 'judged', 'kept') }}
 )
 
 select * from final

@@ -10,23 +10,24 @@ from (
         -- a size that is not known is none: no rule rests on it
         {{ known_word('input_accounts__accounts', 'account_size') }} as account_size,
         case
-            when {{ is_amount('arr') }} then arr::numeric(14, 2)
+            when {{ is_amount('arr') }} then arr::numeric(42, 30)
         end as arr,
         reported_status,
         reported_health_score,
         reported_churn_risk_score,
-        renewal_on,
-        archived_at,
+        {{ believed('renewal_on') }} as renewal_on,
+        {{ believed('archived_at') }} as archived_at,
         created_at,
         updated_at,
         {{ quarantine_reason(
             key='account_id',
             copy_number=copy_number('input_accounts__accounts', newest='updated_at'),
             required=['organization_id', 'created_at'],
-            timestamps=['renewal_on', 'archived_at', 'created_at', 'updated_at'],
+            timestamps=['created_at', 'updated_at'],
             amounts=['arr'],
             known_values=words_of_input('input_accounts__accounts'),
-        ) }} as quarantine_reason
+        ) }} as quarantine_reason,
+        {{ dates_lost(['renewal_on', 'archived_at']) }} as lost_dates
     from (
         select {{ columns_of_input('input_accounts__accounts') }}
         from {{ ref('input_accounts__accounts') }}

@@ -11,7 +11,7 @@ from (
         feature_adoption_score,
         case
             when training_completion_pct between 0 and 999
-                then training_completion_pct::numeric(5, 2)
+                then training_completion_pct::numeric(42, 30)
         end as training_completion_pct,
         created_at,
         {{ quarantine_reason(

@@ -9,7 +9,7 @@ from (
         due_on,
         paid_on,
         case
-            when {{ is_amount('amount') }} then amount::numeric(14, 2)
+            when {{ is_amount('amount') }} then amount::numeric(42, 30)
         end as amount,
         {{ quarantine_reason(
             key='invoice_id',

@@ -8,7 +8,8 @@ with united as (
             tenant,
             reason,
             rows_count,
-            first_seen_at
+            first_seen_at,
+            is_left_out
         from {{ ref(system ~ '_quarantined_rows') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -22,7 +23,8 @@ final as (
         nullif(tenant, '') as tenant,
         reason,
         rows_count,
-        first_seen_at
+        first_seen_at,
+        is_left_out
     from united
 )
 

@@ -7,6 +7,12 @@
     'feature_adoptions': 'feature_key',
     'support_tickets': 'ticket_id',
 } -%}
+{%- set organization = [
+    'organizations', ['organization_id'], 'organization_id_unknown'
+] -%}
+{%- set campaign = [
+    'campaigns', ['organization_id', 'campaign_id'], 'campaign_id_unknown'
+] -%}
 
 -- Of a refresh of one organization: what it leaves out of its rows.
 with organizations as (
@@ -14,7 +20,7 @@ with organizations as (
 ),
 
 {% for table in keys %}
-    {{ table }} as (
+    {{ table }} as {{ 'not materialized ' if table == 'campaigns' }}(
         select given.* from {{ ref('stg_usage__' ~ table) }} as given
         {{ in_scope('given', ref('int_usage_organizations'), ['organization_id']) }}
     ),
@@ -36,13 +42,19 @@ judged as (
 
         {{ rows_left_out(
             table, key,
-            'organizations', ['organization_id'], 'organization_id_unknown'
+            [organization] + ([campaign] if table == 'campaign_assignments' else [])
         ) }}
     {%- endfor %}
 ),
 
+kept as (
+    {{ rows_that_lost_dates(
+        'campaigns', 'campaign_id', 'organizations', ['organization_id']
+    ) }}
+),
+
 final as (
-    {{ quarantine_log('usage', 'judged') }}
+    {{ quarantine_log('usage', 'judged', 'kept') }}
 )
 
 select * from final

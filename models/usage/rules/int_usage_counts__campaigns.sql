@@ -10,12 +10,17 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
+-- The campaign must be one of the same organization: an assignment of another's is due
+-- never, and the quarantine says so. A left join tells the planner how many there are.
 dated as (
     select
         assignments.organization_id,
         assignments.assignment_status,
         assignments.completed_at,
-        coalesce(assignments.due_at, campaigns.ends_at) as due_at
+        case
+            when campaigns.campaign_id is not null
+                then coalesce(assignments.due_at, campaigns.ends_at)
+        end as due_at
     from assignments
     left join campaigns
         on

@@ -5,14 +5,14 @@ from (
     select
         organization_id,
         campaign_id,
-        starts_at,
-        ends_at,
+        {{ believed('starts_at') }} as starts_at,
+        {{ believed('ends_at') }} as ends_at,
         {{ quarantine_reason(
             key='campaign_id',
             copy_number=copy_number('input_usage__campaigns', newest='starts_at'),
             required=['organization_id'],
-            timestamps=['starts_at', 'ends_at'],
-        ) }} as quarantine_reason
+        ) }} as quarantine_reason,
+        {{ dates_lost(['starts_at', 'ends_at']) }} as lost_dates
     from (
         select {{ columns_of_input('input_usage__campaigns') }}
         from {{ ref('input_usage__campaigns') }}

@@ -4,7 +4,8 @@
 -- what the score lacks of 100, their shares sum to 1, and nobody is without them.
 -- Matters: before anything is published; a score that its factors do not explain.
 -- To resolve: compare int_account_health_factors and int_account_health_scores for the
--- account and day it names. Factors are rounded to eight decimals, so sums are near.
+-- account and day it names. Factors are rounded to eight decimals, the score once, from
+-- exact values: the sum of the factors is near it, on either side of a half.
 with factors as (
     select * from {{ ref('int_account_health_factors') }}
 ),
@@ -62,7 +63,7 @@ where
         and case
             when summed.measured_count = 0 then kept.health_score is null
             else
-                {{ half_up('summed.points', 2) }} = kept.health_score
+                abs(summed.points - kept.health_score) < 0.0050001
                 and abs(summed.points + summed.points_lost - 100) < 0.000001
                 and abs(summed.effective_weight - 1) < 0.00000001
                 and abs(summed.handed_over_weight) < 0.00000001

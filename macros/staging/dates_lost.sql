@@ -1,0 +1,13 @@
+{% macro dates_lost(columns) -%}
+    {#- as text, for dbt's unit tests have no arrays -#}
+    nullif(
+        concat_ws(
+            ',',
+            {%- for column in columns %}
+            case when not {{ is_believed(column) }} then '{{ column }}' end
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        ''
+    )
+{%- endmacro %}
