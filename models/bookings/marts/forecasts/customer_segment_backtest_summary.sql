@@ -20,7 +20,7 @@ counted as (
         ) as visited_count,
         -- where no next visit was seen, it may be at any later time
         percentile_disc(0.5) within group (
-            order by coalesce(positions.days_until_next_visit, 1000000)
+            order by coalesce(positions.days_until_next_visit, {{ more_days_than_any() }})
         ) as median_days
     from positions
     cross join (values (30), (60), (90)) as horizons (horizon_days)
@@ -55,7 +55,8 @@ final as (
             as visited_share_low,
         {{ wilson('shared.visited_share', 'shared.customers_count', '+') }}
             as visited_share_high,
-        nullif(shared.median_days, 1000000) as median_days_until_next_visit
+        nullif(shared.median_days, {{ more_days_than_any() }})
+            as median_days_until_next_visit
     from shared
     inner join organizations
         on shared.organization_id = organizations.organization_id
