@@ -72,8 +72,9 @@ final as (
         on
             due.tenant_id = sales_reps.tenant_id
             and due.sales_rep_id = sales_reps.sales_rep_id
-    -- who has a status has an outlook. An outer join would work out that of all customers,
-    -- this one of those that are due, whose last order day is looked up by its whole key
+    -- who has a status has an outlook. An outer join would work out that of all
+    -- customers, this one of those that are due; their last order days are looked up by
+    -- the whole key
     inner join outlook
         on
             due.tenant_id = outlook.tenant_id

@@ -20,7 +20,8 @@ counted as (
         ) as visited_count,
         -- where no next visit was seen, it may be at any later time
         percentile_disc(0.5) within group (
-            order by coalesce(positions.days_until_next_visit, {{ more_days_than_any() }})
+            order by
+                coalesce(positions.days_until_next_visit, {{ more_days_than_any() }})
         ) as median_days
     from positions
     cross join (values (30), (60), (90)) as horizons (horizon_days)

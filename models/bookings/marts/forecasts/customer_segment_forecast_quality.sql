@@ -72,67 +72,44 @@ silence as (
     group by organization_id, horizon_days
 ),
 
--- the later, the likelier it is gone; a first visit expects no date
-by_days as (
+-- the higher another score, the likelier it is gone; a first visit expects no date
+by_score as (
     select
-        organization_id,
-        horizon_days,
-        days_past_expected,
-        count(*) filter (where is_gone) as gone_count,
-        count(*) filter (where not is_gone) as visited_count
+        outcomes.organization_id,
+        outcomes.horizon_days,
+        score.name as score_name,
+        score.value as score,
+        count(*) filter (where outcomes.is_gone) as gone_count,
+        count(*) filter (where not outcomes.is_gone) as visited_count
     from outcomes
-    where days_past_expected is not null
-    group by organization_id, horizon_days, days_past_expected
+    cross join
+        lateral (
+            values
+            ('days_past_expected', outcomes.days_past_expected::bigint),
+            ('p_visit', -outcomes.p_visit)
+        ) as score (name, value)
+    where score.value is not null
+    group by outcomes.organization_id, outcomes.horizon_days, score.name, score.value
 ),
 
-ranked_by_days as (
+ranked_by_score as (
     select
         *,
         {{ ranked_below(
-            'visited_count', 'days_past_expected', 'organization_id, horizon_days'
+            'visited_count', 'score', 'organization_id, horizon_days, score_name'
         ) }} as visited_below
-    from by_days
+    from by_score
 ),
 
-lateness as (
+areas as not materialized (
     select
         organization_id,
         horizon_days,
-        sum(gone_count + visited_count)::bigint as expected_positions_count,
+        score_name,
+        sum(gone_count + visited_count)::bigint as positions_count,
         {{ area('gone_count', 'visited_count', 'visited_below') }} as auc
-    from ranked_by_days
-    group by organization_id, horizon_days
-),
-
--- the less probable a visit, the likelier it is gone
-by_p_visit as (
-    select
-        organization_id,
-        horizon_days,
-        p_visit,
-        count(*) filter (where is_gone) as gone_count,
-        count(*) filter (where not is_gone) as visited_count
-    from outcomes
-    where p_visit is not null
-    group by organization_id, horizon_days, p_visit
-),
-
-ranked_by_p_visit as (
-    select
-        *,
-        {{ ranked_below(
-            'visited_count', 'p_visit desc', 'organization_id, horizon_days'
-        ) }} as visited_below
-    from by_p_visit
-),
-
-forecasts as (
-    select
-        organization_id,
-        horizon_days,
-        {{ area('gone_count', 'visited_count', 'visited_below') }} as auc
-    from ranked_by_p_visit
-    group by organization_id, horizon_days
+    from ranked_by_score
+    group by organization_id, horizon_days, score_name
 ),
 
 rated as (
@@ -162,21 +139,23 @@ final as (
         rated.tn,
         rated.auc as auc_days_since_last_visit,
         lateness.auc as auc_days_past_expected,
-        coalesce(lateness.expected_positions_count, 0) as expected_positions_count,
+        coalesce(lateness.positions_count, 0) as expected_positions_count,
         forecasts.auc as auc_p_visit,
         rated.auc_of_forecasts as auc_days_since_last_visit_of_forecasts,
         rated.forecast_positions_count
     from rated
     inner join organizations
         on rated.organization_id = organizations.organization_id
-    left join lateness
+    left join areas as lateness
         on
             rated.organization_id = lateness.organization_id
             and rated.horizon_days = lateness.horizon_days
-    left join forecasts
+            and lateness.score_name = 'days_past_expected'
+    left join areas as forecasts
         on
             rated.organization_id = forecasts.organization_id
             and rated.horizon_days = forecasts.horizon_days
+            and forecasts.score_name = 'p_visit'
 )
 
 select * from final
