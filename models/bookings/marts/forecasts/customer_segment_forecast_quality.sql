@@ -1,4 +1,5 @@
 {{ config(materialized='view_in_place') }}
+{%- set among = 'organization_id, horizon_days' %}
 
 -- Gone is a customer that did not visit within the horizon; LOST foretells that.
 with outcomes as not materialized (
@@ -44,13 +45,10 @@ by_silence as (
 ranked_by_silence as (
     select
         *,
-        {{ ranked_below(
-            'visited_count', 'days_since_last_visit', 'organization_id, horizon_days'
-        ) }} as visited_below,
-        {{ ranked_below(
-            'visited_forecasts_count', 'days_since_last_visit',
-            'organization_id, horizon_days'
-        ) }} as visited_forecasts_below
+        {{ ranked_below('visited_count', 'days_since_last_visit', among) }}
+            as visited_below,
+        {{ ranked_below('visited_forecasts_count', 'days_since_last_visit', among) }}
+            as visited_forecasts_below
     from by_silence
 ),
 
@@ -95,9 +93,8 @@ by_score as (
 ranked_by_score as (
     select
         *,
-        {{ ranked_below(
-            'visited_count', 'score', 'organization_id, horizon_days, score_name'
-        ) }} as visited_below
+        {{ ranked_below('visited_count', 'score', among ~ ', score_name') }}
+            as visited_below
     from by_score
 ),
 
