@@ -1,5 +1,5 @@
--- The customers to call, those first of whom most is to come; where nothing is foreseen,
--- those of whom most is at risk.
+-- The customers to call, those first of whom most is to come, or where nothing is
+-- foreseen most at risk.
 select
     due.tenant_id,
     due.tenant_slug,
