@@ -343,15 +343,22 @@ def test_money_of_several_currencies_is_not_foreseen(database: Database) -> None
     assert mixed["expected_orders_90d"] == one["expected_orders_90d"]
 
 
+def series(database: Database, query: str) -> tuple[int, float]:
+    """Return for how many customers a query sums the closed form, and how many terms each."""
+    plan: Any = database.value(f"explain (analyze, format json) {query}")
+    nodes = [plan[0]["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", ())
+    [(customers, terms)] = [
+        (node["Actual Loops"], node["Actual Rows"])
+        for node in nodes
+        if node.get("Function Name") == "generate_series"
+    ] or [(0, 0)]
+    return customers, terms
+
+
 def series_summed(database: Database, query: str) -> int:
-    """Return for how many customers a query has summed the terms of the closed form."""
-    plan = database.value(f"explain (analyze, format json) {query}")
-
-    def loops(node: dict[str, Any]) -> int:
-        own = node["Actual Loops"] if node.get("Function Name") == "generate_series" else 0
-        return int(own) + sum(loops(part) for part in node.get("Plans", ()))
-
-    return loops(plan[0]["Plan"])
+    return series(database, query)[0]
 
 
 def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
@@ -382,13 +389,7 @@ def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
     # and without a model there is nothing to sum
     database.execute("truncate analytics.order_model_parameters")
     assert database.value(f"select count(*) from ({due}) as due") == 300
-    plan = database.value(f"explain (analyze, format json) {due}")
-    assert max(rows_of_series(plan[0]["Plan"])) == 0
-
-
-def rows_of_series(node: dict[str, Any]) -> list[float]:
-    own = [node["Actual Rows"]] if node.get("Function Name") == "generate_series" else []
-    return own + [rows for part in node.get("Plans", ()) for rows in rows_of_series(part)]
+    assert series(database, due)[1] == 0
 
 
 def put_statuses(database: Database, customers: Sequence[Sequence[date]]) -> None:
