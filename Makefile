@@ -38,6 +38,14 @@ setup: .venv/done ## build the environment from the lock file
 	.venv-metrics/bin/python -m pip check
 	touch $@
 
+# of other projects, that tests hold ours against
+.venv-peers/done: requirements-peers.lock
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --requirement requirements-peers.lock
+	.venv-peers/bin/python -m pip check
+	touch $@
+
 lock: ## resolve the versions anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
@@ -46,6 +54,8 @@ lock: ## resolve the versions anew
 		--generate-hashes --no-annotate --no-header --output-file requirements-dashboards.lock
 	$(BIN)/uv pip compile --group pyproject.toml:metrics --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements-metrics.lock
+	$(BIN)/uv pip compile --group pyproject.toml:peers --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file requirements-peers.lock
 
 demo: setup ## sample data, models, a nightly refresh, the write-back and roles, in .local
 	$(BIN)/python -m demo
@@ -99,7 +109,7 @@ test: setup ## what each change is worth, on databases of its own
 	+$(TOGETHER) lint test-dashboards .venv-metrics/done
 	$(PYTEST)
 
-slow: setup .venv-metrics/done ## what `make test` leaves out
+slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out
 	$(PYTEST) -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own

@@ -6,7 +6,7 @@
     days=ref('customer_order_days'),
     day='delivered_on',
     day_number='order_day_number',
-    cuts=ref('risk_status_backtest'),
+    backtest_periods=ref('backtest_periods'),
     parameters=ref('order_model_parameters'),
     periods=ref('order_model_periods'),
     model=var('order_model'),

@@ -6,7 +6,7 @@
     days=ref('customer_visit_days'),
     day='visit_on',
     day_number='visit_day_number',
-    cuts=ref('customer_segment_backtest'),
+    backtest_periods=ref('visit_backtest_periods'),
     parameters=ref('visit_model_parameters'),
     periods=ref('visit_model_periods'),
     model=var('visit_model'),

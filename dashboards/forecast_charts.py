@@ -9,7 +9,7 @@ from dashboards import look
 
 Row = dict[str, Any]
 
-# dashboards/sql/forecast_calibration.sql says which
+# dashboards/sql/forecast_calibration.sql and visits_calibration.sql say which
 VERDICTS = {
     "RIGHT": look.Status("As told", "●", look.GREEN),
     "TOO_MUCH": look.Status("Fewer than told", "▲", look.RUST),
@@ -22,10 +22,10 @@ def calibration(rows: Sequence[Row]) -> Any:
     points = look.values(
         [
             {
-                "told": row["mean_p_order"],
-                "seen": row["ordered_share"],
-                "low": row["ordered_share_low"],
-                "high": row["ordered_share_high"],
+                "told": row["told"],
+                "seen": row["share"],
+                "low": row["share_low"],
+                "high": row["share_high"],
                 "customers": row["customers_count"],
                 "verdict": VERDICTS[row["verdict"]].word,
             }

@@ -46,6 +46,14 @@ PAGES: dict[str, tuple[str, ...]] = {
         "forecast_suggestions",
         "forecast_disagreements",
     ),
+    "how_good_is_it, of visits": (
+        "organizations",
+        "visits_statuses",
+        "visits_period",
+        "visits_model",
+        "visits_calibration",
+        "visits_dates",
+    ),
     "bookings": (
         "organizations",
         "locations",

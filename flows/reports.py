@@ -387,7 +387,8 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
     lines = rows(
         connection,
         f"select * from {ANALYTICS}.weekly_summary "
-        " order by tenant_slug, expected_amount_90d desc nulls last, sales_rep_name",
+        " order by tenant_slug, expected_amount_90d desc nulls last,"
+        " at_risk_amount desc nulls last, sales_rep_name",
     )
     progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
 

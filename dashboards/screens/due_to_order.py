@@ -68,7 +68,7 @@ def show() -> None:
 
 def _order(rows: list[dict[str, Any]]) -> str:
     if all(row["expected_amount_90d"] is None for row in rows):
-        return "the latest first, as nothing says what is to come of them"
+        return "those of whom most is at risk first, as nothing says what is to come of them"
     currencies = {row["currency"] for row in rows if row["currency"]}
     whatever = ", whatever the currency" if len(currencies) > 1 else ""
     return f"those first of whom most is to come in 90 days{whatever}"

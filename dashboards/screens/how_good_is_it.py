@@ -1,6 +1,7 @@
-"""How good is it: what the statuses of a tenant have been worth as forecasts."""
+"""How good is it: what statuses, of orders or of visits, have been worth as forecasts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -9,54 +10,136 @@ from dashboards import data, forecast_charts, look
 
 Row = dict[str, Any]
 
-# the words for who has a minute do not wait for the figures behind them
-IN_A_MINUTE = ("forecast_statuses", "forecast_period", "forecast_model")
-BEHIND = (
-    "forecast_calibration",
-    "forecast_dates",
-    "forecast_revenue",
-    "forecast_limits",
-    "forecast_suggestions",
-    "forecast_disagreements",
-)
-FIT = "`customer-health fit-orders`"
 CHANGE = "docs/change_a_rule.md"
 HORIZONS = (30, 60, 90)
 
-# the status that a manager asks about first stands first
-NAMES = {
-    "DORMANT": "DORMANT",
-    "AT_RISK_CADENCE": "late",
-    "HEALTHY": "HEALTHY",
-    "AT_RISK_REVENUE": "on time with less revenue",
-}
-# dashboards/sql/forecast_statuses.sql says which
-VERDICTS = {
-    ("DORMANT", "YES"): "You can take DORMANT for gone: fewer than a quarter come back.",
-    ("DORMANT", "NO"): "You cannot take DORMANT for gone: a quarter or more come back.",
-    ("DORMANT", "NOT_SURE"): "You cannot take DORMANT for gone: it may be a quarter or more.",
-    ("HEALTHY", "YES"): "You can count on HEALTHY: three quarters or more order.",
-    ("HEALTHY", "NO"): "You cannot count on HEALTHY: fewer than three quarters order.",
-    (
-        "HEALTHY",
-        "NOT_SURE",
-    ): "You cannot count on HEALTHY: it may be fewer than three quarters.",
-    ("AT_RISK_CADENCE", "YES"): "Late is a warning: fewer order than of the HEALTHY.",
-    (
-        "AT_RISK_CADENCE",
-        "NO",
-    ): "Late alone is no warning: not surely fewer than of the HEALTHY.",
-    ("AT_RISK_REVENUE", "YES"): "Less revenue is a warning: fewer order than of the HEALTHY.",
-    ("AT_RISK_REVENUE", "NO"): (
-        "Less revenue does not say that they stay away: about as many order as of the HEALTHY."
-    ),
-}
-TOO_FEW = "Too few customers to tell."
 
-CADENCES = {
-    "MEASURED": "customers with a usual gap of their own",
-    "FALLBACK": "customers with one order, who have none yet",
-}
+@dataclass(frozen=True)
+class Subject:
+    """What is looked back on, in its words."""
+
+    # how its queries begin; those of the words for who has a minute do not wait for others
+    queries: str
+    statuses: str
+    # the status that a manager asks about first stands first
+    names: Mapping[str, str]
+    # the one that says that somebody is gone
+    gone: str
+    # dashboards/sql/<queries>_statuses.sql says which
+    verdicts: Mapping[tuple[str, str], str]
+    nothing_to_compare: str
+    model: str
+    command: str
+    thing: str
+    do: str
+    did: str
+    limits_of_it: str
+    # from which dates are expected
+    dates: str
+    no_dates: str
+    sources: Mapping[str, str]
+
+    def in_a_minute(self) -> tuple[str, ...]:
+        """Return the queries of the words."""
+        return tuple(f"{self.queries}_{name}" for name in ("statuses", "period", "model"))
+
+
+ORDERS = Subject(
+    queries="forecast",
+    statuses="risk_status",
+    names={
+        "DORMANT": "DORMANT",
+        "AT_RISK_CADENCE": "late",
+        "HEALTHY": "HEALTHY",
+        "AT_RISK_REVENUE": "on time with less revenue",
+    },
+    gone="DORMANT",
+    verdicts={
+        ("DORMANT", "YES"): "You can take DORMANT for gone: fewer than a quarter come back.",
+        ("DORMANT", "NO"): "You cannot take DORMANT for gone: a quarter or more come back.",
+        ("DORMANT", "NOT_SURE"): (
+            "You cannot take DORMANT for gone: it may be a quarter or more."
+        ),
+        ("HEALTHY", "YES"): "You can count on HEALTHY: three quarters or more order.",
+        ("HEALTHY", "NO"): "You cannot count on HEALTHY: fewer than three quarters order.",
+        ("HEALTHY", "NOT_SURE"): (
+            "You cannot count on HEALTHY: it may be fewer than three quarters."
+        ),
+        ("AT_RISK_CADENCE", "YES"): "Late is a warning: fewer order than of the HEALTHY.",
+        ("AT_RISK_CADENCE", "NO"): (
+            "Late alone is no warning: not surely fewer than of the HEALTHY."
+        ),
+        ("AT_RISK_REVENUE", "YES"): (
+            "Less revenue is a warning: fewer order than of the HEALTHY."
+        ),
+        ("AT_RISK_REVENUE", "NO"): (
+            "Less revenue does not say that they stay away: about as many order as of the"
+            " HEALTHY."
+        ),
+    },
+    nothing_to_compare="Too few HEALTHY customers to compare.",
+    model="order model",
+    command="`customer-health fit-orders`",
+    thing="order",
+    do="order",
+    did="ordered",
+    limits_of_it=(
+        "Customers that are closed today are missing from the past, so a little fewer ordered"
+        " than it seems; orders that were cancelled later are missing, too."
+    ),
+    dates="over all orders that 90 days have passed since",
+    no_dates="No order is 90 days old yet.",
+    sources={
+        "MEASURED": "customers with a usual gap of their own",
+        "FALLBACK": "customers with one order, who have none yet",
+    },
+)
+VISITS = Subject(
+    queries="visits",
+    statuses="segment",
+    names={
+        "LOST": "LOST",
+        "AT_RISK": "AT RISK",
+        "ACTIVE": "ACTIVE",
+        "NEW": "NEW",
+    },
+    gone="LOST",
+    verdicts={
+        ("LOST", "YES"): "You can take LOST for gone: fewer than a quarter come back.",
+        ("LOST", "NO"): "You cannot take LOST for gone: a quarter or more come back.",
+        ("LOST", "NOT_SURE"): "You cannot take LOST for gone: it may be a quarter or more.",
+        ("ACTIVE", "YES"): "You can count on ACTIVE: three quarters or more visit.",
+        ("ACTIVE", "NO"): "You cannot count on ACTIVE: fewer than three quarters visit.",
+        ("ACTIVE", "NOT_SURE"): (
+            "You cannot count on ACTIVE: it may be fewer than three quarters."
+        ),
+        ("NEW", "YES"): "You can count on NEW: three quarters or more visit again.",
+        ("NEW", "NO"): "You cannot count on NEW: fewer than three quarters visit again.",
+        ("NEW", "NOT_SURE"): "You cannot count on NEW: it may be fewer than three quarters.",
+        ("AT_RISK", "YES"): "AT RISK is a warning: fewer visit than of the ACTIVE.",
+        ("AT_RISK", "NO"): "AT RISK is no warning: not surely fewer than of the ACTIVE.",
+    },
+    nothing_to_compare="Too few ACTIVE customers to compare.",
+    model="visit model",
+    command="`customer-health fit-visits`",
+    thing="visit",
+    do="visit",
+    did="visited",
+    limits_of_it=(
+        "A booking that became no visit is none here, also where that was entered later."
+    ),
+    dates=(
+        "over all visits that 90 days have passed since. A first visit expects no date. A"
+        " cadence is of high confidence where it rests on many visits at like distances"
+    ),
+    no_dates="No visit that expected a date is 90 days old yet.",
+    sources={
+        "HIGH": "cadence of high confidence",
+        "MEDIUM": "of medium confidence",
+        "LOW": "of low confidence",
+    },
+)
+TOO_FEW = "Too few customers to tell."
 SETTINGS = {
     "dormant_days": (
         "Dormant from",
@@ -82,40 +165,84 @@ BASES = {
 
 def show() -> None:
     """Show the page."""
-    tenants = data.read("tenants")["tenants"]
-    look.say_age(tenants, "tenants")
-    tenant = look.choose("tenant", tenants, key="tenant", has_all=False)
-    assert tenant is not None  # noqa: S101 - one of those that there are
-    tenant_id = str(tenant["tenant_id"])
-    read = data.read(*IN_A_MINUTE, tenant=tenant_id)
-    statuses = {
-        (row["risk_status"], row["horizon_days"]): row for row in read["forecast_statuses"]
+    sources = {
+        "Orders": data.read("tenants")["tenants"],
+        "Bookings": data.read("organizations")["organizations"],
     }
-    [model] = read["forecast_model"]
+    there = {name: found for name, found in sources.items() if found}
+    if not there:
+        look.say_age([], "tenants or organizations")
+    system = next(iter(there))
+    if len(there) > 1:
+        system = (
+            st.segmented_control(
+                "System", list(there), default=system, key="system", bind="query-params"
+            )
+            or system
+        )
+    look.say_age(there[system], "tenants")
+    if system == "Orders":
+        _show_orders(_choose("tenant", there[system]))
+    else:
+        _show_visits(_choose("organization", there[system]))
 
+
+def _choose(what: str, sources: list[Row]) -> str:
+    chosen = look.choose(what, sources, key=what, has_all=False)
+    assert chosen is not None  # noqa: S101 - one of those that there are
+    return str(chosen[f"{what}_id"])
+
+
+def _show_orders(tenant_id: str) -> None:
+    model = _in_a_minute(ORDERS, tenant=tenant_id)
+    read = data.read(
+        "forecast_calibration",
+        "forecast_dates",
+        "forecast_revenue",
+        "forecast_limits",
+        "forecast_suggestions",
+        "forecast_disagreements",
+        tenant=tenant_id,
+    )
+    _probability(ORDERS, model, read["forecast_calibration"])
+    _dates(ORDERS, read["forecast_dates"])
+    _revenue(read["forecast_revenue"])
+    if read["forecast_limits"]:
+        _limits(tenant_id, read["forecast_limits"], read["forecast_suggestions"])
+    _disagreements(read["forecast_disagreements"], model)
+
+
+def _show_visits(organization_id: str) -> None:
+    model = _in_a_minute(VISITS, organization=organization_id)
+    read = data.read("visits_calibration", "visits_dates", organization=organization_id)
+    _probability(VISITS, model, read["visits_calibration"])
+    _dates(VISITS, read["visits_dates"])
+
+
+def _in_a_minute(subject: Subject, **chosen: str) -> Row:
+    """Show what each status has been worth; return what is known of the model."""
+    read = data.read(*subject.in_a_minute(), **chosen)
+    found, periods, models = (read[query] for query in subject.in_a_minute())
+    statuses = {(row["status"], row["horizon_days"]): row for row in found}
     if statuses:
         look.show(
             '<div class="ch-rules">'
-            + "".join(_verdict(name, statuses.get((name, 90))) for name in NAMES)
+            + "".join(
+                _verdict(subject, name, statuses.get((name, 90))) for name in subject.names
+            )
             + "</div>"
         )
-        [period] = read["forecast_period"]
-        look.show(f'<p class="ch-explained">{look.escape(_limits_of_it(period))}</p>')
-        _what_became(statuses)
+        [period] = periods
+        look.show(f'<p class="ch-explained">{look.escape(_limits_of_it(subject, period))}</p>')
+        _what_became(subject, statuses)
     else:
         look.empty(
             "There is nothing to look back on yet. What became of customers can be told of the"
-            " first day of a month that has 90 days of orders before it and 90 days after it."
+            f" first day of a month that has 90 days of {subject.thing}s before it and 90 days"
+            " after it."
         )
-    read = data.read(*BEHIND, tenant=tenant_id)
-    _probability(model, read["forecast_calibration"])
-    _dates(read["forecast_dates"])
-    _revenue(read["forecast_revenue"])
-    if read["forecast_limits"]:
-        _limits(
-            str(tenant["tenant_id"]), read["forecast_limits"], read["forecast_suggestions"]
-        )
-    _disagreements(read["forecast_disagreements"], model)
+    [model] = models
+    return model
 
 
 def _of_100(share: float) -> str:
@@ -129,57 +256,56 @@ def _of_100(share: float) -> str:
 
 
 def _interval(row: Row) -> str:
-    low, high = (round(100 * row[f"ordered_share_{end}"]) for end in ("low", "high"))
+    low, high = (round(100 * row[f"share_{end}"]) for end in ("low", "high"))
     return f"{low} to {high}"
 
 
-def _verdict(name: str, row: Row | None) -> str:
+def _verdict(subject: Subject, name: str, row: Row | None) -> str:
     if row is None:
-        said, verdict = f"Nobody has been {NAMES[name]} on such a day.", TOO_FEW
-    elif row["ordered_share"] is None:
+        said, verdict = f"Nobody has been {subject.names[name]} on such a day.", TOO_FEW
+    elif row["share"] is None:
         customers = look.count_of(row["customers_count"], "customer")
         verb = "has" if row["customers_count"] == 1 else "have"
-        said, verdict = f"Only {customers} {verb} been {NAMES[name]}.", TOO_FEW
+        said, verdict = f"Only {customers} {verb} been {subject.names[name]}.", TOO_FEW
     else:
-        again = "ordered again" if name == "DORMANT" else "ordered"
+        again = f"{subject.did} again" if name == subject.gone else subject.did
         said = (
-            f"Of 100 customers that were {NAMES[name]}, {_of_100(row['ordered_share'])}"
+            f"Of 100 customers that were {subject.names[name]}, {_of_100(row['share'])}"
             f" {again} within 90 days ({_interval(row)})."
         )
-        verdict = VERDICTS.get((name, row["verdict"]), "Too few HEALTHY customers to compare.")
+        verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
     return (
-        f'<div class="ch-rule">{look.pill("risk_status", name)}'
+        f'<div class="ch-rule">{look.pill(subject.statuses, name)}'
         f"<div>{look.escape(said)}</div><p>{look.escape(verdict)}</p></div>"
     )
 
 
-def _limits_of_it(period: Row) -> str:
+def _limits_of_it(subject: Subject, period: Row) -> str:
     days = look.count_of(period["cuts_count"], "month")
     return (
         f"Seen on the first days of {days}, from {look.day(period['first_cut_on'])} to"
         f" {look.day(period['last_cut_on'])}, by today's limits. In brackets what chance"
-        " leaves open, 95 times of 100. Customers that are closed today are missing from the"
-        " past, so a little fewer ordered than it seems; orders that were cancelled later are"
-        " missing, too. One year has one autumn: what comes once a year is seen once a year."
+        f" leaves open, 95 times of 100. {subject.limits_of_it} One year has one autumn: what"
+        " comes once a year is seen once a year."
     )
 
 
-def _what_became(statuses: dict[tuple[str, int], Row]) -> None:
+def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None:
     look.heading(
         "What became of them",
-        "Of 100 customers with the status on the first day of a month, how many ordered so"
-        " soon after.",
+        "Of 100 customers with the status on the first day of a month, how many"
+        f" {subject.did} so soon after.",
     )
     rows = []
-    for name in look.STATUSES["risk_status"]:
+    for name in look.STATUSES[subject.statuses]:
         of_status = [statuses.get((name, days)) for days in HORIZONS]
         last = of_status[-1]
         if last is None:
             continue
-        median = last["median_days_until_next_order"]
+        median = last["median_days"]
         rows.append(
             [
-                look.pill("risk_status", name),
+                look.pill(subject.statuses, name),
                 *(_became(row) for row in of_status),
                 look.figures("not half" if median is None else look.count_of(median, "day")),
                 look.figures(look.count(last["customers_count"]))
@@ -189,24 +315,25 @@ def _what_became(statuses: dict[tuple[str, int], Row]) -> None:
     look.table(
         ["Status", "30 days", "60 days", "90 days", "Half have by", "Customers"],
         rows,
-        "How many customers of each status ordered within 30, 60 and 90 days",
+        f"How many customers of each status {subject.did} within 30, 60 and 90 days",
     )
 
 
 def _became(row: Row | None) -> str:
-    if row is None or row["ordered_share"] is None:
+    if row is None or row["share"] is None:
         return "too few to tell"
-    return look.figures(_of_100(row["ordered_share"])) + look.small(_interval(row))
+    return look.figures(_of_100(row["share"])) + look.small(_interval(row))
 
 
-def _probability(model: Row, rows: Sequence[Row]) -> None:
+def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
+    article = "an" if subject.thing == "order" else "a"
     look.heading(
-        "The probability of an order",
-        "The order model tells of each customer how likely it orders in the next days. Here"
-        " is what it told at the time, against what came.",
+        f"The probability of {article} {subject.thing}",
+        f"The {subject.model} tells of each customer how likely it {subject.do}s in the next"
+        " days. Here is what it told at the time, against what came.",
     )
     if model["in_force_from"] is None:
-        look.empty(_why_no_model(model))
+        look.empty(_why_no_model(subject, model))
         return
     if model["is_refused"]:
         look.empty(
@@ -217,13 +344,13 @@ def _probability(model: Row, rows: Sequence[Row]) -> None:
     if not rows:
         look.empty(
             f"The model is in force since {look.day(model['in_force_from'])}. No first day of"
-            " a month since then has 90 days of orders after it: there is nothing to compare"
-            " yet."
+            f" a month since then has 90 days of {subject.thing}s after it: there is nothing"
+            " to compare yet."
         )
         return
     horizon = (
         st.segmented_control(
-            "Order within",
+            f"{subject.do.capitalize()} within",
             HORIZONS,
             default=90,
             format_func=lambda days: f"{days} days",
@@ -232,25 +359,26 @@ def _probability(model: Row, rows: Sequence[Row]) -> None:
         or 90
     )
     shown = [row for row in rows if row["horizon_days"] == horizon]
-    words = _calibration_in_words(shown, horizon)
+    words = _calibration_in_words(subject, shown, horizon)
     look.show(f"<p>{look.escape(words)}</p>")
     look.chart(forecast_charts.calibration(shown), words)
 
 
-def _why_no_model(model: Row) -> str:
+def _why_no_model(subject: Subject, model: Row) -> str:
     if model["last_fit_on"] is None:
         return (
-            f"There is no probability yet: {FIT} finds the parameters of the order model;"
-            " `customer-health serve` does so each month."
+            f"There is no probability yet: {subject.command} finds the parameters of the"
+            f" {subject.model}; `customer-health serve` does so each month."
         )
     if model["is_refused"]:
         return (
             f"There is no probability. The fit for {look.day(model['last_fit_on'])} was"
-            f" refused: {_reason(model)}. {FIT} tries again when there are more orders."
+            f" refused: {_reason(model)}. {subject.command} tries again when there are more"
+            f" {subject.thing}s."
         )
     return (
         f"There is no probability before {look.day(model['last_fit_on'])}, when the parameters"
-        " of the order model come into force."
+        f" of the {subject.model} come into force."
     )
 
 
@@ -258,11 +386,11 @@ def _reason(model: Row) -> str:
     return (model["reason"] or "no reason was stored").rstrip(".")
 
 
-def _calibration_in_words(rows: Sequence[Row], horizon: int) -> str:
+def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -> str:
     first = rows[0]
     said = (
-        f"Of 100 customers it told {_of_100(first['all_told_share'])} to order within"
-        f" {horizon} days, and {_of_100(first['all_ordered_share'])} did."
+        f"Of 100 customers it told {_of_100(first['all_told_share'])} to {subject.do} within"
+        f" {horizon} days, and {_of_100(first['all_seen_share'])} did."
     )
     wrong = {
         verdict: [row["band"] for row in rows if row["verdict"] == verdict]
@@ -289,28 +417,28 @@ def _bands(bands: Sequence[int]) -> str:
     return ", ".join(f"{10 * low} to {10 * high} %" for low, high in runs)
 
 
-def _dates(rows: Sequence[Row]) -> None:
+def _dates(subject: Subject, rows: Sequence[Row]) -> None:
     look.heading(
         "The expected date",
-        "How far the next order was from its expected date, over all orders that 90 days have"
-        " passed since. The errors are of those that were followed by another one.",
+        f"How far the next {subject.thing} was from its expected date, {subject.dates}. The"
+        " errors are of those that were followed by another one.",
     )
     if not rows:
-        look.empty("No order is 90 days old yet.")
+        look.empty(subject.no_dates)
         return
     look.table(
-        ["Of", "Within 7 days", "Off by", "Middle", "Orders"],
+        ["Of", "Within 7 days", "Off by", "Middle", f"{subject.thing.capitalize()}s"],
         [
             [
-                look.escape(CADENCES[row["cadence_source"]]),
+                look.escape(subject.sources[row["source"]]),
                 look.figures(f"{_of_100(row['within_7_days_share'])} of 100"),
                 *_errors(row),
-                look.figures(look.count(row["order_days_count"]))
+                look.figures(look.count(row["days_count"]))
                 + look.small(f"{look.count(row['followed_count'])} followed"),
             ]
             for row in rows
         ],
-        "How far the expected date of the next order was off",
+        f"How far the expected date of the next {subject.thing} was off",
     )
 
 

@@ -2,8 +2,7 @@
 select
     outlook,
     p_order_90d,
-    -- in cents
-    expected_value_90d / 100 as expected_amount_90d,
+    expected_amount_90d,
     currency,
     reason
 from analytics.customer_outlook

@@ -1,4 +1,5 @@
--- The customers to call, those first of whom most is to come.
+-- The customers to call, those first of whom most is to come, or where nothing is
+-- foreseen most at risk.
 select
     due.tenant_id,
     due.tenant_slug,
@@ -38,6 +39,7 @@ where
     and due.due_bucket = any(%(buckets)s)
 order by
     due.expected_amount_90d desc nulls last,
+    due.revenue_at_risk desc nulls last,
     due.days_past_expected desc,
     due.tenant_id asc,
     due.customer_id asc

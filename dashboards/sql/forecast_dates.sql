@@ -1,7 +1,7 @@
 -- How far the expected date of the next order was off.
 select
-    cadence_source,
-    order_days_count,
+    cadence_source as source,
+    order_days_count as days_count,
     followed_count,
     mean_absolute_error_days,
     mean_error_days,

@@ -8,8 +8,7 @@ select
     risk_status,
     outlook,
     p_order_90d,
-    -- in cents
-    expected_value_90d / 100 as expected_amount_90d,
+    expected_amount_90d,
     currency,
     reason,
     outlook_reason,

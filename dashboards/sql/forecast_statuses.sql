@@ -11,14 +11,14 @@ with shares as (
 )
 
 select
-    risk_status,
+    risk_status as status,
     horizon_days,
     positions_count,
     customers_count,
-    ordered_share,
-    ordered_share_low,
-    ordered_share_high,
-    median_days_until_next_order,
+    ordered_share as share,
+    ordered_share_low as share_low,
+    ordered_share_high as share_high,
+    median_days_until_next_order as median_days,
     case
         when ordered_share is null then 'TOO_FEW'
         when risk_status = 'DORMANT'
@@ -37,7 +37,7 @@ select
                 end
         when ordered_share_high < healthy_low then 'YES'
         when healthy_low is not null then 'NO'
-        else 'TOO_FEW_HEALTHY'
+        else 'NOTHING_TO_COMPARE'
     end as verdict
 from shares
 order by horizon_days, risk_status

@@ -362,6 +362,7 @@ begin
             select tenant_slug, message from digested
             order by
                 (details ->> 'expected_amount_90d')::numeric desc nulls last,
+                (details ->> 'revenue_at_risk')::numeric desc nulls last,
                 tenant_slug, message
             limit 20
         )
@@ -398,10 +399,11 @@ language sql as $claim$
         message_id = (
             select message_id from operations.alert_outbox
             where state = 'pending' and next_attempt_at <= now()
-            -- of one time first those of whom most is expected
+            -- of one time first those of whom most is expected, or most at risk
             order by
                 next_attempt_at, created_at,
-                (details ->> 'expected_amount_90d')::numeric desc nulls last
+                (details ->> 'expected_amount_90d')::numeric desc nulls last,
+                (details ->> 'revenue_at_risk')::numeric desc nulls last
             limit 1
             for update skip locked
         )

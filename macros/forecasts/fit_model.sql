@@ -1,6 +1,6 @@
 {% macro fit_model(
-    tenant, tenant_id_type, tenants, days, day, day_number, cuts, parameters, periods, model,
-    least, words
+    tenant, tenant_id_type, tenants, days, day, day_number, backtest_periods, parameters,
+    periods, model, least, words
 ) -%}
 {#-
 Finds the parameters under which the days of a tenant's customers are likeliest, and writes
@@ -62,7 +62,7 @@ begin
         insert into fits (tenant_id, fitted_on)
         select
             tenants.tenant_id,
-            case stage when 'TODAY' then tenants.fitted_on else cuts.middle_cut_on end
+            case stage when 'TODAY' then tenants.fitted_on else backtest.middle_cut_on end
         from (
             select
                 {{ tenant_id }} as tenant_id,
@@ -76,25 +76,17 @@ begin
             where {{ tenant }}_slug = '{{ var("fit_tenant") | replace("'", "''") }}'
             {%- endif %}
         ) as tenants
-        left join (
-            select
-                {{ tenant_id }} as tenant_id,
-                percentile_disc(0.5) within group (order by cut_on) as middle_cut_on
-            from (
-                select distinct {{ tenant_id }}, cut_on from {{ cuts }}
-            ) as distinct_cuts
-            group by {{ tenant_id }}
-        ) as cuts
-            on tenants.tenant_id = cuts.tenant_id
+        left join {{ backtest_periods }} as backtest
+            on tenants.tenant_id = backtest.{{ tenant_id }}
         where
             stage = 'TODAY'
             or (
-                cuts.middle_cut_on < tenants.fitted_on
+                backtest.middle_cut_on < tenants.fitted_on
                 and not exists (
                     select from {{ parameters }} as parameters
                     where
                         parameters.{{ tenant_id }} = tenants.tenant_id
-                        and parameters.valid_from <= cuts.middle_cut_on
+                        and parameters.valid_from <= backtest.middle_cut_on
                 )
             );
 

@@ -30,6 +30,18 @@ def fitted(*tenants: str, valid_from: str = "2025-01-01") -> str:
     )
 
 
+def visits_fitted(*organizations: str, valid_from: str = "2025-01-01") -> str:
+    """Return SQL that gives organizations a visit model."""
+    slugs = "', '".join(organizations)
+    return (
+        "insert into analytics.visit_model_parameters"
+        " (organization_id, valid_from, model, r, alpha_days, a, b, state)"
+        f" select organization_id, '{valid_from}', 'MBG', 0.8, 75, 0.05, 10, 'FITTED'"
+        f" from analytics.booking_organizations where organization_slug in ('{slugs}')"
+        " on conflict do nothing;"
+    )
+
+
 @pytest.fixture(scope="session")
 def marts(refreshed_template: Database) -> Database:
     """Demo data after a nightly refresh, and logins for whom the pages are."""
@@ -41,6 +53,7 @@ def marts(refreshed_template: Database) -> Database:
     refreshed_template.execute(f"create role {NOBODY} login; create role {TENANT} login")
     # of the other tenants nothing is foreseen
     refreshed_template.execute(fitted("harbor-foods", "kiwi-produce"))
+    refreshed_template.execute(visits_fitted("glow-salon"))
     return refreshed_template
 
 

@@ -4,7 +4,17 @@ import re
 
 import pytest
 from conftest import Database
-from reading import ANALYST, Point, everything, fitted, markup, page, text, tiles
+from reading import (
+    ANALYST,
+    Point,
+    everything,
+    fitted,
+    markup,
+    page,
+    text,
+    tiles,
+    visits_fitted,
+)
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
@@ -15,10 +25,15 @@ pytest_plugins = ("reading",)
 
 NAME = "how_good_is_it"
 TENANT = "harbor-foods"
+ORGANIZATION = "glow-salon"
 
 
 def shown_of(tenant: str) -> AppTest:
     return page(NAME, tenant=tenant)
+
+
+def visits_of(organization: str) -> AppTest:
+    return page(NAME, system="Bookings", organization=organization)
 
 
 def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
@@ -31,13 +46,15 @@ def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
     raise AssertionError(columns)
 
 
-def instead_of(view: str, rows: str) -> str:
+def instead_of(
+    view: str, rows: str, tenants: str = "tenants", tenant_id: str = "tenant_id"
+) -> str:
     """Return SQL that puts other rows in place of those of a view, for all tenants."""
     return (
         f"create or replace view analytics.{view} with (security_invoker) as"
         f" select (jsonb_populate_record(null::analytics.{view}, to_jsonb(given)"
-        " || jsonb_build_object('tenant_id', tenants.tenant_id))).*"
-        f" from analytics.tenants cross join ({rows}) as given;"
+        f" || jsonb_build_object('{tenant_id}', tenants.{tenant_id}))).*"
+        f" from analytics.{tenants} as tenants cross join ({rows}) as given;"
     )
 
 
@@ -111,14 +128,14 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
         (0.2499, 0.3, 0.65, "NOT_SURE", "NOT_SURE", "YES"),
         (0.25, 0.3, 0.6499, "NO", "NO", "YES"),
         (0.5, 0.6, 0.6, "NO", "NO", "NO"),
-        (0.05, 0.2, None, "YES", "TOO_FEW", "TOO_FEW_HEALTHY"),
+        (0.05, 0.2, None, "YES", "TOO_FEW", "NOTHING_TO_COMPARE"),
         (None, None, 0.8, "TOO_FEW", "YES", "TOO_FEW"),
     ):
         rows = status_rows(low, high, healthy_low)
         refreshed.execute(instead_of("risk_status_backtest_summary", rows))
         tenant = refreshed.value("select tenant_id from analytics.tenants limit 1")
         found = {
-            (row["risk_status"], row["verdict"])
+            (row["status"], row["verdict"])
             for row in data.fetch(["forecast_statuses"], {"tenant": tenant})[
                 "forecast_statuses"
             ]
@@ -433,3 +450,168 @@ def test_shares_are_never_all_or_none_where_they_are_not(
     assert look.chance(0.996) == "over 99 %"
     assert look.chance(0) == "0 %"
     assert look.chance(0.254) == "25 %"
+
+
+@pytest.mark.parametrize("organization", [ORGANIZATION, "kowhai-barbers"])
+def test_what_became_of_each_segment_is_what_sql_says(
+    analyst: Database, organization: str
+) -> None:
+    said = " ".join(text(visits_of(organization)).split())
+    rows = analyst.rows(
+        "select * from analytics.customer_segment_backtest_summary"
+        " where organization_slug = %s",
+        organization,
+    )
+    names = {
+        "LOST": "LOST, {} visited again",
+        "AT_RISK": "AT RISK, {} visited",
+        "ACTIVE": "ACTIVE, {} visited",
+        "NEW": "NEW, {} visited",
+    }
+    assert {row["customer_segment"] for row in rows} == set(names)
+    told = 0
+    for row in rows:
+        if row["visited_share"] is None:
+            customers = look.count_of(row["customers_count"], "customer")
+            assert f"Only {customers} have been" in said
+            continue
+        told += 1
+        share, low, high = (
+            round(100 * row[f"visited_share{end}"]) for end in ("", "_low", "_high")
+        )
+        assert f" {share} {low} to {high} " in said
+        if row["horizon_days"] == 90:
+            words = names[row["customer_segment"]].format(share)
+            assert f"customers that were {words} within 90 days ({low} to {high})." in said
+            assert f"{row['customers_count']:,} {row['positions_count']:,} cases" in said
+    assert told > 3
+    by_segment = {row["customer_segment"]: row for row in rows if row["horizon_days"] == 90}
+    high = by_segment["LOST"]["visited_share_high"]
+    assert ("You can take LOST for gone" in said) is (high is not None and high < 0.25)
+    low = by_segment["ACTIVE"]["visited_share_low"]
+    assert ("You can count on ACTIVE" in said) is (low is not None and low >= 0.75)
+    [period] = analyst.rows(
+        "select periods.* from analytics.visit_backtest_periods as periods"
+        " inner join analytics.booking_organizations using (organization_id)"
+        " where organization_slug = %s",
+        organization,
+    )
+    assert f"{period['cuts_count']} months" in said
+    assert look.day(period["first_cut_on"]) in said
+    # of orders it says nothing
+    for word in ("DORMANT", "order", "Less revenue", "Other limits"):
+        assert word not in said.replace("in order", ""), word
+
+
+def test_a_verdict_on_a_segment_is_given_only_where_the_interval_carries_it(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    organization = str(
+        refreshed.value(
+            "select organization_id from analytics.booking_organizations"
+            " where organization_slug = %s",
+            ORGANIZATION,
+        )
+    )
+    for low, high, active_low, lost, active, at_risk in (
+        (0.05, 0.2499, 0.75, "YES", "YES", "YES"),
+        (0.05, 0.25, 0.7499, "NOT_SURE", "NOT_SURE", "YES"),
+        (0.25, 0.3, 0.6499, "NO", "NO", "YES"),
+        (0.5, 0.6, 0.6, "NO", "NO", "NO"),
+        (0.05, 0.2, None, "YES", "TOO_FEW", "NOTHING_TO_COMPARE"),
+        (None, None, 0.8, "TOO_FEW", "YES", "TOO_FEW"),
+    ):
+        rows = (
+            status_rows(low, high, active_low)
+            .replace("risk_status", "customer_segment")
+            .replace("ordered_", "visited_")
+            .replace("AT_RISK_CADENCE", "AT_RISK")
+            .replace("DORMANT", "LOST")
+            .replace("HEALTHY", "ACTIVE")
+        )
+        refreshed.execute(
+            instead_of(
+                "customer_segment_backtest_summary",
+                rows,
+                "booking_organizations",
+                "organization_id",
+            )
+        )
+        found = data.fetch(["visits_statuses"], {"organization": organization})
+        assert {(row["status"], row["verdict"]) for row in found["visits_statuses"]} == {
+            ("LOST", lost),
+            ("ACTIVE", active),
+            ("AT_RISK", at_risk),
+        }, (low, high, active_low)
+        data.read.clear()
+        said = text(visits_of(ORGANIZATION))
+        assert ("You can take LOST for gone" in said) is (lost == "YES")
+        assert ("You cannot take LOST for gone" in said) is (lost in ("NO", "NOT_SURE"))
+        assert ("You can count on ACTIVE" in said) is (active == "YES")
+        assert ("AT RISK is a warning" in said) is (at_risk == "YES")
+    assert "Nobody has been NEW on such a day." in said
+
+
+def test_told_and_seen_of_visits_and_their_dates_are_what_sql_says(
+    analyst: Database,
+) -> None:
+    shown = visits_of(ORGANIZATION)
+    said = " ".join(text(shown).split())
+    bands = analyst.rows(
+        "select * from analytics.visit_model_calibration"
+        " where organization_slug = %s and horizon_days = 90 order by band",
+        ORGANIZATION,
+    )
+    assert len(bands) > 2
+    cases = sum(row["positions_count"] for row in bands)
+    told = sum(row["mean_p_visit"] * row["positions_count"] for row in bands) / cases
+    came = sum(row["visited_count"] for row in bands) / cases
+    assert (
+        f"Of 100 customers it told {100 * told:.0f} to visit within 90 days, and"
+        f" {100 * came:.0f} did." in said
+    )
+    columns = ("mean_p_visit", "visited_share", "visited_share_low", "visited_share_high")
+    points = drawn(shown, ("told", "seen", "low", "high"))
+    for point, row in zip(points, bands, strict=True):
+        assert point == pytest.approx([row[column] for column in columns])
+    errors = analyst.rows(
+        "select * from analytics.next_visit_date_errors"
+        " where organization_slug = %s and cadence_confidence != 'NONE'",
+        ORGANIZATION,
+    )
+    assert errors
+    for row in errors:
+        assert f"{100 * row['within_7_days_share']:.0f} of 100" in said
+        assert f"{row['mean_absolute_error_days']:.1f} days on average" in said
+        assert f"{row['visit_days_count']:,} {row['followed_count']:,} followed" in said
+
+
+def test_visits_without_a_model_or_history_say_what_it_takes(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute("delete from analytics.visit_model_parameters")
+    said = " ".join(text(visits_of(ORGANIZATION)).split())
+    assert "There is no probability yet: customer-health fit-visits" in said
+    refreshed.execute(visits_fitted(ORGANIZATION, valid_from="2026-12-01"))
+    data.read.clear()
+    assert "no probability before 1 Dec 2026" in text(visits_of(ORGANIZATION))
+    refreshed.execute("truncate analytics.customer_visit_days")
+    data.read.clear()
+    said = " ".join(text(visits_of(ORGANIZATION)).split())
+    assert "has 90 days of visits before it and 90 days after it" in said
+    assert "No visit that expected a date is 90 days old yet" in said
+
+
+def test_who_has_orders_only_or_bookings_only_need_not_choose(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    assert page(NAME).segmented_control(key="system").value == "Orders"
+    refreshed.execute("truncate analytics.booking_organizations")
+    data.read.clear()
+    shown = page(NAME)
+    assert "What became of them" in [heading.value for heading in shown.subheader]
+    assert "DORMANT" in text(shown)
+    assert all(control.key != "system" for control in shown.segmented_control)

@@ -192,7 +192,8 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
         "select customer_name, reason, sales_rep_name, expected_amount_90d, currency"
         " from analytics.due_to_order"
         " where due_bucket in ('OVERDUE', 'DUE_TODAY') order by expected_amount_90d desc"
-        " nulls last, days_past_expected desc, tenant_id, customer_id limit 25"
+        " nulls last, revenue_at_risk desc nulls last, days_past_expected desc, tenant_id,"
+        " customer_id limit 25"
     )
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in expected]
@@ -205,12 +206,16 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
     without = analyst.rows(
         "select customer_name from analytics.due_to_order where tenant_slug = 'north-dairy'"
         " and due_bucket in ('OVERDUE', 'DUE_TODAY')"
-        " order by days_past_expected desc, customer_id limit 25"
+        " order by revenue_at_risk desc nulls last, days_past_expected desc, customer_id"
+        " limit 25"
     )
     shown = page("due_to_order", tenant="north-dairy")
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in without]
-    assert "the latest first, as nothing says what is to come of them" in text(shown)
+    assert (
+        "those of whom most is at risk first, as nothing says what is to come of them"
+        in text(shown)
+    )
 
 
 def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
@@ -248,8 +253,8 @@ def test_the_list_turns_its_pages(analyst: Database) -> None:
     assert not shown.exception
     expected = analyst.rows(
         "select customer_name from analytics.due_to_order where due_bucket = 'DORMANT'"
-        " order by expected_amount_90d desc nulls last, days_past_expected desc, tenant_id,"
-        " customer_id limit 25 offset 25"
+        " order by expected_amount_90d desc nulls last, revenue_at_risk desc nulls last,"
+        " days_past_expected desc, tenant_id, customer_id limit 25 offset 25"
     )
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in expected]

@@ -117,26 +117,12 @@ def test_what_is_foretold_is_what_is_published(
         " values (%s, %s, 'BG', 0.2426, 4.4136 * 7, 0.793, 2.426)",
         *(TENANT, FITTED_ON),
     )
-    view = str(database.value("select pg_get_viewdef('analytics.expected_order_days')"))
+    view = str(database.value("select pg_get_viewdef('analytics.customer_outlook')"))
     assert "(90)::double precision" in view
     view = view.replace("(90)::double precision", f"({HORIZON})::double precision")
     view = view.rstrip().rstrip(";").replace("%", "%%")
     found = database.rows(
-        f"""
-        select
-            outlook.customer_id,
-            outlook.p_alive,
-            outlook.p_alive * expected.expected_order_days_90d as orders
-        from analytics.customer_outlook as outlook
-        inner join analytics.customer_order_days as days
-            on
-                outlook.customer_id = days.customer_id
-                and outlook.last_order_date = days.delivered_on
-        inner join ({view}) as expected
-            on
-                days.order_day_number - 1 = expected.repeats_count
-                and date '{FITTED_ON}' - days.first_delivered_on = expected.age_days
-        """
+        f"select customer_id, p_alive, expected_orders_90d as orders from ({view}) as outlook"
     )
     assert len(found) == 2357
     by_customer = {int(str(row["customer_id"]).replace("-", "")): row for row in found}

@@ -1,13 +1,16 @@
 """The outlook and the back-test, over many histories at once, by their own views."""
 
 import itertools
+import json
 import math
+import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Database
+from conftest import PROJECT, Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from limits_oracle import (
@@ -118,6 +121,56 @@ def test_the_outlook_equals_customers_that_are_drawn(
         assert row["p_alive"] == pytest.approx(alive, rel=0.08, abs=0.01), seen
         assert row["p_order_90d"] == pytest.approx(p_order, rel=0.08, abs=0.01), seen
         assert row["expected_orders_90d"] == pytest.approx(orders, rel=0.08, abs=0.01), seen
+
+
+PEERS = PROJECT / ".venv-peers" / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PEERS.exists(), reason="`make slow` installs lifetimes")
+def test_the_outlook_equals_that_of_lifetimes(database: Database) -> None:
+    histories = [
+        *(History(0, 0, 0), History(0, 0, 20), History(0, 0, 400), History(1, 10, 30)),
+        *(History(1, 300, 400), History(2, 40, 45), History(4, 60, 180)),
+        *(History(9, 200, 220), History(30, 600, 700)),
+    ]
+    models = [
+        Model(*parameters, is_mbg=is_mbg)
+        for parameters in itertools.product((0.3, 0.8, 2.5), (15, 200), (0.05, 1.7), (2, 10))
+        for is_mbg in (True, False)
+    ]
+    asked = [
+        {
+            "model": "MBG" if model.is_mbg else "BG",
+            "parameters": {
+                "r": model.r,
+                "alpha": model.alpha_days,
+                "a": model.a,
+                "b": model.b,
+            },
+            "horizon": 90,
+            "x": [seen.repeats for seen in histories],
+            "t_x": [seen.recency for seen in histories],
+            "age": [seen.age for seen in histories],
+        }
+        for model in models
+    ]
+    done = subprocess.run(
+        [PEERS, Path(__file__).parent / "lifetimes_figures.py"],
+        input=json.dumps(asked),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    put_histories(database, histories)
+    for model, theirs in zip(models, json.loads(done.stdout), strict=True):
+        put_model(database, model)
+        ours = foreseen(database)
+        for name, column in (("p_alive", "p_alive"), ("orders", "expected_orders_90d")):
+            assert [row[column] for row in ours] == pytest.approx(theirs[name], rel=1e-8), (
+                model,
+                name,
+            )
 
 
 def test_no_history_overflows(database: Database) -> None:
@@ -271,7 +324,8 @@ def test_without_a_model_nothing_is_foreseen(database: Database) -> None:
     unknown = {name for name, value in row.items() if value is None}
     assert unknown == {
         *("p_order_30d", "p_order_60d", "p_order_90d", "expected_orders_90d"),
-        *("expected_value_90d", "outlook", "p_alive", "reason", "currency"),
+        *("expected_value_90d", "expected_amount_90d", "outlook", "p_alive", "reason"),
+        "currency",
     }
 
 
@@ -284,8 +338,58 @@ def test_money_of_several_currencies_is_not_foreseen(database: Database) -> None
     )
     one, mixed = foreseen(database)
     assert one["expected_value_90d"] > 0
+    assert float(one["expected_amount_90d"]) == round(one["expected_value_90d"] / 100, 2)
     assert mixed["expected_value_90d"] is None
     assert mixed["expected_orders_90d"] == one["expected_orders_90d"]
+
+
+def series(database: Database, query: str) -> tuple[int, float]:
+    """Return for how many customers a query sums the closed form, and how many terms each."""
+    plan: Any = database.value(f"explain (analyze, format json) {query}")
+    nodes = [plan[0]["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", ())
+    [(customers, terms)] = [
+        (node["Actual Loops"], node["Actual Rows"])
+        for node in nodes
+        if node.get("Function Name") == "generate_series"
+    ] or [(0, 0)]
+    return customers, terms
+
+
+def series_summed(database: Database, query: str) -> int:
+    return series(database, query)[0]
+
+
+def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
+    database: Database,
+) -> None:
+    put_model(database, Model(0.8, 75, 0.05, 10))
+    # each fourth is not due for long
+    customers = [
+        [TODAY - timedelta(200), TODAY - timedelta(2)]
+        if number % 4 == 0
+        else [TODAY - timedelta(60)]
+        for number in range(400)
+    ]
+    put_days(database, customers)
+    put_statuses(database, customers)
+    database.execute("analyze analytics.customer_order_days, analytics.customer_risk_status")
+    due = "select * from analytics.due_to_order"
+    assert database.value(f"select count(expected_amount_90d) from ({due}) as due") == 300
+    assert series_summed(database, due) == 300
+    for filtered in ("tenant_slug = 'shop'", f"tenant_id = '{TENANT}'"):
+        assert series_summed(database, f"{due} where {filtered}") == 300
+    one = "00000000-0000-0000-0000-000000000001"
+    assert series_summed(database, f"{due} where customer_id = '{one}'") == 1
+    assert series_summed(database, f"{due} limit 7") == 7
+    # where nobody asks for money, none
+    assert series_summed(database, "select p_order_90d from analytics.customer_outlook") == 0
+    assert series_summed(database, "select due_bucket from analytics.due_to_order") == 0
+    # and without a model there is nothing to sum
+    database.execute("truncate analytics.order_model_parameters")
+    assert database.value(f"select count(*) from ({due}) as due") == 300
+    assert series(database, due)[1] == 0
 
 
 def put_statuses(database: Database, customers: Sequence[Sequence[date]]) -> None:

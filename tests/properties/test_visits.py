@@ -30,8 +30,9 @@ LIMITS = {
 # the first two are as long as one can have them, the third has no cut
 ZONES = {1: "America/Los_Angeles", 2: "Pacific/Auckland", 3: "UTC"}
 DAYS_BACK = {1: 500, 2: 400, 3: 150}
-KEYS = {
+KEYS: dict[str, tuple[str, ...]] = {
     "customer_visit_days": ("square_customer_id", "visit_on"),
+    "visit_backtest_periods": (),
     "customer_segment_positions": ("square_customer_id", "cut_on"),
     "customer_segment_backtest": ("cut_on", "customer_segment"),
     "customer_segment_backtest_summary": ("customer_segment", "horizon_days"),
@@ -191,6 +192,7 @@ def expected(found: dict[UUID, Business], mart: str) -> dict[tuple[object, ...],
         for number, business in found.items()
         for key, row in {
             "customer_visit_days": lambda one: dict(one.visit_days()),
+            "visit_backtest_periods": Business.period,
             "customer_segment_positions": lambda one: dict(one.positions()),
             "customer_segment_backtest": Business.backtest,
             "customer_segment_backtest_summary": Business.summary,

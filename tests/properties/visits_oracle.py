@@ -81,6 +81,19 @@ class Business:
             if day.day == 1 and (day - first).days >= 90 and (last - day).days >= 90
         ]
 
+    def period(self) -> dict[tuple[()], Row]:
+        cuts = self.cuts()
+        first, last = self.seen()
+        row: Row = {
+            "observed_from": first,
+            "observed_until": last,
+            "middle_cut_on": cuts[(len(cuts) - 1) // 2] if cuts else None,
+            "cuts_count": len(cuts),
+        }
+        if cuts:
+            row |= {"first_cut_on": cuts[0], "last_cut_on": cuts[-1]}
+        return {(): row}
+
     def visit_days(self) -> Iterator[Keyed]:
         for customer, days in self.days().items():
             for number, day in enumerate(days, start=1):

@@ -64,7 +64,7 @@ final as (
         due.risk_status,
         due.revenue_at_risk,
         outlook.outlook,
-        (outlook.expected_value_90d / 100)::numeric(18, 2) as expected_amount_90d,
+        outlook.expected_amount_90d,
         due.currency,
         due.reason
     from due
@@ -72,10 +72,14 @@ final as (
         on
             due.tenant_id = sales_reps.tenant_id
             and due.sales_rep_id = sales_reps.sales_rep_id
-    left join outlook
+    -- who has a status has an outlook. An outer join would work out that of all
+    -- customers, this one of those that are due; their last order days are looked up by
+    -- the whole key
+    inner join outlook
         on
             due.tenant_id = outlook.tenant_id
             and due.customer_id = outlook.customer_id
+            and due.last_order_date = outlook.last_order_date
 )
 
 select * from final

@@ -20,8 +20,8 @@ outlook as (
     select * from {{ ref('customer_outlook') }}
 ),
 
--- an amount of several currencies means nothing
-expected as (
+-- an amount of several currencies means nothing. Worked out once, and not for each line
+expected as materialized (
     select
         risk_status.tenant_id,
         risk_status.sales_rep_id,

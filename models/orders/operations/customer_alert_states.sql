@@ -23,6 +23,7 @@ judged as (
         sales_rep_id,
         'CUSTOMER_DORMANT' as kind,
         risk_status = 'DORMANT' as is_on,
+        revenue_at_risk,
         reason
     from risk_status
 
@@ -36,6 +37,7 @@ judged as (
         sales_rep_id,
         'ACCOUNT_TARGET' as kind,
         account_type = 'TARGET' as is_on,
+        null as revenue_at_risk,
         reason
     from account_types
     where account_type in ('ACTIVE', 'TARGET')
@@ -54,7 +56,8 @@ final as (
         jsonb_build_object(
             'customer_id', judged.customer_id,
             'customer_name', judged.customer_name,
-            'sales_rep_id', judged.sales_rep_id
+            'sales_rep_id', judged.sales_rep_id,
+            'revenue_at_risk', judged.revenue_at_risk
         ) as details
     from judged
     inner join tenants

@@ -41,19 +41,15 @@ valued as (
     select
         customers.tenant_id,
         customers.customer_id,
+        customers.last_order_date,
         case when coalesce(summed.currencies_count, 1) <= 1 then summed.currency end
             as currency,
         -- an amount of mixed currencies means nothing
         case
             when coalesce(summed.currencies_count, 1) <= 1
                 then coalesce(summed.revenue_cents, 0) / 100.0
-        end as revenue_amount,
-        outlook.expected_value_90d / 100 as expected_amount
+        end as revenue_amount
     from customers
-    left join outlook
-        on
-            customers.tenant_id = outlook.tenant_id
-            and customers.customer_id = outlook.customer_id
     left join summed
         on
             customers.tenant_id = summed.tenant_id
@@ -72,17 +68,23 @@ ranked as (
 
 final as (
     select
-        tenant_id,
-        customer_id,
-        currency,
-        revenue_amount::numeric(18, 2) as revenue_last_365d_amount,
-        revenue_rank,
-        expected_amount::numeric(18, 2) as expected_amount_90d,
+        ranked.tenant_id,
+        ranked.customer_id,
+        ranked.currency,
+        ranked.revenue_amount::numeric(18, 2) as revenue_last_365d_amount,
+        ranked.revenue_rank,
+        outlook.expected_amount_90d,
         -- equal ones at the limit are all in
-        revenue_amount > 0
-        and (revenue_rank - 1) * 100
-        < customers_count * {{ var('high_value_pct') }} as is_high_value
+        ranked.revenue_amount > 0
+        and (ranked.revenue_rank - 1) * 100
+        < ranked.customers_count * {{ var('high_value_pct') }} as is_high_value
     from ranked
+    -- who has a status has an outlook; it is worked out for those that are asked for
+    inner join outlook
+        on
+            ranked.tenant_id = outlook.tenant_id
+            and ranked.customer_id = outlook.customer_id
+            and ranked.last_order_date = outlook.last_order_date
 )
 
 select * from final

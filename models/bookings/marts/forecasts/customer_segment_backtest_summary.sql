@@ -10,34 +10,38 @@ organizations as (
 
 counted as (
     select
-        positions.organization_id,
-        positions.customer_segment,
-        horizons.horizon_days,
+        organization_id,
+        customer_segment,
         count(*) as positions_count,
-        count(distinct positions.square_customer_id) as customers_count,
-        count(*) filter (
-            where positions.days_until_next_visit <= horizons.horizon_days
-        ) as visited_count,
+        count(distinct square_customer_id) as customers_count,
+        count(*) filter (where days_until_next_visit <= 30) as visited_30d_count,
+        count(*) filter (where days_until_next_visit <= 60) as visited_60d_count,
+        count(*) filter (where days_until_next_visit <= 90) as visited_90d_count,
         -- where no next visit was seen, it may be at any later time
         percentile_disc(0.5) within group (
-            order by coalesce(positions.days_until_next_visit, 1000000)
+            order by coalesce(days_until_next_visit, {{ more_days_than_any() }})
         ) as median_days
     from positions
-    cross join (values (30), (60), (90)) as horizons (horizon_days)
-    group by
-        positions.organization_id,
-        positions.customer_segment,
-        horizons.horizon_days
+    group by organization_id, customer_segment
 ),
 
 shared as (
     select
-        *,
+        counted.*,
+        horizon.days as horizon_days,
+        horizon.visited_count,
         case
-            when customers_count >= {{ var('backtest_min_customers') }}
-                then visited_count / positions_count::double precision
+            when counted.customers_count >= {{ var('backtest_min_customers') }}
+                then horizon.visited_count / counted.positions_count::double precision
         end as visited_share
     from counted
+    cross join
+        lateral (
+            values
+            (30, counted.visited_30d_count),
+            (60, counted.visited_60d_count),
+            (90, counted.visited_90d_count)
+        ) as horizon (days, visited_count)
 ),
 
 final as (
@@ -55,7 +59,8 @@ final as (
             as visited_share_low,
         {{ wilson('shared.visited_share', 'shared.customers_count', '+') }}
             as visited_share_high,
-        nullif(shared.median_days, 1000000) as median_days_until_next_visit
+        nullif(shared.median_days, {{ more_days_than_any() }})
+            as median_days_until_next_visit
     from shared
     inner join organizations
         on shared.organization_id = organizations.organization_id

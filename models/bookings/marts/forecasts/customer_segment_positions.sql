@@ -8,43 +8,28 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
+periods as (
+    select * from {{ ref('visit_backtest_periods') }}
+),
+
 models as (
     select * from {{ ref('visit_model_periods') }}
-),
-
-observed as (
-    select
-        organization_id,
-        min(visit_on) as observed_from,
-        max(visit_on) as observed_until
-    from visit_days
-    group by organization_id
-),
-
-periods as (
-    select
-        organizations.*,
-        {{ month_from('observed.observed_from + 90') }} as first_cut_on,
-        -- what comes later than the last visit day is unknown, not "no visit"
-        {{ month_to('least(observed.observed_until, organizations.today) - 90') }}
-            as last_cut_on
-    from organizations
-    inner join observed
-        on organizations.organization_id = observed.organization_id
 ),
 
 -- the cuts at which a visit day is the customer's last one
 stays as (
     select
         visit_days.*,
-        visit_days.first_visit_on + periods.segment_new_days + 1 as new_until,
-        visit_days.visit_on + periods.segment_active_days + 1 as active_until,
-        visit_days.visit_on + periods.segment_at_risk_days + 1 as at_risk_until,
+        visit_days.first_visit_on + organizations.segment_new_days + 1 as new_until,
+        visit_days.visit_on + organizations.segment_active_days + 1 as active_until,
+        visit_days.visit_on + organizations.segment_at_risk_days + 1 as at_risk_until,
         greatest({{ month_from('visit_days.visit_on') }}, periods.first_cut_on)
             as from_cut_on,
         least({{ month_to('visit_days.next_visit_on - 1') }}, periods.last_cut_on)
             as to_cut_on
     from visit_days
+    inner join organizations
+        on visit_days.organization_id = organizations.organization_id
     inner join periods
         on visit_days.organization_id = periods.organization_id
 ),

@@ -8,12 +8,8 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
-observed as (
-    select
-        organization_id,
-        max(visit_on) as observed_until
-    from visit_days
-    group by organization_id
+periods as (
+    select * from {{ ref('visit_backtest_periods') }}
 ),
 
 -- visit days after which 90 days have been seen
@@ -30,11 +26,9 @@ judged as (
     from visit_days
     inner join organizations
         on visit_days.organization_id = organizations.organization_id
-    inner join observed
-        on visit_days.organization_id = observed.organization_id
-    where
-        visit_days.visit_on + 90
-        <= least(observed.observed_until, organizations.today)
+    inner join periods
+        on visit_days.organization_id = periods.organization_id
+    where visit_days.visit_on + 90 <= periods.observed_until
 ),
 
 off as (

@@ -29,18 +29,31 @@ forecasts as (
     where horizons.p_visit is not null
 ),
 
+-- a customer at a time first: to count distinct ones would sort all
+by_customer as (
+    select
+        organization_id,
+        square_customer_id,
+        horizon_days,
+        band,
+        count(*) as positions_count,
+        sum(p_visit) as p_visit,
+        count(*) filter (where has_visited) as visited_count
+    from forecasts
+    group by organization_id, square_customer_id, horizon_days, band
+),
+
 counted as (
     select
         organization_id,
         horizon_days,
         band,
-        count(*) as positions_count,
-        count(distinct square_customer_id) as customers_count,
-        avg(p_visit) as mean_p_visit,
-        count(*) filter (where has_visited) as visited_count,
-        count(*) filter (where has_visited) / count(*)::double precision
-            as visited_share
-    from forecasts
+        sum(positions_count)::bigint as positions_count,
+        count(*) as customers_count,
+        sum(p_visit) / sum(positions_count)::double precision as mean_p_visit,
+        sum(visited_count)::bigint as visited_count,
+        sum(visited_count) / sum(positions_count)::double precision as visited_share
+    from by_customer
     group by organization_id, horizon_days, band
 ),
 

@@ -29,18 +29,31 @@ forecasts as (
     where horizons.p_order is not null
 ),
 
+-- a customer at a time first: to count distinct ones would sort all
+by_customer as (
+    select
+        tenant_id,
+        customer_id,
+        horizon_days,
+        band,
+        count(*) as positions_count,
+        sum(p_order) as p_order,
+        count(*) filter (where has_ordered) as ordered_count
+    from forecasts
+    group by tenant_id, customer_id, horizon_days, band
+),
+
 counted as (
     select
         tenant_id,
         horizon_days,
         band,
-        count(*) as positions_count,
-        count(distinct customer_id) as customers_count,
-        avg(p_order) as mean_p_order,
-        count(*) filter (where has_ordered) as ordered_count,
-        count(*) filter (where has_ordered) / count(*)::double precision
-            as ordered_share
-    from forecasts
+        sum(positions_count)::bigint as positions_count,
+        count(*) as customers_count,
+        sum(p_order) / sum(positions_count)::double precision as mean_p_order,
+        sum(ordered_count)::bigint as ordered_count,
+        sum(ordered_count) / sum(positions_count)::double precision as ordered_share
+    from by_customer
     group by tenant_id, horizon_days, band
 ),
 

@@ -19,7 +19,7 @@ counted as (
         count(*) filter (where days_until_next_order <= 90) as ordered_90d_count,
         -- where no next order was seen, it may be at any later time
         percentile_disc(0.5) within group (
-            order by coalesce(days_until_next_order, 1000000)
+            order by coalesce(days_until_next_order, {{ more_days_than_any() }})
         ) as median_days
     from positions
     group by tenant_id, risk_status
@@ -59,7 +59,8 @@ final as (
             as ordered_share_low,
         {{ wilson('shared.ordered_share', 'shared.customers_count', '+') }}
             as ordered_share_high,
-        nullif(shared.median_days, 1000000) as median_days_until_next_order
+        nullif(shared.median_days, {{ more_days_than_any() }})
+            as median_days_until_next_order
     from shared
     inner join tenants
         on shared.tenant_id = tenants.tenant_id

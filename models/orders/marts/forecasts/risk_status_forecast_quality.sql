@@ -43,9 +43,12 @@ by_days as (
 ranked_by_days as (
     select
         *,
-        {{ ranked_below('ordered_count', 'days_past_expected') }} as ordered_below,
-        {{ ranked_below('ordered_forecasts_count', 'days_past_expected') }}
-            as ordered_forecasts_below
+        {{ ranked_below(
+            'ordered_count', 'days_past_expected', 'tenant_id, horizon_days'
+        ) }} as ordered_below,
+        {{ ranked_below(
+            'ordered_forecasts_count', 'days_past_expected', 'tenant_id, horizon_days'
+        ) }} as ordered_forecasts_below
     from by_days
 ),
 
@@ -83,7 +86,8 @@ by_p_order as (
 ranked_by_p_order as (
     select
         *,
-        {{ ranked_below('ordered_count', 'p_order desc') }} as ordered_below
+        {{ ranked_below('ordered_count', 'p_order desc', 'tenant_id, horizon_days') }}
+            as ordered_below
     from by_p_order
 ),
 

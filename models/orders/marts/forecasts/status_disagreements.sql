@@ -15,6 +15,7 @@ judged as (
         outlook.outlook,
         outlook.p_order_90d,
         outlook.expected_value_90d,
+        outlook.expected_amount_90d,
         outlook.reason as outlook_reason,
         case
             when
@@ -49,6 +50,7 @@ final as (
         outlook,
         p_order_90d,
         expected_value_90d,
+        expected_amount_90d,
         currency,
         row_number() over (
             partition by tenant_id

@@ -10,7 +10,7 @@ order_days as (
     select * from {{ ref('customer_order_days') }}
 ),
 
-periods as (
+periods as not materialized (
     select * from {{ ref('backtest_periods') }}
 ),
 

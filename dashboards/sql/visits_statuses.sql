@@ -1,0 +1,43 @@
+-- How many customers of each segment visited, and what that says of the segment: see
+-- forecast_statuses. LOST is tried as DORMANT is, ACTIVE and NEW as HEALTHY is; AT_RISK
+-- is held against ACTIVE.
+with shares as (
+    select
+        *,
+        max(visited_share_low) filter (where customer_segment = 'ACTIVE')
+            over (partition by horizon_days) as active_low
+    from analytics.customer_segment_backtest_summary
+    where organization_id = %(organization)s
+)
+
+select
+    customer_segment as status,
+    horizon_days,
+    positions_count,
+    customers_count,
+    visited_share as share,
+    visited_share_low as share_low,
+    visited_share_high as share_high,
+    median_days_until_next_visit as median_days,
+    case
+        when visited_share is null then 'TOO_FEW'
+        when customer_segment = 'LOST'
+            then
+                case
+                    when visited_share_high < 0.25 then 'YES'
+                    when visited_share_low >= 0.25 then 'NO'
+                    else 'NOT_SURE'
+                end
+        when customer_segment in ('ACTIVE', 'NEW')
+            then
+                case
+                    when visited_share_low >= 0.75 then 'YES'
+                    when visited_share_high < 0.75 then 'NO'
+                    else 'NOT_SURE'
+                end
+        when visited_share_high < active_low then 'YES'
+        when active_low is not null then 'NO'
+        else 'NOTHING_TO_COMPARE'
+    end as verdict
+from shares
+order by horizon_days, customer_segment
