@@ -480,6 +480,12 @@ def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(empty: Databas
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    told, _ = child.communicate('["build", "--select", "no_such_model:"]\n' * 2)
-    assert child.returncode == 0
-    assert [json.loads(line)["event"] for line in told.splitlines()] == ["end", "end"]
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write('["build", "--select", "no_such_model:"]\n' * 2)
+    child.stdin.flush()
+    told = [json.loads(child.stdout.readline())["event"] for _ in range(2)]
+    child.stdin.close()
+    assert child.wait() == 0
+    assert told == ["end", "end"]
+    assert not child.stdout.read()
