@@ -1,6 +1,6 @@
 -- The result of the models on bookings as one statement by hand, the best we could write. It
 -- has the thresholds and the vars of the rules as constants, takes every row as valid and
--- every organization as active, so it does less than the models do. It fills two empty
+-- every organization as active, so it does less than the models do. It fills four empty
 -- tables of the schema hand with what the marts hold. Arrays take the order of the subquery
 -- that they are made of.
 with recursive organizations as materialized (
@@ -142,6 +142,19 @@ summed as (
         count(*) filter (where status = 5) as declined_bookings,
         count(*) filter (where status = 6) as pending_bookings,
         max(updated_at) as bookings_updated_at,
+        array_agg(start_local::date) as start_dates,
+        array_agg(
+            (
+                array[
+                    'ACCEPTED',
+                    'CANCELLED_BY_CUSTOMER',
+                    'NO_SHOW',
+                    'CANCELLED_BY_SELLER',
+                    'DECLINED',
+                    'PENDING'
+                ]
+            )[status]
+        ) as booking_statuses,
         (array_agg(status) filter (where start_at <= %(as_of)s))[1] as last_status,
         array_agg(start_at) filter (where status = 1) as accepted_at,
         array_agg(booking_id) filter (where status = 1) as accepted_ids,
@@ -231,7 +244,11 @@ booked as materialized (
             365 - summed.visits_ago[summed.within_365d]
         ) as days_to_next_window_change,
         summed.bookings_updated_at,
+        summed.start_dates[:24] as start_dates,
+        summed.booking_statuses[:24] as booking_statuses,
         gaps.gaps_count,
+        gaps.days_ago,
+        gaps.day_ends,
         gaps.days_ago[1] as last_visit_ago,
         gaps.days_ago[gaps.gaps_count + 1] as first_visit_ago,
         (gaps.days_ago[gaps.gaps_count + 1] - gaps.days_ago[1])::numeric
@@ -273,12 +290,15 @@ booked as materialized (
         select
             count(*) filter (where ago != before)::integer as gaps_count,
             array_agg(ago) filter (where ago is distinct from before) as days_ago,
+            array_agg(visit_number) filter (where ago is distinct from before) as day_ends,
             percentile_cont(0.5) within group (order by before - ago) filter (
                 where ago != before
             ) as median_days,
             stddev_samp(before - ago) filter (where ago != before) as stddev_days,
             min(ago) filter (where before - ago > 31) as came_back_ago
-        from unnest(summed.visits_ago, summed.visits_ago[2:]) as days (ago, before)
+        from
+            unnest(summed.visits_ago, summed.visits_ago[2:])
+            with ordinality as days (ago, before, visit_number)
     ) as gaps
 ),
 
@@ -516,7 +536,7 @@ location_days as (
     inner join places on counted.place_and_date %% 4294967296 = places.place_number
 ),
 
-customers as (
+customers as not materialized (
     select
         *,
         true as has_profile
@@ -530,6 +550,63 @@ customers as (
         today,
         null, null, null, null, null, null, null, false
     from without_profile
+),
+
+recent_bookings as (
+    insert into hand.customer_recent_bookings
+    select
+        customers.organization_id,
+        customers.square_customer_id,
+        booked.start_dates,
+        booked.booking_statuses
+    from customers
+    inner join booked on customers.customer_number = booked.customer_number
+),
+
+-- a window without an order takes the rows as they come: the earliest day first
+visit_days as (
+    insert into hand.customer_visit_days
+    select
+        customers.organization_id,
+        customers.square_customer_id,
+        customers.today - days.ago,
+        customers.today - days.next_ago,
+        customers.today - days.first_ago,
+        days.gaps_so_far + 1,
+        round(
+            (booked.days_ago[least(days.place + 4, booked.gaps_count + 1)] - days.ago)
+            / nullif(least(days.gaps_so_far, 4), 0)::numeric
+        )::integer,
+        case
+            when days.gaps_so_far = 0 then 'NONE'
+            when days.gaps_so_far <= 2 then 'LOW'
+            when
+                days.gaps_so_far <= 4
+                or (
+                    days.gaps_so_far * days.total_squares - (days.first_ago - days.ago) ^ 2
+                ) * days.gaps_so_far * 4
+                > (days.first_ago - days.ago) ^ 2 * (days.gaps_so_far - 1)
+                then 'MEDIUM'
+            else 'HIGH'
+        end,
+        days.visits_count
+    from customers
+    inner join booked on customers.customer_number = booked.customer_number
+    cross join lateral (
+        select
+            place,
+            booked.gaps_count + 1 - place as gaps_so_far,
+            booked.days_ago[place] as ago,
+            booked.days_ago[place - 1] as next_ago,
+            booked.days_ago[booked.gaps_count + 1] as first_ago,
+            booked.day_ends[place] - coalesce(booked.day_ends[place - 1], 0)
+                as visits_count,
+            sum((booked.days_ago[place + 1] - booked.days_ago[place]) ^ 2) over (
+                rows unbounded preceding
+            ) as total_squares
+        from generate_series(booked.gaps_count + 1, 1, -1) as place
+    ) as days
+    where booked.total_visits > 0
 ),
 
 judged as (

@@ -25,6 +25,8 @@ class Model:
     name: str
     relation: str
     is_table: bool
+    # the columns that are analyzed; none: all of them
+    analyzed: tuple[str, ...]
     sql: str
     tags: frozenset[str]
 
@@ -33,12 +35,13 @@ class Model:
         sql = self.sql.replace(SENTINEL, as_of.isoformat())
         if not self.is_table:
             return sql
+        columns = f"({', '.join(self.analyzed)})" if self.analyzed else ""
         return (
             f"drop table if exists {self.relation} cascade;"
             f" create unlogged table {self.relation} as {sql};"
             # so that a refresh knows it for ours
             f" comment on table {self.relation} is 'customer_health: {self.name}';"
-            f" analyze {self.relation}"
+            f" analyze {self.relation} {columns}"
         )
 
 
@@ -144,6 +147,7 @@ def compile_project(
                 name=nodes[key]["name"],
                 relation=nodes[key]["relation_name"],
                 is_table=nodes[key]["config"]["materialized"] == "working_table",
+                analyzed=tuple(nodes[key]["config"]["meta"].get("analyzed", ())),
                 sql=nodes[key]["compiled_code"],
                 tags=frozenset(nodes[key]["tags"]),
             )

@@ -1,6 +1,6 @@
 -- The result of the models on orders as one statement by hand, the best we could write. It
 -- has the thresholds as constants and takes every row as valid, so it does less than the
--- models do. It fills four empty tables of the schema hand with what the marts hold.
+-- models do. It fills six empty tables of the schema hand with what the marts hold.
 with tenants as (
     select
         id as tenant_id,
@@ -35,6 +35,8 @@ neighbours as (
         currency,
         row_number() over in_sequence as delivery_number,
         lead(delivered_on) over in_sequence as next_delivered_on,
+        lead(delivered_on, 24) over in_sequence is null as is_recent,
+        first_value(delivered_on) over in_sequence as first_delivered_on,
         delivered_on - lag(delivered_on) over in_sequence as gap_days,
         currency is distinct from lag(currency, 1, currency) over in_sequence as changed
     from (
@@ -74,12 +76,16 @@ last_orders as (
         count(cents) over last_3 as recent_count,
         sum(cents) over next_10 as baseline_cents,
         count(cents) over next_10 as baseline_count,
-        count(*) filter (where changed) over last_12 > 0 as is_mixed
+        count(*) filter (where changed) over last_12 > 0 as is_mixed,
+        count(*) filter (where gap_days > 0) over so_far + 1 as order_day_number,
+        coalesce(sum(cents) over so_far, 0)::bigint as total_cents,
+        count(*) filter (where changed) over so_far > 0 as has_been_mixed
     from neighbours
     window
         in_sequence as (
             partition by customer_id, tenant_id order by delivered_at, order_id
         ),
+        so_far as (in_sequence rows unbounded preceding),
         last_4 as (in_sequence rows 3 preceding),
         last_3 as (in_sequence rows 2 preceding),
         next_10 as (in_sequence rows between 12 preceding and 3 preceding),
@@ -93,6 +99,14 @@ deliveries as materialized (
         delivery_number,
         delivered_on,
         next_delivered_on,
+        first_delivered_on,
+        order_day_number,
+        is_recent,
+        cents,
+        total_cents,
+        has_been_mixed,
+        orders_before_day,
+        cents_before_day,
         currency,
         is_mixed,
         recent_cents,
@@ -102,6 +116,7 @@ deliveries as materialized (
         pace,
         coalesce(pace, 45) as cadence,
         delivered_on + coalesce(pace, 45) as expected_on,
+        not is_mixed and recent_count >= 1 and baseline_count >= 2 as is_evaluated,
         not is_mixed
         and recent_count >= 1
         and baseline_count >= 2
@@ -110,9 +125,52 @@ deliveries as materialized (
     from (
         select
             *,
-            round(pace_days / nullif(pace_gaps, 0)::numeric)::integer as pace
+            round(pace_days / nullif(pace_gaps, 0)::numeric)::integer as pace,
+            -- totals only grow: the largest that a day began with is that of this day
+            max(delivery_number - 1) filter (where gap_days > 0) over so_far
+                as orders_before_day,
+            max(total_cents - coalesce(cents, 0)) filter (where gap_days > 0) over so_far
+                as cents_before_day
         from last_orders
+        window so_far as (
+            partition by customer_id, tenant_id
+            order by delivered_at, order_id
+            rows unbounded preceding
+        )
     ) as paced
+),
+
+order_days as (
+    insert into hand.customer_order_days
+    select
+        tenant_id,
+        customer_id,
+        delivered_on,
+        next_delivered_on,
+        first_delivered_on,
+        order_day_number,
+        pace,
+        is_evaluated,
+        is_declined,
+        delivery_number - coalesce(orders_before_day, 0),
+        total_cents - coalesce(cents_before_day, 0),
+        total_cents,
+        case when not has_been_mixed then currency end,
+        has_been_mixed
+    from deliveries
+    where next_delivered_on is distinct from delivered_on
+),
+
+recent_orders as (
+    insert into hand.customer_recent_orders
+    select
+        tenant_id,
+        customer_id,
+        array_agg(delivered_on order by delivery_number desc),
+        array_agg(cents order by delivery_number desc)
+    from deliveries
+    where is_recent
+    group by customer_id, tenant_id
 ),
 
 risk_steps as (
@@ -391,6 +449,7 @@ typed as (
         latest.last_ordered_on,
         latest.first_ordered_on,
         orders_ahead.next_ordered_at,
+        orders_ahead.next_delivered_at,
         case
             when customers.today - latest.last_ordered_on <= 180 then 'ACTIVE'
             when customers.today - latest.last_ordered_on <= 365 then 'TARGET'
@@ -440,7 +499,12 @@ account_types as (
                     when 'TARGET' then last_ordered_on + 366
                 end
             )::timestamp at time zone time_zone,
-            next_ordered_at
+            case
+                when last_ordered_on is null and created_on > today
+                    then (today + 1)::timestamp at time zone time_zone
+            end,
+            next_ordered_at,
+            next_delivered_at
         )
     from typed
 ),

@@ -2,12 +2,14 @@
     {#-
     A table between two steps of a refresh: made anew beside the old one and put in its
     place, in one round trip. It is unlogged, for nothing is lost when a crash empties it;
-    and it is analyzed, for the joins that read it next need its statistics.
+    and it is analyzed, for the joins that read it next need its statistics: of a table that
+    is read by few columns, `meta: {analyzed: [...]}` names them.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set new = make_intermediate_relation(target_relation) -%}
+    {%- set analyzed = model.config.meta.get('analyzed', []) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -20,7 +22,7 @@
             {{ sql }}
         );
         {{ mark(new) }};
-        analyze {{ new }};
+        analyze {{ new }} {{ '(' ~ analyzed | join(', ') ~ ')' if analyzed }};
         {{ put_in_place(new, target_relation) }}
     {%- endcall %}
 

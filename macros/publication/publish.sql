@@ -34,6 +34,11 @@ declare
     missing record;
     change text;
 begin
+    {%- if var('refresh_scope') == 'all' %}
+    -- a key of several columns looks to the planner as if it had few values: it would look
+    -- every row up by itself, and keep what is never asked for again
+    set local enable_memoize = off;
+    {%- endif %}
     select {{ 'max' if is_hourly else 'min' }}(as_of) into held from {{ marts[0].table }};
     {%- for mart in marts %}
 

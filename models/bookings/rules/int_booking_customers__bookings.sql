@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['organization_id', 'customer_number']}) }}
+
 with bookings as (
     select * from {{ ref('int_bookings') }}
 ),
@@ -16,7 +18,6 @@ final as (
         max(start_at) filter (
             where booking_status in ('CANCELLED_BY_CUSTOMER', 'CANCELLED_BY_SELLER')
         ) as last_cancellation_at,
-        max(start_at) filter (where start_at <= {{ as_of() }}) as last_begun_at,
         min(start_at) filter (where start_at > {{ as_of() }}) as next_begin_at,
         count(*) as total_bookings,
         count(*) filter (where booking_status = 'ACCEPTED') as total_accepted_bookings,

@@ -2,10 +2,10 @@
     'team_member': 'team_member_id',
     'service': 'service_id',
     'location': 'location_id',
-    'weekday': "to_char(start_local, 'ID')",
+    'weekday': 'extract(isodow from start_local)::integer',
     'daypart': "case
-            when extract(hour from start_local) < 12 then 'MORNING'
-            when extract(hour from start_local) < 17 then 'AFTERNOON'
+            when start_local::time < '12:00' then 'MORNING'
+            when start_local::time < '17:00' then 'AFTERNOON'
             else 'EVENING'
         end",
 } -%}
@@ -14,7 +14,7 @@ with bookings as (
     select * from {{ ref('int_bookings') }}
 ),
 
-visits as (
+visits as not materialized (
     select * from bookings
     where is_visit
 ),
@@ -30,7 +30,7 @@ counted as (
             count(*) as times,
             max(start_at) as latest_at
         from visits
-        group by customer_number, organization_id, chosen
+        group by customer_number, organization_id, {{ chosen }}
         {%- if not loop.last %}
 
             union all
@@ -38,40 +38,41 @@ counted as (
     {%- endfor %}
 ),
 
-ranked as (
+-- all kinds have one order, and are sorted once
+favourites as (
     select
-        *,
-        row_number() over (
-            partition by customer_number, organization_id, kind
-            order by times desc, latest_at desc, chosen collate "C" asc
-        ) as choice_rank
+        organization_id,
+        customer_number,
+        {%- for kind in kinds %}
+            (
+                array_agg(
+                    chosen
+                    order by times desc, latest_at desc, chosen collate "C" asc
+                ) filter (where kind = '{{ kind }}' and chosen is not null)
+            )[1] as {{ kind }},
+            count(chosen) filter (where kind = '{{ kind }}') as {{ kind }}s_count,
+        {%- endfor %}
+        max(times) filter (where kind = 'team_member' and chosen is not null)
+        / sum(times) filter (where kind = 'team_member' and chosen is not null)
+            as team_member_share
     from counted
-    where chosen is not null
+    group by customer_number, organization_id
 ),
 
 final as (
     select
         organization_id,
         customer_number,
-        max(chosen) filter (where kind = 'team_member' and choice_rank = 1)
-            as preferred_team_member_id,
-        round(
-            max(times) filter (where kind = 'team_member' and choice_rank = 1)
-            / sum(times) filter (where kind = 'team_member'), 4
-        )::numeric(5, 4) as preferred_team_member_share,
-        max(chosen) filter (where kind = 'service' and choice_rank = 1)
-            as preferred_service_id,
-        (max(chosen) filter (where kind = 'location' and choice_rank = 1))
-        ::{{ var('bookings_location_id_type') }} as preferred_location_id,
-        count(*) filter (where kind = 'location') as distinct_locations,
-        count(*) filter (where kind = 'team_member') as distinct_team_members,
-        count(*) filter (where kind = 'service') as distinct_services,
-        max(chosen) filter (where kind = 'weekday' and choice_rank = 1)::integer
-            as preferred_weekday,
-        max(chosen) filter (where kind = 'daypart' and choice_rank = 1)
-            as preferred_daypart
-    from ranked
-    group by customer_number, organization_id
+        team_member as preferred_team_member_id,
+        round(team_member_share, 4)::numeric(5, 4) as preferred_team_member_share,
+        service as preferred_service_id,
+        location::{{ var('bookings_location_id_type') }} as preferred_location_id,
+        locations_count as distinct_locations,
+        team_members_count as distinct_team_members,
+        services_count as distinct_services,
+        weekday::integer as preferred_weekday,
+        daypart as preferred_daypart
+    from favourites
 )
 
 select * from final

@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 with customers as (
     select * from {{ ref('int_booking_customers') }}
 ),

@@ -92,16 +92,23 @@ due as (
     select * from due_by_themselves
 ),
 
+seen as (
+    select distinct
+        organization_id,
+        square_customer_id
+    from named
+),
+
 -- what a nightly refresh recomputes, too
 others as (
-    select distinct
-        named.organization_id,
-        named.square_customer_id
-    from named
+    select
+        seen.organization_id,
+        seen.square_customer_id
+    from seen
     left join due
         on
-            named.organization_id = due.organization_id
-            and named.square_customer_id = due.square_customer_id
+            seen.organization_id = due.organization_id
+            and seen.square_customer_id = due.square_customer_id
     where
         due.organization_id is null
         and '{{ var("refresh_scope") }}' = 'all'

@@ -50,8 +50,9 @@ judged as (
     select
         *,
         -- their deviation exceeds that share of their mean: both squared, and undivided
-        (gaps_count * total_squares - total_days ^ 2) * gaps_count
-        > ({{ var('irregular_visits_cv') }} * total_days) ^ 2 * (gaps_count - 1)
+        (gaps_count * total_squares - total_days * total_days) * gaps_count
+        > {{ var('irregular_visits_cv') }} * total_days
+        * {{ var('irregular_visits_cv') }} * total_days * (gaps_count - 1)
             as is_irregular
     from measured
 ),

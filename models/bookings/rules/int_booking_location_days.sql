@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['organization_id', 'location_id', 'date']}) }}
+
 -- depends_on: {{ ref('int_booking_location_days__scope') }}
 -- depends_on: {{ ref('int_booking_totals__before') }}
 with bookings as (

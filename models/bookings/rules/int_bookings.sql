@@ -1,3 +1,7 @@
+{{ config(meta={
+    'analyzed': ['organization_id', 'customer_number', 'booking_status', 'is_visit'],
+}) }}
+
 with customers as (
     select * from {{ ref('int_booking_customers') }}
 ),

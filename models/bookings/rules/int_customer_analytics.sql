@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['organization_id', 'square_customer_id']}) }}
+
 with customers as (
     select * from {{ ref('int_booking_customers') }}
 ),
@@ -8,6 +10,10 @@ organizations as (
 
 bookings as (
     select * from {{ ref('int_booking_customers__bookings') }}
+),
+
+lists as (
+    select * from {{ ref('int_booking_customers__lists') }}
 ),
 
 moments as (
@@ -28,10 +34,6 @@ cadence as (
 
 preferences as (
     select * from {{ ref('int_booking_customers__preferences') }}
-),
-
-notes as (
-    select * from {{ ref('int_booking_customers__notes') }}
 ),
 
 referrals as (
@@ -96,7 +98,7 @@ final as (
         reliability.no_show_rate,
         reliability.customer_cancellation_rate,
         reliability.show_rate,
-        moments.last_booking_status,
+        lists.last_booking_status,
         coalesce(reliability.reliability_tier, 'NO_HISTORY') as reliability_tier,
         -- money
         coalesce(money.total_revenue_cents, 0) as total_revenue_cents,
@@ -134,9 +136,9 @@ final as (
         preferences.preferred_weekday,
         preferences.preferred_daypart,
         -- notes
-        coalesce(notes.booking_notes, '[]'::jsonb) as booking_notes,
-        coalesce(notes.notes_count, 0) as notes_count,
-        notes.last_note_at,
+        coalesce(lists.booking_notes, '[]'::jsonb) as booking_notes,
+        coalesce(lists.notes_count, 0) as notes_count,
+        lists.last_note_at,
         -- referrals
         coalesce(referrals.is_referrer, false) as is_referrer,
         referrals.activated_as_referrer_at,
@@ -177,6 +179,10 @@ final as (
         on
             customers.organization_id = bookings.organization_id
             and customers.customer_number = bookings.customer_number
+    left join lists
+        on
+            customers.organization_id = lists.organization_id
+            and customers.customer_number = lists.customer_number
     left join moments
         on
             customers.organization_id = moments.organization_id
@@ -197,10 +203,6 @@ final as (
         on
             customers.organization_id = preferences.organization_id
             and customers.customer_number = preferences.customer_number
-    left join notes
-        on
-            customers.organization_id = notes.organization_id
-            and customers.customer_number = notes.customer_number
     left join referrals
         on
             customers.organization_id = referrals.organization_id

@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['tenant_id', 'customer_id', 'delivered_on']}) }}
+
 with deliveries as (
     select * from {{ ref('int_deliveries') }}
 ),
