@@ -500,9 +500,7 @@ def test_the_hook_comes_and_goes_with_one_command(
 ) -> None:
     assert "commerce.orders" in hooked.run("flows", "hook", "status").stdout
     assert hooked.run("flows", "hook", "install").returncode == 0
-    hooked.execute(
-        "create role a_runner login; grant customer_health_refresher to a_runner"
-    )
+    hooked.execute("create role a_runner login; grant customer_health_refresher to a_runner")
     try:
         done = hooked.as_user("a_runner").run("flows", "hook", "remove")
         assert done.returncode == 4
