@@ -394,7 +394,7 @@ def compare(
         "select account_id, score_date, sum(points) as points, sum(effective_weight) as weight"
         " from analytics.account_health_factors group by 1, 2"
     ).fetchall()
-    for row in sums:
-        score = scores[row["account_id"].int, row["score_date"]]["health_score"]
-        assert abs(row["points"] - score) <= Decimal("0.0050001")
-        assert abs(row["weight"] - 1) < Decimal("0.00000001")
+    for added in sums:
+        score = scores[added["account_id"].int, added["score_date"]]["health_score"]
+        assert abs(added["points"] - score) <= Decimal("0.0050001")
+        assert abs(added["weight"] - 1) < Decimal("0.00000001")
