@@ -462,11 +462,7 @@ def missing_relations(connection: Connection) -> list[str]:
             connection,
             f"""
             with made as (
-                select jsonb_array_elements_text(payload -> 'relations') as relation
-                from (
-                    select payload from {OPERATIONS}.application_logs
-                    where payload ? 'relations' order by log_id desc limit 1
-                ) as last
+                select unnest(%(made)s::text[]) as relation
             )
 
             select relation from made where to_regclass(relation) is null
@@ -479,9 +475,19 @@ def missing_relations(connection: Connection) -> list[str]:
                 and to_regprocedure(routine) is null
             order by 1
             """,
-            {"routines": routines},
+            {"routines": routines, "made": last_relations(connection)},
         )
     ]
+
+
+def last_relations(connection: Connection) -> list[str]:
+    """Return what the last full refresh that has passed its tests had made, or found made."""
+    found = rows(
+        connection,
+        f"select payload -> 'relations' as made from {OPERATIONS}.application_logs"
+        " where payload ? 'relations' order by log_id desc limit 1",
+    )
+    return list(found[0]["made"]) if found else []
 
 
 def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:

@@ -10,6 +10,7 @@ from flows.arguments import check_organization, check_tenant, is_built, refuse_o
 from flows.capture import (
     claim,
     fingerprint_of_rules,
+    last_relations,
     missing_relations,
     say_nobodys,
     say_scope,
@@ -30,7 +31,7 @@ from flows.errors import Infrastructure, WriteBackHeld, WrongArgument
 from flows.hook import say_lost_hook
 from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
-from flows.project import check_project
+from flows.project import check_project, settings
 from flows.project import name as project_name
 from flows.reports import say_what_stays
 from flows.roles import are_installed, follow_inputs
@@ -49,9 +50,16 @@ class Part:
     is_full: bool = False
 
 
-def _all() -> Part:
-    """Return what a full refresh runs: all, but for what is asked after the write-back."""
-    return Part(("--exclude=tag:after_write_back",), tuple(systems.registry()), is_full=True)
+def _all(empty: tuple[str, ...]) -> Part:
+    """Return what a full refresh runs: all, but for what is asked after the write-back.
+
+    And but for systems that are off, whose marts stand empty already.
+    """
+    return Part(
+        (f"--exclude=tag:after_write_back {_tags(empty)}",),
+        tuple(name for name in systems.registry() if name not in empty),
+        is_full=True,
+    )
 
 
 def _changed(work: Work) -> Part:
@@ -227,9 +235,10 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         log.payload["full_because"] = scope.full_because
         progress.say(f"this hourly refresh recomputes everything: {scope.full_because}")
     log.payload |= say_scope(scope, progress)
-    work = find_work(connection, scope, as_of, is_full=is_full)
+    empty = () if scope.full_because else _empty(connection, rules)
+    work = find_work(connection, scope, as_of, is_full=is_full, empty=empty)
     log.payload |= {"work": work.systems, "read_whole": work.read_whole}
-    if not work.systems:
+    if not (is_full or work.systems):
         _do_nothing(options, as_of, progress, log, lock)
         return
     _build(
@@ -243,7 +252,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
             ),
             "backfill_days": options.backfill_days,
         },
-        _all() if is_full else _changed(work),
+        _all(empty) if is_full else _changed(work),
         progress,
         log,
         lock,
@@ -271,6 +280,24 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     if is_full:
         log.payload["tenant_health"] = _tenant_health(connection)
     _write_back(options, progress, log, lock)
+
+
+def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
+    """Return the systems that are switched off, and have published that by these rules."""
+    off = [name for name in systems.registry() if not settings()[f"{name}_enabled"]]
+    return tuple(
+        name
+        for name in off
+        if rows(
+            connection,
+            "select from (select payload ->> 'rules' as rules"
+            f" from {OPERATIONS}.{name}_publications as log"
+            f" inner join {OPERATIONS}.application_logs"
+            " on log.run_id = application_logs.logid order by log_id desc limit 1) as last"
+            " where rules = %(rules)s",
+            {"rules": rules},
+        )
+    )
 
 
 def _do_nothing(
@@ -354,12 +381,14 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
+        if len(part.systems) < len(systems.registry()):
+            made += last_relations(log.connection)
         # the inputs of a system that has always been switched off are not made
         log.payload["relations"] = [
             row["name"]
             for row in rows(
                 log.connection,
-                "select name from unnest(%(made)s::text[]) as name"
+                "select distinct name from unnest(%(made)s::text[]) as name"
                 " where to_regclass(name) is not null order by name",
                 {"made": made},
             )

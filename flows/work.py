@@ -29,16 +29,24 @@ class Work:
         return tuple(name for name in systems.hourly() if name not in self.systems)
 
 
-def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full: bool) -> Work:
-    """Return what a refresh has to do; a full one has all of it.
+def find_work(
+    connection: Connection,
+    scope: Scope,
+    as_of: datetime,
+    *,
+    is_full: bool,
+    empty: tuple[str, ...] = (),
+) -> Work:
+    """Return what a refresh has to do: none in the systems that are empty, for they are off.
 
     Needs the keys to be claimed. What changes from here on is found by the next refresh.
     """
     now = {name: read_whole(connection, name) for name in systems.hourly()}
+    names = [name for name in systems.hourly() if name not in empty]
     if is_full:
-        return Work({name: ["everything"] for name in systems.hourly()}, now)
+        return Work({name: ["everything"] for name in names}, now)
     if reason := _unfinished(connection):
-        return Work({name: [reason] for name in systems.hourly()}, now)
+        return Work({name: [reason] for name in names}, now)
     found = {
         # a system of somebody's own need not have the view
         name: [f"no view {name}_work says whether there is any"]
@@ -48,7 +56,7 @@ def find_work(connection: Connection, scope: Scope, as_of: datetime, *, is_full:
             *others(_published(connection, name), now[name]),
             *due(connection, name, scope.changed_since.get(name), as_of),
         ]
-        for name in systems.hourly()
+        for name in names
     }
     return Work({name: work for name, work in found.items() if work}, now)
 

@@ -219,7 +219,7 @@ def _show_visits(organization_id: str) -> None:
     _dates(VISITS, read["visits_dates"])
 
 
-def _in_a_minute(subject: Subject, **chosen: str) -> Row:
+def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     """Show what each status has been worth; return what is known of the model."""
     read = data.read(*subject.in_a_minute(), **chosen)
     found, periods, models = (read[query] for query in subject.in_a_minute())

@@ -225,6 +225,59 @@ def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path
 
 
 @pytest.mark.slow
+def test_nothing_is_built_of_a_system_that_stays_off(
+    refreshed: Database, project: Path
+) -> None:
+    def nodes(mode: str) -> list[str]:
+        """Return what a refresh has built of bookings."""
+        log = project / "refresh.log"
+        log.unlink(missing_ok=True)
+        command = (
+            "flows",
+            "refresh",
+            "--mode",
+            mode,
+            "--as-of",
+            UNTIL,
+            "--log-file",
+            str(log),
+        )
+        done = refreshed.run(*command, project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "rows corrected" not in done.stdout
+        # an hourly one has something to go on from
+        assert ("recomputes everything" in done.stdout) == (mode == "hourly" and is_new)
+        return [line for line in log.read_text().splitlines() if "int_booking" in line]
+
+    analytics = (
+        "select to_jsonb(it) - %s::text[] as row from analytics.customer_analytics as it"
+    )
+    stamps = ["created_at", "updated_at", "refreshed_at"]
+    before = sorted(str(row["row"]) for row in refreshed.rows(analytics, stamps))
+    assert before
+    switch_off(project, "bookings_enabled")
+    is_new = True
+    assert nodes("hourly")
+    is_new = False
+    assert not refreshed.rows(analytics, stamps)
+    assert not nodes("nightly")
+    assert not nodes("hourly")
+    # but it is made again where somebody has dropped of it
+    refreshed.execute("drop table analytics.customer_recent_bookings")
+    assert nodes("nightly")
+    assert not nodes("nightly")
+    assert not refreshed.rows(analytics, stamps)
+
+    settings = project / "dbt_project.yml"
+    settings.write_text(
+        settings.read_text().replace("bookings_enabled: false", "bookings_enabled: true")
+    )
+    assert nodes("nightly")
+    after = sorted(str(row["row"]) for row in refreshed.rows(analytics, stamps))
+    assert after == before
+
+
+@pytest.mark.slow
 def test_an_index_whose_name_was_cut_is_renamed_and_not_made_twice(small: Database) -> None:
     nightly = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     names = (
