@@ -5,8 +5,8 @@ from datetime import timedelta
 from rich.console import Console
 
 from bench.compiled import build_project, compile_project
-from bench.measure import HERE, UNTIL, fresh_database, timed
-from bench.nightly import Report
+from bench.measure import HERE, UNTIL, fresh_database
+from bench.nightly import Report, measured
 from demo.__main__ import HERE as DEMO
 from flows.database import environment, rows
 
@@ -55,13 +55,13 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
         # what that has collected, of long ago
         connection.execute("truncate analytics.tenant_usage_metrics_daily")
         models = compile_project(environment(connection), folder, tags={"usage"})
-        report.scan = report.add(
+        report.scan = report.add_taken(
             "scan the columns of the source once",
-            timed(lambda: connection.execute(SCAN.encode()), 5),
+            measured(connection, lambda: connection.execute(SCAN.encode())),
         )
-        report.add(
+        report.add_taken(
             "SQL of the models, the first day",
-            timed(lambda: models.refresh(connection, UNTIL)),
+            measured(connection, lambda: models.refresh(connection, UNTIL)),
         )
         # as if every night since had collected: the same figures, day by day
         connection.execute(
@@ -74,14 +74,14 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
             [HISTORY],
         )
         connection.execute("vacuum analyze")
-        report.add(
+        report.add_taken(
             f"SQL of the models, {HISTORY} days of before scored for the first time",
-            timed(lambda: models.refresh(connection, UNTIL)),
+            measured(connection, lambda: models.refresh(connection, UNTIL)),
         )
         next_day = UNTIL + timedelta(days=1)
-        report.add(
+        report.add_taken(
             "SQL of the models, the next night",
-            timed(lambda: models.refresh(connection, next_day)),
+            measured(connection, lambda: models.refresh(connection, next_day)),
         )
         found = models.seconds(connection, next_day)
         report.add("SQL of the models, nothing changed", sum(found.values()))

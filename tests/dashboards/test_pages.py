@@ -529,7 +529,9 @@ def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:
     nasty = "<img src=x onerror=alert(1)> **fat** ![](http://evil.example)"
     [late] = refreshed.rows(
         "select tenant_id, customer_id from analytics.due_to_order"
-        " where due_bucket = 'OVERDUE' limit 1"
+        " where due_bucket = 'OVERDUE'"
+        # on the first page of the list
+        " order by expected_amount_90d desc nulls last limit 1"
     )
     refreshed.execute(
         "update analytics.customer_risk_status set customer_name = %s, revenue_at_risk = 1e9"
