@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,9 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
                 pass
             except WriteBackHeld as held:
                 # until a person has looked; the marts go on
+                if held.payload.get("rows_written"):
+                    shown.show()
+                    progress.say(written_in_words(held.payload))
                 if told != str(held):
                     shown.show()
                     progress.fail(f"error: {held}")
@@ -126,6 +130,8 @@ def _files() -> set[tuple[Path, int, int]]:
     kept += [file for project in PROJECTS for file in project.glob("*.yml")]
     found = set()
     for file in kept:
-        status = file.stat()
-        found.add((file, status.st_mtime_ns, status.st_size))
+        # one that is gone since, or the mark of an editor that leads nowhere
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            found.add((file, status.st_mtime_ns, status.st_size))
     return found

@@ -441,6 +441,10 @@ class Child:
         # by a signal: somebody, or the machine for want of memory, has killed it
         raise Infrastructure(f"dbt: ended with {code}: {reason!r}", is_temporary=code < 0)
 
+    def has_ended(self) -> bool:
+        """Say whether it is gone, killed for want of memory say."""
+        return self._process.poll() is not None
+
     def end(self) -> None:
         """Let it end; what it is at is interrupted."""
         if self._process.stdin:
@@ -463,7 +467,7 @@ class Warm:
     def take(self, environment: Mapping[str, str]) -> Child:
         """Give away the child that is kept for this environment, or else a new one."""
         child, self.child = self.child, None
-        if child and child.environment != environment:
+        if child and (child.environment != environment or child.has_ended()):
             child.end()
             child = None
         return child or Child(environment)

@@ -56,7 +56,7 @@ def _all(empty: tuple[str, ...]) -> Part:
     And but for systems that are off, whose marts stand empty already.
     """
     return Part(
-        (f"--exclude=tag:after_write_back {_tags(empty)}",),
+        (f"--exclude={_tags(('after_write_back', *empty))}",),
         tuple(name for name in systems.registry() if name not in empty),
         is_full=True,
     )
@@ -312,7 +312,8 @@ def _do_nothing(
         _write_back(options, progress, log, lock)
     except WriteBackHeld:
         # by what holds it since an earlier run
-        log.count_with_last("is_idle", "held")
+        if not log.payload.get("rows_written"):
+            log.count_with_last("is_idle", "held")
         raise
     if not log.payload["rows_written"]:
         log.count_with_last("is_idle", "success")
@@ -460,6 +461,8 @@ def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, 
 
     Rows that have lost a date, and count without it, are among them, and are said to be.
     """
+    if not names:
+        return []
     found = " union all ".join(
         f'select system, "table", reason, is_left_out, rows_count'
         f" from {INTERNAL}.int_quarantined_rows__{system}"

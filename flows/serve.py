@@ -372,9 +372,14 @@ class Keeper:
         with get_client(sync_client=True) as client:
             while True:
                 time.sleep(SECONDS_TO_LOOK)
-                # not offered yet, or no server at the moment, which Prefect's runner tells
-                with suppress(ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError):
+                try:
                     self._look(client)
+                except (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError):
+                    # not offered yet, or no server at the moment, which Prefect tells
+                    continue
+                except Exception as error:  # noqa: BLE001 - nobody else would start a run
+                    reason = str(error).partition("\n")[0] or type(error).__name__
+                    print(f"warning: {self._deployment}: {reason}", file=sys.stderr)
 
     def _look(self, client: "SyncPrefectClient") -> None:
         """Start a run, unless there is one, or it is too early, or somebody has paused it."""
@@ -391,14 +396,19 @@ class Keeper:
             limit=MOST_FAILURES,
         )
         for run in runs:
-            if run.state and not run.state.is_final():
-                if (run.start_time or self._begun) >= self._begun:
-                    return
-                lost: State[None] = Crashed(message="whoever ran it is gone")
-                client.set_flow_run_state(run.id, lost, force=True)
-        if not (runs and runs[0].end_time) or datetime.now(UTC) >= (
-            runs[0].end_time + pause_after([_failed_soon(run) for run in runs])
-        ):
+            state = run.state
+            if state is None or state.is_final():
+                continue
+            if state.is_scheduled() or state.timestamp >= self._begun:
+                return
+            # as it was left by a serve that was killed, with its runs
+            lost: State[None] = Crashed(message="whoever ran it is gone")
+            client.set_flow_run_state(run.id, lost, force=True)
+        # what failed before this serve, somebody may have mended
+        ended = [run for run in runs if run.end_time and run.end_time >= self._begun]
+        pause = pause_after([_failed_soon(run) for run in ended])
+        last = ended[0].end_time if ended else None
+        if last is None or datetime.now(UTC) >= last + pause:
             client.create_flow_run_from_deployment(deployment.id, parameters=self._parameters)
 
 

@@ -120,21 +120,30 @@ from (
         max(error) filter (where age_rank = 1) as error,
         max(created_at) as last_run_at
     from (
+        -- whoever asks for one organization sees how it ends
         select
-            payload ->> 'cron_name' as job,
-            status,
-            payload ->> 'error' as error,
-            created_at,
+            jobs.job,
+            last_runs.*,
             row_number() over (
-                partition by payload ->> 'cron_name'
-                order by created_at desc, log_id desc
+                partition by jobs.job
+                order by last_runs.created_at desc, last_runs.log_id desc
             ) as age_rank
-        from operations.application_logs
-        where
-            log_type = 'refresh'
-            and status != 'running'
-            -- whoever asks for one organization sees how it ends
-            and payload ->> 'cron_name' != 'refresh_organization'
+        from (values ('refresh_hourly'), ('refresh_nightly')) as jobs (job)
+        cross join
+            -- as many in a row as anybody counts
+            lateral (
+                select
+                    run.status,
+                    run.payload ->> 'error' as error,
+                    run.created_at,
+                    run.log_id
+                from operations.application_logs as run
+                where
+                    run.payload ->> 'cron_name' = jobs.job
+                    and run.status != 'running'
+                order by run.created_at desc, run.log_id desc
+                limit greatest({{ refresh_failed_runs }}, 100)
+            ) as last_runs
     ) as runs
     group by job
 ) as streaks;

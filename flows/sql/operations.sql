@@ -12,6 +12,9 @@ comment on table operations.application_logs is
 'customer_health: One row per run. payload->>''cron_name'' says which job it was.';
 create index if not exists application_logs__cron_name
 on operations.application_logs ((payload ->> 'cron_name'), created_at);
+-- those of full refreshes, among many that had little to do
+create index if not exists application_logs__relations
+on operations.application_logs (log_id) where payload ? 'relations';
 
 create table if not exists operations.systems (
     system text primary key,
@@ -193,15 +196,32 @@ how many rows its last full refresh had to correct though nobody had noticed a c
 create or replace view operations.refresh_health
 with (security_invoker = true) as
 select
-    max(created_at) filter (where status = 'success') as last_success_at,
-    now() - max(created_at) filter (where status = 'success') as success_age,
-    coalesce(max(created_at) filter (where status = 'success'), min(created_at))
+    max(last_success.created_at) as last_success_at,
+    now() - max(last_success.created_at) as success_age,
+    coalesce(max(last_success.created_at), min(first_run.created_at))
     < now() - {{ refresh_overdue_hours }} * interval '1 hour' as is_overdue
-from operations.application_logs
-where
-    log_type = 'refresh'
-    -- a refresh of one organization is no sign that the others are well
-    and payload ->> 'cron_name' != 'refresh_organization';
+-- a refresh of one organization is no sign that the others are well
+from (values ('refresh_hourly'), ('refresh_nightly')) as jobs (job)
+left join
+    lateral (
+        select run.created_at
+        from operations.application_logs as run
+        where
+            run.payload ->> 'cron_name' = jobs.job
+            and run.status = 'success'
+        order by run.created_at desc
+        limit 1
+    ) as last_success
+    on true
+left join
+    lateral (
+        select run.created_at
+        from operations.application_logs as run
+        where run.payload ->> 'cron_name' = jobs.job
+        order by run.created_at
+        limit 1
+    ) as first_run
+    on true;
 comment on view operations.refresh_health is
 'customer_health: One row: when a refresh, hourly or nightly, last succeeded, and
 whether that is too long ago. NULL when there was none.';

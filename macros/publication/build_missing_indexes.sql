@@ -1,7 +1,8 @@
 {% macro build_missing_indexes(marts) -%}
     {#-
-    Builds what is missing of the marts' indexes. Asked of the tables, not by name: an index
-    goes with a table that somebody renames or moves, and keeps its name.
+    Builds what is missing of the indexes of the marts, and of the publication's own log.
+    Asked of the tables, not by name: an index goes with a table that somebody renames or
+    moves, and keeps its name.
     -#}
     for missing in
         select
@@ -15,6 +16,11 @@
                 as columns
         from (
             values
+            (
+                '{{ this }}'::regclass, '{{ this.schema }}',
+                '{{ name_of_index(this.identifier, ['run_id']) }}', 'btree',
+                array['run_id']::name[]
+            ),
             {%- for mart in marts %}
             {%- set outer_loop = loop %}
             {%- set indexes = [{'columns': mart.node.config.unique_key, 'type': 'unique'}] %}

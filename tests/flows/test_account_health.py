@@ -196,7 +196,7 @@ def test_what_is_odd_is_decided_alike_by_every_refresh(small: Database) -> None:
         "counted without a date: 1 rows of accounts.accounts, archived_at_out_of_range",
         "counted without a date: 2 rows of accounts.customer_goals, target_date_out_of_range",
         "counted without a date: 1 rows of usage.campaigns, ends_at_out_of_range",
-        "left out: 2 rows of usage.campaign_assignments, campaign_id_unknown",
+        "left out: 2 rows of usage.campaign_assignments, campaign_id_of_another",
     ):
         assert line in done.stdout
     assert told(

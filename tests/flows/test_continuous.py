@@ -266,7 +266,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
             " where payload ? 'runs_count' order by log_id desc limit 1"
         )
         wait_for(lambda: demo.rows(idle)[0]["runs"] > 1)
-        assert [one["id"] for one in runs("RUNNING")] != [run["id"]] or crashed
+        assert [one["id"] for one in runs("RUNNING")] == [run["id"]]
         # with whom has started it, whoever that kills
         os.killpg(served.pid, signal.SIGKILL)
         wait_for(lambda: not left_behind(tmp_path))
@@ -292,6 +292,32 @@ def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
             children |= set(psutil.Process().children()) - others
         assert len(children) == 1
     assert not any(child.is_running() for child in children)
+
+
+class Killer(Lines):
+    """Kills the process that runs dbt as soon as a node has finished."""
+
+    def finished(self, what: str, status: str) -> None:  # noqa: ARG002
+        for child in psutil.Process().children(recursive=True):
+            if "flows.dbt_child" in child.cmdline() and not child.children():
+                child.kill()
+
+
+def test_a_run_of_dbt_that_is_killed_may_go_well_when_it_is_tried_again(
+    demo: Database,
+) -> None:
+    options = ("--select=config.materialized:working_table", "--exclude-resource-type=test")
+    arguments = {"as_of": "2026-01-01T00:00:00+00:00", "refresh_scope": "all"}
+    with dbt.kept_warm():
+        with pytest.raises(errors.Infrastructure) as killed:
+            dbt.build(arguments, demo.environment, Killer(), options)
+        assert killed.value.is_temporary
+        run = dbt.build(arguments, demo.environment, Lines(), options)
+        assert run.failure() is None
+        # what was killed while it had nothing to do is no failure at all
+        Killer().finished("", "")
+        run = dbt.build(arguments, demo.environment, Lines(), options)
+        assert run.failure() is None
 
 
 # a process that does so many rounds, every tenth with something to do, and says what it holds

@@ -294,7 +294,7 @@ def noted_by_rules(usage: Usage, other: Usage) -> set[tuple[object, ...]]:
             owner, campaign = campaign_of(organization, number, assignment)
             if organization == ORGANIZATION != owner:
                 key = UUID(int=organization.int * 1000 + number)
-                found.add(("campaign_assignments", key, "campaign_id_unknown", True))
+                found.add(("campaign_assignments", key, "campaign_id_of_another", True))
             ends_at = assignment.campaign_ends_at
             if owner == ORGANIZATION and ends_at and not believed(ends_at):
                 found.add(("campaigns", campaign, "ends_at_out_of_range", False))

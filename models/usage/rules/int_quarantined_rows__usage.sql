@@ -10,9 +10,6 @@
 {%- set organization = [
     'organizations', ['organization_id'], 'organization_id_unknown'
 ] -%}
-{%- set campaign = [
-    'campaigns', ['organization_id', 'campaign_id'], 'campaign_id_unknown'
-] -%}
 
 -- Of a refresh of one organization: what it leaves out of its rows.
 with organizations as (
@@ -20,12 +17,20 @@ with organizations as (
 ),
 
 {% for table in keys %}
-    {{ table }} as {{ 'not materialized ' if table == 'campaigns' }}(
+    {{ table }} as (
         select given.* from {{ ref('stg_usage__' ~ table) }} as given
         {{ in_scope('given', ref('int_usage_organizations'), ['organization_id']) }}
     ),
 
 {% endfor %}
+-- of every organization, whichever is asked for
+all_campaigns as (
+    select
+        organization_id,
+        campaign_id
+    from {{ ref('stg_usage__campaigns') }}
+),
+
 judged as (
     select
         'organizations' as "table",
@@ -40,11 +45,24 @@ judged as (
 
         union all
 
-        {{ rows_left_out(
-            table, key,
-            [organization] + ([campaign] if table == 'campaign_assignments' else [])
-        ) }}
+        {{ rows_left_out(table, key, [organization]) }}
     {%- endfor %}
+
+    union all
+
+    select
+        'campaign_assignments' as "table",
+        campaign_assignments.assignment_id::text as key,
+        campaign_assignments.organization_id::text as tenant,
+        'campaign_id_of_another' as reason
+    from campaign_assignments
+    inner join organizations
+        on
+            campaign_assignments.organization_id = organizations.organization_id
+            and organizations.is_valid
+    where
+        campaign_assignments.is_valid
+        and {{ is_of_anothers_campaign('campaign_assignments', 'all_campaigns') }}
 ),
 
 kept as (

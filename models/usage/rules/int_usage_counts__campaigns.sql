@@ -10,8 +10,7 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
--- The campaign must be one of the same organization: an assignment of another's is due
--- never, and the quarantine says so. A left join tells the planner how many there are.
+-- an assignment of another organization's campaign is due never, and the quarantine says so
 dated as (
     select
         assignments.organization_id,
@@ -20,6 +19,8 @@ dated as (
         case
             when campaigns.campaign_id is not null
                 then coalesce(assignments.due_at, campaigns.ends_at)
+            when not ({{ is_of_anothers_campaign('assignments', 'campaigns') }})
+                then assignments.due_at
         end as due_at
     from assignments
     left join campaigns
