@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -299,8 +300,10 @@ class Killer(Lines):
 
     def finished(self, what: str, status: str) -> None:  # noqa: ARG002
         for child in psutil.Process().children(recursive=True):
-            if "flows.dbt_child" in child.cmdline() and not child.children():
-                child.kill()
+            # one may be gone already
+            with suppress(psutil.Error):
+                if "flows.dbt_child" in child.cmdline() and not child.children():
+                    child.kill()
 
 
 def test_a_run_of_dbt_that_is_killed_may_go_well_when_it_is_tried_again(
