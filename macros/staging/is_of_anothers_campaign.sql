@@ -1,8 +1,8 @@
 {% macro is_of_anothers_campaign(assignment, campaigns) -%}
     {#- the id is known, and of other organizations only; ids that nobody knows are not theirs -#}
-    {{ assignment }}.campaign_id in (select campaign_id from {{ campaigns }})
+    {{ assignment }}.campaign_id in (select any_of.campaign_id from {{ campaigns }} as any_of)
     and (
         ({{ assignment }}.organization_id, {{ assignment }}.campaign_id)
-        in (select organization_id, campaign_id from {{ campaigns }})
+        in (select own.organization_id, own.campaign_id from {{ campaigns }} as own)
     ) is not true
 {%- endmacro %}

@@ -10,7 +10,7 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
--- an assignment of another organization's campaign is due never, and the quarantine says so
+-- an assignment of another organization's campaign is due never; the quarantine has it
 dated as (
     select
         assignments.organization_id,
