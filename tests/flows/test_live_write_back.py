@@ -176,6 +176,12 @@ def test_one_poison_row_is_recorded_and_all_others_are_written(live: Database) -
     print(f"\n{count - 1} of {count} customers written, 1 recorded")
 
 
+AT_WORK = (
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and application_name = 'customer_health'"
+)
+
+
 def test_a_killed_write_back_is_finished_without_writing_twice(
     live: Database, pytestconfig: pytest.Config
 ) -> None:
@@ -209,6 +215,9 @@ def test_a_killed_write_back_is_finished_without_writing_twice(
         time.sleep(chance.uniform(0, 0.003 * count))
         killed.kill()
         killed.wait()
+        # its backend ends the statement that it is at, and holds the rows till then
+        while live.value(AT_WORK) != 0:
+            time.sleep(0.01)
         left = pending(live)
         assert isinstance(left, int)
         met.append(count - left)
