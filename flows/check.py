@@ -115,7 +115,7 @@ def check(
 
 def chosen_systems(system: str | None, given: dict[str, Any]) -> list[str]:
     """Return the systems to look at, or raise WrongArgument when there is none."""
-    present = [name for name in systems.registry() if given[f"{name}_enabled"]]
+    present = [name for name in systems.registry() if given.get(f"{name}_enabled", True)]
     if system is None:
         return present
     if system not in systems.registry():

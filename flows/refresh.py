@@ -284,7 +284,9 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
 
 def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
     """Return the systems that are switched off, and have published that by these rules."""
-    off = [name for name in systems.registry() if not settings()[f"{name}_enabled"]]
+    # a system of somebody's own need have no switch
+    on = settings()
+    off = [name for name in systems.registry() if not on.get(f"{name}_enabled", True)]
     return tuple(
         name
         for name in off
