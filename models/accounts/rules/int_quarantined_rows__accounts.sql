@@ -56,7 +56,7 @@ judged as (
 
     {{ rows_left_out(
         'accounts', 'account_id',
-        [['organizations', ['organization_id'], 'organization_id_unknown']]
+        'organizations', ['organization_id'], 'organization_id_unknown'
     ) }}
 
     {%- for table, key in keys.items() %}
@@ -66,7 +66,7 @@ judged as (
         -- what belongs to an account that is left out is left out with it
         {{ rows_left_out(
             table, key,
-            [['accounts', ['organization_id', 'account_id'], 'account_id_unknown']]
+            'accounts', ['organization_id', 'account_id'], 'account_id_unknown'
         ) }}
     {%- endfor %}
 ),

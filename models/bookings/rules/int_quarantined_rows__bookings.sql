@@ -80,7 +80,7 @@ judged as (
 
         {{ rows_left_out(
             table, key,
-            [['organizations', ['organization_id'], 'organization_id_unknown']]
+            'organizations', ['organization_id'], 'organization_id_unknown'
         ) }}
     {%- endfor %}
 ),

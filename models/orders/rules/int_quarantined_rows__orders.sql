@@ -31,21 +31,21 @@ judged as (
 
     {{ rows_left_out(
         'sales_reps', 'sales_rep_id',
-        [['tenants', ['tenant_id'], 'tenant_id_unknown']]
+        'tenants', ['tenant_id'], 'tenant_id_unknown'
     ) }}
 
     union all
 
     {{ rows_left_out(
         'customers', 'customer_id',
-        [['tenants', ['tenant_id'], 'tenant_id_unknown']]
+        'tenants', ['tenant_id'], 'tenant_id_unknown'
     ) }}
 
     union all
 
     {{ rows_left_out(
         'orders', 'order_id',
-        [['customers', ['tenant_id', 'customer_id'], 'customer_id_unknown']]
+        'customers', ['tenant_id', 'customer_id'], 'customer_id_unknown'
     ) }}
 ),
 

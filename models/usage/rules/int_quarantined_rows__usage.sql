@@ -7,9 +7,6 @@
     'feature_adoptions': 'feature_key',
     'support_tickets': 'ticket_id',
 } -%}
-{%- set organization = [
-    'organizations', ['organization_id'], 'organization_id_unknown'
-] -%}
 
 -- Of a refresh of one organization: what it leaves out of its rows.
 with organizations as (
@@ -45,7 +42,10 @@ judged as (
 
         union all
 
-        {{ rows_left_out(table, key, [organization]) }}
+        {{ rows_left_out(
+            table, key,
+            'organizations', ['organization_id'], 'organization_id_unknown'
+        ) }}
     {%- endfor %}
 
     union all
