@@ -18,9 +18,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any, ClassVar
 
 import click
@@ -32,8 +31,9 @@ from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.cli.main import cli, dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
-from dbt_common.events.base_types import EventMsg
-from dbt_common.events.event_manager_client import get_event_manager
+from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.exceptions import CompilationError
 
 from flows.errors import is_temporary
@@ -43,6 +43,8 @@ from flows.schemas import for_dbt
 PLACE = ["--project-dir", str(PROJECT), "--profiles-dir", str(HOME)]
 # these say where dbt writes, which is up to whoever runs us
 OUTPUT = ("target_path", "log_path")
+# the names of events
+HEARD = ("ConcurrencyLine", "NodeFinished")
 
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
@@ -75,6 +77,25 @@ class Connections(PostgresConnectionManager):
                 raise
 
 
+class Events(EventManager):
+    """dbt's events; those that nobody hears are not made into messages.
+
+    Each statement has several: a tenth of what a refresh with little to do costs.
+    """
+
+    def fire_event(
+        self,
+        e: BaseEvent,
+        level: EventLevel | None = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,  # noqa: FBT001, FBT002 - as dbt calls it
+    ) -> None:
+        """Pass on what a log from level info on has, and what on_event() waits for."""
+        is_detail = (level or e.level_tag()) in (EventLevel.DEBUG, EventLevel.TEST)
+        if not is_detail or type(e).__name__ in HEARD:
+            super().fire_event(e, level, node, force_warn_or_error_handling)
+
+
 def ignore_environment(command: click.Command = cli) -> None:
     """Let dbt take no option from the environment: DBT_PROJECT_DIR, DBT_EMPTY and the like.
 
@@ -105,23 +126,9 @@ def tell(**message: Any) -> None:
         print(json.dumps(message, default=str), file=MESSAGES, flush=True)
 
 
-def leave_out_details() -> None:
-    """Let dbt make no lines that its log then leaves out: a tenth of what a refresh costs."""
-    for logger in get_event_manager().loggers:
-        logger.filter = partial(is_logged, logger.filter)
-
-
-def is_logged(is_wanted: Callable[[EventMsg], bool], event: EventMsg) -> bool:
-    """Say whether an event is one that a log from level info on has."""
-    return event.info.level not in ("debug", "test") and is_wanted(event)
-
-
 def on_event(event: EventMsg) -> None:
     """Pass on when the nodes begin, and each that has finished."""
-    if event.info.name == "MainReportVersion":
-        # the loggers are there now
-        leave_out_details()
-    elif event.info.name == "ConcurrencyLine":
+    if event.info.name == "ConcurrencyLine":
         tell(event="begin")
     elif event.info.name == "NodeFinished":
         node = event.data.node_info
@@ -214,6 +221,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     ignore_environment()
     PostgresAdapter.ConnectionManager = Connections
+    ctx_set_event_manager(Events())
     manifest: Manifest | None = None
     for request in sys.stdin:
         manifest = manifest or parse()
