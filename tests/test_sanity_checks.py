@@ -140,27 +140,6 @@ DAMAGE = {
         )
         values ('{RUN_ID}', '{UNTIL}', '{UNTIL}', 'all', 'some', 1, 0)
     """,
-    "analytics_rows_are_what_was_computed": """
-        update analytics.customer_analytics set phone_number = 'wrong';
-        delete from analytics.customer_analytics where ctid = '(0,1)';
-        delete from analytics_internal.int_customer_analytics where ctid = '(0,1)'
-    """,
-    "location_days_are_what_was_computed": """
-        update analytics.booking_location_days
-        set unique_customers = unique_customers + 1
-    """,
-    "risk_statuses_are_what_was_computed": """
-        update analytics.customer_risk_status set reason = 'none'
-    """,
-    "risk_status_steps_are_what_was_computed": """
-        update analytics.customer_risk_status_history set valid_to = valid_to + 1
-    """,
-    "account_types_are_what_was_computed": """
-        update analytics.customer_account_types set valid_until = null
-    """,
-    "account_type_steps_are_what_was_computed": """
-        delete from analytics.customer_account_type_history where valid_to is null
-    """,
     "nothing_is_left_to_write": """
         update commerce.customers
         set risk_status = 'HEALTHY'
@@ -245,33 +224,6 @@ DAMAGE = {
         select 2, component, weight, target, score_without_data, points_per_ticket, valid_from
         from analytics_internal.tenant_health_weights
     """,
-    "usage_metrics_are_what_was_collected": """
-        delete from analytics.tenant_usage_metrics_daily;
-        update analytics.tenant_usage_metrics_daily
-        set active_users_count = active_users_count + 1
-    """,
-    "tenant_health_factors_are_what_was_computed": """
-        delete from analytics.tenant_health_factors where component = 'login';
-        update analytics.tenant_health_factors set component_score = component_score - 1
-    """,
-    "tenant_health_scores_are_what_was_computed": """
-        delete from analytics.tenant_health_scores;
-        update analytics.tenant_health_scores set trend = 'IMPROVING'
-    """,
-    "order_days_are_what_was_computed": """
-        update analytics.customer_order_days
-        set next_delivered_on = next_delivered_on + 1
-    """,
-    "visit_days_are_what_was_computed": """
-        update analytics.customer_visit_days set visit_day_number = visit_day_number + 1
-    """,
-    "recent_orders_are_what_was_computed": """
-        update analytics.customer_recent_orders set delivered_cents = null;
-        delete from analytics.customer_recent_orders where ctid = '(0,1)'
-    """,
-    "recent_bookings_are_what_was_computed": """
-        update analytics.customer_recent_bookings set booking_statuses = null
-    """,
     "accounts_have_one_row_everywhere": """
         delete from analytics_internal.int_account_profiles where ctid = '(0,1)';
         insert into analytics_internal.int_account_engagement_summary
@@ -303,28 +255,44 @@ DAMAGE = {
         update analytics_internal.account_health_scales set full_at = zero_at;
         update analytics_internal.account_outcome_scores set score = 101
     """,
-    "account_health_scores_are_what_was_computed": """
+    "orders_marts_are_what_was_computed": """
+        update analytics.customer_risk_status set reason = 'none';
+        update analytics.customer_risk_status_history set valid_to = valid_to + 1;
+        update analytics.customer_account_types set valid_until = null;
+        delete from analytics.customer_account_type_history where valid_to is null;
+        update analytics.customer_order_days
+        set next_delivered_on = next_delivered_on + 1;
+        update analytics.customer_recent_orders set delivered_cents = null;
+        delete from analytics.customer_recent_orders where ctid = '(0,1)'
+    """,
+    "bookings_marts_are_what_was_computed": """
+        update analytics.customer_analytics set phone_number = 'wrong';
+        delete from analytics.customer_analytics where ctid = '(0,1)';
+        delete from analytics_internal.int_customer_analytics where ctid = '(0,1)';
+        update analytics.booking_location_days
+        set unique_customers = unique_customers + 1;
+        update analytics.customer_visit_days set visit_day_number = visit_day_number + 1;
+        update analytics.customer_recent_bookings set booking_statuses = null
+    """,
+    "usage_marts_are_what_was_computed": """
+        delete from analytics.tenant_usage_metrics_daily;
+        update analytics.tenant_usage_metrics_daily
+        set active_users_count = active_users_count + 1;
+        delete from analytics.tenant_health_factors where component = 'login';
+        update analytics.tenant_health_factors set component_score = component_score - 1;
+        delete from analytics.tenant_health_scores;
+        update analytics.tenant_health_scores set trend = 'IMPROVING'
+    """,
+    "accounts_marts_are_what_was_computed": """
         update analytics.account_health_scores set health_score = health_score - 1;
-        delete from analytics.account_health_scores
-    """,
-    "account_health_factors_are_what_was_computed": """
+        delete from analytics.account_health_scores;
         update analytics.account_health_factors set points = points - 1;
-        delete from analytics.account_health_factors where sub_score = 'logins'
-    """,
-    "account_churn_risks_are_what_was_computed": """
-        update analytics.account_churn_risk set gap_points = gap_points + 1
-    """,
-    "account_engagements_are_what_was_computed": """
-        delete from analytics.account_engagements where ctid = '(0,1)'
-    """,
-    "engagement_summaries_are_what_was_computed": """
+        delete from analytics.account_health_factors where sub_score = 'logins';
+        update analytics.account_churn_risk set gap_points = gap_points + 1;
+        delete from analytics.account_engagements where ctid = '(0,1)';
         update analytics.account_engagement_summary
-        set total_engagements = total_engagements + 1
-    """,
-    "account_profiles_are_what_was_computed": """
-        update analytics.account_profiles set account_name = 'wrong'
-    """,
-    "account_goals_are_what_was_computed": """
+        set total_engagements = total_engagements + 1;
+        update analytics.account_profiles set account_name = 'wrong';
         update analytics.goal_progress set goal_status = 'missed'
     """,
     "definer_functions_pin_their_search_path": """

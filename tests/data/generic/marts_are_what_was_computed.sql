@@ -1,0 +1,44 @@
+{% test marts_are_what_was_computed(model, deltas) %}
+-- Each mart of this publication holds what was computed for it: publishing the same again
+-- would move nothing. Stamps of the run are not compared.
+{%- if execute %}
+{%- set marts = marts_of(graph.nodes['model.customer_health.' ~ model.identifier]) %}
+{%- if marts | sort != deltas | sort %}
+    {%- do exceptions.raise_compiler_error(
+        model.identifier ~ ': its marts are ' ~ marts | sort | join(', ')
+        ~ '; the test compares ' ~ deltas | sort | join(', ')
+    ) %}
+{%- endif %}
+{%- for name, delta in deltas.items() %}
+{%- set node = marts[name] %}
+{%- set how = node.config.meta.get('published', {}) %}
+{%- set key = node.config.unique_key %}
+{%- set stamps = how.get('stamps', {}) %}
+{%- set compared = node.columns | reject('in', key) | reject(
+    'in', [stamps.inserted, stamps.changed, stamps.written]
+) | list %}
+{{ 'union all' if not loop.first }}
+select
+    '{{ name }}' as mart,
+    jsonb_build_object(
+        {%- for column in key %}
+        '{{ column }}', coalesce(delta.{{ column }}, mart.{{ column }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as key,
+    case
+        when delta.{{ key[0] }} is null then 'is more than was computed'
+        when mart.{{ key[0] }} is null then 'is missing'
+        else 'differs'
+    end as problem
+from {{ delta }} as delta
+{#- a refresh of some has computed only those; a mart of days keeps what was #}
+{%- set is_all = var('refresh_scope') == 'all' and not how.day %}
+{{ 'full' if is_all else 'left' }} join {{ node.relation_name }} as mart
+    on {{ same('delta', 'mart', key) }}
+where
+    delta.{{ key[0] }} is null
+    or mart.{{ key[0] }} is null
+    or {{ differ('delta', 'mart', compared) }}
+{%- endfor %}
+{%- endif %}
+{% endtest %}
