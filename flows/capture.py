@@ -1,6 +1,8 @@
 """The change queue: what feeds it, and which of its keys a refresh takes."""
 
 import hashlib
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,6 +108,8 @@ NO_SOURCE = "(no source)"
 OVERLAP = timedelta(hours=1)
 # what the rules are made of
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
+# but for secrets, which no number follows from
+ENV_VAR = re.compile(rb"""\benv_var\(\s*['"](?!DBT_ENV_SECRET)(\w+)['"]""")
 # what the triggers are made of: what names the tables and the columns of their keys (vars, and
 # files), and what makes their functions, which another version may do otherwise
 MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
@@ -435,17 +439,22 @@ def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dic
     return {"keys_of_nobody": nobodys} if nobodys else {}
 
 
-def fingerprint_of_rules() -> str:
-    """Return a fingerprint of all that decides what a number means."""
-    files = [
-        (folder, file)
-        for folder in PROJECTS
-        for pattern in RULES
-        for file in sorted(folder.glob(pattern))
-    ]
+def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
+    """Return a fingerprint of files of the project, by default all that a number follows from.
+
+    And of the variables of the environment that they name.
+    """
     # bytes: which characters they are is not asked here
+    texts = [
+        f"{file.relative_to(folder)}\n".encode() + file.read_bytes()
+        for folder in PROJECTS
+        for pattern in patterns
+        for file in sorted(folder.glob(pattern))
+        if file.is_file()
+    ]
+    names = sorted({name.decode() for text in texts for name in ENV_VAR.findall(text)})
     return _fingerprint(
-        f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for folder, file in files
+        [*texts, *(f"{name}={os.environ.get(name)}".encode() for name in names)]
     )
 
 

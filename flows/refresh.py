@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flows import dbt, systems
+from flows import dbt, systems, untouched
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant, is_built, refuse_others
 from flows.capture import (
     claim,
-    fingerprint_of_rules,
+    fingerprint_of_files,
     last_relations,
     missing_relations,
     say_nobodys,
@@ -40,6 +40,9 @@ from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock
 from flows.write_back import check_freshness, count_written, write_back
 
+# materializations of what stays from refresh to refresh, and has no rows or keeps them
+STANDS = ("view_in_place", "published_table", "kept_table")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -48,17 +51,28 @@ class Part:
     options: tuple[str, ...]
     systems: tuple[str, ...]
     is_full: bool = False
+    # whether what STANDS is left as it is
+    stands: bool = False
 
 
-def _all(empty: tuple[str, ...]) -> Part:
+def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
     """Return what a full refresh runs: all, but for what is asked after the write-back.
 
-    And but for systems that are off, whose marts stand empty already.
+    And but for systems that are off, whose marts stand empty already, and where what STANDS is
+    untouched, for that: its tests run, those of systems that are off do not.
     """
+    left_out = [_tags(("after_write_back", *empty))]
+    if stands:
+        left_out += [f"config.materialized:{kind}" for kind in STANDS]
+        left_out += [f"tag:{name}+1,resource_type:test" for name in empty]
     return Part(
-        (f"--exclude={_tags(('after_write_back', *empty))}",),
+        (
+            f"--exclude={' '.join(left_out)}",
+            f"--indirect-selection={'empty' if stands else 'eager'}",
+        ),
         tuple(name for name in systems.registry() if name not in empty),
         is_full=True,
+        stands=stands,
     )
 
 
@@ -225,7 +239,7 @@ def _refresh_organization(
 def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
     as_of = options.as_of or _database_clock(connection)
-    rules = fingerprint_of_rules()
+    rules = fingerprint_of_files()
     log.payload |= {"mode": options.mode, "as_of": as_of.isoformat(), "rules": rules}
     log.payload["project"] = project_name()
     log.store()
@@ -241,6 +255,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     if not (is_full or work.systems):
         _do_nothing(options, as_of, progress, log, lock)
         return
+    found = untouched.fingerprints(connection) if is_full else None
+    stands = not scope.full_because and untouched.is_left(connection, found)
     _build(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {
@@ -252,11 +268,15 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
             ),
             "backfill_days": options.backfill_days,
         },
-        _all(empty) if is_full else _changed(work),
+        _all(empty, stands=stands) if is_full else _changed(work),
         progress,
         log,
         lock,
     )
+    if is_full:
+        log.payload["untouched"] = (
+            found if stands else untouched.left(connection, log.payload["relations"], found)
+        )
     move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
@@ -384,7 +404,7 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
-        if len(part.systems) < len(systems.registry()):
+        if part.stands or len(part.systems) < len(systems.registry()):
             made += last_relations(log.connection)
         # the inputs of a system that has always been switched off are not made
         log.payload["relations"] = [

@@ -1,0 +1,190 @@
+"""Whether what stands from refresh to refresh is as the last full one has left it.
+
+Views, and the tables of marts with their columns, keys and rights, follow from the rules and
+from the application's tables. Where neither has changed, and nobody has touched ours, making
+them again would change nothing: a nightly refresh computes the rows only.
+"""
+
+from flows.capture import fingerprint_of_files, last_relations
+from flows.database import Connection, rows
+from flows.installed import MARK
+from flows.schemas import INTERNAL, OPERATIONS
+
+# with contracts, comments and grants; hidden files are an editor's
+FILES = ("dbt_project.yml", "models/**/[!.]*", "macros/**/[!.]*", "seeds/[!.]*")
+# All that the catalog says of them, as text. Ours are what the last full refresh has made, but
+# for the tables that each refresh makes anew. Theirs are what our views read, through their
+# own views, too; a type that gets a value or a check shows in what a column can be written.
+CATALOG = f"""
+    with recursive reads as (
+        select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
+        from pg_rewrite
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_class'::regclass
+        where pg_rewrite.ev_class >= 16384
+    ),
+
+    ours as (
+        select pg_class.oid as id
+        from unnest(%(made)s::text[]) as made (name)
+        inner join pg_class
+            on to_regclass(made.name) = pg_class.oid
+        where
+            starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s)
+            and (
+                pg_class.relkind = 'v'
+                or pg_class.relnamespace != '{INTERNAL}'::regnamespace
+            )
+    ),
+
+    all_read (id) as (
+        select id from ours
+        union
+        select reads.read_id
+        from all_read
+        inner join reads
+            on all_read.id = reads.view_id
+    ),
+
+    relations as (
+        select
+            pg_class.oid as id,
+            exists (select from ours where ours.id = pg_class.oid) as is_ours,
+            pg_class.*
+        from all_read
+        inner join pg_class
+            on all_read.id = pg_class.oid
+        where
+            pg_class.oid in (select id from ours)
+            or (
+                pg_class.oid >= 16384
+                and pg_class.relnamespace != '{INTERNAL}'::regnamespace
+            )
+    ),
+
+    parts (is_ours, part) as (
+        select
+            is_ours,
+            row(
+                id, relnamespace, relname, relkind, relpersistence, relispartition, reloptions,
+                relowner, relrowsecurity, relforcerowsecurity, relreplident,
+                case when is_ours then relacl end
+            )::text
+        from relations
+
+        union all
+
+        select is_ours, row(id, md5(ev_action::text))::text
+        from relations
+        inner join pg_rewrite
+            on id = ev_class
+
+        union all
+
+        select
+            is_ours,
+            row(
+                id, attnum, attname, atttypid, atttypmod, attcollation, attnotnull,
+                attgenerated, attisdropped, case when is_ours then attacl end
+            )::text
+        from relations
+        inner join pg_attribute
+            on id = attrelid
+        where attnum > 0
+
+        union all
+
+        select is_ours, row(id, indexrelid, indisvalid, pg_get_indexdef(indexrelid))::text
+        from relations
+        inner join pg_index
+            on id = indrelid
+
+        union all
+
+        select
+            is_ours,
+            row(
+                pg_constraint.oid, convalidated, pg_get_constraintdef(pg_constraint.oid)
+            )::text
+        from relations
+        inner join pg_constraint
+            on id = conrelid
+
+        union all
+
+        select is_ours, row(pg_policy.*)::text
+        from relations
+        inner join pg_policy
+            on id = polrelid
+
+        union all
+
+        select is_ours, row(id, objsubid, description)::text
+        from relations
+        inner join pg_description
+            on id = objoid and classoid = 'pg_class'::regclass
+        where is_ours
+
+        union all
+
+        select true, row(oid, proname, md5(prosrc), proowner, proacl, proconfig)::text
+        from pg_proc
+        where pronamespace = '{OPERATIONS}'::regnamespace
+
+        union all
+
+        select false, written_columns::text
+        from {OPERATIONS}.written_columns
+    )
+
+    select
+        md5(string_agg(part, ' ' order by part) filter (where is_ours)) as ours,
+        md5(string_agg(part, ' ' order by part) filter (where not is_ours)) as theirs
+    from parts
+"""
+
+
+def fingerprints(
+    connection: Connection, made: list[str] | None = None
+) -> dict[str, str] | None:
+    """Return what the catalog says of ours and of theirs, and the files that ours are made of.
+
+    None before a full refresh.
+
+    made: the names of ours, by default those that the last full refresh has made.
+    """
+    made = made or last_relations(connection)
+    [there] = rows(
+        connection, f"select to_regclass('{OPERATIONS}.written_columns') is not null as it"
+    )
+    if not (made and there["it"]):
+        return None
+    [found] = rows(connection, CATALOG, {"made": made, "mark": MARK})
+    return {**found, "files": fingerprint_of_files(FILES)}
+
+
+def left(
+    connection: Connection, made: list[str], before: dict[str, str] | None
+) -> dict[str, str] | None:
+    """Return the fingerprints that a refresh leaves that has made all of these.
+
+    None where the application's tables have changed meanwhile, and a view may stand on what
+    they were: the next one makes all again.
+    """
+    found = fingerprints(connection, made)
+    if before and found and before["theirs"] != found["theirs"]:
+        return None
+    return found
+
+
+def is_left(connection: Connection, found: dict[str, str] | None) -> bool:
+    """Say whether these are the fingerprints that the last full refresh has left."""
+    last = rows(
+        connection,
+        f"select payload -> 'untouched' as it from {OPERATIONS}.application_logs"
+        " where payload ? 'relations' order by log_id desc limit 1",
+    )
+    return bool(found and last) and last[0]["it"] == found

@@ -1,0 +1,137 @@
+"""What a nightly refresh leaves as it is: views and marts that nobody has touched."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_database
+
+from flows.capture import fingerprint_of_files
+from flows.untouched import fingerprints
+
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+STAGED = "select pg_get_viewdef('analytics_internal.stg_orders__orders'::regclass)"
+
+
+@pytest.fixture(scope="module")
+def template(server: Database) -> Iterator[Database]:
+    database = new_database(server, USUAL)
+    load_two_customers(database)
+    done = database.run(*NIGHTLY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    database = database.as_template()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def small(template: Database) -> Iterator[Database]:
+    database = template.copy(USUAL)
+    yield database
+    database.drop()
+
+
+def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
+    """Run one; return how many views it has gone through, and how many tests passed."""
+    lines = Path(os.environ["DBT_LOG_PATH"], "lines.log")
+    done = database.run(*NIGHTLY, "--log-file", str(lines), project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    finished = {word for line in lines.read_text().splitlines() for word in line.split()}
+    lines.unlink()
+    views = database.rows("select viewname as name from pg_views")
+    passed = database.value(
+        "select (payload ->> 'tests_passed')::integer from operations.application_logs"
+        " order by log_id desc limit 1"
+    )
+    assert isinstance(passed, int)
+    return len(finished.intersection(view["name"] for view in views)), passed
+
+
+def test_what_nobody_has_touched_is_left_as_it_is(small: Database, project: Path) -> None:
+    passed = nightly(small, project)[1]
+    # nothing of it is ours, and all tests are asked
+    small.execute("create view commerce.first as select * from commerce.orders limit 1")
+    assert nightly(small, project) == (0, passed)
+
+    yml = project / "models" / "orders" / "marts" / "due_to_order.yml"
+    yml.write_text(f"{yml.read_text()}# a word more\n")
+    views, passed_again = nightly(small, project)
+    assert (views > 50, passed_again) == (True, passed)
+    assert nightly(small, project) == (0, passed)
+
+
+def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> None:
+    assert "row_number()" not in str(small.value(STAGED))
+    small.execute("alter table commerce.orders drop constraint orders_pkey cascade")
+    assert nightly(small)[0] > 50
+    assert "row_number()" in str(small.value(STAGED))
+    assert nightly(small)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        # ours
+        "create or replace view analytics.due_to_order as table analytics.due_to_order",
+        "alter view analytics.due_to_order set (security_invoker = false)",
+        "alter view analytics.due_to_order owner to somebody",
+        "grant select on analytics.due_to_order to somebody",
+        "grant select (tenant_id) on analytics.due_to_order to somebody",
+        "comment on column analytics.due_to_order.tenant_id is 'theirs'",
+        "alter table analytics.customer_risk_status add column more integer",
+        "create index on analytics.customer_risk_status (risk_status)",
+        "alter table analytics.customer_risk_status alter reason set not null",
+        "alter table analytics.customer_risk_status enable row level security",
+        "create policy own on analytics.customer_risk_status using (true)",
+        "alter function operations.after_orders_created(text[]) set work_mem = '1MB'",
+        # theirs
+        "alter table commerce.orders add column more integer",
+        "alter table commerce.orders drop constraint orders_pkey cascade",
+        "create unique index on commerce.orders (tenant_id, id)",
+        "alter table commerce.customers add check (account_type != 'HOLD')",
+        "alter table commerce.customers alter created_at drop not null",
+    ],
+)
+def test_whatever_is_touched_is_noticed(touch: str, small: Database) -> None:
+    with small.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("create role somebody")
+        before = fingerprints(connection)
+        assert before == fingerprints(connection)
+        connection.execute(touch.encode())
+        after = fingerprints(connection)
+        assert after != before, after
+        assert {*after} == {"ours", "theirs", "files"}
+
+
+def test_a_table_behind_a_view_of_theirs_is_noticed(small: Database) -> None:
+    view = "analytics.due_to_order"
+    body = str(small.value(f"select pg_get_viewdef('{view}'::regclass)")).rstrip(";")
+    with small.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("create table commerce.parcels (id integer)")
+        connection.execute("create view commerce.sent as select * from commerce.parcels")
+        connection.execute(
+            f"create or replace view {view} as select list.* from ({body}) as list"
+            " where exists (select from commerce.sent)".encode()
+        )
+        before = fingerprints(connection)
+        connection.execute("alter table commerce.parcels add column more integer")
+        after = fingerprints(connection)
+        assert before
+        assert after
+        assert (after["ours"], after["theirs"] == before["theirs"]) == (before["ours"], False)
+
+
+def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dbt_project.yml").write_text(
+        "vars: {region: \"{{ env_var('REGION', 'all') }}\","
+        " key: \"{{ env_var('DBT_ENV_SECRET_KEY') }}\"}\n"
+    )
+    monkeypatch.setattr("flows.capture.PROJECTS", (tmp_path,))
+    before = fingerprint_of_files()
+    monkeypatch.setenv("DBT_ENV_SECRET_KEY", "other")
+    assert fingerprint_of_files() == before
+    monkeypatch.setenv("REGION", "north")
+    assert fingerprint_of_files() != before
