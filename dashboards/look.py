@@ -352,6 +352,30 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
         show(f'<p class="ch-age">Figures of {escape(instant(oldest))}</p>')
 
 
+def choose_orders_or_bookings() -> tuple[str, data.Rows]:
+    """Let one of the two be chosen where both are there, and say of when its figures are.
+
+    Returns its name and its tenants.
+    """
+    sources = {
+        "Orders": data.read("tenants")["tenants"],
+        "Bookings": data.read("organizations")["organizations"],
+    }
+    there = {name: found for name, found in sources.items() if found}
+    if not there:
+        say_age([], "tenants or organizations")
+    system = next(iter(there))
+    if len(there) > 1:
+        system = (
+            st.segmented_control(
+                "System", list(there), default=system, key="system", bind="query-params"
+            )
+            or system
+        )
+    say_age(there[system], "tenants")
+    return system, there[system]
+
+
 def choose(
     what: str,
     sources: Sequence[Mapping[str, Any]],

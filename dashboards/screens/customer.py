@@ -15,26 +15,11 @@ DAYS_FOR_A_MARK = 14
 
 def show() -> None:
     """Show the page."""
-    sources = {
-        "Orders": data.read("tenants")["tenants"],
-        "Bookings": data.read("organizations")["organizations"],
-    }
-    there = {name: found for name, found in sources.items() if found}
-    if not there:
-        look.say_age([], "tenants or organizations")
-    system = next(iter(there))
-    if len(there) > 1:
-        system = (
-            st.segmented_control(
-                "System", list(there), default=system, key="system", bind="query-params"
-            )
-            or system
-        )
-    look.say_age(there[system], "tenants")
+    system, tenants = look.choose_orders_or_bookings()
     if system == "Orders":
-        _show_buyer(there[system])
+        _show_buyer(tenants)
     else:
-        _show_visitor(there[system])
+        _show_visitor(tenants)
 
 
 def _show_buyer(tenants: list[Row]) -> None:

@@ -165,26 +165,11 @@ BASES = {
 
 def show() -> None:
     """Show the page."""
-    sources = {
-        "Orders": data.read("tenants")["tenants"],
-        "Bookings": data.read("organizations")["organizations"],
-    }
-    there = {name: found for name, found in sources.items() if found}
-    if not there:
-        look.say_age([], "tenants or organizations")
-    system = next(iter(there))
-    if len(there) > 1:
-        system = (
-            st.segmented_control(
-                "System", list(there), default=system, key="system", bind="query-params"
-            )
-            or system
-        )
-    look.say_age(there[system], "tenants")
+    system, tenants = look.choose_orders_or_bookings()
     if system == "Orders":
-        _show_orders(_choose("tenant", there[system]))
+        _show_orders(_choose("tenant", tenants))
     else:
-        _show_visits(_choose("organization", there[system]))
+        _show_visits(_choose("organization", tenants))
 
 
 def _choose(what: str, sources: list[Row]) -> str:

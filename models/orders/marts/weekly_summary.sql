@@ -4,6 +4,24 @@ with rep_weeks as (
     select * from {{ ref('rep_weeks') }}
 ),
 
+-- a rep whose first customer is new has no week before
+compared as (
+    select
+        *,
+        coalesce(lag(healthy_count) over by_week, 0) as healthy_count_before,
+        coalesce(lag(at_risk_cadence_count) over by_week, 0)
+            as at_risk_cadence_count_before,
+        coalesce(lag(dormant_count) over by_week, 0) as dormant_count_before,
+        coalesce(lag(active_count) over by_week, 0) as active_count_before,
+        coalesce(lag(newly_dormant_count) over by_week, 0)
+            as newly_dormant_count_before,
+        coalesce(lag(reactivated_count) over by_week, 0) as reactivated_count_before,
+        lag(reactivation_rate) over by_week as reactivation_rate_before,
+        lag(at_risk_amount) over by_week as at_risk_amount_before
+    from rep_weeks
+    window by_week as (partition by tenant_id, sales_rep_id order by week_begins_on)
+),
+
 tenants as (
     select * from {{ ref('tenants') }}
 ),
@@ -63,34 +81,24 @@ final as (
         this_week.at_risk_amount,
         expected.expected_amount_90d,
         this_week.reactivation_rate,
-        this_week.healthy_count
-        - coalesce(week_before.healthy_count, 0) as healthy_count_change,
-        this_week.at_risk_cadence_count
-        - coalesce(week_before.at_risk_cadence_count, 0)
+        this_week.healthy_count - this_week.healthy_count_before as healthy_count_change,
+        this_week.at_risk_cadence_count - this_week.at_risk_cadence_count_before
             as at_risk_cadence_count_change,
-        this_week.dormant_count
-        - coalesce(week_before.dormant_count, 0) as dormant_count_change,
-        this_week.active_count
-        - coalesce(week_before.active_count, 0) as active_count_change,
-        this_week.newly_dormant_count
-        - coalesce(week_before.newly_dormant_count, 0) as newly_dormant_count_change,
-        this_week.reactivated_count
-        - coalesce(week_before.reactivated_count, 0) as reactivated_count_change,
+        this_week.dormant_count - this_week.dormant_count_before as dormant_count_change,
+        this_week.active_count - this_week.active_count_before as active_count_change,
+        this_week.newly_dormant_count - this_week.newly_dormant_count_before
+            as newly_dormant_count_change,
+        this_week.reactivated_count - this_week.reactivated_count_before
+            as reactivated_count_change,
         (
-            this_week.reactivation_rate - week_before.reactivation_rate
+            this_week.reactivation_rate - this_week.reactivation_rate_before
         )::numeric(5, 4) as reactivation_rate_change,
         (
-            this_week.at_risk_amount - week_before.at_risk_amount
+            this_week.at_risk_amount - this_week.at_risk_amount_before
         )::numeric(18, 2) as at_risk_amount_change
-    from rep_weeks as this_week
+    from compared as this_week
     inner join tenants
         on this_week.tenant_id = tenants.tenant_id
-    -- a rep whose first customer is new has no week before
-    left join rep_weeks as week_before
-        on
-            this_week.tenant_id = week_before.tenant_id
-            and this_week.sales_rep_id is not distinct from week_before.sales_rep_id
-            and this_week.week_begins_on = week_before.week_begins_on + 7
     left join expected
         on
             this_week.tenant_id = expected.tenant_id
