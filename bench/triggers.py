@@ -1,10 +1,12 @@
 """What the triggers cost the application: time added to an insert of one row, and of many.
 
 Two twins of each table have the same rows, indexes and foreign keys, and one has the
-triggers, too. Inserts into both take turns.
+triggers, too. Inserts into both take turns. Where the server has pg_ivm, a third twin of the
+bookings has its triggers, which keep the counts of a location's day in the insert itself.
 """
 
 import statistics
+import sys
 from functools import partial
 
 from bench.measure import print_table, timed
@@ -33,6 +35,27 @@ ROWS = {
     """,
 }
 
+# what pg_ivm takes of the mart booking_location_days: neither customers counted once nor
+# filters of counts, nor bookings whose location is not known
+COUNTED = """
+    select
+        bookings.organization_id,
+        bookings.location_id,
+        (bookings.start_at at time zone locations.time_zone)::date as date,
+        sum(case when bookings.status = 'ACCEPTED' then 1 else 0 end) as accepted,
+        sum(case when bookings.status = 'NO_SHOW' then 1 else 0 end) as no_show,
+        count(*) as total
+    from {twin} as bookings
+    join booking.locations as locations
+        on
+            bookings.organization_id = locations.organization_id
+            and bookings.location_id = locations.id
+    group by
+        bookings.organization_id,
+        bookings.location_id,
+        (bookings.start_at at time zone locations.time_zone)::date
+"""
+
 
 def bench(connection: Connection) -> None:
     """Insert, with and without the triggers, and compare."""
@@ -40,16 +63,11 @@ def bench(connection: Connection) -> None:
     connection.execute("set synchronous_commit = off")
     lines = []
     for table, new_rows in ROWS.items():
-        tables = [make_twin(connection, table, captured=it) for it in (False, True)]
-        for what, measure in (("one row", single), (f"{BULK_ROWS} rows", bulk)):
-            without, added = measure(connection, tables, new_rows)
-            lines.append(
-                (
-                    f"{table}, {what} a statement",
-                    f"{without * 1000:.4f}",
-                    f"{added * 1000:.4f}",
-                )
-            )
+        without = make_twin(connection, table, "without")
+        lines += measured(
+            connection, [without, make_twin(connection, table, "with")], table, new_rows
+        )
+    lines += counted_by_pg_ivm(connection)
     print_table(
         "What the triggers add to an insert, ms per row",
         ("", "without them", "added"),
@@ -57,9 +75,48 @@ def bench(connection: Connection) -> None:
     )
 
 
-def make_twin(connection: Connection, table: str, *, captured: bool) -> str:
-    """Make a table with the same rows, indexes and foreign keys; with the triggers, or not."""
-    twin = f"{table}_{'with' if captured else 'without'}"
+def measured(
+    connection: Connection, tables: list[str], what: str, new_rows: str
+) -> list[tuple[str, str, str]]:
+    """Return a line of the table for inserts of one row, and one for those of many."""
+    lines = []
+    for size, measure in (("one row", single), (f"{BULK_ROWS} rows", bulk)):
+        without, added = measure(connection, tables, new_rows)
+        lines.append(
+            (f"{what}, {size} a statement", f"{without * 1000:.4f}", f"{added * 1000:.4f}")
+        )
+    return lines
+
+
+def counted_by_pg_ivm(connection: Connection) -> list[tuple[str, str, str]]:
+    """Measure the same of bookings that pg_ivm counts; leave where it counts wrong."""
+    name = "pg_ivm"
+    if not rows(connection, f"select from pg_available_extensions where name = '{name}'"):
+        print("pg_ivm is left out: this server has none; docs/performance.md says how to")
+        return []
+    table = "booking.bookings"
+    without, counted = (make_twin(connection, table, it) for it in ("alone", "counted"))
+    connection.execute(f"create extension {name}".encode())
+    statement = COUNTED.format(twin=counted)
+    connection.execute("select pgivm.create_immv('booking.counted_days', %s)", [statement])
+    lines = measured(
+        connection, [without, counted], f"{table}, counted by pg_ivm", ROWS[table]
+    )
+    shown = "organization_id, location_id, date, accepted, no_show, total"
+    [found] = rows(
+        connection,
+        f"select count(*) as wrong from (({statement} except select {shown}"
+        f" from booking.counted_days) union all (select {shown} from booking.counted_days"
+        f" except {statement})) as differing",
+    )
+    if found["wrong"]:
+        sys.exit(f"pg_ivm: {found['wrong']} rows are wrong")
+    return lines
+
+
+def make_twin(connection: Connection, table: str, kind: str) -> str:
+    """Make a table with the same rows, indexes and foreign keys; one "with" the triggers."""
+    twin = f"{table}_{kind}"
     connection.execute(
         f"create table {twin} (like {table} including all);"
         f" insert into {twin} select * from {table}".encode()
@@ -75,7 +132,7 @@ def make_twin(connection: Connection, table: str, *, captured: bool) -> str:
         "select pg_get_triggerdef(oid) as definition from pg_trigger"
         f" where tgrelid = '{table}'::regclass and not tgisinternal",
     ):
-        if captured:
+        if kind == "with":
             connection.execute(
                 trigger["definition"].replace(f" ON {table} ", f" ON {twin} ").encode()
             )
