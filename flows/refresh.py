@@ -34,6 +34,7 @@ from flows.progress import Progress
 from flows.project import check_project, settings
 from flows.project import name as project_name
 from flows.reports import say_what_stays
+from flows.retired import drop_retired
 from flows.roles import are_installed, follow_inputs
 from flows.run_log import COMPUTED, RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
@@ -404,8 +405,11 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
         made = [_name(node) for node in run.nodes if node.relation and node.kind != "test"]
+        before = last_relations(log.connection)
         if part.stands or len(part.systems) < len(systems.registry()):
-            made += last_relations(log.connection)
+            made += before
+        else:
+            drop_retired(log.connection, before, made, progress)
         # the inputs of a system that has always been switched off are not made
         log.payload["relations"] = [
             row["name"]

@@ -136,3 +136,33 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
     assert fingerprint_of_files() == before
     monkeypatch.setenv("REGION", "north")
     assert fingerprint_of_files() != before
+
+
+def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
+    small: Database, project: Path
+) -> None:
+    operations = project / "models" / "orders" / "operations"
+    rules = project / "models" / "orders" / "rules"
+    models = {
+        operations / "first_view.sql": "select 1 as one",
+        operations / "second_view.sql": "select * from {{ ref('first_view') }}",
+        operations / "read_view.sql": "select 1 as one",
+        rules / "int_first_step.sql": "select 1 as one",
+    }
+    for file, query in models.items():
+        file.write_text(f"{{{{ config(contract={{'enforced': false}}) }}}}\n{query}\n")
+    nightly(small, project)
+    small.execute("create view commerce.reader as select * from operations.read_view")
+    for file in models:
+        file.unlink()
+    done = small.run(*NIGHTLY, project=project)
+    assert done.returncode == 0, done.stderr
+    said = "no longer made, and left as it is: operations.read_view; drop it when"
+    assert said in " ".join(done.stdout.split())
+    stands = small.rows(
+        "select relname as name from pg_class where relname = any(%s) order by 1",
+        ["first_view", "second_view", "read_view", "int_first_step", "reader"],
+    )
+    assert [one["name"] for one in stands] == ["read_view", "reader"]
+    # said once
+    assert "no longer made" not in small.run(*NIGHTLY, project=project).stdout

@@ -1,0 +1,60 @@
+"""What an earlier version of the project has made, and this one does not."""
+
+from typing import Any
+
+import psycopg
+
+from flows.database import Connection, rows, with_short_lock
+from flows.installed import MARK
+from flows.progress import Progress
+from flows.schemas import INTERNAL
+
+RETIRED = f"""
+    select
+        retired.name,
+        pg_class.relkind = 'v' as is_view,
+        pg_class.relkind = 'v' or pg_class.relnamespace = '{INTERNAL}'::regnamespace
+            as may_go
+    from unnest(%(before)s::text[]) as retired (name)
+    inner join pg_class
+        on to_regclass(retired.name) = pg_class.oid
+    where
+        retired.name != all(%(made)s::text[])
+        and starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s)
+    order by retired.name
+"""
+
+
+def drop_retired(
+    connection: Connection, before: list[str], made: list[str], progress: Progress
+) -> None:
+    """Drop what was made before and is not now: views, and tables of steps.
+
+    A mart that holds rows stays, as does what something of others stands on; that is said,
+    once, for the next refresh knows of it no more.
+    """
+    retired = rows(connection, RETIRED, {"before": before, "made": made, "mark": MARK})
+    stays = [one["name"] for one in retired if not one["may_go"]]
+    waiting = [one for one in retired if one["may_go"]]
+    # one may read another: around again, as long as something goes
+    while waiting:
+        left = [one for one in waiting if not _drop(connection, one)]
+        if left == waiting:
+            stays += [one["name"] for one in left]
+            break
+        waiting = left
+    if stays:
+        names = ", ".join(name.replace('"', "") for name in stays)
+        progress.say(
+            f"no longer made, and left as it is: {names}; drop it when nobody reads it"
+        )
+
+
+def _drop(connection: Connection, one: dict[str, Any]) -> bool:
+    """Drop one, and say whether it is gone."""
+    statement = f"drop {'view' if one['is_view'] else 'table'} {one['name']}".encode()
+    try:
+        with_short_lock(connection, lambda: connection.execute(statement))
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.LockNotAvailable):
+        return False
+    return True
