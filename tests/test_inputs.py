@@ -232,6 +232,7 @@ def input_of(project: Path, name: str) -> Path:
     return project / "models" / system / "inputs" / f"{name}.sql"
 
 
+@pytest.mark.slow
 def test_an_input_may_be_anything_and_lack_what_is_optional(
     small: Database, project: Path
 ) -> None:

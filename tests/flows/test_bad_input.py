@@ -151,6 +151,7 @@ def test_a_database_that_is_down_ends_with_4(
     assert str(tmp_path) in line
 
 
+@pytest.mark.slow
 def test_absurd_thresholds_end_with_2_before_anything_is_built(
     refreshed: Database, project: Path
 ) -> None:

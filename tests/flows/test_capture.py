@@ -48,6 +48,7 @@ def status(database: Database, project: Path = PROJECT) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_tables_with_long_names_and_tables_of_two_systems_are_captured_as_what_they_are(
     small: Database, project: Path
 ) -> None:

@@ -343,6 +343,7 @@ def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     assert all(len(line.rstrip()) <= 100 for line in table[:7])
 
 
+@pytest.mark.slow
 def test_amounts_words_and_policies_of_the_other_systems_are_looked_at(
     small: Database,
 ) -> None:
@@ -421,6 +422,7 @@ def edit(file: Path, *changes: tuple[str, str]) -> None:
     file.write_text(text)
 
 
+@pytest.mark.slow
 def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: Path) -> None:
     small.execute(
         "create type commerce.state as enum ('DELIVERED', 'GONE');"

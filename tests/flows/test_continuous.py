@@ -225,6 +225,7 @@ def total(database: Database) -> int:
     return int(row["cents"])
 
 
+@pytest.mark.slow
 def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
     demo: Database, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def log_likelihood(
     return found
 
 
+@pytest.mark.slow
 def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> None:
     chance = random.Random(1)
     done = small.run("flows", "fit-visits")

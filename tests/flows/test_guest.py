@@ -410,6 +410,7 @@ def test_what_stops_dbt_is_said_once(guest: Database) -> None:
     assert " more: no changes today" in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_a_name_with_a_double_quote_is_refused(small: Database, project: Path) -> None:
     settings = project / "dbt_project.yml"
     plain = settings.read_text()

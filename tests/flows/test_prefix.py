@@ -89,6 +89,7 @@ def order(database: Database, customer: str, day: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_environment_with_a_prefix_touches_no_name_without_it(small: Database) -> None:
     developer, others = with_prefix(small, "dev_"), small.value(ROLES)
     # tables of the application, in schemas that have our names where there is no prefix

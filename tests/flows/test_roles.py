@@ -586,6 +586,7 @@ def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
         small.execute("drop owned by ann, runner; drop role runner, shop_owner, ann")
 
 
+@pytest.mark.slow
 def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
     database = new_database(server)
     load_demo(database)

@@ -321,6 +321,7 @@ def test_a_run_whose_session_has_ended_says_how_it_ended(small: Database) -> Non
     assert small.value("select status from operations.application_logs") == "failed"
 
 
+@pytest.mark.slow
 def test_a_profile_that_leads_elsewhere_is_refused(
     small: Database, server: Database, project: Path
 ) -> None:
