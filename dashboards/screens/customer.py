@@ -470,7 +470,7 @@ def _margin(row: Row) -> str:
         if row["has_fired"]:
             return f"{word} since {look.day(row['fires_on'])}"
         left = look.count_of(row["days_left"], "day")
-        return f"Becomes “{word}” on {look.day(row['fires_on'])}, in {left}"
+        return f"“{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
     if row["points_left"] is None:
         return "Cannot be judged"
     points = f"{abs(row['points_left']):.1f} % of what they were"

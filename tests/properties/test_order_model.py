@@ -325,8 +325,11 @@ def p_order(model: Model, days: Sequence[date], on: date) -> float:
     known = [day for day in days if day <= on]
     x, recency = len(known) - 1, (known[-1] - known[0]).days
     age = model.alpha_days + (on - known[0]).days
-    odds = (age / (model.alpha_days + recency)) ** (model.r + x) * model.a / (model.b + x)
-    return (1 - (age / (age + 90)) ** (model.r + x)) / (1 + odds)
+    odds: float = (
+        (age / (model.alpha_days + recency)) ** (model.r + x) * model.a / (model.b + x)
+    )
+    silent: float = (age / (age + 90)) ** (model.r + x)
+    return (1 - silent) / (1 + odds)
 
 
 def disagreement(status_then: str, p: float) -> str | None:
@@ -379,20 +382,20 @@ def test_what_came_of_disagreements_is_counted_of_positions(
     rows = database.rows("select * from analytics.status_disagreement_backtest")
     assert {row["disagreement"] for row in rows} == set(seen)
     for row in rows:
-        numbers, chances, ordered = zip(*seen[row["disagreement"]], strict=True)
+        who, chances, ordered = zip(*seen[row["disagreement"]], strict=True)
         assert row["tenant_slug"] == "shop"
-        assert row["positions_count"] == len(numbers)
-        assert row["customers_count"] == len(set(numbers))
+        assert row["positions_count"] == len(who)
+        assert row["customers_count"] == len(set(who))
         assert row["mean_p_order"] == pytest.approx(sum(chances) / len(chances))
         assert row["ordered_count"] == sum(ordered)
         share, ends = sum(ordered) / len(ordered), ("ordered_share_low", "ordered_share_high")
         # where it is told, customers stand in several cuts
-        assert (30 <= len(set(numbers)) < len(numbers)) is (row["disagreement"] in told)
+        assert (30 <= len(set(who)) < len(who)) is (row["disagreement"] in told)
         if row["disagreement"] not in told:
             assert [row["ordered_share"], *(row[end] for end in ends)] == [None] * 3
             continue
         assert row["ordered_share"] == pytest.approx(share)
-        interval = wilson(share, len(set(numbers)))
+        interval = wilson(share, len(set(who)))
         assert [row[end] for end in ends] == pytest.approx(interval)
 
 
