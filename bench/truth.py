@@ -16,6 +16,7 @@ VIEWS = (
     "order_model_calibration",
     "customer_outlook",
     "status_disagreements",
+    "status_disagreement_backtest",
     "threshold_what_if",
     "threshold_suggestions",
     "due_to_order",

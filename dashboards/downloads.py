@@ -22,6 +22,7 @@ COLUMNS = (
     "risk_status",
     "revenue_at_risk",
     "outlook",
+    "p_order_90d",
     "expected_amount_90d",
     "currency",
     "reason",

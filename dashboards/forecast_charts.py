@@ -11,14 +11,14 @@ Row = dict[str, Any]
 
 # dashboards/sql/forecast_calibration.sql and visits_calibration.sql say which
 VERDICTS = {
-    "RIGHT": look.Status("As told", "●", look.GREEN),
-    "TOO_MUCH": look.Status("Fewer than told", "▲", look.RUST),
-    "TOO_LITTLE": look.Status("More than told", "◆", look.SAND),
+    "RIGHT": look.Status("As predicted", "●", look.GREEN),
+    "TOO_MUCH": look.Status("Fewer than predicted", "▲", look.RUST),
+    "TOO_LITTLE": look.Status("More than predicted", "◆", look.SAND),
 }
 
 
-def calibration(rows: Sequence[Row]) -> Any:
-    """Return what was told against what was seen, with the line where they are equal."""
+def calibration(rows: Sequence[Row], did: str) -> Any:
+    """Return what was predicted against what came, with the line where they are equal."""
     points = look.values(
         [
             {
@@ -36,27 +36,28 @@ def calibration(rows: Sequence[Row]) -> Any:
         "scale": alt.Scale(domain=[0, 1]),
         "axis": alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
     }
-    words = [status.word for status in VERDICTS.values()]
+    # the legend has only what is there
+    found = {row["verdict"] for row in rows}
+    verdicts = [status for name, status in VERDICTS.items() if name in found]
+    words = [status.word for status in verdicts]
     base = alt.Chart(points).encode(
-        x=alt.X("told:Q", title="told", **percent),
+        x=alt.X("told:Q", title="predicted", **percent),
         color=alt.Color(
             "verdict:N",
-            scale=alt.Scale(
-                domain=words, range=[status.colour for status in VERDICTS.values()]
-            ),
-            legend=alt.Legend(title=None, orient="bottom"),
+            scale=alt.Scale(domain=words, range=[status.colour for status in verdicts]),
+            legend=alt.Legend(title=None, orient="bottom", columns=2),
         ),
         tooltip=[
-            alt.Tooltip("told:Q", title="Told", format=".1%"),
-            alt.Tooltip("seen:Q", title="Seen", format=".1%"),
+            alt.Tooltip("told:Q", title="Predicted", format=".1%"),
+            alt.Tooltip("seen:Q", title=did.capitalize(), format=".1%"),
             alt.Tooltip("low:Q", title="From", format=".1%"),
             alt.Tooltip("high:Q", title="To", format=".1%"),
             alt.Tooltip("customers:Q", title="Customers", format=",d"),
-            alt.Tooltip("verdict:N", title="Came"),
+            alt.Tooltip("verdict:N", title="That is"),
         ],
     )
     intervals = base.mark_rule(strokeWidth=2).encode(
-        y=alt.Y("low:Q", title="seen", **percent), y2="high:Q"
+        y=alt.Y("low:Q", title=did, **percent), y2="high:Q"
     )
     marks = base.mark_point(filled=True, opacity=1, size=90).encode(
         y=alt.Y("seen:Q", **percent),
@@ -64,9 +65,9 @@ def calibration(rows: Sequence[Row]) -> Any:
             "verdict:N",
             scale=alt.Scale(
                 domain=words,
-                range=[look.SHAPES[status.mark] for status in VERDICTS.values()],
+                range=[look.SHAPES[status.mark] for status in verdicts],
             ),
-            legend=alt.Legend(title=None, orient="bottom"),
+            legend=alt.Legend(title=None, orient="bottom", columns=2),
         ),
     )
     diagonal = (
@@ -98,8 +99,14 @@ def limits(rows: Sequence[Row], chosen: Row, current: Row) -> Any:
         alt.Chart(points)
         .mark_area(line={"color": look.PAPER, "strokeWidth": 1.5}, opacity=0.92)
         .encode(
-            x=alt.X("value:Q", title="days", axis=alt.Axis(grid=False)),
-            y=alt.Y("customers:Q", title=None, stack="zero", axis=alt.Axis(format=",d")),
+            x=alt.X(
+                "value:Q",
+                title="days",
+                axis=alt.Axis(grid=False, tickCount=8, labelSeparation=8),
+            ),
+            y=alt.Y(
+                "customers:Q", title="customers", stack="zero", axis=alt.Axis(format=",d")
+            ),
             order=alt.Order("order:Q", sort="descending"),
             color=alt.Color(
                 "status:N",
@@ -113,7 +120,7 @@ def limits(rows: Sequence[Row], chosen: Row, current: Row) -> Any:
             ],
         )
     )
-    lines = [{"value": current["value"], "label": "in force", "dash": False}]
+    lines = [{"value": current["value"], "label": "today", "dash": False}]
     if not chosen["is_current"]:
         lines.append({"value": chosen["value"], "label": "chosen", "dash": True})
     marks = alt.Chart(look.values(lines)).encode(x="value:Q")

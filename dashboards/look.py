@@ -69,12 +69,12 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "NEVER_VISITED": Status("Never visited", "○", GREY),
     },
     "outlook": {
-        "LIKELY": Status("Likely", "●", GREEN),
-        "UNSURE": Status("Unsure", "◆", SAND),
-        "UNLIKELY": Status("Unlikely", "■", PLUM),
+        "LIKELY": Status("Likely to order", "●", GREEN),
+        "UNSURE": Status("May or may not order", "◆", SAND),
+        "UNLIKELY": Status("Unlikely to order", "■", PLUM),
     },
     "due": {
-        "OVERDUE": Status("Overdue", "▲", RUST),
+        "OVERDUE": Status("Late", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
         "DUE_SOON": Status("Due soon", "●", GREEN),
         "DORMANT": Status("Dormant", "■", PLUM),
@@ -184,6 +184,11 @@ def small(value: object) -> str:
     return f'<span class="ch-small">{escape(value)}</span>'
 
 
+def aside(value: object) -> str:
+    """Return HTML of a remark in brackets behind a figure, which stays on one line."""
+    return f'<span class="ch-aside">({escape(value)})</span>'
+
+
 def figures(value: object) -> str:
     """Return HTML of a figure or a date, which stays on one line."""
     return f'<span class="ch-figures">{escape(value)}</span>'
@@ -244,15 +249,18 @@ def instant(value: datetime | None) -> str:
     return NONE if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
-def tiles(items: Sequence[tuple[str, str, str, str]]) -> None:
-    """Show figures side by side: heading as HTML, figure, what explains it, colour."""
+def tiles(items: Sequence[tuple[str, str, str, str]], *, in_threes: bool = False) -> None:
+    """Show figures side by side: heading as HTML, figure, what explains it, colour.
+
+    As many as there is room for, or three.
+    """
     body = "".join(
         f'<div class="ch-tile" style="--tone:{tone}"><div class="ch-word">{heading}</div>'
         f'<div class="ch-figure">{escape(figure)}</div>'
         f'<div class="ch-sub">{escape(explained)}</div></div>'
         for heading, figure, explained, tone in items
     )
-    show(f'<div class="ch-tiles">{body}</div>')
+    show(f'<div class="ch-tiles{" ch-threes" if in_threes else ""}">{body}</div>')
 
 
 def status_tile(

@@ -37,6 +37,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it": (
         "tenants",
         "forecast_statuses",
+        "forecast_today",
         "forecast_period",
         "forecast_model",
         "forecast_calibration",
@@ -44,11 +45,13 @@ PAGES: dict[str, tuple[str, ...]] = {
         "forecast_revenue",
         "forecast_limits",
         "forecast_suggestions",
+        "forecast_disagreement_kinds",
         "forecast_disagreements",
     ),
     "how_good_is_it, of visits": (
         "organizations",
         "visits_statuses",
+        "visits_today",
         "visits_period",
         "visits_model",
         "visits_calibration",

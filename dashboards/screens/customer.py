@@ -12,6 +12,30 @@ Row = dict[str, Any]
 # a band that is narrower has no room for its mark
 DAYS_FOR_A_MARK = 14
 
+# what the reasons of a risk status name, in words
+RULE_WORDS = {
+    "last_order_date": "Last delivery",
+    "cadence_days": "Usual gap, days",
+    "cadence_source": "Gap taken from",
+    "next_expected_order_date": "Next order expected",
+    "revenue_basis": "Revenue",
+    "recent_orders_count": "Last deliveries",
+    "recent_average_amount": "Average of the last",
+    "baseline_orders_count": "Deliveries before them",
+    "baseline_average_amount": "Average of those before",
+    "currency": "Currency",
+    "dormant_days": "days past the expected date",
+    "grace_days": "days past the expected date",
+    "revenue_decline_pct": "smaller by, %",
+}
+RULE_VALUES: dict[tuple[str, object], str] = {
+    ("cadence_source", "MEASURED"): "its own deliveries",
+    ("cadence_source", "FALLBACK"): "the general setting",
+    ("revenue_basis", "EVALUATED"): "can be compared",
+    ("revenue_basis", "INSUFFICIENT_HISTORY"): "too few deliveries",
+    ("revenue_basis", "MIXED_CURRENCY"): "several currencies",
+}
+
 
 def show() -> None:
     """Show the page."""
@@ -53,7 +77,7 @@ def _show_buyer(tenants: list[Row]) -> None:
             if customer["risk_status"]
             else "",
             look.pill("account_type", customer["account_type"]),
-            look.pill("outlook", outlook["outlook"], "to order") if outlook else "",
+            look.pill("outlook", outlook["outlook"]) if outlook else "",
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
@@ -63,7 +87,9 @@ def _show_buyer(tenants: list[Row]) -> None:
         f"{customer['tenant_slug']} · looked after by"
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
-    look.tiles([*_buyer_tiles(customer), *_outlook_tiles(outlook)])
+    look.tiles(
+        [*_buyer_tiles(customer), *_outlook_tiles(outlook)], in_threes=outlook is not None
+    )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
     look.heading(
@@ -76,8 +102,8 @@ def _show_buyer(tenants: list[Row]) -> None:
     if read["customer_rules"]:
         look.heading(
             "Rules",
-            "Each rule with what it looked at, its limit, and how far it is from firing."
-            " The first that fires decides.",
+            "Each rule: what it looks at, its limit, and how far away it is. The first that"
+            " applies decides.",
         )
         look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
     with st.expander("The time line as a table"):
@@ -181,7 +207,7 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
         (
             "Last delivery",
             look.day(customer["last_order_date"]),
-            f"{look.count(customer['total_delivered_orders'] or 0)} in all",
+            f"{look.count(customer['total_delivered_orders'] or 0)} deliveries in all",
             look.INK,
         ),
         (
@@ -191,9 +217,9 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
             look.INK,
         ),
         (
-            "30 days' orders",
+            "Usual orders per 30 days",
             look.money(customer["revenue_at_risk"], customer["currency"]),
-            "at the recent average",
+            "while it orders as lately",
             look.INK,
         ),
     ]
@@ -207,13 +233,15 @@ def _outlook_tiles(outlook: Row | None) -> list[tuple[str, str, str, str]]:
         (
             "Order within 90 days",
             look.chance(outlook["p_order_90d"]),
-            "by the order model",
+            "so many of 100 such customers do",
             look.INK,
         ),
         (
-            "To expect in 90 days",
+            "Expected orders, next 90 days",
             look.money(amount, outlook["currency"]),
-            "its currencies are mixed, or none is known" if amount is None else "on average",
+            "its currencies are mixed, or none is known"
+            if amount is None
+            else "less the chance of none",
             look.INK,
         ),
     ]
@@ -417,12 +445,12 @@ def _line_in_words(customer: Row) -> str:
 
 def _rule(row: Row) -> str:
     facts = "".join(
-        f"<dt>{look.escape(_words(name))}</dt><dd>{look.escape(_plain(value))}</dd>"
-        for name, value in row["inputs"].items()
+        f"<dt>{look.escape(_words(name))}</dt><dd>{look.escape(_plain(name, value))}</dd>"
+        for name, value in sorted(row["inputs"].items(), key=_place)
     )
     limits = "".join(
         f'<dt class="ch-limit">Limit: {look.escape(_words(name))}</dt>'
-        f'<dd class="ch-limit">{look.escape(_plain(value))}</dd>'
+        f'<dd class="ch-limit">{look.escape(_plain(name, value))}</dd>'
         for name, value in row["threshold"].items()
     )
     return (
@@ -431,25 +459,34 @@ def _rule(row: Row) -> str:
     )
 
 
+def _place(item: tuple[str, object]) -> int:
+    """Return the place of a fact of a rule: the database keeps them in no order."""
+    return list(RULE_WORDS).index(item[0]) if item[0] in RULE_WORDS else len(RULE_WORDS)
+
+
 def _margin(row: Row) -> str:
+    word = look.status_of("risk_status", row["risk_status"]).word
     if row["fires_on"] is not None:
         if row["has_fired"]:
-            return f"Fires since {look.day(row['fires_on'])}"
+            return f"{word} since {look.day(row['fires_on'])}"
         left = look.count_of(row["days_left"], "day")
-        return f"Fires on {look.day(row['fires_on'])}, in {left}"
+        return f"“{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
     if row["points_left"] is None:
         return "Cannot be judged"
+    points = f"{abs(row['points_left']):.1f} % of what they were"
     if row["has_fired"]:
-        return f"Fires, {-row['points_left']:.2f} points past the limit"
-    return f"Fires after {row['points_left']:.2f} points more of decline"
+        return f"“{word}”: orders have fallen past the limit by {points}"
+    return f"Becomes “{word}” if orders fall by another {points}"
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").replace(" pct", ", %")
+    return RULE_WORDS.get(name) or name.replace("_", " ")
 
 
-def _plain(value: object) -> str:
-    return look.NONE if value is None else str(value)
+def _plain(name: str, value: object) -> str:
+    if value is None:
+        return look.NONE
+    return RULE_VALUES.get((name, value), str(value))
 
 
 def _steps_table(rows: list[Row]) -> None:

@@ -47,10 +47,18 @@ def show() -> None:
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
+    look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.table(
-        ["Customer", "Owner", "Late", "To come in 90 days", "30 days' orders", "Expected"],
+        [
+            "Customer",
+            "Owner",
+            "Due",
+            "Expected orders, next 90 days",
+            "Usual orders per 30 days",
+            "Order expected on",
+        ],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
-        "Customers due to order, those first of whom most is to come",
+        "Customers due to order, highest expected orders first",
     )
     look.show(
         f'<p class="ch-age">{look.count_of(rows_count, "customer")}, {_order(rows)}.'
@@ -68,10 +76,21 @@ def show() -> None:
 
 def _order(rows: list[dict[str, Any]]) -> str:
     if all(row["expected_amount_90d"] is None for row in rows):
-        return "those of whom most is at risk first, as nothing says what is to come of them"
+        return "highest usual orders first, as there is no forecast"
     currencies = {row["currency"] for row in rows if row["currency"]}
     whatever = ", whatever the currency" if len(currencies) > 1 else ""
-    return f"those first of whom most is to come in 90 days{whatever}"
+    return f"highest expected orders first{whatever}"
+
+
+def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
+    words = (
+        "Late is past the expected date. Moderate, urgent and critical say how long: critical"
+        " ones are the least likely to come, not the most worth a call. Expected orders are"
+        " less than the usual ones by the chance that none come. Where status and forecast"
+        " disagree, see whom to believe:"
+    )
+    tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
+    return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
 
 
 def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,9 +125,10 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     if row is None:
         return look.status_tile("due", name, "0", "nobody")
     value = look.money(row["at_risk_amount"], row["currency"])
-    words = "value " + value if row["at_risk_amount"] is not None else "several currencies"
+    words = "usual orders per 30 days: "
+    words += value if row["at_risk_amount"] is not None else "several currencies"
     if row["critical_count"]:
-        words += f" · {look.count(row['critical_count'])} critical"
+        words += f" · {look.count(row['critical_count'])} critically late"
     return look.status_tile("due", name, look.count(row["customers_count"]), words)
 
 
@@ -116,7 +136,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     late = row["days_past_expected"]
     words = ""
     if late > 0:
-        words = look.count_of(late, "day")
+        words = f"{look.count_of(late, 'day')} past the expected date"
     elif late < 0:
         words = f"in {look.count_of(-late, 'day')}"
     if row["urgency"]:
@@ -133,17 +153,23 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     return [
         customer + look.small(row["reason"]),
         f'<span class="ch-whole">{owner}</span>',
-        look.pill("due", row["due_bucket"], words),
+        look.pill("due", row["due_bucket"]) + look.small(words),
         look.figures(look.money(row["expected_amount_90d"], row["currency"]))
-        + (look.small(_outlook(row["outlook"])) if row["outlook"] else ""),
+        + look.small(_outlook(row)),
         look.figures(look.money(row["revenue_at_risk"], row["currency"])),
         look.figures(look.day(row["next_expected_order_date"])),
     ]
 
 
-def _outlook(name: str) -> str:
-    return f"{look.status_of('outlook', name).word.lower()} to order"
+def _outlook(row: dict[str, Any]) -> str:
+    if row["outlook"] is None:
+        return ""
+    word = look.status_of("outlook", row["outlook"]).word
+    return f"{word.lower()}: {look.chance(row['p_order_90d'])}"
 
 
-with look.page("Due to order", "Call these first: due, and likely to bring the most."):
+with look.page(
+    "Due to order",
+    "Whose order is due: those first of whom most is expected in the next 90 days.",
+):
     show()

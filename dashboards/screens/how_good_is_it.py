@@ -1,6 +1,6 @@
 """How good is it: what statuses, of orders or of visits, have been worth as forecasts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,15 @@ class Subject:
     # how its queries begin; those of the words for who has a minute do not wait for others
     queries: str
     statuses: str
-    # the status that a manager asks about first stands first
-    names: Mapping[str, str]
-    # the one that says that somebody is gone
+    # in their order on the page: the one that a manager asks about first stands first
+    who: Mapping[str, str]
+    # by today's limits, which dashboards/sql/<queries>_today.sql reads
+    means: Mapping[str, str]
+    # the one that says that somebody is gone, and those that are held against another one
     gone: str
-    # dashboards/sql/<queries>_statuses.sql says which
+    compared: Collection[str]
+    compared_with: str
+    # what to do; dashboards/sql/<queries>_statuses.sql says which
     verdicts: Mapping[tuple[str, str], str]
     nothing_to_compare: str
     model: str
@@ -41,102 +45,125 @@ class Subject:
 
     def in_a_minute(self) -> tuple[str, ...]:
         """Return the queries of the words."""
-        return tuple(f"{self.queries}_{name}" for name in ("statuses", "period", "model"))
+        names = ("statuses", "today", "period", "model")
+        return tuple(f"{self.queries}_{name}" for name in names)
 
 
 ORDERS = Subject(
     queries="forecast",
     statuses="risk_status",
-    names={
-        "DORMANT": "DORMANT",
-        "AT_RISK_CADENCE": "late",
-        "HEALTHY": "HEALTHY",
-        "AT_RISK_REVENUE": "on time with less revenue",
+    who={
+        "DORMANT": "DORMANT customers",
+        "AT_RISK_CADENCE": "late customers",
+        "AT_RISK_REVENUE": "customers on time with less revenue",
+        "HEALTHY": "HEALTHY customers",
+    },
+    means={
+        "DORMANT": "{dormant_days} or more past the expected order",
+        "AT_RISK_CADENCE": "{grace_days} or more past the expected order, not yet DORMANT",
+        "AT_RISK_REVENUE": "Not late, but the last orders are smaller by {decline} or more",
+        "HEALTHY": "Not late, and ordering for about as much as before",
     },
     gone="DORMANT",
+    compared={"AT_RISK_CADENCE", "AT_RISK_REVENUE"},
+    compared_with="HEALTHY",
     verdicts={
-        ("DORMANT", "YES"): "You can take DORMANT for gone: fewer than a quarter come back.",
-        ("DORMANT", "NO"): "You cannot take DORMANT for gone: a quarter or more come back.",
+        ("DORMANT", "YES"): "Few come back: give your time to others first.",
+        ("DORMANT", "NO"): "Do not write them off: a quarter or more come back.",
         ("DORMANT", "NOT_SURE"): (
-            "You cannot take DORMANT for gone: it may be a quarter or more."
+            "Do not write them off yet: it may be a quarter or more that come back."
         ),
-        ("HEALTHY", "YES"): "You can count on HEALTHY: three quarters or more order.",
-        ("HEALTHY", "NO"): "You cannot count on HEALTHY: fewer than three quarters order.",
+        ("HEALTHY", "YES"): "You can count on them.",
+        ("HEALTHY", "NO"): "You cannot count on them: fewer than three quarters order.",
         ("HEALTHY", "NOT_SURE"): (
-            "You cannot count on HEALTHY: it may be fewer than three quarters."
+            "You cannot count on them yet: it may be fewer than three quarters."
         ),
-        ("AT_RISK_CADENCE", "YES"): "Late is a warning: fewer order than of the HEALTHY.",
+        ("AT_RISK_CADENCE", "YES"): (
+            "A warning: more of them stay away than of the HEALTHY. Ask them why."
+        ),
         ("AT_RISK_CADENCE", "NO"): (
-            "Late alone is no warning: not surely fewer than of the HEALTHY."
+            "No clear warning: they may order as often as HEALTHY customers."
         ),
         ("AT_RISK_REVENUE", "YES"): (
-            "Less revenue is a warning: fewer order than of the HEALTHY."
+            "A warning: more of them stay away than of the HEALTHY. Ask them why."
         ),
         ("AT_RISK_REVENUE", "NO"): (
-            "Less revenue does not say that they stay away: about as many order as of the"
-            " HEALTHY."
+            "They may order as often as HEALTHY customers: no sign that they stay away."
         ),
     },
-    nothing_to_compare="Too few HEALTHY customers to compare.",
+    nothing_to_compare="Too few HEALTHY customers to compare with.",
     model="order model",
     command="`customer-health fit-orders`",
     thing="order",
     do="order",
     did="ordered",
     limits_of_it=(
-        "Customers that are closed today are missing from the past, so a little fewer ordered"
-        " than it seems; orders that were cancelled later are missing, too."
+        "Closed accounts are left out, so real numbers are slightly lower; orders that were"
+        " cancelled later are left out, too. Seasonal buyers may look DORMANT."
     ),
-    dates="over all orders that 90 days have passed since",
+    dates="All orders at least 90 days old.",
     no_dates="No order is 90 days old yet.",
     sources={
         "MEASURED": "customers with a usual gap of their own",
-        "FALLBACK": "customers with one order, who have none yet",
+        "FALLBACK": "customers with only one order so far",
     },
 )
 VISITS = Subject(
     queries="visits",
     statuses="segment",
-    names={
-        "LOST": "LOST",
-        "AT_RISK": "AT RISK",
-        "ACTIVE": "ACTIVE",
-        "NEW": "NEW",
+    who={
+        "LOST": "LOST customers",
+        "AT_RISK": "customers AT RISK",
+        "ACTIVE": "ACTIVE customers",
+        "NEW": "NEW customers",
+    },
+    means={
+        "LOST": "Last visit more than {segment_at_risk_days} ago",
+        "AT_RISK": "Last visit more than {segment_active_days} ago, not yet LOST",
+        "ACTIVE": "Last visit up to {segment_active_days} ago, no longer NEW",
+        "NEW": "First visit up to {segment_new_days} ago",
     },
     gone="LOST",
+    compared={"AT_RISK"},
+    compared_with="ACTIVE",
     verdicts={
-        ("LOST", "YES"): "You can take LOST for gone: fewer than a quarter come back.",
-        ("LOST", "NO"): "You cannot take LOST for gone: a quarter or more come back.",
-        ("LOST", "NOT_SURE"): "You cannot take LOST for gone: it may be a quarter or more.",
-        ("ACTIVE", "YES"): "You can count on ACTIVE: three quarters or more visit.",
-        ("ACTIVE", "NO"): "You cannot count on ACTIVE: fewer than three quarters visit.",
-        ("ACTIVE", "NOT_SURE"): (
-            "You cannot count on ACTIVE: it may be fewer than three quarters."
+        ("LOST", "YES"): "Few come back: give your time to others first.",
+        ("LOST", "NO"): "Do not write them off: a quarter or more come back.",
+        ("LOST", "NOT_SURE"): (
+            "Do not write them off yet: it may be a quarter or more that come back."
         ),
-        ("NEW", "YES"): "You can count on NEW: three quarters or more visit again.",
-        ("NEW", "NO"): "You cannot count on NEW: fewer than three quarters visit again.",
-        ("NEW", "NOT_SURE"): "You cannot count on NEW: it may be fewer than three quarters.",
-        ("AT_RISK", "YES"): "AT RISK is a warning: fewer visit than of the ACTIVE.",
-        ("AT_RISK", "NO"): "AT RISK is no warning: not surely fewer than of the ACTIVE.",
+        ("ACTIVE", "YES"): "You can count on them.",
+        ("ACTIVE", "NO"): "You cannot count on them: fewer than three quarters visit.",
+        ("ACTIVE", "NOT_SURE"): (
+            "You cannot count on them yet: it may be fewer than three quarters."
+        ),
+        ("NEW", "YES"): "You can count on them to come again.",
+        ("NEW", "NO"): "Invite them again: fewer than three quarters come again.",
+        ("NEW", "NOT_SURE"): "Invite them again: it may be fewer than three quarters.",
+        ("AT_RISK", "YES"): (
+            "A warning: more of them stay away than of the ACTIVE. Remind them."
+        ),
+        ("AT_RISK", "NO"): "No clear warning: they may visit as often as ACTIVE customers.",
     },
-    nothing_to_compare="Too few ACTIVE customers to compare.",
+    nothing_to_compare="Too few ACTIVE customers to compare with.",
     model="visit model",
     command="`customer-health fit-visits`",
     thing="visit",
     do="visit",
     did="visited",
     limits_of_it=(
-        "A booking that became no visit is none here, also where that was entered later."
+        "Only visits count, no bookings that became none, also where that was entered later."
+        " Who comes for the season may look LOST."
     ),
     dates=(
-        "over all visits that 90 days have passed since. A first visit expects no date. A"
-        " cadence is of high confidence where it rests on many visits at like distances"
+        "All visits at least 90 days old, but for first ones, which expect no date. The gap is"
+        " sure where it rests on many visits at like distances."
     ),
     no_dates="No visit that expected a date is 90 days old yet.",
     sources={
-        "HIGH": "cadence of high confidence",
-        "MEDIUM": "of medium confidence",
-        "LOW": "of low confidence",
+        "HIGH": "customers with a sure gap",
+        "MEDIUM": "with a less sure one",
+        "LOW": "with an unsure one",
     },
 )
 TOO_FEW = "Too few customers to tell."
@@ -147,20 +174,38 @@ SETTINGS = {
     ),
     "grace_days": ("Late from", "Days after the expected order from which a customer is late"),
     "fallback_cadence_days": (
-        "First gap",
-        "Days to the next order that are expected of a customer with one order",
+        "Second order",
+        "Days until a second order is expected of a customer with only one",
     ),
 }
+# why no other value is suggested; dashboards/sql/forecast_suggestions.sql reads which
 BASES = {
-    "NO_STABLE_GAIN": (
-        "No other value of {setting} would have told lastingly better who is gone."
-    ),
+    "NO_STABLE_GAIN": "No other limit is clearly better.",
     "TOO_FEW": (
-        "No other value of {setting} is suggested: too few customers ordered, or stayed away,"
-        " to tell."
+        "No other limit is clearly better. A limit is chosen on one half of the months and"
+        " tried on the other, and there too few customers ordered, or stayed away."
     ),
-    "TOO_SHORT": "No other value of {setting} is suggested: the history is too short to tell.",
+    "TOO_SHORT": "No other limit is suggested: the history is too short to tell.",
 }
+NOT_JUDGED = (
+    "No other limit is suggested here: suggestions are judged by who is DORMANT, and this one"
+    " does not change that."
+)
+# of each kind of disagreement its name, and what it means to believe the forecast
+KINDS = {
+    "LIKELY_THOUGH_DORMANT": ("Dormant, yet likely", "worth a call"),
+    "LIKELY_THOUGH_LATE": ("Late, yet likely", "most order by themselves"),
+    "UNLIKELY_THOUGH_ON_TIME": ("On time, yet unlikely", "no rule warns of them"),
+}
+# dashboards/sql/forecast_disagreement_kinds.sql says which
+BELIEVE = {
+    "FORECAST": "Believe the forecast: {}.",
+    "STATUS": "Believe the status.",
+    "NOT_SURE": "Whom to believe cannot be told yet.",
+    "TOO_FEW": "Whom to believe cannot be told yet.",
+}
+# so many customers on whom they disagree are listed
+MOST_LISTED = 20
 
 
 def show() -> None:
@@ -186,6 +231,7 @@ def _show_orders(tenant_id: str) -> None:
         "forecast_revenue",
         "forecast_limits",
         "forecast_suggestions",
+        "forecast_disagreement_kinds",
         "forecast_disagreements",
         tenant=tenant_id,
     )
@@ -194,7 +240,8 @@ def _show_orders(tenant_id: str) -> None:
     _revenue(read["forecast_revenue"])
     if read["forecast_limits"]:
         _limits(tenant_id, read["forecast_limits"], read["forecast_suggestions"])
-    _disagreements(read["forecast_disagreements"], model)
+    kinds = {row["disagreement"]: row for row in read["forecast_disagreement_kinds"]}
+    _disagreements(read["forecast_disagreements"], kinds, model)
 
 
 def _show_visits(organization_id: str) -> None:
@@ -207,13 +254,13 @@ def _show_visits(organization_id: str) -> None:
 def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     """Show what each status has been worth; return what is known of the model."""
     read = data.read(*subject.in_a_minute(), **chosen)
-    found, periods, models = (read[query] for query in subject.in_a_minute())
+    found, today, periods, models = (read[query] for query in subject.in_a_minute())
     statuses = {(row["status"], row["horizon_days"]): row for row in found}
     if statuses:
         look.show(
-            '<div class="ch-rules">'
+            '<div class="ch-rules ch-pairs">'
             + "".join(
-                _verdict(subject, name, statuses.get((name, 90))) for name in subject.names
+                _card(subject, name, statuses.get((name, 90)), today) for name in subject.who
             )
             + "</div>"
         )
@@ -245,44 +292,71 @@ def _interval(row: Row) -> str:
     return f"{low} to {high}"
 
 
-def _verdict(subject: Subject, name: str, row: Row | None) -> str:
-    if row is None:
-        said, verdict = f"Nobody has been {subject.names[name]} on such a day.", TOO_FEW
-    elif row["share"] is None:
-        customers = look.count_of(row["customers_count"], "customer")
-        verb = "has" if row["customers_count"] == 1 else "have"
-        said, verdict = f"Only {customers} {verb} been {subject.names[name]}.", TOO_FEW
-    else:
-        again = f"{subject.did} again" if name == subject.gone else subject.did
-        said = (
-            f"Of 100 customers that were {subject.names[name]}, {_of_100(row['share'])}"
-            f" {again} within 90 days ({_interval(row)})."
+def _card(subject: Subject, name: str, row: Row | None, today: Sequence[Row]) -> str:
+    words, verdict = _verdict(subject, name, row)
+    flagged = ""
+    if name == subject.gone and row is not None and row["share_of_gone"] is not None:
+        flagged = (
+            f"Of 100 that did not {subject.do} within 90 days {_of_100(row['share_of_gone'])}"
+            f" were {name}; the others had another status."
         )
-        verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
     return (
         f'<div class="ch-rule">{look.pill(subject.statuses, name)}'
-        f"<div>{look.escape(said)}</div><p>{look.escape(verdict)}</p></div>"
+        f"{look.small(_meaning(subject, name, today))}"
+        f"<p>{look.escape(words)}</p><div>{look.escape(verdict)}</div>"
+        f"{look.small(flagged)}</div>"
     )
+
+
+def _meaning(subject: Subject, name: str, today: Sequence[Row]) -> str:
+    limits = {
+        limit: look.count_of(days, "day")
+        for limit, days in today[0].items()
+        if limit.endswith("_days")
+    }
+    if "revenue_decline_pct" in today[0]:
+        limits["decline"] = f"{today[0]['revenue_decline_pct'].normalize():f} %"
+    counts = {row["status"]: row["customers_count"] for row in today}
+    customers = look.count_of(counts.get(name, 0), "customer")
+    return f"{subject.means[name].format(**limits)}. Today {customers}."
+
+
+def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
+    """Return the figure in a sentence, and what to do with it."""
+    if row is None:
+        return "Nobody had it on such a day.", TOO_FEW
+    if row["share"] is None:
+        customers = look.count_of(row["customers_count"], "customer")
+        return f"Only {customers} had it on such a day.", TOO_FEW
+    said = (
+        f"Of 100 {subject.who[name]} {_of_100(row['share'])} {subject.did} within 90 days"
+        f" ({_interval(row)})"
+    )
+    if name in subject.compared and row["share_to_compare"] is not None:
+        said += f"; of 100 {subject.compared_with} ones {_of_100(row['share_to_compare'])}"
+    verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
+    return f"{said}.", verdict
 
 
 def _limits_of_it(subject: Subject, period: Row) -> str:
     days = look.count_of(period["cuts_count"], "month")
     return (
-        f"Seen on the first days of {days}, from {look.day(period['first_cut_on'])} to"
-        f" {look.day(period['last_cut_on'])}, by today's limits. In brackets what chance"
-        f" leaves open, 95 times of 100. {subject.limits_of_it} One year has one autumn: what"
-        " comes once a year is seen once a year."
+        "In brackets: the range that the true number very likely lies in. Seen on the first"
+        f" days of {days}, from {look.day(period['first_cut_on'])} to"
+        f" {look.day(period['last_cut_on'])}, by today's limits. A customer counts once for"
+        " each month in which it had the status, so who is long gone counts many times."
+        f" {subject.limits_of_it} Whether a call helps, this page cannot tell."
     )
 
 
 def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None:
     look.heading(
         "What became of them",
-        "Of 100 customers with the status on the first day of a month, how many"
-        f" {subject.did} so soon after.",
+        f"Of 100 customers with the status on the first day of a month, how many {subject.did}"
+        " within 30, 60 and 90 days.",
     )
     rows = []
-    for name in look.STATUSES[subject.statuses]:
+    for name in subject.who:
         of_status = [statuses.get((name, days)) for days in HORIZONS]
         last = of_status[-1]
         if last is None:
@@ -292,13 +366,20 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
             [
                 look.pill(subject.statuses, name),
                 *(_became(row) for row in of_status),
-                look.figures("not half" if median is None else look.count_of(median, "day")),
+                f"fewer than half {subject.did}"
+                if median is None
+                else look.figures(look.count_of(median, "day")),
                 look.figures(look.count(last["customers_count"]))
-                + look.small(look.count_of(last["positions_count"], "case")),
+                + look.small(look.count_of(last["positions_count"], "monthly check-up")),
             ]
         )
     look.table(
-        ["Status", "30 days", "60 days", "90 days", "Half have by", "Customers"],
+        [
+            "Status",
+            *(f"Within {days} days" for days in HORIZONS),
+            f"Half had {subject.did} after",
+            "Customers",
+        ],
         rows,
         f"How many customers of each status {subject.did} within 30, 60 and 90 days",
     )
@@ -307,15 +388,15 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
 def _became(row: Row | None) -> str:
     if row is None or row["share"] is None:
         return "too few to tell"
-    return look.figures(_of_100(row["share"])) + look.small(_interval(row))
+    return f"{look.figures(_of_100(row['share']))} {look.aside(_interval(row))}"
 
 
 def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
     article = "an" if subject.thing == "order" else "a"
     look.heading(
         f"The probability of {article} {subject.thing}",
-        f"The {subject.model} tells of each customer how likely it {subject.do}s in the next"
-        " days. Here is what it told at the time, against what came.",
+        f"The {subject.model} says of each customer how likely it {subject.do}s in the next"
+        " days. Here is what it said at the time, and what came.",
     )
     if model["in_force_from"] is None:
         look.empty(_why_no_model(subject, model))
@@ -346,7 +427,12 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
     shown = [row for row in rows if row["horizon_days"] == horizon]
     words = _calibration_in_words(subject, shown, horizon)
     look.show(f"<p>{look.escape(words)}</p>")
-    look.chart(forecast_charts.calibration(shown), words)
+    look.chart(forecast_charts.calibration(shown, subject.did), words)
+    look.show(
+        '<p class="ch-explained">Each mark is customers of a like probability; its bar is the'
+        " range that the true share very likely lies in. On the dashed line as many"
+        f" {subject.did} as predicted.</p>"
+    )
 
 
 def _why_no_model(subject: Subject, model: Row) -> str:
@@ -374,8 +460,8 @@ def _reason(model: Row) -> str:
 def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -> str:
     first = rows[0]
     said = (
-        f"Of 100 customers it told {_of_100(first['all_told_share'])} to {subject.do} within"
-        f" {horizon} days, and {_of_100(first['all_seen_share'])} did."
+        f"It expected {_of_100(first['all_told_share'])} of 100 customers to {subject.do}"
+        f" within {horizon} days; {_of_100(first['all_seen_share'])} did."
     )
     wrong = {
         verdict: [row["band"] for row in rows if row["verdict"] == verdict]
@@ -384,11 +470,18 @@ def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -
     if not any(wrong.values()):
         return f"{said} You can go by it: nowhere is it further off than chance explains."
     parts = [
-        f"{words} where it told {_bands(wrong[verdict])}"
-        for verdict, words in (("TOO_MUCH", "fewer came"), ("TOO_LITTLE", "more came"))
+        f"{words} {subject.did} where it said {_bands(wrong[verdict])}"
+        for verdict, words in (("TOO_MUCH", "fewer"), ("TOO_LITTLE", "more"))
         if wrong[verdict]
     ]
-    return f"{said} Yet {', and '.join(parts)}."
+    worst = max(
+        (row for row in rows if row["verdict"] != "RIGHT"), key=lambda row: row["off_by"]
+    )
+    return (
+        f"{said} Do not trust it everywhere: {', and '.join(parts)}. Furthest off: where it"
+        f" said {look.chance(worst['told'])}, {_of_100(worst['share'])} of 100"
+        f" {subject.did} ({_interval(worst)})."
+    )
 
 
 def _bands(bands: Sequence[int]) -> str:
@@ -405,21 +498,34 @@ def _bands(bands: Sequence[int]) -> str:
 def _dates(subject: Subject, rows: Sequence[Row]) -> None:
     look.heading(
         "The expected date",
-        f"How far the next {subject.thing} was from its expected date, {subject.dates}. The"
-        " errors are of those that were followed by another one.",
+        f"How far the next {subject.thing} was from its expected date. {subject.dates}",
     )
     if not rows:
         look.empty(subject.no_dates)
         return
+    # of customers with a usual gap of their own, where there are such
+    first = rows[0]
+    if first.get("late_by_error_days"):
+        days = look.count_of(first["late_by_error_days"], "day")
+        grace = look.count_of(first["grace_days"], "day")
+        look.show(
+            f"<p>An order that is {days} late is within the usual error; it is called late"
+            f" from {grace} on.</p>"
+        )
+    things = f"{subject.thing}s".capitalize()
     look.table(
-        ["Of", "Within 7 days", "Off by", "Middle", f"{subject.thing.capitalize()}s"],
+        ["Of", "Within 7 days", "Before or after the date, on average", things],
         [
             [
                 look.escape(subject.sources[row["source"]]),
                 look.figures(f"{_of_100(row['within_7_days_share'])} of 100"),
-                *_errors(row),
+                look.NONE
+                if row["mean_absolute_error_days"] is None
+                else look.figures(f"{row['mean_absolute_error_days']:.1f} days"),
                 look.figures(look.count(row["days_count"]))
-                + look.small(f"{look.count(row['followed_count'])} followed"),
+                + look.small(
+                    f"{look.count(row['followed_count'])} had another within 90 days"
+                ),
             ]
             for row in rows
         ],
@@ -427,32 +533,12 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
     )
 
 
-def _errors(row: Row) -> list[str]:
-    if row["mean_absolute_error_days"] is None:
-        return [look.NONE, look.NONE]
-    mean = row["mean_error_days"]
-    return [
-        look.figures(f"{row['mean_absolute_error_days']:.1f} days")
-        + look.small(f"on average {_later(mean, f'{abs(mean):.1f} days')}"),
-        look.figures(
-            _later(
-                row["median_error_days"], look.count_of(abs(row["median_error_days"]), "day")
-            )
-        ),
-    ]
-
-
-def _later(days: float, words: str) -> str:
-    if days == 0:
-        return "on the day"
-    return f"{words} {'later' if days > 0 else 'earlier'}"
-
-
 def _revenue(rows: Sequence[Row]) -> None:
     look.heading(
         "Less revenue",
-        "Of customers on time, those whose revenue had declined and those whose had not: how"
-        " many spent less in the 90 days after than in the 90 days before.",
+        "How many spent less in the 90 days after than in the 90 days before. Customers on"
+        " time with orders enough to judge their revenue, so fewer than above; who orders no"
+        " more counts with nothing.",
     )
     if not rows:
         look.empty("No revenue could be judged yet.")
@@ -460,17 +546,17 @@ def _revenue(rows: Sequence[Row]) -> None:
     by_status = {row["risk_status"]: row for row in rows}
     look.show(f"<p>{look.escape(_revenue_in_words(by_status))}</p>")
     look.table(
-        ["Status", "Spent less after", "All of them", "Cases"],
+        ["Status", "Spent less", "Revenue of all together", "Monthly check-ups"],
         [
             [
                 look.pill("risk_status", row["risk_status"]),
                 look.figures(f"{_of_100(row['fell_share'])} of 100"),
                 "no sum: several currencies, or none before"
                 if row["revenue_change"] is None
-                else look.figures(f"{100 * row['revenue_change']:+.1f} % revenue"),
+                else look.figures(f"{100 * row['revenue_change']:+.1f} %"),
                 look.figures(look.count(row["positions_count"])),
             ]
-            for row in rows
+            for row in (by_status[name] for name in ORDERS.who if name in by_status)
         ],
         "Revenue after it had declined, and where it had not",
     )
@@ -481,8 +567,8 @@ def _revenue_in_words(rows: dict[str, Row]) -> str:
     if flagged is None or others is None:
         return "There is nobody to compare with: the others are missing."
     said = (
-        f"Of 100 with less revenue {_of_100(flagged['fell_share'])} spent less afterwards, of"
-        f" 100 HEALTHY ones {_of_100(others['fell_share'])}."
+        f"Of 100 customers with less revenue {_of_100(flagged['fell_share'])} spent less"
+        f" afterwards, of 100 HEALTHY ones {_of_100(others['fell_share'])}."
     )
     if flagged["fell_share"] > others["fell_share"]:
         return f"{said} Less revenue was followed by less revenue more often."
@@ -494,7 +580,7 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
     look.heading(
         "Other limits",
         "What another limit would change today, and how well DORMANT would have told who does"
-        f" not order within 90 days. Nothing here changes anything: {CHANGE} says how to.",
+        " not order within 90 days. Only a trial: ask your administrator to change one.",
     )
     names = [name for name in SETTINGS if any(row["setting"] == name for row in rows)]
     setting = (
@@ -510,7 +596,7 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
     by_value = {row["value"]: row for row in rows if row["setting"] == setting}
     [current] = [row for row in by_value.values() if row["is_current"]]
     value = st.select_slider(
-        f"{SETTINGS[setting][1]}: {current['value']} in force",
+        f"{SETTINGS[setting][1]}: {current['value']} is today's setting",
         list(by_value),
         value=current["value"],
         # of another tenant another value is in force
@@ -521,9 +607,9 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
     look.show(f"<p>{look.escape(words)}</p>")
     look.tiles([_limit_tile(name, chosen, current) for name in look.STATUSES["risk_status"]])
     look.chart(forecast_charts.limits(list(by_value.values()), chosen, current), words)
-    for row in suggestions:
-        if row["setting"] == setting:
-            look.show(f"<p>{look.escape(_suggestion(row))}</p>")
+    suggested = [_suggestion(row) for row in suggestions if row["setting"] == setting]
+    for said in suggested or [NOT_JUDGED]:
+        look.show(f"<p>{look.escape(said)}</p>")
 
 
 def _limit_tile(name: str, chosen: Row, current: Row) -> tuple[str, str, str, str]:
@@ -539,77 +625,105 @@ def _limit_tile(name: str, chosen: Row, current: Row) -> tuple[str, str, str, st
 def _limit_in_words(chosen: Row, current: Row) -> str:
     days = look.count_of(chosen["value"], "day")
     if chosen["is_current"]:
-        said = f"{days} are in force: nobody moves."
+        said = f"{days} is today's setting."
     else:
         moved = look.count_of(chosen["moved_count"], "customer")
-        said = f"With {days} instead of {current['value']} another status today for {moved}."
+        verb = "has" if chosen["moved_count"] == 1 else "have"
+        said = (
+            f"With {days} instead of {current['value']} {moved} {verb} another status today."
+        )
     if chosen["balanced_accuracy"] is None:
         return f"{said} What it would be worth cannot be told: too little has been seen."
-    figures = [
-        f"of 100 DORMANT {_of_100(chosen['precision'])} did not order"
-        if chosen["precision"] is not None
-        else "nobody would have been DORMANT",
-        f"of 100 that did not order {_of_100(chosen['recall'])} were DORMANT",
-    ]
-    accuracy = f"Balanced accuracy {chosen['balanced_accuracy']:.3f}"
-    if not chosen["is_current"]:
-        accuracy += f", in force {current['balanced_accuracy']:.3f}"
-    return f"{said} In the past {', and '.join(figures)}. {accuracy}; 0.5 is worth nothing."
+    said = f"{said} In the past {_worth(chosen)}."
+    return said if chosen["is_current"] else f"{said} By today's setting {_worth(current)}."
+
+
+def _worth(row: Row) -> str:
+    precision = (
+        "nobody would have been DORMANT"
+        if row["precision"] is None
+        else f"of 100 DORMANT {_of_100(row['precision'])} did not order"
+    )
+    return f"{precision}, and of 100 that did not order {_of_100(row['recall'])} were DORMANT"
 
 
 def _suggestion(row: Row) -> str:
-    setting = row["setting"]
     if row["basis"] != "SUGGESTED":
-        return BASES[row["basis"]].format(setting=setting)
+        return BASES[row["basis"]]
     if row["suggested_value"] == row["current_value"]:
-        return BASES["NO_STABLE_GAIN"].format(setting=setting)
+        return BASES["NO_STABLE_GAIN"]
     return (
-        f"{setting} {row['suggested_value']} instead of {row['current_value']} would have told"
-        f" better who is gone ({row['as_good_from']} to {row['as_good_to']} are as good). On"
-        f" months that had no say in the choice it gained {row['gain']:.3f} of balanced"
-        f" accuracy. It is never applied by itself: see {CHANGE}."
+        f"{row['suggested_value']} days instead of {row['current_value']} would have told"
+        f" better who does not order ({row['as_good_from']} to {row['as_good_to']} are as"
+        " good). On months that had no say in the choice, of 100 customers, half of whom"
+        f" stayed away, it told {100 * row['gain']:.1f} more rightly. Nothing is changed by"
+        f" itself: your administrator finds how in {CHANGE}."
     )
 
 
-def _disagreements(rows: Sequence[Row], model: Row) -> None:
+def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
     look.heading(
         "To look at",
-        "Customers of whom the status and the probability say different things, the most"
-        " valuable first. Where fewer came than told, above, believe the status.",
+        "Status and forecast disagree. What came of such customers in the past says whom to"
+        " believe.",
     )
     if not rows:
         look.empty(
             "Nobody: that needs the order model, which is not in force."
             if model["in_force_from"] is None
-            else "Nobody: status and probability agree."
+            else "Nobody: status and forecast agree."
         )
         return
-    first = rows[0]
+    counts = {row["disagreement"]: row["kind_count"] for row in rows}
     look.tiles(
         [
             (
-                look.escape(words),
-                look.count(first[f"{kind}_count"]),
-                explained,
+                look.escape(name),
+                look.count(counts.get(kind, 0)),
+                _whom_to_believe(meaning, kinds.get(kind)),
                 look.INK,
             )
-            for kind, words, explained in (
-                ("likely_though_dormant", "Dormant, yet likely", "worth a call"),
-                ("likely_though_late", "Late, yet likely", "they come by themselves"),
-                ("unlikely_though_on_time", "On time, yet unlikely", "no rule warns of them"),
-            )
-        ]
+            for kind, (name, meaning) in KINDS.items()
+        ],
+        in_threes=True,
     )
+    verdicts = {kind: kinds[kind]["verdict"] if kind in kinds else "TOO_FEW" for kind in KINDS}
+    left_out = [kind for kind in counts if verdicts[kind] == "STATUS"]
+    if left_out:
+        names = " and ".join(
+            f"“{name}”" for kind, (name, _) in KINDS.items() if kind in left_out
+        )
+        look.show(f"<p>{look.escape(f'Not listed: {names}. There, believe the status.')}</p>")
+    # those of whom the forecast is to be believed stand first, each by value
+    listed = sorted(
+        (row for row in rows if row["disagreement"] not in left_out),
+        key=lambda row: (verdicts[row["disagreement"]] != "FORECAST", row["value_rank"]),
+    )[:MOST_LISTED]
+    if not listed:
+        return
     look.table(
-        ["Customer", "Status", "Within 90 days", "To expect"],
-        [_disagreement(row) for row in rows],
-        "Customers of whom status and probability disagree, the most valuable first",
+        ["Customer", "Status", "Within 90 days", "Expected orders, next 90 days"],
+        [_disagreement(row) for row in listed],
+        "Customers on whom status and forecast disagree, highest expected orders first",
     )
-    if first["customers_count"] > len(rows):
+    customers_count = sum(count for kind, count in counts.items() if kind not in left_out)
+    if customers_count > len(listed):
         look.show(
-            f'<p class="ch-age">The first {len(rows)} of {first["customers_count"]:,}.'
+            f'<p class="ch-age">The first {len(listed)} of {customers_count:,}.'
             " The view <code>status_disagreements</code> has all of them.</p>"
         )
+
+
+def _whom_to_believe(meaning: str, row: Row | None) -> str:
+    if row is None:
+        return f"There were none such in the past. {BELIEVE['TOO_FEW']}"
+    if row["share"] is None:
+        customers = look.count_of(row["customers_count"], "such customer")
+        return f"Only {customers} in the past. {BELIEVE['TOO_FEW']}"
+    return (
+        f"Of 100 such, {_of_100(row['share'])} ordered within 90 days ({_interval(row)})."
+        f" {BELIEVE[row['verdict']].format(meaning)}"
+    )
 
 
 def _disagreement(row: Row) -> list[str]:

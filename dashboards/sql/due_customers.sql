@@ -1,5 +1,5 @@
--- The customers to call, those first of whom most is to come, or where nothing is
--- foreseen most at risk.
+-- The customers to call, those first of whom most is expected, or where nothing is
+-- foreseen those that usually order most.
 select
     due.tenant_id,
     due.tenant_slug,
@@ -19,6 +19,7 @@ select
     due.risk_status,
     due.revenue_at_risk,
     due.outlook,
+    due.p_order_90d,
     due.expected_amount_90d,
     due.currency,
     due.reason

@@ -13,6 +13,7 @@ select
         when mean_p_order < ordered_share_low then 'TOO_LITTLE'
         else 'RIGHT'
     end as verdict,
+    abs(mean_p_order - ordered_share) as off_by,
     sum(mean_p_order * positions_count) over of_horizon
     / sum(positions_count) over of_horizon as all_told_share,
     sum(ordered_count) over of_horizon

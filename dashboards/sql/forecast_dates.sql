@@ -1,12 +1,18 @@
--- How far the expected date of the next order was off.
+-- How far the expected date of the next order was off; and so many days late is within
+-- the usual error, where that is larger than the limit from which a customer is late.
 select
-    cadence_source as source,
-    order_days_count as days_count,
-    followed_count,
-    mean_absolute_error_days,
-    mean_error_days,
-    median_error_days,
-    within_7_days_share
-from analytics.next_order_date_errors
-where tenant_id = %(tenant)s
-order by cadence_source desc
+    errors.cadence_source as source,
+    errors.order_days_count as days_count,
+    errors.followed_count,
+    errors.mean_absolute_error_days,
+    errors.within_7_days_share,
+    tenants.grace_days,
+    case
+        when errors.mean_absolute_error_days > tenants.grace_days
+            then floor(errors.mean_absolute_error_days)::integer
+    end as late_by_error_days
+from analytics.next_order_date_errors as errors
+inner join analytics.tenants
+    on errors.tenant_id = tenants.tenant_id
+where errors.tenant_id = %(tenant)s
+order by errors.cadence_source desc

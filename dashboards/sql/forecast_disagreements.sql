@@ -1,25 +1,39 @@
--- Customers of whom status and outlook say different things, the most valuable first,
--- and how many there are of each kind.
+-- Customers on whom status and forecast disagree, the most valuable of each kind first,
+-- and how many there are of it.
 select
     tenant_id,
     tenant_slug,
     customer_id,
-    coalesce(customer_name, customer_id::text) as customer_name,
+    customer_name,
+    disagreement,
     risk_status,
     outlook,
     p_order_90d,
     expected_amount_90d,
     currency,
+    value_rank,
     reason,
     outlook_reason,
-    count(*) over () as customers_count,
-    count(*) filter (where disagreement = 'LIKELY_THOUGH_DORMANT') over ()
-        as likely_though_dormant_count,
-    count(*) filter (where disagreement = 'LIKELY_THOUGH_LATE') over ()
-        as likely_though_late_count,
-    count(*) filter (where disagreement = 'UNLIKELY_THOUGH_ON_TIME') over ()
-        as unlikely_though_on_time_count
-from analytics.status_disagreements
-where tenant_id = %(tenant)s
+    kind_count
+from (
+    select
+        tenant_id,
+        tenant_slug,
+        customer_id,
+        coalesce(customer_name, customer_id::text) as customer_name,
+        disagreement,
+        risk_status,
+        outlook,
+        p_order_90d,
+        expected_amount_90d,
+        currency,
+        value_rank,
+        reason,
+        outlook_reason,
+        count(*) over (partition by disagreement) as kind_count,
+        row_number() over (partition by disagreement order by value_rank) as kind_rank
+    from analytics.status_disagreements
+    where tenant_id = %(tenant)s
+) as ranked
+where kind_rank <= 20
 order by value_rank
-limit 20

@@ -4,10 +4,15 @@
 with shares as (
     select
         *,
+        max(ordered_share) filter (where risk_status = 'HEALTHY')
+            over of_horizon as healthy_share,
         max(ordered_share_low) filter (where risk_status = 'HEALTHY')
-            over (partition by horizon_days) as healthy_low
+            over of_horizon as healthy_low,
+        positions_count - ordered_count as gone_count,
+        sum(positions_count - ordered_count) over of_horizon as all_gone_count
     from analytics.risk_status_backtest_summary
     where tenant_id = %(tenant)s
+    window of_horizon as (partition by horizon_days)
 )
 
 select
@@ -19,6 +24,9 @@ select
     ordered_share_low as share_low,
     ordered_share_high as share_high,
     median_days_until_next_order as median_days,
+    healthy_share as share_to_compare,
+    -- of all that did not order, who had the status
+    (gone_count / nullif(all_gone_count, 0))::double precision as share_of_gone,
     case
         when ordered_share is null then 'TOO_FEW'
         when risk_status = 'DORMANT'

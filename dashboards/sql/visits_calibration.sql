@@ -13,6 +13,7 @@ select
         when mean_p_visit < visited_share_low then 'TOO_LITTLE'
         else 'RIGHT'
     end as verdict,
+    abs(mean_p_visit - visited_share) as off_by,
     sum(mean_p_visit * positions_count) over of_horizon
     / sum(positions_count) over of_horizon as all_told_share,
     sum(visited_count) over of_horizon

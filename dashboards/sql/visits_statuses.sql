@@ -4,10 +4,15 @@
 with shares as (
     select
         *,
+        max(visited_share) filter (where customer_segment = 'ACTIVE')
+            over of_horizon as active_share,
         max(visited_share_low) filter (where customer_segment = 'ACTIVE')
-            over (partition by horizon_days) as active_low
+            over of_horizon as active_low,
+        positions_count - visited_count as gone_count,
+        sum(positions_count - visited_count) over of_horizon as all_gone_count
     from analytics.customer_segment_backtest_summary
     where organization_id = %(organization)s
+    window of_horizon as (partition by horizon_days)
 )
 
 select
@@ -19,6 +24,9 @@ select
     visited_share_low as share_low,
     visited_share_high as share_high,
     median_days_until_next_visit as median_days,
+    active_share as share_to_compare,
+    -- of all that did not visit, who had the segment
+    (gone_count / nullif(all_gone_count, 0))::double precision as share_of_gone,
     case
         when visited_share is null then 'TOO_FEW'
         when customer_segment = 'LOST'

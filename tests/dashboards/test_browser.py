@@ -109,10 +109,10 @@ def test_a_manager_tries_another_limit_by_keyboard(
     window.open(f"{address}/how_good_is_it", WIDTHS[0])
     # told against seen, and the limits
     assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 2
-    assert "in force: nobody moves" in window.text()
+    assert "is today's setting." in window.text()
     window.run("document.querySelector('[data-testid=stSlider] input').focus()")
     window.press("ArrowRight", 39)
-    window.wait_for("document.body.innerText.includes('another status today for')")
+    window.wait_for("document.body.innerText.includes('another status today.')")
     row = marts.rows(
         "select today.value as today, tried.* from analytics.threshold_what_if as today"
         " inner join analytics.threshold_what_if as tried"
@@ -121,8 +121,8 @@ def test_a_manager_tries_another_limit_by_keyboard(
         " and tried.value = today.value + 1"
         " order by tenant_slug limit 1"
     )[0]
-    customers = "customer" if row["moved_count"] == 1 else "customers"
+    moved = "customer has" if row["moved_count"] == 1 else "customers have"
     assert (
-        f"With {row['value']} days instead of {row['today']} another status today for"
-        f" {row['moved_count']} {customers}." in window.text()
+        f"With {row['value']} days instead of {row['today']} {row['moved_count']} {moved}"
+        " another status today." in window.text()
     )

@@ -1,5 +1,6 @@
 """How good is it: the figures are those of SQL, the words fit them, and what lacks is said."""
 
+import html
 import re
 
 import pytest
@@ -81,31 +82,53 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         "select * from analytics.risk_status_backtest_summary where tenant_slug = %s", tenant
     )
     names = {
-        "DORMANT": "DORMANT, {} ordered again",
-        "AT_RISK_CADENCE": "late, {} ordered",
-        "HEALTHY": "HEALTHY, {} ordered",
-        "AT_RISK_REVENUE": "on time with less revenue, {} ordered",
+        "DORMANT": "DORMANT customers",
+        "AT_RISK_CADENCE": "late customers",
+        "AT_RISK_REVENUE": "customers on time with less revenue",
+        "HEALTHY": "HEALTHY customers",
     }
     assert {row["risk_status"] for row in rows} == set(names)
+    by_status = {row["risk_status"]: row for row in rows if row["horizon_days"] == 90}
+    healthy = by_status["HEALTHY"]["ordered_share"]
     for row in rows:
         if row["ordered_share"] is None:
             customers = look.count_of(row["customers_count"], "customer")
-            assert f"Only {customers} have been" in said
+            assert f"Only {customers} had it on such a day." in said
             assert "too few to tell" in said
             continue
         share, low, high = (
             round(100 * row[f"ordered_share{end}"]) for end in ("", "_low", "_high")
         )
-        assert f" {share} {low} to {high} " in said
+        assert f" {share} ({low} to {high}) " in said
         if row["horizon_days"] == 90:
-            words = names[row["risk_status"]].format(share)
-            assert f"customers that were {words} within 90 days ({low} to {high})." in said
-            assert f"{row['customers_count']:,} {row['positions_count']:,} cases" in said
-    by_status = {row["risk_status"]: row for row in rows if row["horizon_days"] == 90}
+            words = f"Of 100 {names[row['risk_status']]} {share} ordered within 90 days"
+            words += f" ({low} to {high})"
+            # late and less revenue are told beside HEALTHY
+            if row["risk_status"].startswith("AT_RISK") and healthy is not None:
+                words += f"; of 100 HEALTHY ones {100 * healthy:.0f}"
+            assert f"{words}. " in said
+            check_ups = look.count_of(row["positions_count"], "monthly check-up")
+            assert f"{row['customers_count']:,} {check_ups}" in said
     high = by_status["DORMANT"]["ordered_share_high"]
-    assert ("You can take DORMANT for gone" in said) is (high is not None and high < 0.25)
+    assert ("Few come back" in said) is (high is not None and high < 0.25)
     low = by_status["HEALTHY"]["ordered_share_low"]
-    assert ("You can count on HEALTHY" in said) is (low is not None and low >= 0.75)
+    assert ("You can count on them" in said) is (low is not None and low >= 0.75)
+    # how many of those that were gone had been flagged
+    recall = analyst.value(
+        "select recall from analytics.risk_status_forecast_quality"
+        " where tenant_slug = %s and horizon_days = 90",
+        tenant,
+    )
+    assert isinstance(recall, float)
+    assert (
+        f"Of 100 that did not order within 90 days {100 * recall:.0f} were DORMANT; the others"
+        " had another status." in said
+    )
+    # one order of statuses, in the cards and in the table
+    in_order = [look.status_of("risk_status", name).word for name in names]
+    cards, _, table = markup(shown_of(tenant)).partition("Half had ordered after</th>")
+    assert re.findall(r'</span>([\w ]+)</span><span class="ch-small">', cards) == in_order
+    assert re.findall(r"</span>([\w ]+)</span></td>", table)[:4] == in_order
     [period] = analyst.rows(
         "select backtest_periods.* from analytics.backtest_periods"
         " inner join analytics.tenants using (tenant_id) where tenant_slug = %s",
@@ -113,8 +136,69 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
     )
     assert f"{period['cuts_count']} months" in said
     assert look.day(period["first_cut_on"]) in said
-    for limit in ("closed today are missing", "One year has one autumn"):
+    for limit in (
+        "Closed accounts are left out",
+        "Seasonal buyers may look DORMANT",
+        "counts once for each month in which it had the status",
+        "Whether a call helps, this page cannot tell",
+    ):
         assert limit in said
+
+
+def test_a_card_says_what_its_status_means_and_how_many_have_it(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(
+        "update analytics.tenants set dormant_days = 33, grace_days = 1,"
+        " revenue_decline_pct = 12.5"
+    )
+    said = text(shown_of(TENANT))
+    means = {
+        "DORMANT": "33 days or more past the expected order",
+        "AT_RISK_CADENCE": "1 day or more past the expected order, not yet DORMANT",
+        "AT_RISK_REVENUE": "Not late, but the last orders are smaller by 12.5 % or more",
+        "HEALTHY": "Not late, and ordering for about as much as before",
+    }
+    for status, words in means.items():
+        count = refreshed.value(
+            "select count(*)::int from analytics.customer_risk_status"
+            " inner join analytics.tenants using (tenant_id)"
+            " where tenant_slug = %s and risk_status = %s",
+            *(TENANT, status),
+        )
+        assert isinstance(count, int)
+        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
+    # nobody has it
+    refreshed.execute(
+        "update analytics.customer_risk_status set risk_status = 'HEALTHY'"
+        " where risk_status = 'DORMANT'"
+    )
+    data.read.clear()
+    assert f"{means['DORMANT']}. Today 0 customers." in text(shown_of(TENANT))
+
+
+def test_a_card_of_segments_says_the_same(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(
+        "update analytics.booking_organizations set segment_new_days = 7,"
+        " segment_active_days = 11, segment_at_risk_days = 13"
+    )
+    said = text(visits_of(ORGANIZATION))
+    for segment, words in {
+        "LOST": "Last visit more than 13 days ago",
+        "AT_RISK": "Last visit more than 11 days ago, not yet LOST",
+        "ACTIVE": "Last visit up to 11 days ago, no longer NEW",
+        "NEW": "First visit up to 7 days ago",
+    }.items():
+        count = refreshed.value(
+            "select count(*)::int from analytics.customer_analytics"
+            " inner join analytics.booking_organizations using (organization_id)"
+            " where organization_slug = %s and customer_segment = %s",
+            *(ORGANIZATION, segment),
+        )
+        assert isinstance(count, int)
+        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
 
 
 def test_a_verdict_is_given_only_where_the_interval_carries_it(
@@ -147,15 +231,21 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
         }, (low, high, healthy_low)
         data.read.clear()
         said = text(shown_of(TENANT))
-        assert ("You can take DORMANT for gone" in said) is (dormant == "YES")
-        assert ("You cannot take DORMANT for gone" in said) is (dormant in ("NO", "NOT_SURE"))
-        assert ("You can count on HEALTHY" in said) is (healthy == "YES")
+        assert ("Few come back" in said) is (dormant == "YES")
+        assert ("Do not write them off" in said) is (dormant in ("NO", "NOT_SURE"))
+        assert ("Do not write them off yet" in said) is (dormant == "NOT_SURE")
+        assert ("You can count on them" in said) is (healthy == "YES")
+        assert ("more of them stay away than of the HEALTHY" in said) is (late == "YES")
+        assert ("No clear warning" in said) is (late == "NO")
+        assert ("Too few HEALTHY customers to compare with" in said) is (
+            late == "NOTHING_TO_COMPARE"
+        )
     # no share, and no figure either
-    assert "Only 12 customers have been DORMANT. " in " ".join(said.split())
+    assert said.count("Only 12 customers had it on such a day.") == 2
     assert "Too few customers to tell." in said
     assert said.count("too few to tell") == 6
     # nobody had the status
-    assert "Nobody has been on time with less revenue" in said
+    assert "Nobody had it on such a day." in said
 
 
 def test_a_tenant_without_history_is_told_what_it_takes(analyst: Database) -> None:
@@ -205,7 +295,7 @@ def test_without_a_model_it_says_what_to_run_and_why(
     refreshed.execute(fitted(TENANT))
     assert "was refused: <3> customers" in said()
     assert "The parameters of 1 Jan 2025 stay in force" in said()
-    assert "customers it told" in said()
+    assert "of 100 customers to order within 90 days" in said()
     refreshed.execute("delete from analytics.order_model_parameters")
     # no cut has 90 days after it
     refreshed.execute(fitted(TENANT, valid_from="2026-06-01"))
@@ -232,7 +322,7 @@ def test_told_and_seen_are_what_sql_says(analyst: Database) -> None:
         told = sum(row["mean_p_order"] * row["positions_count"] for row in bands) / cases
         came = sum(row["ordered_count"] for row in bands) / cases
         assert (
-            f"Of 100 customers it told {100 * told:.0f} to order within {days} days, and"
+            f"It expected {100 * told:.0f} of 100 customers to order within {days} days;"
             f" {100 * came:.0f} did." in text(shown)
         )
         columns = ("mean_p_order", "ordered_share", "ordered_share_low", "ordered_share_high")
@@ -243,7 +333,7 @@ def test_told_and_seen_are_what_sql_says(analyst: Database) -> None:
             not row["ordered_share_low"] <= row["mean_p_order"] <= row["ordered_share_high"]
             for row in bands
         )
-        assert ("Yet " in text(shown)) is is_off
+        assert ("Do not trust it everywhere" in text(shown)) is is_off
         assert ("You can go by it" in text(shown)) is not is_off
 
 
@@ -266,8 +356,9 @@ def test_neighbouring_tenths_are_told_together(refreshed: Database, look_at: Poi
     said = text(shown_of(TENANT))
     # the ends of the interval belong to it
     assert (
-        "Yet fewer came where it told 30 to 50 %, 80 to 90 %, and more came where it told"
-        " 0 to 10 %." in said
+        "Do not trust it everywhere: fewer ordered where it said 30 to 50 %, 80 to 90 %, and"
+        " more ordered where it said 0 to 10 %. Furthest off: where it said 85 %, 20 of 100"
+        " ordered (10 to 30)." in said
     )
 
 
@@ -277,8 +368,11 @@ def test_expected_dates_and_revenue_are_what_sql_says(analyst: Database) -> None
         "select * from analytics.next_order_date_errors where tenant_slug = %s", TENANT
     ):
         assert f"{100 * row['within_7_days_share']:.0f} of 100" in said
-        assert f"{row['mean_absolute_error_days']:.1f} days on average" in said
-        assert f"{row['order_days_count']:,} {row['followed_count']:,} followed" in said
+        assert f"{row['mean_absolute_error_days']:.1f} days" in said
+        assert (
+            f"{row['order_days_count']:,} {row['followed_count']:,} had another within 90 days"
+            in said
+        )
     shares = {
         row["risk_status"]: row["fell_share"]
         for row in analyst.rows(
@@ -286,10 +380,34 @@ def test_expected_dates_and_revenue_are_what_sql_says(analyst: Database) -> None
         )
     }
     assert (
-        f"Of 100 with less revenue {100 * shares['AT_RISK_REVENUE']:.0f} spent less"
+        f"Of 100 customers with less revenue {100 * shares['AT_RISK_REVENUE']:.0f} spent less"
         f" afterwards, of 100 HEALTHY ones {100 * shares['HEALTHY']:.0f}." in said
     )
     assert ("not that it goes on" in said) is (shares["AT_RISK_REVENUE"] <= shares["HEALTHY"])
+
+
+def test_late_within_the_usual_error_is_said_once(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute("update analytics.tenants set grace_days = 7")
+    for measured, fallback, days in ((7.9, 9.9, 7), (7.0, 9.9, None)):
+        refreshed.execute(
+            instead_of(
+                "next_order_date_errors",
+                "select source as cadence_source, 90 as order_days_count,"
+                " 80 as followed_count, error as mean_absolute_error_days,"
+                " 0.5 as within_7_days_share"
+                f" from (values ('MEASURED', {measured}), ('FALLBACK', {fallback}))"
+                " as given (source, error)",
+            )
+        )
+        data.read.clear()
+        said = text(shown_of(TENANT))
+        assert said.count("is within the usual error") == (0 if days is None else 1)
+        if days is not None:
+            assert (
+                f"An order that is {days} days late is within the usual error; it is called"
+                " late from 7 days on." in said
+            )
 
 
 @pytest.mark.parametrize("setting", ["dormant_days", "grace_days", "fallback_cadence_days"])
@@ -310,8 +428,11 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
     [current] = [row for row in rows.values() if row["is_current"]]
     # what is in force stands there at first, and is marked
     assert slider.value == current["value"]
-    assert f"{current['value']} in force" in slider.label
-    assert "in force: nobody moves" in text(shown)
+    assert f"{current['value']} is today's setting" in slider.label
+    days = look.count_of(current["value"], "day")
+    assert f"{days} is today's setting. In the past of 100 DORMANT" in text(shown)
+    # of each limit it is said whether another one is better
+    assert text(shown).count("No other limit is") == 1
     for value in (1, 30, 180):
         slider.set_value(value).run()
         assert not shown.exception
@@ -322,10 +443,14 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
         if value == current["value"]:
             continue
         moved = look.count_of(row["moved_count"], "customer")
-        assert f"instead of {current['value']} another status today for {moved}" in text(shown)
-        assert f"of 100 DORMANT {100 * row['precision']:.0f} did not order" in text(shown)
-        assert f"of 100 that did not order {100 * row['recall']:.0f} were" in text(shown)
-        assert f"Balanced accuracy {row['balanced_accuracy']:.3f}, in force" in text(shown)
+        verb = "has" if row["moved_count"] == 1 else "have"
+        assert f"instead of {current['value']} {moved} {verb} another status" in text(shown)
+        for words, judged in (("In the past", row), ("By today's setting", current)):
+            assert (
+                f"{words} of 100 DORMANT {100 * judged['precision']:.0f} did not order, and of"
+                f" 100 that did not order {100 * judged['recall']:.0f} were DORMANT."
+                in text(shown)
+            )
         slider = shown.select_slider[0]
 
 
@@ -357,10 +482,10 @@ def test_a_limit_is_suggested_only_where_it_gains_lastingly(
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     words = {
-        "NO_STABLE_GAIN": "would have told lastingly better",
+        "NO_STABLE_GAIN": "No other limit is clearly better.",
         "TOO_FEW": "too few customers ordered, or stayed away",
         "TOO_SHORT": "the history is too short",
-        "SUGGESTED": "dormant_days 77 instead of 45 would have told better",
+        "SUGGESTED": "77 days instead of 45 would have told better",
     }
     for basis, expected in words.items():
         value = "77, 70, 80, 0.0321" if basis == "SUGGESTED" else "null, null, null, -0.5"
@@ -377,7 +502,36 @@ def test_a_limit_is_suggested_only_where_it_gains_lastingly(
         assert expected in said, basis
         assert ("instead of 45" in said) is (basis == "SUGGESTED")
         assert ("70 to 80 are as good" in said) is (basis == "SUGGESTED")
-        assert ("gained 0.032" in said) is (basis == "SUGGESTED")
+        assert ("it told 3.2 more rightly" in said) is (basis == "SUGGESTED")
+
+
+KINDS = {
+    "LIKELY_THOUGH_DORMANT": "Dormant, yet likely",
+    "LIKELY_THOUGH_LATE": "Late, yet likely",
+    "UNLIKELY_THOUGH_ON_TIME": "On time, yet unlikely",
+}
+BELIEVE = {
+    "FORECAST": "Believe the forecast",
+    "STATUS": "Believe the status.",
+    "NOT_SURE": "Whom to believe cannot be told yet.",
+}
+
+
+def believed(shown: AppTest) -> dict[str, str]:
+    """Return what the tiles of the disagreements say below their figures."""
+    return {
+        kind: html.unescape(
+            re.findall(
+                rf'<div class="ch-word">{word}</div>.*?<div class="ch-sub">(.*?)</div>',
+                markup(shown),
+            )[0]
+        )
+        for kind, word in KINDS.items()
+    }
+
+
+def listed_in(shown: AppTest) -> list[str]:
+    return re.findall(r'<a href="customer\?[^>]*>(.*?)</a>', markup(shown))
 
 
 def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
@@ -389,20 +543,139 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
         " order by value_rank",
         TENANT,
     )
-    assert len(rows) > 20
-    links = re.findall(r'<a href="customer\?(.*?)"[^>]*>(.*?)</a>', markup(shown))
-    assert [name for _, name in links] == [row["customer_name"] for row in rows[:20]]
-    for (query, _), row in zip(links, rows, strict=False):
-        assert f"{row['tenant_id']}%2F{row['customer_id']}" in query
-        assert row["outlook_reason"] in text(shown)
-    for kind, word in {
-        "LIKELY_THOUGH_DORMANT": "Dormant, yet likely",
-        "LIKELY_THOUGH_LATE": "Late, yet likely",
-        "UNLIKELY_THOUGH_ON_TIME": "On time, yet unlikely",
-    }.items():
+    past = {
+        row["disagreement"]: row
+        for row in analyst.rows(
+            "select * from analytics.status_disagreement_backtest where tenant_slug = %s",
+            TENANT,
+        )
+    }
+    said, left_out, sure = believed(shown), set(), set()
+    for kind, word in KINDS.items():
         count = sum(row["disagreement"] == kind for row in rows)
         assert tiles(shown)[word] == f"{count:,}"
-    assert f"The first 20 of {len(rows):,}." in text(shown)
+        if kind not in past:
+            assert said[kind].startswith("There were none such in the past.")
+        elif past[kind]["ordered_share"] is None:
+            customers = look.count_of(past[kind]["customers_count"], "such customer")
+            assert said[kind].startswith(f"Only {customers} in the past.")
+        else:
+            share, low, high = (
+                round(100 * past[kind][f"ordered_share{end}"]) for end in ("", "_low", "_high")
+            )
+            assert said[kind].startswith(
+                f"Of 100 such, {share} ordered within 90 days ({low} to {high})."
+            )
+        left_out |= {kind} if BELIEVE["STATUS"] in said[kind] else set()
+        sure |= {kind} if BELIEVE["FORECAST"] in said[kind] else set()
+    shown_rows = [row for row in rows if row["disagreement"] not in left_out]
+    shown_rows.sort(key=lambda row: row["disagreement"] not in sure)
+    assert len(shown_rows) > 10
+    links = re.findall(r'<a href="customer\?(.*?)"[^>]*>(.*?)</a>', markup(shown))
+    assert [name for _, name in links] == [row["customer_name"] for row in shown_rows[:20]]
+    for (query, _), row in zip(links, shown_rows, strict=False):
+        assert f"{row['tenant_id']}%2F{row['customer_id']}" in query
+        assert row["outlook_reason"] in text(shown)
+    is_cut = len(shown_rows) > 20
+    assert (f"The first 20 of {len(shown_rows):,}." in text(shown)) is is_cut
+
+
+def came_of(shares: dict[str, tuple[float, float]]) -> str:
+    """Return SQL that puts such intervals in place of what came of disagreements."""
+    rows = ", ".join(f"('{kind}', {low}, {high})" for kind, (low, high) in shares.items())
+    return instead_of(
+        "status_disagreement_backtest",
+        "select kind as disagreement, 99 as positions_count, 40 as customers_count,"
+        " low as ordered_share, low as ordered_share_low, high as ordered_share_high"
+        f" from (values {rows}) as given (kind, low, high)",
+    )
+
+
+def test_whom_to_believe_is_said_only_where_the_interval_carries_it(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(fitted(TENANT))
+    for low, high, of_likely, of_unlikely in (
+        # one half itself is at least half
+        (0.5, 0.6, "FORECAST", "STATUS"),
+        (0.4999, 0.6, "NOT_SURE", "NOT_SURE"),
+        (0.4, 0.5, "NOT_SURE", "NOT_SURE"),
+        (0.4, 0.4999, "STATUS", "FORECAST"),
+    ):
+        refreshed.execute(came_of(dict.fromkeys(KINDS, (low, high))))
+        data.read.clear()
+        said = believed(shown_of(TENANT))
+        for kind, words in said.items():
+            verdict = of_unlikely if kind == "UNLIKELY_THOUGH_ON_TIME" else of_likely
+            assert BELIEVE[verdict] in words, (kind, low, high)
+            assert sum(believe in words for believe in BELIEVE.values()) == 1
+    # of few there is no share, and of none no row
+    refreshed.execute(
+        instead_of(
+            "status_disagreement_backtest",
+            "select 'LIKELY_THOUGH_LATE' as disagreement, 7 as customers_count",
+        )
+    )
+    data.read.clear()
+    said = believed(shown_of(TENANT))
+    assert said["LIKELY_THOUGH_LATE"].startswith("Only 7 such customers in the past.")
+    assert said["LIKELY_THOUGH_DORMANT"].startswith("There were none such in the past.")
+    assert all(BELIEVE["NOT_SURE"] in words for words in said.values())
+
+
+def test_where_the_status_is_to_be_believed_nobody_is_listed(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(fitted(TENANT))
+
+    def names(kind: str) -> list[str]:
+        rows = refreshed.rows(
+            "select coalesce(customer_name, customer_id::text) as name"
+            " from analytics.status_disagreements"
+            " where tenant_slug = %s and disagreement = %s order by value_rank",
+            *(TENANT, kind),
+        )
+        return [row["name"] for row in rows]
+
+    dormant, late = (names(f"LIKELY_THOUGH_{status}") for status in ("DORMANT", "LATE"))
+    assert len(dormant) > 20
+    assert len(late) > 10
+    # the most valuable are of both kinds
+    for of_dormant, of_late, expected in (
+        ((0.1, 0.2), (0.4, 0.6), late),
+        ((0.4, 0.6), (0.1, 0.2), dormant),
+        # who is to be believed stands first, whatever the value
+        ((0.7, 0.9), (0.4, 0.6), [*dormant, *late]),
+        ((0.4, 0.6), (0.7, 0.9), [*late, *dormant]),
+        ((0.1, 0.2), (0.1, 0.2), []),
+    ):
+        refreshed.execute(
+            came_of(
+                {
+                    "LIKELY_THOUGH_DORMANT": of_dormant,
+                    "LIKELY_THOUGH_LATE": of_late,
+                    # nobody
+                    "UNLIKELY_THOUGH_ON_TIME": (0.5, 0.6),
+                }
+            )
+        )
+        data.read.clear()
+        shown = shown_of(TENANT)
+        assert listed_in(shown) == expected[:20]
+        is_cut = len(expected) > 20
+        assert (f"The first 20 of {len(expected):,}." in text(shown)) is is_cut
+        left_out = [
+            f"“{KINDS[kind]}”"
+            for kind, (_, high) in (
+                ("LIKELY_THOUGH_DORMANT", of_dormant),
+                ("LIKELY_THOUGH_LATE", of_late),
+            )
+            if high < 0.5
+        ]
+        sentence = f"Not listed: {' and '.join(left_out)}. There, believe the status."
+        assert (sentence in text(shown)) is bool(left_out)
 
 
 @pytest.mark.usefixtures("analyst")
@@ -437,9 +710,9 @@ def test_shares_are_never_all_or_none_where_they_are_not(
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     for share, words in (
-        (0.001, "fewer than 1 ordered again"),
-        (0.999, "more than 99 ordered again"),
-        (1.0, "100 ordered again"),
+        (0.001, "DORMANT customers fewer than 1 ordered"),
+        (0.999, "DORMANT customers more than 99 ordered"),
+        (1.0, "DORMANT customers 100 ordered"),
     ):
         refreshed.execute(
             instead_of("risk_status_backtest_summary", status_rows(share, 1, 0.8))
@@ -463,33 +736,41 @@ def test_what_became_of_each_segment_is_what_sql_says(
         organization,
     )
     names = {
-        "LOST": "LOST, {} visited again",
-        "AT_RISK": "AT RISK, {} visited",
-        "ACTIVE": "ACTIVE, {} visited",
-        "NEW": "NEW, {} visited",
+        "LOST": "LOST customers",
+        "AT_RISK": "customers AT RISK",
+        "ACTIVE": "ACTIVE customers",
+        "NEW": "NEW customers",
     }
     assert {row["customer_segment"] for row in rows} == set(names)
     told = 0
     for row in rows:
         if row["visited_share"] is None:
             customers = look.count_of(row["customers_count"], "customer")
-            assert f"Only {customers} have been" in said
+            assert f"Only {customers} had it on such a day." in said
             continue
         told += 1
         share, low, high = (
             round(100 * row[f"visited_share{end}"]) for end in ("", "_low", "_high")
         )
-        assert f" {share} {low} to {high} " in said
+        assert f" {share} ({low} to {high}) " in said
         if row["horizon_days"] == 90:
-            words = names[row["customer_segment"]].format(share)
-            assert f"customers that were {words} within 90 days ({low} to {high})." in said
-            assert f"{row['customers_count']:,} {row['positions_count']:,} cases" in said
+            who = names[row["customer_segment"]]
+            assert f"Of 100 {who} {share} visited within 90 days ({low} to {high})" in said
+            check_ups = look.count_of(row["positions_count"], "monthly check-up")
+            assert f"{row['customers_count']:,} {check_ups}" in said
     assert told > 3
     by_segment = {row["customer_segment"]: row for row in rows if row["horizon_days"] == 90}
     high = by_segment["LOST"]["visited_share_high"]
-    assert ("You can take LOST for gone" in said) is (high is not None and high < 0.25)
+    assert ("Few come back" in said) is (high is not None and high < 0.25)
     low = by_segment["ACTIVE"]["visited_share_low"]
-    assert ("You can count on ACTIVE" in said) is (low is not None and low >= 0.75)
+    assert ("You can count on them. " in said) is (low is not None and low >= 0.75)
+    recall = analyst.value(
+        "select recall from analytics.customer_segment_forecast_quality"
+        " where organization_slug = %s and horizon_days = 90",
+        organization,
+    )
+    assert isinstance(recall, float)
+    assert f"did not visit within 90 days {100 * recall:.0f} were LOST" in said
     [period] = analyst.rows(
         "select periods.* from analytics.visit_backtest_periods as periods"
         " inner join analytics.booking_organizations using (organization_id)"
@@ -546,11 +827,11 @@ def test_a_verdict_on_a_segment_is_given_only_where_the_interval_carries_it(
         }, (low, high, active_low)
         data.read.clear()
         said = text(visits_of(ORGANIZATION))
-        assert ("You can take LOST for gone" in said) is (lost == "YES")
-        assert ("You cannot take LOST for gone" in said) is (lost in ("NO", "NOT_SURE"))
-        assert ("You can count on ACTIVE" in said) is (active == "YES")
-        assert ("AT RISK is a warning" in said) is (at_risk == "YES")
-    assert "Nobody has been NEW on such a day." in said
+        assert ("Few come back" in said) is (lost == "YES")
+        assert ("Do not write them off" in said) is (lost in ("NO", "NOT_SURE"))
+        assert ("You can count on them." in said) is (active == "YES")
+        assert ("more of them stay away than of the ACTIVE" in said) is (at_risk == "YES")
+    assert "Nobody had it on such a day." in said
 
 
 def test_told_and_seen_of_visits_and_their_dates_are_what_sql_says(
@@ -568,7 +849,7 @@ def test_told_and_seen_of_visits_and_their_dates_are_what_sql_says(
     told = sum(row["mean_p_visit"] * row["positions_count"] for row in bands) / cases
     came = sum(row["visited_count"] for row in bands) / cases
     assert (
-        f"Of 100 customers it told {100 * told:.0f} to visit within 90 days, and"
+        f"It expected {100 * told:.0f} of 100 customers to visit within 90 days;"
         f" {100 * came:.0f} did." in said
     )
     columns = ("mean_p_visit", "visited_share", "visited_share_low", "visited_share_high")
@@ -583,8 +864,11 @@ def test_told_and_seen_of_visits_and_their_dates_are_what_sql_says(
     assert errors
     for row in errors:
         assert f"{100 * row['within_7_days_share']:.0f} of 100" in said
-        assert f"{row['mean_absolute_error_days']:.1f} days on average" in said
-        assert f"{row['visit_days_count']:,} {row['followed_count']:,} followed" in said
+        assert f"{row['mean_absolute_error_days']:.1f} days" in said
+        assert (
+            f"{row['visit_days_count']:,} {row['followed_count']:,} had another within 90 days"
+            in said
+        )
 
 
 def test_visits_without_a_model_or_history_say_what_it_takes(

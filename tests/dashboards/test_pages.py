@@ -189,7 +189,8 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
     for name, status in look.STATUSES["due"].items():
         assert figures[status.word] == f"{found.get(name, 0):,}"
     expected = analyst.rows(
-        "select customer_name, reason, sales_rep_name, expected_amount_90d, currency"
+        "select customer_name, reason, sales_rep_name, expected_amount_90d, currency,"
+        " outlook, p_order_90d, days_past_expected"
         " from analytics.due_to_order"
         " where due_bucket in ('OVERDUE', 'DUE_TODAY') order by expected_amount_90d desc"
         " nulls last, revenue_at_risk desc nulls last, days_past_expected desc, tenant_id,"
@@ -201,7 +202,12 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
         assert row["reason"] in text(shown)
         assert (row["sales_rep_name"] or "Nobody") in text(shown)
         assert f"{row['expected_amount_90d']:,.0f} {row['currency']}" in text(shown)
-    assert "those first of whom most is to come" in text(shown)
+        word = look.status_of("outlook", row["outlook"]).word.lower()
+        assert f"{word}: {look.chance(row['p_order_90d'])}" in text(shown)
+        if row["days_past_expected"]:
+            days = look.count_of(row["days_past_expected"], "day")
+            assert f"{days} past the expected date" in text(shown)
+    assert "highest expected orders first, whatever the currency" in text(shown)
     # without an order model it says so
     without = analyst.rows(
         "select customer_name from analytics.due_to_order where tenant_slug = 'north-dairy'"
@@ -212,10 +218,7 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
     shown = page("due_to_order", tenant="north-dairy")
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in without]
-    assert (
-        "those of whom most is at risk first, as nothing says what is to come of them"
-        in text(shown)
-    )
+    assert "highest usual orders first, as there is no forecast" in text(shown)
 
 
 def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
@@ -294,8 +297,14 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
     assert f"<h3>{customer['customer_name']}</h3>" in html.unescape(markup(shown))
     assert customer["reason"] in said
     for reason in customer["reasons"]:
-        for value in [*reason["inputs"].values(), *reason["threshold"].values()]:
-            assert str(value) in said
+        for name, value in [*reason["inputs"].items(), *reason["threshold"].items()]:
+            words = {
+                "cadence_source": "its own deliveries",
+                "revenue_basis": "can be compared",
+            }
+            assert words.get(name, str(value)) in said
+            # no names of columns
+            assert "_" not in name or name.replace("_", " ") not in said
     assert said.count("Limit:") == 3
     orders = data.fetch(
         ["customer_orders"], {"tenant": customer["tenant_id"], "customer": key}
@@ -323,16 +332,16 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
         assert figures["Order within 90 days"] == f"{100 * customer['p_order_90d']:.0f} %"
         # the mart has cents
         amount = f"{customer['expected_value_90d'] / 100:,.0f} {customer['currency']}"
-        assert figures["To expect in 90 days"] == amount
+        assert figures["Expected orders, next 90 days"] == amount
         assert customer["reason"] in text(shown)
-        assert f"{look.status_of('outlook', outlook).word} to order" in text(shown)
+        assert look.status_of("outlook", outlook).word in text(shown)
         assert f"how_good_is_it?tenant={customer['tenant_slug']}" in markup(shown)
     [mixed] = analyst.rows(
         "select * from analytics.customer_outlook where outlook is not null"
         " and expected_value_90d is null limit 1"
     )
     shown = page("customer", customer=f"{mixed['tenant_id']}/{mixed['customer_id']}")
-    assert tiles(shown)["To expect in 90 days"] == "not known"
+    assert tiles(shown)["Expected orders, next 90 days"] == "not known"
     [unforeseen] = analyst.rows(
         "select * from analytics.customer_outlook where tenant_slug = 'north-dairy' limit 1"
     )

@@ -3,7 +3,9 @@
 import itertools
 import json
 import math
+import random
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -316,6 +318,85 @@ def test_no_share_is_told_of_fewer_than_thirty_customers(database: Database) -> 
         )
         assert told
         assert all((value is not None) == is_told for row in told for value in row.values())
+
+
+def p_order(model: Model, days: Sequence[date], on: date) -> float:
+    """Return P(order within 90 days) as docs/truth.md writes it, of MBG/NBD."""
+    known = [day for day in days if day <= on]
+    x, recency = len(known) - 1, (known[-1] - known[0]).days
+    age = model.alpha_days + (on - known[0]).days
+    odds: float = (
+        (age / (model.alpha_days + recency)) ** (model.r + x) * model.a / (model.b + x)
+    )
+    silent: float = (age / (age + 90)) ** (model.r + x)
+    return (1 - silent) / (1 + odds)
+
+
+def disagreement(status_then: str, p: float) -> str | None:
+    """Return in what a status and a probability disagree, by the default limits."""
+    if status_then == "DORMANT":
+        return "LIKELY_THOUGH_DORMANT" if p >= 0.5 else None
+    if status_then == "AT_RISK_CADENCE":
+        return "LIKELY_THOUGH_LATE" if p >= 0.75 else None
+    return "UNLIKELY_THOUGH_ON_TIME" if p < 0.25 else None
+
+
+def wilson(share: float, trials: int) -> list[float]:
+    """Return the 95 % interval: the shares from which this one lies 1.96 errors away."""
+    z = 1.959963984540054
+    centre, width = share + z**2 / (2 * trials), z / (2 * trials)
+    width *= math.sqrt(4 * trials * share * (1 - share) + z**2)
+    return [(centre + side * width) / (1 + z**2 / trials) for side in (-1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (Model(0.6, 60, 0.5, 1), {"UNLIKELY_THOUGH_ON_TIME"}),
+        (Model(0.8, 75, 0.05, 10), {"LIKELY_THOUGH_DORMANT", "LIKELY_THOUGH_LATE"}),
+    ],
+)
+def test_what_came_of_disagreements_is_counted_of_positions(
+    database: Database, model: Model, told: set[str]
+) -> None:
+    chance, customers = random.Random(3), []
+    for _ in range(150):
+        usual, numbers = chance.choice([5, 20, 60]), [chance.randrange(150)]
+        while numbers[-1] < 500 and chance.random() > chance.choice([0.02, 0.1, 0.6]):
+            numbers.append(min(500, numbers[-1] + 1 + int(chance.expovariate(1 / usual))))
+        customers.append([TODAY - timedelta(500 - number) for number in numbers])
+    put_model(database, model)
+    at = cuts(customers)
+    # at the first cut there was no model yet
+    database.execute("update analytics.order_model_parameters set valid_from = %s", at[1])
+    put_days(database, customers)
+    seen = defaultdict(list)
+    for cut in at[1:]:
+        for number, days in enumerate(customers):
+            if days[0] <= cut:
+                p = p_order(model, days, cut)
+                kind = disagreement(status(days, cut, Limits()), p)
+                has_ordered = any(cut < day <= cut + timedelta(90) for day in days)
+                seen[kind].append((number, p, has_ordered))
+    del seen[None]
+    rows = database.rows("select * from analytics.status_disagreement_backtest")
+    assert {row["disagreement"] for row in rows} == set(seen)
+    for row in rows:
+        who, chances, ordered = zip(*seen[row["disagreement"]], strict=True)
+        assert row["tenant_slug"] == "shop"
+        assert row["positions_count"] == len(who)
+        assert row["customers_count"] == len(set(who))
+        assert row["mean_p_order"] == pytest.approx(sum(chances) / len(chances))
+        assert row["ordered_count"] == sum(ordered)
+        share, ends = sum(ordered) / len(ordered), ("ordered_share_low", "ordered_share_high")
+        # where it is told, customers stand in several cuts
+        assert (30 <= len(set(who)) < len(who)) is (row["disagreement"] in told)
+        if row["disagreement"] not in told:
+            assert [row["ordered_share"], *(row[end] for end in ends)] == [None] * 3
+            continue
+        assert row["ordered_share"] == pytest.approx(share)
+        interval = wilson(share, len(set(who)))
+        assert [row[end] for end in ends] == pytest.approx(interval)
 
 
 def test_without_a_model_nothing_is_foreseen(database: Database) -> None:

@@ -64,6 +64,7 @@ final as (
         due.risk_status,
         due.revenue_at_risk,
         outlook.outlook,
+        outlook.p_order_90d,
         outlook.expected_amount_90d,
         due.currency,
         due.reason

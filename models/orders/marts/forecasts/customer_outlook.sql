@@ -26,9 +26,9 @@ select
         when p_order_90d is not null
             then
                 format(
-                    '%s in %s, the last %s ago: of 100 such customers about %s'
-                    ' order within 90 days',
-                    {{ count_of('order_day_number', 'order day') }},
+                    '%s with deliveries in %s, the last %s ago: of 100 such customers'
+                    ' about %s order within 90 days',
+                    {{ count_of('order_day_number', 'day') }},
                     {{ count_of('age_days', 'day') }},
                     {{ count_of('today - delivered_on', 'day') }},
                     round(100 * p_order_90d)

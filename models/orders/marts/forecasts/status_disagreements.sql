@@ -17,20 +17,8 @@ judged as (
         outlook.expected_value_90d,
         outlook.expected_amount_90d,
         outlook.reason as outlook_reason,
-        case
-            when
-                risk_status.risk_status = 'DORMANT'
-                and outlook.p_order_90d >= {{ var('disagreement_dormant_from') }}
-                then 'LIKELY_THOUGH_DORMANT'
-            when
-                risk_status.risk_status = 'AT_RISK_CADENCE'
-                and outlook.p_order_90d >= {{ var('disagreement_late_from') }}
-                then 'LIKELY_THOUGH_LATE'
-            when
-                risk_status.risk_status in ('HEALTHY', 'AT_RISK_REVENUE')
-                and outlook.p_order_90d < {{ var('disagreement_on_time_below') }}
-                then 'UNLIKELY_THOUGH_ON_TIME'
-        end as disagreement
+        {{ disagreement('risk_status.risk_status', 'outlook.p_order_90d') }}
+            as disagreement
     from risk_status
     inner join outlook
         on
