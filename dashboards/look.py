@@ -74,7 +74,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "UNLIKELY": Status("Unlikely to order", "■", PLUM),
     },
     "due": {
-        "OVERDUE": Status("Late", "▲", RUST),
+        "OVERDUE": Status("Overdue", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
         "DUE_SOON": Status("Due soon", "●", GREEN),
         "DORMANT": Status("Dormant", "■", PLUM),

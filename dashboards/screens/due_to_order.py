@@ -84,7 +84,7 @@ def _order(rows: list[dict[str, Any]]) -> str:
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
-        "Late is past the expected date. Moderate, urgent and critical say how long: critical"
+        "Overdue is past the expected date. Moderate, urgent and critical say how long: critical"
         " ones are the least likely to come, not the most worth a call. Expected orders are"
         " less than the usual ones by the chance that none come. Where status and forecast"
         " disagree, see whom to believe:"
@@ -128,7 +128,7 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     words = "usual orders per 30 days: "
     words += value if row["at_risk_amount"] is not None else "several currencies"
     if row["critical_count"]:
-        words += f" · {look.count(row['critical_count'])} critically late"
+        words += f" · {look.count(row['critical_count'])} critical"
     return look.status_tile("due", name, look.count(row["customers_count"]), words)
 
 

@@ -81,10 +81,12 @@ final as (
         this_week.at_risk_amount,
         expected.expected_amount_90d,
         this_week.reactivation_rate,
-        this_week.healthy_count - this_week.healthy_count_before as healthy_count_change,
+        this_week.healthy_count - this_week.healthy_count_before
+            as healthy_count_change,
         this_week.at_risk_cadence_count - this_week.at_risk_cadence_count_before
             as at_risk_cadence_count_change,
-        this_week.dormant_count - this_week.dormant_count_before as dormant_count_change,
+        this_week.dormant_count - this_week.dormant_count_before
+            as dormant_count_change,
         this_week.active_count - this_week.active_count_before as active_count_change,
         this_week.newly_dormant_count - this_week.newly_dormant_count_before
             as newly_dormant_count_change,
