@@ -30,6 +30,7 @@ MADE: dict[str, dict[str, str]] = {
     "operations.sql": {
         "application_logs": "table",
         "application_logs__cron_name": "index",
+        "application_logs__relations": "index",
         "systems": "table",
         "write_back_batches": "table",
         "write_back_batches__logid": "index",

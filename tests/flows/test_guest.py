@@ -186,7 +186,8 @@ def test_every_command_works_where_all_tables_are_published(small: Database) -> 
     indexes = small.rows(
         "select relname from pg_class inner join pg_index on pg_class.oid = indexrelid"
         " where relnamespace = 'operations'::regnamespace and not indisprimary"
-        " and relname !~ '_key$'"
+        " and relname !~ '_key$' and indrelid != all(%s::text[]::regclass[])",
+        [f"operations.{name}" for name, kind in found if kind == "table" and name in models],
     )
     assert {row["relname"] for row in indexes} == {
         name for name, kind in made if kind == "index"
@@ -333,10 +334,10 @@ def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
         again = again.replace(f"drop {kind}", f"drop {kind} if exists")
     guest.execute(again)
     done = assert_done(guest, *HOURLY)
-    # what tests have kept is made again by the test that fails next
     assert ("recomputes everything: " in done.stdout) == (what != "failures"), done.stdout
     found = {row["name"] for row in guest.rows(THINGS)}
-    assert set(expected) <= found
+    # what tests have kept is made again by the test that fails next
+    assert {name for name in expected if "_failures." not in name} <= found
     assert unmarked(guest) == []
     done = assert_done(guest, *HOURLY)
     assert "recomputes everything" not in done.stdout
