@@ -217,7 +217,7 @@ def _server(address: Address) -> Iterator[None]:
         ],
         # Ctrl-C is for us: it is stopped after the schedules, which are paused there
         start_new_session=True,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread has begun yet
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread has begun yet
     )
     try:
         deadline = time.monotonic() + SECONDS_TO_START
@@ -235,7 +235,7 @@ def _server(address: Address) -> Iterator[None]:
         _end(server)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have Linux end this process when its parent is killed."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
