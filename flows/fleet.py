@@ -25,24 +25,28 @@ AT_ONCE = "2"
 MOST_AT_ONCE = 64
 
 
+def listed() -> list[str]:
+    """Return what FLEET names, in its order; nothing where it is not set."""
+    return [name for name in re.split(r"[\s,]+", os.environ.get("FLEET", "")) if name]
+
+
 def names() -> list[str]:
-    """Return the databases that FLEET names, in their order; none where it is not set.
+    """Return the same, looked up.
 
     Raises WrongArgument for one that no service file has, or that is named twice.
     """
-    found = re.split(r"[\s,]+", os.environ.get("FLEET", "").strip(" \t\r\n,"))
-    listed = [name for name in found if name]
-    for name in listed:
+    found = listed()
+    for name in found:
         if not SERVICE.fullmatch(name):
             raise WrongArgument(
                 f"FLEET: {name!r} must be a name of letters, digits, _, - and ., of a service"
                 " in ~/.pg_service.conf or PGSERVICEFILE"
             )
-        if listed.count(name) > 1:
+        if found.count(name) > 1:
             raise WrongArgument(f"FLEET: {name} is named twice")
         if refused := _refused(name):
             raise WrongArgument(f"FLEET: {name}: {refused}; psql reads the same file")
-    return listed
+    return found
 
 
 def _refused(service: str) -> str | None:
