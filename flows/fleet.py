@@ -79,12 +79,15 @@ def chosen(only: Sequence[str]) -> list[str]:
     """Return the databases of the fleet, or those of them that --only names."""
     databases = names()
     wanted = [name for given in only for name in re.split(r"[\s,]+", given) if name]
+    if only and not wanted:
+        # a variable of a shell that is not set, say: not all of them
+        wanted = [""]
     for name in wanted:
         if name not in databases:
             raise WrongArgument(
                 f"--only: no database {name!r} in FLEET, there are: {', '.join(databases)}"
             )
-    return [name for name in databases if not wanted or name in wanted]
+    return [name for name in databases if not only or name in wanted]
 
 
 def use(service: str) -> None:

@@ -119,17 +119,21 @@ async def _run_all(
 async def _run_one(service: str, command: Sequence[str], progress: Progress) -> Ended:
     is_json = "--json" in command
     started = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "flows", *command),
-        env=environment(service),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE if is_json else asyncio.subprocess.STDOUT,
-        limit=MOST_BYTES,
-        # Ctrl-C is for us: each is told once
-        start_new_session=True,
-        preexec_fn=die_with_parent,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "flows", *command),
+            env=environment(service),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if is_json else asyncio.subprocess.STDOUT,
+            limit=MOST_BYTES,
+            # Ctrl-C is for us: each is told once
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    except OSError as error:
+        reason = f"cannot be started: {error.strerror}"
+        return Ended(service, Infrastructure.exit_code, 0, reason, None)
     try:
         told, content = await asyncio.gather(
             _show(service, process.stderr if is_json else process.stdout, progress),
@@ -139,18 +143,18 @@ async def _run_one(service: str, command: Sequence[str], progress: Progress) -> 
     except BaseException:
         await _end(process)
         raise
-    reason: str | None = None
+    why: str | None = None
     if exit_code:
         said = [line.removeprefix(FAILED) for line in told if line.startswith(FAILED)]
-        reason = (said or told or [f"ended with {exit_code}"])[-1]
+        why = (said or told or [f"ended with {exit_code}"])[-1]
     if exit_code < 0:
         # by somebody, or the machine for want of memory
-        exit_code, reason = Infrastructure.exit_code, f"killed by signal {-exit_code}"
+        exit_code, why = Infrastructure.exit_code, f"killed by signal {-exit_code}"
     payload = None
     with suppress(ValueError):
         payload = json.loads(content)
     seconds = round(time.monotonic() - started, 1)
-    return Ended(service, exit_code, seconds, reason, payload)
+    return Ended(service, exit_code, seconds, why, payload)
 
 
 async def _show(
