@@ -35,6 +35,17 @@ OUTCOMES = {
     5: "busy",
     130: "stopped",
 }
+# of a job in a table
+JOB_COLUMNS = (
+    "job",
+    "last run",
+    "status",
+    "last success",
+    "failures in a row",
+    "seconds",
+    "rows written",
+    "drift",
+)
 FAILED = "error: "
 # of a line, with the JSON of a large run say
 MOST_BYTES = 2**26
@@ -204,18 +215,6 @@ class State:
         """Return its jobs as a table shows them, or what there is instead."""
         for line in self.lines or [dict.fromkeys(JOB_COLUMNS)]:
             yield {"database": self.service, **line, "note": self.note}
-
-
-JOB_COLUMNS = (
-    "job",
-    "last run",
-    "status",
-    "last success",
-    "failures in a row",
-    "seconds",
-    "rows written",
-    "drift",
-)
 
 
 def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
