@@ -192,7 +192,8 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Stop a command as Ctrl-C does, and what does not stop by force."""
     with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+        # the signal that is Ctrl-C is ignored by what a shell has started in the background
+        process.terminate()
     try:
         await asyncio.wait_for(process.wait(), SECONDS_TO_STOP)
     finally:
