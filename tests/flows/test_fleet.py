@@ -279,9 +279,10 @@ def test_ten_databases_two_at_a_time(server: Database, tmp_path: Path, project: 
         first = [told.index(f"\n{name}: ") for name in sorted(databases)]
         assert all(before < after for before, after in pairwise(first))
 
-        code, told, _ = fleet.run("status", cwd=project)
+        code, told, _ = fleet.run("status", "--json", cwd=project)
         assert code == 4
-        assert list(lines_of(told)) == ["down", *sorted(databases)]
+        rows = json.loads(told)["tables"]["Jobs"]
+        assert [row["database"] for row in rows] == ["down", *sorted(databases)]
 
 
 def test_a_run_that_stays_is_no_schedule_of_a_fleet(nowhere: Fleet, tmp_path: Path) -> None:
