@@ -225,7 +225,10 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert "m02: " in errors
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sign",
+    [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+)
 def test_whoever_stops_the_fleet_stops_all_of_it(
     server: Database, tmp_path: Path, sign: signal.Signals
 ) -> None:
