@@ -373,7 +373,7 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
             for one in offered:
                 for key in ("first", "second"):
                     # asked again where the server was busy, and has done it all the same
-                    asked = {"idempotency_key": f"{key} of {served.pid}"}
+                    asked = {"idempotency_key": f"{key} of {one['name']}, {served.pid}"}
                     post(api, f"/deployments/{one['id']}/create_flow_run", asked)
             runs = {
                 name: wait_for(partial(ended, api, one, 2))
