@@ -195,7 +195,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         # the signal that is Ctrl-C is ignored by what a shell has started in the background
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), SECONDS_TO_STOP)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), SECONDS_TO_STOP)
     finally:
         with suppress(ProcessLookupError):
             process.kill()

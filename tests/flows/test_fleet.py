@@ -239,7 +239,7 @@ def test_whoever_stops_the_fleet_stops_all_of_it(
         running = fleet.start(*NIGHTLY)
         wait_for(lambda: server.rows(SESSIONS))
         running.send_signal(sign)
-        told, errors = running.communicate(timeout=30)
+        told, errors = running.communicate(timeout=60)
         if sign != signal.SIGKILL:
             assert running.returncode == 130
             assert errors == "interrupted\n", told
