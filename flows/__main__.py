@@ -1,6 +1,7 @@
 """The command line: `customer-health --help`, or `python -m flows --help`."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from flows.database import reading, use_environment
 from flows.detach import detach
 from flows.errors import Failure, WrongArgument
 from flows.fit_models import FITS, fit_models
+from flows.fleet import AT_ONCE, chosen, names, parse_at_once, use_fleet
+from flows.fleet_commands import print_fleet_status, run_fleet
 from flows.hook import install_hook, print_hook, remove_hook
 from flows.init import make_project
 from flows.progress import Progress, print_any_text
@@ -51,6 +54,9 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 
 # what schedulers call
 SCHEDULED = ("refresh", "write-back", *FITS, "alerts", "weekly", "status", "check")
+
+# what makes one project, or does not end
+NOT_OF_FLEET = ("init", "serve", "fleet")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -156,7 +162,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
 
-    for name in SCHEDULED:
+    fleet_arguments(commands.add_parser("fleet", help="a command on each database of FLEET"))
+
+    for name in (*SCHEDULED, "fleet"):
         command = commands.choices[name]
         command.add_argument(
             "--json",
@@ -167,6 +175,27 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             "--log-file", metavar="PATH", type=Path, help="append every line, with its instant"
         )
     return parser.parse_args(arguments)
+
+
+def fleet_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of what runs other commands."""
+    command.description = (
+        "Runs a command on each database that FLEET names, services of libpq in"
+        " ~/.pg_service.conf or PGSERVICEFILE; `fleet status` is one table of all."
+    )
+    command.add_argument(
+        "--at-once",
+        metavar="N",
+        type=parse_at_once,
+        default=os.environ.get("FLEET_AT_ONCE") or AT_ONCE,
+        help=f"on how many at a time (FLEET_AT_ONCE, or {AT_ONCE})",
+    )
+    command.add_argument(
+        "--only", metavar="NAME", action="append", default=[], help="on this one, or these"
+    )
+    command.add_argument(
+        "typed", metavar="COMMAND", nargs=argparse.REMAINDER, help="with its options"
+    )
 
 
 def refresh_options(arguments: argparse.Namespace) -> Options:
@@ -257,6 +286,22 @@ def answer_fit(arguments: argparse.Namespace, progress: Progress) -> Answer:
     return 0, payload
 
 
+def answer_fleet(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Say how a command has ended on each database, or how their jobs are doing."""
+    typed = arguments.typed
+    command = parse(typed)
+    if command.command in NOT_OF_FLEET:
+        raise WrongArgument(f"{command.command}: no command for each database of a fleet")
+    if getattr(command, "log_file", None):
+        raise WrongArgument("--log-file: stands before the command, for all write into it")
+    services = chosen(arguments.only)
+    if command.command == "status":
+        return print_fleet_status(services, progress), None
+    if arguments.json and command.command in SCHEDULED and not command.json:
+        typed = [*typed, "--json"]
+    return run_fleet(services, typed, arguments.at_once, progress)
+
+
 def answer_serve(arguments: argparse.Namespace, _progress: Progress) -> Answer:
     """Serve until somebody stops it."""
     return serve(arguments), None
@@ -272,9 +317,16 @@ def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
 ANSWERS = {
     "check": answer_check,
     **dict.fromkeys(FITS, answer_fit),
+    "fleet": answer_fleet,
     "serve": answer_serve,
     "status": answer_status,
 }
+
+
+def use_databases(command: str) -> str:
+    """Use the database, or the databases, that the environment names, and say so."""
+    is_of_fleet = command == "fleet" or (command == "serve" and names())
+    return use_fleet() if is_of_fleet else use_environment()
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -292,8 +344,8 @@ def main(typed: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(read_arguments(typed))
         if log_file := getattr(arguments, "log_file", None):
-            progress = Progress(log_file=log_file, is_json=arguments.json)
-        progress.say(use_environment())
+            progress = Progress(log_file=log_file, is_json="--json" in typed)
+        progress.say(use_databases(arguments.command))
         exit_code, payload = run(arguments, progress)
     except Failure as failure:
         progress.fail(f"error: {failure}")

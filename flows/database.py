@@ -35,6 +35,8 @@ LIBPQ_VARIABLES = (
     "PGDATABASE",
     "PGSERVICE",
 )
+# whatever names a database, or comes with its name
+ADDRESS = ("DATABASE_URL", *LIBPQ_VARIABLES)
 
 # what the commands work as, where `customer-health roles install` has made the roles
 REFRESHER = f"{OURS}_refresher"
@@ -78,13 +80,18 @@ def use_environment() -> str:
     if url := os.environ.get("DATABASE_URL"):
         _use_url(url)
     if not any(os.environ.get(name) for name in LIBPQ_VARIABLES):
+        if os.environ.get("FLEET"):
+            raise WrongArgument(
+                "FLEET names many databases: `customer-health fleet COMMAND` runs a command on"
+                " each, PGSERVICE=NAME before a command on one of them"
+            )
         if IS_OF_USER:
             raise WrongArgument(
                 "no database is named: set DATABASE_URL, or PGHOST and its kin, or write them"
                 f" into {PROJECT / '.env'}"
             )
         use_embedded(EMBEDDED)
-        return _announcement("the demo's own database, as no other is named")
+        return announcement("the demo's own database, as no other is named")
     said = {
         option.keyword.decode(): option.val.decode()
         for option in Conninfo.get_defaults()
@@ -95,12 +102,13 @@ def use_environment() -> str:
         raise WrongArgument(f"PGPORT is {port}, must be 1 to 65535")
     login = said.get("user", "?")
     host = said.get("hostaddr") or said.get("host") or "the local socket"
-    return _announcement(
+    return announcement(
         f"database {said.get('dbname', login)} on {host}, port {port}, as {login}"
     )
 
 
-def _announcement(where: str) -> str:
+def announcement(where: str) -> str:
+    """Return what a command says first."""
     prefix = f", prefix {PREFIX}" if PREFIX else ""
     return f"customer-health {version()}: {where}{prefix}; project {PROJECT}"
 
@@ -167,11 +175,11 @@ def use_embedded(folder: Path) -> None:
 
 
 @contextmanager
-def connect(*, as_login: bool = False) -> Iterator[Connection]:
+def connect(*, as_login: bool = False, service: str | None = None) -> Iterator[Connection]:
     """Open a connection that commits every statement by itself.
 
     It has the settings of flows/session.py and the rights of the refresher, where there is
-    one, or else those of the login.
+    one, or else those of the login. With service to that database of a fleet.
 
     Raises Infrastructure for every error of the database, the missing connection included.
     """
@@ -180,10 +188,11 @@ def connect(*, as_login: bool = False) -> Iterator[Connection]:
             autocommit=True,
             row_factory=dict_row,
             application_name="customer_health",
+            service=service,
             **ARGUMENTS,
         ) as connection:
             # first, for what is set in a shared session stays with others
-            refuse_shared_backends(connection)
+            refuse_shared_backends(connection, service)
             use_settings(connection)
             if not as_login:
                 take_role(connection, REFRESHER)
@@ -239,12 +248,12 @@ def _who_may(connection: Connection, error: psycopg.Error) -> str:
 
 
 @contextmanager
-def reading(*, as_login: bool = False) -> Iterator[Connection]:
+def reading(*, as_login: bool = False, service: str | None = None) -> Iterator[Connection]:
     """Open a connection that can change nothing, for commands that look only.
 
     Nothing of ours need be there, and the server may be a standby.
     """
-    with connect(as_login=as_login) as connection:
+    with connect(as_login=as_login, service=service) as connection:
         connection.execute("set default_transaction_read_only = on")
         yield connection
 

@@ -20,7 +20,16 @@ from flows.check_inputs import contracts, staging_of, type_settings
 from flows.database import Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
 from flows.progress import Progress
-from flows.project import FLOWS, HOME, OUR_PROJECT, PROJECT, VARIABLE, check_project, settings
+from flows.project import (
+    FLOWS,
+    HOME,
+    IS_READ,
+    OUR_PROJECT,
+    PROJECT,
+    VARIABLE,
+    check_project,
+    settings,
+)
 from flows.schemas import for_dbt
 
 # with these dbt answers what a file says, instead of asking the database
@@ -198,6 +207,7 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
         **kept,
         **connection,
         VARIABLE: str(PROJECT),
+        IS_READ: "1",
         # this project's modules, whatever others are called `flows`, too
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(FLOWS.parent), kept.get("PYTHONPATH")])

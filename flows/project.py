@@ -16,6 +16,9 @@ from typing import Any
 from flows.errors import WrongArgument
 
 VARIABLE = "CUSTOMER_HEALTH_PROJECT_DIR"
+# of a process of ours whose parent has read the .env, and may have put something else in place
+# of what it says
+IS_READ = "CUSTOMER_HEALTH_ENV_IS_READ"
 PACKAGE = "customer_health"
 FLOWS = Path(__file__).resolve().parent
 # as text, for the environment of the pages has no YAML
@@ -58,7 +61,7 @@ def _read(pattern: re.Pattern[str], text: str) -> str:
 def _read_environment() -> None:
     """Set what a .env in the project says, and the environment does not."""
     file = PROJECT / ".env"
-    if file.is_file():
+    if file.is_file() and not os.environ.get(IS_READ):
         from dotenv import load_dotenv
 
         try:

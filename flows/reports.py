@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from psycopg.rows import DictRow
+
 from flows.arguments import check_tenant, is_built
 from flows.database import Connection, reading, rows
 from flows.detach import check_attached, detached_since, in_words
@@ -416,23 +418,7 @@ def print_status(connection: Connection, progress: Progress) -> bool:
     if missing := gap(connection, "operations.sql"):
         progress.say(missing)
         return False
-    jobs = rows(connection, f"select * from {OPERATIONS}.job_status order by job")
-    progress.table(
-        "Jobs",
-        [
-            {
-                "job": job["job"],
-                "last run": _minute(job["last_run_at"]),
-                "status": job["last_status"],
-                "last success": _minute(job["last_success_at"]),
-                "failures in a row": job["failures_in_a_row"],
-                "seconds": job["seconds"],
-                "rows written": job["rows_written"],
-                "drift": job["drift"],
-            }
-            for job in jobs
-        ],
-    )
+    progress.table("Jobs", [job_line(job) for job in read_jobs(connection)])
     if missing := gap(connection, "alerts.sql"):
         # a first refresh raises alerts at its end
         progress.say(f"alerts: {missing}")
@@ -445,14 +431,41 @@ def print_status(connection: Connection, progress: Progress) -> bool:
         progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
     if since := detached_since(connection):
         progress.say(in_words(since))
+    health = read_health(connection)
+    progress.say(health_in_words(health))
+    return health["success_age"] is not None and not health["is_overdue"]
+
+
+def read_jobs(connection: Connection) -> list[DictRow]:
+    """Return how each job is doing."""
+    return rows(connection, f"select * from {OPERATIONS}.job_status order by job")
+
+
+def job_line(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job as a table shows it."""
+    return {
+        "job": job["job"],
+        "last run": _minute(job["last_run_at"]),
+        "status": job["last_status"],
+        "last success": _minute(job["last_success_at"]),
+        "failures in a row": job["failures_in_a_row"],
+        "seconds": job["seconds"],
+        "rows written": job["rows_written"],
+        "drift": job["drift"],
+    }
+
+
+def read_health(connection: Connection) -> DictRow:
+    """Return when a refresh has last succeeded, and whether that is too long ago."""
     [health] = rows(connection, f"select * from {OPERATIONS}.refresh_health")
+    return health
+
+
+def health_in_words(health: Mapping[str, Any]) -> str:
+    """Say how old the figures are."""
     if health["success_age"] is None:
-        progress.say("no refresh has succeeded yet")
-        return False
-    progress.say(
-        f"the last refresh that succeeded is {_hours(health['success_age'])} hours old"
-    )
-    return not health["is_overdue"]
+        return "no refresh has succeeded yet"
+    return f"the last refresh that succeeded is {_hours(health['success_age'])} hours old"
 
 
 def _titled(

@@ -22,8 +22,9 @@ from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.continuous import refresh_continuously
 from flows.database import use_environment
-from flows.errors import Busy, Failure, Infrastructure
+from flows.errors import Busy, Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
+from flows.fleet import listed, names, use
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
@@ -41,6 +42,8 @@ Result = TypeVar("Result")
 
 # a run that starts later than this was missed, by an outage say: the next one does its work
 MISSED_AFTER = timedelta(minutes=15)
+# of a fleet, for there runs wait in line: until the next one is due, or the night is over
+MISSED_IN_LINE = {"hourly": timedelta(hours=1), "nightly": timedelta(hours=12)}
 
 # how long the nightly run waits for an hourly one to end
 QUEUE_SECONDS = 3600
@@ -96,6 +99,7 @@ class PrefectProgress(LoggedProgress):
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Keep a table as an artifact under its title."""
+        title = ", ".join([title, *_services()])
         key = "-".join(re.findall("[a-z0-9]+", title.lower()))
         # numbers, dates and intervals as the database writes them
         plain = json.loads(json.dumps([dict(line) for line in lines], default=str))
@@ -105,7 +109,8 @@ class PrefectProgress(LoggedProgress):
 def run_name() -> str:
     """Name a flow run by what it is and when it was due; in UTC, where no hour comes twice."""
     due = runtime.flow_run.scheduled_start_time.astimezone(UTC)
-    return f"{runtime.flow_run.flow_name} {due:%Y-%m-%d %H:%M %Z}"
+    what = " of ".join([runtime.flow_run.flow_name, *_services()])
+    return f"{what} {due:%Y-%m-%d %H:%M %Z}"
 
 
 @flow(name="hourly refresh", flow_run_name=run_name)
@@ -260,6 +265,28 @@ def weekly() -> State[Any]:
     return _report(lambda: _done(lambda: summarize(PrefectProgress())))
 
 
+def _services() -> list[str]:
+    """Return the database of the fleet that this run is of, as its tags say."""
+    # without a fleet, the tags are none of ours
+    return [name for name in listed() if name in runtime.flow_run.tags]
+
+
+def use_database() -> str:
+    """Use the database of this run, and say so.
+
+    Raises WrongArgument where there is a fleet, and the tags do not say which one.
+    """
+    if fleet := names():
+        services = _services()
+        if len(services) != 1:
+            raise WrongArgument(
+                "FLEET is set, so one tag of the run must name its database:"
+                f" {', '.join(fleet)}"
+            )
+        use(services[0])
+    return use_environment()
+
+
 def _instant(as_of: datetime | None) -> datetime | None:
     """Return what a form gave, read as the command line reads it."""
     return parse_as_of(as_of.isoformat()) if as_of else None
@@ -277,7 +304,7 @@ def _report(work: Callable[[], State[Any]]) -> State[Any]:
 
 
 def _done(work: Callable[[], None]) -> State[Any]:
-    use_environment()
+    use_database()
     work()
     return Completed()
 
@@ -285,7 +312,7 @@ def _done(work: Callable[[], None]) -> State[Any]:
 def _fit(command: str, slug: str | None, as_of: datetime | None) -> State[Any]:
     fit = FITS[command]
     progress = PrefectProgress()
-    progress.say(use_environment())
+    progress.say(use_database())
     payload = _when_free(lambda: fit_models(fit, slug, as_of, progress), QUEUE_SECONDS)
     print_models(fit, payload, progress)
     fitted = {row[f"{fit.tenant}_slug"] for row in payload[fit.models] if row["r"]}
@@ -295,7 +322,7 @@ def _fit(command: str, slug: str | None, as_of: datetime | None) -> State[Any]:
 def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[Any]:
     if is_dry_run:
         return _done(lambda: preview(tenant, PrefectProgress()))
-    use_environment()
+    use_database()
     progress = PrefectProgress()
     payload = run_write_back(tenant, progress, force=force)
     print_write_back(payload, progress)
@@ -307,10 +334,11 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
     # the next run does its work, but not what somebody has asked for
     is_usual = options == Options(mode=options.mode)
     late = datetime.now(UTC) - runtime.flow_run.scheduled_start_time
-    if is_usual and late > MISSED_AFTER:
+    missed_after = MISSED_IN_LINE.get(options.mode) if listed() else None
+    if is_usual and late > (missed_after or MISSED_AFTER):
         return Completed(name="Missed", message=f"due {late} ago; the next run does its work")
     progress = PrefectProgress()
-    progress.say(use_environment())
+    progress.say(use_database())
     try:
         patience = 0 if is_skipped and is_usual else QUEUE_SECONDS
         payload = _with_patience(options, progress, patience)
@@ -328,7 +356,7 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
 def _continuous(every: timedelta) -> State[Any]:
     """Refresh again and again; a step of each is no task run: there would be thousands."""
     progress = LoggedProgress()
-    progress.say(use_environment())
+    progress.say(use_database())
 
     def refreshed(options: Options, shown: Progress) -> Mapping[str, Any]:
         return _with_patience(options, shown, 0)

@@ -5,6 +5,7 @@ stopped.
 """
 
 import argparse
+import asyncio
 import ctypes
 import os
 import signal
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from flows.continuous import ONE_BY_ONE, parse_every
-from flows.errors import Infrastructure
+from flows.errors import Infrastructure, WrongArgument
+from flows.fleet import at_once, names
 from flows.project import LOCAL
 from flows.schemas import PREFIX
 
@@ -47,6 +49,12 @@ BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
 DAYS_AHEAD = 3660
 
 STOPPED = 130
+
+# of a fleet: what computes or writes, so that only so many of them may run at once
+BOUNDED = ("hourly", "nightly", "organization", "write-back", "fit-orders", "fit-visits")
+LIMIT = f"{PREFIX}customer-health-fleet"
+# and how many of the others may run beside them
+OTHERS_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,12 @@ def _time_zone(text: str) -> str:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Offer the flows at their hours until Ctrl-C or SIGTERM; return the exit code."""
+    if names() and arguments.refresh_every < ONE_BY_ONE:
+        raise WrongArgument(
+            "--refresh-every: 1h or more with FLEET (REFRESH_EVERY): a run that stays for each"
+            " database would leave the others no turn"
+        )
+    at_once()
     # also where a shell has started us in the background, which ignores Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, _as_ctrl_c)
@@ -217,7 +231,7 @@ def _server(address: Address) -> Iterator[None]:
         ],
         # Ctrl-C is for us: it is stopped after the schedules, which are paused there
         start_new_session=True,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread has begun yet
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread has begun yet
     )
     try:
         deadline = time.monotonic() + SECONDS_TO_START
@@ -235,7 +249,7 @@ def _server(address: Address) -> Iterator[None]:
         _end(server)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have Linux end this process when its parent is killed."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -316,8 +330,14 @@ def _offer(zone: str, every: timedelta) -> None:
     }
     if every < ONE_BY_ONE:
         flows["continuous"] = scheduled.continuous
-    named = {f"{PREFIX}{name}": flow for name, flow in flows.items()}
-    _refuse_work_pool([f"{flow.name}/{name}" for name, flow in named.items()])
+    services: list[str | None] = [*names()]
+    deployments = {
+        # the name, and what it is an offer of
+        f"{flow.name}/{named(name, service)}": (name, flow, service)
+        for service in services or [None]
+        for name, flow in flows.items()
+    }
+    _refuse_work_pool(list(deployments))
     hours = schedules(zone, every)
     if every >= ONE_BY_ONE:
         _take_back(f"{scheduled.continuous.name}/{PREFIX}continuous")
@@ -326,19 +346,53 @@ def _offer(zone: str, every: timedelta) -> None:
         threading.Thread(target=keeper.keep, daemon=True).start()
     # Prefect's own leaves its loop in the midst of something, and the runs that go on
     Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
-    with suppress(KeyboardInterrupt):
-        serve_deployments(
-            *(
-                RunnerDeployment.from_flow(
-                    flow,
-                    name=name,
-                    # without one: when somebody presses the button
-                    schedule=hours.get(name.removeprefix(PREFIX)),
-                    entrypoint_type=EntrypointType.MODULE_PATH,
-                )
-                for name, flow in named.items()
-            )
+    offered = [
+        RunnerDeployment.from_flow(
+            flow,
+            name=named(name, service),
+            # without one: when somebody presses the button
+            schedule=hours.get(name),
+            tags=[service] if service else None,
+            entrypoint_type=EntrypointType.MODULE_PATH,
         )
+        for name, flow, service in deployments.values()
+    ]
+    with suppress(KeyboardInterrupt):
+        if not services:
+            serve_deployments(*offered)
+            return
+        runner = Runner(limit=at_once() + OTHERS_AT_ONCE)
+        for deployment in offered:
+            runner.add_deployment(deployment)
+        _bound([path for path, (name, *_) in deployments.items() if name in BOUNDED])
+        print(f"serving {len(offered)} deployments of {len(services)} databases")
+        asyncio.run(runner.start())
+
+
+def named(name: str, service: str | None) -> str:
+    """Return the name of a deployment, of one database of a fleet."""
+    return "-".join(filter(None, [f"{PREFIX}{name}", service]))
+
+
+def _bound(paths: Sequence[str]) -> None:
+    """Let only so many runs of these deployments go on at once, all of them together.
+
+    The others wait at the server, without a process. Registering them has taken them out of
+    the limit, so this comes after it.
+    """
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(LIMIT, at_once())
+        limit = client.read_global_concurrency_limit_by_name(LIMIT)
+        for path in paths:
+            client.request(
+                "PATCH",
+                "/deployments/{id}",
+                path_params={"id": client.read_deployment_by_name(path).id},
+                # which the client has no argument for
+                json={"global_concurrency_limit_id": str(limit.id)},
+            )
 
 
 def _take_back(name: str) -> None:

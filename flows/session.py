@@ -81,7 +81,9 @@ def as_options(connection: psycopg.Connection[Any]) -> str:
     )
 
 
-def refuse_shared_backends(connection: psycopg.Connection[Any]) -> None:
+def refuse_shared_backends(
+    connection: psycopg.Connection[Any], service: str | None = None
+) -> None:
     """Raise Infrastructure when statements of this session go to different backends.
 
     A pooler that hands out backends by transaction would leave our role and settings to
@@ -92,7 +94,7 @@ def refuse_shared_backends(connection: psycopg.Connection[Any]) -> None:
         return
     # A pooler stands between. While another session holds its backend in a transaction, this
     # one must keep its own.
-    with psycopg.connect(**ARGUMENTS, autocommit=False) as other:
+    with psycopg.connect(**ARGUMENTS, service=service, autocommit=False) as other:
         holds = _backend(other)
         is_shared = holds in backends or len(backends | {_backend(connection)}) > 1
         other.rollback()

@@ -56,7 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONG = (
     *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
     *("test_check", "test_metrics", "test_inputs", "test_prefix", "test_capture"),
-    *("test_uninstall", "test_hourly_equals_nightly", "test_bring_your_own", "test_bookings"),
+    *(
+        "test_fleet",
+        "test_uninstall",
+        "test_hourly_equals_nightly",
+        "test_bring_your_own",
+        "test_bookings",
+    ),
 )
 
 

@@ -5,12 +5,18 @@ from typing import Any
 import altair as alt
 
 from dashboards import data, look
+from flows.fleet import listed
 
 Row = dict[str, Any]
 
 
 def show() -> None:
     """Show the page."""
+    if services := listed():
+        look.heading(
+            "Fleet", "The jobs of all databases that FLEET names. What follows is of this one."
+        )
+        _fleet(data.read_fleet("operations_jobs", services))
     found = data.read(
         "operations_jobs",
         "operations_runs",
@@ -56,6 +62,31 @@ def show() -> None:
         " 0 is the promise.",
     )
     _runs(found["operations_runs"])
+
+
+def _fleet(databases: list[tuple[str, list[Row], str]]) -> None:
+    lines = []
+    for service, rows, reason in databases:
+        name = f"<strong>{look.escape(service)}</strong>"
+        if not rows:
+            nothing = f"no figures{look.small(reason)}" if reason else "no run yet"
+            lines.append([name, nothing, *[look.NONE] * 4])
+        lines += [
+            [
+                name,
+                _of(look.pill("run", row["last_status"]), row["job"], row["error"] or ""),
+                look.instant(row["last_run_at"]),
+                look.instant(row["last_success_at"]),
+                look.count(row["failures_in_a_row"]),
+                look.NONE if row["seconds"] is None else f"{row['seconds']}",
+            ]
+            for row in rows
+        ]
+    look.table(
+        ["Database", "Job", "Last run", "Last success", "Failures in a row", "Seconds"],
+        lines,
+        "The jobs of all databases of the fleet",
+    )
 
 
 def _job(row: Row) -> tuple[str, str, str, str]:

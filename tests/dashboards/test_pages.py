@@ -5,6 +5,7 @@ import html
 import io
 import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -532,6 +533,26 @@ def test_operations_shows_runs_alerts_and_what_was_held(
     ):
         assert words in said, words
     assert "<held>" not in markup(page("operations"))
+
+
+def test_operations_shows_the_jobs_of_a_fleet(
+    refreshed: Database, look_at: Point, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = refreshed.as_user(OPERATOR).environment
+    (tmp_path / "services").write_text(
+        f"[berlin]\nhost={there['PGHOST']}\nport={there['PGPORT']}\n"
+        f"dbname={there['PGDATABASE']}\nuser={OPERATOR}\n\n"
+        "[paris]\nhost=/nonexistent\nport=1\ndbname=x\nuser=x\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    look_at(refreshed.as_user(OPERATOR))
+    assert "The jobs of all databases" not in text(page("operations"))
+    monkeypatch.setenv("FLEET", "berlin, paris")
+    said = text(page("operations"))
+    found = re.search("The jobs of all.*berlin(.*)paris(.*)", said, re.DOTALL)
+    assert found
+    assert "refresh_nightly" in found[1]
+    assert "No such file" in found[2]
 
 
 def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:

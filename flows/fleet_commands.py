@@ -1,0 +1,249 @@
+"""`customer-health fleet COMMAND`: a command on each database of FLEET, and the state of all.
+
+Errors: a database that is down, held or busy is a line of the table at the end, and leaves the
+others be. The exit code is the highest of them.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flows.database import reading
+from flows.dbt import ensure_profile
+from flows.errors import Failure, Infrastructure
+from flows.fleet import environment
+from flows.installed import gap
+from flows.progress import Progress
+from flows.reports import health_in_words, job_line, read_health, read_jobs
+from flows.serve import SECONDS_TO_STOP, die_with_parent
+
+# by the exit code
+OUTCOMES = {
+    0: "done",
+    1: "to look at",
+    2: "wrong",
+    3: "held",
+    4: "failed",
+    5: "busy",
+    130: "stopped",
+}
+# of a job in a table
+JOB_COLUMNS = (
+    "job",
+    "last run",
+    "status",
+    "last success",
+    "failures in a row",
+    "seconds",
+    "rows written",
+    "drift",
+)
+FAILED = "error: "
+# of a line, with the JSON of a large run say
+MOST_BYTES = 2**26
+# how many databases are asked at once: one that does not answer takes ten seconds
+ASKED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command has ended on one database."""
+
+    service: str
+    exit_code: int
+    seconds: float
+    reason: str | None
+    payload: Mapping[str, Any] | None
+
+    @property
+    def outcome(self) -> str:
+        """Say it in a word or two."""
+        return OUTCOMES.get(self.exit_code, "failed")
+
+    def line(self) -> dict[str, Any]:
+        """Return it as a table shows it."""
+        return {
+            "database": self.service,
+            "outcome": self.outcome,
+            "exit code": self.exit_code,
+            "seconds": self.seconds,
+            "reason": self.reason,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as programs read it, with what the command by itself would give."""
+        return {
+            "database": self.service,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "seconds": self.seconds,
+            "reason": self.reason,
+            "result": self.payload,
+        }
+
+
+def run_fleet(
+    services: Sequence[str], command: Sequence[str], at_once: int, progress: Progress
+) -> tuple[int, Mapping[str, Any]]:
+    """Run a command on each of these databases, so many at once, and say how they ended.
+
+    Returns the highest exit code, and all that was told.
+    """
+    # what all share is looked at, and made, before two of them do
+    ensure_profile()
+    try:
+        ended = asyncio.run(_run_all(services, command, at_once, progress))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    progress.table("Fleet", [one.line() for one in ended])
+    done = sum(one.exit_code == 0 for one in ended)
+    progress.say(f"{done} of {len(ended)} databases done")
+    exit_code = max(one.exit_code for one in ended)
+    return exit_code, {"databases": [one.as_json() for one in ended]}
+
+
+async def _run_all(
+    services: Sequence[str], command: Sequence[str], at_once: int, progress: Progress
+) -> list[Ended]:
+    """Run the command on all, in their order; when this is stopped, so are the commands."""
+    this = asyncio.current_task()
+    if this:
+        # Ctrl-C does the same
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    free = asyncio.Semaphore(at_once)
+
+    async def run_one(service: str) -> Ended:
+        async with free:
+            return await _run_one(service, command, progress)
+
+    return await asyncio.gather(*map(run_one, services))
+
+
+async def _run_one(service: str, command: Sequence[str], progress: Progress) -> Ended:
+    is_json = "--json" in command
+    started = time.monotonic()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "flows", *command),
+            env=environment(service),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if is_json else asyncio.subprocess.STDOUT,
+            limit=MOST_BYTES,
+            # Ctrl-C is for us: each is told once
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    except OSError as error:
+        reason = f"cannot be started: {error.strerror}"
+        return Ended(service, Infrastructure.exit_code, 0, reason, None)
+    try:
+        told, content = await asyncio.gather(
+            _show(service, process.stderr if is_json else process.stdout, progress),
+            _read(process.stdout if is_json else None),
+        )
+        exit_code = await process.wait()
+    except BaseException:
+        await _end(process)
+        raise
+    why: str | None = None
+    if exit_code:
+        said = [line.removeprefix(FAILED) for line in told if line.startswith(FAILED)]
+        why = (said or told or [f"ended with {exit_code}"])[-1]
+    if exit_code < 0:
+        # by somebody, or the machine for want of memory
+        exit_code, why = Infrastructure.exit_code, f"killed by signal {-exit_code}"
+    payload = None
+    with suppress(ValueError):
+        payload = json.loads(content)
+    seconds = round(time.monotonic() - started, 1)
+    return Ended(service, exit_code, seconds, why, payload)
+
+
+async def _show(
+    service: str, stream: asyncio.StreamReader | None, progress: Progress
+) -> list[str]:
+    """Show what a command says, with the name of its database before each line."""
+    told = []
+    async for line in _lines(stream):
+        progress.say(f"{service}: {line}")
+        if line:
+            told.append(line)
+    return told
+
+
+async def _lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
+    while stream and (line := await stream.readline()):
+        yield line.decode(errors="replace").rstrip()
+
+
+async def _read(stream: asyncio.StreamReader | None) -> bytes:
+    return await stream.read() if stream else b""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Stop a command as Ctrl-C does, and what does not stop by force."""
+    with suppress(ProcessLookupError):
+        # the signal that is Ctrl-C is ignored by what a shell has started in the background
+        process.terminate()
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), SECONDS_TO_STOP)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+@dataclass(frozen=True)
+class State:
+    """How the jobs of one database are doing."""
+
+    service: str
+    exit_code: int
+    lines: Sequence[Mapping[str, Any]]
+    # what is to be said of the database as a whole
+    note: str
+    last_success_at: datetime | None = None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Return its jobs as a table shows them, or what there is instead."""
+        for line in self.lines or [dict.fromkeys(JOB_COLUMNS)]:
+            yield {"database": self.service, **line, "note": self.note}
+
+
+def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
+    """Print how the jobs of all these databases are doing; return the highest exit code."""
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        states = list(pool.map(_ask, services))
+    progress.table("Jobs", [row for state in states for row in state.rows()])
+    known = [
+        (state.last_success_at, state.service) for state in states if state.last_success_at
+    ]
+    if known:
+        oldest, service = min(known)
+        progress.say(f"the oldest figures are those of {service}: {oldest:%Y-%m-%d %H:%M %Z}")
+    if without := [state.service for state in states if not state.last_success_at]:
+        progress.say(f"of unknown age: {', '.join(without)}")
+    return max(state.exit_code for state in states)
+
+
+def _ask(service: str) -> State:
+    try:
+        with reading(service=service) as connection:
+            if missing := gap(connection, "operations.sql"):
+                return State(service, 1, [], missing)
+            jobs = [job_line(job) for job in read_jobs(connection)]
+            health = read_health(connection)
+    except Failure as failure:
+        return State(service, failure.exit_code, [], str(failure))
+    is_well = health["success_age"] is not None and not health["is_overdue"]
+    note = "" if is_well else health_in_words(health)
+    return State(service, 0 if is_well else 1, jobs, note, health["last_success_at"])
