@@ -5,6 +5,7 @@ import math
 import random
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from conftest import UNTIL, Database
 
 TODAY = date(2026, 6, 15)
