@@ -86,8 +86,8 @@ def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
         "Overdue is past the expected date. Moderate, urgent and critical say how long:"
         " critical ones are the least likely to come, not the most worth a call. Expected"
-        " orders are less than the usual ones by the chance that none come. Where status and forecast"
-        " disagree, see whom to believe:"
+        " orders are less than the usual ones by the chance that none come. Where status"
+        " and forecast disagree, see whom to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
