@@ -48,6 +48,7 @@ def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
     return len(finished.intersection(view["name"] for view in views)), passed
 
 
+@pytest.mark.slow
 def test_what_nobody_has_touched_is_left_as_it_is(small: Database, project: Path) -> None:
     passed = nightly(small, project)[1]
     # nothing of it is ours, and all tests are asked
@@ -138,6 +139,7 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
     assert fingerprint_of_files() != before
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
     small: Database, project: Path
 ) -> None:
