@@ -109,7 +109,7 @@ OVERLAP = timedelta(hours=1)
 # what the rules are made of
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
 # but for secrets, which no number follows from
-ENV_VAR = re.compile(rb"""\benv_var\(\s*['"](?!DBT_ENV_SECRET)(\w+)['"]""")
+ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECRET)(\w+)""")
 # what the triggers are made of: what names the tables and the columns of their keys (vars, and
 # files), and what makes their functions, which another version may do otherwise
 MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"

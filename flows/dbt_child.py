@@ -92,7 +92,7 @@ class Events(EventManager):
     ) -> None:
         """Pass on what a log from level info on has, and what on_event() waits for."""
         is_detail = (level or e.level_tag()) in (EventLevel.DEBUG, EventLevel.TEST)
-        if not is_detail or type(e).__name__ in HEARD:
+        if not is_detail or force_warn_or_error_handling or type(e).__name__ in HEARD:
             super().fire_event(e, level, node, force_warn_or_error_handling)
 
 

@@ -38,7 +38,7 @@ from flows.retired import drop_retired
 from flows.roles import are_installed, follow_inputs
 from flows.run_log import COMPUTED, RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
-from flows.work import Work, find_work, move_clock
+from flows.work import Work, find_work, move_clock, unfinished
 from flows.write_back import check_freshness, count_written, write_back
 
 # materializations of what stays from refresh to refresh, and has no rows or keeps them
@@ -256,8 +256,14 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     if not (is_full or work.systems):
         _do_nothing(options, as_of, progress, log, lock)
         return
-    found = untouched.fingerprints(connection) if is_full else None
-    stands = not scope.full_because and untouched.is_left(connection, found)
+    # before anything is read of them
+    files = untouched.fingerprint_of_project() if is_full else ""
+    found = untouched.fingerprints(connection, files) if is_full else None
+    stands = (
+        not scope.full_because
+        and unfinished(connection) is None
+        and untouched.is_left(connection, found)
+    )
     _build(
         f"{options.mode} refresh as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
         {
@@ -276,7 +282,9 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     )
     if is_full:
         log.payload["untouched"] = (
-            found if stands else untouched.left(connection, log.payload["relations"], found)
+            found
+            if stands
+            else untouched.left(connection, files, log.payload["relations"], found)
         )
     move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)

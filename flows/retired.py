@@ -19,7 +19,11 @@ RETIRED = f"""
     inner join pg_class
         on to_regclass(retired.name) = pg_class.oid
     where
-        retired.name != all(%(made)s::text[])
+        pg_class.oid not in (
+            select to_regclass(made.name)::oid
+            from unnest(%(made)s::text[]) as made (name)
+            where to_regclass(made.name) is not null
+        )
         and starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s)
     order by retired.name
 """
@@ -43,6 +47,8 @@ def drop_retired(
             stays += [one["name"] for one in left]
             break
         waiting = left
+    if dropped := [one["name"] for one in retired if one["name"] not in stays]:
+        progress.say(f"no longer made, and dropped: {', '.join(dropped)}".replace('"', ""))
     if stays:
         names = ", ".join(name.replace('"', "") for name in stays)
         progress.say(
@@ -52,9 +58,15 @@ def drop_retired(
 
 def _drop(connection: Connection, one: dict[str, Any]) -> bool:
     """Drop one, and say whether it is gone."""
-    statement = f"drop {'view' if one['is_view'] else 'table'} {one['name']}".encode()
+    kind = "view" if one["is_view"] else "table"
+    statement = f"drop {kind} if exists {one['name']}".encode()
     try:
         with_short_lock(connection, lambda: connection.execute(statement))
-    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.LockNotAvailable):
+    except (
+        psycopg.errors.DependentObjectsStillExist,
+        psycopg.errors.LockNotAvailable,
+        # somebody has given it to another owner
+        psycopg.errors.InsufficientPrivilege,
+    ):
         return False
     return True

@@ -11,7 +11,10 @@ from flows.installed import MARK
 from flows.schemas import INTERNAL, OPERATIONS
 
 # with contracts, comments and grants; hidden files are an editor's
-FILES = ("dbt_project.yml", "models/**/[!.]*", "macros/**/[!.]*", "seeds/[!.]*")
+FILES = (
+    *("dbt_project.yml", "packages.yml", "package-lock.yml", "dependencies.yml"),
+    *("models/**/[!.]*", "macros/**/[!.]*", "seeds/[!.]*", "dbt_packages/**/[!.]*"),
+)
 # All that the catalog says of them, as text. Ours are what the last full refresh has made, but
 # for the tables that each refresh makes anew. Theirs are what our views read, through their
 # own views, too; a type that gets a value or a check shows in what a column can be written.
@@ -49,10 +52,51 @@ CATALOG = f"""
             on all_read.id = reads.view_id
     ),
 
+    functions (id) as (
+        select distinct pg_depend.refobjid
+        from all_read
+        inner join pg_rewrite
+            on all_read.id = pg_rewrite.ev_class
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_proc'::regclass
+        where pg_depend.refobjid >= 16384
+    ),
+
+    -- what is made anew each time under a view of ours takes the view with it: a view or a
+    -- table of somebody's own; and the tables behind a function of SQL nobody tells
+    others (id) as (
+        select pg_class.oid
+        from unnest(%(made)s::text[]) as made (name)
+        inner join pg_class
+            on to_regclass(made.name) = pg_class.oid
+        where
+            pg_class.oid in (select id from all_read)
+            and starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s) is not true
+
+        union all
+
+        select functions.id
+        from functions
+        inner join pg_proc
+            on functions.id = pg_proc.oid
+        inner join pg_language
+            on pg_proc.prolang = pg_language.oid
+        where pg_language.lanname = 'sql' and pg_proc.proretset
+    ),
+
     relations as (
         select
             pg_class.oid as id,
             exists (select from ours where ours.id = pg_class.oid) as is_ours,
+            -- the rows of tables that inherit are its own, too
+            array(
+                select inhrelid from pg_inherits
+                where inhparent = pg_class.oid and pg_class.relkind != 'p'
+                order by inhrelid
+            ) as heirs,
             pg_class.*
         from all_read
         inner join pg_class
@@ -70,7 +114,7 @@ CATALOG = f"""
             is_ours,
             row(
                 id, relnamespace, relname, relkind, relpersistence, relispartition, reloptions,
-                relowner, relrowsecurity, relforcerowsecurity, relreplident,
+                relowner, relrowsecurity, relforcerowsecurity, relreplident, heirs,
                 case when is_ours then relacl end
             )::text
         from relations
@@ -97,7 +141,7 @@ CATALOG = f"""
 
         union all
 
-        select is_ours, row(id, indexrelid, indisvalid, pg_get_indexdef(indexrelid))::text
+        select is_ours, row(id, indisvalid, pg_get_indexdef(indexrelid))::text
         from relations
         inner join pg_index
             on id = indrelid
@@ -107,11 +151,13 @@ CATALOG = f"""
         select
             is_ours,
             row(
-                pg_constraint.oid, convalidated, pg_get_constraintdef(pg_constraint.oid)
+                id, conname, convalidated, pg_get_constraintdef(pg_constraint.oid)
             )::text
         from relations
         inner join pg_constraint
             on id = conrelid
+        -- one to a partitioned table has a row for each partition
+        where is_ours or contype != 'f'
 
         union all
 
@@ -130,9 +176,21 @@ CATALOG = f"""
 
         union all
 
-        select true, row(oid, proname, md5(prosrc), proowner, proacl, proconfig)::text
+        select pronamespace = '{OPERATIONS}'::regnamespace, md5(row(pg_proc.*)::text)
         from pg_proc
-        where pronamespace = '{OPERATIONS}'::regnamespace
+        where
+            pronamespace = '{OPERATIONS}'::regnamespace
+            or oid in (select id from functions)
+
+        union all
+
+        select true, row(installed_scripts.*)::text
+        from {OPERATIONS}.installed_scripts
+
+        union all
+
+        -- where a name without a schema is looked for
+        select false, current_setting('search_path')
 
         union all
 
@@ -142,19 +200,24 @@ CATALOG = f"""
 
     select
         md5(string_agg(part, ' ' order by part) filter (where is_ours)) as ours,
-        md5(string_agg(part, ' ' order by part) filter (where not is_ours)) as theirs
+        md5(string_agg(part, ' ' order by part) filter (where not is_ours)) as theirs,
+        exists (select from others) as has_others
     from parts
 """
 
 
+def fingerprint_of_project() -> str:
+    """Return a fingerprint of the files that ours are made of."""
+    return fingerprint_of_files(FILES)
+
+
 def fingerprints(
-    connection: Connection, made: list[str] | None = None
+    connection: Connection, files: str, made: list[str] | None = None
 ) -> dict[str, str] | None:
-    """Return what the catalog says of ours and of theirs, and the files that ours are made of.
+    """Return what the catalog says of ours and of theirs, and the files.
 
-    None before a full refresh.
-
-    made: the names of ours, by default those that the last full refresh has made.
+    made: the names of ours, by default those that the last full refresh has made. None before
+    a full refresh, and where the catalog cannot tell.
     """
     made = made or last_relations(connection)
     [there] = rows(
@@ -163,18 +226,20 @@ def fingerprints(
     if not (made and there["it"]):
         return None
     [found] = rows(connection, CATALOG, {"made": made, "mark": MARK})
-    return {**found, "files": fingerprint_of_files(FILES)}
+    if found.pop("has_others"):
+        return None
+    return {**found, "files": files}
 
 
 def left(
-    connection: Connection, made: list[str], before: dict[str, str] | None
+    connection: Connection, files: str, made: list[str], before: dict[str, str] | None
 ) -> dict[str, str] | None:
-    """Return the fingerprints that a refresh leaves that has made all of these.
+    """Return the fingerprints that a refresh leaves that has made all of these of these files.
 
     None where the application's tables have changed meanwhile, and a view may stand on what
     they were: the next one makes all again.
     """
-    found = fingerprints(connection, made)
+    found = fingerprints(connection, files, made)
     if before and found and before["theirs"] != found["theirs"]:
         return None
     return found

@@ -45,7 +45,7 @@ def find_work(
     names = [name for name in systems.hourly() if name not in empty]
     if is_full:
         return Work({name: ["everything"] for name in names}, now)
-    if reason := _unfinished(connection):
+    if reason := unfinished(connection):
         return Work({name: [reason] for name in names}, now)
     found = {
         # a system of somebody's own need not have the view
@@ -90,7 +90,7 @@ def read_whole(connection: Connection, system: str) -> dict[str, str]:
     return {row["reason"]: row["fingerprint"] for row in found}
 
 
-def _unfinished(connection: Connection) -> str | None:
+def unfinished(connection: Connection) -> str | None:
     """Return how the last refresh has ended, where its rows may not have been tested."""
     [last] = rows(
         connection,

@@ -490,3 +490,22 @@ def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(empty: Databas
     assert child.wait() == 0
     assert told == ["end", "end"]
     assert not child.stdout.read()
+
+
+@pytest.mark.slow
+def test_bad_rows_without_a_key_fail_no_refresh_of_some_customers(refreshed: Database) -> None:
+    refreshed.execute(
+        "alter table commerce.orders drop constraint orders_pkey cascade;"
+        " alter table commerce.orders alter id drop not null;"
+        " insert into commerce.orders (id, tenant_id, customer_id, status, updated_at)"
+        " select null, tenant_id, id, 'CONFIRMED', '2026-06-01' from commerce.customers"
+        " order by tenant_id, id limit 2"
+    )
+    for mode in ("nightly", "hourly"):
+        done = refreshed.run("flows", "refresh", "--mode", mode, "--as-of", UNTIL)
+        assert done.returncode == 0, done.stdout + done.stderr
+        # one of the two customers, of whom the hourly one reads its own rows only
+        refreshed.execute(
+            "update commerce.orders set updated_at = now() + interval '1 minute' where"
+            " customer_id = (select customer_id from commerce.orders where id is null limit 1)"
+        )

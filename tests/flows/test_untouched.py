@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_database
 
-from flows.capture import fingerprint_of_files
-from flows.untouched import fingerprints
+from flows.capture import fingerprint_of_files, last_relations
+from flows.untouched import fingerprints as fingerprints_of
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 STAGED = "select pg_get_viewdef('analytics_internal.stg_orders__orders'::regclass)"
@@ -30,6 +31,10 @@ def small(template: Database) -> Iterator[Database]:
     database = template.copy(USUAL)
     yield database
     database.drop()
+
+
+def fingerprints(connection: Any) -> dict[str, str] | None:
+    return fingerprints_of(connection, "the files")
 
 
 def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
@@ -86,12 +91,15 @@ def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> N
         "alter table analytics.customer_risk_status enable row level security",
         "create policy own on analytics.customer_risk_status using (true)",
         "alter function operations.after_orders_created(text[]) set work_mem = '1MB'",
+        "alter function operations.after_orders_created(text[]) security invoker",
         # theirs
         "alter table commerce.orders add column more integer",
         "alter table commerce.orders drop constraint orders_pkey cascade",
         "create unique index on commerce.orders (tenant_id, id)",
         "alter table commerce.customers add check (account_type != 'HOLD')",
         "alter table commerce.customers alter created_at drop not null",
+        "create table commerce.more_orders () inherits (commerce.orders)",
+        "set local search_path = commerce, public",
     ],
 )
 def test_whatever_is_touched_is_noticed(touch: str, small: Database) -> None:
@@ -106,22 +114,51 @@ def test_whatever_is_touched_is_noticed(touch: str, small: Database) -> None:
         assert {*after} == {"ours", "theirs", "files"}
 
 
-def test_a_table_behind_a_view_of_theirs_is_noticed(small: Database) -> None:
+def reads(connection: Any, what: str) -> None:
+    """Let a view of ours read something more."""
     view = "analytics.due_to_order"
-    body = str(small.value(f"select pg_get_viewdef('{view}'::regclass)")).rstrip(";")
+    [body] = connection.execute(f"select pg_get_viewdef('{view}'::regclass) as it").fetchall()
+    connection.execute(
+        f"create or replace view {view} as select list.* from ({body['it'].rstrip(';')})"
+        f" as list where exists (select from {what})".encode()
+    )
+
+
+def test_a_table_behind_a_view_of_theirs_is_noticed(small: Database) -> None:
     with small.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute("create table commerce.parcels (id integer)")
         connection.execute("create view commerce.sent as select * from commerce.parcels")
-        connection.execute(
-            f"create or replace view {view} as select list.* from ({body}) as list"
-            " where exists (select from commerce.sent)".encode()
-        )
+        reads(connection, "commerce.sent")
         before = fingerprints(connection)
         connection.execute("alter table commerce.parcels add column more integer")
         after = fingerprints(connection)
         assert before
         assert after
         assert (after["ours"], after["theirs"] == before["theirs"]) == (before["ours"], False)
+        # one that the refresh makes anew, with drop cascade
+        made = [*last_relations(connection), '"commerce"."sent"']
+        assert fingerprints_of(connection, "the files", made) is None
+
+
+def test_behind_a_function_of_sql_nobody_knows(small: Database) -> None:
+    function = (
+        "create function commerce.all_orders() returns setof commerce.orders language {}"
+        " stable as 'begin return query select * from commerce.orders; end'"
+    )
+    with small.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute(function.format("plpgsql").encode())
+        reads(connection, "commerce.all_orders()")
+        before = fingerprints(connection)
+        connection.execute("alter function commerce.all_orders() volatile")
+        after = fingerprints(connection)
+        assert before
+        assert after
+        assert before != after
+        connection.execute(
+            "create or replace function commerce.all_orders() returns setof commerce.orders"
+            " language sql stable as 'select * from commerce.orders'"
+        )
+        assert fingerprints(connection) is None
 
 
 def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
@@ -129,6 +166,7 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
 ) -> None:
     (tmp_path / "dbt_project.yml").write_text(
         "vars: {region: \"{{ env_var('REGION', 'all') }}\","
+        ' place: "{{ env_var (\\"PLACE\\") }}",'
         " key: \"{{ env_var('DBT_ENV_SECRET_KEY') }}\"}\n"
     )
     monkeypatch.setattr("flows.capture.PROJECTS", (tmp_path,))
@@ -136,7 +174,9 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
     monkeypatch.setenv("DBT_ENV_SECRET_KEY", "other")
     assert fingerprint_of_files() == before
     monkeypatch.setenv("REGION", "north")
-    assert fingerprint_of_files() != before
+    assert (of_region := fingerprint_of_files()) != before
+    monkeypatch.setenv("PLACE", "north")
+    assert fingerprint_of_files() != of_region
 
 
 @pytest.mark.slow
