@@ -48,6 +48,8 @@ HEARD = ("ConcurrencyLine", "NodeFinished")
 
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
+# how it ended is told, so that whoever waited may close our input, and we leave by ourselves
+TOLD = threading.Event()
 MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 
 
@@ -115,6 +117,8 @@ def leave_with_parent() -> None:
     # not for what there is to read, which is the next request: a closed end is always told
     parent.register(sys.stdin, 0)
     parent.poll()
+    if TOLD.is_set():
+        return
     os.kill(os.getpid(), signal.SIGINT)
     threading.Event().wait(SECONDS_TO_LEAVE)
     os._exit(1)
@@ -167,6 +171,7 @@ def run(manifest: Manifest, arguments: list[str]) -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
     done = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*arguments, *PLACE])
     results = getattr(done.result, "results", [])
+    TOLD.set()
     tell(
         event="end",
         error=str(done.exception) if done.exception else None,
