@@ -361,26 +361,32 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
 
 
 def choose_orders_or_bookings() -> tuple[str, data.Rows]:
-    """Let one of the two be chosen where both are there, and say of when its figures are.
+    """Let one of the two be chosen; returns its name and its tenants."""
+    return choose_system(
+        {
+            "Orders": data.read("tenants")["tenants"],
+            "Bookings": data.read("organizations")["organizations"],
+        }
+    )
 
-    Returns its name and its tenants.
+
+def choose_system(
+    sources: Mapping[str, data.Rows], *, label: str = "System", key: str = "system"
+) -> tuple[str, data.Rows]:
+    """Let one system be chosen where more than one is there, and say how old its figures are.
+
+    sources: the tenants of each, by its name. Returns its name and its tenants.
     """
-    sources = {
-        "Orders": data.read("tenants")["tenants"],
-        "Bookings": data.read("organizations")["organizations"],
-    }
     there = {name: found for name, found in sources.items() if found}
     if not there:
-        say_age([], "tenants or organizations")
+        say_age([], " or ".join(sources).lower())
     system = next(iter(there))
     if len(there) > 1:
-        system = (
-            st.segmented_control(
-                "System", list(there), default=system, key="system", bind="query-params"
-            )
-            or system
+        chosen = st.segmented_control(
+            label, list(there), default=system, key=key, bind="query-params"
         )
-    say_age(there[system], "tenants")
+        system = chosen or system
+    say_age(there[system], system.lower())
     return system, there[system]
 
 

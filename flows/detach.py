@@ -18,24 +18,15 @@ from flows.database import (
     with_short_lock,
 )
 from flows.errors import Busy, WriteBackHeld, WrongArgument
-from flows.installed import MARK
+from flows.installed import MARK, READS
 from flows.progress import Progress
 from flows.run_log import logged
 from flows.schemas import OPERATIONS
 
 # Views of ours that read a relation that is not ours, directly or through another view. Ours
 # are known by their mark: somebody may have given them another name.
-STANDING = """
-    with recursive reads as (
-        select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
-        from pg_rewrite
-        inner join pg_depend
-            on
-                pg_depend.classid = 'pg_rewrite'::regclass
-                and pg_rewrite.oid = pg_depend.objid
-                and pg_depend.refclassid = 'pg_class'::regclass
-        where pg_rewrite.ev_class != pg_depend.refobjid
-    ),
+STANDING = f"""
+    with recursive {READS},
 
     named as (
         select

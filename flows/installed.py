@@ -25,6 +25,19 @@ IS_OF_REFRESHER = f"""
         where grantee = to_regrole('{OURS}_refresher') and privilege_type = 'CREATE'
     )
 """
+# A CTE: which view reads which relation. Each view depends on itself, too.
+READS = """
+    reads as (
+        select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
+        from pg_rewrite
+        inner join pg_depend
+            on
+                pg_depend.classid = 'pg_rewrite'::regclass
+                and pg_rewrite.oid = pg_depend.objid
+                and pg_depend.refclassid = 'pg_class'::regclass
+        where pg_rewrite.ev_class != pg_depend.refobjid
+    )
+"""
 # held against what they really make by tests/flows/test_guest.py
 MADE: dict[str, dict[str, str]] = {
     "operations.sql": {

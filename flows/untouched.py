@@ -7,7 +7,7 @@ them again would change nothing: a nightly refresh computes the rows only.
 
 from flows.capture import fingerprint_of_files, last_relations
 from flows.database import Connection, rows
-from flows.installed import MARK
+from flows.installed import MARK, READS
 from flows.schemas import INTERNAL, OPERATIONS
 
 # with contracts, comments and grants; hidden files are an editor's
@@ -19,16 +19,7 @@ FILES = (
 # for the tables that each refresh makes anew. Theirs are what our views read, through their
 # own views, too; a type that gets a value or a check shows in what a column can be written.
 CATALOG = f"""
-    with recursive reads as (
-        select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
-        from pg_rewrite
-        inner join pg_depend
-            on
-                pg_depend.classid = 'pg_rewrite'::regclass
-                and pg_rewrite.oid = pg_depend.objid
-                and pg_depend.refclassid = 'pg_class'::regclass
-        where pg_rewrite.ev_class >= 16384
-    ),
+    with recursive {READS},
 
     ours as (
         select pg_class.oid as id

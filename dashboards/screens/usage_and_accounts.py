@@ -20,26 +20,18 @@ DAYS_TO_COME = (
 
 def show() -> None:
     """Show the page."""
-    sources = {
-        "Usage": data.read("platform_organizations")["platform_organizations"],
-        "Accounts": data.read("success_organizations")["success_organizations"],
-    }
-    there = {name: found for name, found in sources.items() if found}
-    if not there:
-        look.say_age([], "usage or accounts")
-    of = next(iter(there))
-    if len(there) > 1:
-        of = (
-            st.segmented_control(
-                "Health of", list(there), default=of, key="of", bind="query-params"
-            )
-            or of
-        )
-    look.say_age(there[of], of.lower())
-    if of == "Usage":
-        _show_usage(there[of])
+    system, organizations = look.choose_system(
+        {
+            "Usage": data.read("platform_organizations")["platform_organizations"],
+            "Accounts": data.read("success_organizations")["success_organizations"],
+        },
+        label="Health of",
+        key="of",
+    )
+    if system == "Usage":
+        _show_usage(organizations)
     else:
-        _show_accounts(there[of])
+        _show_accounts(organizations)
 
 
 def _show_usage(organizations: list[Row]) -> None:

@@ -1,21 +1,6 @@
 -- Customers on whom status and forecast disagree, the most valuable of each kind first,
 -- and how many there are of it.
-select
-    tenant_id,
-    tenant_slug,
-    customer_id,
-    customer_name,
-    disagreement,
-    risk_status,
-    outlook,
-    p_order_90d,
-    expected_amount_90d,
-    currency,
-    value_rank,
-    reason,
-    outlook_reason,
-    kind_count
-from (
+with ranked as (
     select
         tenant_id,
         tenant_slug,
@@ -34,6 +19,8 @@ from (
         row_number() over (partition by disagreement order by value_rank) as kind_rank
     from analytics.status_disagreements
     where tenant_id = %(tenant)s
-) as ranked
+)
+
+select * from ranked
 where kind_rank <= 20
 order by value_rank
