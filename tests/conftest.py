@@ -178,6 +178,8 @@ class Database:
         name = name or f"copy_{uuid.uuid4().hex[:12]}"
         template = self.environment["PGDATABASE"]
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
+        # a test that failed may have left it
+        admin.execute(f"drop database if exists {name} with (force)")
         admin.execute(f"create database {name} template {template}")
         return Database({**self.environment, "PGDATABASE": name})
 
@@ -280,6 +282,8 @@ def empty(server: Database) -> Iterator[Database]:
 def new_database(server: Database, name: str = "") -> Database:
     """Make an empty database on a server."""
     name = name or f"test_{uuid.uuid4().hex[:12]}"
+    # a test that failed may have left it
+    server.execute(f"drop database if exists {name} with (force)")
     server.execute(f"create database {name}")
     return Database({**server.environment, "PGDATABASE": name})
 
