@@ -407,10 +407,13 @@ def test_a_killed_run_stops_its_query(
 ) -> None:
     with live.connect() as other, other.transaction():
         # a query that would wait for hours
-        other.execute("lock table commerce.orders in access exclusive mode")
-        flow = start(live)
+        other.execute("lock table analytics_internal.int_customers in access exclusive mode")
+        flow = start(live, "nightly")
         deadline = time.monotonic() + 60
-        while live.value("select count(*) from pg_locks where not granted") == 0:
+        while not live.rows(
+            "select from pg_stat_activity"
+            " where application_name = 'dbt' and wait_event_type = 'Lock'"
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         kill(live, flow)

@@ -6,7 +6,8 @@ select
     metric_type,
     current_value,
     target_value,
-    start_value,
+    -- a table may lack it
+    (to_jsonb(goals) ->> 'start_value')::numeric as start_value,
     unit,
     measurement_period,
     status as reported_status,
@@ -14,4 +15,4 @@ select
     completion_date,
     created_at,
     updated_at
-from {{ source('accounts', 'customer_goals') }}
+from {{ source('accounts', 'customer_goals') }} as goals
