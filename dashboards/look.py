@@ -234,6 +234,16 @@ def chance(probability: float) -> str:
     return f"{whole} %"
 
 
+def of_100(share: float) -> str:
+    """Write a share as so many of 100; never all or none where it is not."""
+    whole = round(100 * share)
+    if whole == 0 and share > 0:
+        return "fewer than 1"
+    if whole == 100 and share < 1:  # noqa: PLR2004
+        return "more than 99"
+    return str(whole)
+
+
 def money(amount: float | None, currency: str | None) -> str:
     """Write an amount without its cents, which nobody compares."""
     return "not known" if amount is None else f"{amount:,.0f} {currency or ''}".strip()

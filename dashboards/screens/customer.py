@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import data, look
+from dashboards import belief, data, look
 
 Row = dict[str, Any]
 
@@ -70,6 +70,7 @@ def _show_buyer(tenants: list[Row]) -> None:
     [customer] = read["customer"]
     # without an order model there is nothing in it
     outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
+    doubt = belief.against(outlook, belief.seen_of(keys["tenant"], outlook)) if outlook else ""
     _head(
         customer["customer_name"],
         [
@@ -77,18 +78,19 @@ def _show_buyer(tenants: list[Row]) -> None:
             if customer["risk_status"]
             else "",
             look.pill("account_type", customer["account_type"]),
-            look.pill("outlook", outlook["outlook"]) if outlook else "",
+            look.pill("outlook", outlook["outlook"]) if outlook and not doubt else "",
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
             customer["account_type_reason"],
-            outlook["reason"] if outlook else "",
+            outlook["reason"] if outlook and not doubt else "",
         ],
         f"{customer['tenant_slug']} · looked after by"
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook)], in_threes=outlook is not None
+        [*_buyer_tiles(customer), *_outlook_tiles(outlook, doubt)],
+        in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
@@ -225,7 +227,7 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _outlook_tiles(outlook: Row | None) -> list[tuple[str, str, str, str]]:
+def _outlook_tiles(outlook: Row | None, doubt: str) -> list[tuple[str, str, str, str]]:
     if outlook is None:
         return []
     amount = outlook["expected_amount_90d"]
@@ -233,18 +235,24 @@ def _outlook_tiles(outlook: Row | None) -> list[tuple[str, str, str, str]]:
         (
             "Order within 90 days",
             look.chance(outlook["p_order_90d"]),
-            "so many of 100 such customers do",
+            doubt or "says the order model: see “How good is it?” below",
             look.INK,
         ),
         (
             "Expected orders, next 90 days",
             look.money(amount, outlook["currency"]),
-            "its currencies are mixed, or none is known"
-            if amount is None
-            else "less the chance of none",
+            _whence(amount, doubt),
             look.INK,
         ),
     ]
+
+
+def _whence(amount: float | None, doubt: str) -> str:
+    if amount is None:
+        return "its currencies are mixed, or none is known"
+    if doubt:
+        return "by the same forecast: do not count on it"
+    return "what the model expects, from its whole history"
 
 
 def _how_good(customer: Row, *, has_outlook: bool) -> str:

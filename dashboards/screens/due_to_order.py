@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, downloads, look
+from dashboards import belief, data, downloads, look
 
 ON_A_PAGE = 25
 NOBODY = "Nobody"
@@ -84,10 +84,10 @@ def _order(rows: list[dict[str, Any]]) -> str:
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
-        "Overdue is past the expected date. Moderate, urgent and critical say how long:"
-        " critical ones are the least likely to come, not the most worth a call. Expected"
-        " orders are less than the usual ones by the chance that none come. Where status"
-        " and forecast disagree, see whom to believe:"
+        "Overdue is past the expected date; moderate, urgent and critical say for how long."
+        " Expected orders are what the model expects in the next 90 days, from the customer's"
+        " whole history; usual orders are its last few, per 30 days. Where status and"
+        " forecast disagree, see whom to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
@@ -164,6 +164,8 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
 def _outlook(row: dict[str, Any]) -> str:
     if row["outlook"] is None:
         return ""
+    if doubt := belief.against(row, belief.seen_of(str(row["tenant_id"]), row)):
+        return doubt
     word = look.status_of("outlook", row["outlook"]).word
     return f"{word.lower()}: {look.chance(row['p_order_90d'])}"
 

@@ -37,6 +37,7 @@ class Subject:
     thing: str
     do: str
     did: str
+    stop: str
     limits_of_it: str
     # from which dates are expected
     dates: str
@@ -97,6 +98,7 @@ ORDERS = Subject(
     thing="order",
     do="order",
     did="ordered",
+    stop="stop ordering",
     limits_of_it=(
         "Closed accounts are left out, so real numbers are slightly lower; orders that were"
         " cancelled later are left out, too. Seasonal buyers may look DORMANT."
@@ -151,6 +153,7 @@ VISITS = Subject(
     thing="visit",
     do="visit",
     did="visited",
+    stop="stop visiting",
     limits_of_it=(
         "Only visits count, no bookings that became none, also where that was entered later."
         " Who comes for the season may look LOST."
@@ -197,7 +200,7 @@ KINDS = {
     "LIKELY_THOUGH_LATE": ("Late, yet likely", "most order by themselves"),
     "UNLIKELY_THOUGH_ON_TIME": ("On time, yet unlikely", "no rule warns of them"),
 }
-# dashboards/sql/forecast_disagreement_kinds.sql says which
+# the mart status_disagreement_backtest says which
 BELIEVE = {
     "FORECAST": "Believe the forecast: {}.",
     "STATUS": "Believe the status.",
@@ -277,16 +280,6 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     return model
 
 
-def _of_100(share: float) -> str:
-    """Write a share as so many of 100; never all or none where it is not."""
-    whole = round(100 * share)
-    if whole == 0 and share > 0:
-        return "fewer than 1"
-    if whole == 100 and share < 1:  # noqa: PLR2004
-        return "more than 99"
-    return str(whole)
-
-
 def _interval(row: Row) -> str:
     low, high = (round(100 * row[f"share_{end}"]) for end in ("low", "high"))
     return f"{low} to {high}"
@@ -297,8 +290,8 @@ def _card(subject: Subject, name: str, row: Row | None, today: Sequence[Row]) ->
     flagged = ""
     if name == subject.gone and row is not None and row["share_of_gone"] is not None:
         flagged = (
-            f"Of 100 that did not {subject.do} within 90 days {_of_100(row['share_of_gone'])}"
-            f" were {name}; the others had another status."
+            f"It finds {look.of_100(row['share_of_gone'])} of 100 who {subject.stop};"
+            " the others had another status."
         )
     return (
         f'<div class="ch-rule">{look.pill(subject.statuses, name)}'
@@ -329,11 +322,11 @@ def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
         customers = look.count_of(row["customers_count"], "customer")
         return f"Only {customers} had it on such a day.", TOO_FEW
     said = (
-        f"Of 100 {subject.who[name]} {_of_100(row['share'])} {subject.did} within 90 days"
+        f"Of 100 {subject.who[name]} {look.of_100(row['share'])} {subject.did} within 90 days"
         f" ({_interval(row)})"
     )
     if name in subject.compared and row["share_to_compare"] is not None:
-        said += f"; of 100 {subject.compared_with} ones {_of_100(row['share_to_compare'])}"
+        said += f"; of 100 {subject.compared_with} ones {look.of_100(row['share_to_compare'])}"
     verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
     return f"{said}.", verdict
 
@@ -388,7 +381,7 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
 def _became(row: Row | None) -> str:
     if row is None or row["share"] is None:
         return "too few to tell"
-    return f"{look.figures(_of_100(row['share']))} {look.aside(_interval(row))}"
+    return f"{look.figures(look.of_100(row['share']))} {look.aside(_interval(row))}"
 
 
 def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
@@ -460,8 +453,8 @@ def _reason(model: Row) -> str:
 def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -> str:
     first = rows[0]
     said = (
-        f"It expected {_of_100(first['all_told_share'])} of 100 customers to {subject.do}"
-        f" within {horizon} days; {_of_100(first['all_seen_share'])} did."
+        f"It expected {look.of_100(first['all_told_share'])} of 100 customers to {subject.do}"
+        f" within {horizon} days; {look.of_100(first['all_seen_share'])} did."
     )
     wrong = {
         verdict: [row["band"] for row in rows if row["verdict"] == verdict]
@@ -479,7 +472,7 @@ def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -
     )
     return (
         f"{said} Do not trust it everywhere: {', and '.join(parts)}. Furthest off: where it"
-        f" said {look.chance(worst['told'])}, {_of_100(worst['share'])} of 100"
+        f" said {look.chance(worst['told'])}, {look.of_100(worst['share'])} of 100"
         f" {subject.did} ({_interval(worst)})."
     )
 
@@ -518,7 +511,7 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
         [
             [
                 look.escape(subject.sources[row["source"]]),
-                look.figures(f"{_of_100(row['within_7_days_share'])} of 100"),
+                look.figures(f"{look.of_100(row['within_7_days_share'])} of 100"),
                 look.NONE
                 if row["mean_absolute_error_days"] is None
                 else look.figures(f"{row['mean_absolute_error_days']:.1f} days"),
@@ -550,7 +543,7 @@ def _revenue(rows: Sequence[Row]) -> None:
         [
             [
                 look.pill("risk_status", row["risk_status"]),
-                look.figures(f"{_of_100(row['fell_share'])} of 100"),
+                look.figures(f"{look.of_100(row['fell_share'])} of 100"),
                 "no sum: several currencies, or none before"
                 if row["revenue_change"] is None
                 else look.figures(f"{100 * row['revenue_change']:+.1f} %"),
@@ -567,8 +560,8 @@ def _revenue_in_words(rows: dict[str, Row]) -> str:
     if flagged is None or others is None:
         return "There is nobody to compare with: the others are missing."
     said = (
-        f"Of 100 customers with less revenue {_of_100(flagged['fell_share'])} spent less"
-        f" afterwards, of 100 HEALTHY ones {_of_100(others['fell_share'])}."
+        f"Of 100 customers with less revenue {look.of_100(flagged['fell_share'])} spent less"
+        f" afterwards, of 100 HEALTHY ones {look.of_100(others['fell_share'])}."
     )
     if flagged["fell_share"] > others["fell_share"]:
         return f"{said} Less revenue was followed by less revenue more often."
@@ -642,9 +635,11 @@ def _worth(row: Row) -> str:
     precision = (
         "nobody would have been DORMANT"
         if row["precision"] is None
-        else f"of 100 DORMANT {_of_100(row['precision'])} did not order"
+        else f"of 100 DORMANT {look.of_100(row['precision'])} did not order"
     )
-    return f"{precision}, and of 100 that did not order {_of_100(row['recall'])} were DORMANT"
+    return (
+        f"{precision}, and of 100 that did not order {look.of_100(row['recall'])} were DORMANT"
+    )
 
 
 def _suggestion(row: Row) -> str:
@@ -687,7 +682,7 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
         ],
         in_threes=True,
     )
-    verdicts = {kind: kinds[kind]["verdict"] if kind in kinds else "TOO_FEW" for kind in KINDS}
+    verdicts = {kind: kinds[kind]["believe"] if kind in kinds else "TOO_FEW" for kind in KINDS}
     left_out = [kind for kind in counts if verdicts[kind] == "STATUS"]
     if left_out:
         names = " and ".join(
@@ -721,8 +716,8 @@ def _whom_to_believe(meaning: str, row: Row | None) -> str:
         customers = look.count_of(row["customers_count"], "such customer")
         return f"Only {customers} in the past. {BELIEVE['TOO_FEW']}"
     return (
-        f"Of 100 such, {_of_100(row['share'])} ordered within 90 days ({_interval(row)})."
-        f" {BELIEVE[row['verdict']].format(meaning)}"
+        f"Of 100 such, {look.of_100(row['share'])} ordered within 90 days ({_interval(row)})."
+        f" {BELIEVE[row['believe']].format(meaning)}"
     )
 
 

@@ -8,8 +8,10 @@ from conftest import Database
 from reading import (
     ANALYST,
     Point,
+    came_of,
     everything,
     fitted,
+    instead_of,
     markup,
     page,
     text,
@@ -45,18 +47,6 @@ def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
             if set(columns) <= set(frame.columns):
                 return [tuple(row) for row in frame[list(columns)].to_numpy()]
     raise AssertionError(columns)
-
-
-def instead_of(
-    view: str, rows: str, tenants: str = "tenants", tenant_id: str = "tenant_id"
-) -> str:
-    """Return SQL that puts other rows in place of those of a view, for all tenants."""
-    return (
-        f"create or replace view analytics.{view} with (security_invoker) as"
-        f" select (jsonb_populate_record(null::analytics.{view}, to_jsonb(given)"
-        f" || jsonb_build_object('{tenant_id}', tenants.{tenant_id}))).*"
-        f" from analytics.{tenants} as tenants cross join ({rows}) as given;"
-    )
 
 
 def status_rows(low: float | None, high: float | None, healthy_low: float | None) -> str:
@@ -121,8 +111,8 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
     )
     assert isinstance(recall, float)
     assert (
-        f"Of 100 that did not order within 90 days {100 * recall:.0f} were DORMANT; the others"
-        " had another status." in said
+        f"It finds {100 * recall:.0f} of 100 who stop ordering; the others had another status."
+        in said
     )
     # one order of statuses, in the cards and in the table
     in_order = [look.status_of("risk_status", name).word for name in names]
@@ -580,41 +570,23 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
     assert (f"The first 20 of {len(shown_rows):,}." in text(shown)) is is_cut
 
 
-def came_of(shares: dict[str, tuple[float, float]]) -> str:
-    """Return SQL that puts such intervals in place of what came of disagreements."""
-    rows = ", ".join(f"('{kind}', {low}, {high})" for kind, (low, high) in shares.items())
-    return instead_of(
-        "status_disagreement_backtest",
-        "select kind as disagreement, 99 as positions_count, 40 as customers_count,"
-        " low as ordered_share, low as ordered_share_low, high as ordered_share_high"
-        f" from (values {rows}) as given (kind, low, high)",
-    )
-
-
-def test_whom_to_believe_is_said_only_where_the_interval_carries_it(
+def test_whom_to_believe_is_said_as_the_mart_says_it(
     refreshed: Database, look_at: Point
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     refreshed.execute(fitted(TENANT))
-    for low, high, of_likely, of_unlikely in (
-        # one half itself is at least half
-        (0.5, 0.6, "FORECAST", "STATUS"),
-        (0.4999, 0.6, "NOT_SURE", "NOT_SURE"),
-        (0.4, 0.5, "NOT_SURE", "NOT_SURE"),
-        (0.4, 0.4999, "STATUS", "FORECAST"),
-    ):
-        refreshed.execute(came_of(dict.fromkeys(KINDS, (low, high))))
+    for believe, expected in BELIEVE.items():
+        refreshed.execute(came_of(dict.fromkeys(KINDS, believe)))
         data.read.clear()
-        said = believed(shown_of(TENANT))
-        for kind, words in said.items():
-            verdict = of_unlikely if kind == "UNLIKELY_THOUGH_ON_TIME" else of_likely
-            assert BELIEVE[verdict] in words, (kind, low, high)
-            assert sum(believe in words for believe in BELIEVE.values()) == 1
+        for kind, words in believed(shown_of(TENANT)).items():
+            assert expected in words, (kind, believe)
+            assert sum(one in words for one in BELIEVE.values()) == 1
     # of few there is no share, and of none no row
     refreshed.execute(
         instead_of(
             "status_disagreement_backtest",
-            "select 'LIKELY_THOUGH_LATE' as disagreement, 7 as customers_count",
+            "select 'LIKELY_THOUGH_LATE' as disagreement, 7 as customers_count,"
+            " 'TOO_FEW' as believe",
         )
     )
     data.read.clear()
@@ -644,12 +616,12 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
     assert len(late) > 10
     # the most valuable are of both kinds
     for of_dormant, of_late, expected in (
-        ((0.1, 0.2), (0.4, 0.6), late),
-        ((0.4, 0.6), (0.1, 0.2), dormant),
+        ("STATUS", "NOT_SURE", late),
+        ("NOT_SURE", "STATUS", dormant),
         # who is to be believed stands first, whatever the value
-        ((0.7, 0.9), (0.4, 0.6), [*dormant, *late]),
-        ((0.4, 0.6), (0.7, 0.9), [*late, *dormant]),
-        ((0.1, 0.2), (0.1, 0.2), []),
+        ("FORECAST", "NOT_SURE", [*dormant, *late]),
+        ("NOT_SURE", "FORECAST", [*late, *dormant]),
+        ("STATUS", "STATUS", []),
     ):
         refreshed.execute(
             came_of(
@@ -657,7 +629,7 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
                     "LIKELY_THOUGH_DORMANT": of_dormant,
                     "LIKELY_THOUGH_LATE": of_late,
                     # nobody
-                    "UNLIKELY_THOUGH_ON_TIME": (0.5, 0.6),
+                    "UNLIKELY_THOUGH_ON_TIME": "STATUS",
                 }
             )
         )
@@ -668,11 +640,11 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
         assert (f"The first 20 of {len(expected):,}." in text(shown)) is is_cut
         left_out = [
             f"“{KINDS[kind]}”"
-            for kind, (_, high) in (
+            for kind, believe in (
                 ("LIKELY_THOUGH_DORMANT", of_dormant),
                 ("LIKELY_THOUGH_LATE", of_late),
             )
-            if high < 0.5
+            if believe == "STATUS"
         ]
         sentence = f"Not listed: {' and '.join(left_out)}. There, believe the status."
         assert (sentence in text(shown)) is bool(left_out)
@@ -770,7 +742,7 @@ def test_what_became_of_each_segment_is_what_sql_says(
         organization,
     )
     assert isinstance(recall, float)
-    assert f"did not visit within 90 days {100 * recall:.0f} were LOST" in said
+    assert f"It finds {100 * recall:.0f} of 100 who stop visiting" in said
     [period] = analyst.rows(
         "select periods.* from analytics.visit_backtest_periods as periods"
         " inner join analytics.booking_organizations using (organization_id)"

@@ -15,7 +15,9 @@ from reading import (
     NOBODY,
     OPERATOR,
     Point,
+    came_of,
     everything,
+    fitted,
     markup,
     page,
     screens,
@@ -325,6 +327,7 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
     for outlook in look.STATUSES["outlook"]:
         [customer] = analyst.rows(
             "select * from analytics.customer_outlook where outlook = %s"
+            " and disagreement is null"
             " and expected_value_90d is not null order by expected_value_90d desc limit 1",
             outlook,
         )
@@ -336,6 +339,8 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
         assert figures["Expected orders, next 90 days"] == amount
         assert customer["reason"] in text(shown)
         assert look.status_of("outlook", outlook).word in text(shown)
+        assert "says the order model: see “How good is it?” below" in text(shown)
+        assert "what the model expects, from its whole history" in text(shown)
         assert f"how_good_is_it?tenant={customer['tenant_slug']}" in markup(shown)
     [mixed] = analyst.rows(
         "select * from analytics.customer_outlook where outlook is not null"
@@ -349,6 +354,61 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
     shown = page("customer", customer=f"{unforeseen['tenant_id']}/{unforeseen['customer_id']}")
     assert "Order within 90 days" not in tiles(shown)
     assert "No probability of an order" in text(shown)
+
+
+def test_a_forecast_that_the_past_refutes_is_not_shown_as_a_likely_order(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(fitted("harbor-foods"))
+    # nobody orders so seldom: the page is not asked how they come about
+    refreshed.execute("update analytics.order_model_parameters set b = 0.5, a = 0.5")
+    asked = {
+        "LIKELY_THOUGH_DORMANT": "only 12",
+        "LIKELY_THOUGH_LATE": "only 12",
+        "UNLIKELY_THOUGH_ON_TIME": "12",
+    }
+    seen = set()
+    for kind, ordered in asked.items():
+        found = refreshed.rows(
+            "select outlook.*, risk_status.customer_name"
+            " from analytics.customer_outlook as outlook"
+            " inner join analytics.customer_risk_status as risk_status"
+            " using (tenant_id, customer_id)"
+            " where disagreement = %s and outlook.tenant_slug = 'harbor-foods'"
+            " and expected_amount_90d is not null limit 1",
+            kind,
+        )
+        if not found:
+            continue
+        [one] = found
+        seen.add(kind)
+        chance = look.chance(one["p_order_90d"])
+        word = look.status_of("outlook", one["outlook"]).word
+        doubt = (
+            f"The forecast says {chance}, but of 100 such customers {ordered} ordered."
+            " Believe the status."
+        )
+        for believe in ("STATUS", "FORECAST", "NOT_SURE", "TOO_FEW"):
+            refreshed.execute(came_of({kind: believe}))
+            data.read.clear()
+            of_one = page("customer", customer=f"{one['tenant_id']}/{one['customer_id']}")
+            listed = page(
+                "due_to_order",
+                tenant="harbor-foods",
+                find=str(one["customer_id"]),
+                due="Overdue,Due today,Due soon,Dormant",
+            )
+            is_doubted = believe == "STATUS"
+            assert (doubt in text(of_one)) is is_doubted
+            assert (word in text(of_one)) is not is_doubted
+            # nor as a sentence of the mart
+            assert (one["reason"] in text(of_one)) is not is_doubted
+            assert ("do not count on it" in text(of_one)) is is_doubted
+            if one["customer_name"] in text(listed):
+                assert (doubt in text(listed)) is is_doubted
+                assert (f"{word.lower()}: {chance}" in text(listed)) is not is_doubted
+    assert seen == set(asked)
 
 
 def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:

@@ -26,17 +26,19 @@ select
         when p_order_90d is not null
             then
                 format(
-                    '%s with deliveries in %s, the last %s ago: of 100 such customers'
-                    ' about %s order within 90 days',
+                    '%s with deliveries in %s, the last %s ago: the order model expects'
+                    ' about %s of 100 such customers to order within 90 days',
                     {{ count_of('order_day_number', 'day') }},
                     {{ count_of('age_days', 'day') }},
                     {{ count_of('today - delivered_on', 'day') }},
                     round(100 * p_order_90d)
                 )
-    end as reason
+    end as reason,
+    {{ disagreement('risk_status', 'p_order_90d') }} as disagreement
 from (
     select
         customers.*,
+        risk_status.risk_status,
         models.has_dropouts,
         {{ p_alive('customers', 'models') }} as p_alive,
         {%- for days in [30, 60, 90] %}
@@ -62,6 +64,11 @@ from (
             on order_days.tenant_id = tenants.tenant_id
         where order_days.next_delivered_on is null
     ) as customers
+    -- a query that does not ask for the disagreement is planned without this
+    left join {{ ref('customer_risk_status') }} as risk_status
+        on
+            customers.tenant_id = risk_status.tenant_id
+            and customers.customer_id = risk_status.customer_id
     left join {{ ref('order_model_periods') }} as models
         on
             customers.tenant_id = models.tenant_id
