@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it": (
         "tenants",
         "forecast_statuses",
+        "forecast_gone",
         "forecast_today",
         "forecast_period",
         "forecast_model",
@@ -58,6 +59,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it, of visits": (
         "organizations",
         "visits_statuses",
+        "visits_gone",
         "visits_today",
         "visits_period",
         "visits_model",
