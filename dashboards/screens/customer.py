@@ -285,8 +285,24 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
             f"rate {look.share(visitor['no_show_rate'])}",
             look.INK,
         ),
-        ("Paid, less refunds", f"{visitor['net_revenue_amount']:,.0f}", "so far", look.INK),
+        (
+            "Paid, less refunds",
+            f"{visitor['net_revenue_amount']:,.0f}",
+            _paid(visitor),
+            look.INK,
+        ),
     ]
+
+
+def _paid(visitor: Row) -> str:
+    """Say what was paid and what of it went back: the summary names the former."""
+    if not visitor["total_payments"]:
+        return "no payment yet"
+    payments = look.count_of(visitor["total_payments"], "payment")
+    refunded = (
+        f"{visitor['refunded_amount']:,.0f}" if visitor["refunded_amount"] else "nothing"
+    )
+    return f"{payments}, {visitor['revenue_amount']:,.0f} in all, {refunded} of it refunded"
 
 
 def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
@@ -481,10 +497,21 @@ def _margin(row: Row) -> str:
         return f"“{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
     if row["points_left"] is None:
         return "Cannot be judged"
-    points = f"{abs(row['points_left']):.1f} % of what they were"
+    then, now = (row["inputs"][f"{which}_average_amount"] for which in ("baseline", "recent"))
+    # as many percent smaller as the limit says
+    limit = then * (1 - row["threshold"]["revenue_decline_pct"] / 100)
+    currency = row["inputs"]["currency"] or ""
     if row["has_fired"]:
-        return f"“{word}”: orders have fallen past the limit by {points}"
-    return f"Becomes “{word}” if orders fall by another {points}"
+        said = (
+            f"“{word}”: the average fell from {then:,.2f} to {now:,.2f} {currency}, and"
+            f" {limit:,.2f} is the limit"
+        )
+    else:
+        said = (
+            f"Becomes “{word}” if the average falls from {now:,.2f} to {limit:,.2f} {currency}"
+            " or less"
+        )
+    return " ".join(said.split())
 
 
 def _words(name: str) -> str:

@@ -48,6 +48,7 @@ def show() -> None:
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
+    look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
     look.table(
         [
             "Customer",
@@ -61,8 +62,8 @@ def show() -> None:
         "Customers due to order, highest expected orders first",
     )
     look.show(
-        f'<p class="ch-age">{look.count_of(rows_count, "customer")}, {_order(rows)}.'
-        f" Page {number} of {pages}.</p>"
+        f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'
+        f" {pages}.</p>"
     )
     st.download_button(
         "Download as CSV",
@@ -125,8 +126,12 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     if row is None:
         return look.status_tile("due", name, "0", "nobody")
     value = look.money(row["at_risk_amount"], row["currency"])
-    words = "usual orders per 30 days: "
-    words += value if row["at_risk_amount"] is not None else "several currencies"
+    words = "used to order per 30 days" if name == "DORMANT" else "usual orders per 30 days"
+    words += f": {value}"
+    if row["left_out_count"]:
+        words += (
+            f", without {look.count(row['left_out_count'])} in other currencies or several"
+        )
     if row["critical_count"]:
         words += f" · {look.count(row['critical_count'])} critical"
     return look.status_tile("due", name, look.count(row["customers_count"]), words)

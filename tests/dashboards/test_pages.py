@@ -89,6 +89,23 @@ def test_overview_counts_customers_as_the_marts_do(
     assert at_risk
     for row in at_risk:
         assert figures[row["currency"]] == f"{row['amount']:,.0f}"
+    ordered, all_of_them = (
+        analyst.value(
+            f"select count(*) from analytics.{mart} inner join analytics.tenants"
+            f" using (tenant_id) {where}"
+        )
+        for mart in ("customer_risk_status", "customer_account_types")
+    )
+    assert isinstance(ordered, int)
+    assert isinstance(all_of_them, int)
+    assert ordered < all_of_them
+    assert (
+        f"{ordered:,} customers with an order. {all_of_them - ordered:,} more have never had"
+        " one" in text(shown)
+    )
+    assert "at recent averages; without dormant ones" in text(shown)
+    # an arrow, as JSON has it
+    assert re.search(r"if nobody orders \\+u2192", everything(shown))
 
 
 def test_days_are_what_the_histories_say(analyst: Database) -> None:
@@ -210,7 +227,30 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
         if row["days_past_expected"]:
             days = look.count_of(row["days_past_expected"], "day")
             assert f"{days} past the expected date" in text(shown)
-    assert "highest expected orders first, whatever the currency" in text(shown)
+    said = text(shown)
+    assert "In this order: highest expected orders first, whatever the currency." in said
+    # before the list, not only after it
+    assert said.index("whatever the currency") < said.index(expected[0]["reason"])
+    # amounts of several currencies make no sum
+    has_others = False
+    for name in look.STATUSES["due"]:
+        rows = analyst.rows(
+            "select currency, count(*), sum(revenue_at_risk) as amount"
+            " from analytics.due_to_order where due_bucket = %s group by 1"
+            " order by currency is null, count(*) desc, currency",
+            name,
+        )
+        words = "used to order" if name == "DORMANT" else "usual orders"
+        amount = look.money(rows[0]["amount"], rows[0]["currency"])
+        others = sum(row["count"] for row in rows[1:])
+        has_others = has_others or bool(others)
+        left_out = f", without {others:,} in other currencies or several" if others else ""
+        assert f"{words} per 30 days: {amount}{left_out} " in said
+    assert has_others
+    # it may be more than the usual orders, and nobody knows who will come
+    assert "from the customer's whole history" in said
+    for words in ("less than the usual ones", "least likely to come"):
+        assert words not in said
     # without an order model it says so
     without = analyst.rows(
         "select customer_name from analytics.due_to_order where tenant_slug = 'north-dairy'"
@@ -309,6 +349,13 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
             # no names of columns
             assert "_" not in name or name.replace("_", " ") not in said
     assert said.count("Limit:") == 3
+    # in money, and not in percent of what is to be looked for
+    amounts = customer["reasons"][2]["inputs"]
+    assert (
+        f"“Less revenue”: the average fell from {amounts['baseline_average_amount']:,.2f} to"
+        f" {amounts['recent_average_amount']:,.2f} {amounts['currency']}, and"
+        f" {0.85 * amounts['baseline_average_amount']:,.2f} is the limit" in said
+    )
     orders = data.fetch(
         ["customer_orders"], {"tenant": customer["tenant_id"], "customer": key}
     )
@@ -321,6 +368,23 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
     )
     for row in orders["customer_orders"]:
         assert row["delivered_on"].isoformat() in everything(shown)
+
+
+def test_what_would_make_a_customer_one_of_less_revenue_is_said_in_money(
+    analyst: Database,
+) -> None:
+    [customer] = analyst.rows(
+        "select tenant_id, customer_id, reasons -> 2 -> 'inputs' as amounts"
+        " from analytics.customer_risk_status where not (reasons -> 2 ->> 'fired')::boolean"
+        " and (reasons -> 2 ->> 'fires_after_pct')::numeric > 0 limit 1"
+    )
+    amounts = customer["amounts"]
+    now, then = (amounts[f"{when}_average_amount"] for when in ("recent", "baseline"))
+    shown = page("customer", customer=f"{customer['tenant_id']}/{customer['customer_id']}")
+    assert (
+        f"Becomes “Less revenue” if the average falls from {now:,.2f} to {0.85 * then:,.2f}"
+        f" {amounts['currency']} or less" in text(shown)
+    )
 
 
 def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
@@ -426,10 +490,10 @@ def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:
 def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> None:
     [visitor] = analyst.rows(
         "select organization_id, square_customer_id, profiles.summary, booking_notes,"
-        " profiles.total_visits"
+        " profiles.total_visits, total_payments, total_revenue_cents, refunded_cents"
         " from analytics.customer_profiles as profiles inner join"
         " analytics.booking_organizations using (organization_id)"
-        " order by notes_count desc, square_customer_id limit 1"
+        " order by refunded_cents > 0 desc, notes_count desc, square_customer_id limit 1"
     )
     shown = page(
         "customer",
@@ -437,6 +501,13 @@ def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> Non
         visitor=f"{visitor['organization_id']}/{visitor['square_customer_id']}",
     )
     assert visitor["summary"] in text(shown)
+    # the summary says what was paid, the tile what is left of it
+    paid, refunded = (visitor[f"{kind}_cents"] / 100 for kind in ("total_revenue", "refunded"))
+    assert tiles(shown)["Paid, less refunds"] == f"{paid - refunded:,.0f}"
+    assert (
+        f"{look.count_of(visitor['total_payments'], 'payment')}, {paid:,.0f} in all,"
+        f" {refunded:,.0f} of it refunded" in text(shown)
+    )
     assert tiles(shown)["Visits"] == f"{visitor['total_visits']:,}"
     assert visitor["booking_notes"]
     for note in visitor["booking_notes"]:
