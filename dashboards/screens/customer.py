@@ -180,7 +180,9 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
 
 
 def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
-    said = "".join(f"<p>{look.escape(reason)}.</p>" for reason in reasons if reason)
+    said = "".join(
+        f"<p>{look.escape(look.sentence(reason))}.</p>" for reason in reasons if reason
+    )
     look.show(
         f'<div class="ch-head"><h3>{look.escape(name)}</h3>'
         f'<p class="ch-age">{look.escape(owner)}</p>'
@@ -464,7 +466,7 @@ def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
 
 def _line_in_words(customer: Row) -> str:
     said = customer["risk_status_reason"] or customer["account_type_reason"]
-    return f"Deliveries and statuses of {customer['customer_name']}. {said}."
+    return f"Deliveries and statuses of {customer['customer_name']}. {look.sentence(said)}."
 
 
 def _rule(row: Row) -> str:
@@ -521,7 +523,7 @@ def _words(name: str) -> str:
 def _plain(name: str, value: object) -> str:
     if value is None:
         return look.NONE
-    return RULE_VALUES.get((name, value), str(value))
+    return RULE_VALUES.get((name, value), look.sentence(str(value)))
 
 
 def _steps_table(rows: list[Row]) -> None:

@@ -156,7 +156,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     if has_tenant:
         owner += look.small(row["tenant_slug"])
     return [
-        customer + look.small(row["reason"]),
+        customer + look.small(look.sentence(row["reason"])),
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"]) + look.small(words),
         look.figures(look.money(row["expected_amount_90d"], row["currency"]))

@@ -555,7 +555,7 @@ def _bands(rows: Sequence[Row]) -> str:
             runs[-1][1] = band + 1
         else:
             runs.append([band, band + 1])
-    return ", ".join(f"{10 * low} to {10 * high} %" for low, high in runs)
+    return ", ".join(f"{10 * low} to {10 * high}{look.SPACE}%" for low, high in runs)
 
 
 def _dates(subject: Subject, rows: Sequence[Row]) -> None:
@@ -638,7 +638,7 @@ def _revenue_change(row: Row) -> str:
     said = (
         "nothing before"
         if row["revenue_change"] is None
-        else look.figures(f"{100 * row['revenue_change']:+.1f} %")
+        else look.figures(f"{100 * row['revenue_change']:+.1f}{look.SPACE}%")
     )
     if not row["left_out_count"]:
         return said
@@ -870,7 +870,9 @@ def _disagreement(row: Row) -> list[str]:
         customer=f"{row['tenant_id']}/{row['customer_id']}",
     )
     return [
-        customer + look.small(row["reason"]) + look.small(row["outlook_reason"]),
+        customer
+        + look.small(look.sentence(row["reason"]))
+        + look.small(look.sentence(row["outlook_reason"])),
         look.pill("risk_status", row["risk_status"]),
         look.pill("outlook", row["outlook"], look.chance(row["p_order_90d"])),
         look.figures(look.money(row["expected_amount_90d"], row["currency"])),

@@ -9,7 +9,7 @@ import pytest
 from conftest import PROJECT, Database
 from streamlit.testing.v1 import AppTest
 
-from dashboards import data
+from dashboards import data, look
 
 SCREENS = PROJECT / "dashboards" / "screens"
 ANALYST = "pages_analyst"
@@ -97,7 +97,12 @@ def page(name: str, **query: str) -> AppTest:
 
 def markup(shown: AppTest) -> str:
     """Return all HTML that a page has put together."""
-    return "".join(element.proto.body for element in shown.get("html"))
+    return plain("".join(element.proto.body for element in shown.get("html")))
+
+
+def plain(words: str) -> str:
+    """Return words as one types them, with spaces at which a line may break."""
+    return words.replace(look.SPACE, " ")
 
 
 def text(shown: AppTest) -> str:
