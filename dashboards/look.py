@@ -540,7 +540,7 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> None:
         empty("No booking of this customer has a note.")
         return
     show("".join(map(_note, rows[:MOST_NOTES])))
-    say_if_cut(rows, MOST_NOTES, "The mart has all of them.")
+    say_if_cut(rows, MOST_NOTES, "Your administrator can give you a list of all of them.")
 
 
 def _note(row: Mapping[str, Any]) -> str:

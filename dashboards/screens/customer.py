@@ -70,7 +70,8 @@ def _show_buyer(tenants: list[Row]) -> None:
     [customer] = read["customer"]
     # without an order model there is nothing in it
     outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
-    doubt = belief.against(outlook, belief.seen_of(keys["tenant"], outlook)) if outlook else ""
+    seen = belief.seen_of(keys["tenant"], outlook) if outlook else None
+    doubt = belief.against(outlook, seen) if outlook else ""
     _head(
         customer["customer_name"],
         [
@@ -89,7 +90,7 @@ def _show_buyer(tenants: list[Row]) -> None:
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook, doubt)],
+        [*_buyer_tiles(customer), *_outlook_tiles(outlook, seen, doubt)],
         in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
@@ -229,14 +230,19 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _outlook_tiles(outlook: Row | None, doubt: str) -> list[tuple[str, str, str, str]]:
+def _outlook_tiles(
+    outlook: Row | None, seen: Row | None, doubt: str
+) -> list[tuple[str, str, str, str]]:
     if outlook is None:
         return []
     amount = outlook["expected_amount_90d"]
     return [
         (
             "Order within 90 days",
-            look.chance(outlook["p_order_90d"]),
+            # the large figure is the one to believe
+            f"{look.of_100(seen['share'])} of 100"
+            if seen and doubt
+            else look.chance(outlook["p_order_90d"]),
             doubt or "says the order model: see “How good is it?” below",
             look.INK,
         ),

@@ -472,6 +472,8 @@ def test_a_forecast_that_the_past_refutes_is_not_shown_as_a_likely_order(
             # nor as a sentence of the mart
             assert (plain(look.sentence(one["reason"])) in text(of_one)) is not is_doubted
             assert ("do not count on it" in text(of_one)) is is_doubted
+            figure = plain(tiles(of_one)["Order within 90 days"])
+            assert figure == ("12 of 100" if is_doubted else chance)
             if one["customer_name"] in text(listed):
                 assert (doubt in text(listed)) is is_doubted
                 assert (f"{word.lower()}: {chance}" in text(listed)) is not is_doubted
