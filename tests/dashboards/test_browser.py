@@ -64,11 +64,8 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
         if PICTURES:
             file = Path(PICTURES) / f"{name or 'overview'}_{width}.png"
             window.picture(file, width, 1500)
-            # flat colours: a third of the bytes. The usual method forgets those of few pixels,
-            # which are the marks of statuses
-            flat = Image.open(file).convert("RGB")
-            flat = flat.quantize(256, method=Image.Quantize.MAXCOVERAGE)
-            flat.save(file, optimize=True)
+            # all colours: fewer of them would change the paper, or the marks of statuses
+            Image.open(file).convert("RGB").save(file, optimize=True)
 
 
 def test_what_is_painted_equals_sql(address: str, window: Browser, marts: Database) -> None:
