@@ -38,7 +38,15 @@ select
 from (
     select
         customers.*,
-        risk_status.risk_status,
+        -- no join: one more, and those that join this view would have it worked out for
+        -- all customers
+        (
+            select risk_status.risk_status
+            from {{ ref('customer_risk_status') }} as risk_status
+            where
+                customers.tenant_id = risk_status.tenant_id
+                and customers.customer_id = risk_status.customer_id
+        ) as risk_status,
         models.has_dropouts,
         {{ p_alive('customers', 'models') }} as p_alive,
         {%- for days in [30, 60, 90] %}
@@ -64,11 +72,6 @@ from (
             on order_days.tenant_id = tenants.tenant_id
         where order_days.next_delivered_on is null
     ) as customers
-    -- a query that does not ask for the disagreement is planned without this
-    left join {{ ref('customer_risk_status') }} as risk_status
-        on
-            customers.tenant_id = risk_status.tenant_id
-            and customers.customer_id = risk_status.customer_id
     left join {{ ref('order_model_periods') }} as models
         on
             customers.tenant_id = models.tenant_id
