@@ -1,6 +1,7 @@
 """How things look: one colour, one mark and one word per status, on every page."""
 
 import html
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ STYLE = Path(__file__).parent / "style.css"
 
 # so many customers are in a list to pick from, and so many notes of one are shown
 MOST_CUSTOMERS, MOST_NOTES = 50, 20
+
+# what does not break at the end of a line
+SPACE = "\N{NO-BREAK SPACE}"
+ISO_DATE = re.compile(r"\b[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
 
 # where there is no figure
 NONE = "\N{EM DASH}"
@@ -221,17 +226,27 @@ def change(value: float | None, words: str = "in a week", *, unit: str = "") -> 
 
 def share(rate: float | None) -> str:
     """Write a rate of 0 to 1 in percent."""
-    return NONE if rate is None else f"{rate * 100:.1f} %"
+    return NONE if rate is None else f"{rate * 100:.1f}{SPACE}%"
 
 
 def chance(probability: float) -> str:
     """Write a probability in whole percent; never as certain what is not."""
     whole = round(100 * probability)
     if whole == 0 and probability > 0:
-        return "under 1 %"
+        return f"under 1{SPACE}%"
     if whole == 100 and probability < 1:  # noqa: PLR2004
-        return "over 99 %"
-    return f"{whole} %"
+        return f"over 99{SPACE}%"
+    return f"{whole}{SPACE}%"
+
+
+def of_100(share: float) -> str:
+    """Write a share as so many of 100; never all or none where it is not."""
+    whole = round(100 * share)
+    if whole == 0 and share > 0:
+        return "fewer than 1"
+    if whole == 100 and share < 1:  # noqa: PLR2004
+        return "more than 99"
+    return str(whole)
 
 
 def money(amount: float | None, currency: str | None) -> str:
@@ -240,8 +255,13 @@ def money(amount: float | None, currency: str | None) -> str:
 
 
 def day(value: date | None) -> str:
-    """Write a date."""
-    return NONE if value is None else f"{value.day} {value:%b %Y}"
+    """Write a date, which stays on one line."""
+    return NONE if value is None else f"{value.day}{SPACE}{value:%b}{SPACE}{value:%Y}"
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of a mart with its dates as pages write them."""
+    return ISO_DATE.sub(lambda found: day(date.fromisoformat(found[0])), text)
 
 
 def instant(value: datetime | None) -> str:
@@ -324,8 +344,8 @@ def page(title: str, lead: str) -> Iterator[None]:
 def heading(text: str, explained: str = "") -> None:
     """Show the head of a part of a page."""
     st.subheader(text, anchor=False)
-    if explained:
-        show(f'<p class="ch-explained">{_with_code(explained)}</p>')
+    # without words, too, it keeps its distance from what follows
+    show(f'<p class="ch-explained">{_with_code(explained)}</p>')
 
 
 def empty(message: str) -> None:
@@ -520,7 +540,7 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> None:
         empty("No booking of this customer has a note.")
         return
     show("".join(map(_note, rows[:MOST_NOTES])))
-    say_if_cut(rows, MOST_NOTES, "The mart has all of them.")
+    say_if_cut(rows, MOST_NOTES, "Your administrator can give you a list of all of them.")
 
 
 def _note(row: Mapping[str, Any]) -> str:

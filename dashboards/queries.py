@@ -13,7 +13,13 @@ PAGES: dict[str, tuple[str, ...]] = {
         "overview_value_at_risk",
         "overview_transitions",
     ),
-    "due_to_order": ("tenants", "sales_reps", "due_totals", "due_customers"),
+    "due_to_order": (
+        "tenants",
+        "sales_reps",
+        "due_totals",
+        "due_customers",
+        "forecast_disagreement_kinds",
+    ),
     "customer": (
         "tenants",
         "organizations",
@@ -23,6 +29,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "forecast_disagreement_kinds",
     ),
     "customer, who books": (
         "tenants",
@@ -37,6 +44,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it": (
         "tenants",
         "forecast_statuses",
+        "forecast_gone",
         "forecast_today",
         "forecast_period",
         "forecast_model",
@@ -51,6 +59,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "how_good_is_it, of visits": (
         "organizations",
         "visits_statuses",
+        "visits_gone",
         "visits_today",
         "visits_period",
         "visits_model",

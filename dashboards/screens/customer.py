@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import data, look
+from dashboards import belief, data, look
 
 Row = dict[str, Any]
 
@@ -70,6 +70,8 @@ def _show_buyer(tenants: list[Row]) -> None:
     [customer] = read["customer"]
     # without an order model there is nothing in it
     outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
+    seen = belief.seen_of(keys["tenant"], outlook) if outlook else None
+    doubt = belief.against(outlook, seen) if outlook else ""
     _head(
         customer["customer_name"],
         [
@@ -77,18 +79,19 @@ def _show_buyer(tenants: list[Row]) -> None:
             if customer["risk_status"]
             else "",
             look.pill("account_type", customer["account_type"]),
-            look.pill("outlook", outlook["outlook"]) if outlook else "",
+            look.pill("outlook", outlook["outlook"]) if outlook and not doubt else "",
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
             customer["account_type_reason"],
-            outlook["reason"] if outlook else "",
+            outlook["reason"] if outlook and not doubt else "",
         ],
         f"{customer['tenant_slug']} · looked after by"
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook)], in_threes=outlook is not None
+        [*_buyer_tiles(customer), *_outlook_tiles(outlook, seen, doubt)],
+        in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
@@ -178,7 +181,9 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
 
 
 def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
-    said = "".join(f"<p>{look.escape(reason)}.</p>" for reason in reasons if reason)
+    said = "".join(
+        f"<p>{look.escape(look.sentence(reason))}.</p>" for reason in reasons if reason
+    )
     look.show(
         f'<div class="ch-head"><h3>{look.escape(name)}</h3>'
         f'<p class="ch-age">{look.escape(owner)}</p>'
@@ -225,26 +230,37 @@ def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _outlook_tiles(outlook: Row | None) -> list[tuple[str, str, str, str]]:
+def _outlook_tiles(
+    outlook: Row | None, seen: Row | None, doubt: str
+) -> list[tuple[str, str, str, str]]:
     if outlook is None:
         return []
     amount = outlook["expected_amount_90d"]
     return [
         (
             "Order within 90 days",
-            look.chance(outlook["p_order_90d"]),
-            "so many of 100 such customers do",
+            # the large figure is the one to believe
+            f"{look.of_100(seen['share'])} of 100"
+            if seen and doubt
+            else look.chance(outlook["p_order_90d"]),
+            doubt or "says the order model: see “How good is it?” below",
             look.INK,
         ),
         (
             "Expected orders, next 90 days",
             look.money(amount, outlook["currency"]),
-            "its currencies are mixed, or none is known"
-            if amount is None
-            else "less the chance of none",
+            _whence(amount, doubt),
             look.INK,
         ),
     ]
+
+
+def _whence(amount: float | None, doubt: str) -> str:
+    if amount is None:
+        return "its currencies are mixed, or none is known"
+    if doubt:
+        return "by the same forecast: do not count on it"
+    return "what the model expects, from its whole history"
 
 
 def _how_good(customer: Row, *, has_outlook: bool) -> str:
@@ -277,8 +293,24 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
             f"rate {look.share(visitor['no_show_rate'])}",
             look.INK,
         ),
-        ("Paid, less refunds", f"{visitor['net_revenue_amount']:,.0f}", "so far", look.INK),
+        (
+            "Paid, less refunds",
+            f"{visitor['net_revenue_amount']:,.0f}",
+            _paid(visitor),
+            look.INK,
+        ),
     ]
+
+
+def _paid(visitor: Row) -> str:
+    """Say what was paid and what of it went back: the summary names the former."""
+    if not visitor["total_payments"]:
+        return "no payment yet"
+    payments = look.count_of(visitor["total_payments"], "payment")
+    refunded = (
+        f"{visitor['refunded_amount']:,.0f}" if visitor["refunded_amount"] else "nothing"
+    )
+    return f"{payments}, {visitor['revenue_amount']:,.0f} in all, {refunded} of it refunded"
 
 
 def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
@@ -440,7 +472,7 @@ def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
 
 def _line_in_words(customer: Row) -> str:
     said = customer["risk_status_reason"] or customer["account_type_reason"]
-    return f"Deliveries and statuses of {customer['customer_name']}. {said}."
+    return f"Deliveries and statuses of {customer['customer_name']}. {look.sentence(said)}."
 
 
 def _rule(row: Row) -> str:
@@ -473,10 +505,21 @@ def _margin(row: Row) -> str:
         return f"“{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
     if row["points_left"] is None:
         return "Cannot be judged"
-    points = f"{abs(row['points_left']):.1f} % of what they were"
+    then, now = (row["inputs"][f"{which}_average_amount"] for which in ("baseline", "recent"))
+    # as many percent smaller as the limit says
+    limit = then * (1 - row["threshold"]["revenue_decline_pct"] / 100)
+    currency = row["inputs"]["currency"] or ""
     if row["has_fired"]:
-        return f"“{word}”: orders have fallen past the limit by {points}"
-    return f"Becomes “{word}” if orders fall by another {points}"
+        said = (
+            f"“{word}”: the average fell from {then:,.2f} to {now:,.2f} {currency}, and"
+            f" {limit:,.2f} is the limit"
+        )
+    else:
+        said = (
+            f"Becomes “{word}” if the average falls from {now:,.2f} to {limit:,.2f} {currency}"
+            " or less"
+        )
+    return " ".join(said.split())
 
 
 def _words(name: str) -> str:
@@ -486,7 +529,7 @@ def _words(name: str) -> str:
 def _plain(name: str, value: object) -> str:
     if value is None:
         return look.NONE
-    return RULE_VALUES.get((name, value), str(value))
+    return RULE_VALUES.get((name, value), look.sentence(str(value)))
 
 
 def _steps_table(rows: list[Row]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, downloads, look
+from dashboards import belief, data, downloads, look
 
 ON_A_PAGE = 25
 NOBODY = "Nobody"
@@ -48,6 +48,7 @@ def show() -> None:
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
+    look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
     look.table(
         [
             "Customer",
@@ -61,8 +62,8 @@ def show() -> None:
         "Customers due to order, highest expected orders first",
     )
     look.show(
-        f'<p class="ch-age">{look.count_of(rows_count, "customer")}, {_order(rows)}.'
-        f" Page {number} of {pages}.</p>"
+        f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'
+        f" {pages}.</p>"
     )
     st.download_button(
         "Download as CSV",
@@ -84,10 +85,10 @@ def _order(rows: list[dict[str, Any]]) -> str:
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
-        "Overdue is past the expected date. Moderate, urgent and critical say how long:"
-        " critical ones are the least likely to come, not the most worth a call. Expected"
-        " orders are less than the usual ones by the chance that none come. Where status"
-        " and forecast disagree, see whom to believe:"
+        "Overdue is past the expected date; moderate, urgent and critical say for how long."
+        " Expected orders are what the model expects in the next 90 days, from the customer's"
+        " whole history; usual orders are its last few, per 30 days. Where status and"
+        " forecast disagree, see whom to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
@@ -125,8 +126,12 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     if row is None:
         return look.status_tile("due", name, "0", "nobody")
     value = look.money(row["at_risk_amount"], row["currency"])
-    words = "usual orders per 30 days: "
-    words += value if row["at_risk_amount"] is not None else "several currencies"
+    words = "used to order per 30 days" if name == "DORMANT" else "usual orders per 30 days"
+    words += f": {value}"
+    if row["left_out_count"]:
+        words += (
+            f", without {look.count(row['left_out_count'])} in other currencies or several"
+        )
     if row["critical_count"]:
         words += f" · {look.count(row['critical_count'])} critical"
     return look.status_tile("due", name, look.count(row["customers_count"]), words)
@@ -151,7 +156,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     if has_tenant:
         owner += look.small(row["tenant_slug"])
     return [
-        customer + look.small(row["reason"]),
+        customer + look.small(look.sentence(row["reason"])),
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"]) + look.small(words),
         look.figures(look.money(row["expected_amount_90d"], row["currency"]))
@@ -164,6 +169,8 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
 def _outlook(row: dict[str, Any]) -> str:
     if row["outlook"] is None:
         return ""
+    if doubt := belief.against(row, belief.seen_of(str(row["tenant_id"]), row)):
+        return doubt
     word = look.status_of("outlook", row["outlook"]).word
     return f"{word.lower()}: {look.chance(row['p_order_90d'])}"
 

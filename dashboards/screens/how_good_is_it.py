@@ -10,7 +10,6 @@ from dashboards import data, forecast_charts, look
 
 Row = dict[str, Any]
 
-CHANGE = "docs/change_a_rule.md"
 HORIZONS = (30, 60, 90)
 
 
@@ -37,6 +36,7 @@ class Subject:
     thing: str
     do: str
     did: str
+    stop: str
     limits_of_it: str
     # from which dates are expected
     dates: str
@@ -45,7 +45,7 @@ class Subject:
 
     def in_a_minute(self) -> tuple[str, ...]:
         """Return the queries of the words."""
-        names = ("statuses", "today", "period", "model")
+        names = ("statuses", "gone", "today", "period", "model")
         return tuple(f"{self.queries}_{name}" for name in names)
 
 
@@ -53,14 +53,14 @@ ORDERS = Subject(
     queries="forecast",
     statuses="risk_status",
     who={
-        "DORMANT": "DORMANT customers",
+        "DORMANT": "dormant customers",
         "AT_RISK_CADENCE": "late customers",
         "AT_RISK_REVENUE": "customers on time with less revenue",
-        "HEALTHY": "HEALTHY customers",
+        "HEALTHY": "healthy customers",
     },
     means={
         "DORMANT": "{dormant_days} or more past the expected order",
-        "AT_RISK_CADENCE": "{grace_days} or more past the expected order, not yet DORMANT",
+        "AT_RISK_CADENCE": "{grace_days} or more past the expected order, not yet dormant",
         "AT_RISK_REVENUE": "Not late, but the last orders are smaller by {decline} or more",
         "HEALTHY": "Not late, and ordering for about as much as before",
     },
@@ -79,27 +79,28 @@ ORDERS = Subject(
             "You cannot count on them yet: it may be fewer than three quarters."
         ),
         ("AT_RISK_CADENCE", "YES"): (
-            "A warning: more of them stay away than of the HEALTHY. Ask them why."
+            "A warning: more of them stay away than of the healthy. Ask them why."
         ),
         ("AT_RISK_CADENCE", "NO"): (
-            "No clear warning: they may order as often as HEALTHY customers."
+            "No clear warning: they may order as often as healthy customers."
         ),
         ("AT_RISK_REVENUE", "YES"): (
-            "A warning: more of them stay away than of the HEALTHY. Ask them why."
+            "A warning: more of them stay away than of the healthy. Ask them why."
         ),
         ("AT_RISK_REVENUE", "NO"): (
-            "They may order as often as HEALTHY customers: no sign that they stay away."
+            "They may order as often as healthy customers: no sign that they stay away."
         ),
     },
-    nothing_to_compare="Too few HEALTHY customers to compare with.",
+    nothing_to_compare="Too few healthy customers to compare with.",
     model="order model",
     command="`customer-health fit-orders`",
     thing="order",
     do="order",
     did="ordered",
+    stop="stop ordering",
     limits_of_it=(
         "Closed accounts are left out, so real numbers are slightly lower; orders that were"
-        " cancelled later are left out, too. Seasonal buyers may look DORMANT."
+        " cancelled later are left out, too. Seasonal buyers may look dormant."
     ),
     dates="All orders at least 90 days old.",
     no_dates="No order is 90 days old yet.",
@@ -112,15 +113,15 @@ VISITS = Subject(
     queries="visits",
     statuses="segment",
     who={
-        "LOST": "LOST customers",
-        "AT_RISK": "customers AT RISK",
-        "ACTIVE": "ACTIVE customers",
-        "NEW": "NEW customers",
+        "LOST": "lost customers",
+        "AT_RISK": "customers at risk",
+        "ACTIVE": "active customers",
+        "NEW": "new customers",
     },
     means={
         "LOST": "Last visit more than {segment_at_risk_days} ago",
-        "AT_RISK": "Last visit more than {segment_active_days} ago, not yet LOST",
-        "ACTIVE": "Last visit up to {segment_active_days} ago, no longer NEW",
+        "AT_RISK": "Last visit more than {segment_active_days} ago, not yet lost",
+        "ACTIVE": "Last visit up to {segment_active_days} ago, no longer new",
         "NEW": "First visit up to {segment_new_days} ago",
     },
     gone="LOST",
@@ -141,23 +142,24 @@ VISITS = Subject(
         ("NEW", "NO"): "Invite them again: fewer than three quarters come again.",
         ("NEW", "NOT_SURE"): "Invite them again: it may be fewer than three quarters.",
         ("AT_RISK", "YES"): (
-            "A warning: more of them stay away than of the ACTIVE. Remind them."
+            "A warning: more of them stay away than of the active. Remind them."
         ),
-        ("AT_RISK", "NO"): "No clear warning: they may visit as often as ACTIVE customers.",
+        ("AT_RISK", "NO"): "No clear warning: they may visit as often as active customers.",
     },
-    nothing_to_compare="Too few ACTIVE customers to compare with.",
+    nothing_to_compare="Too few active customers to compare with.",
     model="visit model",
     command="`customer-health fit-visits`",
     thing="visit",
     do="visit",
     did="visited",
+    stop="stop visiting",
     limits_of_it=(
-        "Only visits count, no bookings that became none, also where that was entered later."
-        " Who comes for the season may look LOST."
+        "Only visits count, not bookings that nobody came to, even where that was entered"
+        " later. Who comes for the season may look lost."
     ),
     dates=(
-        "All visits at least 90 days old, but for first ones, which expect no date. The gap is"
-        " sure where it rests on many visits at like distances."
+        "All visits at least 90 days old, without first visits: after these no date is"
+        " expected. The gap is sure where there were many visits, evenly apart."
     ),
     no_dates="No visit that expected a date is 90 days old yet.",
     sources={
@@ -167,10 +169,11 @@ VISITS = Subject(
     },
 )
 TOO_FEW = "Too few customers to tell."
+RECENT_FIRST = "Call those first who are gone only lately, and leave the others."
 SETTINGS = {
     "dormant_days": (
         "Dormant from",
-        "Days after the expected order from which a customer is DORMANT",
+        "Days after the expected order from which a customer is dormant",
     ),
     "grace_days": ("Late from", "Days after the expected order from which a customer is late"),
     "fallback_cadence_days": (
@@ -187,25 +190,28 @@ BASES = {
     ),
     "TOO_SHORT": "No other limit is suggested: the history is too short to tell.",
 }
-NOT_JUDGED = (
-    "No other limit is suggested here: suggestions are judged by who is DORMANT, and this one"
-    " does not change that."
-)
+NOT_JUDGED = "No other limit is suggested here: it changes who is late, not who is dormant."
 # of each kind of disagreement its name, and what it means to believe the forecast
 KINDS = {
     "LIKELY_THOUGH_DORMANT": ("Dormant, yet likely", "worth a call"),
     "LIKELY_THOUGH_LATE": ("Late, yet likely", "most order by themselves"),
     "UNLIKELY_THOUGH_ON_TIME": ("On time, yet unlikely", "no rule warns of them"),
 }
-# dashboards/sql/forecast_disagreement_kinds.sql says which
+# the mart status_disagreement_backtest says which
 BELIEVE = {
     "FORECAST": "Believe the forecast: {}.",
     "STATUS": "Believe the status.",
     "NOT_SURE": "Whom to believe cannot be told yet.",
     "TOO_FEW": "Whom to believe cannot be told yet.",
 }
+# the probability of an order is right on average where what came differs by less, and far off
+# in a tenth where it differs by this or more
+RIGHT_ON_AVERAGE, FAR_OFF = 0.025, 0.25
+# tenths in which it says neither that one comes nor that none does
+UNSURE_BANDS = range(2, 8)
+NEARLY_ALL = 0.8
 # so many customers on whom they disagree are listed
-MOST_LISTED = 20
+MOST_LISTED, LISTED_AT_FIRST = 20, 5
 
 
 def show() -> None:
@@ -254,13 +260,14 @@ def _show_visits(organization_id: str) -> None:
 def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     """Show what each status has been worth; return what is known of the model."""
     read = data.read(*subject.in_a_minute(), **chosen)
-    found, today, periods, models = (read[query] for query in subject.in_a_minute())
+    found, gone, today, periods, models = (read[query] for query in subject.in_a_minute())
     statuses = {(row["status"], row["horizon_days"]): row for row in found}
     if statuses:
         look.show(
             '<div class="ch-rules ch-pairs">'
             + "".join(
-                _card(subject, name, statuses.get((name, 90)), today) for name in subject.who
+                _card(subject, name, statuses.get((name, 90)), today, gone)
+                for name in subject.who
             )
             + "</div>"
         )
@@ -277,34 +284,41 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     return model
 
 
-def _of_100(share: float) -> str:
-    """Write a share as so many of 100; never all or none where it is not."""
-    whole = round(100 * share)
-    if whole == 0 and share > 0:
-        return "fewer than 1"
-    if whole == 100 and share < 1:  # noqa: PLR2004
-        return "more than 99"
-    return str(whole)
-
-
 def _interval(row: Row) -> str:
     low, high = (round(100 * row[f"share_{end}"]) for end in ("low", "high"))
     return f"{low} to {high}"
 
 
-def _card(subject: Subject, name: str, row: Row | None, today: Sequence[Row]) -> str:
+def _card(
+    subject: Subject, name: str, row: Row | None, today: Sequence[Row], gone: Sequence[Row]
+) -> str:
     words, verdict = _verdict(subject, name, row)
+    if name == subject.gone and gone:
+        [parts] = gone
+        words += f" {_recent_and_others(subject, parts)}"
+        if parts["is_recent_first"]:
+            verdict = RECENT_FIRST
     flagged = ""
     if name == subject.gone and row is not None and row["share_of_gone"] is not None:
         flagged = (
-            f"Of 100 that did not {subject.do} within 90 days {_of_100(row['share_of_gone'])}"
-            f" were {name}; the others had another status."
+            f"It finds {look.of_100(row['share_of_gone'])} of 100 who {subject.stop};"
+            " the others had another status."
         )
     return (
         f'<div class="ch-rule">{look.pill(subject.statuses, name)}'
         f"{look.small(_meaning(subject, name, today))}"
         f"<p>{look.escape(words)}</p><div>{look.escape(verdict)}</div>"
         f"{look.small(flagged)}</div>"
+    )
+
+
+def _recent_and_others(subject: Subject, parts: Row) -> str:
+    word = look.status_of(subject.statuses, subject.gone).word.lower()
+    days = look.count_of(parts["recent_days"], "day")
+    return (
+        f"Of 100 who had been {word} for less than {days},"
+        f" {look.of_100(parts['recent_share'])} {subject.did}; of 100 for longer,"
+        f" {look.of_100(parts['other_share'])}."
     )
 
 
@@ -329,11 +343,12 @@ def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
         customers = look.count_of(row["customers_count"], "customer")
         return f"Only {customers} had it on such a day.", TOO_FEW
     said = (
-        f"Of 100 {subject.who[name]} {_of_100(row['share'])} {subject.did} within 90 days"
+        f"Of 100 {subject.who[name]} {look.of_100(row['share'])} {subject.did} within 90 days"
         f" ({_interval(row)})"
     )
     if name in subject.compared and row["share_to_compare"] is not None:
-        said += f"; of 100 {subject.compared_with} ones {_of_100(row['share_to_compare'])}"
+        compared = look.of_100(row["share_to_compare"])
+        said += f"; of 100 {subject.compared_with.lower()} ones {compared}"
     verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
     return f"{said}.", verdict
 
@@ -370,7 +385,7 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
                 if median is None
                 else look.figures(look.count_of(median, "day")),
                 look.figures(look.count(last["customers_count"]))
-                + look.small(look.count_of(last["positions_count"], "monthly check-up")),
+                + look.small(_seen(last["positions_count"])),
             ]
         )
     look.table(
@@ -385,10 +400,14 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
     )
 
 
+def _seen(times: int) -> str:
+    return f"seen {look.count_of(times, 'time')}, once a month each"
+
+
 def _became(row: Row | None) -> str:
     if row is None or row["share"] is None:
         return "too few to tell"
-    return f"{look.figures(_of_100(row['share']))} {look.aside(_interval(row))}"
+    return f"{look.figures(look.of_100(row['share']))} {look.aside(_interval(row))}"
 
 
 def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
@@ -429,9 +448,9 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
     look.show(f"<p>{look.escape(words)}</p>")
     look.chart(forecast_charts.calibration(shown, subject.did), words)
     look.show(
-        '<p class="ch-explained">Each mark is customers of a like probability; its bar is the'
-        " range that the true share very likely lies in. On the dashed line as many"
-        f" {subject.did} as predicted.</p>"
+        '<p class="ch-explained">Each mark stands for customers with about the same'
+        " probability. Its bar is the range that the true share very likely lies in. On the"
+        f" dashed line as many {subject.did} as predicted.</p>"
     )
 
 
@@ -458,47 +477,92 @@ def _reason(model: Row) -> str:
 
 
 def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -> str:
-    first = rows[0]
-    said = (
-        f"It expected {_of_100(first['all_told_share'])} of 100 customers to {subject.do}"
-        f" within {horizon} days; {_of_100(first['all_seen_share'])} did."
+    told, seen = rows[0]["all_told_share"], rows[0]["all_seen_share"]
+    expected = (
+        f"It expected {look.of_100(told)} of 100 customers to {subject.do} within {horizon}"
+        f" days; {look.of_100(seen)} did."
     )
     wrong = {
-        verdict: [row["band"] for row in rows if row["verdict"] == verdict]
+        verdict: [row for row in rows if row["verdict"] == verdict]
         for verdict in ("TOO_MUCH", "TOO_LITTLE")
     }
     if not any(wrong.values()):
-        return f"{said} You can go by it: nowhere is it further off than chance explains."
+        return f"{expected} You can go by it: nowhere is it further off than chance explains."
+    worst = max((row for of_one in wrong.values() for row in of_one), key=_off_by)
+    furthest = (
+        f"Furthest off: where it said {look.chance(worst['told'])},"
+        f" {look.of_100(worst['share'])} of 100 {subject.did} ({_interval(worst)})."
+    )
+    for verdict, words in (("TOO_MUCH", "too many"), ("TOO_LITTLE", "too few")):
+        if _is_nearly_all(wrong[verdict], rows):
+            return (
+                f"Do not trust it: it expects {words} nearly everywhere. {expected} {furthest}"
+            )
+    is_right_on_average = abs(told - seen) < RIGHT_ON_AVERAGE
+    far = [
+        [row for row in of_one if row["off_by"] >= FAR_OFF]
+        for of_one in wrong.values()
+        if any(row["off_by"] >= FAR_OFF for row in of_one)
+    ]
+    if is_right_on_average and far:
+        is_in_the_middle = all(row["band"] in UNSURE_BANDS for of_one in far for row in of_one)
+        whom = "for those it is unsure of" if is_in_the_middle else "everywhere"
+        parts = [
+            f"where it said {_bands(of_one)}, {look.of_100(_share_of(of_one))} of 100"
+            f" {subject.did}"
+            for of_one in far
+        ]
+        return f"On average right, but not {whom}: {'; '.join(parts)}. {expected}"
     parts = [
         f"{words} {subject.did} where it said {_bands(wrong[verdict])}"
         for verdict, words in (("TOO_MUCH", "fewer"), ("TOO_LITTLE", "more"))
         if wrong[verdict]
     ]
-    worst = max(
-        (row for row in rows if row["verdict"] != "RIGHT"), key=lambda row: row["off_by"]
+    trust = (
+        "On average right, but not everywhere"
+        if is_right_on_average
+        else "Do not trust it everywhere"
     )
+    return f"{trust}: {', and '.join(parts)}. {furthest} {expected}"
+
+
+def _off_by(row: Row) -> float:
+    off_by: float = row["off_by"]
+    return off_by
+
+
+def _is_nearly_all(some: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Whether these are nearly all bands, and have nearly all customers."""
+    cases = sum(row["positions_count"] for row in rows)
     return (
-        f"{said} Do not trust it everywhere: {', and '.join(parts)}. Furthest off: where it"
-        f" said {look.chance(worst['told'])}, {_of_100(worst['share'])} of 100"
-        f" {subject.did} ({_interval(worst)})."
+        len(some) >= NEARLY_ALL * len(rows)
+        and sum(row["positions_count"] for row in some) >= NEARLY_ALL * cases
     )
 
 
-def _bands(bands: Sequence[int]) -> str:
+def _share_of(rows: Sequence[Row]) -> float:
+    """Return of how many customers of some bands together it came."""
+    cases = sum(row["positions_count"] for row in rows)
+    share: float = sum(row["share"] * row["positions_count"] for row in rows) / cases
+    return share
+
+
+def _bands(rows: Sequence[Row]) -> str:
     """Write tenths as percentages, neighbours together."""
     runs: list[list[int]] = []
-    for band in bands:
+    for band in (row["band"] for row in rows):
         if runs and runs[-1][1] == band:
             runs[-1][1] = band + 1
         else:
             runs.append([band, band + 1])
-    return ", ".join(f"{10 * low} to {10 * high} %" for low, high in runs)
+    return ", ".join(f"{10 * low} to {10 * high}{look.SPACE}%" for low, high in runs)
 
 
 def _dates(subject: Subject, rows: Sequence[Row]) -> None:
     look.heading(
         "The expected date",
-        f"How far the next {subject.thing} was from its expected date. {subject.dates}",
+        f"How far the next {subject.thing} was from its expected date. {subject.dates} The"
+        f" average counts those with another {subject.thing} within 90 days only.",
     )
     if not rows:
         look.empty(subject.no_dates)
@@ -518,10 +582,8 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
         [
             [
                 look.escape(subject.sources[row["source"]]),
-                look.figures(f"{_of_100(row['within_7_days_share'])} of 100"),
-                look.NONE
-                if row["mean_absolute_error_days"] is None
-                else look.figures(f"{row['mean_absolute_error_days']:.1f} days"),
+                look.figures(f"{look.of_100(row['within_7_days_share'])} of 100"),
+                _off(row),
                 look.figures(look.count(row["days_count"]))
                 + look.small(
                     f"{look.count(row['followed_count'])} had another within 90 days"
@@ -530,6 +592,18 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
             for row in rows
         ],
         f"How far the expected date of the next {subject.thing} was off",
+    )
+
+
+def _off(row: Row) -> str:
+    """Return how far the date was off, and in which direction."""
+    if row["mean_absolute_error_days"] is None:
+        return look.NONE
+    median = row["median_error_days"]
+    side = "before" if median < 0 else "after"
+    words = f"usually about {look.count_of(abs(median), 'day')} {side} the date"
+    return look.figures(f"{row['mean_absolute_error_days']:.1f} days") + look.small(
+        words if median else "as often before the date as after it"
     )
 
 
@@ -546,15 +620,13 @@ def _revenue(rows: Sequence[Row]) -> None:
     by_status = {row["risk_status"]: row for row in rows}
     look.show(f"<p>{look.escape(_revenue_in_words(by_status))}</p>")
     look.table(
-        ["Status", "Spent less", "Revenue of all together", "Monthly check-ups"],
+        ["Status", "Spent less", "Revenue of all together", "Seen, once a month each"],
         [
             [
                 look.pill("risk_status", row["risk_status"]),
-                look.figures(f"{_of_100(row['fell_share'])} of 100"),
-                "no sum: several currencies, or none before"
-                if row["revenue_change"] is None
-                else look.figures(f"{100 * row['revenue_change']:+.1f} %"),
-                look.figures(look.count(row["positions_count"])),
+                look.figures(f"{look.of_100(row['fell_share'])} of 100"),
+                _revenue_change(row),
+                look.figures(look.count_of(row["positions_count"], "time")),
             ]
             for row in (by_status[name] for name in ORDERS.who if name in by_status)
         ],
@@ -562,13 +634,25 @@ def _revenue(rows: Sequence[Row]) -> None:
     )
 
 
+def _revenue_change(row: Row) -> str:
+    said = (
+        "nothing before"
+        if row["revenue_change"] is None
+        else look.figures(f"{100 * row['revenue_change']:+.1f}{look.SPACE}%")
+    )
+    if not row["left_out_count"]:
+        return said
+    left_out = f"{look.count(row['left_out_count'])} in other currencies, or several, left out"
+    return said + look.small(f"in {row['currency']}; {left_out}")
+
+
 def _revenue_in_words(rows: dict[str, Row]) -> str:
     flagged, others = rows.get("AT_RISK_REVENUE"), rows.get("HEALTHY")
     if flagged is None or others is None:
         return "There is nobody to compare with: the others are missing."
     said = (
-        f"Of 100 customers with less revenue {_of_100(flagged['fell_share'])} spent less"
-        f" afterwards, of 100 HEALTHY ones {_of_100(others['fell_share'])}."
+        f"Of 100 customers with less revenue {look.of_100(flagged['fell_share'])} spent less"
+        f" afterwards, of 100 healthy ones {look.of_100(others['fell_share'])}."
     )
     if flagged["fell_share"] > others["fell_share"]:
         return f"{said} Less revenue was followed by less revenue more often."
@@ -579,8 +663,9 @@ def _revenue_in_words(rows: dict[str, Row]) -> str:
 def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
     look.heading(
         "Other limits",
-        "What another limit would change today, and how well DORMANT would have told who does"
-        " not order within 90 days. Only a trial: ask your administrator to change one.",
+        "What another limit would change today, and how well “Dormant” would have told who"
+        " stops ordering: who orders nothing for 90 days. Only a trial: ask your administrator"
+        " to change one.",
     )
     names = [name for name in SETTINGS if any(row["setting"] == name for row in rows)]
     setting = (
@@ -603,11 +688,17 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
         key=f"{setting} of {tenant_id}",
     )
     chosen = by_value[value]
-    words = _limit_in_words(chosen, current)
+    # a limit that decides who is late only does not change what "dormant" is worth
+    is_judged = len({(row["precision"], row["recall"]) for row in by_value.values()}) > 1
+    words = _limit_in_words(
+        chosen, current, is_judged=is_judged or current["balanced_accuracy"] is None
+    )
     look.show(f"<p>{look.escape(words)}</p>")
     look.tiles([_limit_tile(name, chosen, current) for name in look.STATUSES["risk_status"]])
     look.chart(forecast_charts.limits(list(by_value.values()), chosen, current), words)
-    suggested = [_suggestion(row) for row in suggestions if row["setting"] == setting]
+    suggested = [
+        _suggestion(row, by_value) for row in suggestions if row["setting"] == setting
+    ]
     for said in suggested or [NOT_JUDGED]:
         look.show(f"<p>{look.escape(said)}</p>")
 
@@ -622,50 +713,79 @@ def _limit_tile(name: str, chosen: Row, current: Row) -> tuple[str, str, str, st
     )
 
 
-def _limit_in_words(chosen: Row, current: Row) -> str:
+def _limit_in_words(chosen: Row, current: Row, *, is_judged: bool) -> str:
     days = look.count_of(chosen["value"], "day")
     if chosen["is_current"]:
         said = f"{days} is today's setting."
     else:
         moved = look.count_of(chosen["moved_count"], "customer")
-        verb = "has" if chosen["moved_count"] == 1 else "have"
-        said = (
-            f"With {days} instead of {current['value']} {moved} {verb} another status today."
-        )
+        said = f"At {days} (today {current['value']}), {moved} would change status."
+    if not is_judged:
+        return said
     if chosen["balanced_accuracy"] is None:
         return f"{said} What it would be worth cannot be told: too little has been seen."
-    said = f"{said} In the past {_worth(chosen)}."
-    return said if chosen["is_current"] else f"{said} By today's setting {_worth(current)}."
-
-
-def _worth(row: Row) -> str:
-    precision = (
-        "nobody would have been DORMANT"
-        if row["precision"] is None
-        else f"of 100 DORMANT {_of_100(row['precision'])} did not order"
+    if chosen["is_current"]:
+        return f"{said} It finds {_found(chosen)}; {_came_after_all(chosen)}."
+    return (
+        f"{said} It would have found {_found(chosen)} (today's setting"
+        f" {look.of_100(current['recall'])}); {_came_after_all(chosen)}"
+        f" ({_came_after_all(current)} by today's setting)."
     )
-    return f"{precision}, and of 100 that did not order {_of_100(row['recall'])} were DORMANT"
 
 
-def _suggestion(row: Row) -> str:
+def _found(row: Row) -> str:
+    return f"{look.of_100(row['recall'])} of 100 who stop ordering"
+
+
+def _came_after_all(row: Row) -> str:
+    if row["precision"] is None:
+        return "nobody would have been dormant"
+    return f"{look.of_100(1 - row['precision'])} of 100 dormant customers ordered after all"
+
+
+def _suggestion(row: Row, by_value: Mapping[int, Row]) -> str:
     if row["basis"] != "SUGGESTED":
         return BASES[row["basis"]]
     if row["suggested_value"] == row["current_value"]:
         return BASES["NO_STABLE_GAIN"]
+    then, now = by_value[row["suggested_value"]], by_value[row["current_value"]]
     return (
-        f"{row['suggested_value']} days instead of {row['current_value']} would have told"
-        f" better who does not order ({row['as_good_from']} to {row['as_good_to']} are as"
-        " good). On months that had no say in the choice, of 100 customers, half of whom"
-        f" stayed away, it told {100 * row['gain']:.1f} more rightly. Nothing is changed by"
-        f" itself: your administrator finds how in {CHANGE}."
+        f"{row['suggested_value']} days would have told better who stops ordering than"
+        f" {row['current_value']} ({row['as_good_from']} to {row['as_good_to']} are as good)."
+        f" {_price(then, now)} Tried on later months, it was right about"
+        f" {100 * row['gain']:.1f} more of 100 customers, those who stop and those who order"
+        " counting alike. Nothing changes by itself: ask your administrator."
     )
+
+
+def _price(then: Row, now: Row) -> str:
+    """Say what is better with another limit, what is worse, and whom it changes today."""
+    found = [row["recall"] for row in (then, now)]
+    days = look.count_of(then["value"], "day")
+    said = (
+        f"{days} would find {look.of_100(found[0])} instead of {look.of_100(found[1])} of 100"
+        " who stop ordering"
+    )
+    if then["precision"] is not None and now["precision"] is not None:
+        came = [1 - row["precision"] for row in (then, now)]
+        but = "but" if (found[0] > found[1]) is (came[0] > came[1]) else "and"
+        said += (
+            f", {but} {look.of_100(came[0])} instead of {look.of_100(came[1])} of 100 dormant"
+            " customers would order after all"
+        )
+    change = then["dormant_count"] - now["dormant_count"]
+    customers = look.count_of(abs(change), "customer")
+    if change > 0:
+        return f"{said}. {customers} would become dormant."
+    if change < 0:
+        return f"{said}. {customers} would no longer be dormant."
+    return f"{said}."
 
 
 def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
     look.heading(
-        "To look at",
-        "Status and forecast disagree. What came of such customers in the past says whom to"
-        " believe.",
+        "Where status and forecast disagree",
+        "What came of such customers in the past says whom to believe.",
     )
     if not rows:
         look.empty(
@@ -680,15 +800,17 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
             (
                 look.escape(name),
                 look.count(counts.get(kind, 0)),
-                _whom_to_believe(meaning, kinds.get(kind)),
+                _whom_to_believe(kind, meaning, kinds.get(kind))
+                if kind in counts
+                else "No such customer today.",
                 look.INK,
             )
             for kind, (name, meaning) in KINDS.items()
         ],
         in_threes=True,
     )
-    verdicts = {kind: kinds[kind]["verdict"] if kind in kinds else "TOO_FEW" for kind in KINDS}
-    left_out = [kind for kind in counts if verdicts[kind] == "STATUS"]
+    believed = {kind: kinds[kind]["believe"] if kind in kinds else "TOO_FEW" for kind in KINDS}
+    left_out = [kind for kind in counts if believed[kind] == "STATUS"]
     if left_out:
         names = " and ".join(
             f"“{name}”" for kind, (name, _) in KINDS.items() if kind in left_out
@@ -697,32 +819,46 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
     # those of whom the forecast is to be believed stand first, each by value
     listed = sorted(
         (row for row in rows if row["disagreement"] not in left_out),
-        key=lambda row: (verdicts[row["disagreement"]] != "FORECAST", row["value_rank"]),
+        key=lambda row: (believed[row["disagreement"]] != "FORECAST", row["value_rank"]),
     )[:MOST_LISTED]
     if not listed:
         return
+    _list(listed[:LISTED_AT_FIRST])
+    more = listed[LISTED_AT_FIRST:]
+    customers_count = sum(count for kind, count in counts.items() if kind not in left_out)
+    if more:
+        with st.expander(f"{len(more)} more"):
+            _list(more)
+            if customers_count > len(listed):
+                look.show(
+                    f'<p class="ch-age">The first {len(listed)} of {customers_count:,}. Your'
+                    " administrator can give you a list of all of them.</p>"
+                )
+
+
+def _list(rows: Sequence[Row]) -> None:
     look.table(
         ["Customer", "Status", "Within 90 days", "Expected orders, next 90 days"],
-        [_disagreement(row) for row in listed],
+        [_disagreement(row) for row in rows],
         "Customers on whom status and forecast disagree, highest expected orders first",
     )
-    customers_count = sum(count for kind, count in counts.items() if kind not in left_out)
-    if customers_count > len(listed):
-        look.show(
-            f'<p class="ch-age">The first {len(listed)} of {customers_count:,}.'
-            " The view <code>status_disagreements</code> has all of them.</p>"
-        )
 
 
-def _whom_to_believe(meaning: str, row: Row | None) -> str:
+def _whom_to_believe(kind: str, meaning: str, row: Row | None) -> str:
     if row is None:
         return f"There were none such in the past. {BELIEVE['TOO_FEW']}"
+    limit = look.chance(row["p_order_limit"])
+    said = (
+        f"Below {limit}, says the forecast."
+        if kind == "UNLIKELY_THOUGH_ON_TIME"
+        else f"{limit} or more, says the forecast."
+    )
     if row["share"] is None:
         customers = look.count_of(row["customers_count"], "such customer")
-        return f"Only {customers} in the past. {BELIEVE['TOO_FEW']}"
+        return f"{said} Only {customers} in the past. {BELIEVE['TOO_FEW']}"
     return (
-        f"Of 100 such, {_of_100(row['share'])} ordered within 90 days ({_interval(row)})."
-        f" {BELIEVE[row['verdict']].format(meaning)}"
+        f"{said} Of 100 such, {look.of_100(row['share'])} ordered within 90 days"
+        f" ({_interval(row)}). {BELIEVE[row['believe']].format(meaning)}"
     )
 
 
@@ -734,7 +870,9 @@ def _disagreement(row: Row) -> list[str]:
         customer=f"{row['tenant_id']}/{row['customer_id']}",
     )
     return [
-        customer + look.small(row["reason"]) + look.small(row["outlook_reason"]),
+        customer
+        + look.small(look.sentence(row["reason"]))
+        + look.small(look.sentence(row["outlook_reason"])),
         look.pill("risk_status", row["risk_status"]),
         look.pill("outlook", row["outlook"], look.chance(row["p_order_90d"])),
         look.figures(look.money(row["expected_amount_90d"], row["currency"])),

@@ -29,11 +29,12 @@ def show() -> None:
             " of the source that no rule could use."
         )
 
-    look.heading("Risk status today")
+    look.heading("Risk status today", _how_many(days))
     look.tiles(_tiles(days, "risk_status"))
     look.heading(
         "Value at risk",
-        "What the customers that are late or spend less order in 30 days, at recent averages.",
+        "What the customers that are late or spend less order in 30 days, at recent averages;"
+        " without dormant ones.",
     )
     value = _value(found["overview_value_at_risk"])
     if value:
@@ -54,6 +55,21 @@ def show() -> None:
         _transitions(found["overview_transitions"], "risk_status", "Risk status")
     with account:
         _transitions(found["overview_transitions"], "account_type", "Account type")
+
+
+def _how_many(days: list[Row]) -> str:
+    """Say why there are more customers by account type than by risk status."""
+    counts = dict.fromkeys(("risk_status", "account_type"), 0)
+    for row in days:
+        if row["is_today"]:
+            counts[row["status_kind"]] += row["customers_count"]
+    never = counts["account_type"] - counts["risk_status"]
+    said = f"{look.count_of(counts['risk_status'], 'customer')} with an order."
+    if never <= 0:
+        return said
+    return (
+        f"{said} {look.count(never)} more have never had one: they have an account type only."
+    )
 
 
 def _tiles(days: list[Row], kind: str) -> list[tuple[str, str, str, str]]:
@@ -151,7 +167,7 @@ def _areas(days: list[Row]) -> Any:
     word = (
         alt.Chart(look.values([row for row in rows if row["is_today"]][:1]))
         .mark_text(align="left", dx=6, dy=-8, color=look.INK, fontSize=12)
-        .encode(x="day:T", y=alt.value(0), text=alt.value("forecast →"))
+        .encode(x="day:T", y=alt.value(0), text=alt.value("if nobody orders →"))
     )
     return alt.layer(past, ahead, names, rule, word).properties(
         height=300, padding={"top": 18, "left": 4, "right": 8, "bottom": 4}

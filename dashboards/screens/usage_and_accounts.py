@@ -165,7 +165,8 @@ def _show_account(organization: str, account: str) -> None:
                     "name": _words(row["sub_score"]),
                     "lost": float(row["points_lost"]),
                     "left": float(row["points_left"]),
-                    "said": f"scored {row['score']:.0f} of 100 in {row['component']}",
+                    "said": f"scored {row['score']:.0f} of 100 in"
+                    f" {_words(row['component']).lower()}",
                 }
                 for row in read["account_factors"]
             ],

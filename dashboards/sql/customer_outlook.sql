@@ -4,7 +4,8 @@ select
     p_order_90d,
     expected_amount_90d,
     currency,
-    reason
+    reason,
+    disagreement
 from analytics.customer_outlook
 where
     tenant_id = %(tenant)s

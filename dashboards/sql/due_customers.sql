@@ -22,7 +22,8 @@ select
     due.p_order_90d,
     due.expected_amount_90d,
     due.currency,
-    due.reason
+    due.reason,
+    due.disagreement
 from analytics.due_to_order as due
 left join analytics.sales_reps
     on

@@ -16,8 +16,9 @@ select
     abs(mean_p_order - ordered_share) as off_by,
     sum(mean_p_order * positions_count) over of_horizon
     / sum(positions_count) over of_horizon as all_told_share,
-    sum(ordered_count) over of_horizon
-    / sum(positions_count) over of_horizon as all_seen_share
+    (
+        sum(ordered_count) over of_horizon / sum(positions_count) over of_horizon
+    )::double precision as all_seen_share
 from analytics.order_model_calibration
 where tenant_id = %(tenant)s
 window of_horizon as (partition by horizon_days)

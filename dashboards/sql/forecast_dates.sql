@@ -5,6 +5,7 @@ select
     errors.order_days_count as days_count,
     errors.followed_count,
     errors.mean_absolute_error_days,
+    errors.median_error_days,
     errors.within_7_days_share,
     tenants.grace_days,
     case

@@ -18,6 +18,9 @@ select
     profiles.expected_next_visit_date,
     profiles.days_overdue,
     profiles.days_until_next_booking,
+    profiles.total_payments,
+    profiles.total_revenue_cents / 100.0 as revenue_amount,
+    profiles.refunded_cents / 100.0 as refunded_amount,
     profiles.net_revenue_cents / 100.0 as net_revenue_amount
 from analytics.customer_profiles as profiles
 inner join analytics.booking_organizations as organizations

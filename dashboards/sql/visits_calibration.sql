@@ -16,8 +16,9 @@ select
     abs(mean_p_visit - visited_share) as off_by,
     sum(mean_p_visit * positions_count) over of_horizon
     / sum(positions_count) over of_horizon as all_told_share,
-    sum(visited_count) over of_horizon
-    / sum(positions_count) over of_horizon as all_seen_share
+    (
+        sum(visited_count) over of_horizon / sum(positions_count) over of_horizon
+    )::double precision as all_seen_share
 from analytics.visit_model_calibration
 where organization_id = %(organization)s
 window of_horizon as (partition by horizon_days)

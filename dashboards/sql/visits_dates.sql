@@ -4,6 +4,7 @@ select
     visit_days_count as days_count,
     followed_count,
     mean_absolute_error_days,
+    median_error_days,
     within_7_days_share
 from analytics.next_visit_date_errors
 where

@@ -9,7 +9,7 @@ import pytest
 from conftest import PROJECT, Database
 from streamlit.testing.v1 import AppTest
 
-from dashboards import data
+from dashboards import data, look
 
 SCREENS = PROJECT / "dashboards" / "screens"
 ANALYST = "pages_analyst"
@@ -97,7 +97,12 @@ def page(name: str, **query: str) -> AppTest:
 
 def markup(shown: AppTest) -> str:
     """Return all HTML that a page has put together."""
-    return "".join(element.proto.body for element in shown.get("html"))
+    return plain("".join(element.proto.body for element in shown.get("html")))
+
+
+def plain(words: str) -> str:
+    """Return words as one types them, with spaces at which a line may break."""
+    return words.replace(look.SPACE, " ")
 
 
 def text(shown: AppTest) -> str:
@@ -121,3 +126,26 @@ def tiles(shown: AppTest) -> dict[str, str]:
         word = re.sub(r"<span.*?</span>", "", heading)
         figures.setdefault(html.unescape(word), html.unescape(figure))
     return figures
+
+
+def instead_of(
+    view: str, rows: str, tenants: str = "tenants", tenant_id: str = "tenant_id"
+) -> str:
+    """Return SQL that puts other rows in place of those of a view, for all tenants."""
+    return (
+        f"create or replace view analytics.{view} with (security_invoker) as"
+        f" select (jsonb_populate_record(null::analytics.{view}, to_jsonb(given)"
+        f" || jsonb_build_object('{tenant_id}', tenants.{tenant_id}))).*"
+        f" from analytics.{tenants} as tenants cross join ({rows}) as given;"
+    )
+
+
+def came_of(believe: dict[str, str], share: float = 0.12) -> str:
+    """Return SQL that puts, of kinds of disagreement, other words on whom to believe."""
+    rows = ", ".join(f"('{kind}', '{whom}')" for kind, whom in believe.items())
+    return instead_of(
+        "status_disagreement_backtest",
+        "select kind as disagreement, 99 as positions_count, 40 as customers_count,"
+        f" {share} as ordered_share, 0.09 as ordered_share_low, 0.16 as ordered_share_high,"
+        f" believe, 0.5 as p_order_limit from (values {rows}) as given (kind, believe)",
+    )

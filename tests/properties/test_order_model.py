@@ -406,7 +406,7 @@ def test_without_a_model_nothing_is_foreseen(database: Database) -> None:
     assert unknown == {
         *("p_order_30d", "p_order_60d", "p_order_90d", "expected_orders_90d"),
         *("expected_value_90d", "expected_amount_90d", "outlook", "p_alive", "reason"),
-        "currency",
+        *("currency", "disagreement"),
     }
 
 

@@ -67,7 +67,8 @@ final as (
         outlook.p_order_90d,
         outlook.expected_amount_90d,
         due.currency,
-        due.reason
+        due.reason,
+        {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement
     from due
     left join sales_reps
         on

@@ -75,8 +75,8 @@ final as (
             when p_visit_90d is not null
                 then
                     format(
-                        '%s in %s, the last %s ago: of 100 such customers about %s'
-                        ' visit within 90 days%s',
+                        '%s in %s, the last %s ago: the visit model expects about %s'
+                        ' of 100 such customers to visit within 90 days%s',
                         {{ count_of('visit_day_number', 'visit day') }},
                         {{ count_of('age_days', 'day') }},
                         {{ count_of('today - visit_on', 'day') }},

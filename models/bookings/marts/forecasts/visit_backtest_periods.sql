@@ -58,7 +58,8 @@ final as (
                         + (cuts_count - 1) / 2 * interval '1 month'
                     )::date
         end as middle_cut_on,
-        cuts_count
+        cuts_count,
+        {{ var('backtest_min_customers') }} as min_customers
     from counted
 )
 

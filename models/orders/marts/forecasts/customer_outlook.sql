@@ -26,17 +26,27 @@ select
         when p_order_90d is not null
             then
                 format(
-                    '%s with deliveries in %s, the last %s ago: of 100 such customers'
-                    ' about %s order within 90 days',
+                    '%s with deliveries in %s, the last %s ago: the order model expects'
+                    ' about %s of 100 such customers to order within 90 days',
                     {{ count_of('order_day_number', 'day') }},
                     {{ count_of('age_days', 'day') }},
                     {{ count_of('today - delivered_on', 'day') }},
                     round(100 * p_order_90d)
                 )
-    end as reason
+    end as reason,
+    {{ disagreement('risk_status', 'p_order_90d') }} as disagreement
 from (
     select
         customers.*,
+        -- no join: one more, and those that join this view would have it worked out for
+        -- all customers
+        (
+            select risk_status.risk_status
+            from {{ ref('customer_risk_status') }} as risk_status
+            where
+                customers.tenant_id = risk_status.tenant_id
+                and customers.customer_id = risk_status.customer_id
+        ) as risk_status,
         models.has_dropouts,
         {{ p_alive('customers', 'models') }} as p_alive,
         {%- for days in [30, 60, 90] %}

@@ -27,6 +27,7 @@ revenues as (
         judged.customer_id,
         judged.cut_on,
         judged.risk_status,
+        judged.currency,
         coalesce(sum(order_days.delivered_cents) filter (
             where order_days.delivered_on <= judged.cut_on
         ), 0) as cents_before,
@@ -40,19 +41,63 @@ revenues as (
             and judged.customer_id = order_days.customer_id
             and order_days.delivered_on > judged.cut_on - 90
             and order_days.delivered_on <= judged.cut_on + 90
-    group by judged.tenant_id, judged.customer_id, judged.cut_on, judged.risk_status
+    group by
+        judged.tenant_id,
+        judged.customer_id,
+        judged.cut_on,
+        judged.risk_status,
+        judged.currency
+),
+
+by_currency as (
+    select
+        tenant_id,
+        risk_status,
+        currency,
+        count(*) as positions_count,
+        sum(cents_before) as cents_before,
+        sum(cents_after) as cents_after,
+        count(*) filter (where cents_after < cents_before) as fell_count
+    from revenues
+    group by tenant_id, risk_status, currency
+),
+
+-- where none is known, all are taken to be in one
+usual as (
+    select distinct on (tenant_id)
+        tenant_id,
+        currency
+    from by_currency
+    group by tenant_id, currency
+    order by
+        tenant_id asc,
+        currency is null asc,
+        sum(positions_count) desc,
+        currency asc
 ),
 
 summed as (
     select
-        tenant_id,
-        risk_status,
-        count(*) as positions_count,
-        sum(cents_before)::bigint as cents_before,
-        sum(cents_after)::bigint as cents_after,
-        count(*) filter (where cents_after < cents_before) as fell_count
-    from revenues
-    group by tenant_id, risk_status
+        by_currency.tenant_id,
+        by_currency.risk_status,
+        usual.currency,
+        sum(by_currency.positions_count)::bigint as positions_count,
+        sum(by_currency.cents_before)::bigint as cents_before,
+        sum(by_currency.cents_after)::bigint as cents_after,
+        sum(by_currency.fell_count)::bigint as fell_count,
+        sum(by_currency.positions_count) filter (
+            where by_currency.currency is not distinct from usual.currency
+        )::bigint as currency_positions_count,
+        sum(by_currency.cents_before) filter (
+            where by_currency.currency is not distinct from usual.currency
+        )::bigint as currency_cents_before,
+        sum(by_currency.cents_after) filter (
+            where by_currency.currency is not distinct from usual.currency
+        )::bigint as currency_cents_after
+    from by_currency
+    inner join usual
+        on by_currency.tenant_id = usual.tenant_id
+    group by by_currency.tenant_id, by_currency.risk_status, usual.currency
 ),
 
 final as (
@@ -65,7 +110,12 @@ final as (
         summed.cents_after,
         summed.cents_after / nullif(summed.cents_before, 0)::double precision - 1
             as revenue_change,
-        summed.fell_count / summed.positions_count::double precision as fell_share
+        summed.fell_count / summed.positions_count::double precision as fell_share,
+        summed.currency,
+        coalesce(summed.currency_positions_count, 0) as currency_positions_count,
+        summed.currency_cents_after
+        / nullif(summed.currency_cents_before, 0)::double precision
+        - 1 as currency_revenue_change
     from summed
     inner join tenants
         on summed.tenant_id = tenants.tenant_id

@@ -45,7 +45,7 @@ counted as (
     group by tenant_id, disagreement
 ),
 
-final as (
+shares as (
     select
         counted.tenant_id,
         tenants.tenant_slug,
@@ -62,6 +62,38 @@ final as (
     from counted
     inner join tenants
         on counted.tenant_id = tenants.tenant_id
+),
+
+-- whom to believe: where surely at least half ordered, who called them likely
+judged_by_share as (
+    select
+        *,
+        case
+            when ordered_share is null then 'TOO_FEW'
+            when
+                ordered_share_low >= 0.5
+                and disagreement = 'UNLIKELY_THOUGH_ON_TIME'
+                then 'STATUS'
+            when ordered_share_low >= 0.5 then 'FORECAST'
+            when ordered_share_high >= 0.5 then 'NOT_SURE'
+            when disagreement = 'UNLIKELY_THOUGH_ON_TIME' then 'FORECAST'
+            else 'STATUS'
+        end as believe
+    from shares
+),
+
+final as (
+    select
+        *,
+        (
+            case disagreement
+                when 'LIKELY_THOUGH_DORMANT'
+                    then {{ var('disagreement_dormant_from') }}
+                when 'LIKELY_THOUGH_LATE' then {{ var('disagreement_late_from') }}
+                else {{ var('disagreement_on_time_below') }}
+            end
+        )::double precision as p_order_limit
+    from judged_by_share
 )
 
 select * from final
