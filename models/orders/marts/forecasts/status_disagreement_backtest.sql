@@ -86,10 +86,11 @@ final as (
     select
         *,
         (
-            case disagreement
-                when 'LIKELY_THOUGH_DORMANT'
+            case
+                when disagreement = 'LIKELY_THOUGH_DORMANT'
                     then {{ var('disagreement_dormant_from') }}
-                when 'LIKELY_THOUGH_LATE' then {{ var('disagreement_late_from') }}
+                when disagreement = 'LIKELY_THOUGH_LATE'
+                    then {{ var('disagreement_late_from') }}
                 else {{ var('disagreement_on_time_below') }}
             end
         )::double precision as p_order_limit
