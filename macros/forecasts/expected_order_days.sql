@@ -17,7 +17,7 @@ with parts as (
         {{ model }}.a + {{ model }}.b + {{ history }}.repeats_count
         + {{ model }}.first_drop - 1 as c
     where {{ model }}.r is not null
-    offset 0
+    {{ fence() }}
 ),
 
 forms as (
@@ -43,7 +43,7 @@ forms as (
                 {{ model }}.r + {{ history }}.repeats_count
             )
         ) as form (u, v, power)
-    offset 0
+    {{ fence() }}
 ),
 
 -- the ratios fall towards z. From the root of a quadratic equation on they are under
@@ -82,7 +82,7 @@ ratios as (
         lateral generate_series(
             0, least(5000, ceil(chosen.terms_count))::integer
         ) as term (number)
-    offset 0
+    {{ fence() }}
 ),
 
 terms as (

@@ -62,7 +62,7 @@ begin
         insert into fits (tenant_id, fitted_on)
         select
             tenants.tenant_id,
-            case stage when 'TODAY' then tenants.fitted_on else backtest.middle_cut_on end
+            case when stage = 'TODAY' then tenants.fitted_on else backtest.middle_cut_on end
         from (
             select
                 {{ tenant_id }} as tenant_id,
@@ -294,7 +294,7 @@ begin
                         points.point = repeats.point
                         and history.repeats_count = repeats.repeats_count
                 -- the odds are worked out once
-                offset 0
+                {{ fence() }}
             ),
 
             likelihoods as (

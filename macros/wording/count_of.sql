@@ -1,3 +1,3 @@
 {% macro count_of(number, noun) -%}
-    ({{ number }})::text || case {{ number }} when 1 then ' {{ noun }}' else ' {{ noun }}s' end
+    ({{ number }})::text || case when {{ number }} = 1 then ' {{ noun }}' else ' {{ noun }}s' end
 {%- endmacro %}

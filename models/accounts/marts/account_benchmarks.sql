@@ -30,9 +30,10 @@ final as (
     inner join distributions
         on
             profiles.organization_id = distributions.organization_id
-            and distributions.bucket = case distributions.dimension
-                when 'organization' then 'all'
-                when 'industry' then coalesce(profiles.industry, 'not given')
+            and distributions.bucket = case
+                when distributions.dimension = 'organization' then 'all'
+                when distributions.dimension = 'industry'
+                    then coalesce(profiles.industry, 'not given')
                 else coalesce(profiles.account_size, 'not given')
             end
 )

@@ -103,7 +103,7 @@ measured as (
                 ('business', covered.business_weight, 3, covered.business_count)
             ) as parts (component, component_weight, all_count, there_count)
             -- a fence: both are worked out once for a component, not for each sub-score
-            offset 0
+            {{ fence() }}
         ) as components
     inner join
         lateral (

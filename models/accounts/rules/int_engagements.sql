@@ -66,26 +66,22 @@ final as (
         -- what each is known by, once; NULL for nobody. Addresses and names are text,
         -- ids may be numbers; a list, an object or true in their place names nobody
         (
-            select jsonb_agg(distinct lower(named.person))
+            select
+                to_jsonb(nullif(array_remove(array_agg(distinct lower(
+                    case
+                        when jsonb_typeof(entry.value) in ('string', 'number')
+                            then {{ trimmed("entry.value #>> '{}'") }}
+                        else
+                            coalesce(
+                                {{ text_of('entry.value', 'email', ['string']) }},
+                                {{ text_of(
+                                    'entry.value', 'id', ['string', 'number']
+                                ) }},
+                                {{ text_of('entry.value', 'name', ['string']) }}
+                            )
+                    end
+                )), null), '{}'))
             from jsonb_array_elements(attended.people) as entry (value)
-            cross join
-                lateral (
-                    values (
-                        case
-                            when jsonb_typeof(entry.value) in ('string', 'number')
-                                then {{ trimmed("entry.value #>> '{}'") }}
-                            else
-                                coalesce(
-                                    {{ text_of('entry.value', 'email', ['string']) }},
-                                    {{ text_of(
-                                        'entry.value', 'id', ['string', 'number']
-                                    ) }},
-                                    {{ text_of('entry.value', 'name', ['string']) }}
-                                )
-                        end
-                    )
-                ) as named (person)
-            where named.person is not null
         ) as attendees
     from attended
 )

@@ -30,7 +30,7 @@ completed as (
         payments.is_valid
         and payments.payment_status = 'COMPLETED'
     -- a fence: without it every use of days_ago works it out again
-    offset 0
+    {{ fence() }}
 ),
 
 summed as (

@@ -34,28 +34,28 @@ final as (
         organization_id,
         customer_number,
         customer_segment,
-        case customer_segment
-            when 'NEW' then first_visit_on
-            when 'ACTIVE' then greatest(new_until, came_back_on)
-            when 'AT_RISK' then greatest(new_until, active_until)
+        case
+            when customer_segment = 'NEW' then first_visit_on
+            when customer_segment = 'ACTIVE' then greatest(new_until, came_back_on)
+            when customer_segment = 'AT_RISK' then greatest(new_until, active_until)
             else greatest(new_until, at_risk_until)
         end as segment_since,
         -- without another visit
-        case customer_segment
-            when 'NEW'
+        case
+            when customer_segment = 'NEW'
                 then
                     case
                         when new_until < active_until then 'ACTIVE'
                         when new_until < at_risk_until then 'AT_RISK'
                         else 'LOST'
                     end
-            when 'ACTIVE' then 'AT_RISK'
-            when 'AT_RISK' then 'LOST'
+            when customer_segment = 'ACTIVE' then 'AT_RISK'
+            when customer_segment = 'AT_RISK' then 'LOST'
         end as next_segment,
-        case customer_segment
-            when 'NEW' then new_until
-            when 'ACTIVE' then active_until
-            when 'AT_RISK' then at_risk_until
+        case
+            when customer_segment = 'NEW' then new_until
+            when customer_segment = 'ACTIVE' then active_until
+            when customer_segment = 'AT_RISK' then at_risk_until
         end as next_segment_on
     from judged
 )

@@ -18,7 +18,7 @@ with bookings as (
                 and scope.latest_start_at > bookings.start_at
             -- a fence: each date is looked up in the index; the planner cannot know how
             -- narrow the dates are, and would rather read all bookings
-            offset 0
+            {{ fence() }}
         ) as bookings
     {%- else %}
         select

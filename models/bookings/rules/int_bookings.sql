@@ -23,7 +23,7 @@ placed as (
             and customers.square_customer_id = bookings.square_customer_id
     where bookings.is_valid
     -- a fence: without it every use of start_local works it out again
-    offset 0
+    {{ fence() }}
 ),
 
 final as (

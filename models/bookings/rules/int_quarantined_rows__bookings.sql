@@ -38,7 +38,7 @@ walk_ins as (
                 and scope.latest_start_at > bookings.start_at
                 and bookings.square_customer_id is null
             -- a fence, as for their figures
-            offset 0
+            {{ fence() }}
         ) as bookings
     {%- else %}
         select * from {{ ref('stg_bookings__bookings') }}

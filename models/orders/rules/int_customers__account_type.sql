@@ -51,17 +51,15 @@ judged as (
 dated as (
     select
         *,
-        case account_type
-            when 'ACTIVE' then 'TARGET'
-            when 'TARGET' then 'PROSPECT'
+        case
+            when account_type = 'ACTIVE' then 'TARGET'
+            when account_type = 'TARGET' then 'PROSPECT'
         end as next_account_type,
-        case account_type
-            when 'ACTIVE' then target_on
-            when 'TARGET' then prospect_on
-            else case
-                -- not created yet, by its own date: its history begins today, every day
-                when last_ordered_on is null and created_on > today then today + 1
-            end
+        case
+            when account_type = 'ACTIVE' then target_on
+            when account_type = 'TARGET' then prospect_on
+            -- not created yet, by its own date: its history begins today, every day
+            when last_ordered_on is null and created_on > today then today + 1
         end as changes_on
     from judged
 ),

@@ -35,20 +35,20 @@ judged as (
 dated as (
     select
         *,
-        case risk_status
-            when 'DORMANT' then null
-            when 'AT_RISK_CADENCE' then 'DORMANT'
+        case
+            when risk_status = 'DORMANT' then null
+            when risk_status = 'AT_RISK_CADENCE' then 'DORMANT'
             else 'AT_RISK_CADENCE'
         end as next_status,
-        case risk_status
-            when 'DORMANT' then null
-            when 'AT_RISK_CADENCE' then dormant_on
+        case
+            when risk_status = 'DORMANT' then null
+            when risk_status = 'AT_RISK_CADENCE' then dormant_on
             else late_on
         end as next_status_on,
         format(
             'last delivery %s, %s gap %s, expected %s',
             {{ iso_date('last_order_date') }},
-            case cadence_source when 'MEASURED' then 'usual' else 'assumed' end,
+            case when cadence_source = 'MEASURED' then 'usual' else 'assumed' end,
             {{ count_of('cadence_days', 'day') }},
             {{ iso_date('next_expected_order_date') }}
         ) as pace
@@ -62,8 +62,8 @@ final as (
         dated.customer_name,
         dated.sales_rep_id,
         dated.risk_status,
-        case dated.risk_status
-            when 'DORMANT'
+        case
+            when dated.risk_status = 'DORMANT'
                 then
                     format(
                         'Dormant since %s: %s, limit %s late',
@@ -71,7 +71,7 @@ final as (
                         dated.pace,
                         {{ count_of('dated.dormant_days', 'day') }}
                     )
-            when 'AT_RISK_CADENCE'
+            when dated.risk_status = 'AT_RISK_CADENCE'
                 then
                     format(
                         'Late since %s: %s, dormant on %s without a delivery',
@@ -79,7 +79,7 @@ final as (
                         dated.pace,
                         {{ iso_date('dated.dormant_on') }}
                     )
-            when 'AT_RISK_REVENUE'
+            when dated.risk_status = 'AT_RISK_REVENUE'
                 then
                     format(
                         'Revenue down %s %%: last %s average %s %s,'

@@ -55,8 +55,9 @@ final as (
         component.measured_count,
         component.possible_count,
         coalesce(
-            case component.component
-                when 'support_tickets' then component.measured_count >= 0
+            case
+                when component.component = 'support_tickets'
+                    then component.measured_count >= 0
                 else component.possible_count > 0
             end,
             false

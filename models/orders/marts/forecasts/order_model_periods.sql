@@ -16,7 +16,7 @@ final as (
         case when abs(a - 1) < 1e-6 then 1 + 1e-6 else a end as a,
         b,
         -- in MBG/NBD a customer may drop out after its first order, in BG/NBD not
-        case model when 'MBG' then 1 else 0 end as first_drop,
+        case when model = 'MBG' then 1 else 0 end as first_drop,
         a / (a + b) >= 0.001 as has_dropouts
     from parameters
     where r is not null
