@@ -81,6 +81,8 @@ MADE: dict[str, dict[str, str]] = {
         "give_up_batches": "function",
         "plan_write_back": "function",
         "planned_rows": "function",
+        "rows_of_customers": "function",
+        "put_into_distributed_table": "function",
         "put_values": "function",
         "write_batch": "function",
         "rollback_batch": "function",

@@ -103,7 +103,7 @@ begin
             written_back.column_name,
             -- as it stands there, for a date could be an instant, which is put back as such
             to_jsonb(target) ->> written_back.column_name,
-            value.expected,
+            to_jsonb(pending) ->> ('expected_' || written_back.column_name),
             case written_back.column_name
                 when 'account_type' then pending.account_type_reason
                 else pending.risk_status_reason
@@ -124,12 +124,9 @@ begin
             ('next_expected_order_date'), ('average_order_interval_days'),
             ('dormancy_since'), ('reactivated_date')
         ) as written_back (column_name)
-        cross join lateral (
-            select
-                to_jsonb(pending) ->> ('current_' || written_back.column_name) as current,
-                to_jsonb(pending) ->> ('expected_' || written_back.column_name) as expected
-        ) as value
-        where value.current is distinct from value.expected
+        where
+            to_jsonb(pending) ->> ('current_' || written_back.column_name)
+            is distinct from to_jsonb(pending) ->> ('expected_' || written_back.column_name)
     )
 
     select batches.batch_id from batches order by batches.batch_id;
@@ -140,10 +137,9 @@ comment on function operations.plan_write_back is
 return their ids. forced: what the guards hold, too.';
 
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
-returns table (customer_key jsonb, customer_id text, old_values jsonb, new_values jsonb)
+returns table (customer_id text, old_values jsonb, new_values jsonb)
 language sql stable as $planned$
     select
-        jsonb_build_object('tenant_id', tenant_id, 'customer_id', customer_id),
         customer_id,
         jsonb_object_agg(column_name, old_value),
         jsonb_object_agg(column_name, new_value)
@@ -151,12 +147,159 @@ language sql stable as $planned$
     where
         batch_id = this_batch
         and customer_id = any(customers)
-    group by tenant_id, customer_id
+    group by customer_id
 $planned$;
 comment on function operations.planned_rows is
-'customer_health: One row per customer of a batch: its key, and its changed columns
-before and after. The key gets its types from pending_customer_updates, for of the
-operational row there may be columns that must not be NULL.';
+'customer_health: One row per customer of a batch: its changed columns before and
+after.';
+
+create or replace function operations.rows_of_customers(
+    this_batch bigint, customers text[], of_which text, locking text
+)
+returns jsonb
+language plpgsql set timezone = 'UTC' as $rows$
+-- The operational rows of customers of a batch, by customer. The tenant and the customers
+-- are literals, which take the types of the columns; by the tenant Citus finds the node.
+declare
+    found jsonb;
+begin
+    execute format(
+        $select$
+        select jsonb_object_agg(held.customer_id::text, held.values)
+        from (
+            select
+                target.customer_id,
+                to_jsonb(target) as values
+            from analytics_internal.stg_orders__customer_statuses as target
+            where
+                target.tenant_id = %L
+                and target.customer_id = any(%L)
+                and %s
+            order by target.customer_id
+            %s
+        ) as held
+        $select$,
+        (select tenant_id from operations.write_back_batches where batch_id = this_batch),
+        customers,
+        of_which,
+        locking
+    ) into found;
+    return coalesce(found, '{}');
+end
+$rows$;
+comment on function operations.rows_of_customers is
+'customer_health: The operational rows of customers of a batch, by customer.';
+
+create or replace function operations.put_into_distributed_table(
+    this_batch bigint, tenant text, new_values jsonb
+)
+returns text
+language plpgsql as $statement$
+-- The statement that puts these values into the table itself, where Citus has distributed it:
+-- it changes no view, and takes values of their types only. NULL where it has not.
+declare
+    relation text;
+    keys constant jsonb := (
+        select jsonb_object_agg(origins.column_name, to_jsonb(origins))
+        from operations.operational_origins as origins
+        where origins.column_name in ('tenant_id', 'customer_id')
+    );
+    assignments text;
+    names text;
+    new_rows text;
+begin
+    select max(origins.relation) into relation
+    from operations.operational_origins as origins
+    where origins.column_name not in ('tenant_id', 'customer_id');
+
+    if not exists (
+        select from pg_dist_partition where logicalrelid = relation::regclass
+    ) then
+        return null;
+    end if;
+    if keys -> 'tenant_id' is null or keys -> 'customer_id' is null then
+        raise 'input_orders__customer_statuses must take tenant_id and customer_id from the'
+            ' table as they are, where Citus has distributed it';
+    end if;
+
+    with columns as (
+        select
+            column_name,
+            origin,
+            type_name
+        from operations.operational_origins
+        where
+            column_name in (
+                select changes.column_name
+                from operations.write_back_changes as changes
+                where changes.batch_id = this_batch
+            )
+    ),
+
+    new_values_of_rows as (
+        select
+            format(
+                '(%L::%s, %s)',
+                given.customer_id,
+                keys -> 'customer_id' ->> 'type_name',
+                string_agg(
+                    format(
+                        '%L::%s, %L::boolean',
+                        given.of_columns ->> columns.column_name,
+                        columns.type_name,
+                        given.of_columns ? columns.column_name
+                    ),
+                    ', ' order by columns.column_name
+                )
+            ) as new_row
+        from jsonb_each(new_values) as given (customer_id, of_columns)
+        cross join columns
+        group by given.customer_id
+    )
+
+    select
+        string_agg(
+            format(
+                '%1$I = case when new.%2$I then new.%3$I else target.%1$I end',
+                origin, 'has_' || column_name, column_name
+            ),
+            ', '
+        ),
+        string_agg(
+            format('%I, %I', column_name, 'has_' || column_name),
+            ', ' order by column_name
+        ),
+        (select string_agg(new_row, ', ') from new_values_of_rows)
+    into assignments, names, new_rows
+    from columns;
+
+    return format(
+        $update$
+        with updated as (
+            update %s as target
+            set %s
+            from (values %s) as new (customer_id, %s)
+            where
+                target.%I = %L
+                and target.%I = new.customer_id
+            returning new.customer_id::text
+        )
+
+        select array_agg(customer_id) from updated
+        $update$,
+        relation,
+        assignments,
+        new_rows,
+        names,
+        keys -> 'tenant_id' ->> 'origin',
+        tenant,
+        keys -> 'customer_id' ->> 'origin'
+    );
+end
+$statement$;
+comment on function operations.put_into_distributed_table is
+'customer_health: The statement that puts values into a table that Citus has
+distributed.';
 
 create or replace function operations.put_values(this_batch bigint, new_values jsonb)
 returns text[]
@@ -165,35 +308,45 @@ language plpgsql set timezone = 'UTC' as $put$
 -- locked. Each is put in as its column's type takes it. Only the columns of the batch are
 -- named, for others may be such that nobody can write.
 declare
-    columns constant text := (
-        select string_agg(distinct quote_ident(changes.column_name), ', ')
-        from operations.write_back_changes as changes
-        where changes.batch_id = this_batch
+    tenant constant text := (
+        select tenant_id from operations.write_back_batches where batch_id = this_batch
     );
     written text[];
+    in_table text;
 begin
+    if to_regclass('pg_catalog.pg_dist_partition') is not null then
+        select statement into in_table
+        from operations.put_into_distributed_table(this_batch, tenant, new_values)
+            as statement;
+    end if;
+    if in_table is not null then
+        execute in_table into written;
+        return written;
+    end if;
     execute format(
         $update$
         with updated as (
             update analytics_internal.stg_orders__customer_statuses as target
             set (%1$s) = (
                 select %1$s
-                from jsonb_populate_record(target, $2 -> planned.customer_id) as new
+                from jsonb_populate_record(target, $1 -> target.customer_id::text) as new
             )
-            from operations.planned_rows($1, array(select jsonb_object_keys($2))) as planned
-            cross join lateral jsonb_populate_record(
-                null::operations.pending_customer_updates, planned.customer_key
-            ) as key
             where
-                key.tenant_id = target.tenant_id
-                and key.customer_id = target.customer_id
-            returning planned.customer_id
+                target.tenant_id = %2$L
+                and target.customer_id = any(%3$L)
+            returning target.customer_id::text
         )
 
         select array_agg(customer_id) from updated
         $update$,
-        columns
-    ) using this_batch, new_values into written;
+        (
+            select string_agg(distinct quote_ident(changes.column_name), ', ')
+            from operations.write_back_changes as changes
+            where changes.batch_id = this_batch
+        ),
+        tenant,
+        array(select jsonb_object_keys(new_values))
+    ) using new_values into written;
     return written;
 end
 $put$;
@@ -205,8 +358,9 @@ create or replace function operations.write_batch(this_batch bigint, customers t
 returns table (outcome text, customers_count bigint)
 language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $write$
 declare
-    present text[];
-    locked text[];
+    -- the operational rows by customer: those that are there, those that are ours to change
+    present jsonb;
+    locked jsonb;
     written text[];
     -- by customer, what is to be put in where the values are still those that were compared
     unchanged jsonb;
@@ -216,52 +370,32 @@ begin
 
     -- in the order of the key, so that two writers cannot wait for each other; rows that
     -- are in use are left for the next run
-    select array_agg(held.customer_id) into locked
-    from (
-        select planned.customer_id
-        from operations.planned_rows(this_batch, customers) as planned
-        cross join lateral jsonb_populate_record(
-            null::operations.pending_customer_updates, planned.customer_key
-        ) as key
-        inner join analytics_internal.stg_orders__customer_statuses as target
-            on
-                key.tenant_id = target.tenant_id
-                and key.customer_id = target.customer_id
-        where not target.is_closed
-        order by target.tenant_id, target.customer_id
-        for no key update of target skip locked
-    ) as held;
+    locked := operations.rows_of_customers(
+        this_batch,
+        customers,
+        'not target.is_closed',
+        'for no key update of target skip locked'
+    );
 
     select jsonb_object_agg(planned.customer_id, planned.new_values) into unchanged
-    from operations.planned_rows(this_batch, locked) as planned
-    cross join lateral jsonb_populate_record(
-        null::operations.pending_customer_updates, planned.customer_key
-    ) as key
-    inner join analytics_internal.stg_orders__customer_statuses as target
-        on
-            key.tenant_id = target.tenant_id
-            and key.customer_id = target.customer_id
+    from operations.planned_rows(this_batch, customers) as planned
     where
-        not exists (
+        locked ? planned.customer_id
+        and not exists (
             select
             from jsonb_each_text(planned.old_values) as compared
-            where to_jsonb(target) ->> compared.key is distinct from compared.value
+            where
+                locked -> planned.customer_id ->> compared.key
+                is distinct from compared.value
         );
 
     if unchanged is not null then
         written := operations.put_values(this_batch, unchanged);
     end if;
 
-    select array_agg(planned.customer_id) into present
-    from operations.planned_rows(this_batch, customers) as planned
-    cross join lateral jsonb_populate_record(
-        null::operations.pending_customer_updates, planned.customer_key
-    ) as key
-    inner join analytics_internal.stg_orders__customer_statuses as target
-        on
-            key.tenant_id = target.tenant_id
-            and key.customer_id = target.customer_id
-    where not target.is_closed;
+    present := operations.rows_of_customers(
+        this_batch, customers, 'not target.is_closed', ''
+    );
 
     return query
     with judged as (
@@ -269,8 +403,8 @@ begin
         set
             state = case
                 when changes.customer_id = any(written) then 'written'
-                when changes.customer_id = any(locked) then 'conflict'
-                when changes.customer_id = any(present) then 'locked'
+                when locked ? changes.customer_id then 'conflict'
+                when present ? changes.customer_id then 'locked'
                 else 'gone'
             end
         where
@@ -301,60 +435,46 @@ declare
             changes.batch_id = this_batch
             and changes.state = 'written'
     );
-    present text[];
-    locked text[];
+    -- the operational rows by customer: those that are there, those that are ours to change
+    present jsonb;
+    locked jsonb;
     -- by customer, the values that are still ours, as they were
     ours jsonb;
 begin
     perform set_config('customer_health.is_writing_back', 'on', true);
 
-    select array_agg(held.customer_id) into locked
-    from (
-        select planned.customer_id
-        from operations.planned_rows(this_batch, customers) as planned
-        cross join lateral jsonb_populate_record(
-            null::operations.pending_customer_updates, planned.customer_key
-        ) as key
-        inner join analytics_internal.stg_orders__customer_statuses as target
-            on
-                key.tenant_id = target.tenant_id
-                and key.customer_id = target.customer_id
-        order by target.tenant_id, target.customer_id
-        for no key update of target skip locked
-    ) as held;
+    locked := operations.rows_of_customers(
+        this_batch, customers, 'true', 'for no key update of target skip locked'
+    );
+    present := operations.rows_of_customers(this_batch, customers, 'true', '');
 
-    select
-        array_agg(planned.customer_id),
-        jsonb_object_agg(
-            planned.customer_id,
-            (
-                select coalesce(
-                    jsonb_object_agg(changes.column_name, changes.old_value), '{}'
-                )
-                from operations.write_back_changes as changes
-                where
-                    changes.batch_id = this_batch
-                    and changes.customer_id = planned.customer_id
-                    and changes.state = 'written'
+    select jsonb_object_agg(held.customer_id, held.old_values) into ours
+    from (
+        select
+            changes.customer_id,
+            coalesce(
+                jsonb_object_agg(changes.column_name, changes.old_value) filter (
+                    where
                     -- as its column has it once it was put in
-                    and to_jsonb(target) ->> changes.column_name
+                    locked -> changes.customer_id ->> changes.column_name
                     is not distinct from to_jsonb(
                         jsonb_populate_record(
-                            target,
-                            jsonb_build_object(changes.column_name, changes.new_value)
+                            null::analytics_internal.stg_orders__customer_statuses,
+                            -- all of the row, for some columns must not be NULL
+                            locked -> changes.customer_id
+                            || jsonb_build_object(changes.column_name, changes.new_value)
                         )
                     ) ->> changes.column_name
-            )
-        ) filter (where planned.customer_id = any(locked))
-    into present, ours
-    from operations.planned_rows(this_batch, customers) as planned
-    cross join lateral jsonb_populate_record(
-        null::operations.pending_customer_updates, planned.customer_key
-    ) as key
-    inner join analytics_internal.stg_orders__customer_statuses as target
-        on
-            key.tenant_id = target.tenant_id
-            and key.customer_id = target.customer_id;
+                ),
+                '{}'
+            ) as old_values
+        from operations.write_back_changes as changes
+        where
+            changes.batch_id = this_batch
+            and changes.state = 'written'
+            and locked ? changes.customer_id
+        group by changes.customer_id
+    ) as held;
 
     perform operations.put_values(
         this_batch,
@@ -373,7 +493,7 @@ begin
             case
                 when ours -> changes.customer_id ? changes.column_name then 'rolled_back'
                 when ours ? changes.customer_id then 'kept'
-                when changes.customer_id = any(present) then 'locked'
+                when present ? changes.customer_id then 'locked'
                 else 'gone'
             end as outcome
         from operations.write_back_changes as changes

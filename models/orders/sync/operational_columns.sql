@@ -1,8 +1,7 @@
--- Where the columns that are written back come from, and what they are made of, as the
--- view that is written through gives them. Asked of the catalog each time: NOT NULL can
--- change between refreshes.
+-- What the columns that are written back are made of, as the view that is written
+-- through gives them. Asked of the catalog each time: NOT NULL can change between
+-- refreshes.
 {%- set view = ref('stg_orders__customer_statuses') %}
-{%- set input = ref('input_orders__customer_statuses') %}
 with recursive duties (column_name, holds, statuses) as (
     values
     ('account_type', 'status', array['ACTIVE', 'TARGET', 'PROSPECT']),
@@ -48,33 +47,8 @@ types as (
     where pg_type.typtype = 'd'
 ),
 
--- where the columns of the input come from: PostgreSQL notes that in the view's rule;
--- of a system that was never there, there is none
 origins as (
-    select distinct on (part.words[1])
-        part.words[1] as column_name,
-        pg_attribute.attrelid as table_id,
-        pg_attribute.attname as origin,
-        pg_attribute.attnotnull as is_required,
-        pg_attribute.attgenerated != '' or pg_attribute.attidentity = 'a'
-            as is_generated,
-        pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid) as default_expression
-    from pg_rewrite
-    cross join
-        lateral regexp_matches(
-            pg_rewrite.ev_action::text,
-            ':resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
-            'g'
-        ) as part (words)
-    inner join pg_attribute
-        on
-            pg_attribute.attrelid = part.words[2]::oid
-            and pg_attribute.attnum = part.words[3]::smallint
-    left join pg_attrdef
-        on
-            pg_attribute.attrelid = pg_attrdef.adrelid
-            and pg_attribute.attnum = pg_attrdef.adnum
-    where pg_rewrite.ev_class = to_regclass('{{ input.include(database=false) }}')
+    select * from {{ ref('operational_origins') }}
 ),
 
 final as (
@@ -95,8 +69,8 @@ final as (
                 then types.type_modifier - 4
         end as longest,
         types.is_required or coalesce(origins.is_required, false) as is_required,
-        origins.table_id::regclass::text as relation,
-        origins.origin::text as origin,
+        origins.relation,
+        origins.origin,
         coalesce(origins.is_generated, false) as is_generated,
         pg_column_is_updatable('{{ view }}'::regclass, types.column_number, true)
             as is_updatable,
