@@ -6,7 +6,7 @@ PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
 .PHONY: help setup lock demo psql serve dashboards metrics docs check lint lint-ours lint-pages \
-	test test-models test-dashboards slow faults equality bench clean
+	test test-models test-dashboards slow faults equality citus bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -126,6 +126,9 @@ faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tena
 equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
 	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \
 		tests/properties/test_hook_equals_models.py --histories 80
+
+citus: setup ## a cluster of Citus, where there is one: every mart as on one server
+	$(BIN)/python -m pytest -m '' tests/citus
 
 bench: setup ## how long it takes, against SQL by hand and against other ways
 	$(BIN)/python -m bench

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from flows import dbt, systems
 from flows.captured_keys import NOTHING, SAMPLE, WHERE_TO_SAY, captures_of, compare, plain
+from flows.citus import NO_TRIGGERS, refuse_on_citus
 from flows.database import (
     Connection,
     connect,
@@ -190,8 +191,11 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
 
     The next refresh is a full one: what was changed before nobody has noticed. All tables are
     looked at before the first is touched. Raises WrongArgument where a table is read that
-    nothing watches, or where keys are not those of the inputs, unless allow_gaps.
+    nothing watches, or where keys are not those of the inputs, unless allow_gaps; and on
+    Citus.
     """
+    with connect() as connection:
+        refuse_on_citus(connection, "capture", NO_TRIGGERS)
     with with_queue() as connection:
         check_maker(connection)
         survey = _survey(connection)

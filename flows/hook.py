@@ -18,8 +18,10 @@ from psycopg.rows import tuple_row
 
 from flows import dbt
 from flows.capture import is_here, look_at, with_queue
+from flows.citus import NO_TRIGGERS, refuse_on_citus
 from flows.database import (
     Connection,
+    connect,
     environment,
     one_line,
     reading,
@@ -90,7 +92,12 @@ def after_orders_created(
 
 
 def install_hook(progress: Progress) -> None:
-    """Put the trigger on the orders table; one that is there is put anew."""
+    """Put the trigger on the orders table; one that is there is put anew.
+
+    Raises WrongArgument on Citus.
+    """
+    with connect() as connection:
+        refuse_on_citus(connection, "hook", NO_TRIGGERS)
     with with_queue() as connection:
         check_attached(connection)
         relation = _orders(connection)

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from flows import dbt, systems
+from flows.citus import refuse_on_citus
 from flows.database import (
     REFRESHER,
     Connection,
@@ -72,9 +73,14 @@ def install_roles(progress: Progress) -> None:
 
     What is there already is left alone. The login must be allowed to create roles, and own
     the warehouse and what inputs read. Raises Infrastructure when it may not grant a right
-    that a role needs; all else is done then.
+    that a role needs; all else is done then. Raises WrongArgument on Citus.
     """
     with refresh_lock(), connect(as_login=True) as connection:
+        refuse_on_citus(
+            connection,
+            "roles",
+            "its nodes let no role of ours in; grant logins what they may read: docs/scale.md",
+        )
         # the view that is written through says which columns the write-back may write
         check_attached(connection)
         check_maker(connection)

@@ -21,6 +21,7 @@
         replica identity using index {{ name_of_index(this.identifier, ['key']) }};
     {%- endcall %}
     {%- endif %}
+    {%- if var('citus') -%} {%- do run_query(distribute(this, model)) -%} {%- endif -%}
     {% do persist_docs(target_relation, model, for_relation=false) %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -71,6 +71,7 @@
             {%- do adapter.commit() -%}
             {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
         {%- endif -%}
+        {%- if var('citus') -%} {%- do run_query(distribute(table, node)) -%} {%- endif -%}
     {%- endfor -%}
     {{ return(tables) }}
 {%- endmacro %}

@@ -17,11 +17,27 @@
     {% if existing is not none and not existing.is_table %}
         {{ drop_ours(existing) }}
     {% endif %}
+    {% if var('citus') %}
+        {#- the rows are computed where they are kept -#}
+        {% call statement('empty') -%}
+            create unlogged table {{ new }} as (
+                {{ sql }}
+            ) with no data;
+            {{ mark(new) }}
+        {%- endcall %}
+        {% call statement('distributed') -%} {{ distribute(new, model) }} {%- endcall %}
+    {% endif %}
     {% call statement('main') -%}
+        {%- if var('citus') %}
+        insert into {{ new }} (
+            {{ sql }}
+        );
+        {%- else %}
         create unlogged table {{ new }} as (
             {{ sql }}
         );
         {{ mark(new) }};
+        {%- endif %}
         analyze {{ new }} {{ '(' ~ analyzed | join(', ') ~ ')' if analyzed }};
         {{ put_in_place(new, target_relation) }}
     {%- endcall %}

@@ -53,8 +53,9 @@
         select from {{ scope.table }} as scope
         where scope.is_due and {{ same('scope', row, scope.key) }}
     )
-    {#- keys that have changed while a full refresh computed were noticed, too #}
-    {%- if is_there(our_schema('operations'), 'changed_keys') %}
+    {#- keys that have changed while a full refresh computed were noticed, too; Citus moves
+    rows by tables that it has spread only #}
+    {%- if not var('citus') and is_there(our_schema('operations'), 'changed_keys') %}
     or exists (
         select from {{ in_operations('changed_keys') }} as noticed
         where

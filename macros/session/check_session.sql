@@ -40,5 +40,11 @@
             || ' than the libpq environment, or the lock was lost'
         where not {{ holds_lock() }}
         {%- endif %}
+        {%- if var('citus') %}
+
+        union all
+
+        {{ problems_of_nodes() }}
+        {%- endif %}
     ) as problems
 {% endmacro %}

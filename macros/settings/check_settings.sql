@@ -98,7 +98,7 @@
         if not modules.re.fullmatch(instant, var(name) | string) -%}
         {%- do problems.append([name, 'an instant such as "1970-01-01 00:00:00+00"']) -%}
     {%- endfor -%}
-    {%- set switches = ['usage_support_tickets_enabled'] -%}
+    {%- set switches = ['usage_support_tickets_enabled', 'citus'] -%}
     {%- for system in var('systems') -%}
         {%- do switches.append(system ~ '_enabled') -%}
     {%- endfor -%}

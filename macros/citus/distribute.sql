@@ -1,0 +1,53 @@
+{% macro distribute(table, node) -%}
+    {#-
+    Spreads a table of ours that is not yet over the nodes of Citus by its tenant, beside the tables of
+    the application that are spread by a tenant of the same type. A table without a tenant
+    stays where it is, on the coordinator.
+    -#}
+    {%- set tables = [] -%}
+    {%- for source in graph.sources.values() -%}
+        {%- do tables.append("to_regclass('" ~ source.relation_name ~ "')") -%}
+    {%- endfor %}
+    with tenant as (
+        select
+            attrelid,
+            attname,
+            atttypid
+        from pg_attribute
+        where
+            attrelid = '{{ table }}'::regclass
+            and attname = '{{ tenant_key_of(node) }}'
+            and attrelid not in (select logicalrelid from pg_dist_partition)
+    ),
+
+    beside as (
+        select pg_dist_partition.logicalrelid::text as name
+        from tenant
+        cross join pg_dist_partition
+        inner join pg_attribute
+            on
+                pg_dist_partition.logicalrelid = pg_attribute.attrelid
+                and pg_attribute.attname
+                = column_to_column_name(pg_dist_partition.logicalrelid, partkey)
+                and tenant.atttypid = pg_attribute.atttypid
+        where
+            pg_dist_partition.partmethod = 'h'
+            and pg_dist_partition.logicalrelid in ({{ tables | join(', ') }})
+        order by name
+        limit 1
+    )
+
+    select
+        create_distributed_table(
+            '{{ table }}'::regclass,
+            tenant.attname::text,
+            colocate_with => coalesce((select name from beside), 'default')
+        )
+    from tenant
+{%- endmacro %}
+
+
+{% macro tenant_key_of(node) -%}
+    {%- set system = var('systems').get(node.fqn[1]) -%}
+    {{- system.tenant ~ '_id' if system -}}
+{%- endmacro %}

@@ -1,0 +1,36 @@
+{% macro problems_of_nodes() -%}
+    {#-
+    What a node of Citus computes, it computes by settings of its own: it hears nothing of
+    those of our session.
+    -#}
+    {%- if not is_there('pg_catalog', 'pg_dist_partition') -%}
+        select 'citus: it is true, but this database has no extension citus'
+    {%- else -%}
+        select
+            format(
+                'server: the node %s:%s has %s %s, must be %s: `alter database %I set %s to'
+                ' %L` reaches all nodes',
+                node.nodename,
+                node.nodeport,
+                settings.name,
+                answer.result::json ->> settings.name,
+                settings.value,
+                current_database(),
+                settings.name,
+                settings.value
+            )
+        from run_command_on_all_nodes($question$
+            select json_object_agg(lower(name), setting) from pg_settings
+            where
+                lower(name) in (
+                    'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
+                    'bytea_output'
+                )
+        $question$) as answer
+        inner join pg_dist_node as node
+            on answer.nodeid = node.nodeid
+        inner join ({{ session_settings() }}) as settings (name, value)
+            on answer.result::json ->> settings.name != settings.value
+        where node.groupid != 0
+    {%- endif -%}
+{%- endmacro %}

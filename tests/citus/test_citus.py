@@ -1,0 +1,237 @@
+"""On Citus every mart is what it is on one PostgreSQL, at the same instants."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from application import change
+from cluster import WHERE, Cluster, cluster, installation
+from conftest import PYTHON, UNTIL, Database, load_demo, new_database
+
+pytestmark = pytest.mark.slow
+
+SHARDS = (8, 32)
+CUSTOMERS = 200
+START = datetime.fromisoformat(UNTIL)
+# when and as what things ran: different each time
+OF_RUNS = {
+    "alert_episodes",
+    "alert_outbox",
+    "application_logs",
+    "installed_scripts",
+    "job_status",
+    "refresh_alert_states",
+    "refresh_health",
+    "write_back_batches",
+    *(f"{system}_publications" for system in ("orders", "bookings", "usage", "accounts")),
+}
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Path]:
+    with installation() as found:
+        if found is None:
+            pytest.skip(WHERE)
+        yield found
+
+
+@pytest.fixture
+def of_citus(project: Path) -> Path:
+    """The project with the one switch that is for Citus."""
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    assert "\n  citus: false\n" in text
+    settings.write_text(text.replace("\n  citus: false\n", "\n  citus: true\n"))
+    return project
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same application on one PostgreSQL and on Citus."""
+
+    plain: Database
+    cluster: Cluster
+    project: Path
+
+    def run(self, *command: str, code: int = 0) -> list[subprocess.CompletedProcess[str]]:
+        """Run a command of ours on both."""
+        done = [
+            self.plain.run("flows", *command),
+            self.cluster.database.run("flows", *command, project=self.project),
+        ]
+        for run in done:
+            assert run.returncode == code, run.stdout + run.stderr
+        return done
+
+    def change(self, seed: int, hours: int) -> str:
+        """Let the application work until an instant; return it."""
+        now = START + timedelta(hours=hours)
+        change([self.plain, self.cluster.database], seed, now, 60)
+        return now.isoformat()
+
+    def different(self) -> dict[str, tuple[list[str], list[str]]]:
+        """Return the rows that only one of them has, by relation."""
+        plain, distributed = content(self.plain), content(self.cluster.database)
+        assert plain.keys() == distributed.keys()
+        assert sum(map(len, plain.values())) > 10_000
+        return {
+            name: (
+                sorted(plain[name] - distributed[name]),
+                sorted(distributed[name] - plain[name]),
+            )
+            for name in plain
+            if plain[name] != distributed[name]
+        }
+
+
+def content(database: Database) -> dict[str, set[str]]:
+    """Return the rows of all marts and views of ours, and of the table we write to."""
+    with database.connect() as connection:
+        names = [
+            row["name"]
+            for row in connection.execute(
+                "select format('%%I.%%I', nspname, relname) as name from pg_class"
+                " inner join pg_namespace on pg_namespace.oid = relnamespace"
+                " where nspname in ('analytics', 'operations') and relkind in ('r', 'v')"
+                " and obj_description(pg_class.oid, 'pg_class') like 'customer_health:%%'"
+                " and relname != all(%s)",
+                (list(OF_RUNS),),
+            )
+        ]
+        connection.execute("set timezone to 'UTC'")
+        found = {}
+        for name in [*names, "commerce.customers"]:
+            with connection.cursor().copy(
+                f"copy (select * from {name}) to stdout".encode()
+            ) as rows:
+                found[name] = {bytes(row).decode() for row in rows}
+    return found
+
+
+@pytest.fixture(params=SHARDS)
+def pair(
+    request: pytest.FixtureRequest, server: Database, programs: Path, of_citus: Path
+) -> Iterator[Pair]:
+    plain = new_database(server)
+    with cluster(programs, request.param) as nodes:
+        for database in (plain, nodes.database):
+            load_demo(database, CUSTOMERS)
+        nodes.database.execute((Path(__file__).parent / "distribute.sql").read_text())
+        yield Pair(plain, nodes, of_citus)
+    plain.drop()
+
+
+def test_every_row_is_as_on_one_server(pair: Pair) -> None:
+    pair.run("refresh", "--mode", "nightly", "--as-of", UNTIL, "--backfill-days", "5")
+    assert pair.different() == {}
+    for seed, hours in enumerate((1, 2)):
+        pair.run("refresh", "--mode", "hourly", "--as-of", pair.change(seed, hours))
+        assert pair.different() == {}
+    at = pair.change(3, 3)
+    pair.run("refresh", "--organization", "cedar-health", "--as-of", at)
+    assert pair.different() == {}
+    at = pair.change(4, 24)
+    pair.run("refresh", "--mode", "nightly", "--as-of", at, "--no-write-back")
+    pair.run("write-back", "--force")
+    assert pair.different() == {}
+    batch = str(pair.plain.value("select max(batch_id) from operations.write_back_batches"))
+    pair.run("rollback", batch)
+    assert pair.different() == {}
+
+
+@pytest.fixture
+def nodes(programs: Path) -> Iterator[Cluster]:
+    with cluster(programs, shards=4) as started:
+        load_demo(started.database, 60)
+        started.database.execute((Path(__file__).parent / "distribute.sql").read_text())
+        yield started
+
+
+NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+
+
+def test_what_citus_does_not_take_is_refused_before_anything_is_made(
+    nodes: Cluster, of_citus: Path
+) -> None:
+    catalog = "select relname from pg_class union all select rolname from pg_roles order by 1"
+    before = nodes.database.rows(catalog)
+    for part, why in (
+        ("capture", "takes no triggers"),
+        ("hook", "takes no triggers"),
+        ("roles", "docs/scale.md"),
+    ):
+        done = nodes.database.run("flows", part, "install", project=of_citus)
+        assert done.returncode == 2, done.stdout
+        assert f"error: {part}: not on a database whose tables Citus has" in done.stderr
+        assert why in done.stderr
+    assert nodes.database.rows(catalog) == before
+
+
+def test_a_node_with_other_settings_is_named(nodes: Cluster, of_citus: Path) -> None:
+    worker = nodes.nodes[1]
+    worker.execute("alter system set timezone to 'America/New_York'")
+    worker.execute("select pg_reload_conf()")
+    done = nodes.database.run(*NIGHTLY, project=of_citus)
+    assert done.returncode == 2, done.stdout + done.stderr
+    port = worker.environment["PGPORT"]
+    assert (
+        f"the node 127.0.0.1:{port} has timezone America/New_York, must be UTC" in done.stderr
+    )
+    [remedy] = re.findall(r"`(alter [^`]*)`", done.stderr)
+    nodes.database.execute(remedy)
+    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+
+
+def test_without_citus_the_switch_is_refused(small: Database, of_citus: Path) -> None:
+    done = small.run(*NIGHTLY, project=of_citus)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "citus: it is true, but this database has no extension citus" in done.stderr
+
+
+def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
+    nodes: Cluster, of_citus: Path
+) -> None:
+    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+    before = content(nodes.database)
+    change([nodes.database], 7, START, 40)
+    command = [PYTHON, "-m", *NIGHTLY]
+    environment = nodes.database.os_environment(DBT_TARGET_PATH=str(of_citus / "target"))
+    with subprocess.Popen(
+        command,
+        cwd=of_citus,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as night:
+        deadline = time.monotonic() + 60
+        while not nodes.database.rows(
+            "select from pg_stat_activity where application_name = 'dbt' and state = 'active'"
+            " and query like '%%insert into%%'"
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        nodes.stop(1)
+        night.wait(120)
+    assert night.returncode == 4
+    nodes.start(1)
+    marts = {name for name in before if name.startswith("analytics.")}
+    now = content(nodes.database)
+    assert {name for name in marts if now[name] != before[name]} == set()
+    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode in (0, 3)
+    assert content(nodes.database) != before
+
+
+def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
+    tables = "select relname from pg_class where relkind in ('r', 'v', 'i') order by 1"
+    schemas = "select nspname from pg_namespace where nspname not like 'pg_%%' order by 1"
+    before = [(node.rows(tables), node.rows(schemas)) for node in nodes.nodes]
+    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+    done = nodes.database.run("flows", "uninstall", project=of_citus)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = [(node.rows(tables), node.rows(schemas)) for node in nodes.nodes]
+    assert after == before
