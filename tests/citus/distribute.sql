@@ -1,5 +1,6 @@
--- What a team that has Citus does to the demo's operational tables: keys begin with the tenant,
--- the tables of tenants are on every node, all others are distributed by their tenant.
+-- What a team that has Citus does to the demo's operational tables: keys begin with the
+-- tenant, the tables of tenants are on every node, all others are distributed by their
+-- tenant.
 do $$
 declare
     it record;
