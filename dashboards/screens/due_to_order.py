@@ -169,10 +169,12 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
 def _outlook(row: dict[str, Any], *, of_all: bool) -> str:
     if row["outlook"] is None:
         return ""
-    if of_all and row["disagreement"]:
-        # to ask the past of every tenant would take longer than the list
+    if of_all and row["disagreement"] == "LIKELY_THOUGH_DORMANT":
         return "Status and forecast disagree: open the customer."
-    if doubt := belief.against(row, belief.seen_of(str(row["tenant_id"]), row)):
+    # to ask the past of every tenant would take longer than the list
+    if not of_all and (
+        doubt := belief.against(row, belief.seen_of(str(row["tenant_id"]), row))
+    ):
         return doubt
     word = look.status_of("outlook", row["outlook"]).word
     return f"{word.lower()}: {look.chance(row['p_order_90d'])}"
