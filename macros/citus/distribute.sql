@@ -1,9 +1,10 @@
 {% macro distribute(table, node) -%}
     {#-
     Spreads a table of ours that is not yet over the nodes of Citus by its tenant, beside the tables of
-    the application that are spread by a tenant of the same type. A table without a tenant
-    stays where it is, on the coordinator.
+    the application that are spread by a tenant of the same type. One of a system that has no
+    tenant stays where it is, on the coordinator; one of no system goes to every node.
     -#}
+    {%- if not tenant_key_of(node) -%} {{ return(put_on_every_node(table)) }} {%- endif -%}
     {%- set tables = [] -%}
     {%- for source in graph.sources.values() -%}
         {%- do tables.append("to_regclass('" ~ source.relation_name ~ "')") -%}
@@ -44,6 +45,13 @@
             colocate_with => coalesce((select name from beside), 'default')
         )
     from tenant
+{%- endmacro %}
+
+
+{% macro put_on_every_node(table) -%}
+    {#- what is joined to the rows of all tenants, unless it is there already -#}
+    select create_reference_table('{{ table }}'::regclass)
+    where '{{ table }}'::regclass not in (select logicalrelid from pg_dist_partition)
 {%- endmacro %}
 
 

@@ -235,3 +235,68 @@ def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     after = [(node.rows(tables), node.rows(schemas)) for node in nodes.nodes]
     assert after == before
+
+
+# What is not computed where its rows are kept, and why. All else is.
+PULLED = {
+    "from the application's tables of tenants, which are on every node: a row a tenant": {
+        "int_tenants",
+        "int_booking_organizations",
+        "int_usage_organizations",
+        "int_accounts_organizations",
+    },
+    "the few keys that have changed, read from the queue on the coordinator": {
+        "int_changed_keys__orders",
+        "int_changed_keys__bookings",
+        "int_nobodys_keys__orders",
+        "int_nobodys_keys__bookings",
+    },
+    "keys alone: those that have changed, whose time has come, and the others, united": {
+        "int_customers__due",
+        "int_customers__scope",
+        "int_booking_customers__due",
+        "int_booking_customers__scope",
+    },
+    "no tenant: kept on the coordinator": {
+        "int_quarantined_rows__orders",
+        "int_quarantined_rows__bookings",
+        "int_quarantined_rows__usage",
+        "int_quarantined_rows__accounts",
+        "int_source_freshness__orders",
+        "int_source_freshness__bookings",
+    },
+    "a row a tenant is gathered first": {
+        "int_account_days__engagement",
+        "int_booking_locations",
+        "int_booking_totals",
+        "int_booking_totals__before",
+        "int_tenant_health_days",
+        "int_tenant_health_scores",
+        "int_usage_counts__campaigns",
+        "int_usage_counts__held",
+    },
+    "what was known of a customer is united from three sides, each of them read apart": {
+        "int_customers__account_history",
+    },
+}
+
+
+def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -> None:
+    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+    compiled = of_citus / "target" / "compiled" / "customer_health" / "models"
+    pulled = set()
+    with nodes.database.connect() as connection:
+        tables = connection.execute(
+            "select relname from pg_class where relkind = 'r'"
+            " and relnamespace = 'analytics_internal'::regnamespace"
+            " and relname like 'int\\_%'"
+        ).fetchall()
+        for name in (row["relname"] for row in tables):
+            [file] = compiled.rglob(f"{name}.sql")
+            insert = f"explain insert into analytics_internal.{name} {file.read_text()}"
+            plan = [row["QUERY PLAN"] for row in connection.execute(insert.encode())]
+            is_pushed = plan[0].startswith("Custom Scan (Citus Adaptive)")
+            if not is_pushed or any("Distributed Subplan" in line for line in plan):
+                pulled.add(name)
+    assert len(tables) > 60
+    assert pulled == set().union(*PULLED.values())

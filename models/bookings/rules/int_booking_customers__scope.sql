@@ -15,7 +15,7 @@ payments as (
     select * from {{ ref('stg_bookings__payments') }}
 ),
 
-changed_keys as (
+changed_keys as not materialized (
     select * from {{ ref('int_changed_keys__bookings') }}
 ),
 

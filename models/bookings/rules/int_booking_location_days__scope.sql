@@ -13,7 +13,7 @@ bookings as not materialized (
     select * from {{ ref('stg_bookings__bookings') }}
 ),
 
-changed_keys as (
+changed_keys as not materialized (
     select * from {{ ref('int_changed_keys__bookings') }}
 ),
 

@@ -2,7 +2,7 @@ with organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
 
-thresholds as (
+thresholds as not materialized (
     select * from {{ ref('int_risk_thresholds') }}
 ),
 

@@ -2,11 +2,11 @@ with customers as (
     select * from {{ ref('int_customers') }}
 ),
 
-tenants as (
+tenants as not materialized (
     select * from {{ ref('int_tenants') }}
 ),
 
-pauses as (
+pauses as not materialized (
     select * from {{ ref('int_order_pauses') }}
 ),
 

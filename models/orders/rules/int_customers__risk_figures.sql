@@ -2,7 +2,7 @@ with customers as (
     select * from {{ ref('int_customers') }}
 ),
 
-deliveries as (
+deliveries as not materialized (
     select * from {{ ref('int_deliveries') }}
 ),
 

@@ -5,7 +5,7 @@ with customers as not materialized (
     select * from {{ ref('stg_orders__customers') }}
 ),
 
-changed_keys as (
+changed_keys as not materialized (
     select * from {{ ref('int_changed_keys__orders') }}
 ),
 

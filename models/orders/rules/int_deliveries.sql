@@ -2,7 +2,7 @@ with orders as (
     select * from {{ ref('int_orders') }}
 ),
 
-tenants as (
+tenants as not materialized (
     select * from {{ ref('int_tenants') }}
 ),
 

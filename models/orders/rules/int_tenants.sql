@@ -2,7 +2,7 @@ with tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),
 
-thresholds as (
+thresholds as not materialized (
     select * from {{ ref('int_risk_thresholds') }}
 ),
 

@@ -1,5 +1,5 @@
 -- What every day that was ever collected says of the components.
-with collected as (
+with collected as not materialized (
     select * from {{ ref('int_usage_counts') }}
 ),
 

@@ -1,6 +1,6 @@
 -- Every day by the weights in force; the last day before new weights by the new ones,
 -- too, so that the first day after can be compared with it.
-with days as (
+with days as not materialized (
     select * from {{ ref('int_tenant_health_days') }}
 ),
 
