@@ -36,6 +36,7 @@ from flows.check_tables import (
     look_at_watch,
     note_constants,
 )
+from flows.citus import refuse_on_citus
 from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -73,6 +74,12 @@ def check(
     """
     names = chosen_systems(system, settings())
     with connect() as connection:
+        refuse_on_citus(
+            connection,
+            "check",
+            "it tries the rules in temporary tables, which no node knows; a refresh with"
+            " `--no-write-back` says what it leaves out",
+        )
         [here] = rows(
             connection,
             "select current_database() as database, current_user as login,"

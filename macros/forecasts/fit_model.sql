@@ -59,6 +59,19 @@ begin
     foreach stage in array array['MIDDLE_CUT', 'TODAY'] loop
         truncate fits, histories, searches, points;
 
+        -- the first stage may bring some
+        drop table if exists pg_temp.in_force;
+        create temporary table in_force on commit drop as
+        select
+            {{ tenant_id }} as tenant_id,
+            valid_from,
+            valid_to,
+            r,
+            alpha_days,
+            a,
+            b
+        from {{ periods }};
+
         insert into fits (tenant_id, fitted_on)
         select
             tenants.tenant_id,
@@ -176,9 +189,9 @@ begin
             array[ln(in_force.r), ln(in_force.alpha_days), ln(in_force.a), ln(in_force.b)],
             true
         from fits
-        inner join {{ periods }} as in_force
+        inner join in_force
             on
-                fits.tenant_id = in_force.{{ tenant_id }}
+                fits.tenant_id = in_force.tenant_id
                 and fits.fitted_on >= in_force.valid_from
                 and (fits.fitted_on < in_force.valid_to or in_force.valid_to is null)
         where fits.refused_because is null;
@@ -350,10 +363,10 @@ begin
         update fits set refused_because = format(
             'those of %s are as likely', {{ iso_date('in_force.valid_from') }}
         )
-        from {{ periods }} as in_force
+        from in_force
         where
             fits.refused_because is null
-            and fits.tenant_id = in_force.{{ tenant_id }}
+            and fits.tenant_id = in_force.tenant_id
             and fits.fitted_on >= in_force.valid_from
             and (fits.fitted_on < in_force.valid_to or in_force.valid_to is null)
             and not exists (

@@ -160,14 +160,18 @@ def test_what_citus_does_not_take_is_refused_before_anything_is_made(
 ) -> None:
     catalog = "select relname from pg_class union all select rolname from pg_roles order by 1"
     before = nodes.database.rows(catalog)
-    for part, why in (
-        ("capture", "takes no triggers"),
-        ("hook", "takes no triggers"),
-        ("roles", "docs/scale.md"),
+    for command, why in (
+        ("check", "--no-write-back"),
+        ("capture install", "takes no triggers"),
+        ("hook install", "takes no triggers"),
+        ("roles install", "docs/scale.md"),
     ):
-        done = nodes.database.run("flows", part, "install", project=of_citus)
+        done = nodes.database.run("flows", *command.split(), project=of_citus)
         assert done.returncode == 2, done.stdout
-        assert f"error: {part}: not on a database whose tables Citus has" in done.stderr
+        assert (
+            f"error: {command.split()[0]}: not on a database whose tables Citus has"
+            in done.stderr
+        )
         assert why in done.stderr
     assert nodes.database.rows(catalog) == before
 
