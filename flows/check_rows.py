@@ -24,6 +24,7 @@ def look_at_rows(connection: Connection, one: Input) -> None:
         count_rows,
         count_words,
         look_at_amounts,
+        look_at_drafts,
         look_at_clocks,
         look_at_written,
     )
@@ -170,6 +171,28 @@ def look_at_amounts(connection: Connection, one: Input) -> None:
                     f"looks like cents: {why}, and half of them are at least {median:f}",
                     f"if so, `... / 100.0 as {name}` in {one.path}",
                 )
+
+
+def look_at_drafts(connection: Connection, one: Input) -> None:
+    """Note orders that are drafts and delivered, for these count as deliveries."""
+    if not {"order_id", "order_status", "delivered_at"} <= one.given.keys():
+        return
+    [found] = rows(
+        connection,
+        f"""
+        select count(*) as orders, min(order_id::text) as such_as
+        from {temporary(one.name)}
+        where order_status::text = 'DRAFT' and delivered_at is not null
+        """,
+    )
+    if found["orders"]:
+        one.find(
+            LOOK,
+            "order_status",
+            f"{found['orders']} rows are DRAFT and have a delivered_at, such as order_id"
+            f" {found['such_as']}: they count as deliveries",
+            f"if they are none, make delivered_at NULL there in {one.path}",
+        )
 
 
 def look_at_clocks(connection: Connection, one: Input) -> None:

@@ -165,8 +165,15 @@ def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print what a write-back by itself has done."""
+    """Print what a write-back by itself has done, and what takes it back."""
     progress.say(f"{payload['rows_written']} customers written back")
+    if payload["rows_written"]:
+        first, *more = payload["batches"]
+        progress.say(
+            f"batches {first} to {more[-1]}: `customer-health rollback {first}` puts one back"
+            if more
+            else f"batch {first}: `customer-health rollback {first}` puts it back"
+        )
     print_outcomes(payload["write_back"], progress)
 
 
@@ -216,7 +223,7 @@ def print_models(fit: Fit, payload: Mapping[str, Any], progress: Progress) -> No
     )
 
 
-def guard_lines(guard: Mapping[str, Any]) -> list[str]:
+def guard_lines(guard: Mapping[str, Any], *, is_forced: bool = False) -> list[str]:
     """Say what a person should know of a tenant before it is written to."""
     lines = []
     if guard["initial_count"]:
@@ -228,9 +235,12 @@ def guard_lines(guard: Mapping[str, Any]) -> list[str]:
             f" {guard['missed_customers_count']} customers were due"
         )
     if guard["is_tripped"]:
+        change = (
+            f"{guard['changed_pct']} % of the customers would change,"
+            f" {guard['newly_dormant_pct']} % become dormant"
+        )
         lines.append(
-            f"held: {guard['changed_pct']} % of the customers would change,"
-            f" {guard['newly_dormant_pct']} % become dormant; --force writes it"
+            f"forced: {change}" if is_forced else f"held: {change}; --force writes it"
         )
     return [f"{guard['tenant_slug']}: {line}" for line in lines]
 

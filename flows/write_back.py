@@ -91,6 +91,8 @@ class WriteBack:
     # the last write-back, where it went by other rules
     other_rules_since: str | None = None
     is_forced: bool = False
+    # the ids of those that have written something, which can be rolled back
+    batches: list[int] = field(default_factory=list)
 
     def log(self) -> dict[str, Any]:
         """Return what the run log keeps."""
@@ -99,6 +101,7 @@ class WriteBack:
             "write_back_guards": self.guards,
             "write_back_failed": self.failed,
             "write_back_errors": self.errors,
+            "batches": self.batches,
         }
 
     def failure(self) -> Failure | None:
@@ -307,7 +310,7 @@ def write_back(
         is_forced=force,
     )
     for guard in done.guards:
-        for line in guard_lines(guard):
+        for line in guard_lines(guard, is_forced=force):
             progress.say(line)
     if any(guard["is_tripped"] for guard in done.guards):
         done.other_rules_since = other_rules_since(connection)
@@ -363,6 +366,8 @@ def _write_batch(
             raise
     else:
         done.outcomes += outcomes
+        if outcomes["written"]:
+            done.batches.append(batch_id)
         if outcomes["error"]:
             [found] = rows(
                 connection,

@@ -59,7 +59,7 @@ def show() -> None:
             "Order expected on",
         ],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
-        "Customers due to order, highest expected orders first",
+        f"Customers due to order, {_order(rows)}",
     )
     look.show(
         f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'

@@ -315,6 +315,15 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     small.execute("drop role nobody")
 
 
+def test_a_draft_that_was_delivered_is_looked_at(small: Database) -> None:
+    small.execute(
+        "update commerce.orders set status = 'DRAFT' where ordered_at < '2026-03-15'"
+    )
+    [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
+    assert "order_status: 2 rows are DRAFT and have a delivered_at, such as order_id" in found
+    assert "they count as deliveries; if they are none, make delivered_at NULL" in found
+
+
 def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     small: Database, project: Path
 ) -> None:
