@@ -161,7 +161,12 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
     assert all(f"{system}: on: " in said for system in registry())
     proposed = inputs_of(tmp_path / "shop")
     for path in PROJECT.glob("models/[!s]*/inputs/*.sql"):
-        assert columns_of(proposed[path.stem]) == columns_of(path.read_text()), path.stem
+        of_ours = columns_of(path.read_text())
+        if path.stem == "input_accounts__customer_goals":
+            # ours serves tables that lack it, too
+            assert of_ours["start_value"] != "start_value"
+            of_ours["start_value"] = "start_value"
+        assert columns_of(proposed[path.stem]) == of_ours, path.stem
     # with what the triggers note, and no setting
     for system in registry():
         ours = {

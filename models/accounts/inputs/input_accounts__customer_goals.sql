@@ -1,3 +1,4 @@
+-- start_value is read from the row, for a table may lack it.
 select
     organization_id,
     account_id,
@@ -6,7 +7,6 @@ select
     metric_type,
     current_value,
     target_value,
-    -- a table may lack it
     (to_jsonb(goals) ->> 'start_value')::numeric as start_value,
     unit,
     measurement_period,
