@@ -35,6 +35,9 @@ AGAINST = {
 # ... or that it does, if it is true
 FOR = {"active", "enabled", "valid", "visible", "live", "published"}
 
+# inputs whose rows are customers
+OF_PEOPLE = {"customers", "accounts"}
+
 
 def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str, Any]]:
     """Note columns of the tables that inputs read which no input uses, if they tell much.
@@ -73,7 +76,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
                 where reads.relation = pg_class.oid
             ) as readers,
             array_agg(
-                jsonb_build_array(attname, typname, typcategory) order by attnum
+                jsonb_build_array(attname, typname, typcategory, leads_to) order by attnum
             ) as unused
         from (
             select distinct name, relation from reads
@@ -83,6 +86,16 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
         inner join pg_attribute
             on pg_class.oid = attrelid and attnum > 0 and not attisdropped
         inner join pg_type on atttypid = pg_type.oid
+        left join lateral (
+            -- a row of the same table
+            select min(referenced.attname) as leads_to
+            from pg_constraint
+            inner join pg_attribute as referenced
+                on confrelid = referenced.attrelid and confkey = array[referenced.attnum]
+            where
+                contype = 'f' and conrelid = pg_class.oid and confrelid = conrelid
+                and conkey = array[pg_attribute.attnum]
+        ) as foreign_key on true
         where
             pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
             and has_column_privilege(pg_class.oid, attnum, 'select')
@@ -106,9 +119,11 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
         one = readers[row["name"]]
         if row["relation"] not in told:
             told.add(row["relation"])
-            one.unused[row["relation"]] = [name for name, _, _ in row["unused"]]
+            one.unused[row["relation"]] = [name for name, *_ in row["unused"]]
             with noted(one, f"mend {one.path}"), connection.transaction():
                 note_filled(connection, one, row)
+                if one.entity in OF_PEOPLE:
+                    note_families(connection, one, row)
     return tables
 
 
@@ -116,7 +131,7 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
     """Note the columns of a table that say of some rows that they do not count."""
     telling = {
         name: condition
-        for name, kind, category in table["unused"]
+        for name, kind, category, _ in table["unused"]
         if (condition := says_no(name, kind, category))
     }
     if not telling:
@@ -141,6 +156,29 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
                 f" {found['all rows']} rows {condition}",
                 f"if such rows do not count, say so in {one.path}; if they do,"
                 f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there ends this line",
+            )
+
+
+def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> None:
+    """Note customers that belong to another one of their table, as contacts to a company."""
+    for name, _, _, leads_to in table["unused"]:
+        if leads_to is None or name in one.looked_at:
+            continue
+        [found] = rows(
+            connection,
+            f"select count(*) as {quoted('others')}"
+            f" from {quoted(table['nspname'], table['relname'])}"
+            f" where {quoted(name)} != {quoted(leads_to)}",
+        )
+        if found["others"]:
+            one.find(
+                LOOK,
+                None,
+                f"{table['relation']}.{name} leads {found['others']} rows to another row of"
+                " the table, and is not used: each of them counts as a customer of its own",
+                f"if they are people of one, give its key in {one.path} and where orders name"
+                f" them; if not, `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there"
+                " ends this line",
             )
 
 

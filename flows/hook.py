@@ -261,8 +261,9 @@ def _orders(connection: Connection) -> str:
         " and viewname like 'stg_orders__%' and definition like '%row_number()%'",
     ):
         raise WrongArgument(
-            f"hook: the table behind {view['viewname']} has no unique key, so each order"
-            " would read all of it; add one and run a nightly refresh"
+            f"hook: copies of rows are looked for in {view['viewname']}, so each order would"
+            " read all of it: its table has no unique key, or its input joins others; add a"
+            " key, or read the others by a select in brackets, and run a nightly refresh"
         )
     source = hooked[0]
     found = look_at(connection, source)

@@ -388,7 +388,8 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
     ):
         progress.say(
             f"{finding['tenant_slug']}: {finding['share_pct']} % {finding['account_type']},"
-            f" usual are {finding['expected_min_pct']} to {finding['expected_max_pct']} %"
+            f" usual elsewhere are {finding['expected_min_pct']} to"
+            f" {finding['expected_max_pct']} %"
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
     progress.say(f"dry run: {len(pending)} customers would be changed, nothing was written")

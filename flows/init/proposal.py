@@ -912,7 +912,7 @@ class Proposal:
 
     def _zone(self) -> Value:
         if self.zone:
-            return Value(f"'{self.zone}'", "as --time-zone says", CERTAIN)
+            return Value(f"'{self.zone}'", "as --time-zone says", GUESS)
         return Value("'UTC'", "no column says it", GUESS, "when do its days begin?")
 
     def _one_for_each_business(self, given: Input) -> None:

@@ -324,6 +324,18 @@ def test_a_draft_that_was_delivered_is_looked_at(small: Database) -> None:
     assert "they count as deliveries; if they are none, make delivered_at NULL" in found
 
 
+def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> None:
+    small.execute(
+        "alter table commerce.customers add company_id uuid references commerce.customers;"
+        " update commerce.customers set company_id = id where name = 'One'"
+    )
+    assert lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look") == []
+    small.execute(f"update commerce.customers set company_id = '{ONE}'")
+    [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
+    assert "commerce.customers.company_id leads 1 rows to another row of the table" in found
+    assert "'looked_at': ['company_id']" in found
+
+
 def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     small: Database, project: Path
 ) -> None:

@@ -123,7 +123,7 @@ def test_a_dry_run_prints_and_writes_nothing(refreshed: Database) -> None:
     assert "WRONG" in done.stdout
     assert "dry run: 30 customers would be changed, nothing was written" in done.stdout
     assert "The first 10 customers" in done.stdout
-    assert "usual are 60.0 to 75.0 %" in done.stdout
+    assert "usual elsewhere are 60.0 to 75.0 %" in done.stdout
     assert refreshed.value("select count(*) from operations.application_logs") == 1
 
 
