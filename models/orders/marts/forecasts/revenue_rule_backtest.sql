@@ -62,42 +62,44 @@ by_currency as (
     group by tenant_id, risk_status, currency
 ),
 
--- where none is known, all are taken to be in one
-usual as (
-    select distinct on (tenant_id)
-        tenant_id,
-        currency
+totaled as (
+    select
+        *,
+        sum(positions_count) over (partition by tenant_id, currency) as total_count
     from by_currency
-    group by tenant_id, currency
-    order by
-        tenant_id asc,
-        currency is null asc,
-        sum(positions_count) desc,
-        currency asc
+),
+
+-- that of most positions; where none is known, all are taken to be in one
+ranked as (
+    select
+        *,
+        first_value(currency) over (
+            partition by tenant_id
+            order by currency is null asc, total_count desc, currency asc
+        ) as usual_currency
+    from totaled
 ),
 
 summed as (
     select
-        by_currency.tenant_id,
-        by_currency.risk_status,
-        usual.currency,
-        sum(by_currency.positions_count)::bigint as positions_count,
-        sum(by_currency.cents_before)::bigint as cents_before,
-        sum(by_currency.cents_after)::bigint as cents_after,
-        sum(by_currency.fell_count)::bigint as fell_count,
-        sum(by_currency.positions_count) filter (
-            where by_currency.currency is not distinct from usual.currency
+        tenant_id,
+        risk_status,
+        usual_currency as currency,
+        sum(positions_count)::bigint as positions_count,
+        sum(cents_before)::bigint as cents_before,
+        sum(cents_after)::bigint as cents_after,
+        sum(fell_count)::bigint as fell_count,
+        sum(positions_count) filter (
+            where currency is not distinct from usual_currency
         )::bigint as currency_positions_count,
-        sum(by_currency.cents_before) filter (
-            where by_currency.currency is not distinct from usual.currency
+        sum(cents_before) filter (
+            where currency is not distinct from usual_currency
         )::bigint as currency_cents_before,
-        sum(by_currency.cents_after) filter (
-            where by_currency.currency is not distinct from usual.currency
+        sum(cents_after) filter (
+            where currency is not distinct from usual_currency
         )::bigint as currency_cents_after
-    from by_currency
-    inner join usual
-        on by_currency.tenant_id = usual.tenant_id
-    group by by_currency.tenant_id, by_currency.risk_status, usual.currency
+    from ranked
+    group by tenant_id, risk_status, usual_currency
 ),
 
 final as (
