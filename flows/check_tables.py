@@ -238,7 +238,7 @@ def few_words(
     named = set(known["columns"]["order_status"]) - ({"state"} if is_named else set())
     named |= {f"{name}_{end}" for name in named for end in ("id", "code")}
     limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
-    for name, _, category in table["unused"]:
+    for name, _, category, _ in table["unused"]:
         is_text = category in ("S", "E") and not set(known["no_status"]) & set(words_of(name))
         if not ("_".join(words_of(name)) in named or (is_text and not is_named)):
             continue

@@ -101,7 +101,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
 ) -> None:
     walk = Walk(tmp_path)
     [said] = walk.follow(trial, "Propose")
-    assert "0 lines with TODO, 2 guesses" in said
+    assert "0 lines with TODO, 3 guesses" in said
     [said] = walk.follow(trial, "Check")
     walk.check_what_is_shown("Look at it")
     assert "0 wrong, 3 to look at" in said
