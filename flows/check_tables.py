@@ -164,11 +164,13 @@ def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> 
     for name, _, _, leads_to in table["unused"]:
         if leads_to is None or name in one.looked_at:
             continue
+        limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
         [found] = rows(
             connection,
-            f"select count(*) as {quoted('others')}"
-            f" from {quoted(table['nspname'], table['relname'])}"
-            f" where {quoted(name)} != {quoted(leads_to)}",
+            f"select count(*) as {quoted('others')} from ("
+            f"select {quoted(name)} as leads, {quoted(leads_to)} as key"
+            f" from {quoted(table['nspname'], table['relname'])} {limit}) as read"
+            " where leads != key",
         )
         if found["others"]:
             one.find(
