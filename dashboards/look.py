@@ -231,21 +231,21 @@ def share(rate: float | None) -> str:
 
 def chance(probability: float) -> str:
     """Write a probability in whole percent; never as certain what is not."""
-    whole = round(100 * probability)
-    if whole == 0 and probability > 0:
-        return f"under 1{SPACE}%"
-    if whole == 100 and probability < 1:  # noqa: PLR2004
-        return f"over 99{SPACE}%"
-    return f"{whole}{SPACE}%"
+    return f"{_whole(probability, 'under 1', 'over 99')}{SPACE}%"
 
 
 def of_100(share: float) -> str:
     """Write a share as so many of 100; never all or none where it is not."""
+    return _whole(share, "fewer than 1", "more than 99")
+
+
+def _whole(share: float, hardly_any: str, nearly_all: str) -> str:
+    """Write a share in whole hundredths, with words for what is not quite none or all."""
     whole = round(100 * share)
     if whole == 0 and share > 0:
-        return "fewer than 1"
+        return hardly_any
     if whole == 100 and share < 1:  # noqa: PLR2004
-        return "more than 99"
+        return nearly_all
     return str(whole)
 
 

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from flows import dbt, systems
 from flows.captured_keys import NOTHING, SAMPLE, WHERE_TO_SAY, captures_of, compare, plain
-from flows.citus import NO_TRIGGERS, refuse_on_citus
+from flows.citus import refuse_triggers_on_citus
 from flows.database import (
     Connection,
     connect,
@@ -194,8 +194,7 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
     nothing watches, or where keys are not those of the inputs, unless allow_gaps; and on
     Citus.
     """
-    with connect() as connection:
-        refuse_on_citus(connection, "capture", NO_TRIGGERS)
+    refuse_triggers_on_citus("capture")
     with with_queue() as connection:
         check_maker(connection)
         survey = _survey(connection)

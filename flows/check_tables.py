@@ -127,6 +127,12 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
     return tables
 
 
+def sampled(table: dict[str, Any]) -> str:
+    """Return what to select from to look at a table: of a large one a sample."""
+    limit = f" limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
+    return f"{quoted(table['nspname'], table['relname'])}{limit}"
+
+
 def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> None:
     """Note the columns of a table that say of some rows that they do not count."""
     telling = {
@@ -141,11 +147,10 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
         for name, condition in telling.items()
     )
     columns = ", ".join(quoted(name) for name in telling)
-    limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
     [found] = rows(
         connection,
         f"select count(*) as {quoted('all rows')}, {counts} from (select {columns}"
-        f" from {quoted(table['nspname'], table['relname'])} {limit}) as read",
+        f" from {sampled(table)}) as read",
     )
     for name, condition in telling.items():
         if found[name] and name not in one.looked_at:
@@ -164,13 +169,11 @@ def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> 
     for name, _, _, leads_to in table["unused"]:
         if leads_to is None or name in one.looked_at:
             continue
-        limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
         [found] = rows(
             connection,
             f"select count(*) as {quoted('others')} from ("
             f"select {quoted(name)} as leads, {quoted(leads_to)} as key"
-            f" from {quoted(table['nspname'], table['relname'])} {limit}) as read"
-            " where leads != key",
+            f" from {sampled(table)}) as read where leads != key",
         )
         if found["others"]:
             one.find(
@@ -239,7 +242,6 @@ def few_words(
     # the state of somebody who has an address is a place
     named = set(known["columns"]["order_status"]) - ({"state"} if is_named else set())
     named |= {f"{name}_{end}" for name in named for end in ("id", "code")}
-    limit = f"limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
     for name, _, category, _ in table["unused"]:
         is_text = category in ("S", "E") and not set(known["no_status"]) & set(words_of(name))
         if not ("_".join(words_of(name)) in named or (is_text and not is_named)):
@@ -247,7 +249,7 @@ def few_words(
         found = rows(
             connection,
             f"select {quoted(name)}::text as word, count(*) from (select {quoted(name)}"
-            f" from {quoted(table['nspname'], table['relname'])} {limit}) as read"
+            f" from {sampled(table)}) as read"
             f" where {quoted(name)} is not null group by 1 order by 2 desc, 1"
             f" limit {FEW_WORDS + 1}",
         )

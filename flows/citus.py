@@ -1,11 +1,7 @@
 """Citus, which keeps the rows of a table on many nodes: what it does not let us do."""
 
-from flows.database import Connection, rows
+from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument
-
-NO_TRIGGERS = (
-    "it takes no triggers on them; `updated_at` tells the hourly refresh what has changed"
-)
 
 
 def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
@@ -18,4 +14,15 @@ def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
     ):
         raise WrongArgument(
             f"{command}: not on a database whose tables Citus has distributed: {because}"
+        )
+
+
+def refuse_triggers_on_citus(command: str) -> None:
+    """Raise WrongArgument there for a command that puts triggers on them."""
+    with connect() as connection:
+        refuse_on_citus(
+            connection,
+            command,
+            "it takes no triggers on them; `updated_at` tells the hourly refresh what has"
+            " changed",
         )

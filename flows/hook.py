@@ -18,10 +18,9 @@ from psycopg.rows import tuple_row
 
 from flows import dbt
 from flows.capture import is_here, look_at, with_queue
-from flows.citus import NO_TRIGGERS, refuse_on_citus
+from flows.citus import refuse_triggers_on_citus
 from flows.database import (
     Connection,
-    connect,
     environment,
     one_line,
     reading,
@@ -96,8 +95,7 @@ def install_hook(progress: Progress) -> None:
 
     Raises WrongArgument on Citus.
     """
-    with connect() as connection:
-        refuse_on_citus(connection, "hook", NO_TRIGGERS)
+    refuse_triggers_on_citus("hook")
     with with_queue() as connection:
         check_attached(connection)
         relation = _orders(connection)

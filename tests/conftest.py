@@ -5,6 +5,7 @@ import importlib.util
 import io
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -286,6 +287,13 @@ def new_database(server: Database, name: str = "") -> Database:
     server.execute(f"drop database if exists {name} with (force)")
     server.execute(f"create database {name}")
     return Database({**server.environment, "PGDATABASE": name})
+
+
+def free_port() -> str:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 def load_demo(database: Database, customers: int = CUSTOMERS) -> None:

@@ -315,9 +315,7 @@ declare
     in_table text;
 begin
     if to_regclass('pg_catalog.pg_dist_partition') is not null then
-        select statement into in_table
-        from operations.put_into_distributed_table(this_batch, tenant, new_values)
-            as statement;
+        in_table := operations.put_into_distributed_table(this_batch, tenant, new_values);
     end if;
     if in_table is not null then
         execute in_table into written;

@@ -8,7 +8,6 @@ the wheel's PostgreSQL.
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import SHARED, Database
+from conftest import SHARED, Database, free_port
 
 ARCHIVE = SHARED / "citus" / "citus-pg18.tar.gz"
 WHERE = f"CITUS_INSTALLATION names no PostgreSQL with Citus, and there is no {ARCHIVE}"
@@ -103,9 +102,7 @@ class Cluster:
 
     def add_node(self, number: int, shards: int) -> None:
         """Make one and start it."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = free_port()
         self._run(
             "initdb",
             number,

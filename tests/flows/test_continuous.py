@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import PROJECT, USUAL, Database
-from test_prefect import client_of, deployment, free_port, left_behind, post, serving, wait_for
+from conftest import PROJECT, USUAL, Database, free_port
+from test_prefect import client_of, deployment, left_behind, post, serving, wait_for
 
 from flows import continuous, dbt, errors
 from flows.continuous import parse_every, refresh_continuously

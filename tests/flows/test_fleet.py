@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import PROJECT, UNTIL, Database, load_two_customers, new_database
-from test_prefect import client_of, completed, deployment, free_port, post, serve, wait_for
+from conftest import PROJECT, UNTIL, Database, free_port, load_two_customers, new_database
+from test_prefect import client_of, completed, deployment, post, serve, wait_for
 from test_prefect import serving as serving_of
 
 from flows.database import ADDRESS

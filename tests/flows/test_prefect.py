@@ -24,7 +24,7 @@ import psycopg
 import psycopg2  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
-from conftest import PROJECT, Database
+from conftest import PROJECT, Database, free_port
 
 from flows import errors
 from flows.__main__ import parse
@@ -46,12 +46,6 @@ def wait_for(look: Callable[[], Found | None]) -> Found:
             return found
         time.sleep(1)
     raise TimeoutError
-
-
-def free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
 
 
 def left_behind(home: Path) -> list[str]:
