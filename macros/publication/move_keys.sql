@@ -4,13 +4,13 @@
     {%- if mart.scope %}
     {{ merge_delta(mart, mart.delta if not is_full else
         '(select delta.* from ' ~ mart.delta ~ ' as delta where '
-        ~ is_to_move_first('delta', mart.scope, system) ~ ')') }};
+        ~ is_to_move_first('delta', mart.delta, mart.scope, system) ~ ')') }};
     get diagnostics moved = row_count;
     written := moved;
     {%- if is_full %}
     delete from {{ mart.table }} as mart
     where
-        ({{ is_to_move_first('mart', mart.scope, system) }})
+        ({{ is_to_move_first('mart', mart.table, mart.scope, system) }})
     {%- else %}
     delete from {{ mart.table }} as mart
     using {{ mart.scope.table }} as scope
@@ -48,24 +48,39 @@
 {%- endmacro %}
 
 
-{% macro is_to_move_first(row, scope, system) -%}
+{% macro is_to_move_first(row, relation, scope, system) -%}
+    {#-
+    One `exists` that is joined. Beside another condition it would be asked row by row as soon
+    as its keys outgrew the memory for a hash.
+    -#}
+    {%- set columns = scope.key | join(', ') -%}
     exists (
-        select from {{ scope.table }} as scope
-        where scope.is_due and {{ same('scope', row, scope.key) }}
+        select from (
+            select {{ columns }} from {{ scope.table }} where is_due
+            {#- Citus moves rows by tables that it has spread only #}
+            {%- if not var('citus') and is_there(our_schema('operations'), 'changed_keys') %}
+            {%- set noticed = in_operations('changed_keys') %}
+            -- keys that have changed while a full refresh computed were noticed, too
+            union all
+            select {{ columns }} from {{ relation }} as changed
+            where exists (
+                select from {{ noticed }} as noticed
+                where
+                    noticed.system = '{{ system }}'
+                    and noticed.tenant = changed.{{ scope.key[0] }}::text
+                    and noticed.key = changed.{{ scope.key[1] }}::text
+            )
+            union all
+            select {{ columns }} from {{ relation }} as of_tenant
+            where exists (
+                select from {{ noticed }} as noticed
+                where
+                    noticed.system = '{{ system }}'
+                    and noticed.kind in ('tenant', 'location')
+                    and noticed.tenant = of_tenant.{{ scope.key[0] }}::text
+            )
+            {%- endif %}
+        ) as first
+        where {{ same('first', row, scope.key) }}
     )
-    {#- keys that have changed while a full refresh computed were noticed, too; Citus moves
-    rows by tables that it has spread only #}
-    {%- if not var('citus') and is_there(our_schema('operations'), 'changed_keys') %}
-    or exists (
-        select from {{ in_operations('changed_keys') }} as noticed
-        where
-            noticed.system = '{{ system }}'
-            and noticed.tenant = {{ row }}.{{ scope.key[0] }}::text
-            and noticed.key = {{ row }}.{{ scope.key[1] }}::text
-    )
-    or {{ row }}.{{ scope.key[0] }}::text in (
-        select noticed.tenant from {{ in_operations('changed_keys') }} as noticed
-        where noticed.system = '{{ system }}' and noticed.kind in ('tenant', 'location')
-    )
-    {%- endif %}
 {%- endmacro %}
