@@ -10,7 +10,7 @@
     {%- if is_full %}
     delete from {{ mart.table }} as mart
     where
-        ({{ is_to_move_first('mart', mart.table, mart.scope, system) }})
+        {{ is_to_move_first('mart', mart.table, mart.scope, system) }}
     {%- else %}
     delete from {{ mart.table }} as mart
     using {{ mart.scope.table }} as scope
@@ -51,7 +51,8 @@
 {% macro is_to_move_first(row, relation, scope, system) -%}
     {#-
     One `exists` that is joined. Beside another condition it would be asked row by row as soon
-    as its keys outgrew the memory for a hash.
+    as its keys outgrew the memory for a hash; so what is noticed of a key and what is noticed
+    of a whole tenant are two parts, each joined by what it has.
     -#}
     {%- set columns = scope.key | join(', ') -%}
     exists (
