@@ -344,6 +344,32 @@ def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
     assert f"{payload['drift']}\n" in refreshed.run("flows", "status").stdout
 
 
+@pytest.mark.slow
+def test_a_long_change_queue_is_not_read_once_a_customer(captured: Database) -> None:
+    # more keys than fit into memory, as after an import: what is asked of them for each row
+    # would then be read from the table for each row
+    keys, name = 300_000, captured.environment["PGDATABASE"]
+    captured.execute(f"alter database {name} set hash_mem_multiplier = 1")
+    captured.execute(
+        """
+        insert into operations.changed_keys (system, kind, tenant, key)
+        select systems.system, 'customer', gen_random_uuid(), gen_random_uuid()
+        from generate_series(1, %s), (values ('orders'), ('bookings')) as systems (system)
+        """,
+        keys // 2,
+    )
+    captured.execute("analyze operations.changed_keys")
+    read = (
+        "select seq_tup_read from pg_stat_user_tables"
+        " where relid = 'operations.changed_keys'::regclass"
+    )
+    before = int(str(captured.value(read)))
+    refresh(captured, *NIGHTLY)
+    assert queue(captured) == []
+    times = (int(str(captured.value(read))) - before) / keys
+    assert 1 <= times < int(str(captured.value("select count(*) from commerce.customers")))
+
+
 def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Database) -> None:
     captured.execute(
         f"update commerce.orders set currency = 'XXX' where customer_id = {CUSTOMER}"
