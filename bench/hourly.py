@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 
-from bench import other_ways, triggers
+from bench import hourly_commands, other_ways, triggers
 from bench.compiled import CompiledProject, compile_project
 from bench.measure import (
     HERE,
     UNTIL,
-    active_seconds,
+    change_rows,
     fresh_database,
     load,
     print_table,
@@ -71,10 +71,7 @@ class Data:
         self, connection: Connection, changed: int, number: int, written: datetime = UNTIL
     ) -> None:
         """Change rows of so many customers, other ones for each number."""
-        values = {"until": UNTIL, "written": written, "changed": changed, "round": number}
-        statements = (HERE / "changes.sql").read_text()
-        for statement in statements.split(";"):
-            connection.execute(statement.encode(), values)
+        change_rows(connection, changed, number, written=written)
         connection.execute("update operations.changed_keys set claimed_by = %s", [RUN_ID])
 
     def refresh(self, connection: Connection, changed: int, number: int) -> dict[str, float]:
@@ -103,7 +100,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
                     connection, size["customers"] * 5 // 1000, 1000, other_ways.WRITTEN
                 ),
             )
-        bench_command(few, many)
+        hourly_commands.bench(few, many)
         bench_share(many, size["customers"] * 5)
         with few.open() as connection:
             triggers.bench(connection)
@@ -212,54 +209,3 @@ def bench_share(data: Data, customers: int) -> None:
             )
         ],
     )
-
-
-def bench_command(*sizes: Data) -> None:
-    """Tell where the seconds of a whole hourly refresh go, when nothing has changed."""
-    lines = []
-    for data in sizes:
-        with data.open() as connection:
-            # the rounds before have changed more of a small tenant than the guard lets by
-            run("flows", "write-back", "--force")
-            models = statistics.median(
-                sum(data.hourly.seconds(connection, UNTIL).values()) for _ in range(3)
-            )
-            lines.append([command_seconds(connection) | {"models": models} for _ in range(3)])
-    parts = {
-        "the whole command": "whole",
-        "  dbt starts": "dbt_startup_seconds",
-        "  dbt runs models and tests, two at a time": "dbt_run_seconds",
-        "  Python starts, log, write-back": "rest",
-        "SQL of all sessions": "sql",
-        "SQL of the models alone": "models",
-    }
-    print_table(
-        "Whole refresh --mode hourly, nothing changed: where the seconds go",
-        ("", "seconds", "5 x customers"),
-        [
-            (
-                what,
-                *(f"{statistics.median(times[part] for times in line):.2f}" for line in lines),
-            )
-            for what, part in parts.items()
-        ],
-    )
-
-
-def command_seconds(connection: Connection) -> dict[str, float]:
-    """Run the command; return its seconds, those that its log tells, and those of SQL."""
-    before = active_seconds(connection)
-    whole = timed(
-        lambda: run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL.isoformat())
-    )
-    sql = active_seconds(connection) - before
-    [log] = rows(
-        connection,
-        "select payload from operations.application_logs order by log_id desc limit 1",
-    )
-    if "full_because" in log["payload"]:
-        raise RuntimeError(log["payload"]["full_because"])
-    # one that has nothing to do does not start dbt
-    parts = ("dbt_startup_seconds", "dbt_run_seconds")
-    dbt = {part: log["payload"].get(part, 0.0) for part in parts}
-    return {**dbt, "whole": whole, "rest": whole - sum(dbt.values()), "sql": sql}

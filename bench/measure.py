@@ -7,10 +7,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,34 @@ def run(module: str, *arguments: str) -> None:
     )
     if done.returncode:
         sys.exit(f"python -m {module} failed: {done.stdout}{done.stderr}")
+
+
+def change_rows(
+    connection: Connection,
+    changed: int,
+    number: int,
+    *,
+    written: datetime = UNTIL,
+    systems: Sequence[str] = ("orders", "bookings"),
+) -> None:
+    """Change rows of so many customers of each system, other ones for each number."""
+    values = {"until": UNTIL, "written": written, "changed": changed, "round": number}
+    for system in systems:
+        for statement in (HERE / f"changes_{system}.sql").read_text().split(";"):
+            connection.execute(statement.encode(), values)
+
+
+def processor_seconds(server: Connection) -> float:
+    """Return what this process, the server and all that they have started have computed."""
+    [of_server] = rows(server, "select pg_backend_pid() as session")
+    postmaster = psutil.Process(psutil.Process(of_server["session"]).ppid())
+    seconds = 0.0
+    for root in (psutil.Process(), postmaster):
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                # of its children those that have ended, too
+                seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 @contextmanager

@@ -18,7 +18,15 @@ from pathlib import Path
 from psycopg import sql
 
 from bench.hourly import create_database
-from bench.measure import HERE, UNTIL, fresh_database, load, print_table, session, timed
+from bench.measure import (
+    UNTIL,
+    change_rows,
+    fresh_database,
+    load,
+    print_table,
+    session,
+    timed,
+)
 from flows.database import rows
 from flows.project import OUR_PROJECT as PROJECT
 
@@ -59,10 +67,8 @@ class Version:
     def change(self, number: int) -> None:
         """Change rows of some customers, as an application does in an hour."""
         os.environ["PGDATABASE"] = self.database
-        values = {"until": UNTIL, "written": UNTIL, "changed": CHANGED, "round": number}
         with session() as connection:
-            for statement in (HERE / "changes.sql").read_text().split(";"):
-                connection.execute(statement.encode(), values)
+            change_rows(connection, CHANGED, number)
 
 
 def bench(customers: int | None, tenants: int, years: int, against: str) -> None:

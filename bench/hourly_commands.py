@@ -1,0 +1,171 @@
+"""The hourly refresh as people run it: the whole command, and the rounds of a resident one."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench.measure import (
+    UNTIL,
+    active_seconds,
+    change_rows,
+    print_table,
+    processor_seconds,
+    run,
+    timed,
+)
+from flows import dbt
+from flows.database import Connection, rows
+from flows.errors import WriteBackHeld
+from flows.progress import Progress
+from flows.refresh import Options, refresh
+
+if TYPE_CHECKING:
+    from bench.hourly import Data
+
+HOURLY = ("refresh", "--mode", "hourly", "--as-of", UNTIL.isoformat())
+REPETITIONS = 3
+# how many customers change, and in which systems
+CHANGES = {
+    "nothing changed": (0, ()),
+    "1 customer of each system": (1, ("orders", "bookings")),
+    "100 who order": (100, ("orders",)),
+    "100 of each system": (100, ("orders", "bookings")),
+    "2,500 of each system": (2500, ("orders", "bookings")),
+}
+
+
+def bench(*sizes: "Data") -> None:
+    """Tell where the seconds of nothing changed go, and what changes cost."""
+    bench_nothing_changed(*sizes)
+    bench_changes(*sizes)
+
+
+def bench_changes(*sizes: "Data") -> None:
+    """Compare the whole command with a round of a resident one, by how much has changed."""
+    columns = []
+    for data in sizes:
+        with data.open() as connection, dbt.kept_warm():
+            # the first round loads dbt and parses
+            measure(connection, "100 of each system", 10, resident)
+            columns.append(
+                {
+                    (what, how.__name__): measure(connection, what, 1000 * place, how)
+                    for place, (what, how) in enumerate(
+                        ((what, how) for what in CHANGES for how in (command, resident)), 1
+                    )
+                }
+            )
+    print_table(
+        "Whole hourly refresh, of what has changed",
+        ("what has changed", "as", "s", "CPU s", "5 x customers, s", "CPU s"),
+        [
+            (*line, *(f"{seconds:.2f}" for column in columns for seconds in column[line]))
+            for line in columns[0]
+        ],
+    )
+
+
+def measure(
+    connection: Connection, what: str, number: int, how: Callable[[], None]
+) -> tuple[float, float]:
+    """Return the median seconds, and those of all processors, of refreshes after changes."""
+    changed, systems = CHANGES[what]
+    taken = []
+    for repetition in range(REPETITIONS):
+        change_rows(connection, changed, number + repetition, systems=systems)
+        computed, began = processor_seconds(connection), time.perf_counter()
+        how()
+        seconds = time.perf_counter() - began
+        taken.append((seconds, processor_seconds(connection) - computed))
+        check(connection, is_idle=not changed)
+        # of a small tenant more may have changed than the guard lets by
+        run("flows", "write-back", "--force")
+    clock, processor = zip(*taken, strict=True)
+    return statistics.median(clock), statistics.median(processor)
+
+
+def command() -> None:
+    """Run the command, or leave."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", *HOURLY], capture_output=True, text=True, check=False
+    )
+    if done.returncode not in (0, WriteBackHeld.exit_code):
+        sys.exit(f"{' '.join(HOURLY)} failed: {done.stdout}{done.stderr}")
+
+
+def resident() -> None:
+    """Refresh in this process, as `REFRESH_EVERY` below an hour does."""
+    with suppress(WriteBackHeld):
+        refresh(Options(mode="hourly", as_of=UNTIL), Progress(Console(file=StringIO())))
+
+
+def check(connection: Connection, *, is_idle: bool) -> None:
+    """Fail where the last run has done other work than what is measured."""
+    [log] = rows(
+        connection,
+        "select payload from operations.application_logs"
+        " where payload ->> 'mode' = 'hourly' order by log_id desc limit 1",
+    )
+    payload = log["payload"]
+    if "full_because" in payload:
+        raise RuntimeError(payload["full_because"])
+    if bool(payload.get("is_idle")) != is_idle:
+        raise RuntimeError(f"is_idle: {payload.get('is_idle')}, and not {is_idle}")
+
+
+def bench_nothing_changed(*sizes: "Data") -> None:
+    """Tell where the seconds of a whole hourly refresh go, when nothing has changed."""
+    lines = []
+    for data in sizes:
+        with data.open() as connection:
+            # the rounds before have changed more of a small tenant than the guard lets by
+            run("flows", "write-back", "--force")
+            models = statistics.median(
+                sum(data.hourly.seconds(connection, UNTIL).values()) for _ in range(3)
+            )
+            lines.append([command_seconds(connection) | {"models": models} for _ in range(3)])
+    parts = {
+        "the whole command": "whole",
+        "  dbt starts": "dbt_startup_seconds",
+        "  dbt runs models and tests, two at a time": "dbt_run_seconds",
+        "  Python starts, log, write-back": "rest",
+        "SQL of all sessions": "sql",
+        "SQL of the models alone": "models",
+    }
+    print_table(
+        "Whole refresh --mode hourly, nothing changed: where the seconds go",
+        ("", "seconds", "5 x customers"),
+        [
+            (
+                what,
+                *(f"{statistics.median(times[part] for times in line):.2f}" for line in lines),
+            )
+            for what, part in parts.items()
+        ],
+    )
+
+
+def command_seconds(connection: Connection) -> dict[str, float]:
+    """Run the command; return its seconds, those that its log tells, and those of SQL."""
+    before = active_seconds(connection)
+    whole = timed(
+        lambda: run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL.isoformat())
+    )
+    sql = active_seconds(connection) - before
+    [log] = rows(
+        connection,
+        "select payload from operations.application_logs order by log_id desc limit 1",
+    )
+    if "full_because" in log["payload"]:
+        raise RuntimeError(log["payload"]["full_because"])
+    # one that has nothing to do does not start dbt
+    parts = ("dbt_startup_seconds", "dbt_run_seconds")
+    dbt = {part: log["payload"].get(part, 0.0) for part in parts}
+    return {**dbt, "whole": whole, "rest": whole - sum(dbt.values()), "sql": sql}
