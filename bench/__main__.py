@@ -5,7 +5,18 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, freshness, hook, hourly, nightly, pages, truth, usage, versions
+from bench import (
+    accounts,
+    citus,
+    freshness,
+    hook,
+    hourly,
+    nightly,
+    pages,
+    truth,
+    usage,
+    versions,
+)
 
 PARTS = {
     "nightly": nightly.bench,
@@ -16,6 +27,7 @@ PARTS = {
     "accounts": accounts.bench,
     "pages": pages.bench,
     "truth": truth.bench,
+    "citus": citus.bench,
 }
 
 
@@ -28,7 +40,8 @@ def main() -> None:
     parser.add_argument(
         "--customers",
         type=int,
-        help="default: 100,000; hourly 10,000; freshness 2,500; tenants 1,000 organizations",
+        help="default: 100,000; hourly 10,000; freshness 2,500; citus 2,000;"
+        " usage 1,000 organizations",
     )
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--years", type=int, default=3)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+from psycopg import sql
+from psycopg.rows import DictRow
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +21,8 @@ from flows.database import Connection, connect, rows, use_embedded
 
 HERE = Path(__file__).parent
 UNTIL = datetime(2026, 6, 15, 12, tzinfo=UTC)
+# columns of the run, not of the customer
+STAMPS = ["created_at", "updated_at", "refreshed_at", "collected_at"]
 
 
 def timed(step: Callable[[], object], times: int = 1) -> float:
@@ -64,17 +68,21 @@ def change_rows(
             connection.execute(statement.encode(), values)
 
 
-def processor_seconds(server: Connection) -> float:
-    """Return what this process, the server and all that they have started have computed."""
-    [of_server] = rows(server, "select pg_backend_pid() as session")
-    postmaster = psutil.Process(psutil.Process(of_server["session"]).ppid())
+def processor_seconds(*roots: int) -> float:
+    """Return what processes, and all that they have started, have computed so far."""
     seconds = 0.0
-    for root in (psutil.Process(), postmaster):
+    for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 # of its children those that have ended, too
                 seconds += sum(process.cpu_times()[:4])
     return seconds
+
+
+def server_process(connection: Connection) -> int:
+    """Return the process of the server that has started all others of it."""
+    [session] = rows(connection, "select pg_backend_pid() as process")
+    return psutil.Process(session["process"]).ppid()
 
 
 @contextmanager
@@ -118,6 +126,39 @@ def active_seconds(connection: Connection) -> float:
     )
     seconds: float = active["seconds"]
     return seconds
+
+
+def columns_of_marts(connection: Connection) -> dict[str, set[str]]:
+    """Return the columns of each mart that do not tell when a run was."""
+    found: dict[str, set[str]] = {}
+    for row in rows(
+        connection,
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = 'analytics' and column_name <> all(%(stamps)s)",
+        {"stamps": STAMPS},
+    ):
+        found.setdefault(row["table_name"], set()).add(row["column_name"])
+    return found
+
+
+def digests_of_marts(
+    connection: Connection, columns: Mapping[str, set[str]]
+) -> dict[str, list[DictRow]]:
+    """Return for each mart what differs when a row of it differs in these columns."""
+    return {
+        mart: rows(
+            connection,
+            sql.SQL(
+                "select count(*), sum(hashtextextended(row({})::text, 0)) as digest"
+                " from analytics.{}"
+            )
+            .format(
+                sql.SQL(", ").join(map(sql.Identifier, sorted(names))), sql.Identifier(mart)
+            )
+            .as_string(connection),
+        )
+        for mart, names in columns.items()
+    }
 
 
 def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

@@ -15,25 +15,22 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import sql
-
 from bench.hourly import create_database
 from bench.measure import (
     UNTIL,
     change_rows,
+    columns_of_marts,
+    digests_of_marts,
     fresh_database,
     load,
     print_table,
     session,
     timed,
 )
-from flows.database import rows
 from flows.project import OUR_PROJECT as PROJECT
 
 REPETITIONS = 5
 CHANGED = 100
-# of the run, not of the customer
-STAMPS = {"created_at", "updated_at", "refreshed_at", "collected_at"}
 
 
 @dataclass(frozen=True)
@@ -138,36 +135,12 @@ def compare(versions: tuple[Version, Version]) -> list[str]:
     for version in versions:
         os.environ["PGDATABASE"] = version.database
         with session() as connection:
-            found: dict[str, set[str]] = {}
-            for row in rows(
-                connection,
-                "select table_name, column_name from information_schema.columns"
-                " where table_schema = 'analytics'",
-            ):
-                found.setdefault(row["table_name"], set()).add(row["column_name"])
-        columns.append(found)
+            columns.append(columns_of_marts(connection))
     both = {
-        mart: sorted((columns[0][mart] & columns[1][mart]) - STAMPS)
-        for mart in columns[0].keys() & columns[1].keys()
+        mart: columns[0][mart] & columns[1][mart] for mart in columns[0].keys() & columns[1]
     }
     for version in versions:
         os.environ["PGDATABASE"] = version.database
         with session() as connection:
-            digests.append(
-                {
-                    mart: rows(
-                        connection,
-                        sql.SQL(
-                            "select count(*), sum(hashtextextended(row({})::text, 0))"
-                            " as digest from analytics.{}"
-                        )
-                        .format(
-                            sql.SQL(", ").join(map(sql.Identifier, names)),
-                            sql.Identifier(mart),
-                        )
-                        .as_string(connection),
-                    )
-                    for mart, names in both.items()
-                }
-            )
+            digests.append(digests_of_marts(connection, both))
     return sorted(mart for mart in both if digests[0][mart] != digests[1][mart])

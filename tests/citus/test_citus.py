@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from application import change
-from cluster import WHERE, Cluster, cluster, installation
 from conftest import PYTHON, UNTIL, Database, load_demo, new_database
+
+from bench.cluster import WHERE, Cluster, cluster, installation
 
 pytestmark = pytest.mark.slow
 
@@ -50,19 +51,24 @@ def of_citus(project: Path) -> Path:
     return project
 
 
+def node(nodes: Cluster, number: int = 0) -> Database:
+    """Return the database as a node has it; the first is the coordinator."""
+    return Database(nodes.nodes[number])
+
+
 @dataclass(frozen=True)
 class Pair:
     """The same application on one PostgreSQL and on Citus."""
 
     plain: Database
-    cluster: Cluster
+    distributed: Database
     project: Path
 
     def run(self, *command: str, code: int = 0) -> list[subprocess.CompletedProcess[str]]:
         """Run a command of ours on both."""
         done = [
             self.plain.run("flows", *command),
-            self.cluster.database.run("flows", *command, project=self.project),
+            self.distributed.run("flows", *command, project=self.project),
         ]
         for run in done:
             assert run.returncode == code, run.stdout + run.stderr
@@ -71,12 +77,12 @@ class Pair:
     def change(self, seed: int, hours: int) -> str:
         """Let the application work until an instant; return it."""
         now = START + timedelta(hours=hours)
-        change([self.plain, self.cluster.database], seed, now, 60)
+        change([self.plain, self.distributed], seed, now, 60)
         return now.isoformat()
 
     def different(self) -> dict[str, tuple[list[str], list[str]]]:
         """Return the rows that only one of them has, by relation."""
-        plain, distributed = content(self.plain), content(self.cluster.database)
+        plain, distributed = content(self.plain), content(self.distributed)
         assert plain.keys() == distributed.keys()
         assert sum(map(len, plain.values())) > 10_000
         return {
@@ -119,10 +125,10 @@ def pair(
 ) -> Iterator[Pair]:
     plain = new_database(server)
     with cluster(programs, request.param) as nodes:
-        for database in (plain, nodes.database):
+        for database in (plain, node(nodes)):
             load_demo(database, CUSTOMERS)
-        nodes.database.execute((Path(__file__).parent / "distribute.sql").read_text())
-        yield Pair(plain, nodes, of_citus)
+        nodes.distribute_demo()
+        yield Pair(plain, node(nodes), of_citus)
     plain.drop()
 
 
@@ -147,8 +153,8 @@ def test_every_row_is_as_on_one_server(pair: Pair) -> None:
 @pytest.fixture
 def nodes(programs: Path) -> Iterator[Cluster]:
     with cluster(programs, shards=4) as started:
-        load_demo(started.database, 60)
-        started.database.execute((Path(__file__).parent / "distribute.sql").read_text())
+        load_demo(node(started), 60)
+        started.distribute_demo()
         yield started
 
 
@@ -159,36 +165,36 @@ def test_what_citus_does_not_take_is_refused_before_anything_is_made(
     nodes: Cluster, of_citus: Path
 ) -> None:
     catalog = "select relname from pg_class union all select rolname from pg_roles order by 1"
-    before = nodes.database.rows(catalog)
+    before = node(nodes).rows(catalog)
     for command, why in (
         ("check", "--no-write-back"),
         ("capture install", "takes no triggers"),
         ("hook install", "takes no triggers"),
         ("roles install", "docs/scale.md"),
     ):
-        done = nodes.database.run("flows", *command.split(), project=of_citus)
+        done = node(nodes).run("flows", *command.split(), project=of_citus)
         assert done.returncode == 2, done.stdout
         assert (
             f"error: {command.split()[0]}: not on a database whose tables Citus has"
             in done.stderr
         )
         assert why in done.stderr
-    assert nodes.database.rows(catalog) == before
+    assert node(nodes).rows(catalog) == before
 
 
 def test_a_node_with_other_settings_is_named(nodes: Cluster, of_citus: Path) -> None:
-    worker = nodes.nodes[1]
+    worker = node(nodes, 1)
     worker.execute("alter system set timezone to 'America/New_York'")
     worker.execute("select pg_reload_conf()")
-    done = nodes.database.run(*NIGHTLY, project=of_citus)
+    done = node(nodes).run(*NIGHTLY, project=of_citus)
     assert done.returncode == 2, done.stdout + done.stderr
     port = worker.environment["PGPORT"]
     assert (
         f"the node 127.0.0.1:{port} has timezone America/New_York, must be UTC" in done.stderr
     )
     [remedy] = re.findall(r"`(alter [^`]*)`", done.stderr)
-    nodes.database.execute(remedy)
-    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+    node(nodes).execute(remedy)
+    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
 
 
 def test_without_citus_the_switch_is_refused(small: Database, of_citus: Path) -> None:
@@ -200,11 +206,11 @@ def test_without_citus_the_switch_is_refused(small: Database, of_citus: Path) ->
 def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
     nodes: Cluster, of_citus: Path
 ) -> None:
-    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
-    before = content(nodes.database)
-    change([nodes.database], 7, START, 40)
+    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
+    before = content(node(nodes))
+    change([node(nodes)], 7, START, 40)
     command = [PYTHON, "-m", *NIGHTLY]
-    environment = nodes.database.os_environment(DBT_TARGET_PATH=str(of_citus / "target"))
+    environment = node(nodes).os_environment(DBT_TARGET_PATH=str(of_citus / "target"))
     with subprocess.Popen(
         command,
         cwd=of_citus,
@@ -213,7 +219,7 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
         stderr=subprocess.PIPE,
     ) as night:
         deadline = time.monotonic() + 60
-        while not nodes.database.rows(
+        while not node(nodes).rows(
             "select from pg_stat_activity where application_name = 'dbt' and state = 'active'"
             " and query like '%%insert into%%'"
         ):
@@ -224,20 +230,21 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
     assert night.returncode == 4
     nodes.start(1)
     marts = {name for name in before if name.startswith("analytics.")}
-    now = content(nodes.database)
+    now = content(node(nodes))
     assert {name for name in marts if now[name] != before[name]} == set()
-    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode in (0, 3)
-    assert content(nodes.database) != before
+    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode in (0, 3)
+    assert content(node(nodes)) != before
 
 
 def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
     tables = "select relname from pg_class where relkind in ('r', 'v', 'i') order by 1"
     schemas = "select nspname from pg_namespace where nspname not like 'pg_%%' order by 1"
-    before = [(node.rows(tables), node.rows(schemas)) for node in nodes.nodes]
-    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
-    done = nodes.database.run("flows", "uninstall", project=of_citus)
+    databases = [node(nodes, number) for number in range(len(nodes.nodes))]
+    before = [(each.rows(tables), each.rows(schemas)) for each in databases]
+    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
+    done = node(nodes).run("flows", "uninstall", project=of_citus)
     assert done.returncode == 0, done.stdout + done.stderr
-    after = [(node.rows(tables), node.rows(schemas)) for node in nodes.nodes]
+    after = [(each.rows(tables), each.rows(schemas)) for each in databases]
     assert after == before
 
 
@@ -286,10 +293,10 @@ PULLED = {
 
 
 def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -> None:
-    assert nodes.database.run(*NIGHTLY, project=of_citus).returncode == 0
+    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
     compiled = of_citus / "target" / "compiled" / "customer_health" / "models"
     pulled = set()
-    with nodes.database.connect() as connection:
+    with node(nodes).connect() as connection:
         tables = connection.execute(
             "select relname from pg_class where relkind = 'r'"
             " and relnamespace = 'analytics_internal'::regnamespace"

@@ -1,4 +1,4 @@
-"""A cluster of Citus for the tests: a coordinator and two workers, on loopback.
+"""A cluster of Citus for tests and benchmarks: a coordinator and workers, on loopback.
 
 Citus is not part of this project. It is looked for in the PostgreSQL installation that
 CITUS_INSTALLATION names, and else in an archive of shared/, which is unpacked over a copy of
@@ -8,6 +8,7 @@ the wheel's PostgreSQL.
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -15,9 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import SHARED, Database, free_port
+import psycopg
 
-ARCHIVE = SHARED / "citus" / "citus-pg18.tar.gz"
+from flows.project import OUR_PROJECT
+
+ARCHIVE = OUR_PROJECT.parent / "shared" / "citus" / "citus-pg18.tar.gz"
+DISTRIBUTE = Path(__file__).parent / "distribute.sql"
 WHERE = f"CITUS_INSTALLATION names no PostgreSQL with Citus, and there is no {ARCHIVE}"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -93,16 +97,14 @@ class Cluster:
 
     def __init__(self, programs: Path, folder: Path, as_user: list[str]) -> None:
         self.programs, self.folder, self.as_user = programs, folder, as_user
-        self.nodes: list[Database] = []
-
-    @property
-    def database(self) -> Database:
-        """Return the database as the coordinator has it."""
-        return self.nodes[0]
+        # the environment that leads to each
+        self.nodes: list[dict[str, str]] = []
 
     def add_node(self, number: int, shards: int) -> None:
         """Make one and start it."""
-        port = free_port()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
         self._run(
             "initdb",
             number,
@@ -112,25 +114,42 @@ class Cluster:
         config = self.folder / str(number) / "postgresql.auto.conf"
         config.write_text("".join(f"{name} = '{value}'\n" for name, value in lines.items()))
         self.nodes.append(
-            Database(
-                {
-                    "PGHOST": "127.0.0.1",
-                    "PGPORT": port,
-                    "PGUSER": "postgres",
-                    "PGDATABASE": "postgres",
-                }
-            )
+            {
+                "PGHOST": "127.0.0.1",
+                "PGPORT": port,
+                "PGUSER": "postgres",
+                "PGDATABASE": "postgres",
+            }
         )
         self.start(number)
-        self.nodes[number].execute("create extension citus")
+        self.execute(number, "create extension citus")
 
     def join(self) -> None:
         """Tell the coordinator of all nodes."""
         for number, node in enumerate(self.nodes):
             name = "citus_add_node" if number else "citus_set_coordinator_host"
-            self.database.execute(
-                f"select {name}('127.0.0.1', {node.environment['PGPORT']}::integer)"
-            )
+            self.execute(0, f"select {name}('127.0.0.1', {node['PGPORT']}::integer)")
+
+    def distribute_demo(self) -> None:
+        """Distribute the tables of the demo by their tenants, as their owner would."""
+        self.execute(0, DISTRIBUTE.read_text())
+
+    def execute(self, number: int, statements: str) -> None:
+        """Run statements on a node."""
+        node = self.nodes[number]
+        with psycopg.connect(
+            host=node["PGHOST"],
+            port=node["PGPORT"],
+            user=node["PGUSER"],
+            dbname=node["PGDATABASE"],
+            autocommit=True,
+        ) as connection:
+            connection.execute(statements.encode())
+
+    def process(self, number: int) -> int:
+        """Return the process of a node that has started all others of it."""
+        pid, *_ = (self.folder / str(number) / "postmaster.pid").read_text().split()
+        return int(pid)
 
     def start(self, number: int) -> None:
         """Start one that is there."""

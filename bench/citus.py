@@ -1,0 +1,146 @@
+"""Citus: what the nodes compute, the coordinator apart, against one server, at two sizes.
+
+The same commands run on one PostgreSQL and on a coordinator with two workers, in turns. The
+marts must be equal in the end.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cluster import WHERE, Cluster, cluster, installation
+from bench.measure import (
+    UNTIL,
+    change_rows,
+    columns_of_marts,
+    digests_of_marts,
+    load,
+    print_table,
+    processor_seconds,
+    session,
+)
+from bench.versions import checkout
+
+SHARDS = 8
+CHANGED = 100
+GROWTH = 5
+AS_OF = ("--as-of", UNTIL.isoformat())
+# what is measured, and whether rows change before
+STEPS = {
+    "nightly, the first": (("refresh", "--mode", "nightly", *AS_OF), False),
+    "nightly, nothing changed": (("refresh", "--mode", "nightly", *AS_OF), False),
+    f"hourly, {CHANGED} of each system changed": (
+        ("refresh", "--mode", "hourly", *AS_OF),
+        True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """Servers with the data of an application, and the project that refreshes them."""
+
+    servers: Cluster
+    project: Path
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of ours, or leave."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flows", *arguments],
+            cwd=self.project,
+            env=os.environ
+            | self.servers.nodes[0]
+            | {"DBT_TARGET_PATH": str(self.project / "target")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+    def enter(self) -> None:
+        """Let the environment lead to the first node."""
+        os.environ.update(self.servers.nodes[0])
+
+    def measure(self, command: Sequence[str], number: int, *, is_changed: bool) -> list[float]:
+        """Return the seconds of a command: of the clock, and of each node's processes."""
+        self.enter()
+        if is_changed:
+            with session() as connection:
+                change_rows(connection, CHANGED, number)
+        nodes = [self.servers.process(place) for place in range(len(self.servers.nodes))]
+        before = [processor_seconds(node) for node in nodes]
+        began = time.perf_counter()
+        self.run(*command)
+        seconds = time.perf_counter() - began
+        return [
+            seconds,
+            *(
+                processor_seconds(node) - so_far
+                for node, so_far in zip(nodes, before, strict=True)
+            ),
+        ]
+
+
+def bench(customers: int | None, tenants: int, years: int) -> None:
+    """Make the data on both sides, refresh by turns, compare, print."""
+    base = customers or 2000
+    with installation() as programs, tempfile.TemporaryDirectory() as name:
+        if programs is None:
+            print(f"citus is left out: {WHERE}")
+            return
+        projects = [checkout("HEAD", Path(name, kind)) for kind in ("plain", "citus")]
+        settings = projects[1] / "dbt_project.yml"
+        text = settings.read_text()
+        settings.write_text(text.replace("\n  citus: false\n", "\n  citus: true\n"))
+        lines = []
+        for size in (base, base * GROWTH):
+            with (
+                cluster(programs, SHARDS, workers=0) as one,
+                cluster(programs, SHARDS) as many,
+            ):
+                sides = [Side(one, projects[0]), Side(many, projects[1])]
+                for side in sides:
+                    side.enter()
+                    load({"customers": size, "tenants": tenants, "years": years})
+                many.distribute_demo()
+                for number, (what, (command, is_changed)) in enumerate(STEPS.items()):
+                    plain, spread = (
+                        side.measure(command, number, is_changed=is_changed) for side in sides
+                    )
+                    lines.append((f"{size:,}", what, *columns(plain, spread)))
+                compare(sides)
+    print_table(
+        f"Citus, {SHARDS} shards on two workers, against one server",
+        (
+            *("customers", "command", "one, s", "CPU s", "Citus, s"),
+            *("coordinator, CPU s", "workers, CPU s", "all x one"),
+        ),
+        lines,
+    )
+
+
+def columns(plain: list[float], spread: list[float]) -> tuple[str, ...]:
+    """Return a line of the table."""
+    _, of_one = plain
+    clock, coordinator, *workers = spread
+    figures = (*plain, clock, coordinator, sum(workers))
+    ratio = (coordinator + sum(workers)) / of_one
+    return (*(f"{figure:.1f}" for figure in figures), f"{ratio:.2f}")
+
+
+def compare(sides: Sequence[Side]) -> None:
+    """Leave where a mart differs."""
+    digests = []
+    for side in sides:
+        side.enter()
+        with session() as connection:
+            digests.append(digests_of_marts(connection, columns_of_marts(connection)))
+    plain, spread = digests
+    if different := sorted(name for name in plain if plain[name] != spread.get(name)):
+        sys.exit(f"the marts differ: {', '.join(different)}")
