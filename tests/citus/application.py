@@ -1,7 +1,7 @@
 """What an application does: the same to two databases, whatever they are."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conftest import Database
@@ -12,31 +12,31 @@ STATEMENTS = {
         insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,
             delivered_at, total_amount, created_at, updated_at)
         values (%(new_id)s, %(tenant_id)s, %(id)s, 'DELIVERED', %(before)s, %(before)s,
-            %(number)s, %(now)s, %(now)s);
+            %(number)s, %(now)s, %(written)s);
 
         update commerce.customers
-        set is_closed = not is_closed, updated_at = %(now)s
+        set is_closed = not is_closed, updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s;
 
         update commerce.customers
-        set name = 'Another name', updated_at = %(now)s
+        set name = 'Another name', updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s;
 
         update commerce.customers
-        set sales_rep_id = null, updated_at = %(now)s
+        set sales_rep_id = null, updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s
     """,
     "commerce.orders": """
         update commerce.orders
-        set status = 'CANCELLED', updated_at = %(now)s
+        set status = 'CANCELLED', updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s;
 
         update commerce.orders
-        set total_amount = total_amount * 3, updated_at = %(now)s
+        set total_amount = total_amount * 3, updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s;
 
         update commerce.orders
-        set delivered_at = %(before)s, updated_at = %(now)s
+        set delivered_at = %(before)s, updated_at = %(written)s
         where tenant_id = %(tenant_id)s and id = %(id)s;
 
         delete from commerce.orders
@@ -44,53 +44,53 @@ STATEMENTS = {
     """,
     "commerce.tenants": """
         update commerce.tenants
-        set time_zone = 'Asia/Kathmandu', updated_at = %(now)s
+        set time_zone = 'Asia/Kathmandu', updated_at = %(written)s
         where id = %(id)s
     """,
     "booking.customers": """
         insert into booking.bookings (organization_id, booking_id, square_customer_id,
             location_id, status, start_at, created_at, updated_at)
         values (%(organization_id)s, %(new_id)s::text, %(square_customer_id)s, 'L1',
-            'ACCEPTED', %(before)s, %(now)s, %(now)s);
+            'ACCEPTED', %(before)s, %(now)s, %(written)s);
 
         insert into booking.payments (organization_id, payment_id, square_customer_id,
             status, amount_cents, created_at, updated_at)
         values (%(organization_id)s, %(new_id)s::text, %(square_customer_id)s,
-            'COMPLETED', %(number)s, %(before)s, %(now)s);
+            'COMPLETED', %(number)s, %(before)s, %(written)s);
 
         update booking.customers
-        set given_name = 'Ada', updated_at = %(now)s
+        set given_name = 'Ada', updated_at = %(written)s
         where organization_id = %(organization_id)s and square_customer_id =
             %(square_customer_id)s
     """,
     "booking.bookings": """
         update booking.bookings
-        set status = 'NO_SHOW', updated_at = %(now)s
+        set status = 'NO_SHOW', updated_at = %(written)s
         where organization_id = %(organization_id)s and booking_id = %(booking_id)s;
 
         update booking.bookings
-        set start_at = %(before)s, updated_at = %(now)s
+        set start_at = %(before)s, updated_at = %(written)s
         where organization_id = %(organization_id)s and booking_id = %(booking_id)s;
 
         update booking.bookings
-        set square_customer_id = null, updated_at = %(now)s
+        set square_customer_id = null, updated_at = %(written)s
         where organization_id = %(organization_id)s and booking_id = %(booking_id)s
     """,
     "booking.organizations": """
         update booking.organizations
-        set time_zone = 'Pacific/Auckland', updated_at = %(now)s
+        set time_zone = 'Pacific/Auckland', updated_at = %(written)s
         where id = %(id)s
     """,
     "platform.users": """
         update platform.users
-        set last_login_at = %(before)s, updated_at = %(now)s
+        set last_login_at = %(before)s, updated_at = %(written)s
         where organization_id = %(organization_id)s and id = %(id)s
     """,
     "success.accounts": """
         insert into success.engagements (id, organization_id, account_id, type, title,
             attendees, scheduled_at, completed_at, created_at, updated_at)
         values (%(new_id)s, %(organization_id)s, %(id)s, 'QBR', 'A review', '["ada",
-            "bob"]', %(before)s, %(before)s, %(before)s, %(now)s)
+            "bob"]', %(before)s, %(before)s, %(before)s, %(written)s)
     """,
 }
 
@@ -115,6 +115,8 @@ def change(databases: list[Database], seed: int, now: datetime, count: int) -> N
             "new_id": f"{seed:08x}-0000-0000-0000-{number:012x}",
             "number": drawn.randint(1, 90_000),
             "now": now - timedelta(minutes=drawn.randint(1, 50)),
+            # an hourly refresh asks for what was written since the last, by the clock
+            "written": datetime.now(UTC),
             "before": now - timedelta(hours=drawn.randint(1, 24 * 30)),
         }
         done.append((drawn.choice(STATEMENTS[table].split(";")), parameters))
