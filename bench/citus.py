@@ -47,7 +47,8 @@ NEW_ROWS = (
             created_at, updated_at)
     select
         md5(id || 'new')::uuid, tenant_id, id, 'DELIVERED',
-        %(until)s - interval '2 hours', %(until)s - interval '1 hour', 99.95, %(until)s, %(written)s
+        %(until)s - interval '2 hours', %(until)s - interval '1 hour', 99.95,
+        %(until)s, %(written)s
     from commerce.customers
     order by md5(id::text)
     limit %(changed)s
