@@ -8,7 +8,7 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
-active as (
+active as not materialized (
     select
         organization_id,
         date_trunc('month', first_visit_on)::date as cohort_month,
@@ -21,56 +21,39 @@ active as (
 -- in the month of its first visit every customer is active
 cohorts as (
     select
-        organization_id,
-        cohort_month,
-        active_customers as cohort_customers
-    from active
-    where cohort_month = active_month
-),
-
-spans as (
-    select
-        organizations.organization_id,
+        active.organization_id,
+        organizations.organization_slug,
+        active.cohort_month,
+        active.active_customers as cohort_customers,
         date_trunc('month', organizations.today)::date as this_month,
-        min(cohorts.cohort_month) as oldest_month
-    from organizations
-    inner join cohorts
-        on organizations.organization_id = cohorts.organization_id
-    group by organizations.organization_id, organizations.today
+        min(active.cohort_month) over (partition by active.organization_id) as oldest_month
+    from active
+    inner join organizations
+        on active.organization_id = organizations.organization_id
+    where active.cohort_month = active.active_month
 ),
 
+-- as many months of every cohort as the oldest one has
 cells as (
     select
         cohorts.*,
-        spans.this_month,
-        month.number::integer - 1 as months_since,
-        (cohorts.cohort_month + make_interval(months => month.number::integer - 1))::date
+        months.months_since,
+        (cohorts.cohort_month + make_interval(months => months.months_since))::date
             as active_month
     from cohorts
-    inner join spans
-        on cohorts.organization_id = spans.organization_id
     cross join
-        lateral (
-            select
-                number
-            from
-                generate_series(
-                    spans.oldest_month::timestamp, spans.this_month, '1 month'
-                ) with ordinality as series (begins_at, number)
-        ) as month
+        lateral generate_series(
+            0, {{ months_between('cohorts.oldest_month', 'cohorts.this_month') }}
+        ) as months (months_since)
 ),
 
 counted as (
     select
-        cells.organization_id,
-        cells.cohort_month,
-        cells.months_since,
-        cells.cohort_customers,
+        cells.*,
         case
             when cells.active_month <= cells.this_month
                 then coalesce(active.active_customers, 0)
-        end as active_customers,
-        cells.active_month < cells.this_month as is_complete
+        end as active_customers
     from cells
     left join active
         on
@@ -82,13 +65,14 @@ counted as (
 final as (
     select
         organization_id,
+        organization_slug,
         cohort_month,
         months_since,
         cohort_customers,
         active_customers,
         round(active_customers::numeric / cohort_customers, 4)::numeric(5, 4)
             as retention_rate,
-        is_complete
+        active_month < this_month as is_complete
     from counted
 )
 

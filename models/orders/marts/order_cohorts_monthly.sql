@@ -1,14 +1,40 @@
 {{ config(materialized='view_in_place') }}
 
-with order_days as (
+with open_days as (
     select * from {{ ref('customer_order_days') }}
+),
+
+closed_days as (
+    select * from {{ ref('closed_customer_order_days') }}
 ),
 
 tenants as (
     select * from {{ ref('tenants') }}
 ),
 
-active as (
+order_days as (
+    select
+        tenant_id,
+        customer_id,
+        first_delivered_on,
+        delivered_on
+    from open_days
+
+    union all
+
+    select
+        closed_days.tenant_id,
+        closed_days.customer_id,
+        closed_days.first_delivered_on,
+        closed_days.delivered_on
+    from closed_days
+    inner join tenants
+        on
+            closed_days.tenant_id = tenants.tenant_id
+            and closed_days.delivered_at <= tenants.as_of
+),
+
+active as not materialized (
     select
         tenant_id,
         date_trunc('month', first_delivered_on)::date as cohort_month,
@@ -21,56 +47,39 @@ active as (
 -- in the month of its first order every customer is active
 cohorts as (
     select
-        tenant_id,
-        cohort_month,
-        active_customers as cohort_customers
-    from active
-    where cohort_month = active_month
-),
-
-spans as (
-    select
-        tenants.tenant_id,
+        active.tenant_id,
+        tenants.tenant_slug,
+        active.cohort_month,
+        active.active_customers as cohort_customers,
         date_trunc('month', tenants.today)::date as this_month,
-        min(cohorts.cohort_month) as oldest_month
-    from tenants
-    inner join cohorts
-        on tenants.tenant_id = cohorts.tenant_id
-    group by tenants.tenant_id, tenants.today
+        min(active.cohort_month) over (partition by active.tenant_id) as oldest_month
+    from active
+    inner join tenants
+        on active.tenant_id = tenants.tenant_id
+    where active.cohort_month = active.active_month
 ),
 
+-- as many months of every cohort as the oldest one has
 cells as (
     select
         cohorts.*,
-        spans.this_month,
-        month.number::integer - 1 as months_since,
-        (cohorts.cohort_month + make_interval(months => month.number::integer - 1))::date
+        months.months_since,
+        (cohorts.cohort_month + make_interval(months => months.months_since))::date
             as active_month
     from cohorts
-    inner join spans
-        on cohorts.tenant_id = spans.tenant_id
     cross join
-        lateral (
-            select
-                number
-            from
-                generate_series(
-                    spans.oldest_month::timestamp, spans.this_month, '1 month'
-                ) with ordinality as series (begins_at, number)
-        ) as month
+        lateral generate_series(
+            0, {{ months_between('cohorts.oldest_month', 'cohorts.this_month') }}
+        ) as months (months_since)
 ),
 
 counted as (
     select
-        cells.tenant_id,
-        cells.cohort_month,
-        cells.months_since,
-        cells.cohort_customers,
+        cells.*,
         case
             when cells.active_month <= cells.this_month
                 then coalesce(active.active_customers, 0)
-        end as active_customers,
-        cells.active_month < cells.this_month as is_complete
+        end as active_customers
     from cells
     left join active
         on
@@ -82,13 +91,14 @@ counted as (
 final as (
     select
         tenant_id,
+        tenant_slug,
         cohort_month,
         months_since,
         cohort_customers,
         active_customers,
         round(active_customers::numeric / cohort_customers, 4)::numeric(5, 4)
             as retention_rate,
-        is_complete
+        active_month < this_month as is_complete
     from counted
 )
 
