@@ -26,8 +26,9 @@ followed as (
         lag(gone_week_begins_on) over in_sequence as gone_before,
         lead(week_begins_on) over in_sequence as next_week_begins_on
     from weeks
-    window
-        in_sequence as (partition by square_customer_id, organization_id order by week_begins_on)
+    window in_sequence as (
+        partition by square_customer_id, organization_id order by week_begins_on
+    )
 ),
 
 final as (
@@ -65,7 +66,7 @@ final as (
     inner join organizations
         on
             followed.organization_id = organizations.organization_id
-            and activities.week_begins_on <= organizations.today
+            and activities.week_begins_on + 7 <= organizations.today
     where activities.activity is not null
 )
 

@@ -8,7 +8,6 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
--- weeks that are over
 counted as (
     select
         customer_weeks.organization_id,
@@ -23,9 +22,7 @@ counted as (
         count(*) filter (where customer_weeks.activity = 'GONE') as gone_customers
     from customer_weeks
     inner join organizations
-        on
-            customer_weeks.organization_id = organizations.organization_id
-            and customer_weeks.week_begins_on + 7 <= organizations.today
+        on customer_weeks.organization_id = organizations.organization_id
     group by
         customer_weeks.organization_id,
         organizations.organization_slug,

@@ -50,8 +50,9 @@ followed as (
         lag(gone_week_begins_on) over in_sequence as gone_before,
         lead(week_begins_on) over in_sequence as next_week_begins_on
     from weeks
-    window
-        in_sequence as (partition by customer_id, tenant_id order by week_begins_on)
+    window in_sequence as (
+        partition by customer_id, tenant_id order by week_begins_on
+    )
 ),
 
 final as (
@@ -89,7 +90,7 @@ final as (
     inner join tenants
         on
             followed.tenant_id = tenants.tenant_id
-            and activities.week_begins_on <= tenants.today
+            and activities.week_begins_on + 7 <= tenants.today
     where activities.activity is not null
 )
 

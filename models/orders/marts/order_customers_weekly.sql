@@ -8,7 +8,6 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
--- weeks that are over
 counted as (
     select
         customer_weeks.tenant_id,
@@ -23,9 +22,7 @@ counted as (
         count(*) filter (where customer_weeks.activity = 'GONE') as gone_customers
     from customer_weeks
     inner join tenants
-        on
-            customer_weeks.tenant_id = tenants.tenant_id
-            and customer_weeks.week_begins_on + 7 <= tenants.today
+        on customer_weeks.tenant_id = tenants.tenant_id
     group by
         customer_weeks.tenant_id,
         tenants.tenant_slug,
