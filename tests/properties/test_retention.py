@@ -77,6 +77,8 @@ class History:
     orders: list[Order]
     closed: set[UUID]
     bookings: list[Booking]
+    # of each tenant and organization
+    zones: dict[UUID, ZoneInfo]
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,14 @@ class System:
             )
         self.models.refresh(self.connection, history.as_of)
 
-    def found(self, mart: str) -> dict[Key, Row]:
-        """Return the rows of a mart by their keys, of which there must be no two."""
-        tenant = "tenant_id" if "order" in mart else "organization_id"
-        rows = self.connection.execute(f"select * from analytics.{mart}".encode()).fetchall()
-        found = {tuple(row[name] for name in (tenant, *KEYS[mart])): row for row in rows}
-        assert len(found) == len(rows), mart
-        return found
+
+def rows_of(connection: psycopg.Connection[DictRow], mart: str) -> dict[Key, Row]:
+    """Return the rows of a mart by their keys, of which there must be no two."""
+    tenant = "tenant_id" if "order" in mart else "organization_id"
+    rows = connection.execute(f"select * from analytics.{mart}".encode()).fetchall()
+    found = {tuple(row[name] for name in (tenant, *KEYS[mart])): row for row in rows}
+    assert len(found) == len(rows), mart
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -188,11 +191,13 @@ def history(chance: random.Random) -> History:
                         None if number == 1 and chance.random() < 0.3 else made,
                     )
                 )
-    return History(as_of, orders, closed, bookings)
+    zones = {UUID(int=number): ZoneInfo(name) for number, name in ZONES.items()}
+    return History(as_of, orders, closed, bookings, zones)
 
 
-def of_tenant(told: History, tenant: UUID, zone: ZoneInfo) -> tuple[Days, Business]:
+def of_tenant(told: History, tenant: UUID) -> tuple[Days, Business]:
     """Return when who ordered, and what was booked, by the clock of the tenant."""
+    zone = told.zones[tenant]
     bought: Days = {}
     for order in told.orders:
         at = order.delivered_at
@@ -231,9 +236,8 @@ def active_weeks(days: Days, today: date) -> dict[Key, Row]:
 
 def expected(told: History) -> dict[str, dict[Key, Row]]:
     found: dict[str, dict[Key, Row]] = {mart: {} for mart in KEYS}
-    for number, name in ZONES.items():
-        tenant = UUID(int=number)
-        bought, business = of_tenant(told, tenant, ZoneInfo(name))
+    for tenant in told.zones:
+        bought, business = of_tenant(told, tenant)
         today, visited = business.today, business.days()
         of_mart: dict[str, dict[Any, Row]] = {
             "order_cohorts_monthly": cohorts(bought, today),
@@ -255,11 +259,13 @@ def expected(told: History) -> dict[str, dict[Key, Row]]:
     return found
 
 
-def compare(system: System, told: History) -> dict[str, dict[Key, Row]]:
+def compare(
+    connection: psycopg.Connection[DictRow], told: History
+) -> dict[str, dict[Key, Row]]:
     """Hold every mart against the oracle; returns what the marts say."""
     wanted, seen = expected(told), {}
     for mart in KEYS:
-        found = seen[mart] = system.found(mart)
+        found = seen[mart] = rows_of(connection, mart)
         assert found.keys() == wanted[mart].keys(), mart
         for key, row in wanted[mart].items():
             for column, value in row.items():
@@ -279,7 +285,7 @@ def test_who_comes_back_is_what_the_oracle_counts(
     def each(seed: int) -> None:
         told = history(random.Random(seed))
         system.refresh(told)
-        for mart, rows in compare(system, told).items():
+        for mart, rows in compare(system.connection, told).items():
             seen[mart] += len(rows)
 
     each()
@@ -290,7 +296,7 @@ def test_parts_add_up_to_wholes(system: System) -> None:
     """Cohorts to customers, weeks to the week before, dimensions to the organization."""
     told = history(random.Random(7))
     system.refresh(told)
-    both = [of_tenant(told, UUID(int=number), ZoneInfo(ZONES[number])) for number in ZONES]
+    both = [of_tenant(told, tenant) for tenant in told.zones]
     for mart, weekly, people in (
         (
             "order_cohorts_monthly",
@@ -303,12 +309,12 @@ def test_parts_add_up_to_wholes(system: System) -> None:
             sum(len(business.days()) for _, business in both),
         ),
     ):
-        firsts = [row for key, row in system.found(mart).items() if key[2] == 0]
+        firsts = [row for key, row in rows_of(system.connection, mart).items() if key[2] == 0]
         assert firsts
         assert all(row["active_customers"] == row["cohort_customers"] for row in firsts)
         assert sum(row["cohort_customers"] for row in firsts) == people
 
-        found = system.found(weekly)
+        found = rows_of(system.connection, weekly)
         for (tenant, monday), row in found.items():
             assert isinstance(monday, date)
             before = found.get((tenant, monday - timedelta(7)), {"active_customers": 0})
@@ -324,7 +330,7 @@ def test_parts_add_up_to_wholes(system: System) -> None:
         ("visit_rebooking", ("visits_count", "rebooked_count", "left_out_count")),
     ):
         sums: dict[Key, list[int]] = {}
-        for (tenant, dimension, _, window), row in system.found(mart).items():
+        for (tenant, dimension, _, window), row in rows_of(system.connection, mart).items():
             so_far = sums.setdefault((tenant, window, dimension), [0] * len(counts))
             sums[tenant, window, dimension] = [
                 one + row[name] for one, name in zip(so_far, counts, strict=True)
