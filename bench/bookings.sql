@@ -594,7 +594,7 @@ visits as (
             max(starts_on) filter (where is_visit) over (
                 partition by customer_number, service_id
                 order by starts_on
-                range between unbounded preceding and '1 day' preceding
+                range between unbounded preceding and interval '1 day' preceding
             ) as previous_same_service_on
         from (
             select
@@ -607,7 +607,7 @@ visits as (
         window later_days as (
             partition by customer_number
             order by starts_on desc
-            range between unbounded preceding and '1 day' preceding
+            range between unbounded preceding and interval '1 day' preceding
         )
     ) as standing
     inner join customers on standing.customer_number = customers.customer_number

@@ -66,6 +66,15 @@ DAMAGE = {
         set first_booking_date = first_booking_date - 10000;
         update analytics.customer_analytics set first_booking_location_id = 'elsewhere'
     """,
+    "order_cohorts_and_weeks_count_every_customer": """
+        update analytics.customer_order_days
+        set first_delivered_on = first_delivered_on - 31;
+        update analytics.closed_customer_order_days
+        set first_delivered_on = first_delivered_on - 31
+    """,
+    "visit_cohorts_and_weeks_count_every_customer": """
+        update analytics.customer_visit_days set first_visit_on = first_visit_on - 31
+    """,
     "bookings_and_payments_add_up_to_the_source": """
         update analytics_internal.int_customer_analytics
         set total_bookings = total_bookings + 1;

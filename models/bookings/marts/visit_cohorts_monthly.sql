@@ -26,7 +26,8 @@ cohorts as (
         active.cohort_month,
         active.active_customers as cohort_customers,
         date_trunc('month', organizations.today)::date as this_month,
-        min(active.cohort_month) over (partition by active.organization_id) as oldest_month
+        min(active.cohort_month) over (partition by active.organization_id)
+            as oldest_month
     from active
     inner join organizations
         on active.organization_id = organizations.organization_id

@@ -32,12 +32,12 @@ neighbours as (
         later_days as (
             partition by customer_number, organization_id
             order by starts_on desc
-            range between unbounded preceding and '1 day' preceding
+            range between unbounded preceding and interval '1 day' preceding
         ),
         earlier_days_of_service as (
             partition by customer_number, organization_id, service_id
             order by starts_on
-            range between unbounded preceding and '1 day' preceding
+            range between unbounded preceding and interval '1 day' preceding
         )
 ),
 

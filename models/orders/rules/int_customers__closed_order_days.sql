@@ -1,5 +1,5 @@
--- Closed customers are assessed no more. What they ordered is still part of what became of
--- those who began when they did.
+-- Closed customers are assessed no more. What they ordered is still part of what became
+-- of those who began when they did.
 with scope as (
     select * from {{ ref('int_customers__scope') }}
 ),

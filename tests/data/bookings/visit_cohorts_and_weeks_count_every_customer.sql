@@ -1,11 +1,10 @@
-{{ config(tags=['nightly']) }}
+{{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 8}) }}
 
--- States: cohorts add up to the customers with a visit, and the weeks lead from
--- nobody to those whose last one was at most gone_after_days days ago when the last week
--- ended.
+-- States: cohorts add up to the customers with a visit, and the weeks lead from nobody
+-- to those whose last one was at most gone_after_days days ago as the last week ended.
 -- Matters: after the publication; nothing is written back when it fails.
--- To resolve: visit_cohorts_monthly or customer_visit_weeks loses a customer, or counts one
--- twice.
+-- To resolve: visit_cohorts_monthly or customer_visit_weeks loses a customer, or counts
+-- one twice.
 with visit_days as (
     select * from {{ ref('customer_visit_days') }}
 ),
@@ -21,7 +20,8 @@ customers as (
     from visit_days
     inner join {{ ref('booking_organizations') }} as organizations
         on visit_days.organization_id = organizations.organization_id
-    group by visit_days.square_customer_id, visit_days.organization_id, organizations.today
+    group by
+        visit_days.square_customer_id, visit_days.organization_id, organizations.today
 ),
 
 counted as (

@@ -1,11 +1,11 @@
-{{ config(tags=['nightly']) }}
+{{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 8}) }}
 
--- States: cohorts add up to the customers with a delivered order, and the weeks lead from
--- nobody to those whose last one was at most gone_after_days days ago when the last week
--- ended, closed customers included.
+-- States: cohorts add up to the customers with a delivered order, and the weeks lead
+-- from nobody to those whose last one was at most gone_after_days days ago when the
+-- last week ended, closed customers included.
 -- Matters: after the publication; nothing is written back when it fails.
--- To resolve: order_cohorts_monthly or customer_order_weeks loses a customer, or counts one
--- twice.
+-- To resolve: order_cohorts_monthly or customer_order_weeks loses a customer, or counts
+-- one twice.
 with order_days as (
     select
         tenant_id,
