@@ -122,7 +122,7 @@ def test_first_visits_and_rebooking_are_those_of_the_marts(
         assert {tuple(row) for row in table} == {
             (
                 row["name"] or "Not said",
-                f"{row['new_customers'] or 0:,}",
+                f"{row['new_customers']:,}",
                 plain(look.share(row["retention_rate"])),
                 f"{row['visits_count']:,}",
                 plain(look.share(row["rebooking_rate"])),
@@ -146,19 +146,33 @@ def test_first_visits_and_rebooking_are_those_of_the_marts(
 
 
 def of_dimension(database: Database, dimension: str, window: int) -> list[dict[str, Any]]:
-    return database.rows(
-        "select rebooking.*, retention.new_customers, retention.retention_rate,"
-        " coalesce(location_name, dimension_id) as name"
-        " from analytics.visit_rebooking as rebooking"
-        " left join analytics.first_visit_retention as retention"
-        " using (organization_id, organization_slug, dimension, dimension_id, window_days)"
-        " left join analytics.booking_locations as locations"
-        " on rebooking.organization_id = locations.organization_id"
-        " and dimension = 'location' and location_id = dimension_id"
-        " where organization_slug = 'glow-salon' and dimension = %s and window_days = %s",
-        dimension,
-        window,
-    )
+    where = "where organization_slug = 'glow-salon' and dimension = %s and window_days = %s"
+    names = {
+        row["location_id"]: row["location_name"]
+        for row in database.rows(
+            "select * from analytics.booking_locations"
+            " inner join analytics.booking_organizations using (organization_id)"
+            " where organization_slug = 'glow-salon'"
+        )
+    }
+    firsts = {
+        row["dimension_id"]: row
+        for row in database.rows(
+            f"select * from analytics.first_visit_retention {where}", dimension, window
+        )
+    }
+    # nobody came there first
+    nobody = {"new_customers": 0, "retention_rate": None}
+    return [
+        {
+            **row,
+            **{name: firsts.get(row["dimension_id"], nobody)[name] for name in nobody},
+            "name": names.get(row["dimension_id"], row["dimension_id"]),
+        }
+        for row in database.rows(
+            f"select * from analytics.visit_rebooking {where}", dimension, window
+        )
+    ]
 
 
 def test_the_file_has_every_month(analyst: Database) -> None:
