@@ -139,9 +139,10 @@ def _by_week(rows: list[Row]) -> Any:
         .mark_bar()
         .encode(
             x=alt.X(
-                "yearmonthdate(week):T",
+                # each week a place of its own, as wide as there is room for
+                "yearmonthdate(week):O",
                 title=None,
-                axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True),
+                axis=alt.Axis(format="%-d %b", labelAngle=0, labelOverlap=True),
             ),
             y=alt.Y("height:Q", title="customers", axis=alt.Axis(format=",d")),
             color=alt.Color(
@@ -171,7 +172,7 @@ def _cohorts(rows: list[Row], did: str, first: str) -> None:
         "Cohorts",
         f"Of the customers whose {first} was in a month: how many of 100 {did} in the months"
         " after it. The darker, the more; with a dashed line: the month is not over. Empty:"
-        " it has not begun.",
+        " it has not begun. A month in which nobody began has no line.",
     )
     numbers = range(1, min(SHOWN_MONTHS, max(row["months_since"] for row in rows)) + 1)
     cells = {(row["cohort_month"], row["months_since"]): row for row in rows}
