@@ -63,7 +63,7 @@ UNFILTERED = {
 # about one customer or one tenant, so there is no such page of all tenants
 OF_ONE = (
     *("customer", "visitor", "account", "tenant_days", "tenant_factors"),
-    *("forecast", "visits"),
+    *("forecast", "visits", "retention"),
 )
 OF_ALL = ("customers", "visitors", "account_statuses", "account_risks")
 ORGANIZATIONS = {"usage": "subscriber_organization", "accounts": "account_organization"}

@@ -10,6 +10,7 @@ PAGES = (
     ("due_to_order", "Due to order", ":material/call:"),
     ("customer", "Customer", ":material/person:"),
     ("how_good_is_it", "How good is it?", ":material/fact_check:"),
+    ("retention", "Retention", ":material/replay:"),
     ("bookings", "Bookings", ":material/event:"),
     ("usage_and_accounts", "Usage and accounts", ":material/domain:"),
     ("operations", "Operations", ":material/settings:"),

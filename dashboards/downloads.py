@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from dashboards import data
@@ -29,15 +30,25 @@ COLUMNS = (
 )
 
 
+def whole(query: str, chosen: dict[str, Any]) -> str:
+    """Return all rows and columns of a query, as CSV."""
+    rows = data.fetch([query], chosen)[query]
+    return _csv(list(rows[0]) if rows else [], rows)
+
+
 def due_to_order(chosen: dict[str, Any]) -> str:
     """Return the whole list of those who are due, as CSV."""
     parameters = {**chosen, "limit": MOST_ROWS, "offset": 0}
     rows = data.fetch(["due_customers"], parameters)["due_customers"]
+    return _csv(COLUMNS, rows)
+
+
+def _csv(columns: Sequence[str], rows: data.Rows) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([_plain(row[column]) for column in COLUMNS])
+        writer.writerow([_plain(row[column]) for column in columns])
     return text.getvalue()
 
 

@@ -66,6 +66,20 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visits_calibration",
         "visits_dates",
     ),
+    # of one tenant at a time
+    "retention": (
+        "tenants",
+        "organizations",
+        "retention_orders_cohorts",
+        "retention_orders_weeks",
+    ),
+    "retention, of visits": (
+        "organizations",
+        "retention_bookings_cohorts",
+        "retention_bookings_weeks",
+        "retention_bookings_dimensions",
+        "retention_bookings_services",
+    ),
     "bookings": (
         "organizations",
         "locations",

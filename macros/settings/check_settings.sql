@@ -55,6 +55,7 @@
         'tenant_declining_high_below': 0,
         'tenant_medium_below': 0,
         'metric_days_back': 1,
+        'gone_after_days': 7,
         'backtest_min_customers': 1,
         'order_model_min_customers': 2,
         'order_model_min_repeaters': 1,

@@ -28,6 +28,7 @@ PAGES = {
     "due_to_order": "Due to order",
     "customer": "Customer",
     "how_good_is_it": "How good is it?",
+    "retention": "Retention",
     "bookings": "Bookings",
     "usage_and_accounts": "Usage and accounts",
     "operations": "Operations",

@@ -159,6 +159,7 @@ def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
         ("bookings", "glow-salon"),
         ("customer", "harbor-foods"),
         ("how_good_is_it", "harbor-foods"),
+        ("retention", "harbor-foods"),
         ("usage_and_accounts", "cedar-health"),
     ):
         assert expected in everything(page(name)), name
