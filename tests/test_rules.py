@@ -1,5 +1,6 @@
 """docs/rules.md: words, numbers and examples are those of the project."""
 
+import re
 from typing import Any
 
 import pytest
@@ -95,3 +96,23 @@ def test_an_example_goes_on_with_what_the_one_before_has_found(
             all(rules.shown(one[column]) == wanted[column] for column in wanted)
             for one in rows
         ), wanted
+
+
+def test_the_readme_tells_the_four_rules_in_the_default_numbers() -> None:
+    asked = rules.words(str, str)
+    threshold, var = asked["threshold"], asked["var"]
+    cadence = [threshold(name) for name in ("grace_days", "dormant_days", "cadence_orders")]
+    revenue = ("recent_orders", "revenue_decline_pct", "baseline_orders")
+    segments = ("segment_new_days", "segment_active_days", "segment_at_risk_days")
+    levels = ("tenant_high_below", "tenant_medium_below", "tenant_declining_high_below")
+    wanted = {
+        "Orders": [*cadence, *(threshold(name) for name in revenue)],
+        "Bookings": [threshold(name) for name in segments],
+        "Use of a product": [0, 100, *map(var, levels), var("tenant_trend_points")],
+        "Accounts": [var("account_at_risk_churn"), var("account_at_risk_health")],
+    }
+    readme = (PROJECT / "README.md").read_text()
+    told = dict(re.findall(r"^- \*\*([^*]+):\*\* (.*(?:\n  .*)*)", readme, re.MULTILINE))
+    assert {name: re.findall(r"\d+", line) for name, line in told.items()} == {
+        name: [str(number) for number in numbers] for name, numbers in wanted.items()
+    }
