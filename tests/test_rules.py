@@ -37,7 +37,16 @@ def test_every_example_is_on_the_page_and_goes_by_the_defaults() -> None:
         assert f"example('{name}'" in words
         assert set(test.get("overrides", {}).get("vars", {})) <= {"as_of"}, name
         for given in test["given"]:
-            for row in given.get("rows", []):
+            # without rows of its own a seed has those of its file
+            rows = given.get("rows", [])
+            [of] = re.findall(r"\w+(?='\))", given["input"])
+            if rows and (PROJECT / "seeds" / f"{of}.csv").exists():
+                seed = rules.seed_rows(of)
+                assert len(rows) == len(seed)
+                for row, line in zip(rows, seed, strict=True):
+                    told = {column: rules.shown(row[column]) for column in row}
+                    assert told == {column: rules.shown(line[column]) for column in row}
+            for row in rows if given.get("format") != "sql" else []:
                 for column in row.keys() & defaults.keys():
                     assert str(row[column]) == defaults[column], f"{name}: {column}"
 
