@@ -406,6 +406,17 @@ def test_every_mart_is_in_the_list_of_marts(models: list[Node]) -> None:
         assert f"`{mart['name']}`" in document, mart["name"]
 
 
+def test_the_commands_of_the_readme_are_there() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    commands = (PROJECT / "docs" / "commands.md").read_text()
+    assert set(re.findall(r"\bmake ([a-z]+)", readme)) <= targets
+    named = set(re.findall(r"\bcustomer-health ([a-z-]+)", readme))
+    assert len(named) >= 4
+    for name in named:
+        assert f"`customer-health {name}" in commands, name
+
+
 def test_documents_are_linked_from_the_readme_and_links_lead_somewhere() -> None:
     readme, reached = PROJECT / "README.md", set()
     documents = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
