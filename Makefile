@@ -103,7 +103,7 @@ check: setup ## in a minute: style, types, conventions, unit tests of dbt
 
 test-models: setup
 	$(BIN)/python -m pytest -q tests/test_conventions.py tests/test_contract_of_inputs.py \
-		tests/test_models.py::test_unit_tests
+		tests/test_rules.py tests/test_models.py::test_unit_tests
 
 test: setup ## what each change is worth, on databases of its own
 	+$(TOGETHER) lint test-dashboards .venv-metrics/done

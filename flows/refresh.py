@@ -128,7 +128,7 @@ class Options:
 def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     """Bring all marts to one instant and write the answer back; return the run's log.
 
-    Raises a Failure with the exit code that README.md lists, whatever went wrong.
+    Raises a Failure with the exit code that docs/commands.md lists, whatever went wrong.
     """
     # before anything is made
     check_project()

@@ -400,10 +400,21 @@ def test_every_setting_of_a_session_is_documented() -> None:
         assert f"`{name}`" in document, name
 
 
-def test_every_mart_is_in_the_readme(models: list[Node]) -> None:
-    readme = (PROJECT / "README.md").read_text()
+def test_every_mart_is_in_the_list_of_marts(models: list[Node]) -> None:
+    document = (PROJECT / "docs" / "marts.md").read_text()
     for mart in marts(models):
-        assert f"`{mart['name']}`" in readme, mart["name"]
+        assert f"`{mart['name']}`" in document, mart["name"]
+
+
+def test_the_commands_of_the_readme_are_there() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    commands = (PROJECT / "docs" / "commands.md").read_text()
+    assert set(re.findall(r"\bmake ([a-z]+)", readme)) <= targets
+    named = set(re.findall(r"\bcustomer-health ([a-z-]+)", readme))
+    assert len(named) >= 4
+    for name in named:
+        assert f"`customer-health {name}" in commands, name
 
 
 def test_documents_are_linked_from_the_readme_and_links_lead_somewhere() -> None:

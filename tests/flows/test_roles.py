@@ -115,7 +115,7 @@ def content(connection: psycopg.Connection[DictRow], query: str) -> DictRow:
 
 
 def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
-    """Return what the roles may do with a table or view, by the README."""
+    """Return what the roles may do with a table or view, by docs/logins.md."""
     schema, name = relation["schema"], relation["name"]
     if schema in SOURCES:
         return {(REFRESHER, "select")}
