@@ -95,6 +95,25 @@ PAGES: dict[str, tuple[str, ...]] = {
         "account_churn",
         "account_goals",
     ),
+    "rows, of orders": (
+        "tenants",
+        "rows_customers",
+        "rows_value_at_risk",
+        "rows_moves",
+        "rows_disagreements",
+    ),
+    "rows, of bookings": (
+        "organizations",
+        "rows_visitors",
+        "rows_new_visitors",
+        "rows_appointment_days",
+    ),
+    "rows, of others": (
+        "platform_organizations",
+        "success_organizations",
+        "rows_organizations",
+        "rows_accounts",
+    ),
     "operations": (
         "operations_jobs",
         "operations_runs",

@@ -52,7 +52,9 @@ def _show_buyer(tenants: list[Row]) -> None:
         tenant = look.choose("tenant", tenants, key="tenant", forgets="customer")
     tenant_id = tenant and str(tenant["tenant_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose("customers", "customer", search, tenant=tenant_id)
     keys: dict[str, Any] = {
@@ -121,7 +123,9 @@ def _show_visitor(organizations: list[Row]) -> None:
         )
     organization_id = organization and str(organization["organization_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose(
             "visitors", "visitor", search, organization=organization_id, has_notes=False
@@ -545,6 +549,7 @@ def _steps_table(rows: list[Row]) -> None:
             for row in reversed(rows)
         ],
         "Statuses of the last 18 months and of the next 90 days",
+        rows[::-1],
     )
 
 

@@ -72,39 +72,54 @@ def _how_many(days: list[Row]) -> str:
     )
 
 
-def _tiles(days: list[Row], kind: str) -> list[tuple[str, str, str, str]]:
+def _tenant() -> str | None:
+    """Return the tenant of the address, for links that keep it."""
+    return st.query_params.get("tenant")
+
+
+def _tiles(days: list[Row], kind: str) -> list[look.Tile]:
     today = {
         row["status"]: row for row in days if row["is_today"] and row["status_kind"] == kind
     }
     none = {"customers_count": 0, "customers_rate": 0, "change_in_a_week": 0}
-    tiles = []
+    tiles: list[look.Tile] = []
     for name in look.STATUSES[kind]:
         row = today.get(name, none)
         explained = (
             f"{look.share(row['customers_rate'])} · {look.change(row['change_in_a_week'])}"
         )
+        tile = look.status_tile(kind, name, look.count(row["customers_count"]), explained)
         tiles.append(
-            look.status_tile(kind, name, look.count(row["customers_count"]), explained)
+            look.leading(tile, "rows", of="customers", tenant=_tenant(), **{kind: name})
         )
     return tiles
 
 
-def _value(rows: list[Row]) -> list[tuple[str, str, str, str]]:
-    tiles = []
+def _value(rows: list[Row]) -> list[look.Tile]:
+    tiles: list[look.Tile] = []
     for row in rows:
         customers = look.count_of(row["customers_count"], "customer")
         if row["currency"] is None:
+            tile = ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
             tiles.append(
-                ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
+                look.leading(
+                    tile, "rows", of="value_at_risk", tenant=_tenant(), currency="none"
+                )
             )
         else:
             changed = look.change(round(row["change_in_a_week"]))
             tiles.append(
-                (
-                    look.escape(row["currency"]),
-                    look.money(row["at_risk_amount"], None),
-                    f"{customers} · {changed}",
-                    look.INK,
+                look.leading(
+                    (
+                        look.escape(row["currency"]),
+                        look.money(row["at_risk_amount"], None),
+                        f"{customers} · {changed}",
+                        look.INK,
+                    ),
+                    "rows",
+                    of="value_at_risk",
+                    tenant=_tenant(),
+                    currency=row["currency"],
                 )
             )
     return tiles
@@ -200,6 +215,14 @@ def _transitions(rows: list[Row], kind: str, title: str) -> None:
                 row["customers_count"],
                 look.status_of(kind, row["to_status"]).colour,
                 "" if row["is_expected_transition"] else "an unusual step: look at these",
+                look.address(
+                    "rows",
+                    of="moves",
+                    tenant=_tenant(),
+                    kind=kind,
+                    before=row["from_status"] or "none",
+                    after=row["to_status"],
+                ),
             )
             for row in moved
         ],

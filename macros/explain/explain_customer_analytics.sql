@@ -56,8 +56,9 @@ as $explain$
             'profile' as row_kind,
             profiles.square_customer_id::text as row_id,
             null::text as row_status,
-            profiles.created_at as happened_at,
-            {{ local_date('profiles.created_at', 'asked.time_zone') }} as happened_on,
+            {{ believed('profiles.created_at') }} as happened_at,
+            {{ local_date(believed('profiles.created_at'), 'asked.time_zone') }}
+                as happened_on,
             null::text as location_id,
             null::text as team_member_id,
             null::text as service_id,
@@ -88,8 +89,10 @@ as $explain$
             asked.*,
             bookings.booking_id,
             bookings.booking_status,
-            bookings.start_at,
-            bookings.start_at at time zone asked.time_zone as start_local,
+            -- of rows that are left out no client can read every date
+            {{ believed('bookings.start_at') }} as start_at,
+            {{ believed('bookings.start_at') }} at time zone asked.time_zone
+                as start_local,
             bookings.location_id,
             bookings.team_member_id,
             bookings.service_id,
@@ -104,7 +107,8 @@ as $explain$
             bookings.is_valid
             and bookings.booking_status = 'ACCEPTED'
             and bookings.start_at <= asked.as_of as is_visit,
-            asked.today - {{ local_date('bookings.start_at', 'asked.time_zone') }}
+            asked.today
+            - {{ local_date(believed('bookings.start_at'), 'asked.time_zone') }}
                 as days_ago
         from asked
         inner join {{ bookings }} as bookings
@@ -228,8 +232,8 @@ as $explain$
             asked.*,
             payments.payment_id,
             payments.payment_status,
-            payments.created_at as paid_at,
-            {{ local_date('payments.created_at', 'asked.time_zone') }} as paid_on,
+            {{ believed('payments.created_at') }} as paid_at,
+            {{ local_date(believed('payments.created_at'), 'asked.time_zone') }} as paid_on,
             payments.location_id,
             payments.amount_cents,
             payments.tip_cents,
@@ -239,7 +243,8 @@ as $explain$
             payments.is_valid
             and payments.payment_status = 'COMPLETED'
             and payments.created_at <= asked.as_of as is_paid,
-            asked.today - {{ local_date('payments.created_at', 'asked.time_zone') }}
+            asked.today
+            - {{ local_date(believed('payments.created_at'), 'asked.time_zone') }}
                 as days_ago
         from asked
         inner join {{ payments }} as payments
@@ -301,8 +306,9 @@ as $explain$
             'referral profile' as row_kind,
             referrals.square_customer_id::text as row_id,
             case when referrals.is_activated then 'ACTIVATED' end as row_status,
-            referrals.activated_at as happened_at,
-            {{ local_date('referrals.activated_at', 'asked.time_zone') }} as happened_on,
+            {{ believed('referrals.activated_at') }} as happened_at,
+            {{ local_date(believed('referrals.activated_at'), 'asked.time_zone') }}
+                as happened_on,
             null::text as location_id,
             null::text as team_member_id,
             null::text as service_id,

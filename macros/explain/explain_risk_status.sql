@@ -71,9 +71,11 @@ as $explain$
             asked.*,
             orders.order_id,
             orders.order_status,
-            orders.ordered_at,
-            orders.delivered_at,
-            {{ local_date('orders.delivered_at', 'asked.time_zone') }} as delivered_on,
+            -- of rows that are left out no client can read every date
+            {{ believed('orders.ordered_at') }} as ordered_at,
+            {{ believed('orders.delivered_at') }} as delivered_at,
+            {{ local_date(believed('orders.delivered_at'), 'asked.time_zone') }}
+                as delivered_on,
             orders.total_cents,
             orders.currency,
             orders.quarantine_reason,
