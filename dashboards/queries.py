@@ -29,6 +29,11 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_figures",
+        "customer_rows",
+        "customer_two_days",
+        "customer_changes",
+        "customer_revisions",
         "forecast_disagreement_kinds",
     ),
     "customer, who books": (
@@ -39,6 +44,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitor_segments",
         "visitor_bookings",
         "visitor_notes",
+        "visitor_figures",
+        "visitor_rows",
     ),
     # of one tenant at a time
     "how_good_is_it": (

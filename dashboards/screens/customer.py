@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import belief, data, look
+from dashboards import belief, data, look, rows_behind, why
 
 Row = dict[str, Any]
 
@@ -113,6 +113,8 @@ def _show_buyer(tenants: list[Row]) -> None:
         look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
     with st.expander("The time line as a table"):
         _steps_table(read["customer_steps"])
+    rows_behind.show_buyer(keys)
+    why.show(keys, customer["today"])
 
 
 def _show_visitor(organizations: list[Row]) -> None:
@@ -159,6 +161,7 @@ def _show_visitor(organizations: list[Row]) -> None:
     )
     look.heading("Notes")
     look.notes(read["visitor_notes"])
+    rows_behind.show_visitor(keys)
 
 
 def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:

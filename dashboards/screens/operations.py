@@ -158,7 +158,9 @@ def _checks(rows: list[Row]) -> None:
         look.empty("Every check passed when it last ran.")
         return
     names = [look.escape(row["check_name"].replace("_", " ")) for row in rows]
-    look.table(["Check"], [[name] for name in names], "Checks that failed when they last ran", rows)
+    look.table(
+        ["Check"], [[name] for name in names], "Checks that failed when they last ran", rows
+    )
 
 
 def _held(rows: list[Row]) -> None:

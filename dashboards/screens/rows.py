@@ -62,9 +62,7 @@ def _money(column: str) -> Callable[[Row], str]:
 def _buyer(row: Row) -> str:
     key = f"{row['tenant_id']}/{row['customer_id']}"
     return (
-        look.link(
-            "customer", row["customer_name"], tenant=row["tenant_slug"], customer=key
-        )
+        look.link("customer", row["customer_name"], tenant=row["tenant_slug"], customer=key)
         + look.small(look.sentence(row.get("reason") or ""))
         + look.small(row["tenant_slug"])
     )
@@ -193,8 +191,9 @@ KINDS = {
         {"location": ("Location", {})},
         {
             "Day": _day("date"),
-            "Location": lambda row: look.escape(row["location_name"])
-            + look.small(row["organization_slug"]),
+            "Location": lambda row: (
+                look.escape(row["location_name"]) + look.small(row["organization_slug"])
+            ),
             "Accepted": _count("accepted_appointments"),
             "New": _count("new_customers"),
             "No-shows": _count("no_show_appointments"),
@@ -237,9 +236,7 @@ KINDS = {
 def show() -> None:
     """Show the page."""
     # only of systems that are there: of another one there are no tenants
-    sources = {
-        name: data.read(kind.tenant[2])[kind.tenant[2]] for name, kind in KINDS.items()
-    }
+    sources = {name: data.read(kind.tenant[2])[kind.tenant[2]] for name, kind in KINDS.items()}
     there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
     if not there:
         look.say_age([], "rows")
@@ -266,8 +263,7 @@ def show() -> None:
         rows_count,
     )
     look.show(
-        f'<p class="ch-age">{look.count_of(rows_count, "row")}. Page {number} of'
-        f" {pages}.</p>"
+        f'<p class="ch-age">{look.count_of(rows_count, "row")}. Page {number} of {pages}.</p>'
     )
 
 

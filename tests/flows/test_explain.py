@@ -47,7 +47,7 @@ def mean(rows: list[DictRow]) -> Fraction | None:
 
 
 def figures_of_orders(rows: list[DictRow], customer: DictRow) -> dict[str, object]:
-    """Work the figures of customer_risk_status out, each from the rows said to be behind it."""
+    """Work the figures of customer_risk_status out, each from the rows behind it."""
     by_day = sorted(
         (row["delivered_on"], row["delivery_number"])
         for row in behind(rows, "average_order_interval_days")
@@ -158,9 +158,7 @@ def organization_of(
     key = row["square_customer_id"]
 
     def of(kind: str) -> list[DictRow]:
-        return [
-            one for one in rows if one["row_kind"] == kind and not one["left_out_because"]
-        ]
+        return [one for one in rows if one["row_kind"] == kind and not one["left_out_because"]]
 
     long_ago = datetime(2000, 1, 1, tzinfo=ZoneInfo("UTC"))
     return bookings_oracle.Organization(
@@ -317,7 +315,7 @@ def test_rows_are_shown_to_whom_the_mart_is(
         system,
     )
     name = f"asks_{system}"
-    refreshed.execute(f"create role {name} login in role \"{first['role_name']}\"")
+    refreshed.execute(f'create role {name} login in role "{first["role_name"]}"')
     refreshed.execute(f"create role nobody_{system} login")
     refreshed.execute(f"create role analyst_{system} login in role customer_health_analyst")
     refreshed.execute(f"grant usage on schema analytics to nobody_{system}")
