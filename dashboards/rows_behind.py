@@ -28,6 +28,24 @@ LEFT_OUT = {
 }
 
 
+# of the first tiles of a customer that orders, in their order
+TILES = (
+    "next_expected_order_date",
+    "last_order_date",
+    "average_order_interval_days",
+    "recent_average_amount",
+)
+
+
+def leading(tiles: list[look.Tile], slug: str, keys: Mapping[str, Any]) -> list[look.Tile]:
+    """Return the tiles of a customer that orders, each leading to the orders behind it."""
+    key = f"{keys['tenant']}/{keys['customer']}"
+    return [
+        look.leading(tile, "customer", tenant=slug, customer=key, figure=figure)
+        for tile, figure in zip(tiles, TILES, strict=True)
+    ]
+
+
 def show_buyer(keys: Mapping[str, Any]) -> None:
     """Show the figures of a customer that orders, and the orders behind them."""
     found = data.read("customer_figures", "customer_rows", **keys)
@@ -109,7 +127,7 @@ def _head(limits: str) -> None:
 
 
 def _pick(figures: Mapping[str, tuple[str, object]], rows: data.Rows) -> str:
-    """Let one figure be chosen, or all; each says its value and how many rows are behind it."""
+    """Let one figure be chosen, or all; each says its value and how many rows it has."""
     behind = {name: sum(name in row["counts_in"] for row in rows) for name in figures}
     words = {
         name: f"{said}: {_value(value)} · {look.count_of(behind[name], 'row')}"

@@ -92,7 +92,10 @@ def _show_buyer(tenants: list[Row]) -> None:
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook, seen, doubt)],
+        [
+            *rows_behind.leading(_buyer_tiles(customer), customer["tenant_slug"], keys),
+            *_outlook_tiles(outlook, seen, doubt),
+        ],
         in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
@@ -198,7 +201,7 @@ def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
     )
 
 
-def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
+def _buyer_tiles(customer: Row) -> list[look.Tile]:
     late = customer["days_past_expected"]
     if late is None:
         expected = "no order to tell from"
