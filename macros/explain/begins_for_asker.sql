@@ -26,10 +26,10 @@ begin
     from pg_class
     inner join pg_roles
         on pg_roles.rolname = asker
-    where pg_class.oid = '{{ mart.include(database=false) }}'::regclass;
+    where pg_class.oid = '{{ mart }}'::regclass;
     -- apart, for without the roles there is no such table
     if not may_read and has_table_privilege(
-        asker, '{{ mart.include(database=false) }}'::regclass, 'select'
+        asker, '{{ mart }}'::regclass, 'select'
     ) then
         may_read := exists (
             select from {{ in_operations('tenant_roles') }} as tenant_roles

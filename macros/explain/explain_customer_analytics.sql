@@ -1,11 +1,11 @@
 {% macro explain_customer_analytics() -%}
 {#-
-explain_customer_analytics(organization, customer), beside the mart whose post-hook this is:
+explain_customer_analytics(organization, customer), beside the view whose post-hook this is:
 profile, bookings, payments and referral profile of one customer, and of each the figures of
 customer_analytics that it is one of the rows behind. It reads the application, by its index;
 rows that were changed after the refresh say so.
 -#}
-{%- set customers = this.include(database=false) -%}
+{%- set customers = ref('customer_analytics').include(database=false) -%}
 {%- set organizations = ref('booking_organizations').include(database=false) -%}
 {%- set profiles = ref('stg_bookings__customers').include(database=false) -%}
 {%- set bookings = ref('stg_bookings__bookings').include(database=false) -%}
@@ -33,7 +33,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ begins_for_asker(this, 'bookings') }}
+{{ begins_for_asker(customers, 'bookings') }}
     return query
     with asked as (
         select

@@ -1,11 +1,11 @@
 {% macro explain_risk_status() -%}
 {#-
-explain_risk_status(tenant, customer), beside the mart whose post-hook this is: the orders of
+explain_risk_status(tenant, customer), beside the view whose post-hook this is: the orders of
 one customer, and of each the figures of customer_risk_status and customer_account_types that
 it is one of the rows behind. It reads the application, by its index; rows that were changed
-after the refresh say so.
+after the refresh say so. A mart is read of its publication alone, so it cannot have the hook.
 -#}
-{%- set risk_status = this.include(database=false) -%}
+{%- set risk_status = ref('customer_risk_status').include(database=false) -%}
 {%- set account_types = ref('customer_account_types').include(database=false) -%}
 {%- set tenants = ref('tenants').include(database=false) -%}
 {%- set order_days = ref('customer_order_days').include(database=false) -%}
@@ -30,7 +30,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ begins_for_asker(this, 'orders') }}
+{{ begins_for_asker(risk_status, 'orders') }}
     return query
     with asked as (
         select

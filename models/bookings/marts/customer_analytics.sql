@@ -20,7 +20,6 @@
             'unchanged_by': ['valid_until', 'source_updated_at'],
         },
     }},
-    post_hook="{{ explain_customer_analytics() }}",
 ) }}
 
 {{ published_by(ref('bookings_publications')) }}

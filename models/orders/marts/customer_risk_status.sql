@@ -6,7 +6,6 @@
         {'columns': ['valid_until']},
     ],
     meta={'published': {'scope': 'int_customers__scope'}},
-    post_hook="{{ explain_risk_status() }}",
 ) }}
 
 {{ published_by(ref('orders_publications')) }}

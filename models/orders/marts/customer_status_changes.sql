@@ -1,4 +1,4 @@
-{{ config(materialized='view_in_place') }}
+{{ config(materialized='view_in_place', post_hook="{{ explain_risk_status() }}") }}
 
 with risk_history as (
     select * from {{ ref('customer_risk_status_history') }}
