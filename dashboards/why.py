@@ -36,11 +36,9 @@ def show(keys: Mapping[str, Any], today: date) -> None:
     )
     first, last = found["customer_two_days"]
     look.table(
-        ["", look.day(before), look.day(after)],
+        ["At the end of", look.day(before), look.day(after)],
         [[look.escape(words), write(first), write(last)] for words, write in LINES.items()],
         "The customer on two days",
-        found["customer_two_days"],
-        len(LINES),
     )
     arrived = [
         row

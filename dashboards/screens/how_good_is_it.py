@@ -812,7 +812,7 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
                 ),
                 "rows",
                 of="disagreements",
-                tenant=st.query_params.get("tenant"),
+                tenant=rows[0]["tenant_slug"],
                 disagreement=kind,
             )
             for kind, (name, meaning) in KINDS.items()

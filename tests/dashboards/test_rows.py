@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import streamlit as st
-from conftest import Database
+from conftest import PROJECT, Database
 from reading import ANALYST, OPERATOR, Point, markup, page, screens, text
 from streamlit.testing.v1 import AppTest
 
@@ -163,11 +163,31 @@ def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
         key: value[0] if isinstance(value, list) else value
         for key, value in shown.query_params.items()
     }
+    # what the browser puts there
+    address |= {
+        box.proto.query_param_key: box.value
+        for box in shown.selectbox
+        if box.proto.query_param_key
+    }
+    assert address.keys() == {"of", "tenant", "risk_status", "account_type"}
     files.clear()
     again = page("rows", **address)
     [(_, made)] = files.values()
     assert rows_in(made) == chosen
     assert tables(again) == tables(shown)
+
+
+@pytest.mark.parametrize(("name", "query"), SHOWN)
+def test_what_is_chosen_stands_in_the_address(
+    marts: Database, look_at: Point, name: str, query: dict[str, str]
+) -> None:
+    look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
+    shown = page(name, **query)
+    for kind in ("selectbox", "text_input", "button_group", "date_input", "select_slider"):
+        for widget in shown.get(kind):
+            is_there = widget.proto.query_param_key or widget.key in shown.query_params
+            # a trial of another limit, which is another one for each tenant
+            assert is_there or " of " in (widget.key or ""), widget.key
 
 
 @pytest.mark.usefixtures("marts")
@@ -186,7 +206,7 @@ def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
         return page_of(file, **options)
 
     monkeypatch.setattr(st, "Page", noted)
-    shown = AppTest.from_file("dashboards/app.py", default_timeout=30)
+    shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
     shown.run()
     assert not shown.exception
     return seen
@@ -275,8 +295,11 @@ def test_two_days_of_a_customer_say_what_lies_between(
     assert {row["delivered_on"] for row in arrived} == {str(day)}
     for row in arrived:
         assert f"delivered that day: {row['order_id']}" in text(shown) or len(arrived) > 1
-    first, last = rows_in(files["The customer on two days"][1])
-    assert (first["risk_status"], last["risk_status"]) == (
-        one["from_status"],
-        one["to_status"],
-    )
+    [statuses, *_] = rows_in(files["The customer on two days"][1])
+    assert list(statuses.values()) == [
+        "Risk status",
+        *(
+            look.status_of("risk_status", one[f"{which}_status"]).word
+            for which in ("from", "to")
+        ),
+    ]
