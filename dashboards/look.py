@@ -351,7 +351,7 @@ def bars(
     most = max((row[1] for row in rows), default=0) or 1
     body = "".join(
         f'<li><span class="ch-what">{what}</span>'
-        f'<span class="ch-count">{_led(f"{figure:,}", leads)}</span>'
+        f"{_led(_counted(figure), leads)}"
         f'<span class="ch-bar" aria-hidden="true"><span style="width:{figure / most:.0%};'
         f'background:{tone}"></span></span><span class="ch-sub">{escape(remark)}</span></li>'
         for what, figure, tone, remark, *leads in rows
@@ -359,8 +359,12 @@ def bars(
     show(f'<ul class="ch-bars" aria-label="{escape(caption)}">{body}</ul>')
 
 
-def _led(figure: str, leads: Sequence[str]) -> str:
-    return f"<{_tag(leads)}>{figure}</a>" if leads else figure
+def _counted(figure: float) -> str:
+    return f'<span class="ch-count">{figure:,}</span>'
+
+
+def _led(markup: str, leads: Sequence[str]) -> str:
+    return f"<{_tag(leads)}>{markup}</a>" if leads else markup
 
 
 def address(page: str, **parameters: object) -> str:

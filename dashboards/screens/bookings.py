@@ -44,7 +44,7 @@ def show() -> None:
             f"There was no appointment in {period}. Choose more days or another location."
         )
     look.heading("Segments today", "All customers of the organization, wherever they go.")
-    _segments(found["bookings_segments"])
+    _segments(found["bookings_segments"], chosen["slug"])
     look.heading("Notes of a customer")
     _notes(chosen)
 
@@ -79,6 +79,7 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
     days = days or 90
     return {
         "organization": organization_id,
+        "slug": organization and organization["organization_slug"],
         "location": location_id,
         "days": days,
         # of the earliest today, and as long again for the comparison
@@ -89,7 +90,7 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
 def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
     """Return tiles that lead to the days, or the new customers, that they add up."""
     where = {
-        "organization": st.query_params.get("organization"),
+        "organization": chosen["slug"],
         "location": chosen["location"],
         "days": PERIODS[chosen["days"]],
     }
@@ -199,7 +200,7 @@ def _locations(rows: list[Row], *, has_organization: bool) -> None:
     )
 
 
-def _segments(rows: list[Row]) -> None:
+def _segments(rows: list[Row], slug: str | None) -> None:
     found = {row["customer_segment"]: row for row in rows}
     look.tiles(
         [
@@ -212,7 +213,7 @@ def _segments(rows: list[Row]) -> None:
                 ),
                 "rows",
                 of="visitors",
-                organization=st.query_params.get("organization"),
+                organization=slug,
                 segment=name,
             )
             for name in look.STATUSES["segment"]

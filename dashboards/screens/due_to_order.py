@@ -24,7 +24,7 @@ def show() -> None:
             "Nobody is due. Customers come here a week before their next order is expected;"
             " with a filter set, widen it."
         )
-    look.tiles([_leading(name, totals.get(name)) for name in look.STATUSES["due"]])
+    look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
     buckets = st.pills(
         "Show",
@@ -110,17 +110,24 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         )
     return {
         "tenant": tenant_id,
+        "slug": tenant and tenant["tenant_slug"],
         "sales_rep": owner if owner in labels else None,
         "is_unowned": owner == "nobody",
         "search": (search or "").strip() or None,
     }
 
 
-def _leading(name: str, row: dict[str, Any] | None) -> look.Tile:
+def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:
     """Return a tile that leads to its part of the list, as all else is filtered."""
-    kept = {key: st.query_params.get(key) for key in ("tenant", "owner", "find")}
-    word = look.status_of("due", name).word
-    return look.leading(_tile(name, row), "due_to_order", **kept, due=word)
+    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
+    return look.leading(
+        _tile(name, row),
+        "due_to_order",
+        tenant=chosen["slug"],
+        owner=owner,
+        find=chosen["search"],
+        due=look.status_of("due", name).word,
+    )
 
 
 def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:

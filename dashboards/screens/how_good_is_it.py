@@ -684,19 +684,14 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
     )
     by_value = {row["value"]: row for row in rows if row["setting"] == setting}
     [current] = [row for row in by_value.values() if row["is_current"]]
-    # in the address while it is another one than today's
-    asked = st.query_params.get(setting, "")
     value = st.select_slider(
         f"{SETTINGS[setting][1]}: {current['value']} is today's setting",
         list(by_value),
-        value=next((one for one in by_value if str(one) == asked), current["value"]),
+        value=current["value"],
         # of another tenant another value is in force
         key=f"{setting} of {tenant_id}",
+        bind="query-params",
     )
-    if value != current["value"]:
-        st.query_params[setting] = str(value)
-    else:
-        st.query_params.pop(setting, None)
     chosen = by_value[value]
     # a limit that decides who is late only does not change what "dormant" is worth
     is_judged = len({(row["precision"], row["recall"]) for row in by_value.values()}) > 1

@@ -16,6 +16,8 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     tenant = look.choose("tenant", tenants, key="tenant")
+    # links keep it
+    slug = tenant and tenant["tenant_slug"]
     found = data.read(
         "overview_days",
         "overview_value_at_risk",
@@ -30,13 +32,13 @@ def show() -> None:
         )
 
     look.heading("Risk status today", _how_many(days))
-    look.tiles(_tiles(days, "risk_status"))
+    look.tiles(_tiles(days, "risk_status", slug))
     look.heading(
         "Value at risk",
         "What the customers that are late or spend less order in 30 days, at recent averages;"
         " without dormant ones.",
     )
-    value = _value(found["overview_value_at_risk"])
+    value = _value(found["overview_value_at_risk"], slug)
     if value:
         look.tiles(value)
     else:
@@ -47,14 +49,14 @@ def show() -> None:
     )
     look.chart(_areas(days), _in_words(days))
     look.heading("Account types today")
-    look.tiles(_tiles(days, "account_type"))
+    look.tiles(_tiles(days, "account_type", slug))
 
     look.heading("Moved in the last 7 days", "Customers by the status they left and reached.")
     risk, account = st.columns(2, gap="large")
     with risk:
-        _transitions(found["overview_transitions"], "risk_status", "Risk status")
+        _transitions(found["overview_transitions"], "risk_status", "Risk status", slug)
     with account:
-        _transitions(found["overview_transitions"], "account_type", "Account type")
+        _transitions(found["overview_transitions"], "account_type", "Account type", slug)
 
 
 def _how_many(days: list[Row]) -> str:
@@ -72,12 +74,7 @@ def _how_many(days: list[Row]) -> str:
     )
 
 
-def _tenant() -> str | None:
-    """Return the tenant of the address, for links that keep it."""
-    return st.query_params.get("tenant")
-
-
-def _tiles(days: list[Row], kind: str) -> list[look.Tile]:
+def _tiles(days: list[Row], kind: str, slug: str | None) -> list[look.Tile]:
     today = {
         row["status"]: row for row in days if row["is_today"] and row["status_kind"] == kind
     }
@@ -89,22 +86,18 @@ def _tiles(days: list[Row], kind: str) -> list[look.Tile]:
             f"{look.share(row['customers_rate'])} · {look.change(row['change_in_a_week'])}"
         )
         tile = look.status_tile(kind, name, look.count(row["customers_count"]), explained)
-        tiles.append(
-            look.leading(tile, "rows", of="customers", tenant=_tenant(), **{kind: name})
-        )
+        tiles.append(look.leading(tile, "rows", of="customers", tenant=slug, **{kind: name}))
     return tiles
 
 
-def _value(rows: list[Row]) -> list[look.Tile]:
+def _value(rows: list[Row], slug: str | None) -> list[look.Tile]:
     tiles: list[look.Tile] = []
     for row in rows:
         customers = look.count_of(row["customers_count"], "customer")
         if row["currency"] is None:
             tile = ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
             tiles.append(
-                look.leading(
-                    tile, "rows", of="value_at_risk", tenant=_tenant(), currency="none"
-                )
+                look.leading(tile, "rows", of="value_at_risk", tenant=slug, currency="none")
             )
         else:
             changed = look.change(round(row["change_in_a_week"]))
@@ -118,7 +111,7 @@ def _value(rows: list[Row]) -> list[look.Tile]:
                     ),
                     "rows",
                     of="value_at_risk",
-                    tenant=_tenant(),
+                    tenant=slug,
                     currency=row["currency"],
                 )
             )
@@ -202,7 +195,7 @@ def _in_words(days: list[Row]) -> str:
     )
 
 
-def _transitions(rows: list[Row], kind: str, title: str) -> None:
+def _transitions(rows: list[Row], kind: str, title: str, slug: str | None) -> None:
     st.markdown(f"**{title}**")
     moved = [row for row in rows if row["status_kind"] == kind]
     if not moved:
@@ -218,7 +211,7 @@ def _transitions(rows: list[Row], kind: str, title: str) -> None:
                 look.address(
                     "rows",
                     of="moves",
-                    tenant=_tenant(),
+                    tenant=slug,
                     kind=kind,
                     before=row["from_status"] or "none",
                     after=row["to_status"],

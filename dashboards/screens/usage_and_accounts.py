@@ -128,7 +128,7 @@ def _show_accounts(organizations: list[Row]) -> None:
                 _account_tile(name, statuses.get(name)),
                 "rows",
                 of="accounts",
-                success=st.query_params.get("success"),
+                success=organization and organization["organization_slug"],
                 account_status=name,
             )
             for name in look.STATUSES["account"]

@@ -39,7 +39,7 @@ TILE = re.compile(
     r'<a href="([^"]*)" target="_self" class="ch-tile"[^>]*>'
     r'<div class="ch-word">(.*?)</div><div class="ch-figure">(.*?)</div>'
 )
-BAR = re.compile(r'<span class="ch-count"><a href="([^"]*)" target="_self">(.*?)</a>')
+BAR = re.compile(r'<a href="([^"]*)" target="_self"><span class="ch-count">(.*?)</span>')
 
 
 @pytest.fixture
@@ -185,24 +185,8 @@ def test_what_is_chosen_stands_in_the_address(
     shown = page(name, **query)
     for kind in ("selectbox", "text_input", "button_group", "date_input", "select_slider"):
         for widget in shown.get(kind):
-            # a trial of another limit, which is another one for each tenant, is there as
-            # soon as it is one: see below
-            is_trial = kind == "select_slider"
             is_there = widget.proto.query_param_key or widget.key in shown.query_params
-            assert is_there or is_trial, widget.key
-
-
-@pytest.mark.usefixtures("analyst")
-def test_a_trial_of_another_limit_stands_in_the_address() -> None:
-    shown = page("how_good_is_it", tenant="harbor-foods")
-    [slider] = shown.select_slider
-    name = slider.key.partition(" of ")[0]
-    other = next(one for one in slider.options if str(one) != str(slider.value))
-    assert name not in shown.query_params
-    slider.set_value(other).run()
-    assert shown.query_params[name] in (str(other), [str(other)])
-    again = page("how_good_is_it", tenant="harbor-foods", **{name: str(other)})
-    assert str(again.select_slider[0].value) == str(other)
+            assert is_there, widget.key
 
 
 @pytest.mark.usefixtures("marts")
