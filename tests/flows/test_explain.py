@@ -352,3 +352,16 @@ def test_rows_are_shown_to_whom_the_mart_is(
         ("chosen", first["tenant"]): False,
         ("chosen", second["tenant"]): True,
     }
+
+
+@pytest.mark.slow
+def test_a_function_that_is_gone_comes_back(refreshed: Database) -> None:
+    refreshed.execute("drop function analytics.explain_risk_status(text, text)")
+    done = refreshed.run("flows", "refresh", "--mode", "hourly", "--no-write-back")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        "recomputes everything: analytics.explain_risk_status(text,text) of ours is missing"
+        in done.stdout
+    )
+    there = "select to_regprocedure('analytics.explain_risk_status(text, text)') is not null"
+    assert refreshed.value(there)
