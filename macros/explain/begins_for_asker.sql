@@ -2,36 +2,34 @@
     {#-
     How a function begins that shows rows of the application beside a mart: it has the rights
     of its owner, and answers whoever may read these rows of the mart, and nobody else. Who
-    asks is the role that was chosen, or the login: `current_user` is the owner here.
-    Tenants are as many as policies show. The parameter is `of_tenant`.
+    asks is the role that was chosen, or the login: `current_user` is the owner here. Its first
+    parameter is `of_tenant`.
     -#}
 declare
     asker constant name := coalesce(
-        nullif(pg_catalog.current_setting('role'), 'none'), session_user
+        nullif(current_setting('role'), 'none'), session_user
     );
-    may_read boolean;
+    sees_all boolean;
 begin
+    if not has_table_privilege(asker, '{{ mart }}'::regclass, 'select') then
+        return;
+    end if;
     select
-        has_table_privilege(asker, pg_class.oid, 'select')
-        and (
-            not pg_class.relrowsecurity
-            or pg_roles.rolsuper
-            or pg_roles.rolbypassrls
-            or pg_has_role(asker, pg_class.relowner, 'usage')
-            or coalesce(
-                pg_has_role(asker, to_regrole('{{ our_role("analyst") }}'), 'usage'), false
-            )
+        not pg_class.relrowsecurity
+        or pg_roles.rolsuper
+        or pg_roles.rolbypassrls
+        or pg_has_role(asker, pg_class.relowner, 'usage')
+        or coalesce(
+            pg_has_role(asker, to_regrole('{{ our_role("analyst") }}'), 'usage'), false
         )
-    into may_read
+    into sees_all
     from pg_class
     inner join pg_roles
         on pg_roles.rolname = asker
     where pg_class.oid = '{{ mart }}'::regclass;
-    -- apart, for without the roles there is no such table
-    if not may_read and has_table_privilege(
-        asker, '{{ mart }}'::regclass, 'select'
-    ) then
-        may_read := exists (
+    -- one within the other, for without the roles there is no such table
+    if not sees_all then
+        if not exists (
             select from {{ in_operations('tenant_roles') }} as tenant_roles
             where
                 tenant_roles.system = '{{ system }}'
@@ -39,9 +37,8 @@ begin
                 and coalesce(
                     pg_has_role(asker, to_regrole(tenant_roles.role_name), 'usage'), false
                 )
-        );
-    end if;
-    if not coalesce(may_read, false) then
-        return;
+        ) then
+            return;
+        end if;
     end if;
 {%- endmacro %}
