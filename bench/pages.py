@@ -59,6 +59,16 @@ UNFILTERED = {
     "buckets": ["OVERDUE", "DUE_TODAY"],
     "limit": 25,
     "offset": 0,
+    # of the page Rows
+    **dict.fromkeys(
+        (
+            *("risk_status", "account_type", "currency", "kind", "before", "after"),
+            *("disagreement", "segment", "risk_level", "account_status"),
+        )
+    ),
+    # of the page Customer
+    "from_day": UNTIL.date() - timedelta(days=30),
+    "to_day": UNTIL.date(),
 }
 # about one customer or one tenant, so there is no such page of all tenants
 OF_ONE = (

@@ -29,6 +29,11 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_figures",
+        "customer_rows",
+        "customer_two_days",
+        "customer_changes",
+        "customer_revisions",
         "forecast_disagreement_kinds",
     ),
     "customer, who books": (
@@ -39,6 +44,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitor_segments",
         "visitor_bookings",
         "visitor_notes",
+        "visitor_figures",
+        "visitor_rows",
     ),
     # of one tenant at a time
     "how_good_is_it": (
@@ -108,6 +115,25 @@ PAGES: dict[str, tuple[str, ...]] = {
         "account_factors",
         "account_churn",
         "account_goals",
+    ),
+    "rows, of orders": (
+        "tenants",
+        "rows_customers",
+        "rows_value_at_risk",
+        "rows_moves",
+        "rows_disagreements",
+    ),
+    "rows, of bookings": (
+        "organizations",
+        "rows_visitors",
+        "rows_new_visitors",
+        "rows_appointment_days",
+    ),
+    "rows, of others": (
+        "platform_organizations",
+        "success_organizations",
+        "rows_organizations",
+        "rows_accounts",
     ),
     "operations": (
         "operations_jobs",

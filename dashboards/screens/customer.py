@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import belief, data, look
+from dashboards import belief, data, look, rows_behind, why
 
 Row = dict[str, Any]
 
@@ -52,7 +52,9 @@ def _show_buyer(tenants: list[Row]) -> None:
         tenant = look.choose("tenant", tenants, key="tenant", forgets="customer")
     tenant_id = tenant and str(tenant["tenant_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose("customers", "customer", search, tenant=tenant_id)
     keys: dict[str, Any] = {
@@ -90,7 +92,10 @@ def _show_buyer(tenants: list[Row]) -> None:
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook, seen, doubt)],
+        [
+            *rows_behind.leading(_buyer_tiles(customer), customer["tenant_slug"], keys),
+            *_outlook_tiles(outlook, seen, doubt),
+        ],
         in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
@@ -111,6 +116,8 @@ def _show_buyer(tenants: list[Row]) -> None:
         look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
     with st.expander("The time line as a table"):
         _steps_table(read["customer_steps"])
+    rows_behind.show_buyer(keys)
+    why.show(keys, customer["today"])
 
 
 def _show_visitor(organizations: list[Row]) -> None:
@@ -121,7 +128,9 @@ def _show_visitor(organizations: list[Row]) -> None:
         )
     organization_id = organization and str(organization["organization_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose(
             "visitors", "visitor", search, organization=organization_id, has_notes=False
@@ -155,6 +164,7 @@ def _show_visitor(organizations: list[Row]) -> None:
     )
     look.heading("Notes")
     look.notes(read["visitor_notes"])
+    rows_behind.show_visitor(keys)
 
 
 def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
@@ -191,7 +201,7 @@ def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
     )
 
 
-def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
+def _buyer_tiles(customer: Row) -> list[look.Tile]:
     late = customer["days_past_expected"]
     if late is None:
         expected = "no order to tell from"
@@ -545,6 +555,7 @@ def _steps_table(rows: list[Row]) -> None:
             for row in reversed(rows)
         ],
         "Statuses of the last 18 months and of the next 90 days",
+        rows[::-1],
     )
 
 

@@ -24,7 +24,7 @@ def show() -> None:
             "Nobody is due. Customers come here a week before their next order is expected;"
             " with a filter set, widen it."
         )
-    look.tiles([_tile(name, totals.get(name)) for name in look.STATUSES["due"]])
+    look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
     buckets = st.pills(
         "Show",
@@ -42,7 +42,7 @@ def show() -> None:
     pages = -(-rows_count // ON_A_PAGE)
     number = 1
     if pages > 1:
-        number = st.pagination(pages, key="page") or 1
+        number = st.pagination(pages, key="page", bind="query-params") or 1
     chosen |= {"buckets": list(buckets)}
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
@@ -60,18 +60,12 @@ def show() -> None:
         ],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
         f"Customers due to order, {_order(rows)}",
+        partial(downloads.due_to_order, chosen),
+        rows_count,
     )
     look.show(
         f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'
         f" {pages}.</p>"
-    )
-    st.download_button(
-        "Download as CSV",
-        partial(downloads.due_to_order, chosen),
-        file_name="due_to_order.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
     )
 
 
@@ -116,10 +110,24 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         )
     return {
         "tenant": tenant_id,
+        "slug": tenant and tenant["tenant_slug"],
         "sales_rep": owner if owner in labels else None,
         "is_unowned": owner == "nobody",
         "search": (search or "").strip() or None,
     }
+
+
+def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:
+    """Return a tile that leads to its part of the list, as all else is filtered."""
+    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
+    return look.leading(
+        _tile(name, row),
+        "due_to_order",
+        tenant=chosen["slug"],
+        owner=owner,
+        find=chosen["search"],
+        due=look.status_of("due", name).word,
+    )
 
 
 def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:

@@ -1,6 +1,5 @@
 """Retention: who comes back, by month and week, and by what they came for."""
 
-from functools import partial
 from typing import Any
 
 import altair as alt
@@ -50,23 +49,9 @@ def show() -> None:
         return
 
     _weeks(found[weeks], thing)
-    _download(weeks, chosen_id)
     _cohorts(found[cohorts], did, first)
-    _download(cohorts, chosen_id)
     if system == "bookings":
         _of_visits(chosen_id)
-
-
-def _download(query: str, chosen: dict[str, Any]) -> None:
-    st.download_button(
-        "Download all as CSV",
-        partial(downloads.whole, query, chosen),
-        file_name=f"{query}.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key=query,
-    )
 
 
 def _weeks(rows: list[Row], thing: str) -> None:
@@ -116,6 +101,8 @@ def _weeks(rows: list[Row], thing: str) -> None:
                 for row in reversed(shown)
             ],
             "Customers by week, the latest first",
+            rows,
+            len(rows),
         )
 
 
@@ -197,6 +184,7 @@ def _cohorts(rows: list[Row], did: str, first: str) -> None:
         f'<th scope="col">Since</th><th scope="col">New</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table>"
     )
+    downloads.offer("Cohorts by month", rows, len(rows))
     if len(months) > len(shown):
         look.show(
             f'<p class="ch-age">The last {len(shown)} of {len(months)} cohorts; "All months"'
@@ -238,7 +226,6 @@ def _of_visits(chosen: dict[str, Any]) -> None:
     for dimension, title in DIMENSIONS.items():
         look.heading(title)
         _dimension([row for row in rows if row["dimension"] == dimension], title)
-    _download(dimensions, chosen)
     look.heading(
         "Between two visits for a service",
         "Days from one day with a visit for it to the customer's next one; half of them lie"
@@ -261,9 +248,10 @@ def _of_visits(chosen: dict[str, Any]) -> None:
             for row in found[services][:MOST_ROWS]
         ],
         "Days between two visits for the same service",
+        found[services],
+        len(found[services]),
     )
     look.say_if_cut(found[services], MOST_ROWS, "The file has all.")
-    _download(services, chosen)
 
 
 def _window(row: Row) -> str:
@@ -297,6 +285,8 @@ def _dimension(rows: list[Row], title: str) -> None:
             for row in rows[:MOST_ROWS]
         ],
         f"Who came again and booked again, {title.lower()}",
+        rows,
+        len(rows),
     )
     look.say_if_cut(rows, MOST_ROWS, "The file has all.")
 

@@ -10,5 +10,6 @@
     'customer_account_types': ref('int_customers__account_type'),
     'customer_account_type_history': ref('int_customers__account_history'),
     'customer_recent_orders': ref('int_customers__recent_orders'),
+    'customer_status_revisions': ref('int_customers__status_revisions'),
     'orders_quarantined_rows': ref('int_quarantined_rows__orders'),
 }, after=[ref('int_nobodys_keys__orders')]) }}
