@@ -3,8 +3,8 @@
 {%- set not_limits =
     "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
 
--- What the refresh before has said of its own instant, and this one no longer says of it:
--- no time has passed there, so rows of the past or the rules have changed since.
+-- What the refresh before has said of its own instant, and this one no longer says of
+-- it: no time has passed there, so rows of the past or the rules have changed since.
 with customers as (
     select * from {{ ref('int_customers') }}
 ),
@@ -46,8 +46,8 @@ compared_tenants as (
         held_tenants.as_of as said_at,
         held_tenants.today as status_of,
         -- all else in the two is a limit
-        to_jsonb(held_tenants) - {{ not_limits }}
-        is distinct from to_jsonb(tenants) - {{ not_limits }} as has_other_limits
+        (to_jsonb(held_tenants) - {{ not_limits }})
+        is distinct from (to_jsonb(tenants) - {{ not_limits }}) as has_other_limits
     from tenants
     inner join held_tenants
         on tenants.tenant_id = held_tenants.tenant_id
@@ -122,12 +122,19 @@ days as (
 ),
 
 changed as (
-    select distinct
+    select
         tenant_id,
         customer_id
-    from days
-    group by tenant_id, customer_id, {{ fact_columns }}
-    having count(*) != 2
+    from (
+        select
+            tenant_id,
+            customer_id,
+            count(*) as sides_count
+        from days
+        group by tenant_id, customer_id, {{ fact_columns }}
+    ) as compared
+    where sides_count != 2
+    group by tenant_id, customer_id
 ),
 
 final as (
