@@ -122,19 +122,17 @@ days as (
 ),
 
 changed as (
-    select
-        tenant_id,
-        customer_id
+    select distinct
+        compared.tenant_id,
+        compared.customer_id
     from (
         select
             tenant_id,
-            customer_id,
-            count(*) as sides_count
+            customer_id
         from days
         group by tenant_id, customer_id, {{ fact_columns }}
+        having count(*) != 2
     ) as compared
-    where sides_count != 2
-    group by tenant_id, customer_id
 ),
 
 final as (
