@@ -1,7 +1,6 @@
 {#- what of an order day are its orders alone, and no limit -#}
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
-{%- set not_limits =
-    "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
+{%- set not_limits = "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
 
 -- What the refresh before has said of its own instant, and this one no longer says of
 -- it: no time has passed there, so rows of the past or the rules have changed since.
