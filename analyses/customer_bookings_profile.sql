@@ -24,7 +24,7 @@ profile as (
 final as (
     select
         'figure' as item,
-        figure.key as name,
+        figure.key as item_id,
         null::timestamptz as happened_at,
         figure.value as detail,
         null as counts_in
@@ -35,7 +35,7 @@ final as (
 
     select
         explained.row_kind as item,
-        explained.row_id as name,
+        explained.row_id as item_id,
         explained.happened_at,
         concat_ws(
             ', ',

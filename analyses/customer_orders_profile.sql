@@ -24,7 +24,7 @@ customer as (
 final as (
     select
         'figure' as item,
-        figure.key as name,
+        figure.key as item_id,
         null::timestamptz as ordered_at,
         figure.value as detail,
         null as counts_in
@@ -35,7 +35,7 @@ final as (
 
     select
         'order' as item,
-        explained.order_id as name,
+        explained.order_id as item_id,
         explained.ordered_at,
         concat_ws(
             ', ',

@@ -17,7 +17,7 @@ def show() -> None:
     look.say_age(tenants, "tenants")
     tenant = look.choose("tenant", tenants, key="tenant")
     # links keep it
-    slug = tenant and tenant["tenant_slug"]
+    slug = str(tenant["tenant_slug"]) if tenant else None
     found = data.read(
         "overview_days",
         "overview_value_at_risk",

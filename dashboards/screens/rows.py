@@ -240,7 +240,7 @@ def show() -> None:
     there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
     if not there:
         look.say_age([], "rows")
-    name = look.pick("Rows", there, "of", "There are no such rows here. Choose others.")
+    name = look.pick("Rows", there, "of", "That list is not here. Choose another.")
     kind = KINDS[name]
     look.say_age(sources[name], f"{kind.tenant[0]}s")
     chosen = _filters(kind, sources[name])

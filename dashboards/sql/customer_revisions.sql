@@ -1,5 +1,5 @@
--- Refreshes after one day, up to another, that no longer said of the refresh before what
--- that had said.
+-- Refreshes after one day, up to another, that no longer said of the refresh before
+-- what that had said.
 select
     revisions.revised_at,
     revisions.said_at,

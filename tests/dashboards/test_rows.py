@@ -4,7 +4,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,7 +43,7 @@ BAR = re.compile(r'<a href="([^"]*)" target="_self"><span class="ch-count">(.*?)
 
 
 @pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[str, Any]]]:
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
     """Return the files that a page offers, by the captions of their tables."""
     offered: dict[str, tuple[str, Any]] = {}
 
@@ -284,7 +284,7 @@ def test_two_days_of_a_customer_say_what_lies_between(
     shown = page(
         "customer",
         customer=f"{one['tenant_id']}/{one['customer_id']}",
-        **{"from": str(day - look.timedelta(days=1)), "to": str(day)},
+        **{"from": str(day - timedelta(days=1)), "to": str(day)},
     )
     changed = rows_in(files["What changed between the two days"][1])
     assert [row["change_cause"] for row in changed if row["status_kind"] == "risk_status"] == [

@@ -1,10 +1,9 @@
 {#- what of an order day are its orders alone, and no limit -#}
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
-{%- set not_limits =
-    "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
+{%- set not_limits = "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
 
--- What the refresh before has said of its own instant, and this one no longer says of it:
--- no time has passed there, so rows of the past or the rules have changed since.
+-- What the refresh before has said of its own instant, and this one no longer says of
+-- it: no time has passed there, so rows of the past or the rules have changed since.
 with customers as (
     select * from {{ ref('int_customers') }}
 ),
@@ -46,8 +45,8 @@ compared_tenants as (
         held_tenants.as_of as said_at,
         held_tenants.today as status_of,
         -- all else in the two is a limit
-        to_jsonb(held_tenants) - {{ not_limits }}
-        is distinct from to_jsonb(tenants) - {{ not_limits }} as has_other_limits
+        (to_jsonb(held_tenants) - {{ not_limits }})
+        is distinct from (to_jsonb(tenants) - {{ not_limits }}) as has_other_limits
     from tenants
     inner join held_tenants
         on tenants.tenant_id = held_tenants.tenant_id
@@ -123,11 +122,16 @@ days as (
 
 changed as (
     select distinct
-        tenant_id,
-        customer_id
-    from days
-    group by tenant_id, customer_id, {{ fact_columns }}
-    having count(*) != 2
+        compared.tenant_id,
+        compared.customer_id
+    from (
+        select
+            tenant_id,
+            customer_id
+        from days
+        group by tenant_id, customer_id, {{ fact_columns }}
+        having count(*) != 2
+    ) as compared
 ),
 
 final as (
