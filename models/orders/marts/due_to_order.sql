@@ -16,10 +16,15 @@ outlook as (
     select * from {{ ref('customer_outlook') }}
 ),
 
+contacts as (
+    select * from {{ ref('customer_contact_states') }}
+),
+
 aged as (
     select
         risk_status.*,
         tenants.tenant_slug,
+        tenants.today,
         tenants.today - risk_status.next_expected_order_date as days_past_expected,
         tenants.today - risk_status.last_order_date as days_since_last_order
     from risk_status
@@ -68,7 +73,12 @@ final as (
         outlook.expected_amount_90d,
         due.currency,
         due.reason,
-        {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement
+        {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement,
+        contacts.last_contacted_at,
+        contacts.last_outcome,
+        contacts.snoozed_until,
+        contacts.snooze_outcome,
+        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
     from due
     left join sales_reps
         on
@@ -82,6 +92,10 @@ final as (
             due.tenant_id = outlook.tenant_id
             and due.customer_id = outlook.customer_id
             and due.last_order_date = outlook.last_order_date
+    left join contacts
+        on
+            due.tenant_id = contacts.tenant_id
+            and due.customer_id = contacts.customer_id
 )
 
 select * from final
