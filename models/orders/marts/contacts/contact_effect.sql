@@ -1,0 +1,175 @@
+{{ config(materialized='view_in_place') }}
+
+with positions as (
+    select * from {{ ref('contact_effect_positions') }}
+),
+
+tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+sales_reps as (
+    select * from {{ ref('sales_reps') }}
+),
+
+-- once for the tenant, and once for the rep who looks after the customer
+told_of as (
+    select
+        positions.*,
+        null::{{ var('orders_sales_rep_id_type') }} as sales_rep_id
+    from positions
+
+    union all
+
+    select
+        positions.*,
+        risk_status.sales_rep_id
+    from positions
+    inner join risk_status
+        on
+            positions.tenant_id = risk_status.tenant_id
+            and positions.customer_id = risk_status.customer_id
+    where risk_status.sales_rep_id is not null
+),
+
+by_customer as (
+    select
+        told_of.tenant_id,
+        told_of.sales_rep_id,
+        told_of.comparison,
+        horizons.horizon_days,
+        told_of.lateness,
+        told_of.outlook,
+        told_of.customer_id,
+        count(*) filter (where told_of.is_treated) as treated_positions,
+        count(*) filter (where not told_of.is_treated) as others_positions,
+        count(*) filter (
+            where told_of.is_treated
+            and told_of.days_until_next_order <= horizons.horizon_days
+        ) as treated_ordered,
+        count(*) filter (
+            where not told_of.is_treated
+            and told_of.days_until_next_order <= horizons.horizon_days
+        ) as others_ordered
+    from told_of
+    inner join (values (14), (30)) as horizons (horizon_days)
+        on told_of.observed_days >= horizons.horizon_days
+    group by
+        told_of.tenant_id,
+        told_of.sales_rep_id,
+        told_of.comparison,
+        horizons.horizon_days,
+        told_of.lateness,
+        told_of.outlook,
+        told_of.customer_id
+),
+
+in_buckets as (
+    select
+        *,
+        sum(treated_positions) over by_bucket as bucket_treated,
+        sum(others_positions) over by_bucket as bucket_others
+    from by_customer
+    window
+        by_bucket as (
+            partition by
+                tenant_id, sales_rep_id, comparison, horizon_days, lateness, outlook
+        )
+),
+
+-- by the weights of Cochran, Mantel and Haenszel. Like is compared with like: a bucket in
+-- which one of the two is missing says nothing
+weighed as (
+    select
+        *,
+        (bucket_treated * bucket_others / (bucket_treated + bucket_others))
+        ::double precision as weight
+    from in_buckets
+    where bucket_treated > 0 and bucket_others > 0
+),
+
+-- each customer has its part of the weight of the bucket
+summed as (
+    select
+        tenant_id,
+        sales_rep_id,
+        comparison,
+        horizon_days,
+        count(distinct customer_id) filter (where treated_positions > 0)
+            as treated_customers,
+        count(distinct customer_id) filter (where others_positions > 0)
+            as others_customers,
+        sum(treated_positions)::bigint as treated_positions,
+        sum(others_positions)::bigint as others_positions,
+        sum(weight * treated_positions / bucket_treated) as total_weight,
+        sum(weight * treated_ordered / bucket_treated) as treated_weight,
+        sum(weight * others_ordered / bucket_others) as others_weight,
+        sum(weight ^ 2 * treated_positions / bucket_treated ^ 2) as treated_square,
+        sum(weight ^ 2 * others_positions / bucket_others ^ 2) as others_square,
+        least(
+            count(distinct customer_id) filter (where treated_positions > 0),
+            count(distinct customer_id) filter (where others_positions > 0)
+        ) >= {{ var('backtest_min_customers') }} as is_told
+    from weighed
+    group by tenant_id, sales_rep_id, comparison, horizon_days
+),
+
+-- trials: how many customers of one bucket would be as telling
+shares as (
+    select
+        *,
+        case when is_told then treated_weight / total_weight end as treated_share,
+        case when is_told then others_weight / total_weight end as others_share,
+        total_weight ^ 2 / treated_square * treated_customers / treated_positions
+            as treated_trials,
+        total_weight ^ 2 / others_square * others_customers / others_positions
+            as others_trials
+    from summed
+),
+
+limits as (
+    select
+        *,
+        {{ wilson('treated_share', 'treated_trials', '-') }} as treated_low,
+        {{ wilson('treated_share', 'treated_trials', '+') }} as treated_high,
+        {{ wilson('others_share', 'others_trials', '-') }} as others_low,
+        {{ wilson('others_share', 'others_trials', '+') }} as others_high
+    from shares
+),
+
+-- of the difference: Newcombe
+final as (
+    select
+        limits.tenant_id,
+        tenants.tenant_slug,
+        limits.sales_rep_id,
+        sales_reps.sales_rep_name,
+        limits.comparison,
+        limits.horizon_days,
+        limits.treated_customers,
+        limits.others_customers,
+        limits.treated_share,
+        limits.others_share,
+        limits.treated_share - limits.others_share as difference,
+        limits.treated_share - limits.others_share - sqrt(
+            (limits.treated_share - limits.treated_low) ^ 2
+            + (limits.others_high - limits.others_share) ^ 2
+        ) as difference_low,
+        limits.treated_share - limits.others_share + sqrt(
+            (limits.treated_high - limits.treated_share) ^ 2
+            + (limits.others_share - limits.others_low) ^ 2
+        ) as difference_high
+    from limits
+    inner join tenants
+        on limits.tenant_id = tenants.tenant_id
+    left join sales_reps
+        on
+            limits.tenant_id = sales_reps.tenant_id
+            and limits.sales_rep_id = sales_reps.sales_rep_id
+)
+
+select * from final
