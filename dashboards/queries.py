@@ -29,6 +29,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_judgement",
+        "customer_contacts",
         "forecast_disagreement_kinds",
     ),
     "customer, who books": (
@@ -55,6 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
+        "contact_effect",
     ),
     "how_good_is_it, of visits": (
         "organizations",
