@@ -116,15 +116,25 @@ def write(contact: Row) -> None:
     data.read.clear()
 
 
-def form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row] = ()) -> None:
-    """Show the form for one of these customers, by tenant/customer; or say what is missing.
+def offer(
+    customers: Mapping[str, str], chosen: str | None, former: Sequence[Row] = ()
+) -> None:
+    """Let a contact with one of these customers be written down, by tenant/customer.
 
-    former: contacts of the one customer, which can be corrected.
+    Or say what is missing for that. former: contacts of the one customer, to be corrected.
     """
-    _say_what_was_done()
     if missing := lacking():
-        look.empty(missing)
+        look.show(f'<p class="ch-age">{look.with_code(missing)}</p>')
         return
+    if done := st.session_state.pop("contact_done", ""):
+        look.empty(done)
+    # stays open for the next one
+    is_open = chosen is not None or "contact_saved" in st.session_state
+    with st.expander("Write down a contact", expanded=is_open):
+        _form(customers, chosen, former)
+
+
+def _form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row]) -> None:
     keys = list(customers)
     said: dict[str, Any] = {"contact": st.session_state.setdefault("contact_id", uuid.uuid4())}
     today = datetime.now(UTC).date()
@@ -146,14 +156,15 @@ def form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row]
             "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
         )
         until = st.date_input(
-            "Not in the list until",
+            "Not in the list until, or until it orders",
             today + timedelta(DAYS_AT_FIRST),
             min_value=today,
             max_value=today + timedelta(MOST_DAYS - 1),
             format="YYYY-MM-DD",
-            help="Or until the customer orders. Today: it stays in the list.",
         )
-        note = st.text_area("Note", max_chars=LONGEST_NOTE, height=68)
+        note = st.text_area(
+            "Note", max_chars=LONGEST_NOTE, height=68, key=f"note of {said['contact']}"
+        )
         name = st.text_input("Your name", key="contact_name", max_chars=LONGEST_NAME)
         if not st.form_submit_button("Save", type="primary"):
             return
@@ -209,11 +220,9 @@ def _save(said: dict[str, Any], customer: str) -> None:
     st.session_state["contact_done"] = f"Saved: {customer}, {outcome.lower()}. " + (
         f"Not in the list until {look.day(until)}, or an order." if until else "In the list."
     )
+    st.session_state["contact_saved"] = True
+    # the next one has a note of its own
     del st.session_state["contact_id"]
     st.query_params.pop("contact", None)
     st.rerun()
 
-
-def _say_what_was_done() -> None:
-    if done := st.session_state.pop("contact_done", ""):
-        look.empty(done)

@@ -48,11 +48,10 @@ def show() -> None:
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
-    with st.expander("Write down a contact", expanded="contact" in st.query_params):
-        contacts.form(
-            {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows},
-            st.query_params.get("contact"),
-        )
+    contacts.offer(
+        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows},
+        st.query_params.get("contact"),
+    )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
     look.table(

@@ -1,8 +1,10 @@
 """What a contact is worth, told of customers that are drawn, of whom one knows it."""
 
 import json
-import os
+from collections import Counter
 from collections.abc import Iterator
+from math import sqrt
+from typing import Any
 
 import pytest
 from conftest import Database
@@ -12,7 +14,6 @@ from flows.dbt import command
 # a Monday, on which all are called, and the hold-out begins
 BEGIN = "2026-03-02"
 RATE = 0.3
-EFFECT = 0.2
 CUSTOMERS = 400
 
 # Customers of two kinds. Those with one order day order little, those with twelve often, and
@@ -41,7 +42,7 @@ DRAWN = f"""
         date '{BEGIN}' - 28 - (-7 + floor(late * 60))::integer as delivered_on,
         1 + floor(ln(1 - natural_u) / ln(1 - case when is_frequent then 0.03 else 0.008 end))
         ::integer as natural_days,
-        {EFFECT} / (1 - case when is_frequent then 0.03 else 0.008 end) ^ 30 as moved_rate,
+        %(effect)s / (1 - case when is_frequent then 0.03 else 0.008 end) ^ 30 as moved_rate,
         1 + floor(when_u * 7)::integer as moved_days
     from numbers
 """
@@ -100,7 +101,18 @@ CONTACTS = f"""
 """
 
 
-@pytest.fixture
+# who is called; the rep calls those more who order little
+BY_REP = "called_u < case when is_frequent then 0.2 else 0.6 end"
+# six in ten of those that the lot lets the pages show
+CALLED_SHARE = 0.6
+OF_SHOWN = f"""
+    called_u < {CALLED_SHARE}
+    and ('x' || left(md5(concat_ws('/', tenant_id, customer_id, delivered_on)), 7))
+    ::bit(28)::integer >= {RATE} * 2 ^ 28
+"""
+
+
+@pytest.fixture(scope="module")
 def database(built: Database) -> Iterator[Database]:
     """The views, with a hold-out."""
     variables = json.dumps({"hold_out_rate": RATE, "hold_out_from": BEGIN})
@@ -112,8 +124,13 @@ def database(built: Database) -> Iterator[Database]:
     return built
 
 
-def effects(database: Database, seeds: int, contacts: str) -> list[dict[str, float]]:
-    """Draw the customers of so many tenants; return what is told of their contacts."""
+def effects(
+    database: Database, seeds: int, contacts: str, effect: float
+) -> list[dict[str, Any]]:
+    """Draw the customers of so many tenants; return what is told of their contacts.
+
+    contacts: which of the drawn are called. effect: how many more of those order.
+    """
     with database.connect() as connection:
         connection.execute(
             b"""
@@ -126,7 +143,7 @@ def effects(database: Database, seeds: int, contacts: str) -> list[dict[str, flo
             $$
             """
         )
-        connection.execute(DRAWN.encode(), {"seeds": seeds})
+        connection.execute(DRAWN.encode(), {"seeds": seeds, "effect": effect})
         connection.execute(
             f"""
             insert into analytics.tenants (
@@ -146,6 +163,119 @@ def effects(database: Database, seeds: int, contacts: str) -> list[dict[str, flo
         )
         connection.execute(f"{CONTACTS} where {contacts}".encode())
         connection.execute(f"analyze operations.customer_contacts; {NEXT_ORDERS}".encode())
+        connection.execute(b"analyze analytics.customer_order_days")
         return connection.execute(
-            b"analyze; select * from analytics.contact_effect where sales_rep_id is null"
+            b"select * from analytics.contact_effect where sales_rep_id is null"
         ).fetchall()
+
+
+def hits(rows: list[dict[str, Any]], comparison: str, effect: float) -> Counter[int]:
+    """Count by horizon the tenants of which the interval has the effect in it."""
+    return Counter(
+        row["horizon_days"]
+        for row in rows
+        if row["comparison"] == comparison
+        and row["difference_low"] <= effect <= row["difference_high"]
+    )
+
+
+def test_what_a_call_is_worth_is_in_95_of_100_intervals(database: Database) -> None:
+    rows = effects(database, 100, BY_REP, 0.2)
+    assert hits(rows, "CONTACTED", 0.2)[30] >= 95
+    # without buckets: what the rep chose is taken for what the call does
+    crude = database.rows(
+        "select avg((days_until_next_order <= 30)::int) filter (where is_treated)"
+        " - avg((days_until_next_order <= 30)::int) filter (where not is_treated) as it"
+        " from analytics.contact_effect_positions where comparison = 'CONTACTED'"
+        " and observed_days >= 30"
+    )
+    assert crude[0]["it"] < 0.15
+
+
+def test_what_a_call_is_not_worth_is_in_95_of_100_intervals(database: Database) -> None:
+    rows = effects(database, 100, BY_REP, 0)
+    found = hits(rows, "CONTACTED", 0)
+    assert min(found[14], found[30]) >= 95
+
+
+def test_what_the_list_is_worth_is_in_95_of_100_intervals(database: Database) -> None:
+    """The lot tells of being shown: of that which calls do, the share that is called."""
+    rows = effects(database, 100, OF_SHOWN, 0.2)
+    assert hits(rows, "SHOWN", 0.2 * CALLED_SHARE)[30] >= 95
+
+
+@pytest.mark.slow
+def test_of_1000_intervals_as_many_are_right_as_are_said_to_be(database: Database) -> None:
+    found = [
+        hits(effects(database, 1000, BY_REP, 0.2), "CONTACTED", 0.2)[30],
+        hits(effects(database, 1000, OF_SHOWN, 0.2), "SHOWN", 0.2 * CALLED_SHARE)[30],
+    ]
+    # of 95 % it is fewer than 930 once in 200 times
+    assert min(found) >= 930, found
+
+
+def test_shares_and_intervals_equal_the_formulas(database: Database) -> None:
+    """Mantel and Haenszel's weights, and Newcombe's interval as Yan and Su stratify it."""
+    told = effects(database, 3, BY_REP, 0.2)
+    positions = database.rows("select * from analytics.contact_effect_positions")
+    assert len(told) == 12
+    for row in told:
+        buckets: dict[tuple[str, str], dict[bool, list[dict[str, Any]]]] = {}
+        for one in positions:
+            if (one["tenant_id"], one["comparison"]) == (row["tenant_id"], row["comparison"]):
+                if one["observed_days"] >= row["horizon_days"]:
+                    bucket = buckets.setdefault((one["lateness"], one["outlook"]), {})
+                    bucket.setdefault(one["is_treated"], []).append(one)
+        both = [bucket for bucket in buckets.values() if len(bucket) == 2]
+        weights = [
+            len(bucket[True]) * len(bucket[False]) / (len(bucket[True]) + len(bucket[False]))
+            for bucket in both
+        ]
+        share, spread, limits = {}, {}, {}
+        for arm in (True, False):
+            parts = list(zip(weights, (bucket[arm] for bucket in both), strict=True))
+            share[arm] = sum(
+                weight * sum(is_in(one, row["horizon_days"]) for one in part) / len(part)
+                for weight, part in parts
+            ) / sum(weights)
+            spread[arm] = (
+                sum(
+                    weight**2 / len({one["customer_id"] for one in part})
+                    for weight, part in parts
+                )
+                / sum(weights) ** 2
+            )
+            limits[arm] = roots(share[arm], spread[arm])
+        difference = share[True] - share[False]
+        low = difference - Z * sqrt(
+            spread[True] * variance(limits[True][0])
+            + spread[False] * variance(limits[False][1])
+        )
+        high = difference + Z * sqrt(
+            spread[True] * variance(limits[True][1])
+            + spread[False] * variance(limits[False][0])
+        )
+        assert row["treated_share"] == pytest.approx(share[True])
+        assert row["others_share"] == pytest.approx(share[False])
+        assert (row["difference_low"], row["difference_high"]) == pytest.approx((low, high))
+
+
+Z = 1.959963984540054
+
+
+def is_in(position: dict[str, Any], days: int) -> bool:
+    return (position["days_until_next_order"] or days + 1) <= days
+
+
+def variance(share: float) -> float:
+    return share * (1 - share)
+
+
+def roots(share: float, spread: float) -> tuple[float, float]:
+    """Return where a share is Z of its standard errors from the one that was seen."""
+    square = Z**2 * spread
+    middle, half = (
+        share + square / 2,
+        sqrt(square * variance(share) + square**2 / 4),
+    )
+    return (middle - half) / (1 + square), (middle + half) / (1 + square)

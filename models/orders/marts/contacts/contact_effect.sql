@@ -72,7 +72,11 @@ in_buckets as (
     select
         *,
         sum(treated_positions) over by_bucket as bucket_treated,
-        sum(others_positions) over by_bucket as bucket_others
+        sum(others_positions) over by_bucket as bucket_others,
+        count(*) filter (where treated_positions > 0) over by_bucket
+            as bucket_treated_customers,
+        count(*) filter (where others_positions > 0) over by_bucket
+            as bucket_others_customers
     from by_customer
     window
         by_bucket as (
@@ -103,13 +107,15 @@ summed as (
             as treated_customers,
         count(distinct customer_id) filter (where others_positions > 0)
             as others_customers,
-        sum(treated_positions)::bigint as treated_positions,
-        sum(others_positions)::bigint as others_positions,
         sum(weight * treated_positions / bucket_treated) as total_weight,
         sum(weight * treated_ordered / bucket_treated) as treated_weight,
         sum(weight * others_ordered / bucket_others) as others_weight,
-        sum(weight ^ 2 * treated_positions / bucket_treated ^ 2) as treated_square,
-        sum(weight ^ 2 * others_positions / bucket_others ^ 2) as others_square,
+        sum((weight / bucket_treated_customers) ^ 2) filter (
+            where treated_positions > 0
+        ) as treated_square,
+        sum((weight / bucket_others_customers) ^ 2) filter (
+            where others_positions > 0
+        ) as others_square,
         least(
             count(distinct customer_id) filter (where treated_positions > 0),
             count(distinct customer_id) filter (where others_positions > 0)
@@ -124,10 +130,8 @@ shares as (
         *,
         case when is_told then treated_weight / total_weight end as treated_share,
         case when is_told then others_weight / total_weight end as others_share,
-        total_weight ^ 2 / treated_square * treated_customers / treated_positions
-            as treated_trials,
-        total_weight ^ 2 / others_square * others_customers / others_positions
-            as others_trials
+        total_weight ^ 2 / treated_square as treated_trials,
+        total_weight ^ 2 / others_square as others_trials
     from summed
 ),
 
