@@ -86,7 +86,10 @@ def lacking() -> str:
     if found["may_write"]:
         return ""
     grant = f"{OURS}_contact_writer" if found["is_role_there"] else f"insert on {TABLE}"
-    return f"To write down contacts, this login lacks a right: `grant {grant} to {found['login']}`."
+    return (
+        "To write down contacts, this login lacks a right:"
+        f" `grant {grant} to {found['login']}`."
+    )
 
 
 def write(contact: Row) -> None:
@@ -150,7 +153,10 @@ def _form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row
         corrected = _corrected(former)
         outcomes = OUTCOMES | (WITHDRAWN if former else {})
         said["outcome"] = st.radio(
-            "What came of it", list(outcomes), format_func=outcomes.__getitem__, horizontal=True
+            "What came of it",
+            list(outcomes),
+            format_func=outcomes.__getitem__,
+            horizontal=True,
         )
         said["channel"] = st.radio(
             "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
@@ -225,4 +231,3 @@ def _save(said: dict[str, Any], customer: str) -> None:
     del st.session_state["contact_id"]
     st.query_params.pop("contact", None)
     st.rerun()
-

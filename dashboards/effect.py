@@ -65,8 +65,8 @@ def _in_words(row: Row) -> str:
     return (
         f"Within {days} days, of 100 customers that were {who}"
         f" {look.of_100(row['treated_share'])} ordered, of 100 others"
-        f" {look.of_100(row['others_share'])}: {_points(row['difference'])} and, 19 times in 20, between"
-        f" {low} and {high}.{_so(row)}"
+        f" {look.of_100(row['others_share'])}: {_points(row['difference'])} and, 19 times in"
+        f" 20, between {low} and {high}.{_so(row)}"
     )
 
 

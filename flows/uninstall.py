@@ -311,6 +311,6 @@ def _say(plan: Plan, progress: Progress) -> None:
         )
     if any(thing["has_words"] for thing in plan.things):
         progress.say(
-            f"{OPERATIONS}.customer_contacts goes with what people have written down of their customers, and"
-            " nothing can compute that again: copy it first, if you want to keep it"
+            f"{OPERATIONS}.customer_contacts goes with what people have written down of their"
+            " customers, and nothing can compute that again: copy it first"
         )

@@ -119,7 +119,9 @@ def _show_buyer(tenants: list[Row]) -> None:
 def _judgement(row: Row) -> str:
     # beside the status, which stays what the rule says
     said = contacts.outcome_of(row, "snooze_outcome")
-    return look.pill("judgement", "SAID", f"{said.lower()}, until {look.day(row['snoozed_until'])}")
+    return look.pill(
+        "judgement", "SAID", f"{said.lower()}, until {look.day(row['snoozed_until'])}"
+    )
 
 
 def _contacts(key: str, name: str, rows: list[Row]) -> None:
@@ -136,10 +138,10 @@ def _contact(row: Row) -> str:
         words += f", put off until {look.day(row['snoozed_until'])}"
     note = f"<p>{look.escape(row['note'])}</p>" if row["note"] else ""
     corrected = " · corrected" if row["is_corrected"] else ""
+    when = look.escape(look.instant(row["contacted_at"]))
     return (
-        f'<div class="ch-note"><p class="ch-age">{look.escape(look.instant(row["contacted_at"]))}'
-        f" · {look.escape(row['contacted_by'])}{corrected}</p><p>{look.escape(words)}</p>"
-        f"{note}</div>"
+        f'<div class="ch-note"><p class="ch-age">{when} · {look.escape(row["contacted_by"])}'
+        f"{corrected}</p><p>{look.escape(words)}</p>{note}</div>"
     )
 
 

@@ -248,7 +248,7 @@ gaps as (
                     policies.policy_name,
                     policies.verb,
                     policies.role_name,
-                    case when policies.verb = 'select' then 'using' else 'with check' end,
+                    case policies.verb when 'select' then 'using' else 'with check' end,
                     case
                         when policies.role_name = 'customer_health_analyst' then 'true'
                         else contacts.of_tenant
@@ -291,7 +291,7 @@ gaps as (
             from pg_roles
             inner join pg_attribute
                 on
-                    pg_attribute.attrelid = contacts.oid
+                    contacts.oid = pg_attribute.attrelid
                     and pg_attribute.attnum > 0
                     and not pg_attribute.attisdropped
                     and pg_attribute.attname not in ('recorded_at', 'recorded_by')

@@ -140,9 +140,7 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
         "contact": uuid4(),
         "channel": "PHONE",
         "outcome": "REACHED",
-        **dict.fromkeys(
-            ("contacted_at", "contacted_by", "note", "snoozed_until", "corrects")
-        ),
+        **dict.fromkeys(("contacted_at", "contacted_by", "note", "snoozed_until", "corrects")),
     }
     contacts.write(said)
     contacts.write(said)
@@ -151,7 +149,9 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     contacts.write(again | {"contact": uuid4()})
     with pytest.raises(contacts.NotWritten, match="corrected that contact already"):
         contacts.write(again | {"contact": uuid4()})
-    other = rep.value("select tenant_id::text from analytics.tenants order by tenant_slug desc")
+    other = rep.value(
+        "select tenant_id::text from analytics.tenants order by tenant_slug desc"
+    )
     with pytest.raises(contacts.NotWritten, match="may not write"):
         contacts.write(said | {"contact": uuid4(), "tenant": other})
     with pytest.raises(contacts.NotWritten, match="cannot be written down"):
@@ -254,6 +254,9 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
     rows = written(rep)
     assert [row["note"] for row in rows] == [f"said {number}" for number in range(10)]
     assert len({row["customer_id"] for row in rows}) == 10
-    assert rep.value(
-        "select count(*) from analytics.due_to_order where snoozed_until is not null"
-    ) == 10
+    assert (
+        rep.value(
+            "select count(*) from analytics.due_to_order where snoozed_until is not null"
+        )
+        == 10
+    )

@@ -122,7 +122,7 @@ def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
         return {(REFRESHER, "select")}
     rights = {(REFRESHER, verb) for verb in VERBS}
     if name == "customer_contacts":
-        # for ever: tests/flows/test_contacts.py; who writes contacts has no right on all columns
+        # who adds contacts has that right on columns only: tests/flows/test_contacts.py
         rights = {(role, "select") for role in (REFRESHER, ANALYST, TENANT)}
         rights |= {(REFRESHER, "insert")}
     if schema == "analytics":

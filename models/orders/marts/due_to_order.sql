@@ -78,7 +78,9 @@ final as (
         contacts.last_outcome,
         contacts.snoozed_until,
         contacts.snooze_outcome,
-        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
+        coalesce(
+            {{ is_held_out('due', 'due.last_order_date', 'due.today') }}, false
+        ) as is_held_out
     from due
     left join sales_reps
         on

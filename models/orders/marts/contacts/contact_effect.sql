@@ -16,10 +16,10 @@ sales_reps as (
     select * from {{ ref('sales_reps') }}
 ),
 
--- once for the tenant, and once for the rep who looks after the customer
+-- for the tenant, and for the rep who looks after the customer
 told_of as (
     select
-        positions.*,
+        *,
         null::{{ var('orders_sales_rep_id_type') }} as sales_rep_id
     from positions
 
@@ -85,8 +85,7 @@ in_buckets as (
         )
 ),
 
--- by the weights of Cochran, Mantel and Haenszel. Like is compared with like: a bucket in
--- which one of the two is missing says nothing
+-- as Cochran, Mantel and Haenszel weigh. A bucket without one of the two says nothing
 weighed as (
     select
         *,
@@ -96,7 +95,6 @@ weighed as (
     where bucket_treated > 0 and bucket_others > 0
 ),
 
--- each customer has its part of the weight of the bucket
 summed as (
     select
         tenant_id,
@@ -135,45 +133,28 @@ shares as (
     from summed
 ),
 
-limits as (
-    select
-        *,
-        {{ wilson('treated_share', 'treated_trials', '-') }} as treated_low,
-        {{ wilson('treated_share', 'treated_trials', '+') }} as treated_high,
-        {{ wilson('others_share', 'others_trials', '-') }} as others_low,
-        {{ wilson('others_share', 'others_trials', '+') }} as others_high
-    from shares
-),
-
--- of the difference: Newcombe
 final as (
     select
-        limits.tenant_id,
+        shares.tenant_id,
         tenants.tenant_slug,
-        limits.sales_rep_id,
+        shares.sales_rep_id,
         sales_reps.sales_rep_name,
-        limits.comparison,
-        limits.horizon_days,
-        limits.treated_customers,
-        limits.others_customers,
-        limits.treated_share,
-        limits.others_share,
-        limits.treated_share - limits.others_share as difference,
-        limits.treated_share - limits.others_share - sqrt(
-            (limits.treated_share - limits.treated_low) ^ 2
-            + (limits.others_high - limits.others_share) ^ 2
-        ) as difference_low,
-        limits.treated_share - limits.others_share + sqrt(
-            (limits.treated_high - limits.treated_share) ^ 2
-            + (limits.others_share - limits.others_low) ^ 2
-        ) as difference_high
-    from limits
+        shares.comparison,
+        shares.horizon_days,
+        shares.treated_customers,
+        shares.others_customers,
+        shares.treated_share,
+        shares.others_share,
+        shares.treated_share - shares.others_share as difference,
+        {{ newcombe('shares.treated', 'shares.others', '-') }} as difference_low,
+        {{ newcombe('shares.treated', 'shares.others', '+') }} as difference_high
+    from shares
     inner join tenants
-        on limits.tenant_id = tenants.tenant_id
+        on shares.tenant_id = tenants.tenant_id
     left join sales_reps
         on
-            limits.tenant_id = sales_reps.tenant_id
-            and limits.sales_rep_id = sales_reps.sales_rep_id
+            shares.tenant_id = sales_reps.tenant_id
+            and shares.sales_rep_id = sales_reps.sales_rep_id
 )
 
 select * from final
