@@ -134,7 +134,7 @@ def offer(
     # stays open for the next one
     is_open = chosen is not None or "contact_saved" in st.session_state
     with st.expander("Write down a contact", expanded=is_open):
-        _form(customers, chosen, former)
+        _form(look.told_apart(customers), chosen, former)
 
 
 def _form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row]) -> None:

@@ -98,6 +98,7 @@ def _show_buyer(tenants: list[Row]) -> None:
     )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
+    _contacts(row["key"], customer["customer_name"], read["customer_contacts"])
     look.heading(
         "Time line",
         f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"

@@ -206,11 +206,11 @@ def test_a_customer_leaves_the_list_until_it_orders(refreshed: Database) -> None
         *("rep", customer),
         contacted_at=UNTIL,
         outcome="LOST",
-        snoozed_until="2026-07-01",
+        snoozed_until="2026-07-05",
     )
     [row] = refreshed.as_user("rep").rows(DUE, *keys)
     assert (row["last_outcome"], row["snooze_outcome"]) == ("LOST", "LOST")
-    assert str(row["snoozed_until"]) == "2026-07-01"
+    assert str(row["snoozed_until"]) == "2026-07-05"
     # the status is what the rule says, and the row is there
     added = {"last_contacted_at", "last_outcome", "snoozed_until", "snooze_outcome"}
     assert {k: v for k, v in row.items() if k not in added} == {
@@ -221,7 +221,7 @@ def test_a_customer_leaves_the_list_until_it_orders(refreshed: Database) -> None
     for later in ("2026-06-15T13:00+00:00", "2026-06-30T13:00+00:00"):
         assert refreshed.run(*hourly, later).returncode == 0
         [row] = refreshed.rows(DUE, *keys)
-        assert str(row["snoozed_until"]) == "2026-07-01", later
+        assert str(row["snoozed_until"]) == "2026-07-05", later
     refreshed.execute(
         "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
         " total_amount, created_at, updated_at) values (gen_random_uuid(), %s, %s,"
