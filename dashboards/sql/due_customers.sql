@@ -44,7 +44,17 @@ where
     )
     and due.due_bucket = any(%(buckets)s)
     and not due.is_held_out
-    and (%(is_snoozed_shown)s or due.snoozed_until is null)
+    and (
+        %(is_snoozed_shown)s
+        -- as a set, worked out once: the column would be looked up for each that is due
+        or (due.tenant_id, due.customer_id) not in (
+            select
+                states.tenant_id,
+                states.customer_id
+            from analytics.customer_contact_states as states
+            where states.snoozed_until is not null
+        )
+    )
 order by
     due.expected_amount_90d desc nulls last,
     due.revenue_at_risk desc nulls last,

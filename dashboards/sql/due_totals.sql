@@ -1,16 +1,20 @@
 -- How many customers the list holds by bucket, and what those in the currency of most
 -- of them order in 30 days: amounts of several currencies make no sum. And how many
 -- are due and not in the list.
-with due as (
+with listed as (
     select
         due_bucket,
         currency,
         urgency,
         revenue_at_risk,
         is_held_out,
-        not is_held_out and snoozed_until is not null as is_snoozed,
-        not is_held_out
-        and (%(is_snoozed_shown)s or snoozed_until is null) as is_shown
+        not is_held_out and (tenant_id, customer_id) in (
+            select
+                states.tenant_id,
+                states.customer_id
+            from analytics.customer_contact_states as states
+            where states.snoozed_until is not null
+        ) as is_snoozed
     from analytics.due_to_order
     where
         (%(tenant)s is null or tenant_id = %(tenant)s)
@@ -21,6 +25,13 @@ with due as (
             or strpos(lower(customer_name), lower(%(search)s)) > 0
             or customer_id::text = %(search)s
         )
+),
+
+due as (
+    select
+        *,
+        not is_held_out and (%(is_snoozed_shown)s or not is_snoozed) as is_shown
+    from listed
 ),
 
 by_currency as (

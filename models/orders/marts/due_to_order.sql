@@ -16,7 +16,8 @@ outlook as (
     select * from {{ ref('customer_outlook') }}
 ),
 
-contacts as (
+-- looked up for each that is due: joined, all of them would be worked out for each
+states as not materialized (
     select * from {{ ref('customer_contact_states') }}
 ),
 
@@ -74,13 +75,35 @@ final as (
         due.currency,
         due.reason,
         {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement,
-        contacts.last_contacted_at,
-        contacts.last_outcome,
-        contacts.snoozed_until,
-        contacts.snooze_outcome,
-        coalesce(
-            {{ is_held_out('due', 'due.last_order_date', 'due.today') }}, false
-        ) as is_held_out
+        (
+            select states.last_contacted_at
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as last_contacted_at,
+        (
+            select states.last_outcome
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as last_outcome,
+        (
+            select states.snoozed_until
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as snoozed_until,
+        (
+            select states.snooze_outcome
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as snooze_outcome,
+        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
     from due
     left join sales_reps
         on
@@ -94,10 +117,6 @@ final as (
             due.tenant_id = outlook.tenant_id
             and due.customer_id = outlook.customer_id
             and due.last_order_date = outlook.last_order_date
-    left join contacts
-        on
-            due.tenant_id = contacts.tenant_id
-            and due.customer_id = contacts.customer_id
 )
 
 select * from final

@@ -71,9 +71,8 @@ chosen as (
     select
         listed.*,
         'SHOWN' as comparison,
-        (
-            {{ is_held_out('listed', 'listed.delivered_on', 'listed.last_day_on') }}
-        ) is not true as is_treated,
+        not {{ is_held_out('listed', 'listed.delivered_on', 'listed.last_day_on') }}
+            as is_treated,
         greatest(listed.listed_on, {{ hold_out_from() }}) as judged_on
     from listed
     where

@@ -1,6 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
-with contacts as (
+-- not materialized, so that those of one customer are looked up by the key
+with contacts as not materialized (
     select * from {{ ref('customer_contacts') }}
 ),
 
