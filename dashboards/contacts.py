@@ -79,10 +79,18 @@ def _connect() -> data.Connection:
 
 @st.cache_data(ttl=data.SECONDS_KEPT, show_spinner=False)
 def lacking() -> str:
-    """Return what this login lacks to write contacts down; nothing where it may."""
-    with _connect() as connection:
-        connection.read_only = True
-        [found] = connection.execute(RIGHT.encode()).fetchall()
+    """Return what this login lacks to write contacts down; nothing where it may.
+
+    Raises NothingToShow where it cannot be asked.
+    """
+    try:
+        with _connect() as connection:
+            connection.read_only = True
+            [found] = connection.execute(RIGHT.encode()).fetchall()
+    except psycopg.OperationalError as error:
+        raise data.NothingToShow(
+            f"The database cannot be reached ({one_line(error)})."
+        ) from error
     if found["may_write"]:
         return ""
     grant = f"{OURS}_contact_writer" if found["is_role_there"] else f"insert on {TABLE}"
