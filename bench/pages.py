@@ -51,6 +51,7 @@ UNFILTERED = {
     "organization": None,
     "sales_rep": None,
     "is_unowned": False,
+    "is_snoozed_shown": False,
     "search": None,
     "has_notes": False,
     "location": None,

@@ -78,6 +78,8 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "UNSURE": Status("May or may not order", "◆", SAND),
         "UNLIKELY": Status("Unlikely to order", "■", PLUM),
     },
+    # what a person says, beside what the rules say
+    "judgement": {"SAID": Status("Somebody says:", "✎", BLUE)},
     "due": {
         "OVERDUE": Status("Overdue", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
@@ -395,16 +397,16 @@ def heading(text: str, explained: str = "") -> None:
     """Show the head of a part of a page."""
     st.subheader(text, anchor=False)
     # without words, too, it keeps its distance from what follows
-    show(f'<p class="ch-explained">{_with_code(explained)}</p>')
+    show(f'<p class="ch-explained">{with_code(explained)}</p>')
 
 
 def empty(message: str) -> None:
     """Say why there is nothing, and what to do."""
-    show(f'<p class="ch-empty" role="status">{_with_code(message)}</p>')
+    show(f'<p class="ch-empty" role="status">{with_code(message)}</p>')
 
 
-def _with_code(message: str) -> str:
-    # what stands in backticks is to be typed
+def with_code(message: str) -> str:
+    """Return HTML of words, in which what stands in backticks is to be typed."""
     parts = escape(message).split("`")
     return "".join(
         f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)

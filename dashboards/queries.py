@@ -34,6 +34,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_two_days",
         "customer_changes",
         "customer_revisions",
+        "customer_judgement",
+        "customer_contacts",
         "forecast_disagreement_kinds",
     ),
     "customer, who books": (
@@ -62,6 +64,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
+        "contact_effect",
     ),
     "how_good_is_it, of visits": (
         "organizations",

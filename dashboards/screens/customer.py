@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import belief, data, look, rows_behind, why
+from dashboards import belief, contacts, data, look, rows_behind, why
 
 Row = dict[str, Any]
 
@@ -67,6 +67,8 @@ def _show_buyer(tenants: list[Row]) -> None:
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_judgement",
+        "customer_contacts",
         **keys,
     )
     [customer] = read["customer"]
@@ -82,6 +84,7 @@ def _show_buyer(tenants: list[Row]) -> None:
             else "",
             look.pill("account_type", customer["account_type"]),
             look.pill("outlook", outlook["outlook"]) if outlook and not doubt else "",
+            *map(_judgement, read["customer_judgement"]),
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
@@ -100,6 +103,7 @@ def _show_buyer(tenants: list[Row]) -> None:
     )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
+    _contacts(row["key"], customer["customer_name"], read["customer_contacts"])
     look.heading(
         "Time line",
         f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"
@@ -118,6 +122,35 @@ def _show_buyer(tenants: list[Row]) -> None:
         _steps_table(read["customer_steps"])
     rows_behind.show_buyer(keys)
     why.show(keys, customer["today"])
+
+
+def _judgement(row: Row) -> str:
+    # beside the status, which stays what the rule says
+    said = contacts.outcome_of(row, "snooze_outcome")
+    return look.pill(
+        "judgement", "SAID", f"{said.lower()}, until {look.day(row['snoozed_until'])}"
+    )
+
+
+def _contacts(key: str, name: str, rows: list[Row]) -> None:
+    look.heading("Contacts", "What people have written down. It changes no status.")
+    shown = rows[: look.MOST_NOTES]
+    look.show("".join(map(_contact, shown)) or '<p class="ch-age">None so far.</p>')
+    look.say_if_cut(rows, look.MOST_NOTES, "Your administrator can give you a list of all.")
+    contacts.offer({key: name}, None, shown)
+
+
+def _contact(row: Row) -> str:
+    words = f"{contacts.CHANNELS[row['channel']]}, {contacts.outcome_of(row).lower()}"
+    if row["snoozed_until"]:
+        words += f", put off until {look.day(row['snoozed_until'])}"
+    note = f"<p>{look.escape(row['note'])}</p>" if row["note"] else ""
+    corrected = " · corrected" if row["is_corrected"] else ""
+    when = look.escape(look.instant(row["contacted_at"]))
+    return (
+        f'<div class="ch-note"><p class="ch-age">{when} · {look.escape(row["contacted_by"])}'
+        f"{corrected}</p><p>{look.escape(words)}</p>{note}</div>"
+    )
 
 
 def _show_visitor(organizations: list[Row]) -> None:

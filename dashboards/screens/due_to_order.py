@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import belief, data, downloads, look
+from dashboards import belief, contacts, data, downloads, look
 
 ON_A_PAGE = 25
 NOBODY = "Nobody"
@@ -16,13 +16,14 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     chosen = _filters(tenants)
-    totals = {
-        row["due_bucket"]: row for row in data.read("due_totals", **chosen)["due_totals"]
-    }
+    chosen["is_snoozed_shown"] = bool(st.session_state.get("snoozed"))
+    found = data.read("due_totals", **chosen)["due_totals"]
+    totals = {row["due_bucket"]: row for row in found if row["customers_count"]}
+    _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            "Nobody is due. Customers come here a week before their next order is expected;"
-            " with a filter set, widen it."
+            "Nobody is in the list. Customers come here a week before their next order is"
+            " expected; with a filter set, widen it."
         )
     look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
@@ -47,6 +48,10 @@ def show() -> None:
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
+    contacts.offer(
+        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows},
+        st.query_params.get("contact"),
+    )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
     look.table(
@@ -67,6 +72,32 @@ def show() -> None:
         f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'
         f" {pages}.</p>"
     )
+
+
+def _say_who_is_left_out(found: list[dict[str, Any]]) -> None:
+    snoozed, held_out = (
+        sum(row[f"{which}_count"] for row in found) for which in ("snoozed", "held_out")
+    )
+    if snoozed:
+        st.checkbox(
+            f"Show also {look.count_of(snoozed, 'customer')} that somebody has contacted and"
+            " put off",
+            key="snoozed",
+        )
+    if held_out:
+        look.show(
+            f'<p class="ch-age">{look.count_of(held_out, "customer")} more are due and, by'
+            " lot, not shown, so that those shown can be compared with them.</p>"
+        )
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"{row['tenant_id']}/{row['customer_id']}"
+
+
+def _name(row: dict[str, Any], *, has_tenant: bool) -> str:
+    name: str = row["customer_name"]
+    return f"{name} · {row['tenant_slug']}" if has_tenant else name
 
 
 def _order(rows: list[dict[str, Any]]) -> str:
@@ -158,13 +189,27 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         "customer",
         row["customer_name"],
         tenant=row["tenant_slug"],
-        customer=f"{row['tenant_id']}/{row['customer_id']}",
+        customer=_key(row),
+    )
+    contacted = ""
+    if row["last_contacted_at"]:
+        contacted = (
+            f"Contacted {look.day(row['last_contacted_at'].date())}:"
+            f" {contacts.outcome_of(row, 'last_outcome').lower()}."
+        )
+    if row["snoozed_until"]:
+        contacted += f" Put off until {look.day(row['snoozed_until'])}."
+    write_down = look.link(
+        "due_to_order", "Contact", **(st.query_params.to_dict() | {"contact": _key(row)})
     )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:
         owner += look.small(row["tenant_slug"])
     return [
-        customer + look.small(look.sentence(row["reason"])),
+        customer
+        + look.small(look.sentence(row["reason"]))
+        + look.small(contacted)
+        + f'<span class="ch-small">{write_down}</span>',
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"]) + look.small(words),
         look.figures(look.money(row["expected_amount_90d"], row["currency"]))

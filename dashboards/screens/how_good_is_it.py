@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, forecast_charts, look
+from dashboards import data, effect, forecast_charts, look
 
 Row = dict[str, Any]
 
@@ -239,6 +239,7 @@ def _show_orders(tenant_id: str) -> None:
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
+        "contact_effect",
         tenant=tenant_id,
     )
     _probability(ORDERS, model, read["forecast_calibration"])
@@ -248,6 +249,7 @@ def _show_orders(tenant_id: str) -> None:
         _limits(tenant_id, read["forecast_limits"], read["forecast_suggestions"])
     kinds = {row["disagreement"]: row for row in read["forecast_disagreement_kinds"]}
     _disagreements(read["forecast_disagreements"], kinds, model)
+    effect.show(read["contact_effect"])
 
 
 def _show_visits(organization_id: str) -> None:

@@ -320,6 +320,7 @@ def test_the_file_has_all_rows_and_no_formulas(refreshed: Database, look_at: Poi
         "tenant": None,
         "sales_rep": None,
         "is_unowned": False,
+        "is_snoozed_shown": False,
         "search": None,
         "buckets": list(look.STATUSES["due"]),
     }
@@ -820,6 +821,7 @@ def test_an_owner_without_a_name_is_not_nobody(refreshed: Database, look_at: Poi
                 " where sales_rep_id is not null limit 1"
             ),
             "is_unowned": False,
+            "is_snoozed_shown": False,
             "search": None,
             "buckets": list(look.STATUSES["due"]),
             "limit": 1,

@@ -134,6 +134,7 @@ def test_pages_show_what_they_show_without_the_casts(
         "first_day": refreshed_template.value("select date '2026-01-01'"),
         "has_notes": False,
         "is_unowned": False,
+        "is_snoozed_shown": False,
         "limit": 50,
         "offset": 0,
     }
