@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from api.serving import api_arguments, run_tokens, token_arguments
+from api.serving import serve as serve_api
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
@@ -56,7 +58,7 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 SCHEDULED = ("refresh", "write-back", *FITS, "alerts", "weekly", "status", "check")
 
 # what makes one project, or does not end
-NOT_OF_FLEET = ("init", "serve", "fleet")
+NOT_OF_FLEET = ("init", "serve", "api", "fleet")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -162,6 +164,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
 
+    api_arguments(commands.add_parser("api", help="the marts by HTTP, for programs"))
+
+    token_arguments(commands.add_parser("api-tokens", help="who may ask the API"))
+
     fleet_arguments(commands.add_parser("fleet", help="a command on each database of FLEET"))
 
     for name in (*SCHEDULED, "fleet"):
@@ -260,6 +266,8 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
         case "rollback":
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
+        case "api-tokens":
+            run_tokens(arguments, progress)
         case "capture" | "hook" | "roles":
             run_installed(arguments, progress)
         case "alerts" | "uninstall":
@@ -307,6 +315,11 @@ def answer_serve(arguments: argparse.Namespace, _progress: Progress) -> Answer:
     return serve(arguments), None
 
 
+def answer_api(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Answer requests until somebody stops it."""
+    return serve_api(arguments, progress), None
+
+
 def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Say how the jobs are doing."""
     with reading() as connection:
@@ -315,6 +328,7 @@ def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 # commands with an answer of their own
 ANSWERS = {
+    "api": answer_api,
     "check": answer_check,
     **dict.fromkeys(FITS, answer_fit),
     "fleet": answer_fleet,

@@ -1,0 +1,58 @@
+"""What lists are asked for: page and limit, filters and orders by name, nothing else."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+MOST_ROWS = 500
+MOST_PAGES = 100_000
+MOST_DAYS = 3660
+MOST_CHARACTERS = 200
+
+# PostgreSQL has no NUL in a text
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]+$")
+]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a date such as 2026-01-31") from None
+
+
+Day = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="So many days, up to today.")]
+
+Id = Annotated[Text, Path(description="As the source has it.")]
+Tenant = Annotated[Text, Path(description="Slug or id of the tenant.")]
+Organization = Annotated[Text, Path(description="Slug or id of the organization.")]
+
+
+class Asking(BaseModel):
+    """Parameters of which no other ones are taken."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    def values(self) -> dict[str, Any]:
+        """Return what the query is given, by the names it has there."""
+        return self.model_dump()
+
+
+class Page(Asking):
+    """One page of a list."""
+
+    page: int = Field(1, ge=1, le=MOST_PAGES, description="Which page, the first is 1.")
+    limit: int = Field(50, ge=1, le=MOST_ROWS, description="Rows on a page.")
+
+    def values(self) -> dict[str, Any]:
+        """Return what the query is given, by the names it has there."""
+        return {**self.model_dump(), "offset": (self.page - 1) * self.limit}

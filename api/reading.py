@@ -1,0 +1,161 @@
+"""What a request becomes: who asks, what is new since the last time, one query, JSON."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, LiteralString
+
+import orjson
+import psycopg
+from fastapi import Depends, Request, Response
+from psycopg.rows import DictRow
+
+from api import tokens
+from api.database import Connection, Pool, use_role
+from api.limits import Limits
+from api.paging import Page
+from api.problems import Problem, shown, unauthorized
+from flows.schemas import named
+
+FOLDER = Path(__file__).parent / "sql"
+
+# what is asked for by an id, and the parameters that are ids: of what type, the source says
+IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all requests share."""
+
+    pool: Pool
+    limits: Limits
+
+
+@cache
+def text_of(query: str) -> str:
+    """Return the text of a query, by system and name."""
+    # our own files: nothing that anybody sends is ever put into them
+    return named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
+
+
+def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
+    """Run a query; a value that its column cannot have is a Problem."""
+    text: LiteralString = text_of(query)  # type: ignore[assignment]
+    try:
+        return connection.execute(text, values).fetchall()
+    except psycopg.DataError as error:
+        given = {name: values[name] for name in IDS if values.get(name) is not None}
+        names = ", ".join(f"{name}: {shown(value)}" for name, value in given.items())
+        raise Problem(422, f"{names}: is no id here") from error
+
+
+class Asked:
+    """One request, before it is known who asks."""
+
+    def __init__(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        self.token = token.strip()
+        if scheme.lower() != "bearer" or not self.token:
+            raise unauthorized("send `Authorization: Bearer TOKEN`")
+        self.service: Service = request.app.state.service
+        self.service.limits.count(self.token)
+        self.known = request.headers.get("If-None-Match", "")
+        self.target = f"{request.url.path}?{request.url.query}"
+
+    def page(self, query: str, page: Page, tenant: str | None = None) -> Response:
+        """Answer with a page of rows, how many there are, and whether there are more."""
+        values = page.values()
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            found = run(connection, query, values | ids)
+            if not found and page.page > 1:
+                # behind the last one
+                first = {"limit": 1, "offset": 0}
+                [total] = [row["total"] for row in run(connection, query, values | ids | first)] or [0]
+            else:
+                total = found[0]["total"] if found else 0
+            for row in found:
+                del row["total"]
+            return {
+                "items": found,
+                "page": page.page,
+                "limit": page.limit,
+                "total": total,
+                "hasMore": page.page * page.limit < total,
+            }
+
+        return self._read(query, read, tenant)
+
+    def all(self, query: str, tenant: str | None = None, **values: Any) -> Response:
+        """Answer with all rows of what is never long."""
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            return {"items": run(connection, query, values | ids)}
+
+        return self._read(query, read, tenant)
+
+    def one(self, query: str, tenant: str, **values: Any) -> Response:
+        """Answer with the one row that has this id."""
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            found = run(connection, query, values | ids)
+            if not found:
+                sought = ", ".join(f"{name} {shown(value)}" for name, value in values.items())
+                raise Problem(404, f"none that you may see: {sought or shown(tenant)}")
+            return found[0]
+
+        return self._read(query, read, tenant)
+
+    def _read(self, query: str, read: Any, tenant: str | None) -> Response:
+        system = query.partition("/")[0]
+
+        def answer(connection: Connection) -> Response:
+            caller = tokens.check(connection, self.token)
+            [state] = run(connection, f"{system}/publication", {})
+            headers = self._headers(caller, state)
+            if self._has(headers["ETag"]):
+                return Response(status_code=304, headers=headers)
+            use_role(connection, caller.role)
+            ids = _ids(connection, system, tenant) if tenant is not None else {}
+            return json_response(read(connection, ids), headers)
+
+        return self.service.pool.run(answer)
+
+    def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
+        """Return the ETag of what is published, of this day, for this caller's role."""
+        said = repr((self.target, caller.role, state["publication"], state["days"]))
+        return {
+            "ETag": f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"',
+            # asked again each time, and kept for nobody else
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+            "As-Of": state["as_of"].isoformat() if state["as_of"] else "",
+        }
+
+    def _has(self, tag: str) -> bool:
+        """Whether the caller has what this tag stands for."""
+        return any(
+            one.strip().removeprefix("W/") in (tag, "*") for one in self.known.split(",")
+        )
+
+
+def _ids(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
+    """Return the key of a tenant by its slug or id, where the caller may see it."""
+    found = run(connection, f"{system}/tenant", {"tenant": tenant})
+    if not found:
+        raise Problem(404, f"none that you may see: {shown(tenant)}")
+    return found[0]
+
+
+def json_response(content: Mapping[str, Any], headers: dict[str, str]) -> Response:
+    """Return rows as JSON: instants with their offset, NULL as null."""
+    return Response(orjson.dumps(content), 200, headers, "application/json")
+
+
+async def _asked(request: Request) -> Asked:
+    return Asked(request)
+
+
+Asks = Annotated[Asked, Depends(_asked)]
