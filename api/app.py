@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import orders, problems
+from api import accounts, bookings, orders, problems, usage
 from api.problems import Problem
 from api.reading import Service
 
@@ -15,7 +15,7 @@ MOST_CHARACTERS = 2000
 
 # one a system. What writes, contacts and snoozes say, is a router of its own, with a
 # transaction and a role of its own
-ROUTERS = (orders.router,)
+ROUTERS = (orders.router, bookings.router, usage.router, accounts.router)
 
 
 class Gate:

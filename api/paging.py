@@ -1,15 +1,24 @@
 """What lists are asked for: page and limit, filters and orders by name, nothing else."""
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 MOST_ROWS = 500
 MOST_PAGES = 100_000
 MOST_DAYS = 3660
 MOST_CHARACTERS = 200
+DAY = "must be a date such as 2026-01-31"
 
 # PostgreSQL has no NUL in a text
 Text = Annotated[
@@ -18,17 +27,17 @@ Text = Annotated[
 
 
 def _day(text: str) -> date:
+    # fromisoformat() takes other ways of writing a date, too
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(DAY)
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError("must be a date such as 2026-01-31") from None
+        raise ValueError(DAY) from None
 
 
 Day = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-    AfterValidator(_day),
-    WithJsonSchema({"type": "string", "format": "date"}),
+    date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
 ]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="So many days, up to today.")]
 
@@ -44,7 +53,7 @@ class Asking(BaseModel):
 
     def values(self) -> dict[str, Any]:
         """Return what the query is given, by the names it has there."""
-        return self.model_dump()
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 class Page(Asking):
@@ -55,4 +64,4 @@ class Page(Asking):
 
     def values(self) -> dict[str, Any]:
         """Return what the query is given, by the names it has there."""
-        return {**self.model_dump(), "offset": (self.page - 1) * self.limit}
+        return {**super().values(), "offset": (self.page - 1) * self.limit}

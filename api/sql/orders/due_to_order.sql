@@ -1,26 +1,7 @@
--- The customers of a tenant that should order soon or should have ordered.
+-- The customers of a tenant that should order soon or should have ordered. What is to be
+-- expected is worked out for those of the page, and for all only where it is the order.
 with due as not materialized (
-    select
-        due_to_order.tenant_id,
-        due_to_order.customer_id,
-        due_to_order.customer_name,
-        due_to_order.sales_rep_id,
-        due_to_order.sales_rep_name,
-        due_to_order.due_bucket,
-        due_to_order.urgency,
-        due_to_order.days_past_expected,
-        due_to_order.days_since_last_order,
-        due_to_order.last_order_date,
-        due_to_order.next_expected_order_date,
-        due_to_order.cadence_days,
-        due_to_order.risk_status,
-        due_to_order.revenue_at_risk,
-        due_to_order.outlook,
-        due_to_order.p_order_90d,
-        due_to_order.expected_amount_90d,
-        due_to_order.currency,
-        due_to_order.reason,
-        due_to_order.disagreement
+    select due_to_order.*
     from analytics.due_to_order
     where
         due_to_order.tenant_id = %(tenant_id)s
@@ -32,22 +13,76 @@ with due as not materialized (
             or strpos(lower(due_to_order.customer_name), lower(%(search)s)) > 0
             or due_to_order.customer_id::text = %(search)s
         )
+),
+
+page as (
+    select
+        tenant_id,
+        customer_id,
+        customer_name,
+        sales_rep_id,
+        sales_rep_name,
+        due_bucket,
+        urgency,
+        days_past_expected,
+        days_since_last_order,
+        last_order_date,
+        next_expected_order_date,
+        cadence_days,
+        risk_status,
+        revenue_at_risk,
+        currency,
+        reason,
+        row_number() over (
+            order by
+                -- one of these is a column, the others are nothing
+                case when %(sort)s = 'customer_name' then customer_name end asc,
+                case
+                    when %(sort)s = '-days_past_expected' then days_past_expected
+                end desc,
+                case
+                    when %(sort)s = 'next_expected_order_date'
+                        then next_expected_order_date
+                end asc,
+                case
+                    when %(sort)s = '-expected_amount_90d' then expected_amount_90d
+                end desc nulls last,
+                case
+                    when %(sort)s = '-revenue_at_risk' then revenue_at_risk
+                end desc nulls last,
+                customer_id asc
+        ) as place
+    from due
+    order by place
+    limit %(limit)s offset %(offset)s
 )
 
 select
-    due.*,
+    page.tenant_id,
+    page.customer_id,
+    page.customer_name,
+    page.sales_rep_id,
+    page.sales_rep_name,
+    page.due_bucket,
+    page.urgency,
+    page.days_past_expected,
+    page.days_since_last_order,
+    page.last_order_date,
+    page.next_expected_order_date,
+    page.cadence_days,
+    page.risk_status,
+    page.revenue_at_risk,
+    page.currency,
+    page.reason,
+    outlook.outlook,
+    outlook.p_order_90d,
+    outlook.expected_amount_90d,
+    outlook.disagreement,
     (select count(*) from due) as total
-from due
-order by
-    -- one of these is a column, the others are nothing
-    case when %(sort)s = 'customer_name' then customer_name end asc,
-    case when %(sort)s = '-days_past_expected' then days_past_expected end desc,
-    case
-        when %(sort)s = 'next_expected_order_date' then next_expected_order_date
-    end asc,
-    case
-        when %(sort)s = '-expected_amount_90d' then expected_amount_90d
-    end desc nulls last,
-    case when %(sort)s = '-revenue_at_risk' then revenue_at_risk end desc nulls last,
-    customer_id asc
-limit %(limit)s offset %(offset)s
+from page
+left join analytics.customer_outlook as outlook
+    on
+        page.tenant_id = outlook.tenant_id
+        and page.customer_id = outlook.customer_id
+        and page.last_order_date = outlook.last_order_date
+order by page.place
