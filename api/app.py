@@ -3,44 +3,37 @@
 from pathlib import Path
 
 from fastapi import FastAPI, Response
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import accounts, bookings, orders, problems, usage
+from api import accounts, bookings, operations, orders, problems, usage
 from api.problems import Problem
-from api.reading import Service
 
 DOCUMENT = Path(__file__).parent / "openapi.json"
 MOST_CHARACTERS = 2000
 
 # one a system. What writes, contacts and snoozes say, is a router of its own, with a
 # transaction and a role of its own
-ROUTERS = (orders.router, bookings.router, usage.router, accounts.router)
+ROUTERS = (
+    orders.router,
+    bookings.router,
+    usage.router,
+    accounts.router,
+    operations.router,
+)
 
 
 class Gate:
-    """What every request passes: HEAD is GET without its body, and nobody sends a body."""
+    """What every request passes: it is short, and brings no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        is_head = scope["method"] == "HEAD"
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
-
-        answer = send_head if is_head else send
-        if problem := _refused(scope):
-            await problem.response()(scope, receive, answer)
-        else:
-            await self._app({**scope, "method": "GET"} if is_head else scope, receive, answer)
+        problem = _refused(scope) if scope["type"] == "http" else None
+        await (problem.response() if problem else self._app)(scope, receive, send)
 
 
 def _refused(scope: Scope) -> Problem | None:
@@ -66,15 +59,14 @@ def create_app() -> FastAPI:
     problems.handle(app)
     for router in ROUTERS:
         app.include_router(router)
-
-    @app.get("/openapi.json", include_in_schema=False)
-    def document() -> Response:
-        return Response(DOCUMENT.read_bytes(), media_type="application/json")
-
+    app.add_api_route("/openapi.json", document, include_in_schema=False)
+    for route in app.routes:
+        # not of paths that start something
+        if isinstance(route, APIRoute) and route.methods == {"GET"}:
+            route.methods.add("HEAD")
     return app
 
 
-def serve_with(app: FastAPI, service: Service) -> FastAPI:
-    """Give the application what its requests share."""
-    app.state.service = service
-    return app
+def document() -> Response:
+    """Return the OpenAPI document."""
+    return Response(DOCUMENT.read_bytes(), media_type="application/json")

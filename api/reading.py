@@ -1,11 +1,11 @@
 """What a request becomes: who asks, what is new since the last time, one query, JSON."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any, LiteralString, TypeVar
 
 import orjson
 import psycopg
@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parent / "sql"
 
 # what is asked for by an id, and the parameters that are ids: of what type, the source says
 IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,27 @@ def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[D
         raise Problem(422, f"{names}: is no id here") from error
 
 
+def read_page(
+    connection: Connection, query: str, page: Page, values: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a page of rows, how many there are, and whether there are more."""
+    found = run(connection, query, values)
+    counted = found
+    if not found and page.page > 1:
+        # behind the last one: only a row says how many there are
+        counted = run(connection, query, {**values, "limit": 1, "offset": 0})
+    total = counted[0]["total"] if counted else 0
+    for row in found:
+        del row["total"]
+    return {
+        "items": found,
+        "page": page.page,
+        "limit": page.limit,
+        "total": total,
+        "hasMore": page.page * page.limit < total,
+    }
+
+
 class Asked:
     """One request, before it is known who asks."""
 
@@ -66,25 +90,9 @@ class Asked:
 
     def page(self, query: str, page: Page, tenant: str | None = None) -> Response:
         """Answer with a page of rows, how many there are, and whether there are more."""
-        values = page.values()
 
         def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
-            found = run(connection, query, values | ids)
-            if not found and page.page > 1:
-                # behind the last one
-                first = {"limit": 1, "offset": 0}
-                [total] = [row["total"] for row in run(connection, query, values | ids | first)] or [0]
-            else:
-                total = found[0]["total"] if found else 0
-            for row in found:
-                del row["total"]
-            return {
-                "items": found,
-                "page": page.page,
-                "limit": page.limit,
-                "total": total,
-                "hasMore": page.page * page.limit < total,
-            }
+            return read_page(connection, query, page, page.values() | ids)
 
         return self._read(query, read, tenant)
 
@@ -108,11 +116,21 @@ class Asked:
 
         return self._read(query, read, tenant)
 
-    def _read(self, query: str, read: Any, tenant: str | None) -> Response:
+    def run(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
+        """Do something in a transaction that only reads, when it is known who asks."""
+        return self.service.pool.run(
+            lambda connection: work(connection, tokens.check(connection, self.token))
+        )
+
+    def _read(
+        self,
+        query: str,
+        read: Callable[[Connection, dict[str, Any]], dict[str, Any]],
+        tenant: str | None,
+    ) -> Response:
         system = query.partition("/")[0]
 
-        def answer(connection: Connection) -> Response:
-            caller = tokens.check(connection, self.token)
+        def answer(connection: Connection, caller: tokens.Caller) -> Response:
             [state] = run(connection, f"{system}/publication", {})
             headers = self._headers(caller, state)
             if self._has(headers["ETag"]):
@@ -121,7 +139,7 @@ class Asked:
             ids = _ids(connection, system, tenant) if tenant is not None else {}
             return json_response(read(connection, ids), headers)
 
-        return self.service.pool.run(answer)
+        return self.run(answer)
 
     def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
         """Return the ETag of what is published, of this day, for this caller's role."""
@@ -149,9 +167,11 @@ def _ids(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
     return found[0]
 
 
-def json_response(content: Mapping[str, Any], headers: dict[str, str]) -> Response:
+def json_response(
+    content: Mapping[str, Any], headers: dict[str, str], status: int = 200
+) -> Response:
     """Return rows as JSON: instants with their offset, NULL as null."""
-    return Response(orjson.dumps(content), 200, headers, "application/json")
+    return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 async def _asked(request: Request) -> Asked:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from api.serving import api_arguments, run_tokens, token_arguments
 from api.serving import serve as serve_api
 from flows.alerts import run_alerts
-from flows.arguments import parse_as_of, parse_days, read_arguments
+from flows.arguments import parse_as_of, parse_days, parse_run_id, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.check import check
 from flows.database import reading, use_environment
@@ -109,6 +109,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
     command.add_argument("--no-write-back", action="store_true")
     command.add_argument("--backfill-days", metavar="N", default="0")
+    command.add_argument("--run-id", metavar="UUID", help="what the run log calls it")
 
     command = commands.add_parser("check", help="whether the inputs give what the rules need")
     command.add_argument("--system", metavar="NAME", help="this system only")
@@ -220,6 +221,7 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
         write_back=not arguments.no_write_back,
         organization=arguments.organization,
         backfill_days=backfill_days,
+        run_id=parse_run_id(arguments.run_id) if arguments.run_id else None,
     )
 
 
