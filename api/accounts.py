@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Days, Id, Organization, Page, Text
-from api.reading import Asks
+from api.reading import PAGE, ROW, Asks
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -53,13 +53,13 @@ class Goals(Page):
     goal_status: Literal["on_track", "at_risk", "achieved", "missed"] | None = None
 
 
-@router.get("/organizations")
+@router.get("/organizations", openapi_extra=PAGE)
 def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
     """List the organizations that the token may see."""
     return asks.page("accounts/organizations", given)
 
 
-@router.get("/organizations/{organization}/accounts")
+@router.get("/organizations/{organization}/accounts", openapi_extra=PAGE)
 def accounts(
     asks: Asks, organization: Organization, given: Annotated[Accounts, Query()]
 ) -> Response:
@@ -67,13 +67,13 @@ def accounts(
     return asks.page("accounts/accounts", given, organization)
 
 
-@router.get("/organizations/{organization}/accounts/{account_id:path}")
+@router.get("/organizations/{organization}/accounts/{account_id:path}", openapi_extra=ROW)
 def account(asks: Asks, organization: Organization, account_id: Id) -> Response:
     """Get all that is known of one account."""
     return asks.one("accounts/account", organization, account_id=account_id)
 
 
-@router.get("/organizations/{organization}/engagements")
+@router.get("/organizations/{organization}/engagements", openapi_extra=PAGE)
 def engagements(
     asks: Asks, organization: Organization, given: Annotated[Engagements, Query()]
 ) -> Response:
@@ -81,7 +81,7 @@ def engagements(
     return asks.page("accounts/engagements", given, organization)
 
 
-@router.get("/organizations/{organization}/health")
+@router.get("/organizations/{organization}/health", openapi_extra=PAGE)
 def health(
     asks: Asks, organization: Organization, given: Annotated[Health, Query()]
 ) -> Response:
@@ -89,7 +89,7 @@ def health(
     return asks.page("accounts/health", given, organization)
 
 
-@router.get("/organizations/{organization}/goals")
+@router.get("/organizations/{organization}/goals", openapi_extra=PAGE)
 def goals(
     asks: Asks, organization: Organization, given: Annotated[Goals, Query()]
 ) -> Response:

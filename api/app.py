@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import accounts, bookings, operations, orders, problems, usage
 from api.problems import Problem
+from api.reading import STARTED
 
 DOCUMENT = Path(__file__).parent / "openapi.json"
 MOST_CHARACTERS = 2000
@@ -59,12 +60,21 @@ def create_app() -> FastAPI:
     problems.handle(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.add_api_route("/openapi.json", document, include_in_schema=False)
-    for route in app.routes:
-        # not of paths that start something
-        if isinstance(route, APIRoute) and route.methods == {"GET"}:
-            route.methods.add("HEAD")
+        for route in routes(router):
+            # not of what starts something
+            if route.methods == {"GET"} and route.openapi_extra is not STARTED:
+                app.add_api_route(
+                    route.path, route.endpoint, methods=["HEAD"], include_in_schema=False
+                )
+    app.add_api_route(
+        "/openapi.json", document, methods=["GET", "HEAD"], include_in_schema=False
+    )
     return app
+
+
+def routes(router: APIRouter) -> list[APIRoute]:
+    """Return the paths of a router."""
+    return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
 def document() -> Response:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Day, Id, Organization, Page, Text
-from api.reading import Asks
+from api.reading import PAGE, ROW, Asks
 
 router = APIRouter(prefix="/bookings", tags=["bookings"])
 
@@ -46,13 +46,13 @@ class Appointments(Page):
     location: Annotated[Text | None, Field(description="Id of the location.")] = None
 
 
-@router.get("/organizations")
+@router.get("/organizations", openapi_extra=PAGE)
 def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
     """List the organizations that the token may see, with their thresholds."""
     return asks.page("bookings/organizations", given)
 
 
-@router.get("/organizations/{organization}/customers")
+@router.get("/organizations/{organization}/customers", openapi_extra=PAGE)
 def customers(
     asks: Asks, organization: Organization, given: Annotated[Customers, Query()]
 ) -> Response:
@@ -60,19 +60,19 @@ def customers(
     return asks.page("bookings/customers", given, organization)
 
 
-@router.get("/organizations/{organization}/customers/{square_customer_id:path}")
+@router.get("/organizations/{organization}/customers/{square_customer_id:path}", openapi_extra=ROW)
 def customer(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
     """Get all that is kept of one customer."""
     return asks.one("bookings/customer", organization, square_customer_id=square_customer_id)
 
 
-@router.get("/organizations/{organization}/profiles/{square_customer_id:path}")
+@router.get("/organizations/{organization}/profiles/{square_customer_id:path}", openapi_extra=ROW)
 def profile(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
     """Get one customer with what ages every day and a summary in words."""
     return asks.one("bookings/profile", organization, square_customer_id=square_customer_id)
 
 
-@router.get("/organizations/{organization}/rfm")
+@router.get("/organizations/{organization}/rfm", openapi_extra=PAGE)
 def rfm(
     asks: Asks, organization: Organization, given: Annotated[Scores, Query()]
 ) -> Response:
@@ -80,7 +80,7 @@ def rfm(
     return asks.page("bookings/rfm", given, organization)
 
 
-@router.get("/organizations/{organization}/appointments")
+@router.get("/organizations/{organization}/appointments", openapi_extra=PAGE)
 def appointments(
     asks: Asks, organization: Organization, given: Annotated[Appointments, Query()]
 ) -> Response:

@@ -13,7 +13,17 @@ from pydantic import Field
 from api.database import Connection, use_role
 from api.paging import Asking, Id, Page, Text
 from api.problems import Problem, shown
-from api.reading import Asked, Asks, json_response, read_page, run
+from api.reading import (
+    PAGE,
+    ROW,
+    ROWS,
+    STARTED,
+    Asked,
+    Asks,
+    json_response,
+    read_page,
+    run,
+)
 from api.starts import start
 from api.tokens import ANALYST, Caller
 
@@ -22,7 +32,7 @@ router = APIRouter(prefix="/operations", tags=["operations"])
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 # GET, too: some schedulers can send nothing else
-STARTS = {"methods": ["POST", "GET"], "status_code": 202}
+STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
 
 class Runs(Page):
@@ -44,7 +54,7 @@ class Organization(Asking):
     organization: Annotated[Text, Field(description="Slug of the organization.")]
 
 
-@router.get("/jobs")
+@router.get("/jobs", openapi_extra=ROWS)
 def jobs(asks: Asks) -> Response:
     """List the jobs: how the last run of each has ended, and when one last succeeded."""
 
@@ -55,7 +65,7 @@ def jobs(asks: Asks) -> Response:
     return asks.run(read)
 
 
-@router.get("/runs")
+@router.get("/runs", openapi_extra=PAGE)
 def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
     """List the runs, the latest first."""
 
@@ -69,7 +79,7 @@ def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
     return asks.run(read)
 
 
-@router.get("/runs/{run_id}")
+@router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
 def one_run(asks: Asks, run_id: Id) -> Response:
     """Get one run; one with nothing to do is counted with the next such run."""
 
@@ -87,19 +97,22 @@ def one_run(asks: Asks, run_id: Id) -> Response:
     return asks.run(read)
 
 
-@router.api_route("/jobs/refresh_hourly/start", **STARTS)
+@router.get("/jobs/refresh_hourly/start", **STARTS)
+@router.post("/jobs/refresh_hourly/start", **STARTS)
 def start_hourly(asks: Asks) -> Response:
     """Refresh what has changed."""
     return _start(asks, "--mode=hourly")
 
 
-@router.api_route("/jobs/refresh_nightly/start", **STARTS)
+@router.get("/jobs/refresh_nightly/start", **STARTS)
+@router.post("/jobs/refresh_nightly/start", **STARTS)
 def start_nightly(asks: Asks) -> Response:
     """Recompute everything, all organizations of usage and accounts among it."""
     return _start(asks, "--mode=nightly")
 
 
-@router.api_route("/jobs/refresh_organization/start", **STARTS)
+@router.get("/jobs/refresh_organization/start", **STARTS)
+@router.post("/jobs/refresh_organization/start", **STARTS)
 def start_organization(asks: Asks, given: Annotated[Organization, Query()]) -> Response:
     """Recompute one organization of usage and accounts."""
     return _start(asks, f"--organization={given.organization}", given.organization)

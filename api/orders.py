@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Asking, Day, Id, Page, Tenant, Text
-from api.reading import Asks
+from api.reading import PAGE, ROW, ROWS, Asks
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -64,37 +64,37 @@ class Transitions(Page):
     status_kind: Literal["risk_status", "account_type"] | None = None
 
 
-@router.get("/tenants")
+@router.get("/tenants", openapi_extra=PAGE)
 def tenants(asks: Asks, given: Annotated[Page, Query()]) -> Response:
     """List the tenants that the token may see, with their thresholds."""
     return asks.page("orders/tenants", given)
 
 
-@router.get("/tenants/{tenant}/customers")
+@router.get("/tenants/{tenant}/customers", openapi_extra=PAGE)
 def customers(asks: Asks, tenant: Tenant, given: Annotated[Customers, Query()]) -> Response:
     """List customers with risk status and account type."""
     return asks.page("orders/customers", given, tenant)
 
 
-@router.get("/tenants/{tenant}/customers/{customer_id:path}")
+@router.get("/tenants/{tenant}/customers/{customer_id:path}", openapi_extra=ROW)
 def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
     """Get one customer with reasons, both histories and the outlook."""
     return asks.one("orders/customer", tenant, customer_id=customer_id)
 
 
-@router.get("/tenants/{tenant}/due-to-order")
+@router.get("/tenants/{tenant}/due-to-order", openapi_extra=PAGE)
 def due_to_order(asks: Asks, tenant: Tenant, given: Annotated[Due, Query()]) -> Response:
     """List the customers that should order soon or should have ordered."""
     return asks.page("orders/due_to_order", given, tenant)
 
 
-@router.get("/tenants/{tenant}/rep-metrics")
+@router.get("/tenants/{tenant}/rep-metrics", openapi_extra=ROWS)
 def rep_metrics(asks: Asks, tenant: Tenant) -> Response:
     """List the sales reps with their portfolios in numbers."""
     return asks.all("orders/rep_metrics", tenant)
 
 
-@router.get("/tenants/{tenant}/health-summary")
+@router.get("/tenants/{tenant}/health-summary", openapi_extra=ROWS)
 def health_summary(
     asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()]
 ) -> Response:
@@ -102,7 +102,7 @@ def health_summary(
     return asks.all("orders/health_summary", tenant, **given.values())
 
 
-@router.get("/tenants/{tenant}/transitions")
+@router.get("/tenants/{tenant}/transitions", openapi_extra=PAGE)
 def transitions(
     asks: Asks, tenant: Tenant, given: Annotated[Transitions, Query()]
 ) -> Response:

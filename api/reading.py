@@ -27,6 +27,11 @@ IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account"
 
 Result = TypeVar("Result")
 
+# for the document: what a path answers with. Its query is called as its function is
+PAGE, ROWS, ROW, STARTED = (
+    {"x-answer": kind} for kind in ("page", "rows", "row", "started")
+)
+
 
 @dataclass(frozen=True)
 class Service:

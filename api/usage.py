@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.paging import Days, Organization, Page
-from api.reading import Asks
+from api.reading import PAGE, ROW, Asks
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 
@@ -24,25 +24,25 @@ class History(Page):
     days: Days = 30
 
 
-@router.get("/organizations")
+@router.get("/organizations", openapi_extra=PAGE)
 def organizations(asks: Asks, given: Annotated[Organizations, Query()]) -> Response:
     """List the latest score of the organizations that the token may see."""
     return asks.page("usage/organizations", given)
 
 
-@router.get("/high-risk")
+@router.get("/high-risk", openapi_extra=PAGE)
 def high_risk(asks: Asks, given: Annotated[Page, Query()]) -> Response:
     """List the organizations whose latest day is at high risk, the lowest score first."""
     return asks.page("usage/high_risk", given)
 
 
-@router.get("/organizations/{organization}")
+@router.get("/organizations/{organization}", openapi_extra=ROW)
 def organization(asks: Asks, organization: Organization) -> Response:
     """Get the latest score of one organization."""
     return asks.one("usage/organization", organization)
 
 
-@router.get("/organizations/{organization}/history")
+@router.get("/organizations/{organization}/history", openapi_extra=PAGE)
 def history(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
@@ -50,7 +50,7 @@ def history(
     return asks.page("usage/history", given, organization)
 
 
-@router.get("/organizations/{organization}/factors")
+@router.get("/organizations/{organization}/factors", openapi_extra=PAGE)
 def factors(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
@@ -58,7 +58,7 @@ def factors(
     return asks.page("usage/factors", given, organization)
 
 
-@router.get("/organizations/{organization}/metrics")
+@router.get("/organizations/{organization}/metrics", openapi_extra=PAGE)
 def metrics(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
