@@ -11,7 +11,7 @@ from api.reading import PAGE, ROW, Asks
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
 Score = Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)]
-OfAccount = Annotated[Text | None, Field(description="Id of the account; all where it is not given.")]
+OfAccount = Annotated[Text | None, Field(description="Id of the account; or else all.")]
 
 
 class Accounts(Page):
@@ -33,9 +33,9 @@ class Engagements(Page):
     """Which engagements."""
 
     account: OfAccount = None
-    engagement_type: (
-        Literal["meeting", "call", "email", "note", "demo", "training"] | None
-    ) = None
+    engagement_type: Literal["meeting", "call", "email", "note", "demo", "training"] | None = (
+        None
+    )
     outcome: Literal["positive", "neutral", "negative", "action_required"] | None = None
 
 

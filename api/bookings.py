@@ -10,11 +10,15 @@ from api.reading import PAGE, ROW, Asks
 
 router = APIRouter(prefix="/bookings", tags=["bookings"])
 
+Segment = Literal["NEVER_VISITED", "NEW", "ACTIVE", "AT_RISK", "LOST"]
+# an id may have a slash in it
+CUSTOMER = "/{square_customer_id:path}"
+
 
 class Customers(Page):
     """Which customers."""
 
-    customer_segment: Literal["NEVER_VISITED", "NEW", "ACTIVE", "AT_RISK", "LOST"] | None = None
+    customer_segment: Segment | None = None
     reliability_tier: Literal["NO_HISTORY", "UNRELIABLE", "WATCH", "RELIABLE"] | None = None
     search: Annotated[
         Text | None, Field(description="A part of the name, the e-mail address or the id.")
@@ -42,7 +46,7 @@ class Appointments(Page):
     """Which days and places."""
 
     first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[Day, Field(alias="to", description="The last day, which may lie ahead.")]
+    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
     location: Annotated[Text | None, Field(description="Id of the location.")] = None
 
 
@@ -60,22 +64,20 @@ def customers(
     return asks.page("bookings/customers", given, organization)
 
 
-@router.get("/organizations/{organization}/customers/{square_customer_id:path}", openapi_extra=ROW)
+@router.get("/organizations/{organization}/customers" + CUSTOMER, openapi_extra=ROW)
 def customer(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
     """Get all that is kept of one customer."""
     return asks.one("bookings/customer", organization, square_customer_id=square_customer_id)
 
 
-@router.get("/organizations/{organization}/profiles/{square_customer_id:path}", openapi_extra=ROW)
+@router.get("/organizations/{organization}/profiles" + CUSTOMER, openapi_extra=ROW)
 def profile(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
     """Get one customer with what ages every day and a summary in words."""
     return asks.one("bookings/profile", organization, square_customer_id=square_customer_id)
 
 
 @router.get("/organizations/{organization}/rfm", openapi_extra=PAGE)
-def rfm(
-    asks: Asks, organization: Organization, given: Annotated[Scores, Query()]
-) -> Response:
+def rfm(asks: Asks, organization: Organization, given: Annotated[Scores, Query()]) -> Response:
     """List recency, frequency and money of the customers."""
     return asks.page("bookings/rfm", given, organization)
 

@@ -28,6 +28,9 @@ SETTINGS = {
     "row_security": "on",
 }
 
+# the login is no member of the role, or the role is gone
+MAY_NOT = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)
+
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
 
@@ -73,7 +76,7 @@ def use_role(connection: Connection, role: str) -> None:
     """Go on with the rights of a caller, until the end of the transaction."""
     try:
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
+    except MAY_NOT as error:
         log(f"role {role}: {one_line(error)}; `grant {role} to {connection.info.user}`")
         raise Problem(
             403, "the API may not act in the role of this token; its log says what to grant"
@@ -96,20 +99,17 @@ class Pool:
         except queue.Empty:
             raise Problem(503, "all connections are in use", Retry_After="1") from None
         try:
-            try:
-                connection, is_new = (connection, False) if connection else (open_connection(), True)
+            if connection:
                 try:
-                    with connection.transaction():
-                        return work(connection)
+                    return _in_transaction(connection, work)
                 except psycopg.OperationalError:
-                    if is_new or not connection.closed:
+                    if not connection.closed:
                         raise
-                # the server has ended it since the last request
-                connection = open_connection()
-                with connection.transaction():
-                    return work(connection)
-            except (psycopg.Error, Failure) as error:
-                raise _as_problem(error) from error
+            # none was opened, or the server has ended it since the last request
+            connection = open_connection()
+            return _in_transaction(connection, work)
+        except (psycopg.Error, Failure) as error:
+            raise _as_problem(error) from error
         finally:
             self._free.put(None if connection is None or connection.closed else connection)
 
@@ -118,6 +118,11 @@ class Pool:
         while not self._free.empty():
             if connection := self._free.get():
                 connection.close()
+
+
+def _in_transaction(connection: Connection, work: Callable[[Connection], Result]) -> Result:
+    with connection.transaction():
+        return work(connection)
 
 
 def _as_problem(error: psycopg.Error | Failure) -> Problem:

@@ -22,6 +22,8 @@ from flows.project import OUR_PROJECT, version
 EXAMPLES = Path(__file__).parent / "examples.json"
 
 Schema = dict[str, Any]
+# columns by relation
+Marts = dict[str, dict[str, Schema]]
 
 # what a column of a type is in JSON
 TYPES: dict[str, Schema] = {
@@ -118,9 +120,9 @@ BUSY = {"409": "Another refresh is running."}
 
 
 @cache
-def marts() -> dict[str, dict[str, Schema]]:
+def marts() -> Marts:
     """Return the columns of each mart."""
-    found: dict[str, dict[str, Schema]] = {}
+    found: Marts = {}
     for file in (OUR_PROJECT / "models").glob("*/marts/**/*.yml"):
         content = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
         for model in content.get("models", []):
@@ -182,7 +184,8 @@ def columns_of(query: str) -> dict[str, Schema]:
     It reads what is written there: plain columns, all of a relation, and what MADE knows.
     """
     text = re.sub("--.*", "", (FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
-    parts = re.split(r"^(?:with )?(\w+) as (?:not materialized )?\($", text, flags=re.MULTILINE)
+    begins = re.compile(r"^(?:with )?(\w+) as (?:not materialized )?\($", re.MULTILINE)
+    parts = begins.split(text)
     made = {name: column_schema(*what) for name, what in MADE.items()}
     known = {**marts(), "job_status": made, "application_logs": made}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
@@ -192,7 +195,7 @@ def columns_of(query: str) -> dict[str, Schema]:
     return dict(_selected(text, known))
 
 
-def _selected(select: str, known: dict[str, dict[str, Schema]]) -> Iterator[tuple[str, Schema]]:
+def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
     [(indent, body, source)] = re.findall(
         r"^( *)select\s(.*?)^(\1from .*)", select, re.DOTALL | re.MULTILINE
     )
@@ -285,16 +288,12 @@ def _complete(
                 {"items": [example], "page": 1, "limit": 1, "total": 42, "hasMore": True},
             ),
         }
-        is_kept = route.tags != ["operations"]
-        operation["responses"] = {
-            "200": {
-                "description": "What the marts hold." if is_kept else "What the run log holds.",
-                **({"headers": HEADERS} if is_kept else {}),
-                **_json(*answer[kind]),
-            },
-            **({"304": {"description": "Nothing has changed.", "headers": HEADERS}} if is_kept else {}),
-            **_refused(REFUSALS),
-        }
+        responses = {"200": {"description": "What there is.", **_json(*answer[kind])}}
+        # the run log changes all the time
+        if route.tags != ["operations"]:
+            responses["200"]["headers"] = HEADERS
+            responses["304"] = {"description": "Nothing has changed.", "headers": HEADERS}
+        operation["responses"] = responses | _refused(REFUSALS)
     shown = examples["parameters"]
     for parameter in operation.get("parameters", []):
         name, schema = parameter["name"], parameter["schema"]

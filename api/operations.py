@@ -35,17 +35,16 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
 
+Status = Literal[
+    "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
+]
+
+
 class Runs(Page):
     """Which runs."""
 
     job: Annotated[Text | None, Field(description="A job, such as refresh_nightly.")] = None
-    status: (
-        Literal[
-            *("running", "success", "tests_failed", "held", "wrong_argument"),
-            *("failed", "interrupted"),
-        ]
-        | None
-    ) = None
+    status: Status | None = None
 
 
 class Organization(Asking):
@@ -72,9 +71,7 @@ def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
     def read(connection: Connection, caller: Caller) -> Response:
         _check_analyst(caller)
         values = {**given.values(), "run_id": None}
-        return json_response(
-            read_page(connection, "operations/runs", given, values), NOT_KEPT
-        )
+        return json_response(read_page(connection, "operations/runs", given, values), NOT_KEPT)
 
     return asks.run(read)
 

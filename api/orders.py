@@ -60,7 +60,7 @@ class Transitions(Page):
     """Which changes."""
 
     first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[Day, Field(alias="to", description="The last day, which may lie ahead.")]
+    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
     status_kind: Literal["risk_status", "account_type"] | None = None
 
 
@@ -95,9 +95,7 @@ def rep_metrics(asks: Asks, tenant: Tenant) -> Response:
 
 
 @router.get("/tenants/{tenant}/health-summary", openapi_extra=ROWS)
-def health_summary(
-    asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()]
-) -> Response:
+def health_summary(asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()]) -> Response:
     """Count the customers by sales rep and risk status."""
     return asks.all("orders/health_summary", tenant, **given.values())
 

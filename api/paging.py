@@ -59,8 +59,10 @@ class Asking(BaseModel):
 class Page(Asking):
     """One page of a list."""
 
-    page: int = Field(1, ge=1, le=MOST_PAGES, description="Which page, the first is 1.")
-    limit: int = Field(50, ge=1, le=MOST_ROWS, description="Rows on a page.")
+    page: Annotated[
+        int, Field(ge=1, le=MOST_PAGES, description="Which page, the first is 1.")
+    ] = 1
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows on a page.")] = 50
 
     def values(self) -> dict[str, Any]:
         """Return what the query is given, by the names it has there."""

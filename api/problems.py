@@ -1,4 +1,4 @@
-"""What goes wrong, as application/problem+json: one line that says what, and what is allowed."""
+"""What goes wrong, as application/problem+json: a line that says what, and what is allowed."""
 
 import sys
 from http import HTTPStatus
@@ -93,7 +93,7 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unforeseen(_request: Request, _error: Exception) -> Response:
         # the server writes the traceback into its own log
-        return Problem(500, "that should not have happened; the log of the API has it").response()
+        return Problem(500, "not your fault; the log of the API has more").response()
 
 
 def _in_words(error: ErrorDetails) -> str:
@@ -105,14 +105,16 @@ def _in_words(error: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"no parameter {shown(name)} here: /openapi.json lists them"
         case "missing":
-            return f"{name}: is missing"
-        case "literal_error" | "enum":
+            what = "is missing"
+        case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ")
-            return f"{name}: {given} must be one of {allowed}"
+            what = f"{given} must be one of {allowed}"
         case "string_too_long":
-            return f"{name}: must have at most {context['max_length']} characters"
-        case "string_pattern_mismatch" if "\\x00" in context["pattern"]:
-            return f"{name}: must have no NUL character"
+            what = f"must have at most {context['max_length']} characters"
+        case "string_pattern_mismatch":
+            what = "must have no NUL character"
         case "value_error":
-            return f"{name}: {given} {context['error']}"
-    return f"{name}: {given}: {error['msg'].lower()}"
+            what = f"{given} {context['error']}"
+        case _:
+            what = f"{given}: {error['msg'].lower()}"
+    return f"{name}: {what}"

@@ -28,9 +28,7 @@ IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account"
 Result = TypeVar("Result")
 
 # for the document: what a path answers with. Its query is called as its function is
-PAGE, ROWS, ROW, STARTED = (
-    {"x-answer": kind} for kind in ("page", "rows", "row", "started")
-)
+PAGE, ROWS, ROW, STARTED = ({"x-answer": kind} for kind in ("page", "rows", "row", "started"))
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,16 @@ class Service:
 
 
 @cache
-def text_of(query: str) -> str:
+def text_of(query: str) -> LiteralString:
     """Return the text of a query, by system and name."""
     # our own files: nothing that anybody sends is ever put into them
-    return named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
+    text: LiteralString = named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
+    return text
 
 
 def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
     """Run a query; a value that its column cannot have is a Problem."""
-    text: LiteralString = text_of(query)  # type: ignore[assignment]
+    text = text_of(query)
     try:
         return connection.execute(text, values).fetchall()
     except psycopg.DataError as error:

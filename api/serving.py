@@ -8,6 +8,8 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -17,7 +19,13 @@ THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 STOPPED = 130
 
 
-def api_arguments(command: argparse.ArgumentParser) -> None:
+def api_commands(commands: Any) -> None:
+    """Add both commands to those of the command line."""
+    _api_arguments(commands.add_parser("api", help="the marts by HTTP, for programs"))
+    _token_arguments(commands.add_parser("api-tokens", help="who may ask the API"))
+
+
+def _api_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of the server; what is not given, the environment says."""
     command.description = (
         "Answers by HTTP what the marts hold, to programs with a token of"
@@ -43,7 +51,7 @@ def api_arguments(command: argparse.ArgumentParser) -> None:
         )
 
 
-def _number(variable: str, most: int):  # noqa: ANN202
+def _number(variable: str, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and 0 < int(text) <= most):
             raise argparse.ArgumentTypeError(f"{text!r} must be 1 to {most} ({variable})")
@@ -52,7 +60,7 @@ def _number(variable: str, most: int):  # noqa: ANN202
     return read
 
 
-def token_arguments(command: argparse.ArgumentParser) -> None:
+def _token_arguments(command: argparse.ArgumentParser) -> None:
     """Add what is done with tokens."""
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="make one, and show it this once")
@@ -91,7 +99,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     import uvicorn
 
     from api.app import create_app
-    from api.database import Pool, open_connection
+    from api.database import Pool
     from api.limits import Limits
     from api.reading import Service
     from api.tokens import NO_ROLES
@@ -107,8 +115,8 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     with _listening(arguments.host, arguments.port) as listener:
         if arguments.host not in THIS_MACHINE:
             progress.say(
-                "warning: what is sent here can be read on the way; put a proxy with TLS before"
-                " it, and let it listen to that alone"
+                "warning: what is sent here can be read on the way; put a proxy with TLS"
+                " before it, and let it listen to that alone"
             )
         progress.say(f"answering on http://{arguments.host}:{arguments.port}; Ctrl-C stops it")
         config = uvicorn.Config(

@@ -52,7 +52,6 @@ def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
     return run_id
 
 
-
 def _refused(exit_code: int, told: IO[bytes]) -> Problem:
     told.seek(0)
     lines = told.read().splitlines()

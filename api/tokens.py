@@ -95,8 +95,8 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
     """
     if not re.fullmatch(rf"[^\W_][\w .@-]{{0,{MOST_CHARACTERS - 1}}}", name):
         raise WrongArgument(
-            f"name {name!r}: must be up to {MOST_CHARACTERS} letters, digits, blanks and any of"
-            " . @ - _, with a letter or digit first"
+            f"name {name!r}: must be up to {MOST_CHARACTERS} letters, digits, blanks and . @"
+            " - _, with a letter or digit first"
         )
     if not (days.isascii() and days.isdecimal() and 0 < int(days) <= MOST_DAYS):
         raise WrongArgument(f"--days: {days!r} must be 1 to {MOST_DAYS}")

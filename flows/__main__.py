@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from api.serving import api_arguments, run_tokens, token_arguments
+from api.serving import api_commands, run_tokens
 from api.serving import serve as serve_api
 from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, parse_run_id, read_arguments
@@ -99,17 +99,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="customers=crm.people: where you know better; INPUT=none: there is no such table",
     )
 
-    command = commands.add_parser("refresh", help="build, test, publish, write back, log")
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("--mode", choices=["hourly", "nightly"])
-    what.add_argument(
-        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+    refresh_arguments(
+        commands.add_parser("refresh", help="build, test, publish, write back, log")
     )
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
-    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
-    command.add_argument("--no-write-back", action="store_true")
-    command.add_argument("--backfill-days", metavar="N", default="0")
-    command.add_argument("--run-id", metavar="UUID", help="what the run log calls it")
 
     command = commands.add_parser("check", help="whether the inputs give what the rules need")
     command.add_argument("--system", metavar="NAME", help="this system only")
@@ -165,9 +157,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
 
-    api_arguments(commands.add_parser("api", help="the marts by HTTP, for programs"))
-
-    token_arguments(commands.add_parser("api-tokens", help="who may ask the API"))
+    api_commands(commands)
 
     fleet_arguments(commands.add_parser("fleet", help="a command on each database of FLEET"))
 
@@ -182,6 +172,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             "--log-file", metavar="PATH", type=Path, help="append every line, with its instant"
         )
     return parser.parse_args(arguments)
+
+
+def refresh_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of a refresh."""
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--mode", choices=["hourly", "nightly"])
+    what.add_argument(
+        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+    )
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
+    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
+    command.add_argument("--no-write-back", action="store_true")
+    command.add_argument("--backfill-days", metavar="N", default="0")
+    command.add_argument("--run-id", metavar="UUID", help="what the run log calls it")
 
 
 def fleet_arguments(command: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
 -- One account: all that is known of it.
-select account_360.*
+select *
 from analytics.account_360
 where
     organization_id = %(organization_id)s

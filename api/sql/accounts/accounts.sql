@@ -26,7 +26,10 @@ with accounts as not materialized (
     where
         account_profiles.organization_id = %(organization_id)s
         and (%(status)s is null or account_profiles.suggested_status = %(status)s)
-        and (%(health_from)s is null or account_profiles.health_score >= %(health_from)s)
+        and (
+            %(health_from)s is null
+            or account_profiles.health_score >= %(health_from)s
+        )
         and (%(health_to)s is null or account_profiles.health_score < %(health_to)s)
         and (
             %(search)s is null
@@ -36,7 +39,7 @@ with accounts as not materialized (
 )
 
 select
-    accounts.*,
+    *,
     (select count(*) from accounts) as total
 from accounts
 order by

@@ -1,19 +1,20 @@
--- Engagements with the accounts of an organization, or with one of them, the latest first.
+-- Engagements with the accounts of an organization, or with one of them, the latest
+-- first.
 with engagements as not materialized (
-    select engagements.*
-    from analytics.account_engagements as engagements
+    select *
+    from analytics.account_engagements
     where
-        engagements.organization_id = %(organization_id)s
-        and (%(account)s is null or engagements.account_id = %(account)s)
+        organization_id = %(organization_id)s
+        and (%(account)s is null or account_id = %(account)s)
         and (
             %(engagement_type)s is null
-            or engagements.engagement_type = %(engagement_type)s
+            or engagement_type = %(engagement_type)s
         )
-        and (%(outcome)s is null or engagements.outcome = %(outcome)s)
+        and (%(outcome)s is null or outcome = %(outcome)s)
 )
 
 select
-    engagements.*,
+    *,
     (select count(*) from engagements) as total
 from engagements
 -- those that are planned have no date of completion

@@ -1,15 +1,15 @@
 -- Goals of the accounts of an organization, or of one of them, the next due first.
 with goals as not materialized (
-    select goals.*
-    from analytics.goal_progress as goals
+    select *
+    from analytics.goal_progress
     where
-        goals.organization_id = %(organization_id)s
-        and (%(account)s is null or goals.account_id = %(account)s)
-        and (%(goal_status)s is null or goals.goal_status = %(goal_status)s)
+        organization_id = %(organization_id)s
+        and (%(account)s is null or account_id = %(account)s)
+        and (%(goal_status)s is null or goal_status = %(goal_status)s)
 )
 
 select
-    goals.*,
+    *,
     (select count(*) from goals) as total
 from goals
 order by target_date asc nulls last, goal_id asc

@@ -12,7 +12,7 @@ with days as not materialized (
 )
 
 select
-    days.*,
+    *,
     (select count(*) from days) as total
 from days
 order by score_date desc

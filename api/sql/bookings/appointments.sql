@@ -1,16 +1,16 @@
 -- Appointments of an organization by day and location.
 with appointments as not materialized (
-    select appointments.*
-    from analytics.analytics_appointments_by_location_daily as appointments
+    select *
+    from analytics.analytics_appointments_by_location_daily
     where
-        appointments.organization_id = %(organization_id)s
-        and appointments.date >= %(first_day)s
-        and appointments.date <= %(last_day)s
-        and (%(location)s is null or appointments.location_id = %(location)s)
+        organization_id = %(organization_id)s
+        and date >= %(first_day)s
+        and date <= %(last_day)s
+        and (%(location)s is null or location_id = %(location)s)
 )
 
 select
-    appointments.*,
+    *,
     (select count(*) from appointments) as total
 from appointments
 order by date asc, location_id asc

@@ -1,5 +1,5 @@
 -- One customer of an organization that takes bookings, with all that is kept of it.
-select customer_analytics.*
+select *
 from analytics.customer_analytics
 where
     organization_id = %(organization_id)s

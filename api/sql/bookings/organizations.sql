@@ -14,7 +14,7 @@ with organizations as not materialized (
 )
 
 select
-    organizations.*,
+    *,
     (select count(*) from organizations) as total
 from organizations
 order by organization_slug, organization_id

@@ -1,6 +1,6 @@
 -- One customer of an organization that takes bookings, with what ages every day and a
 -- summary in words.
-select customer_profiles.*
+select *
 from analytics.customer_profiles
 where
     organization_id = %(organization_id)s

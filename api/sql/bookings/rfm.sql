@@ -1,14 +1,14 @@
 -- Recency, frequency and money of the customers of an organization.
 with scores as (
-    select customer_rfm.*
+    select *
     from analytics.customer_rfm
     where
-        customer_rfm.organization_id = %(organization_id)s
-        and (%(rfm_group)s is null or customer_rfm.rfm_group = %(rfm_group)s)
+        organization_id = %(organization_id)s
+        and (%(rfm_group)s is null or rfm_group = %(rfm_group)s)
 )
 
 select
-    scores.*,
+    *,
     (select count(*) from scores) as total
 from scores
 order by

@@ -30,5 +30,5 @@ select
     runs.error,
     (select count(*) from runs) as total
 from runs
-order by log_id desc
+order by runs.log_id desc
 limit %(limit)s offset %(offset)s

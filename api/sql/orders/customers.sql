@@ -39,7 +39,7 @@ with customers as not materialized (
 )
 
 select
-    customers.*,
+    *,
     (select count(*) from customers) as total
 from customers
 order by

@@ -1,17 +1,18 @@
--- The customers of a tenant that should order soon or should have ordered. What is to be
--- expected is worked out for those of the page, and for all only where it is the order.
+-- The customers of a tenant that should order soon or should have ordered. What is to
+-- be expected is worked out for those of the page; for all only where they are ordered
+-- by it.
 with due as not materialized (
-    select due_to_order.*
+    select *
     from analytics.due_to_order
     where
-        due_to_order.tenant_id = %(tenant_id)s
-        and (%(due_bucket)s is null or due_to_order.due_bucket = %(due_bucket)s)
-        and (%(urgency)s is null or due_to_order.urgency = %(urgency)s)
-        and (%(sales_rep)s is null or due_to_order.sales_rep_id = %(sales_rep)s)
+        tenant_id = %(tenant_id)s
+        and (%(due_bucket)s is null or due_bucket = %(due_bucket)s)
+        and (%(urgency)s is null or urgency = %(urgency)s)
+        and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)
         and (
             %(search)s is null
-            or strpos(lower(due_to_order.customer_name), lower(%(search)s)) > 0
-            or due_to_order.customer_id::text = %(search)s
+            or strpos(lower(customer_name), lower(%(search)s)) > 0
+            or customer_id::text = %(search)s
         )
 ),
 

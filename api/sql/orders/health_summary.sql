@@ -1,6 +1,6 @@
 -- The customers of a tenant by sales rep and risk status.
-select health_summary.*
-from analytics.customer_health_summary as health_summary
+select *
+from analytics.customer_health_summary
 where
     tenant_id = %(tenant_id)s
     and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)

@@ -16,7 +16,7 @@ with tenants as not materialized (
 )
 
 select
-    tenants.*,
+    *,
     (select count(*) from tenants) as total
 from tenants
 order by tenant_slug, tenant_id

@@ -11,7 +11,7 @@ with days as not materialized (
 )
 
 select
-    days.*,
+    *,
     (select count(*) from days) as total
 from days
 order by metric_date desc, component asc

@@ -1,4 +1,4 @@
 -- The latest score of one organization.
-select latest.*
-from analytics.tenant_latest_health as latest
+select *
+from analytics.tenant_latest_health
 where organization_id = %(organization_id)s

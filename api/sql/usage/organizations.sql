@@ -1,14 +1,14 @@
 -- The latest score of the organizations that use a product.
 with scores as (
-    select latest.*
-    from analytics.tenant_latest_health as latest
+    select *
+    from analytics.tenant_latest_health
     where
-        (%(risk_level)s is null or latest.risk_level = %(risk_level)s)
-        and (%(trend)s is null or latest.trend = %(trend)s)
+        (%(risk_level)s is null or risk_level = %(risk_level)s)
+        and (%(trend)s is null or trend = %(trend)s)
 )
 
 select
-    scores.*,
+    *,
     (select count(*) from scores) as total
 from scores
 order by
