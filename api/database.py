@@ -59,6 +59,8 @@ def open_connection() -> Connection:
     try:
         refuse_shared_backends(connection)
         use_settings(connection, SETTINGS)
+        # many ask at once: one that takes all processors makes the others wait
+        connection.execute("set max_parallel_workers_per_gather = 0")
         take_role(connection, REFRESHER)
     except BaseException:
         connection.close()

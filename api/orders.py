@@ -43,11 +43,10 @@ class Due(Page):
     sort: Literal[
         "customer_id",
         "customer_name",
-        "-days_past_expected",
         "next_expected_order_date",
         "-expected_amount_90d",
         "-revenue_at_risk",
-    ] = "-expected_amount_90d"
+    ] = "next_expected_order_date"
 
 
 class Summary(Asking):
@@ -78,8 +77,14 @@ def customers(asks: Asks, tenant: Tenant, given: Annotated[Customers, Query()]) 
 
 @router.get("/tenants/{tenant}/customers/{customer_id:path}", openapi_extra=ROW)
 def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
-    """Get one customer with reasons, both histories and the outlook."""
+    """Get one customer with reasons, both histories and how likely it orders."""
     return asks.one("orders/customer", tenant, customer_id=customer_id)
+
+
+@router.get("/tenants/{tenant}/outlooks/{customer_id:path}", openapi_extra=ROW)
+def outlook(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
+    """Get what to expect of one customer, and of its money."""
+    return asks.one("orders/outlook", tenant, customer_id=customer_id)
 
 
 @router.get("/tenants/{tenant}/due-to-order", openapi_extra=PAGE)

@@ -1,5 +1,5 @@
 -- One customer: its account type, its risk status with all reasons, both histories with
--- the steps ahead, and what to expect of it.
+-- the steps ahead, and how likely it orders.
 select
     account_types.tenant_id,
     account_types.customer_id,
@@ -33,7 +33,6 @@ select
     outlook.p_order_30d,
     outlook.p_order_60d,
     outlook.p_order_90d,
-    outlook.expected_amount_90d,
     outlook.reason as outlook_reason,
     outlook.disagreement,
     array(
@@ -62,7 +61,9 @@ select
             and history.customer_id = account_types.customer_id
         order by history.valid_from
     ) as account_type_history
-from analytics.customer_account_types as account_types
+from analytics.tenants
+inner join analytics.customer_account_types as account_types
+    on tenants.tenant_id = account_types.tenant_id
 left join analytics.customer_risk_status as risk_status
     on
         account_types.tenant_id = risk_status.tenant_id
@@ -72,5 +73,6 @@ left join analytics.customer_outlook as outlook
         risk_status.tenant_id = outlook.tenant_id
         and risk_status.customer_id = outlook.customer_id
 where
-    account_types.tenant_id = %(tenant_id)s
+    -- no constant: with one, the outlook would work out what is usual of all customers
+    tenants.tenant_id::text = %(tenant_id)s
     and account_types.customer_id = %(customer_id)s

@@ -1,0 +1,320 @@
+"""The same answers by HTTP: what programs rely on."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from asking import ANALYST, DOCUMENT, Api, items, operations, problem, serving, tenant_roles
+from conftest import PROJECT, Database
+
+pytest_plugins = ["asking"]
+
+TENANT = "/orders/tenants/north-dairy"
+DAYS = {"from": "2026-05-01", "to": "2026-07-31"}
+
+
+def test_a_list_has_all_rows_of_the_mart_in_its_order(api: Api, analyst: httpx.Client) -> None:
+    """Page by page, with NULLs and ties, nothing twice and nothing left out."""
+    marts = {
+        row["customer_id"]: row
+        for row in api.database.rows(
+            "select customer_id::text, last_order_date::text, risk_status.revenue_at_risk"
+            " from analytics.customer_account_types"
+            " left join analytics.customer_risk_status as risk_status"
+            " using (tenant_id, customer_id)"
+            " inner join analytics.tenants using (tenant_id)"
+            " where tenant_slug = 'north-dairy'"
+        )
+    }
+    assert len({row["last_order_date"] for row in marts.values()}) < len(marts)
+    assert None in {row["last_order_date"] for row in marts.values()}
+    for sort in ("customer_id", "last_order_date", "-last_order_date", "-revenue_at_risk"):
+        seen: list[dict[str, Any]] = []
+        for page in range(1, 100):
+            answer = analyst.get(
+                f"{TENANT}/customers", params={"sort": sort, "page": page, "limit": 7}
+            )
+            seen += items(answer)
+            assert answer.json()["total"] == len(marts)
+            if not answer.json()["hasMore"]:
+                break
+        assert len(seen) == len(marts)
+        assert {row["customer_id"] for row in seen} == set(marts)
+        column = sort.removeprefix("-")
+        keys = [row[column] for row in seen]
+        if column == "revenue_at_risk":
+            keys = [None if key is None else float(key) for key in keys]
+        known = [key for key in keys if key is not None]
+        assert known == sorted(known, reverse=sort.startswith("-"))
+        # NULLs are last, and equals stand in the order of their ids
+        assert keys[: len(known)] == known
+        for one, next_one in pairwise(seen):
+            if one[column] == next_one[column]:
+                assert one["customer_id"] < next_one["customer_id"]
+    behind = analyst.get(f"{TENANT}/customers", params={"page": 1000}).json()
+    assert (behind["items"], behind["total"], behind["hasMore"]) == ([], len(marts), False)
+
+
+def test_filters_leave_out_what_does_not_fit(api: Api, analyst: httpx.Client) -> None:
+    found = items(
+        analyst.get(
+            f"{TENANT}/customers",
+            params={"risk_status": "DORMANT", "account_type": "ACTIVE", "limit": 500},
+        )
+    )
+    assert found
+    assert {(row["risk_status"], row["account_type"]) for row in found} == {
+        ("DORMANT", "ACTIVE")
+    }
+    one = found[0]
+    for search in (one["customer_id"], one["customer_name"].upper()):
+        hits = items(analyst.get(f"{TENANT}/customers", params={"search": search}))
+        assert one["customer_id"] in {row["customer_id"] for row in hits}
+    # what means something in a pattern means itself
+    for sign in ("%", "_", "\\"):
+        assert not items(analyst.get(f"{TENANT}/customers", params={"search": sign}))
+    accounts = items(
+        analyst.get(
+            "/accounts/organizations/beacon-software/accounts",
+            params={"health_from": 40, "health_to": 60},
+        )
+    )
+    assert accounts
+    assert all(40 <= float(row["health_score"]) < 60 for row in accounts)
+
+
+def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Client) -> None:
+    [row] = api.database.rows(
+        "select tenant_id::text, customer_id::text, risk_status.*, risk_status.reasons::text"
+        " as reasons_text from analytics.customer_risk_status as risk_status"
+        " inner join analytics.tenants using (tenant_id)"
+        " where tenant_slug = 'north-dairy' and revenue_at_risk is not null"
+        " order by customer_id limit 1"
+    )
+    told = analyst.get(f"{TENANT}/customers/{row['customer_id']}").json()
+    assert told["risk_status"] == row["risk_status"]
+    assert told["reasons"] == row["reasons"]
+    # exact, and dates as dates
+    assert told["revenue_at_risk"] == str(row["revenue_at_risk"])
+    assert told["last_order_date"] == row["last_order_date"].isoformat()
+    assert told["dormancy_since"] is None or row["dormancy_since"]
+    steps = api.database.rows(
+        "select status, valid_from::text, valid_to::text"
+        " from analytics.customer_risk_status_history where customer_id = %s"
+        " order by valid_from",
+        row["customer_id"],
+    )
+    assert told["risk_status_history"] == [dict(step) for step in steps]
+    assert re.fullmatch(r".{19}(\.\d+)?\+00:00", told["last_ordered_at"])
+    by_id = analyst.get(f"/orders/tenants/{row['tenant_id']}/customers/{row['customer_id']}")
+    assert by_id.json() == told
+
+
+def test_what_is_asked_again_is_told_304_until_it_is_published_again(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    """A screen that polls."""
+    with serving(refreshed, tmp_path / "log") as api:
+        analyst = api.client(api.create_token("screen", ANALYST))
+        [tenant] = [
+            role["role_name"]
+            for role in tenant_roles(refreshed)
+            if role["tenant"]
+            == refreshed.value(
+                "select tenant_id::text from analytics.tenants"
+                " where tenant_slug = 'north-dairy'"
+            )
+        ]
+        other = api.client(api.create_token("tenant", tenant))
+        path = f"{TENANT}/due-to-order"
+        first = analyst.get(path)
+        tag = first.headers["ETag"]
+        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}', "*"):
+            again = analyst.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["ETag"] == tag
+        # of another page, order or role it is another
+        tags = {
+            tag,
+            analyst.get(path, params={"page": 2}).headers["ETag"],
+            analyst.get(path, params={"sort": "customer_id"}).headers["ETag"],
+            other.get(path).headers["ETag"],
+        }
+        assert len(tags) == 4
+        assert other.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+        def is_known() -> bool:
+            return analyst.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+        # of another day it is another, and nothing else about the clock makes it one
+        refreshed.execute("update analytics.tenants set as_of = as_of + interval '1 second'")
+        assert is_known()
+        before = refreshed.value("select max(today) from analytics.tenants")
+        refreshed.execute("update analytics.tenants set today = today + 1")
+        assert not is_known()
+        refreshed.execute("update analytics.tenants set today = %s", before)
+        refreshed.execute(
+            "update commerce.orders set updated_at = %s, total_amount = 1 where id = ("
+            "select id from commerce.orders where status = 'DELIVERED' limit 1)",
+            "2026-06-15T12:30:00+00:00",
+        )
+        done = api.command("refresh", "--mode", "hourly", "--as-of", "2026-06-15T13:00:00+00:00")
+        assert done.returncode == 0, done.stderr
+        assert not is_known()
+        assert api.command("fit-orders").returncode == 0
+        fitted = analyst.get(path).headers["ETag"]
+        assert analyst.get(path, headers={"If-None-Match": fitted}).status_code == 304
+
+
+def test_what_is_wrong_is_said_in_one_line(api: Api, analyst: httpx.Client) -> None:
+    def said(path: str, status: int = 422, **parameters: Any) -> str:
+        return problem(analyst.get(path, params=parameters), status)
+
+    customers = f"{TENANT}/customers"
+    assert said(customers, risk_status="LATE") == (
+        "risk_status: 'LATE' must be one of HEALTHY, AT_RISK_REVENUE, AT_RISK_CADENCE, DORMANT"
+    )
+    assert said(customers, limit=501).startswith("limit: '501': ")
+    assert said(customers, page=10**30).startswith("page: ")
+    assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
+    assert said(customers, search="a\0b") == "search: must have no NUL character"
+    assert said(customers, tenant="x") == (
+        "no parameter 'tenant' here: /openapi.json lists them"
+    )
+    assert said(customers, sales_rep="x") == "sales_rep: 'x': is no id here"
+    assert said(f"{TENANT}/transitions", **DAYS | {"to": "2026-02-30"}) == (
+        "to: '2026-02-30' must be a date such as 2026-01-31"
+    )
+    assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
+    assert said("/orders/tenants/nobody/customers", 404) == "none that you may see: 'nobody'"
+    nobody = str(uuid.UUID(int=0))
+    assert said(f"{customers}/{nobody}", 404) == (
+        f"none that you may see: customer_id '{nobody}'"
+    )
+    assert said("/nowhere", 404) == "no path '/nowhere': /openapi.json lists them"
+    assert said(customers, 414, search="x" * 3000).startswith("path and parameters: at most")
+    answer = analyst.post(customers)
+    assert problem(answer, 405) == "method 'POST': must be GET"
+    assert answer.headers["Allow"] == "GET"
+    assert problem(analyst.options(customers), 405)
+    for body in ({"content": b"{}"}, {"content": iter([b"x"])}):
+        assert problem(analyst.request("GET", customers, **body), 413) == (
+            "no path here takes a body"
+        )
+    head = analyst.head(customers)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
+    assert analyst.head("/openapi.json").status_code == 200
+
+
+def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
+    path = f"{api.url}{TENANT}/customers"
+    token = api.create_token("short", ANALYST, "--days", "1")
+    secret = token.rpartition("_")[2]
+    wrong = [
+        *(None, "", "Bearer", f"Basic {token}", f"Bearer {token}x", f"Bearer {token[:-1]}x"),
+        f"Bearer ch_{'0' * 16}_{secret}",
+        f"Bearer {token} x",
+    ]
+    for header in wrong:
+        answer = httpx.get(path, headers={} if header is None else {"Authorization": header})
+        problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    client = api.client(token)
+    assert client.get(path).status_code == 200
+    name = "update operations.api_tokens set {} where name = 'short'"
+    api.database.execute(name.format("expires_at = now()"))
+    assert problem(client.get(path), 401) == (
+        "this token is not known, has expired or was withdrawn"
+    )
+    api.database.execute(name.format("expires_at = now() + interval '1 day'"))
+    assert client.get(path).status_code == 200
+    # by hand, or since a tenant has left: no role but those that read marts
+    for role in ("postgres", "customer_health_refresher", "pg_read_all_data"):
+        api.database.execute(name.format(f"role_name = '{role}'"))
+        problem(client.get(path), 401)
+    api.database.execute(name.format(f"role_name = '{ANALYST}'"))
+    assert api.command("api-tokens", "withdraw", "short").returncode == 0
+    problem(client.get(path), 401)
+    problem(client.get(path, headers={"If-None-Match": "*"}), 401)
+
+
+def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
+    token = api.create_token("portal of ann", ANALYST, "--days", "30")
+    token_id = token.split("_")[1]
+    listed = api.command("api-tokens", "list").stdout
+    assert token_id in listed
+    assert token.rpartition("_")[2] not in listed
+    [kept] = api.database.rows(
+        "select api_tokens::text as it, expires_at - created_at as days"
+        " from operations.api_tokens where token_id = %s",
+        token_id,
+    )
+    assert token.rpartition("_")[2] not in kept["it"]
+    assert kept["days"].days == 30
+
+    def refused(*arguments: str) -> str:
+        done = api.command("api-tokens", *arguments)
+        assert done.returncode == 2
+        return done.stderr.strip()
+
+    create = ("create", "other", "--role")
+    assert refused(*create, "postgres").startswith("error: --role: 'postgres' must be")
+    assert "a token in force has it" in refused("create", "portal of ann", "--role", ANALYST)
+    assert "--days: '0' must be 1 to 3650" in refused(*create, ANALYST, "--days", "0")
+    assert "name '-- x'" in refused("create", "--role", ANALYST, "--", "-- x")
+    assert "no token has it" in refused("withdraw", "nobody")
+    done = api.command("api-tokens", "withdraw", token_id)
+    assert "portal of ann" in done.stdout
+    assert "no token has it" in refused("withdraw", "portal of ann")
+    # its name is free again
+    api.create_token("portal of ann", ANALYST)
+
+
+def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
+    for role in (ANALYST, "customer_health_write_back", tenant_roles(api.database)[0]["role_name"]):
+        assert api.database.value(
+            "select has_table_privilege(%s, 'operations.api_tokens', 'select')", role
+        ) is False
+
+
+def test_a_token_that_asks_too_often_is_told_to_wait(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+        first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
+        answers = [first.get("/orders/tenants") for _ in range(60)]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        over = next(answer for answer in answers if answer.status_code == 429)
+        assert problem(over, 429) == "at most 5 requests a second for one token"
+        assert over.headers["Retry-After"] == "1"
+        assert second.get("/orders/tenants").status_code == 200
+
+
+def test_without_roles_it_does_not_start(refreshed: Database) -> None:
+    done = refreshed.run("flows", "api-tokens", "create", "x", "--role", ANALYST)
+    assert done.returncode == 0
+    removed = refreshed.run("flows", "roles", "remove")
+    assert removed.returncode == 0, removed.stderr
+    for arguments in (("api",), ("api-tokens", "list"), ("api-tokens", "withdraw", "x")):
+        done = refreshed.run("flows", *arguments)
+        assert done.returncode == 2
+        assert done.stderr == (
+            "error: there are no roles, which say whose rows a token shows:"
+            " `customer-health roles install`\n"
+        )
+    assert refreshed.run("flows", "roles", "install").returncode == 0
+    gone = refreshed.run("flows", "uninstall", "--dry-run")
+    assert "operations.api_tokens" in gone.stdout
