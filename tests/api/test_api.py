@@ -1,21 +1,17 @@
 """The same answers by HTTP: what programs rely on."""
 
 import json
+import os
 import re
 import shlex
-import socket
 import subprocess
-import threading
-import time
 import uuid
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import pytest
 from asking import ANALYST, DOCUMENT, Api, items, operations, problem, serving, tenant_roles
 from conftest import PROJECT, Database
 
@@ -101,7 +97,7 @@ def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Clie
         " as reasons_text from analytics.customer_risk_status as risk_status"
         " inner join analytics.tenants using (tenant_id)"
         " where tenant_slug = 'north-dairy' and revenue_at_risk is not null"
-        " order by customer_id limit 1"
+        " order by risk_status.customer_id limit 1"
     )
     told = analyst.get(f"{TENANT}/customers/{row['customer_id']}").json()
     assert told["risk_status"] == row["risk_status"]
@@ -170,7 +166,9 @@ def test_what_is_asked_again_is_told_304_until_it_is_published_again(
             "select id from commerce.orders where status = 'DELIVERED' limit 1)",
             "2026-06-15T12:30:00+00:00",
         )
-        done = api.command("refresh", "--mode", "hourly", "--as-of", "2026-06-15T13:00:00+00:00")
+        done = api.command(
+            "refresh", "--mode", "hourly", "--as-of", "2026-06-15T13:00:00+00:00"
+        )
         assert done.returncode == 0, done.stderr
         assert not is_known()
         assert api.command("fit-orders").returncode == 0
@@ -284,10 +282,17 @@ def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
 
 
 def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
-    for role in (ANALYST, "customer_health_write_back", tenant_roles(api.database)[0]["role_name"]):
-        assert api.database.value(
-            "select has_table_privilege(%s, 'operations.api_tokens', 'select')", role
-        ) is False
+    for role in (
+        ANALYST,
+        "customer_health_write_back",
+        tenant_roles(api.database)[0]["role_name"],
+    ):
+        assert (
+            api.database.value(
+                "select has_table_privilege(%s, 'operations.api_tokens', 'select')", role
+            )
+            is False
+        )
 
 
 def test_a_token_that_asks_too_often_is_told_to_wait(
@@ -316,5 +321,86 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
             " `customer-health roles install`\n"
         )
     assert refreshed.run("flows", "roles", "install").returncode == 0
-    gone = refreshed.run("flows", "uninstall", "--dry-run")
-    assert "operations.api_tokens" in gone.stdout
+    assert refreshed.run("flows", "uninstall").returncode == 0
+    assert refreshed.value("select to_regclass('operations.api_tokens')") is None
+
+
+def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) -> None:
+    """The screen's and the scheduler's, as they stand there."""
+    text = (PROJECT / "docs" / "api.md").read_text()
+    scheduler = api.create_token("scheduler", ANALYST, "--may-start")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    curls = [block for block in blocks if "curl" in block]
+    assert len(curls) == 3
+    for block in curls:
+        done = subprocess.run(
+            ["bash", "-ec", block.replace("http://127.0.0.1:8600", api.url)],
+            cwd=tmp_path,
+            env={**os.environ, "TOKEN": api.tokens["analyst"], "SCHEDULER": scheduler},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if "refresh_organization" in block:
+            started, asked = re.findall(r"\{.*?\}(?=\{|$)", done.stdout.strip(), re.DOTALL)
+            [run] = json.loads(asked)["items"]
+            assert run["run_id"] == json.loads(started)["run_id"]
+        elif "If-None-Match" in block:
+            assert done.stdout == "304\n"
+            assert json.loads((tmp_path / "due.json").read_text())["total"] > 1
+        else:
+            assert done.stdout.count('"items":[{') == block.count("curl"), done.stdout
+    commands = re.findall(r"^customer-health (.*?)(?:  .*)?$", text, re.MULTILINE)
+    assert [shlex.split(command)[0] for command in commands] == ["roles", "api-tokens", "api"]
+
+
+def test_every_path_is_in_the_table_of_the_document() -> None:
+    text = (PROJECT / "docs" / "api.md").read_text()
+    assert re.findall(r"^\| `(/[^`]+)` \|", text, re.MULTILINE) == list(DOCUMENT["paths"])
+
+
+class Client:
+    """A client that is made from the OpenAPI document: a function for each operation."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        """Take whoever asks."""
+        self._http = http
+        self._operations = {
+            operation["operationId"]: (method, path, operation)
+            for starts in (False, True)
+            for method, path, operation in operations(starts=starts)
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the function of an operation."""
+        method, path, operation = self._operations[name]
+
+        def ask(**given: Any) -> Any:
+            known = {
+                parameter["name"]: parameter["in"] for parameter in operation["parameters"]
+            }
+            target = path.format_map({key: quote(str(value)) for key, value in given.items()})
+            query = {key: value for key, value in given.items() if known[key] == "query"}
+            answer = self._http.request(method, target, params=query)
+            assert str(answer.status_code) in operation["responses"]
+            return answer.json()
+
+        return ask
+
+
+def test_a_client_made_from_the_document_finds_its_way(analyst: httpx.Client) -> None:
+    """As a portal would: from the tenants to one customer that is late."""
+    client = Client(analyst)
+    assert len(client._operations) == len(set(client._operations)) > 30
+    [tenant] = [
+        row["tenant_slug"]
+        for row in client.orders_tenants()["items"]
+        if row["tenant_slug"] == "north-dairy"
+    ]
+    late = client.orders_customers(tenant=tenant, risk_status="AT_RISK_CADENCE", limit=1)
+    customer = client.orders_customer(
+        tenant=tenant, customer_id=late["items"][0]["customer_id"]
+    )
+    assert customer["reasons"]
+    assert customer["risk_status_history"][-1]["valid_to"] is None
