@@ -5,7 +5,18 @@ Seconds differ from machine to machine and from minute to minute; read the ratio
 
 import argparse
 
-from bench import accounts, freshness, hook, hourly, nightly, pages, truth, usage, versions
+from bench import (
+    accounts,
+    api,
+    freshness,
+    hook,
+    hourly,
+    nightly,
+    pages,
+    truth,
+    usage,
+    versions,
+)
 
 PARTS = {
     "nightly": nightly.bench,
@@ -15,6 +26,7 @@ PARTS = {
     "usage": usage.bench,
     "accounts": accounts.bench,
     "pages": pages.bench,
+    "api": api.bench,
     "truth": truth.bench,
 }
 

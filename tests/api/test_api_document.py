@@ -8,7 +8,7 @@ from asking import DOCUMENT, Api, operations
 from hypothesis import settings
 from jsonschema import Draft202012Validator, FormatChecker
 
-from api.document import EXAMPLES, FOLDER, columns_of, openapi
+from api.document import EXAMPLES, FOLDER, openapi
 
 pytest_plugins = ["asking"]
 schemathesis = pytest.importorskip("schemathesis")
