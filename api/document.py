@@ -59,13 +59,13 @@ STEPS: Schema = {
         "additionalProperties": False,
     },
 }
+EXPECTED_AMOUNT = (
+    "Money to expect within 90 days. NULL where the tenant has no order model, where the"
+    " customer orders in several currencies, and where the list is not sorted by it."
+)
 # columns that a query makes, or takes from what is no mart
 MADE: dict[str, tuple[str, str]] = {
-    "expected_amount_90d": (
-        "numeric(18, 2)",
-        "Money to expect within 90 days. NULL where the tenant has no order model, where the"
-        " customer orders in several currencies, and where the list is not sorted by it.",
-    ),
+    "expected_amount_90d": ("numeric(18, 2)", EXPECTED_AMOUNT),
     "job": ("text", "What has run, such as refresh_nightly."),
     "run_id": ("text", "What the run log calls the run."),
     "status": (

@@ -1,6 +1,7 @@
 """The OpenAPI document: it is current, and the API is as it says."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ from asking import DOCUMENT, Api, operations
 from hypothesis import settings
 from jsonschema import Draft202012Validator, FormatChecker
 
-from api.document import EXAMPLES, FOLDER, openapi
+from api.document import EXAMPLES, openapi
+from api.reading import FOLDER
 
 pytest_plugins = ["asking"]
 schemathesis = pytest.importorskip("schemathesis")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+Test = Callable[..., None]
+each_operation: Callable[[Test], Test] = SCHEMA.exclude(path_regex="/start$").parametrize()
 
 
 def test_the_document_is_current() -> None:
@@ -41,7 +45,7 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
     )
 
 
-@SCHEMA.exclude(path_regex="/start$").parametrize()
+@each_operation
 @settings(max_examples=15, deadline=None)
 def test_answers_are_as_the_document_says(case: Any, api: Api) -> None:
     """Whatever Schemathesis thinks of: no 5xx, and no answer that is not described."""

@@ -85,7 +85,7 @@ def of_tenants(api: Api) -> dict[str, list[dict[str, Any]]]:
             tenant = {"tenant": row["tenant"]}
             ids = {
                 name: next(
-                    iter(connection.execute(query.encode(), tenant).fetchone().values())
+                    iter(connection.execute(query.encode(), tenant).fetchall()[0].values())
                 )
                 for name, query in IDS.items()
             }
@@ -117,7 +117,7 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
     assert {system: len(of) > 1 for system, of in tenants.items()} == dict.fromkeys(
         ("orders", "bookings", "usage", "accounts"), True
     )
-    counted = defaultdict(int)
+    counted: dict[int, int] = defaultdict(int)
     for own_system, of in tenants.items():
         for number, own in enumerate(of):
             others = [one for many in tenants.values() for one in many if one is not own]
@@ -211,7 +211,7 @@ def test_what_nobody_should_send_is_refused_in_one_line(api: Api) -> None:
     address = urlsplit(api.url).netloc
     connection = http.client.HTTPConnection(address)
     headers = {"Authorization": f"Bearer {api.tokens['analyst']}"}
-    counted = defaultdict(int)
+    counted: dict[int, int] = defaultdict(int)
     for target in hostile(api):
         # as it stands: a client would put some of it right
         connection.putrequest("GET", target, skip_accept_encoding=True)
