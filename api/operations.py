@@ -85,8 +85,9 @@ def one_run(asks: Asks, run_id: Id) -> Response:
         if found and not caller.is_analyst:
             use_role(connection, caller.role)
             organization = found["organization_slug"]
-            if not (organization and _may_see(connection, organization)):
-                found = None
+            is_seen = organization and _may_see(connection, organization)
+            # why it failed may name others
+            found = {**found, "error": None} if is_seen else None
         if not found:
             raise Problem(404, f"none that you may see: run {shown(run_id)}")
         return json_response(found, NOT_KEPT)
