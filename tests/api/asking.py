@@ -120,6 +120,19 @@ def problem(answer: httpx.Response, status: int) -> str:
     return detail
 
 
+def wait_for(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Ask for a run until it has ended."""
+    deadline = time.monotonic() + 120
+    while True:
+        found = client.get(url)
+        assert found.status_code == 200, found.text
+        run: dict[str, Any] = found.json()
+        if run["status"] != "running":
+            return run
+        assert time.monotonic() < deadline, run
+        time.sleep(0.3)
+
+
 def operations(*, starts: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield method, path and description of what can be asked; with starts, of these."""
     for path, methods in DOCUMENT["paths"].items():

@@ -12,7 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from asking import ANALYST, DOCUMENT, Api, items, operations, problem, serving, tenant_roles
+from asking import (
+    ANALYST,
+    DOCUMENT,
+    Api,
+    items,
+    operations,
+    problem,
+    serving,
+    tenant_roles,
+    wait_for,
+)
 from conftest import PROJECT, Database
 
 pytest_plugins = ["asking"]
@@ -349,6 +359,8 @@ def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) 
             started, asked = re.findall(r"\{.*?\}(?=\{|$)", done.stdout.strip(), re.DOTALL)
             [run] = json.loads(asked)["items"]
             assert run["run_id"] == json.loads(started)["run_id"]
+            with api.client(scheduler) as client:
+                assert wait_for(client, json.loads(started)["url"])["status"] == "success"
         elif "If-None-Match" in block:
             assert done.stdout == "304\n"
             assert json.loads((tmp_path / "due.json").read_text())["total"] > 1

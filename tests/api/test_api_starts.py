@@ -7,13 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import ANALYST, Api, items, problem, serving, tenant_roles
+from asking import ANALYST, Api, items, problem, serving, tenant_roles, wait_for
 from conftest import Database
 
 pytest_plugins = ["asking"]
 
 START = "/operations/jobs/{}/start"
-LOCK = "select pg_advisory_lock(hashtext('customer_health refresh'))"
 SLUGS = {
     "usage": "select organization_id::text as tenant, organization_slug as slug"
     " from analytics.platform_organizations order by 2",
@@ -36,20 +35,12 @@ def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
-def wait_for(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
-    """Ask for a run until it has ended."""
+def ended(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    """Return the run that this has started, when it has ended."""
     assert answer.status_code == 202, answer.text
     url = answer.headers["Location"]
     assert answer.json() == {"run_id": url.rpartition("/")[2], "url": url}
-    deadline = time.monotonic() + 120
-    while True:
-        found = client.get(url)
-        assert found.status_code == 200, found.text
-        run: dict[str, Any] = found.json()
-        if run["status"] != "running":
-            return run
-        assert time.monotonic() < deadline, run
-        time.sleep(0.3)
+    return wait_for(client, url)
 
 
 def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
@@ -62,14 +53,14 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     busy = scheduler.get(START.format("refresh_hourly"))
     assert problem(busy, 409).startswith("another refresh or write-back is running")
     assert busy.headers["Retry-After"] == "60"
-    run = wait_for(as_organization, begun)
+    run = ended(as_organization, begun)
     assert (run["job"], run["status"], run["organization_slug"]) == (
         *("refresh_organization", "success", own),
     )
     with started.client(started.tokens[other]) as stranger:
         problem(stranger.get(begun.headers["Location"]), 404)
     # of a GET, as some schedulers send it
-    run = wait_for(scheduler, scheduler.get(START.format("refresh_hourly")))
+    run = ended(scheduler, scheduler.get(START.format("refresh_hourly")))
     assert run["job"] == "refresh_hourly"
     assert items(scheduler.get("/operations/runs", params={"limit": 1}))[0] == run
     jobs = {job["job"]: job for job in items(scheduler.get("/operations/jobs"))}
