@@ -37,7 +37,7 @@ TYPES: dict[str, Schema] = {
     # exact: no client rounds it by the way
     "numeric": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
     # whatever the mart has there
-    "jsonb": {"type": ["array", "object"]},
+    "jsonb": {"type": ["array", "object"], "items": {}},
     # as the source has its ids
     "id": {"type": ["string", "integer"]},
 }
