@@ -1,7 +1,5 @@
 """The application: the paths of all systems behind one gate."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -9,9 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import accounts, bookings, operations, orders, problems, usage
 from api.problems import Problem
-from api.reading import STARTED
+from api.reading import DOCUMENT, STARTED
 
-DOCUMENT = Path(__file__).parent / "openapi.json"
 MOST_CHARACTERS = 2000
 
 # one a system. What writes, contacts and snoozes say, is a router of its own, with a

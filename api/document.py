@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped]
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.app import DOCUMENT, ROUTERS, create_app, routes
-from api.reading import FOLDER
+from api.app import ROUTERS, create_app, routes
+from api.reading import DOCUMENT, FOLDER
 from flows.project import OUR_PROJECT, version
 
 EXAMPLES = Path(__file__).parent / "examples.json"

@@ -20,6 +20,7 @@ from api.problems import Problem, shown, unauthorized
 from flows.schemas import named
 
 FOLDER = Path(__file__).parent / "sql"
+DOCUMENT = Path(__file__).parent / "openapi.json"
 
 # what is asked for by an id, and the parameters that are ids: of what type, the source says
 IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")
@@ -45,6 +46,12 @@ def text_of(query: str) -> LiteralString:
     # our own files: nothing that anybody sends is ever put into them
     text: LiteralString = named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
     return text
+
+
+@cache
+def form() -> str:
+    """Return what stands for the form of all answers: a new version may have another."""
+    return hashlib.sha256(DOCUMENT.read_bytes()).hexdigest()
 
 
 def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
@@ -147,7 +154,7 @@ class Asked:
 
     def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
         """Return the ETag of what is published, of this day, for this caller's role."""
-        said = repr((self.target, caller.role, state["publication"], state["days"]))
+        said = repr((form(), self.target, caller.role, state["publication"], state["days"]))
         return {
             "ETag": f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"',
             # asked again each time, and kept for nobody else

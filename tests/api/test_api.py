@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import uuid
 from itertools import pairwise
 from pathlib import Path
@@ -419,3 +420,64 @@ def test_a_client_made_from_the_document_finds_its_way(analyst: httpx.Client) ->
     )
     assert customer["reasons"]
     assert customer["risk_status_history"][-1]["valid_to"] is None
+
+
+def test_a_login_needs_the_roles_of_its_tokens_and_no_others(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    refreshed.execute("create role api_login login in role customer_health_refresher")
+    try:
+        with serving(refreshed.as_user("api_login"), tmp_path / "log") as api:
+            made = Api(refreshed, api.url, api.log)
+            client = api.client(made.create_token("screen", ANALYST))
+            said = problem(client.get("/orders/tenants"), 403)
+            assert said.startswith("the API may not act in the role of this token")
+            assert "grant customer_health_analyst to api_login" in api.log.read_text()
+            refreshed.execute("grant customer_health_analyst to api_login")
+            assert items(client.get("/orders/tenants"))
+    finally:
+        refreshed.execute("drop role api_login")
+
+
+def test_it_goes_on_when_the_database_has_ended_its_sessions(
+    api: Api, analyst: httpx.Client
+) -> None:
+    for _ in range(3):
+        assert items(analyst.get("/orders/tenants"))
+        ended = api.database.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'customer_health api' and datname = current_database()"
+        )
+        assert ended
+
+
+PROBE = """
+from api.database import Pool
+
+pool = Pool(1)
+ask = lambda query: pool.run(lambda connection: connection.execute(query).fetchall())
+print(ask("show transaction_read_only"), ask("show statement_timeout"))
+try:
+    ask("create table analytics.x ()")
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_nothing_but_reading_is_possible_in_a_request(api: Api) -> None:
+    """Whatever a query did: the transaction is read only, and ends in time."""
+    probe = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PROBE,
+        ],
+        cwd=PROJECT,
+        env=api.database.os_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "'on'" in probe.stdout, probe.stderr
+    assert "'10s'" in probe.stdout
+    assert "ReadOnlySqlTransaction" in probe.stdout
