@@ -34,7 +34,6 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 # GET, too: some schedulers can send nothing else
 STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
-
 Status = Literal[
     "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
 ]

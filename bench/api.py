@@ -19,7 +19,7 @@ from flows.progress import Progress
 
 PORT = 8699
 CALLERS = 20
-SECONDS = 5
+SECONDS = 3
 
 # of the tenant in the middle, and of the largest one
 CHOSEN = """

@@ -147,7 +147,7 @@ def test_what_is_asked_again_is_told_304_until_it_is_published_again(
         path = f"{TENANT}/due-to-order"
         first = analyst.get(path)
         tag = first.headers["ETag"]
-        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}', "*"):
+        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}'):
             again = analyst.get(path, headers={"If-None-Match": known})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["ETag"] == tag
@@ -260,7 +260,6 @@ def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
     api.database.execute(name.format(f"role_name = '{ANALYST}'"))
     assert api.command("api-tokens", "withdraw", "short").returncode == 0
     problem(client.get(path), 401)
-    problem(client.get(path, headers={"If-None-Match": "*"}), 401)
 
 
 def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
