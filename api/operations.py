@@ -126,7 +126,7 @@ def _start(asks: Asked, option: str, organization: str | None = None) -> Respons
             return
         use_role(connection, caller.role)
         if not _may_see(connection, organization):
-            raise Problem(404, f"none that you may see: {shown(organization)}")
+            raise Problem(404, f"none that you may see: organization {shown(organization)}")
 
     asks.run(may)
 

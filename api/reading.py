@@ -54,14 +54,12 @@ def form() -> str:
 
 
 def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
-    """Run a query; a value that its column cannot have is a Problem."""
+    """Run a query; an id that its column cannot have is none that is there."""
     text = text_of(query)
     try:
         return connection.execute(text, values).fetchall()
     except psycopg.DataError as error:
-        given = {name: values[name] for name in IDS if values.get(name) is not None}
-        names = ", ".join(f"{name}: {shown(value)}" for name, value in given.items())
-        raise Problem(422, f"{names}: is no id here") from error
+        raise _missing({name: values[name] for name in IDS if values.get(name)}) from error
 
 
 def read_page(
@@ -120,8 +118,7 @@ class Asked:
         def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
             found = run(connection, query, values | ids)
             if not found:
-                sought = ", ".join(f"{name} {shown(value)}" for name, value in values.items())
-                raise Problem(404, f"none that you may see: {sought or shown(tenant)}")
+                raise _missing(values or {"organization": tenant})
             return found[0]
 
         return self._read(query, read, tenant)
@@ -171,8 +168,13 @@ def _ids(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
     """Return the key of a tenant by its slug or id, where the caller may see it."""
     found = run(connection, f"{system}/tenant", {"tenant": tenant})
     if not found:
-        raise Problem(404, f"none that you may see: {shown(tenant)}")
+        raise _missing({"organization" if system != "orders" else "tenant": tenant})
     return found[0]
+
+
+def _missing(sought: Mapping[str, Any]) -> Problem:
+    named_ids = ", ".join(f"{name} {shown(value)}" for name, value in sought.items())
+    return Problem(404, f"none that you may see: {named_ids}")
 
 
 def json_response(
