@@ -123,6 +123,8 @@ class Options:
     # the one that mode organization is for
     organization: str | None = None
     backfill_days: int = 0
+    # what the run is called in the log, where whoever starts it wants to ask for it
+    run_id: str | None = None
 
 
 def refresh(options: Options, progress: Progress) -> dict[str, Any]:
@@ -184,7 +186,9 @@ def _with_lock(
             check_attached(connection)
         check_organization(connection, options.organization)
         try:
-            with logged(connection, f"refresh_{options.mode}", "refresh") as log:
+            with logged(
+                connection, f"refresh_{options.mode}", "refresh", options.run_id
+            ) as log:
                 if options.organization:
                     _refresh_organization(options.organization, options, progress, log, lock)
                 else:
