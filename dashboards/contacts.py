@@ -212,7 +212,7 @@ def _name_of(row: Row) -> str:
 
 def outcome_of(row: Row, column: str = "outcome") -> str:
     """Return what came of a contact, in words."""
-    return OUTCOMES.get(row[column], row[column])
+    return OUTCOMES.get(row[column], str(row[column]))
 
 
 def _save(said: dict[str, Any], customer: str) -> None:
