@@ -119,7 +119,7 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
             [made] = rows(
                 connection,
                 f"insert into {OPERATIONS}.api_tokens"
-                " (token_id, name, secret_hash, role_name, may_start, expires_at)"
+                " (token_id, token_name, secret_hash, role_name, may_start, expires_at)"
                 " values (%(token_id)s, %(name)s, %(secret_hash)s, %(role)s, %(may_start)s,"
                 " now() + make_interval(days => %(days)s)) returning expires_at",
                 {
@@ -150,7 +150,7 @@ def print_tokens(progress: Progress) -> None:
             "Tokens",
             rows(
                 connection,
-                "select token_id, name, role_name, may_start, created_at, expires_at,"
+                "select token_id, token_name, role_name, may_start, created_at, expires_at,"
                 " case when withdrawn_at is not null then 'withdrawn'"
                 " when expires_at <= now() then 'expired' else 'in force' end as state"
                 f" from {OPERATIONS}.api_tokens order by created_at, token_id",
@@ -170,8 +170,8 @@ def withdraw(name: str, progress: Progress) -> None:
         found = _are_made(connection) and rows(
             connection,
             f"update {OPERATIONS}.api_tokens set withdrawn_at = now()"
-            " where withdrawn_at is null and (name = %(name)s or token_id = %(name)s)"
-            " returning token_id, name",
+            " where withdrawn_at is null and (token_name = %(name)s or token_id = %(name)s)"
+            " returning token_id, token_name",
             {"name": name},
         )
     if not found:
@@ -180,7 +180,7 @@ def withdraw(name: str, progress: Progress) -> None:
             " `customer-health api-tokens list` names them"
         )
     for token in found:
-        progress.say(f"{token['name']} ({token['token_id']}) is withdrawn")
+        progress.say(f"{token['token_name']} ({token['token_id']}) is withdrawn")
 
 
 def _check_roles(connection: Session) -> None:

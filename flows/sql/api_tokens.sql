@@ -1,7 +1,7 @@
 -- Who may ask by HTTP. Belongs to the refresher; no other role of ours may read it.
 create table if not exists operations.api_tokens (
     token_id text primary key,
-    name text not null,
+    token_name text not null,
     secret_hash bytea not null,
     role_name text not null,
     may_start boolean not null,
@@ -10,7 +10,7 @@ create table if not exists operations.api_tokens (
     withdrawn_at timestamptz
 );
 comment on table operations.api_tokens is
-'customer_health: One row per token that `customer-health api-tokens create` has made: its
-hash, the role that it reads in, whether it may start refreshes, and until when.';
+'customer_health: One row per token that `customer-health api-tokens create` has made:
+its hash, the role that it reads in, whether it may start refreshes, and until when.';
 create unique index if not exists api_tokens__name
-on operations.api_tokens (name) where withdrawn_at is null;
+on operations.api_tokens (token_name) where withdrawn_at is null;
