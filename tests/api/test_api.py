@@ -248,7 +248,7 @@ def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     client = api.client(token)
     assert client.get(path).status_code == 200
-    name = "update operations.api_tokens set {} where name = 'short'"
+    name = "update operations.api_tokens set {} where token_name = 'short'"
     api.database.execute(name.format("expires_at = now()"))
     assert problem(client.get(path), 401) == (
         "this token is not known, has expired or was withdrawn"
