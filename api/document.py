@@ -117,6 +117,7 @@ REFUSALS = {
     "401": "No token, or none that is in force.",
     "403": "The token may not do this.",
     "404": "There is none that the token may see.",
+    "414": "Path and parameters are too long.",
     "422": "A parameter is not as it must be.",
     "429": "The token asks too often.",
     "503": "The database does not answer, or has no figures yet.",

@@ -1,6 +1,7 @@
 """What a request becomes: who asks, what is new since the last time, one query, JSON."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +94,10 @@ class Asked:
             raise unauthorized("send `Authorization: Bearer TOKEN`")
         self.service: Service = request.app.state.service
         self.service.limits.count(self.token)
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        for name, times in names.items():
+            if times > 1:
+                raise Problem(422, f"{shown(name)}: is given {times} times, must be once")
         self.known = request.headers.get("If-None-Match", "")
         self.target = f"{request.url.path}?{request.url.query}"
 

@@ -201,6 +201,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(customers, page=10**30).startswith("page: ")
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
     assert said(customers, search="a\0b") == "search: must have no NUL character"
+    assert said(customers, limit=[1, 2]) == "'limit': is given 2 times, must be once"
     assert said(customers, tenant="x") == (
         "no parameter 'tenant' here: /openapi.json lists them"
     )

@@ -71,7 +71,7 @@ TEXTS = (
         "\n",
         "\u202e",
     ),
-    *("🥐", "../../etc/passwd", "select pg_sleep(20)", "analytics.tenants", " ", "\ud800"),
+    *("🥐", "../../etc/passwd", "1; drop schema public", "public.x", " ", "\ud800"),
 )
 BYTES = ("%ff", "%00", "%ed%a0%80", "%c3", "%", "%zz", "+", "&&==", "%2e%2e%2f")
 
