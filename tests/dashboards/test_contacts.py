@@ -148,7 +148,7 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     with pytest.raises(contacts.NotWritten, match="corrected that contact already"):
         contacts.write(again | {"contact": uuid4()})
     other = rep.value(
-        "select tenant_id::text from analytics.tenants order by tenant_slug desc"
+        "select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce'"
     )
     with pytest.raises(contacts.NotWritten, match="may not write"):
         contacts.write(said | {"contact": uuid4(), "tenant": other})
@@ -220,8 +220,8 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
     if not CHROMIUM.exists():
         pytest.skip(f"no browser in {CHROMIUM}: `apt install chromium` brings one")
     focused = (
-        "(() => { const one = document.activeElement; return one.innerText"
-        " || one.getAttribute('aria-label') || ''; })()"
+        "(() => { const one = document.activeElement; return one.tagName + ' '"
+        " + (one.getAttribute('aria-label') || one.innerText); })()"
     )
     with served(rep.as_user(REP).os_environment()) as url, browser() as window:
         window.open(f"{url}/due_to_order", 400)
@@ -229,19 +229,21 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
         def go(to: str, *, back: bool = False) -> None:
             for _ in range(60):
                 window.press("Tab", 9, with_shift=back)
-                if to in window.run(focused):
+                if window.run(focused).startswith(to):
                     return
             pytest.fail(f"no key leads to {to}")
 
-        go("Write down a contact")
+        go("SUMMARY")
+        assert "Write down a contact" in window.run(focused)
         window.press("Enter", 13)
+        window.wait_for("document.querySelector('details[open] textarea') !== null")
         for number in range(10):
-            # back from the button that was pressed last, but for the first and second time
-            go("Customer", back=number > 1)
+            # back from the button that was pressed last, where that is still there
+            go("INPUT Customer", back=window.run(focused) == "BUTTON Save")
             whom = window.run("document.activeElement.value")
-            go("Note")
+            go("TEXTAREA Note")
             window.type(f"said {number}")
-            go("Save")
+            go("BUTTON Save")
             window.press("Enter", 13)
             window.wait_for(f"document.body.innerText.includes({f'Saved: {whom}'!r})")
             window.wait_for(IS_DONE)
