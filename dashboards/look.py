@@ -294,7 +294,7 @@ def _tag(leads: Sequence[str]) -> str:
     return f'a href="{escape(leads[0])}" target="_self"' if leads else "div"
 
 
-def leading(tile: Tile, page: str, **parameters: object) -> Tile:
+def leading(tile: Tile, page: str, /, **parameters: object) -> Tile:
     """Return a tile that leads to the rows that it counts, on a page as it is filtered."""
     return (*tile[:4], address(page, **parameters))
 
@@ -369,13 +369,16 @@ def _led(markup: str, leads: Sequence[str]) -> str:
     return f"<{_tag(leads)}>{markup}</a>" if leads else markup
 
 
-def address(page: str, **parameters: object) -> str:
-    """Return the address of a page with what is chosen there; what is None is left out."""
-    chosen = {name: str(value) for name, value in parameters.items() if value is not None}
-    return f"{page}?{urlencode(chosen)}"
+def address(page: str, /, **parameters: object) -> str:
+    """Return the address of a page with what is chosen there; what is None is left out.
+
+    A list stands there value by value.
+    """
+    chosen = {name: value for name, value in parameters.items() if value is not None}
+    return f"{page}?{urlencode(chosen, doseq=True)}"
 
 
-def link(page: str, words: str, **parameters: object) -> str:
+def link(page: str, words: str, /, **parameters: object) -> str:
     """Return HTML of a link to another page."""
     where = escape(address(page, **parameters))
     return f'<a href="{where}" target="_self">{escape(words)}</a>'

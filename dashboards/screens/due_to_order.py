@@ -63,7 +63,7 @@ def show() -> None:
             "Usual orders per 30 days",
             "Order expected on",
         ],
-        [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
+        [_cells(row, _address(chosen), has_tenant=chosen["tenant"] is None) for row in rows],
         f"Customers due to order, {_order(rows)}",
         partial(downloads.due_to_order, chosen),
         rows_count,
@@ -148,15 +148,18 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _address(chosen: dict[str, Any]) -> dict[str, str | None]:
+    """Return what stands in the address of the list as it is filtered."""
+    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
+    return {"tenant": chosen["slug"], "owner": owner, "find": chosen["search"]}
+
+
 def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:
     """Return a tile that leads to its part of the list, as all else is filtered."""
-    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
     return look.leading(
         _tile(name, row),
         "due_to_order",
-        tenant=chosen["slug"],
-        owner=owner,
-        find=chosen["search"],
+        **_address(chosen),
         due=look.status_of("due", name).word,
     )
 
@@ -176,7 +179,9 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     return look.status_tile("due", name, look.count(row["customers_count"]), words)
 
 
-def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
+def _cells(
+    row: dict[str, Any], address: dict[str, str | None], *, has_tenant: bool
+) -> list[str]:
     late = row["days_past_expected"]
     words = ""
     if late > 0:
@@ -199,9 +204,9 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         )
     if row["snoozed_until"]:
         contacted += f" Put off until {look.day(row['snoozed_until'])}."
-    write_down = look.link(
-        "due_to_order", "Contact", **(st.query_params.to_dict() | {"contact": _key(row)})
-    )
+    # on the same page of the same list
+    place = {name: st.query_params.get_all(name) for name in ("due", "page")}
+    write_down = look.link("due_to_order", "Contact", **address, **place, contact=_key(row))
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:
         owner += look.small(row["tenant_slug"])

@@ -45,6 +45,12 @@ def listed(shown: AppTest) -> list[str]:
     return list(shown.selectbox[-1].options)
 
 
+def correct(shown: AppTest, contact_id: object) -> None:
+    """Say which contact the next one corrects."""
+    [box] = [box for box in shown.selectbox if box.label == "This is"]
+    box.set_value(str(contact_id))
+
+
 def save(shown: AppTest) -> AppTest:
     shown.button[-1].click().run()
     assert not shown.exception
@@ -110,7 +116,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     assert HOSTILE in text(shown)
 
     # a mistake is mended by another row, which took place when the first did
-    shown.selectbox[-1].set_value(str(written(rep)[0]["contact_id"]))
+    correct(shown, written(rep)[0]["contact_id"])
     shown.radio[0].set_value("REACHED")
     save(shown)
     assert "Somebody says: reached, until" in text(shown)
@@ -119,7 +125,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     assert second["corrects_contact_id"] == first["contact_id"]
     assert second["contacted_at"] == first["contacted_at"]
     # or it never took place
-    shown.selectbox[-1].set_value(str(second["contact_id"]))
+    correct(shown, second["contact_id"])
     shown.radio[0].set_value("WITHDRAWN")
     save(shown)
     assert "None so far" in text(shown)

@@ -84,7 +84,8 @@ def test_every_table_has_its_file(
     look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
     shown = page(name, **query)
     there = tables(shown)
-    assert there.keys() == files.keys()
+    # the picture of the cohorts is no list of rows
+    assert there.keys() == files.keys() - {"Cohorts by month"}
     for caption, rows in there.items():
         label, made = files[caption]
         in_file = rows_in(made)
@@ -92,7 +93,7 @@ def test_every_table_has_its_file(
         if len(in_file) != len(rows):
             # more only where the page says that there are more
             assert len(in_file) > len(rows), caption
-            assert re.search(r"Page 1 of|The first \d+\.", text(shown)), caption
+            assert re.search(r"Page 1 of|The (first|last) \d+", text(shown)), caption
         assert len(in_file) > 0
 
 
