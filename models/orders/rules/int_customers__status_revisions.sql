@@ -46,7 +46,7 @@ compared_tenants as (
         held_tenants.today as status_of,
         -- all else in the two is a limit
         (to_jsonb(held_tenants) - {{ not_limits }})
-        is distinct from (to_jsonb(tenants) - {{ not_limits }}) as has_other_limits
+        != (to_jsonb(tenants) - {{ not_limits }}) as has_other_limits
     from tenants
     inner join held_tenants
         on tenants.tenant_id = held_tenants.tenant_id
