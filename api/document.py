@@ -28,6 +28,7 @@ Marts = dict[str, dict[str, Schema]]
 # what a column of a type is in JSON
 TYPES: dict[str, Schema] = {
     "text": {"type": "string"},
+    "uuid": {"type": "string", "format": "uuid"},
     "boolean": {"type": "boolean"},
     "integer": {"type": "integer"},
     "bigint": {"type": "integer"},

@@ -15,6 +15,7 @@ def run(database: Database, *arguments: str, project: Path = PROJECT) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database) -> None:
     run(small, *NIGHTLY, UNTIL)
     assert small.rows(REVISIONS) == []
