@@ -47,11 +47,7 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 
 @each_operation
 # the same ones each time: what is new here is the API, not the chance
-@settings(
-    max_examples=int(__import__("os").environ.get("EX", "15")),
-    deadline=None,
-    derandomize=not __import__("os").environ.get("EX"),
-)
+@settings(max_examples=15, deadline=None, derandomize=True)
 def test_answers_are_as_the_document_says(case: Any, api: Api) -> None:
     """Whatever Schemathesis thinks of: no 5xx, and no answer that is not described."""
     case.call_and_validate(
