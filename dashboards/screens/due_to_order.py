@@ -22,8 +22,8 @@ def show() -> None:
     _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            "Nobody is in the list. Customers come here a week before their next order is"
-            " expected; with a filter set, widen it."
+            f"Nobody {'else ' if found else ''}is due. Customers come here a week before their"
+            " next order is expected; with a filter set, widen it."
         )
     look.tiles([_tile(name, totals.get(name)) for name in look.STATUSES["due"]])
 
@@ -49,8 +49,7 @@ def show() -> None:
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
     contacts.offer(
-        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows},
-        st.query_params.get("contact"),
+        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows}
     )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
@@ -192,7 +191,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     if row["snoozed_until"]:
         contacted += f" Put off until {look.day(row['snoozed_until'])}."
     write_down = look.link(
-        "due_to_order", "Contact", **(st.query_params.to_dict() | {"contact": _key(row)})
+        "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
     )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:

@@ -55,7 +55,18 @@ def save(shown: AppTest) -> AppTest:
 
 def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> None:
     shown = page("due_to_order")
-    before, whom = int(tiles(shown)["Overdue"]), listed(shown)[0]
+    before = int(tiles(shown)["Overdue"])
+    # a namesake may stand further down
+    key, whom = next(
+        (row["key"], row["customer_name"])
+        for row in rep.rows(
+            "select min(tenant_id || '/' || customer_id) as key, customer_name"
+            " from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+            " group by customer_name having count(*) = 1"
+        )
+        if row["customer_name"] in listed(shown)
+    )
+    shown.selectbox[-1].set_value(key)
     shown.radio[0].set_value("WILL_ORDER")
     shown.radio[1].set_value("EMAIL")
     shown.text_area[0].set_value(f"  {HOSTILE}\n")
@@ -192,7 +203,9 @@ def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
         " and is_held_out"
     )
     shown = page("due_to_order")
-    assert held_out
+    assert isinstance(due, int)
+    assert isinstance(held_out, int)
+    assert held_out > 1
     assert f"{held_out} customers more are due and, by lot, not shown" in text(shown)
     assert sum(map(int, tiles(shown).values())) == due - held_out
 

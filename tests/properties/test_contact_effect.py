@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from math import sqrt
 from typing import Any
 
@@ -113,7 +112,7 @@ OF_SHOWN = f"""
 
 
 @pytest.fixture(scope="module")
-def database(built: Database) -> Iterator[Database]:
+def database(built: Database) -> Database:
     """The views, with a hold-out."""
     variables = json.dumps({"hold_out_rate": RATE, "hold_out_from": BEGIN})
     done = command(
