@@ -190,9 +190,11 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         )
     if row["snoozed_until"]:
         contacted += f" Put off until {look.day(row['snoozed_until'])}."
-    write_down = look.link(
-        "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
-    )
+    write_down = ""
+    if not contacts.lacking():
+        write_down = look.link(
+            "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
+        )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:
         owner += look.small(row["tenant_slug"])

@@ -173,13 +173,16 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
 def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
     rep: Database, look_at: Point, name: str
 ) -> None:
-    assert len(page(name).text_area) == 1
+    shown = page(name)
+    assert len(shown.text_area) == 1
+    assert ("contact=new" in markup(shown)) == (name == "due_to_order")
     rep.execute(f"revoke {WRITER} from {REP}")
     look_at(rep.as_user(REP))
     shown = page(name)
     assert "To write down contacts, this login lacks a right" in text(shown)
     assert f"grant {WRITER} to {REP}" in text(shown)
     assert not shown.text_area
+    assert "contact=new" not in markup(shown)
     # without roles a login that owns the table may
     look_at(rep)
     assert len(page(name).text_area) == 1
