@@ -127,9 +127,7 @@ def write(contact: Row) -> None:
     data.read.clear()
 
 
-def offer(
-    customers: Mapping[str, str], chosen: str | None, former: Sequence[Row] = ()
-) -> None:
+def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
     """Let a contact with one of these customers be written down, by tenant/customer.
 
     Or say what is missing for that. former: contacts of the one customer, to be corrected.
@@ -139,13 +137,13 @@ def offer(
         return
     if done := st.session_state.pop("contact_done", ""):
         look.empty(done)
-    # stays open for the next one
-    is_open = chosen is not None or "contact_saved" in st.session_state
+    # where a link has led to it, and for the next one
+    is_open = "contact" in st.query_params or "contact_saved" in st.session_state
     with st.expander("Write down a contact", expanded=is_open):
-        _form(look.told_apart(customers), chosen, former)
+        _form(look.told_apart(customers), former)
 
 
-def _form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row]) -> None:
+def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
     keys = list(customers)
     said: dict[str, Any] = {"contact": st.session_state.setdefault("contact_id", uuid.uuid4())}
     today = datetime.now(UTC).date()
@@ -155,7 +153,6 @@ def _form(customers: Mapping[str, str], chosen: str | None, former: Sequence[Row
             picked = st.selectbox(
                 "Customer",
                 keys,
-                index=keys.index(chosen) if chosen in keys else 0,
                 format_func=lambda key: customers.get(key, key),
             )
         corrected = _corrected(former)

@@ -137,7 +137,7 @@ def _contacts(key: str, name: str, rows: list[Row]) -> None:
     shown = rows[: look.MOST_NOTES]
     look.show("".join(map(_contact, shown)) or '<p class="ch-age">None so far.</p>')
     look.say_if_cut(rows, look.MOST_NOTES, "Your administrator can give you a list of all.")
-    contacts.offer({key: name}, None, shown)
+    contacts.offer({key: name}, shown)
 
 
 def _contact(row: Row) -> str:

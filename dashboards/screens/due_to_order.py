@@ -22,8 +22,8 @@ def show() -> None:
     _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            "Nobody is in the list. Customers come here a week before their next order is"
-            " expected; with a filter set, widen it."
+            f"Nobody {'else ' if found else ''}is due. Customers come here a week before their"
+            " next order is expected; with a filter set, widen it."
         )
     look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
@@ -49,8 +49,7 @@ def show() -> None:
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
     contacts.offer(
-        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows},
-        st.query_params.get("contact"),
+        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows}
     )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
@@ -63,7 +62,7 @@ def show() -> None:
             "Usual orders per 30 days",
             "Order expected on",
         ],
-        [_cells(row, _address(chosen), has_tenant=chosen["tenant"] is None) for row in rows],
+        [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
         f"Customers due to order, {_order(rows)}",
         partial(downloads.due_to_order, chosen),
         rows_count,
@@ -179,9 +178,7 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     return look.status_tile("due", name, look.count(row["customers_count"]), words)
 
 
-def _cells(
-    row: dict[str, Any], address: dict[str, str | None], *, has_tenant: bool
-) -> list[str]:
+def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     late = row["days_past_expected"]
     words = ""
     if late > 0:
@@ -204,9 +201,11 @@ def _cells(
         )
     if row["snoozed_until"]:
         contacted += f" Put off until {look.day(row['snoozed_until'])}."
-    # on the same page of the same list
-    place = {name: st.query_params.get_all(name) for name in ("due", "page")}
-    write_down = look.link("due_to_order", "Contact", **address, **place, contact=_key(row))
+    write_down = ""
+    if not contacts.lacking():
+        write_down = look.link(
+            "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
+        )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:
         owner += look.small(row["tenant_slug"])

@@ -59,7 +59,18 @@ def save(shown: AppTest) -> AppTest:
 
 def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> None:
     shown = page("due_to_order")
-    before, whom = int(tiles(shown)["Overdue"]), listed(shown)[0]
+    before = int(tiles(shown)["Overdue"])
+    # a namesake may stand further down
+    key, whom = next(
+        (row["key"], row["customer_name"])
+        for row in rep.rows(
+            "select min(tenant_id || '/' || customer_id) as key, customer_name"
+            " from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+            " group by customer_name having count(*) = 1"
+        )
+        if row["customer_name"] in listed(shown)
+    )
+    shown.selectbox[-1].set_value(key)
     shown.radio[0].set_value("WILL_ORDER")
     shown.radio[1].set_value("EMAIL")
     shown.text_area[0].set_value(f"  {HOSTILE}\n")
@@ -168,13 +179,16 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
 def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
     rep: Database, look_at: Point, name: str
 ) -> None:
-    assert len(page(name).text_area) == 1
+    shown = page(name)
+    assert len(shown.text_area) == 1
+    assert ("contact=new" in markup(shown)) == (name == "due_to_order")
     rep.execute(f"revoke {WRITER} from {REP}")
     look_at(rep.as_user(REP))
     shown = page(name)
     assert "To write down contacts, this login lacks a right" in text(shown)
     assert f"grant {WRITER} to {REP}" in text(shown)
     assert not shown.text_area
+    assert "contact=new" not in markup(shown)
     # without roles a login that owns the table may
     look_at(rep)
     assert len(page(name).text_area) == 1
@@ -194,7 +208,9 @@ def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     data.read.clear()
     held_out = int(str(rep.value(f"{count} and is_held_out")))
     shown = page("due_to_order")
-    assert held_out
+    assert isinstance(due, int)
+    assert isinstance(held_out, int)
+    assert held_out > 1
     assert f"{held_out} customers more are due and, by lot, not shown" in text(shown)
     assert sum(map(int, tiles(shown).values())) == due - held_out
 

@@ -293,7 +293,7 @@ def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
             search,
         )
         assert sum(int(figure) for figure in tiles(shown).values()) == expected
-    assert "Nobody is in the list" in text(shown)
+    assert "Nobody is due" in text(shown)
 
 
 def test_the_list_turns_its_pages(analyst: Database) -> None:
