@@ -65,6 +65,16 @@ begin
         removed,
         corrected
     );
+
+    -- readers come at once, autovacuum in a minute: until then a mart just filled has no
+    -- statistics, and a list that takes milliseconds takes seconds
+    if
+        10 * (written + removed) > (
+            select reltuples from pg_class where oid = '{{ mart.table }}'::regclass
+        )
+    then
+        analyze {{ mart.table }};
+    end if;
     {%- endfor %}
 
     -- with the first rows come the indexes: built at once, not row by row; so do new ones
