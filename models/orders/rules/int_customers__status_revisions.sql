@@ -1,6 +1,11 @@
 {#- what of an order day are its orders alone, and no limit -#}
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
-{%- set not_limits = "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
+{#- column by column: Citus forgets the names of those of a whole row -#}
+{%- set limits = [
+    'dormant_days', 'grace_days', 'revenue_decline_pct', 'cadence_orders', 'recent_orders',
+    'baseline_orders', 'min_baseline_orders', 'fallback_cadence_days', 'active_days',
+    'target_days'
+] -%}
 
 -- What the refresh before has said of its own instant, and this one no longer says of
 -- it: no time has passed there, so rows of the past or the rules have changed since.
@@ -44,9 +49,8 @@ compared_tenants as (
         held_tenants.tenant_id,
         held_tenants.as_of as said_at,
         held_tenants.today as status_of,
-        -- all else in the two is a limit
-        to_jsonb(held_tenants) - {{ not_limits }}
-        != to_jsonb(tenants) - {{ not_limits }} as has_other_limits
+        ({{ differ('held_tenants', 'tenants', limits) | indent(4) }}
+        ) as has_other_limits
     from tenants
     inner join held_tenants
         on tenants.tenant_id = held_tenants.tenant_id
@@ -121,17 +125,12 @@ days as (
 ),
 
 changed as (
-    select distinct
-        compared.tenant_id,
-        compared.customer_id
-    from (
-        select
-            tenant_id,
-            customer_id
-        from days
-        group by tenant_id, customer_id, {{ fact_columns }}
-        having count(*) != 2
-    ) as compared
+    select
+        tenant_id,
+        customer_id
+    from days
+    group by tenant_id, customer_id
+    having count(*) != 2 * count(distinct row({{ fact_columns }}))
 ),
 
 final as (
