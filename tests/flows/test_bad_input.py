@@ -72,6 +72,7 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     small: Database, project: Path
 ) -> None:

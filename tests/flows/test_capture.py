@@ -204,6 +204,7 @@ ORDER = (
 )
 
 
+@pytest.mark.slow
 def test_rows_put_straight_into_a_partition_or_an_inheriting_table_are_noticed(
     small: Database,
 ) -> None:

@@ -324,6 +324,7 @@ def test_a_draft_that_was_delivered_is_looked_at(small: Database) -> None:
     assert "they count as deliveries; if they are none, make delivered_at NULL" in found
 
 
+@pytest.mark.slow
 def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> None:
     small.execute(
         "alter table commerce.customers add company_id uuid references commerce.customers;"
@@ -336,6 +337,7 @@ def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> 
     assert "'looked_at': ['company_id']" in found
 
 
+@pytest.mark.slow
 def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     small: Database, project: Path
 ) -> None:

@@ -307,6 +307,7 @@ class Killer(Lines):
                     child.kill()
 
 
+@pytest.mark.slow
 def test_a_run_of_dbt_that_is_killed_may_go_well_when_it_is_tried_again(
     demo: Database,
 ) -> None:

@@ -1,5 +1,6 @@
 """`customer-health fit-orders`: what is refused, and that nothing else writes parameters."""
 
+import pytest
 from conftest import UNTIL, Database
 
 PARAMETERS = "select * from analytics.order_model_parameters order by tenant_id, valid_from"
@@ -29,6 +30,7 @@ def test_without_marts_there_is_nothing_to_fit(empty: Database) -> None:
     )
 
 
+@pytest.mark.slow
 def test_parameters_outlast_refreshes_and_a_new_fit_does_not_forget(
     refreshed: Database,
 ) -> None:

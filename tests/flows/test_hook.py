@@ -467,6 +467,7 @@ def test_no_order_is_rejected_and_no_type_stays_wrong(
     )
 
 
+@pytest.mark.slow
 def test_callers_without_triggers_get_the_same(hooked: Database, customer: str) -> None:
     assert hooked.run("flows", "hook", "remove").returncode == 0
     hooked.execute(

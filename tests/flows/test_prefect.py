@@ -155,6 +155,7 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -198,6 +199,7 @@ def completed(api: httpx.Client, of_deployment: dict[str, Any]) -> list[dict[str
     return found
 
 
+@pytest.mark.slow
 def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa: PLR0915
     refreshed: Database, tmp_path: Path
 ) -> None:

@@ -11,9 +11,13 @@ from psycopg.rows import tuple_row
 
 from metrics.__main__ import PYTHON, ask, show
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
-)
+pytestmark = [
+    # MetricFlow is an environment of its own, and a minute; few changes touch a metric
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
+    ),
+]
 
 # metrics, what they are grouped by, and the SQL on the marts that gives the same rows
 FIGURES = {
