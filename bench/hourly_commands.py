@@ -55,7 +55,7 @@ def bench_changes(*sizes: "Data") -> None:
     for data in sizes:
         with data.open() as connection, dbt.kept_warm():
             # the first round loads dbt and parses
-            measure(connection, "100 of each system", 10, resident)
+            measure(connection, "100 of each system", 500, resident)
             columns.append(
                 {
                     (what, how.__name__): measure(connection, what, 1000 * place, how)
