@@ -85,7 +85,8 @@ in_buckets as (
         )
 ),
 
--- as Cochran, Mantel and Haenszel weigh. A bucket without one of the two says nothing
+-- Cochran-Mantel-Haenszel weights. A bucket without treated or without other customers
+-- says nothing
 weighed as (
     select
         *,
@@ -122,7 +123,8 @@ summed as (
     group by tenant_id, sales_rep_id, comparison, horizon_days
 ),
 
--- trials: how many customers of one bucket would be as telling
+-- trials: the number of customers in a single bucket that would carry as much
+-- information
 shares as (
     select
         *,
