@@ -85,8 +85,7 @@ in_buckets as (
         )
 ),
 
--- Cochran-Mantel-Haenszel weights. A bucket without treated or without other customers
--- says nothing
+-- Cochran-Mantel-Haenszel weights; buckets with only one of the groups say nothing
 weighed as (
     select
         *,
@@ -123,8 +122,7 @@ summed as (
     group by tenant_id, sales_rep_id, comparison, horizon_days
 ),
 
--- trials: the number of customers in a single bucket that would carry as much
--- information
+-- trials: customers of one bucket that would carry as much information
 shares as (
     select
         *,
