@@ -2,9 +2,8 @@
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
 {%- set not_limits = "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
 
--- Statuses that the previous refresh published for its own instant and that this
--- refresh computes differently for the same instant. No time has passed, so past rows
--- or the rules have changed.
+-- Statuses that this refresh computes differently for the instant of the previous one.
+-- No time has passed, so past rows or the rules have changed.
 with customers as (
     select * from {{ ref('int_customers') }}
 ),
