@@ -1,14 +1,14 @@
-{#- what of an order day are its orders alone, and no limit -#}
+{#- columns of an order day that depend on its orders alone, not on a threshold -#}
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
-{#- column by column: Citus forgets the names of those of a whole row -#}
+{#- compared one by one: Citus loses the column names of a whole row -#}
 {%- set limits = [
     'dormant_days', 'grace_days', 'revenue_decline_pct', 'cadence_orders', 'recent_orders',
     'baseline_orders', 'min_baseline_orders', 'fallback_cadence_days', 'active_days',
     'target_days'
 ] -%}
 
--- What the refresh before has said of its own instant, and this one no longer says of
--- it: no time has passed there, so rows of the past or the rules have changed since.
+-- Statuses that this refresh computes differently for the instant of the previous one.
+-- No time has passed, so past rows or the rules have changed.
 with customers as (
     select * from {{ ref('int_customers') }}
 ),
@@ -43,7 +43,7 @@ held_days as (
     from {{ as_before_refresh('customer_order_days') }} as published
 ),
 
--- of a refresh for an earlier instant nothing is compared
+-- a refresh for an earlier instant compares nothing
 compared_tenants as (
     select
         held_tenants.tenant_id,
@@ -57,7 +57,7 @@ compared_tenants as (
     where held_tenants.as_of <= tenants.as_of
 ),
 
--- the status of a day is that of its end: what came since on that day has changed it
+-- a day's status is that at its end, so a delivery later on that day has changed it
 delivered_since as (
     select distinct
         orders.tenant_id,
@@ -103,7 +103,7 @@ revised as (
         and risk_history.status is distinct from held_statuses.risk_status
 ),
 
--- the order days up to then, as they were and as they are: what is equal is there twice
+-- the order days up to then, before and now: unchanged ones occur twice
 days as (
     select held_days.*
     from revised
@@ -142,7 +142,7 @@ final as (
         revised.status_of,
         revised.status_before,
         revised.status_now,
-        -- none is named but where only one of the two has changed
+        -- a cause is named only if exactly one of the two has changed
         case
             when changed.tenant_id is not null and not revised.has_other_rules
                 then 'ROWS'
