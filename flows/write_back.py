@@ -314,10 +314,14 @@ def write_back(
             progress.say(line)
     if any(guard["is_tripped"] for guard in done.guards):
         done.other_rules_since = other_rules_since(connection)
-    connection.execute(
-        f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
-        (logid, tenant, BATCH_SIZE, force),
-    )
+    if done.guards:
+        connection.execute(
+            f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
+            (logid, tenant, BATCH_SIZE, force),
+        )
+    else:
+        # nothing differs; what a run that died had planned is not to be written any more
+        connection.execute(f"select {OPERATIONS}.give_up_batches(null, '{{}}')")
     batches = rows(
         connection,
         f"select batch_id, tenant_slug from {OPERATIONS}.write_back_batches"

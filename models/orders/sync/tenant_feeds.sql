@@ -5,7 +5,8 @@ with tenants as (
     select * from {{ ref('tenants') }}
 ),
 
-risk_status as (
+-- read twice by few columns: kept, it would be written to disk
+risk_status as not materialized (
     select * from {{ ref('customer_risk_status') }}
 ),
 
