@@ -248,7 +248,7 @@ def _orders(connection: Connection) -> str:
     hooked = [source for source in dbt.sources(environment(connection)) if source["hook"]]
     if not hooked:
         raise WrongArgument(
-            f"hook: no source in use has `hook: {order: <key column>}` in"
+            "hook: no source in use has `hook: {order: <key column>}` in"
             " models/orders/inputs/_orders__sources.yml, or orders_enabled is false"
         )
     [function] = rows(connection, f"select to_regproc('{FUNCTION}') as there")

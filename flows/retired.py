@@ -48,11 +48,7 @@ def drop_retired(
             break
         waiting = left
     if dropped := [one["name"] for one in retired if one["name"] not in stays]:
-        progress.say(
-            f"dropped, because this version no longer makes them: {', '.join(dropped)}".replace(
-                '"', ""
-            )
-        )
+        progress.say(f"dropped, no longer made: {', '.join(dropped)}".replace('"', ""))
     if stays:
         names = ", ".join(name.replace('"', "") for name in stays)
         progress.say(f"no longer made but kept: {names}; drop them when nobody reads them")
