@@ -1,4 +1,4 @@
-"""Read and test the keys that `meta: capture` gives a source; compare them with the inputs'."""
+"""Read and test the keys of `meta: capture`, and compare them with those of the inputs."""
 
 import re
 from collections.abc import Sequence
@@ -112,7 +112,10 @@ def captures_of(
 def _misfit(entry: dict[str, Any], allowed: Sequence[str]) -> str | None:
     """Return what is wrong with the entries of a key, before PostgreSQL is asked."""
     if unknown := [str(name) for name in entry if name not in (*allowed, *HELPERS)]:
-        return f"has the unknown entry {', '.join(unknown)}; allowed are {', '.join((*allowed, *HELPERS))}"
+        return (
+            f"has the unknown entry {', '.join(unknown)}; allowed are"
+            f" {', '.join((*allowed, *HELPERS))}"
+        )
     for name, text in entry.items():
         if isinstance(text, bool) or not isinstance(text, str | int) or not str(text).strip():
             return f"has {name}: {text!r}, must be SQL"

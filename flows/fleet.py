@@ -1,6 +1,7 @@
 """A fleet of databases, each with its own group of tenants: list them and reach them.
 
-FLEET lists libpq services from ~/.pg_service.conf or PGSERVICEFILE. A command or a Prefect run works on one of them; each has its own lock, run log and dbt folders.
+FLEET lists libpq services from ~/.pg_service.conf or PGSERVICEFILE. A command or a Prefect run
+works on one of them; each has its own lock, run log and dbt folders.
 """
 
 import argparse
@@ -105,7 +106,7 @@ def environment(service: str) -> dict[str, str]:
 
 
 def _own(service: str) -> dict[str, str]:
-    """Return the variables of one database; it needs its own folders, as dbt's file names are fixed."""
+    """Return the variables of one database, with its own folders for dbt's files."""
     folders = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
     return {"PGSERVICE": service} | {
         name: str(HOME.joinpath(os.environ.get(name) or usual, "fleet", service))

@@ -1,4 +1,4 @@
-"""`customer-health fleet COMMAND`: run a command on each database of FLEET, or show their state.
+"""`customer-health fleet COMMAND`: run a command on each database, or show their state.
 
 A database that is down, held or busy does not stop the others; the table at the end shows it.
 The exit code is the highest of all.
