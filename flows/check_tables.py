@@ -209,7 +209,8 @@ def note_constants(
                             f" which no input uses, has few words: {said}",
                             f"if they are the status, use them in {one.path}"
                             + (f", mapped to {', '.join(allowed)}" if allowed else "")
-                            + f"; if not, put `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
+                            + "; if not, put"
+                            f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
                             " there to silence this line",
                         )
 
