@@ -172,8 +172,8 @@ def look(connection: Connection, script: str) -> Installed:
         raise WrongArgument(
             f"{names} {'are' if are_many else 'is'} not ours: no command of ours has made"
             f" {'them; rename them or move them' if are_many else 'it; rename it or move it'}"
-            " to another schema (where only the comment of one of ours was changed, let it"
-            f' begin with "{MARK}" again)'
+            " to another schema (if only the comment of one of our objects was changed, let"
+            f' it begin with "{MARK}" again)'
         )
     return found
 

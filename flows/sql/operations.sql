@@ -224,4 +224,4 @@ left join
     on true;
 comment on view operations.refresh_health is
 'customer_health: One row: when an hourly or nightly refresh last succeeded, and whether
-that is too long ago. NULL before the first run.';
+that is too long ago. NULL if there was none.';
