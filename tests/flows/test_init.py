@@ -590,17 +590,19 @@ def test_northwind_has_its_right_numbers_without_a_line_written(
     for command in (("refresh", "--mode", "hourly"), ("capture", "install")):
         done = application.run("flows", *command)
         assert done.returncode == 2
-        assert done.stderr.startswith("error: the marts here are those of the project it: ")
+        assert done.stderr.startswith(
+            "error: the marts in this database belong to the project it: "
+        )
     assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
     seed.write_text("tenant_slug,dormant_day\n")
     done = run(application, tmp_path / "it")
     assert done.returncode == 2
-    assert "input_shared__risk_thresholds has a column dormant_day, but its" in done.stderr
+    assert "input_shared__risk_thresholds has the unknown column dormant_day;" in done.stderr
     settings = tmp_path / "it" / "dbt_project.yml"
     settings.write_text(f"{settings.read_text()}\nvars: {{tenant_enabled: false}}\n")
     done = run(application, tmp_path / "it")
     assert done.returncode == 2
-    assert "setting tenant_enabled of dbt_project.yml is not known" in done.stderr
+    assert "setting tenant_enabled of dbt_project.yml is unknown" in done.stderr
 
 
 @pytest.mark.slow
