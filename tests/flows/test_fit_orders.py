@@ -9,7 +9,7 @@ def test_a_fit_wants_a_refresh_and_a_tenant_that_is_there(refreshed: Database) -
     for arguments, line in (
         (
             ("--tenant", "nobody"),
-            "error: --tenant: no active tenant has the slug 'nobody'; there are: harbor-foods,",
+            "error: --tenant: no active tenant has the slug 'nobody'; there are: harbor",
         ),
         (("--as-of", "yesterday"), "error: --as-of: 'yesterday' is not a timestamp"),
     ):
