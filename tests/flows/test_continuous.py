@@ -186,7 +186,7 @@ def test_it_ends_when_a_file_of_the_project_changes(
         return IDLE
 
     why = refresh_continuously(SECOND / 100, refresh, Lines())
-    assert why.startswith("a file of the project has changed")
+    assert why.startswith("a project file has changed")
 
 
 @pytest.fixture(scope="module")

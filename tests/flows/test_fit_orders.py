@@ -10,9 +10,9 @@ def test_a_fit_wants_a_refresh_and_a_tenant_that_is_there(refreshed: Database) -
     for arguments, line in (
         (
             ("--tenant", "nobody"),
-            "error: --tenant: no active tenant 'nobody', there are: harbor-foods, kiwi",
+            "error: --tenant: no active tenant has the slug 'nobody'; there are: harbor",
         ),
-        (("--as-of", "yesterday"), "error: --as-of: 'yesterday' is no timestamp"),
+        (("--as-of", "yesterday"), "error: --as-of: 'yesterday' is not a timestamp"),
     ):
         done = refreshed.run("flows", "fit-orders", *arguments)
         assert done.returncode == 2, done.stdout + done.stderr
