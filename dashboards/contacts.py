@@ -114,7 +114,9 @@ def write(contact: Row) -> None:
             " correction."
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise NotWritten(f"This login may not save contacts ({one_line(error)}).") from error
+        raise NotWritten(
+            f"This login may not save this contact ({one_line(error)})."
+        ) from error
     except (psycopg.errors.CheckViolation, psycopg.DataError) as error:
         raise NotWritten(f"This contact cannot be saved ({one_line(error)}).") from error
     except psycopg.OperationalError as error:

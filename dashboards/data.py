@@ -114,7 +114,9 @@ def fetch(
             " `customer-health roles install` gives the roles their rights on new marts."
         ) from error
     except psycopg.DataError as error:
-        raise NothingToShow(f"The page's address is wrong ({one_line(error)}).") from error
+        raise NothingToShow(
+            f"A value on this page cannot be looked up ({one_line(error)})."
+        ) from error
     except psycopg.OperationalError as error:
         raise NothingToShow(
             f"The database cannot be reached ({one_line(error)}). Check PGHOST, PGPORT, PGUSER"

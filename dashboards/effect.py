@@ -71,9 +71,9 @@ def _in_words(row: Row) -> str:
 
 def _so(row: Row) -> str:
     if row["difference_low"] > 0:
-        return " They order more often."
+        return " More of them order."
     if row["difference_high"] < 0:
-        return " They order less often."
+        return " Fewer of them order."
     return " Whether it helps is not clear."
 
 

@@ -550,7 +550,7 @@ def with_linked(
 def say_if_cut(rows: Sequence[Any], most: int, others: str) -> None:
     """Say how to reach the other rows if there are more than are shown."""
     if len(rows) > most:
-        show(f'<p class="ch-age">Only the first {most} are shown. {escape(others)}</p>')
+        show(f'<p class="ch-age">The first {most} are shown. {escape(others)}</p>')
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
