@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 from metrics.__main__ import PYTHON, ask, show
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
+    not PYTHON.exists(), reason="MetricFlow is not installed: run `make metrics`"
 )
 
 # metrics, what they are grouped by, and the SQL on the marts that gives the same rows
