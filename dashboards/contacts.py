@@ -45,7 +45,7 @@ INSERT = f"""
         coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
         %(snoozed_until)s, %(corrects)s
     )
-    -- pressed twice, or sent again after an error of the network
+    -- if the button is pressed twice, or again after a network error
     on conflict (tenant_id, customer_id, contact_id) do nothing
 """
 # from the catalog: a login that may not use the schema may not name what is in it

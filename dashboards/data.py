@@ -18,7 +18,7 @@ from flows.session import ARGUMENTS, use_settings
 ANALYST = f"{OURS}_analyst"
 TENANT = f"{OURS}_tenant"
 
-# readers share a result for so long; the marts change once an hour
+# how long readers share a result; the marts change once an hour
 SECONDS_KEPT = 30
 # how many databases of a fleet are queried at the same time
 ASKED_AT_ONCE = 16

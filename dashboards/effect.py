@@ -58,8 +58,8 @@ def _in_words(row: Row) -> str:
     if row["difference"] is None:
         return (
             f"Within {days} days: too few customers to tell. {row['treated_customers']:,} were"
-            f" {who}, {row['others_customers']:,} were not. A comparison needs 30 of each that"
-            " were as late and as likely to order."
+            f" {who}, {row['others_customers']:,} were not. A comparison needs 30 of each with"
+            " the same lateness and outlook."
         )
     low, high = _points(row["difference_low"]), _points(row["difference_high"])
     return (

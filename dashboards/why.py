@@ -73,8 +73,8 @@ def _past(row: Row) -> str:
     if days is None:
         return look.NONE
     if days > 0:
-        return look.figures(f"{look.count_of(days, 'day')} later")
-    return look.figures(f"{look.count_of(-days, 'day')} earlier" if days else "the same day")
+        return look.figures(f"{look.count_of(days, 'day')} ago")
+    return look.figures(f"in {look.count_of(-days, 'day')}" if days else "that day")
 
 
 def _revenue(row: Row) -> str:
@@ -105,7 +105,7 @@ LINES = {
         + look.small("" if row["is_measured"] or row["last_order_date"] is None else "assumed")
     ),
     "Next order expected": lambda row: look.figures(look.day(row["next_expected_order_date"])),
-    "Than expected": _past,
+    "How far away": _past,
     "Revenue": lambda row: look.escape(_revenue(row)),
 }
 

@@ -250,7 +250,7 @@ def _notes(chosen: dict[str, Any]) -> None:
     }
     with which:
         row = by_key[look.pick("Customer", names, "noted")]
-        look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search for others.")
+        look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search to find others.")
     look.notes(
         data.read(
             "visitor_notes",

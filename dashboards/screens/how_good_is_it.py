@@ -165,7 +165,7 @@ VISITS = Subject(
     },
 )
 TOO_FEW = "Too few customers to tell."
-RECENT_FIRST = "Call those who left recently first, and leave the others."
+RECENT_FIRST = "First call those who left recently, and leave the others."
 SETTINGS = {
     "dormant_days": (
         "Dormant from",
@@ -330,7 +330,7 @@ def _meaning(subject: Subject, name: str, today: Sequence[Row]) -> str:
         limits["decline"] = f"{today[0]['revenue_decline_pct'].normalize():f} %"
     counts = {row["status"]: row["customers_count"] for row in today}
     customers = look.count_of(counts.get(name, 0), "customer")
-    return f"{subject.means[name].format(**limits)}. Today {customers}."
+    return f"{subject.means[name].format(**limits)}. Today: {customers}."
 
 
 def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
@@ -730,9 +730,9 @@ def _limit_in_words(chosen: Row, current: Row, *, is_judged: bool) -> str:
     if chosen["is_current"]:
         return f"{said} It finds {_found(chosen)}; {_came_after_all(chosen)}."
     return (
-        f"{said} It would have found {_found(chosen)} (today's setting"
-        f" {look.of_100(current['recall'])}); {_came_after_all(chosen)}"
-        f" ({_came_after_all(current)} by today's setting)."
+        f"{said} It would have found {_found(chosen)} (with today's"
+        f" setting, {look.of_100(current['recall'])}); {_came_after_all(chosen)} (with today's"
+        f" setting, {_came_after_all(current)})."
     )
 
 

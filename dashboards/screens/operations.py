@@ -42,9 +42,9 @@ def show() -> None:
 
     look.heading(
         "Checks that failed",
-        "A check that fails stops the publication; one that warns does not. Its rows are in"
-        " the table of its name in `analytics_internal_failures`. docs/sanity_checks.md says"
-        " what to do.",
+        "A check that fails stops the publication; one that warns does not. The rows"
+        " are in the table with the check's name in `analytics_internal_failures`."
+        " docs/sanity_checks.md says what to do.",
     )
     _checks(found["operations_checks"])
 

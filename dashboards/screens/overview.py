@@ -42,7 +42,7 @@ def show() -> None:
     if value:
         look.tiles(value)
     else:
-        look.empty("Nobody is late or spends less, and nobody did a week ago.")
+        look.empty("There are no such customers, and there were none a week ago.")
     look.heading(
         "Over time",
         "Customers by risk status. The part to the right of the line assumes that nobody"

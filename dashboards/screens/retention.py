@@ -81,7 +81,7 @@ def _weeks(rows: list[Row], thing: str) -> None:
     look.show(
         f'<p class="ch-age">{look.count_of(last["active_customers"], "active customer")} at'
         f" the end of the week; {look.count(last['quiet_customers'])} of them did not"
-        f" {thing} in it.</p>"
+        f" {thing} that week.</p>"
     )
     shown = rows[-SHOWN_WEEKS:]
     look.heading(f"The last {len(shown)} weeks", "Gone customers are below the line.")
@@ -227,8 +227,8 @@ def _of_visits(chosen: dict[str, Any]) -> None:
         _dimension([row for row in rows if row["dimension"] == dimension], title)
     look.heading(
         "Between two visits for a service",
-        "Days from a visit for the service to the customer's next visit for it. Half of them"
-        " are between the two figures in the last column.",
+        "Days from a visit for the service to the customer's next visit for it. Half of the"
+        " gaps are between the two figures in the last column.",
     )
     look.table(
         ["Service", "Customers", "Came for it again", "Median days", "Middle half"],
@@ -263,7 +263,7 @@ def _window(row: Row) -> str:
         f"{look.count_of(row['new_customers'], 'customer')} had a first visit from"
         f" {look.day(row['first_counted_on'])} to {look.day(row['last_counted_on'])}, and"
         f" {look.share(row['retention_rate'])} of them came again within {days} days."
-        f" {look.count(row['waiting_customers'])} more came first after that; it is too early"
+        f" {look.count(row['waiting_customers'])} more had theirs later; it is too early"
         f" to count them. “Booked again” is the share of visits, more than {days} days ago,"
         f" after which the customer booked again within {days} days."
     )

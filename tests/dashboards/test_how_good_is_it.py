@@ -121,7 +121,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         )
     assert ("who had been dormant for less than" in said) is has_parts
     is_recent_first = has_parts and recent >= 0.25 > others
-    assert ("Call those who left recently first" in said) is is_recent_first
+    assert ("First call those who left recently" in said) is is_recent_first
     high = by_status["DORMANT"]["ordered_share_high"]
     assert ("Few come back" in said) is (
         not is_recent_first and high is not None and high < 0.25
@@ -183,14 +183,14 @@ def test_a_card_says_what_its_status_means_and_how_many_have_it(
             *(TENANT, status),
         )
         assert isinstance(count, int)
-        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
+        assert f"{words}. Today: {look.count_of(count, 'customer')}." in said
     # nobody has it
     refreshed.execute(
         "update analytics.customer_risk_status set risk_status = 'HEALTHY'"
         " where risk_status = 'DORMANT'"
     )
     data.read.clear()
-    assert f"{means['DORMANT']}. Today 0 customers." in text(shown_of(TENANT))
+    assert f"{means['DORMANT']}. Today: 0 customers." in text(shown_of(TENANT))
 
 
 def test_a_card_of_segments_says_the_same(refreshed: Database, look_at: Point) -> None:
@@ -213,7 +213,7 @@ def test_a_card_of_segments_says_the_same(refreshed: Database, look_at: Point) -
             *(ORGANIZATION, segment),
         )
         assert isinstance(count, int)
-        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
+        assert f"{words}. Today: {look.count_of(count, 'customer')}." in said
 
 
 def test_a_verdict_is_given_only_where_the_interval_carries_it(
@@ -309,7 +309,7 @@ def test_who_is_gone_only_lately_is_told_apart(refreshed: Database, look_at: Poi
         )
         assert (words in said) is is_told, (customers, recent)
         assert ("who had been dormant" in said) is is_told
-        assert ("Call those who left recently first" in said) is is_first
+        assert ("First call those who left recently" in said) is is_first
         assert ("Few come back" in said) is not is_first
 
 
@@ -597,9 +597,9 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
         came = [100 * (1 - judged["precision"]) for judged in (row, current)]
         assert (
             f"{words} It would have found {100 * row['recall']:.0f} of 100 who stop ordering"
-            f" (today's setting {100 * current['recall']:.0f}); {came[0]:.0f} of 100 dormant"
-            f" customers ordered after all ({came[1]:.0f} of 100 dormant customers ordered"
-            " after all by today's setting)." in text(shown)
+            f" (with today's setting, {100 * current['recall']:.0f}); {came[0]:.0f} of 100"
+            f" dormant customers ordered after all (with today's setting, {came[1]:.0f} of 100"
+            " dormant customers ordered after all)." in text(shown)
         ) is is_judged
         slider = shown.select_slider[0]
 
