@@ -30,6 +30,7 @@ def show(rows: Sequence[Row]) -> None:
     for comparison in dict.fromkeys([*kinds, "CONTACTED"]):
         told = [row for row in rows if row["comparison"] == comparison]
         is_experiment = comparison == "SHOWN"
+        who = "shown" if is_experiment else "contacted"
         for row in told:
             if row["sales_rep_id"] is None:
                 look.show(f"<p>{look.escape(_in_words(row))}</p>")
@@ -42,7 +43,7 @@ def show(rows: Sequence[Row]) -> None:
         ]
         if by_rep:
             look.table(
-                ["Customers of", "Within", "Contacted", "Others", "Difference"],
+                ["Customers of", "Within", who.capitalize(), "Others", "Difference"],
                 [_cells(row) for row in by_rep],
                 "Effect of contacts, by sales rep",
             )
