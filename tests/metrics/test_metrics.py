@@ -12,10 +12,10 @@ from psycopg.rows import tuple_row
 from metrics.__main__ import PYTHON, ask, show
 
 pytestmark = [
-    # MetricFlow is an environment of its own, and a minute; few changes touch a metric
+    # MetricFlow needs its own environment and a minute; few changes affect a metric
     pytest.mark.slow,
     pytest.mark.skipif(
-        not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
+        not PYTHON.exists(), reason="MetricFlow is not installed: run `make metrics`"
     ),
 ]
 
