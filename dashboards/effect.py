@@ -33,7 +33,7 @@ def show(rows: Sequence[Row]) -> None:
         who = "shown" if is_experiment else "contacted"
         for row in told:
             if row["sales_rep_id"] is None:
-                look.show(f"<p>{look.escape(_in_words(row))}</p>")
+                look.show(f"<p>{look.with_code(_in_words(row))}</p>")
         if not told:
             look.empty("Nothing to compare yet: no contact is old enough, or nobody was due.")
         by_rep = [
@@ -45,7 +45,7 @@ def show(rows: Sequence[Row]) -> None:
             look.table(
                 ["Customers of", "Within", who.capitalize(), "Others", "Difference"],
                 [_cells(row) for row in by_rep],
-                "Effect of contacts, by sales rep",
+                f"Effect of {'the list' if is_experiment else 'contacts'}, by sales rep",
             )
         look.show(
             '<p class="ch-explained">'
@@ -59,8 +59,8 @@ def _in_words(row: Row) -> str:
     if row["difference"] is None:
         return (
             f"Within {days} days: too few customers to tell. {row['treated_customers']:,} were"
-            f" {who}, {row['others_customers']:,} were not. A comparison needs 30 of each with"
-            " the same lateness and outlook."
+            f" {who}, {row['others_customers']:,} were not. A comparison needs"
+            " `backtest_min_customers` of each with the same lateness and outlook."
         )
     low, high = _points(row["difference_low"]), _points(row["difference_high"])
     return (

@@ -22,7 +22,7 @@ def show() -> None:
     _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            f"Nobody {'else ' if found else ''}is due. Customers appear here a week before"
+            f"Nobody {'else ' if found else ''}is due. Customers appear here shortly before"
             " their next order is expected. If a filter is set, widen it."
         )
     look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
