@@ -42,6 +42,14 @@ ADDRESS = ("DATABASE_URL", *LIBPQ_VARIABLES)
 REFRESHER = f"{OURS}_refresher"
 WRITE_BACK = f"{OURS}_write_back"
 
+# the settings that files of flows/sql read
+SETTINGS = (
+    "refresh_overdue_hours",
+    "refresh_failed_runs",
+    "message_news_days",
+    "weekly_message_hour",
+)
+
 # how often a table that is in use is tried
 ATTEMPTS = 20
 # shorter than the time after which the server looks for deadlocks; but only then does it end
@@ -417,7 +425,7 @@ def text_of(script: Path) -> str:
     """Return a file of flows/sql with our names and settings as they are here."""
     text = named(script.read_text(encoding="utf-8"))
     text = text.replace("{{ systems }}", systems.as_json())
-    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+    for name in SETTINGS:
         text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
     return text
 

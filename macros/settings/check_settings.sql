@@ -49,6 +49,8 @@
         'alert_churn_over': 0,
         'alert_churn_rise': 1,
         'alert_churn_rise_days': 1,
+        'message_news_days': 1,
+        'weekly_message_hour': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,

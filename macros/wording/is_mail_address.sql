@@ -1,0 +1,4 @@
+{% macro is_mail_address(text) -%}
+    {#- whether a mail can be sent to this: one address, which can be no more of a header -#}
+    {{ text }} ~ '^[^[:space:][:cntrl:]@,:;<>()"\\]+@[^[:space:][:cntrl:]@,:;<>()"\\]+$'
+{%- endmacro %}
