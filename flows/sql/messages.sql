@@ -66,7 +66,8 @@ comment on function operations.is_quiet(timestamptz, text, time, time) is
 
 create or replace function operations.add_messages(of_kind text)
 returns void
-language sql as $add$
+language plpgsql as $add$
+begin
     -- One message a place; of each section the first 20 lines, 10 of whom to call. Reads the
     -- temporary table fresh, which whoever calls this has filled.
     with ranked as (
@@ -131,7 +132,8 @@ language sql as $add$
             and fresh.address = written.address
             and fresh.reach = written.reach
             and fresh.tenant_id = written.tenant_id
-    order by fresh.channel, fresh.address, fresh.news, written.message_id nulls last
+    order by fresh.channel, fresh.address, fresh.news, written.message_id nulls last;
+end
 $add$;
 comment on function operations.add_messages(text) is
 'customer_health: Makes messages of what is new to somebody.';

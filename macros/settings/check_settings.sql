@@ -140,6 +140,9 @@
                 {%- do problems.append([more, 'over ' ~ less]) -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- if var('weekly_message_hour') > 23 -%}
+            {%- do problems.append(['weekly_message_hour', 'at most 23']) -%}
+        {%- endif -%}
         {%- if var('critical_after_days') <= var('urgent_after_days') -%}
             {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
         {%- endif -%}
