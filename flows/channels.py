@@ -171,8 +171,8 @@ def channels_of_environment() -> Channels:
     if url := os.environ.get("ALERT_SMTP_URL"):
         sender = _address("ALERT_MAIL_FROM", os.environ.get("ALERT_MAIL_FROM", ""))
         recipients = os.environ.get("ALERT_MAIL_TO", "")
-        for one in recipients.split(",") if recipients.strip() else []:
-            team.append(("mail", _address("ALERT_MAIL_TO", one.strip())))
+        given = recipients.split(",") if recipients.strip() else []
+        team.extend(("mail", _address("ALERT_MAIL_TO", one.strip())) for one in given)
         mail_server = MailServer(_split("ALERT_SMTP_URL", url, ("smtp", "smtps")), sender)
     pages = os.environ.get("DASHBOARD_URL", "").rstrip("/")
     if pages:

@@ -104,7 +104,7 @@ class Letter:
 def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
     """Return what a row of message_outbox says."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for line in row["lines"]:
+    for line in row["content"]:
         found.setdefault(line["section"], []).append(line)
     order = list(SECTIONS)
     sections = [
@@ -121,17 +121,17 @@ def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
         for section in sections
     )
     if row["kind"] == "weekly":
-        week = date.fromisoformat(row["lines"][0]["week_begins_on"])
+        week = date.fromisoformat(row["content"][0]["week_begins_on"])
         subject = f"{where}, week of {_day(week)}: {what}"
-        about = f"{where} in the week of {_day(week)}"
+        news = f"the week of {_day(week)}"
     else:
         subject = f"{where}: {what}"
-        about = where
+        news = "the news"
     return Letter(
         message_id=str(row["message_id"]),
         address=row["address"],
         subject=_cut(subject, LONGEST_SUBJECT),
-        opening=_opening(row, about),
+        opening=_opening(row, news, where),
         sections=tuple(sections),
         closing=CLOSINGS[row["reach"]],
     )
@@ -145,11 +145,13 @@ CLOSINGS = {
 }
 
 
-def _opening(row: Mapping[str, Any], about: str) -> str:
+def _opening(row: Mapping[str, Any], news: str, where: str) -> str:
     name = _plain(row["recipient_name"] or "")
     if row["reach"] == "owner":
-        return f"Hello{f' {name}' if name else ''}, this is new of your customers at {about}."
-    return f"This is new of {about}."
+        return (
+            f"Hello{f' {name}' if name else ''}, here is {news} of your customers at {where}."
+        )
+    return f"Here is {news} of {where}."
 
 
 def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
@@ -161,7 +163,7 @@ def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
     if (expected := line.get("expected_amount_90d")) is not None:
         words += f" · expected in 90 days {_money(expected, line)}"
     elif (ordered := line.get("revenue_at_risk")) is not None:
-        words += f" · orders {_money(ordered, line)} in 30 days"
+        words += f" · worth {_money(ordered, line)} in 30 days"
     link = ""
     if pages and line.get("link"):
         link = f"{pages}/customer?{urlencode({'customer': line['link']})}"

@@ -424,7 +424,8 @@ comment on function operations.claim_alert() is
 'customer_health: Takes the message that has waited longest. Commit before it is sent:
 what is sending when its sender has died is never sent again.';
 
--- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the last
+-- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
+-- last
 create or replace function operations.pause_after(attempts integer)
 returns interval
 language sql immutable as $pause$

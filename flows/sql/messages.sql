@@ -1,6 +1,6 @@
--- Messages: what people are told of alerts, and every week, each person only of what is its
--- own. Who is told where stands in the view recipients; here is only what is new to whom, and
--- that it is told once.
+-- Messages: what people are told of alerts, and every week, each only of what is their
+-- own. Who is told where stands in the view recipients; here is what is new to whom,
+-- and that it is told once.
 
 create table if not exists operations.message_outbox (
     message_id uuid primary key,
@@ -11,7 +11,7 @@ create table if not exists operations.message_outbox (
     channel text not null,
     address text not null,
     recipient_name text,
-    lines jsonb not null,
+    content jsonb not null,
     quiet_from time,
     quiet_to time,
     time_zone text,
@@ -24,8 +24,8 @@ create table if not exists operations.message_outbox (
 );
 comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
-reach: team (all tenants), tenant (one), owner (the customers of one sales rep). lines: what
-it says, one object a line. state: as in alert_outbox, or withdrawn (nobody is to be told
+reach: team (all tenants), tenant (one), owner (the customers of one sales rep). content:
+what it says, one object a line. state: as in alert_outbox, or withdrawn (nobody is to be told
 there any more).';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
@@ -39,15 +39,15 @@ create table if not exists operations.message_told (
     primary key (channel, address, news)
 );
 comment on table operations.message_told is
-'customer_health: One row per place and piece of news that was put into a message for it:
-raised or recovered with the number of the episode, week with its Monday, tenant and reach.
-message_id is NULL where there was nothing to say. The row without a place says when messages
-began: what was told before to nobody but the team is no news.';
+'customer_health: One row per place and piece of news that was put into a message for
+it: raised or recovered with the number of the episode, week with its Monday, tenant and
+reach. message_id is NULL where there was nothing to say. The row without a place says
+when messages began: what was raised before is no news to sales reps.';
 insert into operations.message_told (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
 create or replace function operations.is_quiet(
-    at timestamptz, zone text, quiet_from time, quiet_to time
+    instant timestamptz, zone text, quiet_from time, quiet_to time
 )
 returns boolean
 language sql stable as $quiet$
@@ -59,17 +59,18 @@ language sql stable as $quiet$
         end,
         false
     )
-    from (select (at at time zone coalesce(zone, 'UTC'))::time as local_time) as clock
+    from (select (instant at time zone coalesce(zone, 'UTC'))::time as local_time) as clock
 $quiet$;
 comment on function operations.is_quiet(timestamptz, text, time, time) is
-'customer_health: Whether an instant lies in quiet hours, [from, to), also over midnight.';
+'customer_health: Whether an instant lies in quiet hours, [from, to), which may hold
+midnight.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
 language plpgsql as $add$
 begin
-    -- One message a place; of each section the first 20 lines, 10 of whom to call. Reads the
-    -- temporary table fresh, which whoever calls this has filled.
+    -- One message a place; of each section the first 20 lines, 10 of whom to call.
+    -- Reads the temporary table fresh, which whoever calls this has filled.
     with ranked as (
         select
             *,
@@ -106,7 +107,7 @@ begin
                 order by section, place
             ) filter (
                 where place <= case when section = 'CALL_FIRST' then 10 else 20 end
-            ) as lines
+            ) as content
         from ranked
         group by channel, address, reach, tenant_id
     ),
@@ -114,11 +115,11 @@ begin
     added as (
         insert into operations.message_outbox (
             message_id, kind, reach, tenant_id, tenant_slug, channel, address,
-            recipient_name, quiet_from, quiet_to, time_zone, lines
+            recipient_name, quiet_from, quiet_to, time_zone, content
         )
         select
             message_id, of_kind, reach, tenant_id, tenant_slug, channel, address,
-            recipient_name, quiet_from, quiet_to, time_zone, lines
+            recipient_name, quiet_from, quiet_to, time_zone, content
         from written
     )
 
@@ -139,7 +140,7 @@ comment on function operations.add_messages(text) is
 'customer_health: Makes messages of what is new to somebody.';
 
 create or replace function operations.compose_messages(
-    at timestamptz, team jsonb, reachable text[], is_told_by_machine boolean
+    instant timestamptz, team jsonb, reachable text[], is_told_by_machine boolean
 )
 returns void
 language plpgsql as $compose$
@@ -191,7 +192,7 @@ begin
     -- news of the quiet hours are one message at their end
     delete from readers
     where
-        operations.is_quiet(at, time_zone, quiet_from, quiet_to)
+        operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
         or (case when channel = 'mail' then channel else channel || ' ' || address end)
         != all(reachable);
 
@@ -200,7 +201,7 @@ begin
         address text, quiet_from time, quiet_to time, time_zone text,
         news text, section text, line jsonb
     ) on commit drop;
-    perform operations.find_alerts_of_people(at);
+    perform operations.find_alerts_of_people(instant);
     perform operations.add_messages('alerts');
 
     if not is_told_by_machine and jsonb_array_length(team) > 0 then
@@ -223,8 +224,8 @@ begin
         cross join
             lateral (
                 select
-                    at at time zone tenants.time_zone as local_at,
-                    date_trunc('week', at at time zone tenants.time_zone) as local_monday
+                    instant at time zone tenants.time_zone as local_at,
+                    date_trunc('week', instant at time zone tenants.time_zone) as local_monday
             ) as clock
         where
             -- on Monday; what an outage has prevented, on Tuesday
@@ -232,7 +233,7 @@ begin
             >= clock.local_monday + interval '1 hour' * {{ weekly_message_hour }}
             and clock.local_at < clock.local_monday + interval '2 days'
             -- and the marts know that the week is over
-            and tenants.as_of <= at
+            and tenants.as_of <= instant
             and date_trunc('week', tenants.today::timestamp) = clock.local_monday
     loop
         perform operations.find_week_of_people(
@@ -242,10 +243,10 @@ begin
     perform operations.add_messages('weekly');
 end
 $compose$;
-comment on function operations.compose_messages(timestamptz, jsonb, text [], boolean) is
+comment on function operations.compose_messages(timestamptz, jsonb, text[], boolean) is
 'customer_health: Makes a message for everybody who has not been told of something.';
 
-create or replace function operations.find_alerts_of_people(at timestamptz)
+create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
 language plpgsql as $alerts$
 begin
@@ -263,7 +264,7 @@ begin
         alerts.details,
         -- what is old is told to the team only, if it still waits
         alerts.created_at
-        > greatest(at - interval '1 day' * {{ message_news_days }}, begun.told_at)
+        > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         as is_recent,
         null::text as sales_rep_id
     from operations.alert_outbox as alerts
@@ -275,7 +276,7 @@ begin
         and (
             alerts.state = 'pending'
             or alerts.created_at
-            > greatest(at - interval '1 day' * {{ message_news_days }}, begun.told_at)
+            > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         )
         -- what has ended meanwhile is told to nobody who has not heard of it
         and (alerts.edge = 'recovered' or episodes.closed_at is null);
@@ -498,7 +499,9 @@ $week$;
 comment on function operations.find_week_of_people(text, text, text) is
 'customer_health: Finds what the week of a tenant was for those who were not told yet.';
 
-create or replace function operations.claim_message(at timestamptz, reachable text[])
+create or replace function operations.claim_message(
+    instant timestamptz, reachable text[]
+)
 returns setof operations.message_outbox
 language sql as $claim$
     update operations.message_outbox
@@ -511,14 +514,14 @@ language sql as $claim$
                 and next_attempt_at <= now()
                 and (case when channel = 'mail' then channel else channel || ' ' || address end)
                 = any(reachable)
-                and not operations.is_quiet(at, time_zone, quiet_from, quiet_to)
+                and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
             order by next_attempt_at, created_at, message_id
             limit 1
             for update skip locked
         )
     returning *
 $claim$;
-comment on function operations.claim_message(timestamptz, text []) is
+comment on function operations.claim_message(timestamptz, text[]) is
 'customer_health: Takes the message that has waited longest, as claim_alert does.';
 
 create or replace function operations.end_message(
