@@ -138,11 +138,6 @@ class Channels:
         return mail + [f"{channel} {address}" for channel, address in self.webhooks]
 
 
-def missing(channel: str, address: str) -> str:
-    """Return the variable that says how to get there."""
-    return "ALERT_SMTP_URL" if channel == "mail" else f"{NAMED}{address.upper()}"
-
-
 def channels_of_environment() -> Channels:
     """Return where messages go.
 

@@ -104,7 +104,7 @@ class Letter:
 def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
     """Return what a row of message_outbox says."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for line in row["content"]:
+    for line in row["body"]:
         found.setdefault(line["section"], []).append(line)
     order = list(SECTIONS)
     sections = [
@@ -121,7 +121,7 @@ def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
         for section in sections
     )
     if row["kind"] == "weekly":
-        week = date.fromisoformat(row["content"][0]["week_begins_on"])
+        week = date.fromisoformat(row["body"][0]["week_begins_on"])
         subject = f"{where}, week of {_day(week)}: {what}"
         news = f"the week of {_day(week)}"
     else:

@@ -11,7 +11,7 @@ create table if not exists operations.message_outbox (
     channel text not null,
     address text not null,
     recipient_name text,
-    content jsonb not null,
+    body jsonb not null,
     quiet_from time,
     quiet_to time,
     time_zone text,
@@ -24,7 +24,7 @@ create table if not exists operations.message_outbox (
 );
 comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
-reach: team (all tenants), tenant (one), owner (the customers of one sales rep). content:
+reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
 what it says, one object a line. state: as in alert_outbox, or withdrawn (nobody is to be told
 there any more).';
 create index if not exists message_outbox__waiting
@@ -107,7 +107,7 @@ begin
                 order by section, place
             ) filter (
                 where place <= case when section = 'CALL_FIRST' then 10 else 20 end
-            ) as content
+            ) as body
         from ranked
         group by channel, address, reach, tenant_id
     ),
@@ -115,11 +115,11 @@ begin
     added as (
         insert into operations.message_outbox (
             message_id, kind, reach, tenant_id, tenant_slug, channel, address,
-            recipient_name, quiet_from, quiet_to, time_zone, content
+            recipient_name, quiet_from, quiet_to, time_zone, body
         )
         select
             message_id, of_kind, reach, tenant_id, tenant_slug, channel, address,
-            recipient_name, quiet_from, quiet_to, time_zone, content
+            recipient_name, quiet_from, quiet_to, time_zone, body
         from written
     )
 

@@ -1,4 +1,4 @@
--- Who is told of a whole tenant, and of the customers of a sales rep: where, and why not.
+-- Who is told of a whole tenant, or of the customers of a sales rep: where, or why not.
 with named as (
     select * from {{ ref('int_message_recipients') }}
 ),

@@ -2,7 +2,7 @@
 
 -- States: every cell of the seed of recipients is something that it can be.
 -- Matters: always; a message would go nowhere, or to people it is not for.
--- To resolve: correct the row of the seed input_shared__message_recipients that it names.
+-- To resolve: correct the row of input_shared__message_recipients that it names.
 with recipients as (
     select * from {{ ref('int_message_recipients') }}
 ),
@@ -13,7 +13,7 @@ judged as (
         case
             when tenant_slug is null then 'tenant_slug must be a slug or default'
             when
-                tenant_slug = 'default' and sales_rep_id is distinct from 'default'
+                tenant_slug = 'default' and coalesce(sales_rep_id != 'default', true)
                 then 'sales_rep_id must be default where tenant_slug is'
             when channel not in ('mail', 'slack', 'teams', 'mattermost', 'json')
                 then 'channel must be mail, slack, teams, mattermost or json'

@@ -3,7 +3,7 @@
 -- States: every row of the seed of recipients names a tenant or an organization, and a
 -- sales rep of it, or says default.
 -- Matters: a misspelt slug or rep is never told anything.
--- To resolve: correct the row of the seed input_shared__message_recipients, or delete it.
+-- To resolve: correct the row of input_shared__message_recipients, or delete it.
 with named as (
     select * from {{ ref('int_message_recipients') }}
 ),
