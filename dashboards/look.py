@@ -135,6 +135,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "sending": Status("On its way", "○", BLUE),
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
+        "passed_on": Status("Told by a message", "●", GREEN),
     },
     "edge": {
         "raised": Status("Raised", "▲", RUST),
