@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import PROJECT, Database
+from conftest import PROJECT, UNTIL, Database
 from receivers import MailReceiver, WebhookReceiver, serving
 
 PAGES = "https://health.example.com"
@@ -627,3 +627,68 @@ def test_two_who_compose_at_once_tell_once(quiet: Database) -> None:
         first.commit()
         waits.join(60)
     assert len({row["address"] for row in composed(quiet)}) == len(composed(quiet)) > 0
+
+
+def test_equal_ids_of_two_tenants_are_two_people_and_two_customers(
+    quiet: Database, mails: MailReceiver
+) -> None:
+    """Rep and customer have the same ids in both, as where each tenant counts from one."""
+    [one] = customers(quiet, "tenant_slug = 'north-dairy'", 1)
+    [other] = customers(quiet, "tenant_slug = 'harbor-foods'", 1)
+    for mart in ("sales_reps", "customer_risk_status", "customer_account_types"):
+        quiet.execute(
+            f"update analytics.{mart} set sales_rep_id = %s where sales_rep_id = %s",
+            one["sales_rep_id"],
+            other["sales_rep_id"],
+        )
+    for mart in ("customer_risk_status", "customer_account_types"):
+        quiet.execute(
+            f"update analytics.{mart} set customer_id = %s where customer_id = %s",
+            one["customer_id"],
+            other["customer_id"],
+        )
+    set_status(quiet, [one], "DORMANT")
+    assert send(quiet, mails).returncode == 0
+    assert told(mails) == of([one, other])
+    # only one of them comes back
+    mails.accepted.clear()
+    quiet.execute(
+        "update analytics.customer_risk_status set risk_status = 'HEALTHY' where customer_id"
+        " = %s and tenant_id = (select tenant_id from analytics.tenants where tenant_slug ="
+        " 'north-dairy')",
+        one["customer_id"],
+    )
+    assert send(quiet, mails).returncode == 0
+    assert told(mails) == of([one])
+
+
+def test_a_row_of_recipients_that_makes_no_sense_is_named(
+    small: Database, project: Path
+) -> None:
+    """Of each kind one, in one refresh; then what is not known is a warning."""
+    seed = project / "seeds" / "message_recipients.csv"
+    header = seed.read_text()
+    wrong = (
+        "acme,1,pigeon,,,,",
+        "acme,1,slack,Https://x,,,",
+        "acme,1,mail,x,,,",
+        "acme,,mail,,,,",
+        "acme,1,,,25:00,07:00,",
+        "acme,1,,,20:00,,",
+        "acme,1,,,,,perhaps",
+        "default,1,,,,,",
+    )
+    seed.write_text(header + "\n".join(wrong) + "\n")
+    done = small.run(
+        "flows", "refresh", "--mode", "nightly", "--as-of", UNTIL, project=project
+    )
+    assert done.returncode == 2, done.stdout[-2000:]
+    [line] = done.stderr.splitlines()
+    assert "message_recipients_are_sane" in line
+    assert f"{len(wrong)} rows" in line
+    seed.write_text(f"{header}acme,1,slack,acme,,,\nacmee,,slack,acme,,,\n")
+    done = small.run(
+        "flows", "refresh", "--mode", "nightly", "--as-of", UNTIL, project=project
+    )
+    assert done.returncode == 0, done.stderr
+    assert "message_recipients_name_tenants_and_reps" in done.stdout
