@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -666,6 +667,7 @@ def test_a_row_of_recipients_that_makes_no_sense_is_named(
     small: Database, project: Path
 ) -> None:
     """Of each kind one, in one refresh; then what is not known is a warning."""
+    command = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     seed = project / "seeds" / "message_recipients.csv"
     header = seed.read_text()
     wrong = (
