@@ -681,16 +681,12 @@ def test_a_row_of_recipients_that_makes_no_sense_is_named(
         "default,1,,,,,",
     )
     seed.write_text(header + "\n".join(wrong) + "\n")
-    done = small.run(
-        "flows", "refresh", "--mode", "nightly", "--as-of", UNTIL, project=project
-    )
+    done = small.run(*command, project=project)
     assert done.returncode == 2, done.stdout[-2000:]
     [line] = done.stderr.splitlines()
     assert "message_recipients_are_sane" in line
     assert f"{len(wrong)} rows" in line
     seed.write_text(f"{header}acme,1,slack,acme,,,\nacmee,,slack,acme,,,\n")
-    done = small.run(
-        "flows", "refresh", "--mode", "nightly", "--as-of", UNTIL, project=project
-    )
+    done = small.run(*command, project=project)
     assert done.returncode == 0, done.stderr
     assert "message_recipients_name_tenants_and_reps" in done.stdout
