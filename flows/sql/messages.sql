@@ -150,23 +150,26 @@ begin
     -- one at a time, as alerts are raised: two would both find the same news
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
-    create temporary table readers on commit drop as
+    create temporary table readers (
+        reader_id uuid default gen_random_uuid(), reach text, tenant_id text,
+        tenant_slug text, sales_rep_id text, recipient_name text, channel text,
+        address text, quiet_from time, quiet_to time, time_zone text
+    ) on commit drop;
+    insert into readers (reach, tenant_id, tenant_slug, channel, address)
     select
-        'team' as reach,
-        '' as tenant_id,
-        '' as tenant_slug,
-        null::text as sales_rep_id,
-        null::text as recipient_name,
+        'team',
+        '',
+        '',
         channel,
-        address,
-        null::time as quiet_from,
-        null::time as quiet_to,
-        'UTC' as time_zone
+        address
     from jsonb_to_recordset(team) as given (channel text, address text);
 
     -- away while our views are detached
     if to_regclass('operations.recipients') is not null then
-        insert into readers
+        insert into readers (
+            reach, tenant_id, tenant_slug, sales_rep_id, recipient_name,
+            channel, address, quiet_from, quiet_to, time_zone
+        )
         select distinct
             case when sales_rep_id is null then 'tenant' else 'owner' end,
             tenant_id, tenant_slug, sales_rep_id, sales_rep_name,
@@ -280,18 +283,6 @@ begin
         )
         -- what has ended meanwhile is told to nobody who has not heard of it
         and (alerts.edge = 'recovered' or episodes.closed_at is null);
-    delete from news
-    where not exists (
-        select from readers
-        where
-            not exists (
-                select from operations.message_told as told
-                where
-                    told.channel = readers.channel
-                    and told.address = readers.address
-                    and told.news = news.news
-            )
-    );
     if to_regclass('analytics.customer_account_types') is not null then
         -- who looks after them now, by one look at the mart
         update news
@@ -313,7 +304,88 @@ begin
     end if;
 
     insert into fresh
-    select distinct on (readers.channel, readers.address, news.news)
+    with pairs as (
+        -- apart, so that each is joined by what is equal
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        cross join news
+        where readers.reach = 'team'
+
+        union all
+
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        inner join news
+            on readers.tenant_id = news.tenant_id
+        where readers.reach = 'tenant' and news.is_recent
+
+        union all
+
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        inner join news
+            on
+                readers.tenant_id = news.tenant_id
+                and readers.sales_rep_id = news.sales_rep_id
+        where
+            readers.reach = 'owner'
+            and news.subject_kind = 'customer'
+            and news.is_recent
+    ),
+
+    -- what is the team's is told to an address once, as the team's
+    untold as (
+        select distinct on (pairs.channel, pairs.address, pairs.news)
+            pairs.*,
+            case
+                when pairs.subject_kind in ('customer', 'account')
+                    then coalesce(
+                        pairs.details ->> 'customer_name',
+                        pairs.details ->> 'account_name',
+                        pairs.subject
+                    )
+            end as name
+        from pairs
+        where
+            not exists (
+                select from operations.message_told as told
+                where
+                    told.channel = pairs.channel
+                    and told.address = pairs.address
+                    and told.news = pairs.news
+            )
+            -- whoever has heard that it began hears that it ended
+            and (
+                pairs.edge = 'raised'
+                or exists (
+                    select from operations.message_told as told
+                    where
+                        told.channel = pairs.channel
+                        and told.address = pairs.address
+                        and told.news = pairs.beginning
+                )
+            )
+        order by
+            pairs.channel, pairs.address, pairs.news,
+            array_position(array['team', 'tenant', 'owner'], pairs.reach)
+    )
+
+    select
         readers.reach,
         readers.tenant_id,
         readers.tenant_slug,
@@ -323,73 +395,27 @@ begin
         readers.quiet_from,
         readers.quiet_to,
         readers.time_zone,
-        news.news,
-        news.section,
+        untold.news,
+        untold.section,
         jsonb_build_object(
-            'tenant', news.tenant_slug,
-            'name', named.name,
+            'tenant', untold.tenant_slug,
+            'name', untold.name,
             'words', case
-                when starts_with(news.message, named.name || ': ')
-                    then substr(news.message, length(named.name) + 3)
-                else news.message
+                when starts_with(untold.message, untold.name || ': ')
+                    then substr(untold.message, length(untold.name) + 3)
+                else untold.message
             end,
             'link', case
-                when news.subject_kind = 'customer'
-                    then news.tenant_id || '/' || news.subject
+                when untold.subject_kind = 'customer'
+                    then untold.tenant_id || '/' || untold.subject
             end,
-            'expected_amount_90d', news.details -> 'expected_amount_90d',
-            'revenue_at_risk', news.details -> 'revenue_at_risk',
-            'currency', news.details -> 'currency'
+            'expected_amount_90d', untold.details -> 'expected_amount_90d',
+            'revenue_at_risk', untold.details -> 'revenue_at_risk',
+            'currency', untold.details -> 'currency'
         ) as line
-    from news
-    cross join
-        lateral (
-            select
-                case
-                    when news.subject_kind in ('customer', 'account')
-                        then coalesce(
-                            news.details ->> 'customer_name',
-                            news.details ->> 'account_name',
-                            news.subject
-                        )
-                end as name
-        ) as named
+    from untold
     inner join readers
-        on
-            readers.reach = 'team'
-            or (
-                news.is_recent
-                and readers.tenant_id = news.tenant_id
-                and (
-                    readers.reach = 'tenant'
-                    or (
-                        news.subject_kind = 'customer'
-                        and readers.sales_rep_id = news.sales_rep_id
-                    )
-                )
-            )
-    where
-        not exists (
-            select from operations.message_told as told
-            where
-                told.channel = readers.channel
-                and told.address = readers.address
-                and told.news = news.news
-        )
-        -- whoever has heard that it began hears that it ended
-        and (
-            news.edge = 'raised'
-            or exists (
-                select from operations.message_told as told
-                where
-                    told.channel = readers.channel
-                    and told.address = readers.address
-                    and told.news = news.beginning
-            )
-        )
-    order by
-        readers.channel, readers.address, news.news,
-        array_position(array['team', 'tenant', 'owner'], readers.reach);
+        on untold.reader_id = readers.reader_id;
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
