@@ -289,17 +289,24 @@ def test_a_customer_that_changes_hands_is_told_to_its_new_rep_only(
     assert send(quiet, mails).returncode == 0
     assert told(mails) == of([one, other])
     mails.accepted.clear()
-    for mart in ("customer_risk_status", "customer_account_types"):
-        quiet.execute(
-            f"update analytics.{mart} set sales_rep_id = %s where customer_id = %s",
-            new["sales_rep_id"],
-            one["customer_id"],
-        )
-    # the new rep hears of it, for it still is so; the other of none
+
+    def hand_over(customer: dict[str, Any]) -> None:
+        for mart in ("customer_risk_status", "customer_account_types"):
+            quiet.execute(
+                f"update analytics.{mart} set sales_rep_id = %s where customer_id = %s",
+                new["sales_rep_id"],
+                customer["customer_id"],
+            )
+
+    # the new rep hears of it, for it still is so; the one before of nothing
+    hand_over(one)
     assert send(quiet, mails).returncode == 0
     assert told(mails) == {new["sales_rep_email"]: {one["customer_name"]}}
+    # what comes back as it changes hands is told to neither: one has it no more, the other has
+    # not heard that it was gone
     mails.accepted.clear()
-    set_status(quiet, [one], "HEALTHY")
+    hand_over(other)
+    set_status(quiet, [one, other], "HEALTHY")
     assert send(quiet, mails).returncode == 0
     assert told(mails) == {new["sales_rep_email"]: {one["customer_name"]}}
 
