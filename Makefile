@@ -5,7 +5,7 @@ BIN := .venv/bin
 PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup lock demo psql serve dashboards metrics docs check lint lint-ours lint-pages \
+.PHONY: help setup lock demo psql serve api dashboards metrics docs check lint lint-ours lint-pages \
 	test test-models test-dashboards slow faults equality citus bench clean
 
 help: ## show the targets
@@ -70,6 +70,9 @@ psql: setup ## psql on the demo, or on the database that the libpq environment n
 serve: setup ## the Prefect server with its UI, and the schedules
 	$(BIN)/python -m flows serve
 
+api: setup ## the marts by HTTP, for programs, on http://127.0.0.1:8600
+	$(BIN)/python -m flows api
+
 dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
 	$(PAGES)/python -m dashboards
 
@@ -90,7 +93,7 @@ lint-ours: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --exclude tests/dashboards/
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
-	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards api
 
 # what each minute of these buys: CONTRIBUTING.md, "Tests". Two targets at a time, for most need
 # one processor; the other environments are built meanwhile
@@ -103,7 +106,7 @@ check: setup ## in a minute: style, types, conventions, unit tests of dbt
 
 test-models: setup
 	$(BIN)/python -m pytest -q tests/test_conventions.py tests/test_contract_of_inputs.py \
-		tests/test_models.py::test_unit_tests
+		tests/test_rules.py tests/test_models.py::test_unit_tests
 
 test: setup ## what each change is worth, on databases of its own
 	+$(TOGETHER) lint test-dashboards .venv-metrics/done

@@ -1,120 +1,62 @@
 -- One customer of the bookings system: every figure, then the rows of the source behind
--- them, with what each row counts as. Put in the organization and the customer:
+-- them, with the figures that each counts in. Put in the organization and the customer:
 {%- set organization_slug = 'glow-salon' %}
 {%- set square_customer_id = 'C1' %}
 --   dbt show --select customer_bookings_profile --limit -1
-with organization as (
-    select *
-    from {{ ref('booking_organizations') }}
-    where organization_slug = '{{ organization_slug }}'
+with organizations as (
+    select * from {{ ref('booking_organizations') }}
+),
+
+profiles as (
+    select * from {{ ref('customer_profiles') }}
 ),
 
 profile as (
     select profiles.*
-    from {{ ref('customer_profiles') }} as profiles
-    inner join organization
-        on profiles.organization_id = organization.organization_id
-    where profiles.square_customer_id = '{{ square_customer_id }}'
-),
-
-figures as (
-    select
-        1 as part,
-        null::timestamptz as happened_at,
-        figure.key as item,
-        figure.value as detail,
-        null as counts_as
-    from profile
-    cross join lateral jsonb_each_text(to_jsonb(profile)) as figure
-),
-
-bookings as (
-    select
-        2 as part,
-        bookings.start_at as happened_at,
-        bookings.booking_id::text as item,
-        concat_ws(
-            ', ',
-            bookings.booking_status,
-            'at ' || bookings.location_id::text,
-            'by ' || bookings.team_member_id::text,
-            'for ' || bookings.service_id::text,
-            'customer note: ' || bookings.customer_note,
-            'seller note: ' || bookings.seller_note
-        ) as detail,
-        case
-            when not bookings.is_valid then 'left out: ' || bookings.quarantine_reason
-            when bookings.booking_id = profile.first_booking_id then 'first booking'
-            when bookings.booking_status != 'ACCEPTED' then 'booking'
-            when bookings.start_at <= organization.as_of then 'visit'
-            else 'upcoming'
-        end as counts_as
-    from profile
-    cross join organization
-    inner join {{ ref('stg_bookings__bookings') }} as bookings
-        on
-            profile.organization_id = bookings.organization_id
-            and profile.square_customer_id = bookings.square_customer_id
-),
-
-payments as (
-    select
-        3 as part,
-        payments.created_at as happened_at,
-        payments.payment_id::text as item,
-        format(
-            '%s, amount %s, tip %s, refunded %s cents',
-            payments.payment_status,
-            payments.amount_cents,
-            payments.tip_cents,
-            payments.refunded_cents
-        ) as detail,
-        case
-            when not payments.is_valid then 'left out: ' || payments.quarantine_reason
-            when payments.payment_status != 'COMPLETED' then 'nothing'
-            when payments.created_at <= organization.as_of then 'payment'
-            else 'nothing yet'
-        end as counts_as
-    from profile
-    cross join organization
-    inner join {{ ref('stg_bookings__payments') }} as payments
-        on
-            profile.organization_id = payments.organization_id
-            and profile.square_customer_id = payments.square_customer_id
-),
-
-referrals as (
-    select
-        4 as part,
-        referral_profiles.activated_at as happened_at,
-        'referral profile' as item,
-        format(
-            '%s referrals, %s cents',
-            referral_profiles.referral_count,
-            referral_profiles.reward_cents
-        ) as detail,
-        case when referral_profiles.is_activated then 'referrer' end as counts_as
-    from profile
-    inner join {{ ref('stg_bookings__referral_profiles') }} as referral_profiles
-        on
-            profile.organization_id = referral_profiles.organization_id
-            and profile.square_customer_id = referral_profiles.square_customer_id
+    from profiles
+    inner join organizations
+        on profiles.organization_id = organizations.organization_id
+    where
+        organizations.organization_slug = '{{ organization_slug }}'
+        and profiles.square_customer_id = '{{ square_customer_id }}'
 ),
 
 final as (
-    select * from figures
+    select
+        'figure' as item,
+        figure.key as item_id,
+        null::timestamptz as happened_at,
+        figure.value as detail,
+        null as counts_in
+    from profile
+    cross join lateral jsonb_each_text(to_jsonb(profile)) as figure
+
     union all
-    select * from bookings
-    union all
-    select * from payments
-    union all
-    select * from referrals
+
+    select
+        explained.row_kind as item,
+        explained.row_id as item_id,
+        explained.happened_at,
+        concat_ws(
+            ', ',
+            explained.row_status,
+            'at ' || explained.location_id,
+            'by ' || explained.team_member_id,
+            'for ' || explained.service_id,
+            'amount ' || explained.amount_cents || ' cents',
+            'tip ' || explained.tip_cents || ' cents',
+            'refunded ' || explained.refunded_cents || ' cents'
+        ) as detail,
+        coalesce(
+            'left out: ' || explained.left_out_because,
+            array_to_string(explained.counts_in, ', ')
+        ) as counts_in
+    from profile
+    cross join
+        lateral {{ ref('customer_analytics').schema }}.explain_customer_analytics(
+            profile.organization_id::text, profile.square_customer_id::text
+        ) as explained
 )
 
-select
-    item,
-    happened_at,
-    detail,
-    counts_as
-from final
-order by part asc, happened_at desc nulls last
+select * from final
+order by item = 'figure' desc, happened_at desc nulls last

@@ -1,4 +1,4 @@
--- Where the vocabularies of docs/status_glossary.md say different things of the same
+-- Where the vocabularies of docs/rules.md say different things of the same
 -- customer, or of the same organization: one row per pair of words.
 --   dbt show --select status_vocabularies --limit 100
 with risk_status as (

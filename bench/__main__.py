@@ -7,6 +7,7 @@ import argparse
 
 from bench import (
     accounts,
+    api,
     citus,
     freshness,
     hook,
@@ -26,6 +27,7 @@ PARTS = {
     "usage": usage.bench,
     "accounts": accounts.bench,
     "pages": pages.bench,
+    "api": api.bench,
     "truth": truth.bench,
     "citus": citus.bench,
 }

@@ -1,6 +1,6 @@
 -- The result of the models on bookings as one statement by hand, the best we could write. It
 -- has the thresholds and the vars of the rules as constants, takes every row as valid and
--- every organization as active, so it does less than the models do. It fills four empty
+-- every organization as active, so it does less than the models do. It fills five empty
 -- tables of the schema hand with what the marts hold. Arrays take the order of the subquery
 -- that they are made of.
 with recursive organizations as materialized (
@@ -107,6 +107,10 @@ placed as (
         bookings.start_at
         at time zone coalesce(profiles.time_zone, without_profile.time_zone) as start_local,
         coalesce(profiles.today, without_profile.today) as today,
+        (
+            bookings.created_at
+            at time zone coalesce(profiles.time_zone, without_profile.time_zone)
+        )::date as created_on,
         nullif(btrim(bookings.customer_note, e' \t\r\n'), '') as customer_note,
         nullif(btrim(bookings.seller_note, e' \t\r\n'), '') as seller_note,
         bookings.updated_at
@@ -561,6 +565,53 @@ recent_bookings as (
         booked.booking_statuses
     from customers
     inner join booked on customers.customer_number = booked.customer_number
+),
+
+visits as (
+    insert into hand.customer_visits
+    select
+        customers.organization_id,
+        customers.square_customer_id,
+        standing.booking_id,
+        standing.location_id,
+        standing.team_member_id,
+        standing.service_id,
+        standing.starts_on,
+        standing.number_among_such = 1,
+        standing.next_visit_on,
+        standing.previous_same_service_on,
+        standing.created_on,
+        standing.rebooked_on
+    from (
+        select
+            *,
+            row_number() over (
+                partition by customer_number, is_visit
+                order by start_at, booking_id collate "C"
+            ) as number_among_such,
+            min(starts_on) filter (where is_visit) over later_days as next_visit_on,
+            min(created_on) over later_days as rebooked_on,
+            max(starts_on) filter (where is_visit) over (
+                partition by customer_number, service_id
+                order by starts_on
+                range between unbounded preceding and interval '1 day' preceding
+            ) as previous_same_service_on
+        from (
+            select
+                *,
+                start_local::date as starts_on,
+                status = 1 and start_at <= %(as_of)s as is_visit
+            from placed
+            where status in (1, 3, 6)
+        ) as dated
+        window later_days as (
+            partition by customer_number
+            order by starts_on desc
+            range between unbounded preceding and interval '1 day' preceding
+        )
+    ) as standing
+    inner join customers on standing.customer_number = customers.customer_number
+    where standing.is_visit
 ),
 
 -- a window without an order takes the rows as they come: the earliest day first

@@ -33,6 +33,7 @@ ORDERS = System(
         "customer_risk_status",
         "customer_risk_status_history",
         "customer_order_days",
+        "closed_customer_order_days",
         "customer_recent_orders",
         "customer_account_types",
         "customer_account_type_history",
@@ -48,6 +49,7 @@ BOOKINGS = System(
     "bookings",
     (
         "customer_analytics",
+        "customer_visits",
         "customer_visit_days",
         "customer_recent_bookings",
         "booking_location_days",

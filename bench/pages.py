@@ -51,6 +51,7 @@ UNFILTERED = {
     "organization": None,
     "sales_rep": None,
     "is_unowned": False,
+    "is_snoozed_shown": False,
     "search": None,
     "has_notes": False,
     "location": None,
@@ -59,11 +60,21 @@ UNFILTERED = {
     "buckets": ["OVERDUE", "DUE_TODAY"],
     "limit": 25,
     "offset": 0,
+    # of the page Rows
+    **dict.fromkeys(
+        (
+            *("risk_status", "account_type", "currency", "kind", "before", "after"),
+            *("disagreement", "segment", "risk_level", "account_status"),
+        )
+    ),
+    # of the page Customer
+    "from_day": UNTIL.date() - timedelta(days=30),
+    "to_day": UNTIL.date(),
 }
 # about one customer or one tenant, so there is no such page of all tenants
 OF_ONE = (
     *("customer", "visitor", "account", "tenant_days", "tenant_factors"),
-    *("forecast", "visits"),
+    *("forecast", "visits", "retention"),
 )
 OF_ALL = ("customers", "visitors", "account_statuses", "account_risks")
 ORGANIZATIONS = {"usage": "subscriber_organization", "accounts": "account_organization"}

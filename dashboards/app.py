@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from dashboards import data
+
 st.set_page_config(page_title="Customer health", page_icon=":material/monitor_heart:")
 
 # the folder is not called pages: Streamlit would serve its files by themselves, too
@@ -10,22 +12,51 @@ PAGES = (
     ("due_to_order", "Due to order", ":material/call:"),
     ("customer", "Customer", ":material/person:"),
     ("how_good_is_it", "How good is it?", ":material/fact_check:"),
+    ("retention", "Retention", ":material/replay:"),
     ("bookings", "Bookings", ":material/event:"),
     ("usage_and_accounts", "Usage and accounts", ":material/domain:"),
     ("operations", "Operations", ":material/settings:"),
+    # where tiles and bars of the others lead
+    ("rows", "Rows", ":material/table_rows:"),
 )
 
+# a page without any of these systems has nothing to show
+SYSTEMS = {
+    "tenants": {"overview", "due_to_order", "customer", "how_good_is_it"},
+    "organizations": {"customer", "how_good_is_it", "bookings"},
+    "platform_organizations": {"usage_and_accounts"},
+    "success_organizations": {"usage_and_accounts"},
+}
+
+
+def of_systems_that_are_off() -> set[str]:
+    """Return the pages that show nothing, as no system of theirs has tenants for the reader.
+
+    None where no system has: then each page says what to do.
+    """
+    try:
+        found = data.read(*SYSTEMS)
+    except data.NothingToShow:
+        return set()
+    on = set[str]().union(*(SYSTEMS[name] for name, rows in found.items() if rows))
+    return set[str]().union(*SYSTEMS.values()) - on if on else set()
+
+
+off = of_systems_that_are_off()
+# what the bare address shows: the first page that shows something
+first = next(name for name, _, _ in PAGES if name not in off)
 st.navigation(
     [
-        # the first is what the bare address shows
         st.Page(
             f"screens/{name}.py",
             title=title,
             icon=icon,
-            url_path=name if number else "",
-            default=not number,
+            url_path="" if name == first else name,
+            default=name == first,
+            # still there for who has the address: it says why there is nothing
+            visibility="hidden" if name in off or name == "rows" else "visible",
         )
-        for number, (name, title, icon) in enumerate(PAGES)
+        for name, title, icon in PAGES
     ],
     position="top",
 ).run()

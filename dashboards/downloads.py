@@ -1,10 +1,21 @@
-"""Files to take away."""
+"""Files to take away: of each table its rows, as they are filtered."""
 
 import csv
+import html
 import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import streamlit as st
+
 from dashboards import data
+
+Rows = Sequence[Mapping[str, Any]]
+# rows, or what looks all of them up where a table shows a page of them
+Found = Rows | Callable[[], Rows]
 
 # more than anybody reads, less than a browser chokes on
 MOST_ROWS = 100_000
@@ -29,20 +40,55 @@ COLUMNS = (
 )
 
 
-def due_to_order(chosen: dict[str, Any]) -> str:
-    """Return the whole list of those who are due, as CSV."""
-    parameters = {**chosen, "limit": MOST_ROWS, "offset": 0}
-    rows = data.fetch(["due_customers"], parameters)["due_customers"]
+def offer(caption: str, found: Found, rows_count: int) -> None:
+    """Offer the file of a table. It is made when it is asked for."""
+    rows = "row" if rows_count == 1 else "rows"
+    st.download_button(
+        f"Download as CSV: {rows_count:,} {rows}",
+        partial(file_of, found),
+        file_name=f"{re.sub('[^a-z0-9]+', '_', caption.lower())[:60].strip('_')}.csv",
+        mime="text/csv",
+        key=f"file of {caption}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+    )
+
+
+def file_of(found: Found) -> str:
+    """Return rows as CSV, with the names of their columns."""
+    rows = found() if callable(found) else found
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    writer.writerow(rows[0] if rows else [])
     for row in rows:
-        writer.writerow([_plain(row[column]) for column in COLUMNS])
+        writer.writerow(map(_plain, row.values()))
     return text.getvalue()
+
+
+def all_of(query: str, chosen: Mapping[str, Any]) -> Rows:
+    """Return all rows of a query that a table shows in pages."""
+    return data.fetch([query], {**chosen, "limit": MOST_ROWS, "offset": 0})[query]
+
+
+def due_to_order(chosen: Mapping[str, Any]) -> Rows:
+    """Return all of those who are due, with the columns that tell something."""
+    rows = all_of("due_customers", chosen)
+    return [{column: row[column] for column in COLUMNS} for row in rows]
+
+
+def words_of(cell: str) -> str:
+    """Return what a cell of HTML says, without its marks."""
+    without = re.sub(r'<span class="ch-mark".*?</span>', "", cell)
+    apart = re.sub(r"<br>|<span class=\"ch-small\">", "; ", without)
+    words = html.unescape(re.sub(r"<[^>]+>", "", apart)).replace("\N{NO-BREAK SPACE}", " ")
+    return words.strip().removesuffix(";").strip()
 
 
 def _plain(value: object) -> object:
     # a spreadsheet runs text that begins so as a formula, and names are not ours
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + value
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str)
     return value

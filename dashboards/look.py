@@ -16,7 +16,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards import data
+from dashboards import data, downloads
 
 STYLE = Path(__file__).parent / "style.css"
 
@@ -78,6 +78,8 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "UNSURE": Status("May or may not order", "◆", SAND),
         "UNLIKELY": Status("Unlikely to order", "■", PLUM),
     },
+    # what a person says, beside what the rules say
+    "judgement": {"SAID": Status("Somebody says:", "✎", BLUE)},
     "due": {
         "OVERDUE": Status("Overdue", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
@@ -270,18 +272,32 @@ def instant(value: datetime | None) -> str:
     return NONE if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
-def tiles(items: Sequence[tuple[str, str, str, str]], *, in_threes: bool = False) -> None:
+Tile = tuple[str, str, str, str] | tuple[str, str, str, str, str]
+
+
+def tiles(items: Sequence[Tile], *, in_threes: bool = False) -> None:
     """Show figures side by side: heading as HTML, figure, what explains it, colour.
 
-    As many as there is room for, or three.
+    And, behind them, the address of the rows that it counts. As many side by side as there is
+    room for, or three.
     """
     body = "".join(
-        f'<div class="ch-tile" style="--tone:{tone}"><div class="ch-word">{heading}</div>'
+        f'<{_tag(leads)} class="ch-tile" style="--tone:{tone}">'
+        f'<div class="ch-word">{heading}</div>'
         f'<div class="ch-figure">{escape(figure)}</div>'
-        f'<div class="ch-sub">{escape(explained)}</div></div>'
-        for heading, figure, explained, tone in items
+        f'<div class="ch-sub">{escape(explained)}</div></{"a" if leads else "div"}>'
+        for heading, figure, explained, tone, *leads in items
     )
     show(f'<div class="ch-tiles{" ch-threes" if in_threes else ""}">{body}</div>')
+
+
+def _tag(leads: Sequence[str]) -> str:
+    return f'a href="{escape(leads[0])}" target="_self"' if leads else "div"
+
+
+def leading(tile: Tile, page: str, /, **parameters: object) -> Tile:
+    """Return a tile that leads to the rows that it counts, on a page as it is filtered."""
+    return (*tile[:4], address(page, **parameters))
 
 
 def status_tile(
@@ -293,8 +309,18 @@ def status_tile(
     return heading + escape(status.word), figure, explained, status.colour
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> None:
-    """Show a table of HTML cells that becomes a list of cards where there is no room."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    caption: str,
+    found: downloads.Found | None = None,
+    rows_count: int | None = None,
+) -> None:
+    """Show a table of HTML cells that becomes a list of cards where there is no room.
+
+    Below it stands its file: with the rows of the marts that it was made of (`found`), or what
+    gives them where the table shows a page of `rows_count` rows; else what its cells say.
+    """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
         "<tr>"
@@ -309,25 +335,54 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -
         f'<table class="ch-table"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+    said = [dict(zip(columns, map(downloads.words_of, row), strict=True)) for row in rows]
+    downloads.offer(
+        caption,
+        said if found is None else found,
+        len(rows) if rows_count is None else rows_count,
+    )
 
 
-def bars(rows: Sequence[tuple[str, float, str, str]], caption: str) -> None:
-    """Show figures as bars: what they are of as HTML, the figure, its colour, a remark."""
-    most = max((figure for _, figure, _, _ in rows), default=0) or 1
+def bars(
+    rows: Sequence[tuple[str, float, str, str] | tuple[str, float, str, str, str]],
+    caption: str,
+) -> None:
+    """Show figures as bars: what they are of as HTML, the figure, its colour, a remark.
+
+    And, behind them, the address of the rows that it counts.
+    """
+    most = max((row[1] for row in rows), default=0) or 1
     body = "".join(
         f'<li><span class="ch-what">{what}</span>'
-        f'<span class="ch-count">{figure:,}</span>'
+        f"{_led(_counted(figure), leads)}"
         f'<span class="ch-bar" aria-hidden="true"><span style="width:{figure / most:.0%};'
         f'background:{tone}"></span></span><span class="ch-sub">{escape(remark)}</span></li>'
-        for what, figure, tone, remark in rows
+        for what, figure, tone, remark, *leads in rows
     )
     show(f'<ul class="ch-bars" aria-label="{escape(caption)}">{body}</ul>')
 
 
-def link(page: str, words: str, **parameters: object) -> str:
+def _counted(figure: float) -> str:
+    return f'<span class="ch-count">{figure:,}</span>'
+
+
+def _led(markup: str, leads: Sequence[str]) -> str:
+    return f"<{_tag(leads)}>{markup}</a>" if leads else markup
+
+
+def address(page: str, /, **parameters: object) -> str:
+    """Return the address of a page with what is chosen there; what is None is left out.
+
+    A list stands there value by value.
+    """
+    chosen = {name: value for name, value in parameters.items() if value is not None}
+    return f"{page}?{urlencode(chosen, doseq=True)}"
+
+
+def link(page: str, words: str, /, **parameters: object) -> str:
     """Return HTML of a link to another page."""
-    query = urlencode({name: str(value) for name, value in parameters.items()})
-    return f'<a href="{page}?{escape(query)}" target="_self">{escape(words)}</a>'
+    where = escape(address(page, **parameters))
+    return f'<a href="{where}" target="_self">{escape(words)}</a>'
 
 
 @contextmanager
@@ -346,16 +401,16 @@ def heading(text: str, explained: str = "") -> None:
     """Show the head of a part of a page."""
     st.subheader(text, anchor=False)
     # without words, too, it keeps its distance from what follows
-    show(f'<p class="ch-explained">{_with_code(explained)}</p>')
+    show(f'<p class="ch-explained">{with_code(explained)}</p>')
 
 
 def empty(message: str) -> None:
     """Say why there is nothing, and what to do."""
-    show(f'<p class="ch-empty" role="status">{_with_code(message)}</p>')
+    show(f'<p class="ch-empty" role="status">{with_code(message)}</p>')
 
 
-def _with_code(message: str) -> str:
-    # what stands in backticks is to be typed
+def with_code(message: str) -> str:
+    """Return HTML of words, in which what stands in backticks is to be typed."""
     parts = escape(message).split("`")
     return "".join(
         f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)

@@ -29,6 +29,13 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_figures",
+        "customer_rows",
+        "customer_two_days",
+        "customer_changes",
+        "customer_revisions",
+        "customer_judgement",
+        "customer_contacts",
         "forecast_disagreement_kinds",
     ),
     "customer, who books": (
@@ -39,6 +46,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitor_segments",
         "visitor_bookings",
         "visitor_notes",
+        "visitor_figures",
+        "visitor_rows",
     ),
     # of one tenant at a time
     "how_good_is_it": (
@@ -55,6 +64,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
+        "contact_effect",
     ),
     "how_good_is_it, of visits": (
         "organizations",
@@ -65,6 +75,20 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visits_model",
         "visits_calibration",
         "visits_dates",
+    ),
+    # of one tenant at a time
+    "retention": (
+        "tenants",
+        "organizations",
+        "retention_orders_cohorts",
+        "retention_orders_weeks",
+    ),
+    "retention, of visits": (
+        "organizations",
+        "retention_bookings_cohorts",
+        "retention_bookings_weeks",
+        "retention_bookings_dimensions",
+        "retention_bookings_services",
     ),
     "bookings": (
         "organizations",
@@ -94,6 +118,25 @@ PAGES: dict[str, tuple[str, ...]] = {
         "account_factors",
         "account_churn",
         "account_goals",
+    ),
+    "rows, of orders": (
+        "tenants",
+        "rows_customers",
+        "rows_value_at_risk",
+        "rows_moves",
+        "rows_disagreements",
+    ),
+    "rows, of bookings": (
+        "organizations",
+        "rows_visitors",
+        "rows_new_visitors",
+        "rows_appointment_days",
+    ),
+    "rows, of others": (
+        "platform_organizations",
+        "success_organizations",
+        "rows_organizations",
+        "rows_accounts",
     ),
     "operations": (
         "operations_jobs",

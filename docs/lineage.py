@@ -1,4 +1,4 @@
-"""`PYTHONPATH=. python docs/lineage.py`: draw the lineage picture of the README anew.
+"""`PYTHONPATH=. python docs/lineage.py`: draw the picture of docs/architecture.md anew.
 
 Every model is a dot, from the sources on the left to what people see on the right, one band a
 system; marts have their names. Needs no database, only what `dbt parse` finds.

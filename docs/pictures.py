@@ -1,4 +1,4 @@
-"""`PYTHONPATH=. python docs/pictures.py`: draw the pictures of the README anew.
+"""`PYTHONPATH=. python docs/pictures.py`: draw the pictures of the documents anew.
 
 Those of Prefect need Debian's chromium.
 """

@@ -4,20 +4,16 @@ It is dbt's own, with an overview whose numbers are those of the settings and se
 vars into descriptions, but not into doc blocks.
 """
 
-import csv
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import yaml  # type: ignore[import-untyped]
-from jinja2 import Environment, StrictUndefined
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from docs import rules  # noqa: E402 - a script of a folder that is no package
 from flows import dbt  # noqa: E402 - a script of a folder that is no package
 from flows.database import connect, environment, use_environment  # noqa: E402
 from flows.errors import Failure, Infrastructure  # noqa: E402
@@ -28,62 +24,23 @@ OVERVIEW = "doc.customer_health.__overview__"
 Manifest = dict[str, Any]
 
 
-def seed_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a seed."""
-    with (PROJECT / "seeds" / f"{name}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def seed_table(name: str, *columns: str) -> str:
-    """Return a seed, or these columns of it, as a table of Markdown."""
-    rows = seed_rows(name)
-    shown = columns or tuple(rows[0])
-    cells = [shown, ["---"] * len(shown), *([row[column] for column in shown] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
-def words(manifest: Manifest) -> dict[str, Callable[..., object]]:
-    """Return what the overview may ask for; what is not there is an error."""
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-    [thresholds] = [
-        row for row in seed_rows("risk_thresholds") if row["tenant_slug"] == "default"
-    ]
+def render_overview(manifest: Manifest) -> str:
+    """Return the overview, with the pages of the systems in it."""
     pages = {
         node["name"]: f"#!/{node['resource_type']}/{key}"
         for kind in ("nodes", "exposures", "metrics")
         for key, node in manifest[kind].items()
         if node["resource_type"] in ("model", "seed", "exposure", "metric")
     }
-    return {
-        "var": lambda name: settings[name],
-        "percent": lambda name: f"{100 * settings[name]:g} %",
-        "threshold": lambda name: thresholds[name],
-        "seed": seed_table,
-        "page": lambda name: f"[`{name}`]({pages[name]})",
-    }
-
-
-def render_overview(manifest: Manifest) -> str:
-    """Return the overview, with the pages of the systems in it."""
-    asked = words(manifest)
     blocks = {
-        doc["name"]: doc
+        doc["name"]: str(doc["block_contents"])
         for doc in manifest["docs"].values()
         if doc["package_name"] == "customer_health"
     }
-    # other marks than dbt's, which would look for these words itself
-    jinja = Environment(
-        variable_start_string="[[",
-        variable_end_string="]]",
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown
+    asked = rules.words(
+        lambda name: f"[`{name}`]({pages[name]})", lambda name: f"`docs/{name}`"
     )
-
-    def block(name: str) -> str:
-        text = str(blocks[name]["block_contents"])
-        return jinja.from_string(text).render(**asked, block=block)
-
-    return block("__overview__")
+    return rules.render(blocks, "__overview__", asked)
 
 
 def build(site: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from api.serving import api_commands, run_tokens
+from api.serving import serve as serve_api
 from flows.alerts import run_alerts
-from flows.arguments import parse_as_of, parse_days, read_arguments
+from flows.arguments import parse_as_of, parse_days, parse_run_id, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.check import check
 from flows.database import reading, use_environment
@@ -56,7 +58,7 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 SCHEDULED = ("refresh", "write-back", *FITS, "alerts", "weekly", "status", "check")
 
 # what makes one project, or does not end
-NOT_OF_FLEET = ("init", "serve", "fleet")
+NOT_OF_FLEET = ("init", "serve", "api", "fleet")
 
 # commands without arguments
 PLAIN = {"detach": detach, "weekly": summarize}
@@ -97,16 +99,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="customers=crm.people: where you know better; INPUT=none: there is no such table",
     )
 
-    command = commands.add_parser("refresh", help="build, test, publish, write back, log")
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("--mode", choices=["hourly", "nightly"])
-    what.add_argument(
-        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+    refresh_arguments(
+        commands.add_parser("refresh", help="build, test, publish, write back, log")
     )
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
-    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
-    command.add_argument("--no-write-back", action="store_true")
-    command.add_argument("--backfill-days", metavar="N", default="0")
 
     command = commands.add_parser("check", help="whether the inputs give what the rules need")
     command.add_argument("--system", metavar="NAME", help="this system only")
@@ -162,6 +157,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
 
+    api_commands(commands)
+
     fleet_arguments(commands.add_parser("fleet", help="a command on each database of FLEET"))
 
     for name in (*SCHEDULED, "fleet"):
@@ -175,6 +172,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             "--log-file", metavar="PATH", type=Path, help="append every line, with its instant"
         )
     return parser.parse_args(arguments)
+
+
+def refresh_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of a refresh."""
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--mode", choices=["hourly", "nightly"])
+    what.add_argument(
+        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+    )
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
+    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
+    command.add_argument("--no-write-back", action="store_true")
+    command.add_argument("--backfill-days", metavar="N", default="0")
+    command.add_argument("--run-id", metavar="UUID", help="what the run log calls it")
 
 
 def fleet_arguments(command: argparse.ArgumentParser) -> None:
@@ -214,6 +225,7 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
         write_back=not arguments.no_write_back,
         organization=arguments.organization,
         backfill_days=backfill_days,
+        run_id=parse_run_id(arguments.run_id) if arguments.run_id else None,
     )
 
 
@@ -260,6 +272,8 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
         case "rollback":
             payload = rollback(arguments.batch_id)
             print_rollback(payload["rollback"], progress)
+        case "api-tokens":
+            run_tokens(arguments, progress)
         case "capture" | "hook" | "roles":
             run_installed(arguments, progress)
         case "alerts" | "uninstall":
@@ -307,6 +321,11 @@ def answer_serve(arguments: argparse.Namespace, _progress: Progress) -> Answer:
     return serve(arguments), None
 
 
+def answer_api(arguments: argparse.Namespace, progress: Progress) -> Answer:
+    """Answer requests until somebody stops it."""
+    return serve_api(arguments, progress), None
+
+
 def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Say how the jobs are doing."""
     with reading() as connection:
@@ -315,6 +334,7 @@ def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 # commands with an answer of their own
 ANSWERS = {
+    "api": answer_api,
     "check": answer_check,
     **dict.fromkeys(FITS, answer_fit),
     "fleet": answer_fleet,

@@ -1,6 +1,7 @@
 """Reading and checking what a command was given."""
 
 import os
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -57,6 +58,14 @@ def parse_days(text: str) -> int:
             f"--backfill-days: {text!r} is no whole number from 0 to {MOST_DAYS}"
         )
     return int(text)
+
+
+def parse_run_id(text: str) -> str:
+    """Read what a run shall be called in the log."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise WrongArgument(f"--run-id: {text!r} is no UUID") from None
 
 
 def check_tenant(connection: Connection, slug: str | None) -> None:

@@ -464,30 +464,43 @@ def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
 def missing_relations(connection: Connection) -> list[str]:
     """Return what the last refresh of all has made, and somebody has dropped since."""
     # what is made with a model; the trigger's function where the sources' yml says `hook:`
-    routines = [f"{OPERATIONS}.after_orders_created(text[])"]
+    facts = f'"{OPERATIONS}"."order_facts"'
+    routines = {
+        f"{OPERATIONS}.after_orders_created(text[])": facts,
+        f"{ANALYTICS}.explain_risk_status(text,text)": (
+            f'"{ANALYTICS}"."customer_status_changes"'
+        ),
+        f"{ANALYTICS}.explain_customer_analytics(text,text)": (
+            f'"{ANALYTICS}"."customer_profiles"'
+        ),
+    }
     [hook] = rows(connection, f"select to_regclass('{OPERATIONS}.hooked_tables') as tables")
     if hook["tables"] and rows(connection, f"select from {OPERATIONS}.hooked_tables limit 1"):
-        routines.append(f"{OPERATIONS}.after_order_created()")
+        routines[f"{OPERATIONS}.after_order_created()"] = facts
     return [
         row["relation"]
         for row in rows(
             connection,
-            f"""
+            """
             with made as (
                 select unnest(%(made)s::text[]) as relation
             )
 
             select relation from made where to_regclass(relation) is null
             union all
-            select routine
+            select routines.routine
             from made
-            cross join unnest(%(routines)s::text[]) as routine
-            where
-                made.relation = '"{OPERATIONS}"."order_facts"'
-                and to_regprocedure(routine) is null
+            inner join unnest(%(makers)s::text[], %(routines)s::text[])
+                as routines (maker, routine)
+                on made.relation = routines.maker
+            where to_regprocedure(routines.routine) is null
             order by 1
             """,
-            {"routines": routines, "made": last_relations(connection)},
+            {
+                "makers": list(routines.values()),
+                "routines": list(routines),
+                "made": last_relations(connection),
+            },
         )
     ]
 

@@ -14,7 +14,7 @@ from psycopg.pq import PGconn
 
 from flows.database import ADDRESS, announcement
 from flows.errors import WrongArgument
-from flows.project import FLOWS, HOME, IS_READ, PROJECT, VARIABLE
+from flows.project import HOME, for_command
 from flows.schemas import check_prefix
 
 # the name of a folder, and of a deployment, too
@@ -100,17 +100,7 @@ def use(service: str) -> None:
 def environment(service: str) -> dict[str, str]:
     """Return the environment of a command of ours on one database of the fleet."""
     kept = {name: value for name, value in os.environ.items() if name not in ADDRESS}
-    return {
-        **kept,
-        **_own(service),
-        # or else a .env would name another database
-        IS_READ: "1",
-        VARIABLE: str(PROJECT),
-        # this project's modules, whatever others are called `flows`, too
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(FLOWS.parent), kept.get("PYTHONPATH")])
-        ),
-    }
+    return {**kept, **_own(service), **for_command()}
 
 
 def _own(service: str) -> dict[str, str]:

@@ -109,6 +109,10 @@ MADE: dict[str, dict[str, str]] = {
         "map_tenants": "function",
         "missing_rights": "view",
     },
+    "api_tokens.sql": {
+        "api_tokens": "table",
+        "api_tokens__name": "index",
+    },
 }
 EVERYTHING = ({REGISTER: "table"}, *MADE.values())
 

@@ -136,6 +136,19 @@ def _version(folder: Path) -> str:
     return _read(VERSION, (folder / "dbt_project.yml").read_text(encoding="utf-8"))
 
 
+def for_command() -> dict[str, str]:
+    """Return what a command of ours, run by another one, has in its environment."""
+    return {
+        # or else a .env would name another database
+        IS_READ: "1",
+        VARIABLE: str(PROJECT),
+        # this project's modules, whatever others are called `flows`, too
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(FLOWS.parent), os.environ.get("PYTHONPATH")])
+        ),
+    }
+
+
 def name() -> str:
     """Return what the project that dbt runs in is called."""
     return _read(NAME, (PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))

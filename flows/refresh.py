@@ -123,12 +123,14 @@ class Options:
     # the one that mode organization is for
     organization: str | None = None
     backfill_days: int = 0
+    # what the run is called in the log, where whoever starts it wants to ask for it
+    run_id: str | None = None
 
 
 def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     """Bring all marts to one instant and write the answer back; return the run's log.
 
-    Raises a Failure with the exit code that README.md lists, whatever went wrong.
+    Raises a Failure with the exit code that docs/commands.md lists, whatever went wrong.
     """
     # before anything is made
     check_project()
@@ -184,7 +186,9 @@ def _with_lock(
             check_attached(connection)
         check_organization(connection, options.organization)
         try:
-            with logged(connection, f"refresh_{options.mode}", "refresh") as log:
+            with logged(
+                connection, f"refresh_{options.mode}", "refresh", options.run_id
+            ) as log:
                 if options.organization:
                     _refresh_organization(options.organization, options, progress, log, lock)
                 else:

@@ -52,7 +52,8 @@ STATUS = f"""
     where
         role_name is not null
         or rolname in (
-            '{OURS}_refresher', '{OURS}_write_back', '{OURS}_analyst', '{OURS}_tenant'
+            '{OURS}_refresher', '{OURS}_write_back', '{OURS}_analyst',
+            '{OURS}_contact_writer', '{OURS}_tenant'
         )
     order by mapped.system desc nulls first, 3, 1
 """
@@ -128,7 +129,8 @@ def install_roles(progress: Progress) -> None:
     if lacking:
         raise Infrastructure(f"roles: all else is done; {AS_GRANTS} {lacking}")
     progress.say(
-        f"roles: refresher, write_back, analyst and {len(tenants)} of tenants are there;"
+        f"roles: refresher, write_back, analyst, contact_writer and {len(tenants)} of tenants"
+        " are there;"
         " `customer-health roles status` names them"
     )
 

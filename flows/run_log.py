@@ -21,9 +21,11 @@ COMPUTED = "is_computed"
 class RunLog:
     """The row of one run. What is put into payload is stored when the run ends."""
 
-    def __init__(self, connection: Connection, cron_name: str, log_type: str) -> None:
+    def __init__(
+        self, connection: Connection, cron_name: str, log_type: str, logid: str | None = None
+    ) -> None:
         self.connection = connection
-        self.logid = str(uuid.uuid4())
+        self.logid = logid or str(uuid.uuid4())
         self.payload: dict[str, Any] = {"cron_name": cron_name}
         self._log_type = log_type
         self._started = time.monotonic()
@@ -123,9 +125,11 @@ def check_maker(connection: Connection) -> None:
 
 
 @contextmanager
-def logged(connection: Connection, cron_name: str, log_type: str) -> Iterator[RunLog]:
-    """Log what is done inside, whichever way it ends."""
-    log = RunLog(connection, cron_name, log_type)
+def logged(
+    connection: Connection, cron_name: str, log_type: str, logid: str | None = None
+) -> Iterator[RunLog]:
+    """Log what is done inside, whichever way it ends; logid: what it is called there."""
+    log = RunLog(connection, cron_name, log_type, logid)
     log.start()
     try:
         yield log

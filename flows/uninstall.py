@@ -30,7 +30,7 @@ from flows.roles import (
     say_what_remains,
     tenant_roles,
 )
-from flows.schemas import INTERNAL, OURS
+from flows.schemas import INTERNAL, OPERATIONS, OURS
 
 # What has our mark, wherever somebody has moved it, and with it all that is a part of it:
 # indexes, rules, types, policies, sequences of columns.
@@ -81,7 +81,12 @@ THINGS = f"""
         named.schema,
         named.identity as name,
         owners.rolname::text as owner,
-        pg_has_role(owners.oid, 'usage') as may_drop
+        pg_has_role(owners.oid, 'usage') as may_drop,
+        coalesce(
+            pg_class.relname = 'customer_contacts' and named.schema = '{OPERATIONS}'
+            and pg_relation_size(pg_class.oid) > 0,
+            false
+        ) as has_words
     from marked
     left join pg_class
         on marked.class_id = 'pg_class'::regclass and marked.object_id = pg_class.oid
@@ -303,4 +308,9 @@ def _say(plan: Plan, progress: Progress) -> None:
         progress.say(
             "what was written back stays in the table of customers, in up to seven columns;"
             " no rollback is possible any more"
+        )
+    if any(thing["has_words"] for thing in plan.things):
+        progress.say(
+            f"{OPERATIONS}.customer_contacts goes with what people have written down of their"
+            " customers, and nothing can compute that again: copy it first"
         )

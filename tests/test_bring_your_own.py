@@ -96,6 +96,7 @@ def trial(owner: Database) -> Iterator[Database]:
     owner.execute(f"drop owned by {LOGIN} cascade; drop role {LOGIN}")
 
 
+@pytest.mark.slow
 def test_northwind_from_its_catalog_to_the_write_back(
     owner: Database, trial: Database, tmp_path: Path
 ) -> None:

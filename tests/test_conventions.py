@@ -295,7 +295,7 @@ def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, A
 
 
 def test_what_comments_and_documents_point_at_is_there() -> None:
-    folders = "analyses|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
+    folders = "analyses|api|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
     place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*[\w/>]")
     # tests write projects of their own, and what has changed was there once
     texts = [
@@ -325,7 +325,8 @@ def test_what_comments_and_documents_point_at_is_there() -> None:
 def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:
     """A prefix is put before them where the file is read: flows/schemas.py."""
     words = r"\b(analytics|analytics_internal|analytics_internal_failures|operations)\b"
-    for file in [*PROJECT.glob("flows/sql/*.sql"), *PROJECT.glob("dashboards/sql/*.sql")]:
+    folders = ("flows/sql/*.sql", "dashboards/sql/*.sql", "api/sql/*/*.sql")
+    for file in [file for folder in folders for file in PROJECT.glob(folder)]:
         for line in file.read_text().splitlines():
             code = line.partition("--")[0]
             for found in re.finditer(words, code):
@@ -400,10 +401,21 @@ def test_every_setting_of_a_session_is_documented() -> None:
         assert f"`{name}`" in document, name
 
 
-def test_every_mart_is_in_the_readme(models: list[Node]) -> None:
-    readme = (PROJECT / "README.md").read_text()
+def test_every_mart_is_in_the_list_of_marts(models: list[Node]) -> None:
+    document = (PROJECT / "docs" / "marts.md").read_text()
     for mart in marts(models):
-        assert f"`{mart['name']}`" in readme, mart["name"]
+        assert f"`{mart['name']}`" in document, mart["name"]
+
+
+def test_the_commands_of_the_readme_are_there() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    commands = (PROJECT / "docs" / "commands.md").read_text()
+    assert set(re.findall(r"\bmake ([a-z]+)", readme)) <= targets
+    named = set(re.findall(r"\bcustomer-health ([a-z-]+)", readme))
+    assert len(named) >= 4
+    for name in named:
+        assert f"`customer-health {name}" in commands, name
 
 
 def test_documents_are_linked_from_the_readme_and_links_lead_somewhere() -> None:
@@ -444,7 +456,9 @@ def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
         name = page.partition(",")[0]
         exposed = "usage_and_accounts" if name in ("usage", "accounts") else name
         for query in queries:
-            reads[exposed] |= set(re.findall(r"\banalytics\.(\w+)", text_of(query)))
+            # a function reads what stands beside it
+            named = re.findall(r"\banalytics\.(\w+)\b(?!\()", text_of(query))
+            reads[exposed] |= set(named)
     for page, relations in reads.items():
         exposure = manifest["exposures"][f"exposure.customer_health.page_{page}"]
         # the first page is what the bare address shows
@@ -454,6 +468,14 @@ def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
         if page != "operations":
             found = {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]}
             assert found == relations, page
+
+
+def test_the_api_says_what_it_reads(manifest: dict[str, Any]) -> None:
+    texts = [file.read_text() for file in PROJECT.glob("api/sql/*/*.sql")]
+    read = r"\banalytics\.(\w+)|\boperations\.(\w+_publications)"
+    relations = {"".join(found) for text in texts for found in re.findall(read, text)}
+    exposure = manifest["exposures"]["exposure.customer_health.api"]
+    assert {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]} == relations
 
 
 def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:

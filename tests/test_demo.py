@@ -1,12 +1,13 @@
 """What a newcomer does first, from a bare clone, and the data that it shows."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, UNTIL, Database, new_database
+from conftest import CUSTOMERS, PROJECT, UNTIL, Database, new_database
 
 LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE"}
 
@@ -100,3 +101,19 @@ def test_demo_never_touches_tables_that_are_there(refreshed: Database) -> None:
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "schema commerce" in line
+
+
+def test_the_row_in_the_readme_is_one_of_the_demo(refreshed_template: Database) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    assert f"--customers {CUSTOMERS} --years 2 --until {UNTIL}" in readme
+    [block] = re.findall(r"```text\n(customer_name .*?)\n```", readme, re.DOTALL)
+    # a value may go on in the next line
+    lines = re.sub(r"\n {20,}", " ", block).splitlines()
+    told = {name.strip(): value for name, value in (line.split(" | ") for line in lines)}
+    assert {"risk_status", "reason"} <= told.keys()
+    columns = ", ".join(f"{name}::text" for name in told)
+    found = refreshed_template.rows(
+        f"select {columns} from analytics.customer_risk_status where customer_name = %s",
+        told["customer_name"],
+    )
+    assert told in found

@@ -66,6 +66,15 @@ DAMAGE = {
         set first_booking_date = first_booking_date - 10000;
         update analytics.customer_analytics set first_booking_location_id = 'elsewhere'
     """,
+    "order_cohorts_and_weeks_count_every_customer": """
+        update analytics.customer_order_days
+        set first_delivered_on = first_delivered_on - 31;
+        update analytics.closed_customer_order_days
+        set first_delivered_on = first_delivered_on - 31
+    """,
+    "visit_cohorts_and_weeks_count_every_customer": """
+        update analytics.customer_visit_days set first_visit_on = first_visit_on - 31
+    """,
     "bookings_and_payments_add_up_to_the_source": """
         update analytics_internal.int_customer_analytics
         set total_bookings = total_bookings + 1;
@@ -262,6 +271,7 @@ DAMAGE = {
         delete from analytics.customer_account_type_history where valid_to is null;
         update analytics.customer_order_days
         set next_delivered_on = next_delivered_on + 1;
+        delete from analytics.closed_customer_order_days where ctid = '(0,1)';
         update analytics.customer_recent_orders set delivered_cents = null;
         delete from analytics.customer_recent_orders where ctid = '(0,1)'
     """,
@@ -271,6 +281,7 @@ DAMAGE = {
         delete from analytics_internal.int_customer_analytics where ctid = '(0,1)';
         update analytics.booking_location_days
         set unique_customers = unique_customers + 1;
+        update analytics.customer_visits set is_first_visit = not is_first_visit;
         update analytics.customer_visit_days set visit_day_number = visit_day_number + 1;
         update analytics.customer_recent_bookings set booking_statuses = null
     """,

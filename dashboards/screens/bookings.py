@@ -28,7 +28,7 @@ def show() -> None:
     )
     period = PERIODS[chosen["days"]].lower()
     if found["bookings_totals"]:
-        look.tiles(_tiles(found["bookings_totals"][0], chosen["days"]))
+        look.tiles(_leading(_tiles(found["bookings_totals"][0], chosen["days"]), chosen))
         look.heading(
             "Appointments by day",
             "Customers that come for the first time, and those that return. Paler: ahead.",
@@ -44,7 +44,7 @@ def show() -> None:
             f"There was no appointment in {period}. Choose more days or another location."
         )
     look.heading("Segments today", "All customers of the organization, wherever they go.")
-    _segments(found["bookings_segments"])
+    _segments(found["bookings_segments"], chosen["slug"])
     look.heading("Notes of a customer")
     _notes(chosen)
 
@@ -79,6 +79,7 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
     days = days or 90
     return {
         "organization": organization_id,
+        "slug": organization and organization["organization_slug"],
         "location": location_id,
         "days": days,
         # of the earliest today, and as long again for the comparison
@@ -86,7 +87,24 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
     }
 
 
-def _tiles(total: Row, days: int) -> list[tuple[str, str, str, str]]:
+def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
+    """Return tiles that lead to the days, or the new customers, that they add up."""
+    where = {
+        "organization": chosen["slug"],
+        "location": chosen["location"],
+        "days": PERIODS[chosen["days"]],
+    }
+    return [
+        look.leading(tile, "rows", of=of, **where)
+        for tile, of in zip(
+            tiles,
+            ("appointment_days", "new_visitors", "appointment_days", "appointment_days"),
+            strict=True,
+        )
+    ]
+
+
+def _tiles(total: Row, days: int) -> list[look.Tile]:
     words = f"against the {days} days before"
     rate = total["no_show_rate_change"]
     return [
@@ -178,18 +196,25 @@ def _locations(rows: list[Row], *, has_organization: bool) -> None:
             for row in rows
         ],
         "Appointments by location",
+        rows,
     )
 
 
-def _segments(rows: list[Row]) -> None:
+def _segments(rows: list[Row], slug: str | None) -> None:
     found = {row["customer_segment"]: row for row in rows}
     look.tiles(
         [
-            look.status_tile(
-                "segment",
-                name,
-                look.count(found[name]["customers_count"] if name in found else 0),
-                look.share(found[name]["customers_rate"] if name in found else 0),
+            look.leading(
+                look.status_tile(
+                    "segment",
+                    name,
+                    look.count(found[name]["customers_count"] if name in found else 0),
+                    look.share(found[name]["customers_rate"] if name in found else 0),
+                ),
+                "rows",
+                of="visitors",
+                organization=slug,
+                segment=name,
             )
             for name in look.STATUSES["segment"]
         ]
@@ -200,7 +225,10 @@ def _notes(chosen: dict[str, Any]) -> None:
     who, which = st.columns([1, 1])
     with who:
         search = st.text_input(
-            "Search", key="note_of", placeholder="Name of a customer with notes"
+            "Search",
+            key="note_of",
+            placeholder="Name of a customer with notes",
+            bind="query-params",
         )
     rows = data.read(
         "visitors",

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import belief, data, look
+from dashboards import belief, contacts, data, look, rows_behind, why
 
 Row = dict[str, Any]
 
@@ -52,7 +52,9 @@ def _show_buyer(tenants: list[Row]) -> None:
         tenant = look.choose("tenant", tenants, key="tenant", forgets="customer")
     tenant_id = tenant and str(tenant["tenant_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose("customers", "customer", search, tenant=tenant_id)
     keys: dict[str, Any] = {
@@ -65,6 +67,8 @@ def _show_buyer(tenants: list[Row]) -> None:
         "customer_rules",
         "customer_steps",
         "customer_orders",
+        "customer_judgement",
+        "customer_contacts",
         **keys,
     )
     [customer] = read["customer"]
@@ -80,6 +84,7 @@ def _show_buyer(tenants: list[Row]) -> None:
             else "",
             look.pill("account_type", customer["account_type"]),
             look.pill("outlook", outlook["outlook"]) if outlook and not doubt else "",
+            *map(_judgement, read["customer_judgement"]),
         ],
         [
             customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
@@ -90,11 +95,15 @@ def _show_buyer(tenants: list[Row]) -> None:
         f" {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
-        [*_buyer_tiles(customer), *_outlook_tiles(outlook, seen, doubt)],
+        [
+            *rows_behind.leading(_buyer_tiles(customer), customer["tenant_slug"], keys),
+            *_outlook_tiles(outlook, seen, doubt),
+        ],
         in_threes=outlook is not None,
     )
     if read["customer_outlook"]:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
+    _contacts(row["key"], customer["customer_name"], read["customer_contacts"])
     look.heading(
         "Time line",
         f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"
@@ -111,6 +120,37 @@ def _show_buyer(tenants: list[Row]) -> None:
         look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
     with st.expander("The time line as a table"):
         _steps_table(read["customer_steps"])
+    rows_behind.show_buyer(keys)
+    why.show(keys, customer["today"])
+
+
+def _judgement(row: Row) -> str:
+    # beside the status, which stays what the rule says
+    said = contacts.outcome_of(row, "snooze_outcome")
+    return look.pill(
+        "judgement", "SAID", f"{said.lower()}, until {look.day(row['snoozed_until'])}"
+    )
+
+
+def _contacts(key: str, name: str, rows: list[Row]) -> None:
+    look.heading("Contacts", "What people have written down. It changes no status.")
+    shown = rows[: look.MOST_NOTES]
+    look.show("".join(map(_contact, shown)) or '<p class="ch-age">None so far.</p>')
+    look.say_if_cut(rows, look.MOST_NOTES, "Your administrator can give you a list of all.")
+    contacts.offer({key: name}, shown)
+
+
+def _contact(row: Row) -> str:
+    words = f"{contacts.CHANNELS[row['channel']]}, {contacts.outcome_of(row).lower()}"
+    if row["snoozed_until"]:
+        words += f", put off until {look.day(row['snoozed_until'])}"
+    note = f"<p>{look.escape(row['note'])}</p>" if row["note"] else ""
+    corrected = " · corrected" if row["is_corrected"] else ""
+    when = look.escape(look.instant(row["contacted_at"]))
+    return (
+        f'<div class="ch-note"><p class="ch-age">{when} · {look.escape(row["contacted_by"])}'
+        f"{corrected}</p><p>{look.escape(words)}</p>{note}</div>"
+    )
 
 
 def _show_visitor(organizations: list[Row]) -> None:
@@ -121,7 +161,9 @@ def _show_visitor(organizations: list[Row]) -> None:
         )
     organization_id = organization and str(organization["organization_id"])
     with who:
-        search = st.text_input("Search", key="name", placeholder="Name of a customer")
+        search = st.text_input(
+            "Search", key="name", placeholder="Name of a customer", bind="query-params"
+        )
     with which:
         row = _choose(
             "visitors", "visitor", search, organization=organization_id, has_notes=False
@@ -155,6 +197,7 @@ def _show_visitor(organizations: list[Row]) -> None:
     )
     look.heading("Notes")
     look.notes(read["visitor_notes"])
+    rows_behind.show_visitor(keys)
 
 
 def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
@@ -191,7 +234,7 @@ def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
     )
 
 
-def _buyer_tiles(customer: Row) -> list[tuple[str, str, str, str]]:
+def _buyer_tiles(customer: Row) -> list[look.Tile]:
     late = customer["days_past_expected"]
     if late is None:
         expected = "no order to tell from"
@@ -545,6 +588,7 @@ def _steps_table(rows: list[Row]) -> None:
             for row in reversed(rows)
         ],
         "Statuses of the last 18 months and of the next 90 days",
+        rows[::-1],
     )
 
 

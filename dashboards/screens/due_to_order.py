@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import belief, data, downloads, look
+from dashboards import belief, contacts, data, downloads, look
 
 ON_A_PAGE = 25
 NOBODY = "Nobody"
@@ -16,15 +16,16 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     chosen = _filters(tenants)
-    totals = {
-        row["due_bucket"]: row for row in data.read("due_totals", **chosen)["due_totals"]
-    }
+    chosen["is_snoozed_shown"] = bool(st.session_state.get("snoozed"))
+    found = data.read("due_totals", **chosen)["due_totals"]
+    totals = {row["due_bucket"]: row for row in found if row["customers_count"]}
+    _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            "Nobody is due. Customers come here a week before their next order is expected;"
-            " with a filter set, widen it."
+            f"Nobody {'else ' if found else ''}is due. Customers come here a week before their"
+            " next order is expected; with a filter set, widen it."
         )
-    look.tiles([_tile(name, totals.get(name)) for name in look.STATUSES["due"]])
+    look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
     buckets = st.pills(
         "Show",
@@ -42,11 +43,14 @@ def show() -> None:
     pages = -(-rows_count // ON_A_PAGE)
     number = 1
     if pages > 1:
-        number = st.pagination(pages, key="page") or 1
+        number = st.pagination(pages, key="page", bind="query-params") or 1
     chosen |= {"buckets": list(buckets)}
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
+    contacts.offer(
+        {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows}
+    )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
     look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
     look.table(
@@ -60,19 +64,39 @@ def show() -> None:
         ],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
         f"Customers due to order, {_order(rows)}",
+        partial(downloads.due_to_order, chosen),
+        rows_count,
     )
     look.show(
         f'<p class="ch-age">{look.count_of(rows_count, "customer")}. Page {number} of'
         f" {pages}.</p>"
     )
-    st.download_button(
-        "Download as CSV",
-        partial(downloads.due_to_order, chosen),
-        file_name="due_to_order.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
+
+
+def _say_who_is_left_out(found: list[dict[str, Any]]) -> None:
+    snoozed, held_out = (
+        sum(row[f"{which}_count"] for row in found) for which in ("snoozed", "held_out")
     )
+    if snoozed:
+        st.checkbox(
+            f"Show also {look.count_of(snoozed, 'customer')} that somebody has contacted and"
+            " put off",
+            key="snoozed",
+        )
+    if held_out:
+        look.show(
+            f'<p class="ch-age">{look.count_of(held_out, "customer")} more are due and, by'
+            " lot, not shown, so that those shown can be compared with them.</p>"
+        )
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"{row['tenant_id']}/{row['customer_id']}"
+
+
+def _name(row: dict[str, Any], *, has_tenant: bool) -> str:
+    name: str = row["customer_name"]
+    return f"{name} · {row['tenant_slug']}" if has_tenant else name
 
 
 def _order(rows: list[dict[str, Any]]) -> str:
@@ -116,10 +140,27 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         )
     return {
         "tenant": tenant_id,
+        "slug": tenant and tenant["tenant_slug"],
         "sales_rep": owner if owner in labels else None,
         "is_unowned": owner == "nobody",
         "search": (search or "").strip() or None,
     }
+
+
+def _address(chosen: dict[str, Any]) -> dict[str, str | None]:
+    """Return what stands in the address of the list as it is filtered."""
+    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
+    return {"tenant": chosen["slug"], "owner": owner, "find": chosen["search"]}
+
+
+def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:
+    """Return a tile that leads to its part of the list, as all else is filtered."""
+    return look.leading(
+        _tile(name, row),
+        "due_to_order",
+        **_address(chosen),
+        due=look.status_of("due", name).word,
+    )
 
 
 def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
@@ -150,13 +191,29 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         "customer",
         row["customer_name"],
         tenant=row["tenant_slug"],
-        customer=f"{row['tenant_id']}/{row['customer_id']}",
+        customer=_key(row),
     )
+    contacted = ""
+    if row["last_contacted_at"]:
+        contacted = (
+            f"Contacted {look.day(row['last_contacted_at'].date())}:"
+            f" {contacts.outcome_of(row, 'last_outcome').lower()}."
+        )
+    if row["snoozed_until"]:
+        contacted += f" Put off until {look.day(row['snoozed_until'])}."
+    write_down = ""
+    if not contacts.lacking():
+        write_down = look.link(
+            "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
+        )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:
         owner += look.small(row["tenant_slug"])
     return [
-        customer + look.small(look.sentence(row["reason"])),
+        customer
+        + look.small(look.sentence(row["reason"]))
+        + look.small(contacted)
+        + f'<span class="ch-small">{write_down}</span>',
         f'<span class="ch-whole">{owner}</span>',
         look.pill("due", row["due_bucket"]) + look.small(words),
         look.figures(look.money(row["expected_amount_90d"], row["currency"]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, forecast_charts, look
+from dashboards import data, effect, forecast_charts, look
 
 Row = dict[str, Any]
 
@@ -239,6 +239,7 @@ def _show_orders(tenant_id: str) -> None:
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
+        "contact_effect",
         tenant=tenant_id,
     )
     _probability(ORDERS, model, read["forecast_calibration"])
@@ -248,6 +249,7 @@ def _show_orders(tenant_id: str) -> None:
         _limits(tenant_id, read["forecast_limits"], read["forecast_suggestions"])
     kinds = {row["disagreement"]: row for row in read["forecast_disagreement_kinds"]}
     _disagreements(read["forecast_disagreements"], kinds, model)
+    effect.show(read["contact_effect"])
 
 
 def _show_visits(organization_id: str) -> None:
@@ -440,6 +442,7 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
             default=90,
             format_func=lambda days: f"{days} days",
             key="within",
+            bind="query-params",
         )
         or 90
     )
@@ -592,6 +595,7 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
             for row in rows
         ],
         f"How far the expected date of the next {subject.thing} was off",
+        rows,
     )
 
 
@@ -631,6 +635,7 @@ def _revenue(rows: Sequence[Row]) -> None:
             for row in (by_status[name] for name in ORDERS.who if name in by_status)
         ],
         "Revenue after it had declined, and where it had not",
+        [by_status[name] for name in ORDERS.who if name in by_status],
     )
 
 
@@ -675,6 +680,7 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
             default=names[0],
             format_func=lambda name: SETTINGS[name][0],
             key="limit",
+            bind="query-params",
         )
         or names[0]
     )
@@ -686,6 +692,7 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
         value=current["value"],
         # of another tenant another value is in force
         key=f"{setting} of {tenant_id}",
+        bind="query-params",
     )
     chosen = by_value[value]
     # a limit that decides who is late only does not change what "dormant" is worth
@@ -797,13 +804,19 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
     counts = {row["disagreement"]: row["kind_count"] for row in rows}
     look.tiles(
         [
-            (
-                look.escape(name),
-                look.count(counts.get(kind, 0)),
-                _whom_to_believe(kind, meaning, kinds.get(kind))
-                if kind in counts
-                else "No such customer today.",
-                look.INK,
+            look.leading(
+                (
+                    look.escape(name),
+                    look.count(counts.get(kind, 0)),
+                    _whom_to_believe(kind, meaning, kinds.get(kind))
+                    if kind in counts
+                    else "No such customer today.",
+                    look.INK,
+                ),
+                "rows",
+                of="disagreements",
+                tenant=rows[0]["tenant_slug"],
+                disagreement=kind,
             )
             for kind, (name, meaning) in KINDS.items()
         ],
@@ -823,12 +836,12 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
     )[:MOST_LISTED]
     if not listed:
         return
-    _list(listed[:LISTED_AT_FIRST])
+    _list(listed[:LISTED_AT_FIRST], "the first")
     more = listed[LISTED_AT_FIRST:]
     customers_count = sum(count for kind, count in counts.items() if kind not in left_out)
     if more:
         with st.expander(f"{len(more)} more"):
-            _list(more)
+            _list(more, "more of them")
             if customers_count > len(listed):
                 look.show(
                     f'<p class="ch-age">The first {len(listed)} of {customers_count:,}. Your'
@@ -836,11 +849,12 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
                 )
 
 
-def _list(rows: Sequence[Row]) -> None:
+def _list(rows: Sequence[Row], which: str) -> None:
     look.table(
         ["Customer", "Status", "Within 90 days", "Expected orders, next 90 days"],
         [_disagreement(row) for row in rows],
-        "Customers on whom status and forecast disagree, highest expected orders first",
+        f"Customers on whom status and forecast disagree, by expected orders: {which}",
+        rows,
     )
 
 

@@ -158,7 +158,9 @@ def _checks(rows: list[Row]) -> None:
         look.empty("Every check passed when it last ran.")
         return
     names = [look.escape(row["check_name"].replace("_", " ")) for row in rows]
-    look.table(["Check"], [[name] for name in names], "Checks that failed when they last ran")
+    look.table(
+        ["Check"], [[name] for name in names], "Checks that failed when they last ran", rows
+    )
 
 
 def _held(rows: list[Row]) -> None:
@@ -179,6 +181,7 @@ def _held(rows: list[Row]) -> None:
             for row in rows
         ],
         "Tenants that the last write-back held back",
+        rows,
     )
 
 
@@ -198,6 +201,7 @@ def _alerts(rows: list[Row]) -> None:
             for row in rows
         ],
         "The last alerts",
+        rows,
     )
 
 
@@ -216,6 +220,7 @@ def _runs(rows: list[Row]) -> None:
             for row in rows
         ],
         "The last runs",
+        rows,
     )
 
 

@@ -16,6 +16,8 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     tenant = look.choose("tenant", tenants, key="tenant")
+    # links keep it
+    slug = str(tenant["tenant_slug"]) if tenant else None
     found = data.read(
         "overview_days",
         "overview_value_at_risk",
@@ -30,13 +32,13 @@ def show() -> None:
         )
 
     look.heading("Risk status today", _how_many(days))
-    look.tiles(_tiles(days, "risk_status"))
+    look.tiles(_tiles(days, "risk_status", slug))
     look.heading(
         "Value at risk",
         "What the customers that are late or spend less order in 30 days, at recent averages;"
         " without dormant ones.",
     )
-    value = _value(found["overview_value_at_risk"])
+    value = _value(found["overview_value_at_risk"], slug)
     if value:
         look.tiles(value)
     else:
@@ -47,14 +49,14 @@ def show() -> None:
     )
     look.chart(_areas(days), _in_words(days))
     look.heading("Account types today")
-    look.tiles(_tiles(days, "account_type"))
+    look.tiles(_tiles(days, "account_type", slug))
 
     look.heading("Moved in the last 7 days", "Customers by the status they left and reached.")
     risk, account = st.columns(2, gap="large")
     with risk:
-        _transitions(found["overview_transitions"], "risk_status", "Risk status")
+        _transitions(found["overview_transitions"], "risk_status", "Risk status", slug)
     with account:
-        _transitions(found["overview_transitions"], "account_type", "Account type")
+        _transitions(found["overview_transitions"], "account_type", "Account type", slug)
 
 
 def _how_many(days: list[Row]) -> str:
@@ -72,39 +74,45 @@ def _how_many(days: list[Row]) -> str:
     )
 
 
-def _tiles(days: list[Row], kind: str) -> list[tuple[str, str, str, str]]:
+def _tiles(days: list[Row], kind: str, slug: str | None) -> list[look.Tile]:
     today = {
         row["status"]: row for row in days if row["is_today"] and row["status_kind"] == kind
     }
     none = {"customers_count": 0, "customers_rate": 0, "change_in_a_week": 0}
-    tiles = []
+    tiles: list[look.Tile] = []
     for name in look.STATUSES[kind]:
         row = today.get(name, none)
         explained = (
             f"{look.share(row['customers_rate'])} · {look.change(row['change_in_a_week'])}"
         )
-        tiles.append(
-            look.status_tile(kind, name, look.count(row["customers_count"]), explained)
-        )
+        tile = look.status_tile(kind, name, look.count(row["customers_count"]), explained)
+        tiles.append(look.leading(tile, "rows", of="customers", tenant=slug, **{kind: name}))
     return tiles
 
 
-def _value(rows: list[Row]) -> list[tuple[str, str, str, str]]:
-    tiles = []
+def _value(rows: list[Row], slug: str | None) -> list[look.Tile]:
+    tiles: list[look.Tile] = []
     for row in rows:
         customers = look.count_of(row["customers_count"], "customer")
         if row["currency"] is None:
+            tile = ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
             tiles.append(
-                ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
+                look.leading(tile, "rows", of="value_at_risk", tenant=slug, currency="none")
             )
         else:
             changed = look.change(round(row["change_in_a_week"]))
             tiles.append(
-                (
-                    look.escape(row["currency"]),
-                    look.money(row["at_risk_amount"], None),
-                    f"{customers} · {changed}",
-                    look.INK,
+                look.leading(
+                    (
+                        look.escape(row["currency"]),
+                        look.money(row["at_risk_amount"], None),
+                        f"{customers} · {changed}",
+                        look.INK,
+                    ),
+                    "rows",
+                    of="value_at_risk",
+                    tenant=slug,
+                    currency=row["currency"],
                 )
             )
     return tiles
@@ -187,7 +195,7 @@ def _in_words(days: list[Row]) -> str:
     )
 
 
-def _transitions(rows: list[Row], kind: str, title: str) -> None:
+def _transitions(rows: list[Row], kind: str, title: str, slug: str | None) -> None:
     st.markdown(f"**{title}**")
     moved = [row for row in rows if row["status_kind"] == kind]
     if not moved:
@@ -200,6 +208,14 @@ def _transitions(rows: list[Row], kind: str, title: str) -> None:
                 row["customers_count"],
                 look.status_of(kind, row["to_status"]).colour,
                 "" if row["is_expected_transition"] else "an unusual step: look at these",
+                look.address(
+                    "rows",
+                    of="moves",
+                    tenant=slug,
+                    kind=kind,
+                    before=row["from_status"] or "none",
+                    after=row["to_status"],
+                ),
             )
             for row in moved
         ],

@@ -39,7 +39,14 @@ def _show_usage(organizations: list[Row]) -> None:
     if not found["tenant_scores"]:
         raise data.NothingToShow(f"No day has been collected yet. {data.FIRST_REFRESH}")
     risks = {row["risk_level"]: row for row in found["tenant_risks"]}
-    look.tiles([_risk_tile(name, risks.get(name)) for name in look.STATUSES["risk_level"]])
+    look.tiles(
+        [
+            look.leading(
+                _risk_tile(name, risks.get(name)), "rows", of="organizations", risk_level=name
+            )
+            for name in look.STATUSES["risk_level"]
+        ]
+    )
     if len(organizations) > 1:
         look.heading("The lowest scores", "Of 100, on the latest day of each organization.")
         _scores(found["tenant_scores"][:LOWEST])
@@ -97,7 +104,12 @@ def _show_accounts(organizations: list[Row]) -> None:
             "organization", organizations, key="success", forgets="account"
         )
     with who:
-        search = st.text_input("Search", key="account_name", placeholder="Name of an account")
+        search = st.text_input(
+            "Search",
+            key="account_name",
+            placeholder="Name of an account",
+            bind="query-params",
+        )
     organization_id = organization and str(organization["organization_id"])
     found = data.read(
         "account_statuses",
@@ -110,7 +122,18 @@ def _show_accounts(organizations: list[Row]) -> None:
         raise data.NothingToShow(
             f"There is no account that is not archived. {data.FIRST_REFRESH}"
         )
-    look.tiles([_account_tile(name, statuses.get(name)) for name in look.STATUSES["account"]])
+    look.tiles(
+        [
+            look.leading(
+                _account_tile(name, statuses.get(name)),
+                "rows",
+                of="accounts",
+                success=organization and organization["organization_slug"],
+                account_status=name,
+            )
+            for name in look.STATUSES["account"]
+        ]
+    )
     if not found["account_risks"]:
         raise data.NothingToShow("No account has such a name. A part of it is enough.")
     look.heading("The likeliest to leave", "Churn risk in points of 100, the highest first.")
@@ -273,6 +296,7 @@ def _scores(rows: list[Row]) -> None:
             for row in rows
         ],
         "Organizations, the lowest score first",
+        rows,
     )
 
 
@@ -298,6 +322,7 @@ def _risks(rows: list[Row], *, has_organization: bool) -> None:
             for row in rows
         ],
         "Accounts, the highest churn risk first",
+        rows,
     )
 
 
@@ -418,6 +443,7 @@ def _goals(rows: list[Row]) -> None:
             for row in rows
         ],
         "Goals of the account",
+        rows,
     )
 
 

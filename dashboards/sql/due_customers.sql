@@ -23,7 +23,11 @@ select
     due.expected_amount_90d,
     due.currency,
     due.reason,
-    due.disagreement
+    due.disagreement,
+    due.last_contacted_at,
+    due.last_outcome,
+    due.snoozed_until,
+    due.snooze_outcome
 from analytics.due_to_order as due
 left join analytics.sales_reps
     on
@@ -39,6 +43,18 @@ where
         or due.customer_id::text = %(search)s
     )
     and due.due_bucket = any(%(buckets)s)
+    and not due.is_held_out
+    and (
+        %(is_snoozed_shown)s
+        -- as a set, worked out once: the column would be looked up for each that is due
+        or (due.tenant_id, due.customer_id) not in (
+            select
+                states.tenant_id,
+                states.customer_id
+            from analytics.customer_contact_states as states
+            where states.snoozed_until is not null
+        )
+    )
 order by
     due.expected_amount_90d desc nulls last,
     due.revenue_at_risk desc nulls last,

@@ -1,12 +1,20 @@
 -- How many customers the list holds by bucket, and what those in the currency of most
--- of them order in 30 days: amounts of several currencies make no sum.
-with by_currency as (
+-- of them order in 30 days: amounts of several currencies make no sum. And how many
+-- are due and not in the list.
+with listed as (
     select
         due_bucket,
         currency,
-        count(*) as customers_count,
-        count(*) filter (where urgency = 'CRITICAL') as critical_count,
-        sum(revenue_at_risk) as at_risk_amount
+        urgency,
+        revenue_at_risk,
+        is_held_out,
+        not is_held_out and (tenant_id, customer_id) in (
+            select
+                states.tenant_id,
+                states.customer_id
+            from analytics.customer_contact_states as states
+            where states.snoozed_until is not null
+        ) as is_snoozed
     from analytics.due_to_order
     where
         (%(tenant)s is null or tenant_id = %(tenant)s)
@@ -17,6 +25,25 @@ with by_currency as (
             or strpos(lower(customer_name), lower(%(search)s)) > 0
             or customer_id::text = %(search)s
         )
+),
+
+due as (
+    select
+        *,
+        not is_held_out and (%(is_snoozed_shown)s or not is_snoozed) as is_shown
+    from listed
+),
+
+by_currency as (
+    select
+        due_bucket,
+        currency,
+        count(*) filter (where is_shown) as customers_count,
+        count(*) filter (where is_shown and urgency = 'CRITICAL') as critical_count,
+        sum(revenue_at_risk) filter (where is_shown) as at_risk_amount,
+        count(*) filter (where is_snoozed) as snoozed_count,
+        count(*) filter (where is_held_out) as held_out_count
+    from due
     group by due_bucket, currency
 ),
 
@@ -41,6 +68,8 @@ select
     max(currency) filter (where currency_rank = 1) as currency,
     sum(at_risk_amount) filter (where currency_rank = 1) as at_risk_amount,
     coalesce(sum(customers_count) filter (where currency_rank > 1), 0)::bigint
-        as left_out_count
+        as left_out_count,
+    sum(snoozed_count)::bigint as snoozed_count,
+    sum(held_out_count)::bigint as held_out_count
 from ranked
 group by due_bucket

@@ -316,6 +316,13 @@ begin
                         and messages.created_at = now()
                 )
         loop
+            -- first all of the tenant's: asked message by message, each would add up all
+            -- orders of the tenant again
+            with revenues as materialized (
+                select * from operations.customer_revenues
+                where tenant_id = tenant.tenant_id and is_high_value
+            )
+
             update operations.alert_outbox as messages
             set
                 kind = 'HIGH_VALUE_CUSTOMER_DORMANT',
@@ -325,17 +332,14 @@ begin
                     'expected_amount_90d', revenues.expected_amount_90d,
                     'currency', revenues.currency
                 )
-            from operations.alert_episodes as episodes,
-                operations.customer_revenues as revenues
+            from operations.alert_episodes as episodes, revenues
             where
                 messages.kind = 'CUSTOMER_DORMANT'
                 and messages.edge = 'raised'
                 and messages.created_at = now()
                 and episodes.episode_id = messages.episode_id
                 and episodes.tenant_id = tenant.tenant_id::text
-                and revenues.tenant_id = tenant.tenant_id
-                and revenues.customer_id::text = messages.subject
-                and revenues.is_high_value;
+                and revenues.customer_id::text = messages.subject;
         end loop;
 
         -- a tenant is seen when something is known of its customers

@@ -10,8 +10,8 @@ returns text[]
 language sql immutable as $groups$
     -- in the order in which they can be dropped
     select '{
-        customer_health_tenant, customer_health_analyst, customer_health_write_back,
-        customer_health_refresher
+        customer_health_tenant, customer_health_analyst, customer_health_contact_writer,
+        customer_health_write_back, customer_health_refresher
     }'::text[]
 $groups$;
 
@@ -170,6 +170,10 @@ begin
             ('customer_health_refresher', 'owns the warehouse, reads the sources'),
             ('customer_health_write_back', 'writes the seven columns, nothing else'),
             ('customer_health_analyst', 'reads analytics, all tenants'),
+            (
+                'customer_health_contact_writer',
+                'adds contacts with customers, of the tenants that it reads'
+            ),
             ('customer_health_tenant', 'what the roles of single tenants have in common')
         ) as duties (role_name, does)
     loop
@@ -562,28 +566,42 @@ $blind_readers$;
 create or replace function pg_temp.opening()
 returns table (statement text)
 language sql as $opening$
-    -- What takes the row security off the marts, but for those with policies of others.
+    -- What takes the row security off the marts and the contacts, but for those with
+    -- policies of others.
+    with policies as (
+        select
+            marts.oid as mart_id,
+            pg_policy.polname in (
+                'tenants_see_their_rows', 'analysts_see_all_rows',
+                'tenants_add_their_rows', 'analysts_add_any_row'
+            ) as is_ours,
+            format('drop policy %I on %s', pg_policy.polname, marts.oid::regclass)
+                as drop_it
+        from pg_class as marts
+        inner join pg_policy
+            on marts.oid = pg_policy.polrelid
+        where
+            (
+                marts.relnamespace = to_regnamespace('analytics')
+                or marts.oid = to_regclass('operations.customer_contacts')
+            )
+            and marts.relowner = to_regrole('customer_health_refresher')
+    )
+
     select
-        format(
-            'drop policy if exists tenants_see_their_rows on %1$s;'
-            ' drop policy if exists analysts_see_all_rows on %1$s;%2$s',
-            marts.oid::regclass,
+        concat_ws(
+            '; ',
+            string_agg(drop_it, '; ') filter (where is_ours),
             case
-                when bool_and(
-                    pg_policy.polname in ('tenants_see_their_rows', 'analysts_see_all_rows')
-                )
+                when bool_and(is_ours)
                     then format(
-                        ' alter table %s disable row level security', marts.oid::regclass
+                        'alter table %s disable row level security', mart_id::regclass
                     )
             end
         ) as statement
-    from pg_class as marts
-    inner join pg_policy
-        on marts.oid = pg_policy.polrelid
-    where
-        marts.relnamespace = to_regnamespace('analytics')
-        and marts.relowner = to_regrole('customer_health_refresher')
-    group by marts.oid
+    from policies
+    group by mart_id
+    having bool_or(is_ours)
 
     union all
 

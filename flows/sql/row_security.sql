@@ -126,6 +126,28 @@ with relations as (
         end
 ),
 
+-- what people write down: who reads the marts reads it, and adds to it who may write
+-- contacts, too. Nobody may say in its place who has written it down, and when
+contacts as (
+    select
+        pg_class.oid,
+        'operations.' || pg_class.relname as relation,
+        pg_class.relrowsecurity as is_secured,
+        format(
+            'tenant_id = any(array(select tenant::%s from operations.tenant_roles'
+            ' where system = ''orders''))',
+            pg_attribute.atttypid::regtype
+        ) as of_tenant
+    from pg_class
+    inner join pg_attribute
+        on
+            pg_class.oid = pg_attribute.attrelid
+            and pg_attribute.attname = 'tenant_id'
+    where
+        pg_class.oid = to_regclass('operations.customer_contacts')
+        and pg_class.relowner = to_regrole('customer_health_refresher')
+),
+
 gaps as (
     -- a table that does not say whose its rows are would show those of all tenants
     select
@@ -202,6 +224,83 @@ gaps as (
         values ('customer_health_analyst'), ('customer_health_tenant')
     ) as readers (role_name)
     where not has_table_privilege(readers.role_name, relations.oid, 'select')
+
+    union all
+
+    select
+        contacts.relation,
+        steps.step,
+        format(steps.remedy, contacts.relation) as remedy
+    from contacts
+    cross join
+        lateral (
+            select
+                1 as step,
+                'alter table %s enable row level security' as remedy
+            where not contacts.is_secured
+
+            union all
+
+            select
+                2 as step,
+                format(
+                    'create policy %I on %%s for %s to %I %s (%s)',
+                    policies.policy_name,
+                    policies.verb,
+                    policies.role_name,
+                    case policies.verb when 'select' then 'using' else 'with check' end,
+                    case
+                        when policies.role_name = 'customer_health_analyst' then 'true'
+                        else contacts.of_tenant
+                    end
+                ) as remedy
+            from (
+                values
+                ('analysts_see_all_rows', 'select', 'customer_health_analyst'),
+                ('tenants_see_their_rows', 'select', 'customer_health_tenant'),
+                ('analysts_add_any_row', 'insert', 'customer_health_analyst'),
+                ('tenants_add_their_rows', 'insert', 'customer_health_tenant')
+            ) as policies (policy_name, verb, role_name)
+            where
+                not exists (
+                    select
+                    from pg_policy
+                    where
+                        pg_policy.polrelid = contacts.oid
+                        and pg_policy.polname = policies.policy_name
+                )
+
+            union all
+
+            select
+                3 as step,
+                format('grant select on %%s to %s', readers.role_name) as remedy
+            from (
+                values ('customer_health_analyst'), ('customer_health_tenant')
+            ) as readers (role_name)
+            where not has_table_privilege(readers.role_name, contacts.oid, 'select')
+
+            union all
+
+            -- an older version has made no such role: `roles install` does
+            select
+                3 as step,
+                'grant usage on schema operations to customer_health_contact_writer;'
+                || ' grant insert (' || string_agg(pg_attribute.attname, ', ')
+                || ') on %s to customer_health_contact_writer' as remedy
+            from pg_roles
+            inner join pg_attribute
+                on
+                    contacts.oid = pg_attribute.attrelid
+                    and pg_attribute.attnum > 0
+                    and not pg_attribute.attisdropped
+                    and pg_attribute.attname not in ('recorded_at', 'recorded_by')
+                    and not has_column_privilege(
+                        pg_roles.oid, contacts.oid, pg_attribute.attnum, 'insert'
+                    )
+            where pg_roles.rolname = 'customer_health_contact_writer'
+            having count(*) > 0
+        ) as steps
 
     union all
 

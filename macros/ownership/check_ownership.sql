@@ -59,7 +59,7 @@
 {% macro unmarked_among(ours) -%}
     {#-
     The names of these that something without our mark has: a table, an index of such a
-    table, a type; and the functions of the hook.
+    table, a type; and the functions that models make.
     -#}
     {%- set found = run_query(
         "select names.name from unnest(array['" ~ ours | join("', '") ~ "']) as names (name)"
@@ -68,9 +68,12 @@
         ~ " then false else starts_with(obj_description(coalesce(pg_index.indrelid,"
         ~ " to_regclass(names.name)), 'pg_class'), '" ~ our_mark() ~ "') is not true end"
         ~ " union all select oid::regprocedure::text from pg_proc"
-        ~ " where pronamespace = to_regnamespace('" ~ our_schema('operations') ~ "')"
-        ~ " and proname in ('after_order_created', 'after_orders_created') and "
-        ~ " starts_with(obj_description(oid, 'pg_proc'), '" ~ our_mark() ~ "') is not true"
+        ~ " where (pronamespace, proname) in ("
+        ~ "(to_regnamespace('" ~ our_schema('operations') ~ "'), 'after_order_created'),"
+        ~ " (to_regnamespace('" ~ our_schema('operations') ~ "'), 'after_orders_created'),"
+        ~ " (to_regnamespace('" ~ our_schema('analytics') ~ "'), 'explain_risk_status'),"
+        ~ " (to_regnamespace('" ~ our_schema('analytics') ~ "'), 'explain_customer_analytics'))"
+        ~ " and starts_with(obj_description(oid, 'pg_proc'), '" ~ our_mark() ~ "') is not true"
         ~ " order by 1"
     ) -%}
     {{ return(found.columns[0].values() | list) }}

@@ -45,7 +45,9 @@
     {%- set stamps = how.get('stamps', {}) -%}
     {%- set problems = [] -%}
     {%- for name in how
-        if name not in ['scope', 'day', 'keep_days', 'grows_until_nightly', 'stamps'] -%}
+        if name not in [
+            'scope', 'day', 'keep_days', 'grows_until_nightly', 'only_grows', 'stamps'
+        ] -%}
         {%- do problems.append(name ~ ' is not known') -%}
     {%- endfor -%}
     {%- for name in stamps

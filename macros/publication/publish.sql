@@ -46,7 +46,8 @@ begin
     written := 0;
     removed := 0;
     corrected := 0;
-    {%- if mart.how.grows_until_nightly and var('refresh_scope') != 'all' %}
+    {%- if mart.how.only_grows
+        or mart.how.grows_until_nightly and var('refresh_scope') != 'all' %}
     {{- add_rows(mart) }}
     {%- else %}
     {{- move_keys(mart, system) if is_hourly else move_organizations(mart) }}

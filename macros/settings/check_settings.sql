@@ -57,6 +57,7 @@
         'tenant_declining_high_below': 0,
         'tenant_medium_below': 0,
         'metric_days_back': 1,
+        'gone_after_days': 7,
         'backtest_min_customers': 1,
         'order_model_min_customers': 2,
         'order_model_min_repeaters': 1,
@@ -117,6 +118,18 @@
     {%- endif -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
         {%- do problems.append(['refresh_scope', 'all or changed']) -%}
+    {%- endif -%}
+    {%- set rate = var('hold_out_rate') -%}
+    {%- if rate is not number or rate is boolean or rate < 0 or rate > 0.5 -%}
+        {%- do problems.append(['hold_out_rate', 'a rate from 0 to 0.5']) -%}
+    {%- endif -%}
+    {%- set from_day = var('hold_out_from') | string -%}
+    {%- if (rate or var('hold_out_from') is not none)
+        and not modules.re.fullmatch('\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])', from_day)
+    -%}
+        {%- do problems.append(
+            ['hold_out_from', 'a day such as "2026-07-01" where there is a hold_out_rate']
+        ) -%}
     {%- endif -%}
     {%- if var('order_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['order_model', 'MBG or BG']) -%}

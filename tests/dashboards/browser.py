@@ -28,6 +28,7 @@ PAGES = {
     "due_to_order": "Due to order",
     "customer": "Customer",
     "how_good_is_it": "How good is it?",
+    "retention": "Retention",
     "bookings": "Bookings",
     "usage_and_accounts": "Usage and accounts",
     "operations": "Operations",
@@ -96,12 +97,23 @@ class Browser:
             time.sleep(0.05)
         return since
 
-    def press(self, key: str, code: int) -> None:
+    def press(self, key: str, code: int, *, with_shift: bool = False) -> None:
         """Press and release a key."""
-        for kind in ("rawKeyDown", "keyUp"):
+        # what it writes: without, Enter opens a link and presses no button
+        written = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown" if written else "rawKeyDown", "keyUp"):
             self._call(
-                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                modifiers=8 if with_shift else 0,
+                **written,
             )
+
+    def type(self, words: str) -> None:
+        """Type words where the cursor is."""
+        self._call("Input.insertText", text=words)
 
     def picture(self, file: Path, width: int, highest: int) -> None:
         """Keep a picture of the page from its top."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from conftest import PROJECT, Database
 from streamlit.testing.v1 import AppTest
 
-from dashboards import data, look
+from dashboards import look
 
 SCREENS = PROJECT / "dashboards" / "screens"
 ANALYST = "pages_analyst"
@@ -67,10 +68,10 @@ def look_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Point]:
     def point(database: Database) -> None:
         for name, value in database.environment.items():
             monkeypatch.setenv(name, value)
-        data.read.clear()
+        st.cache_data.clear()
 
     yield point
-    data.read.clear()
+    st.cache_data.clear()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ LAST_TILES_FILL = """
             - tiles.getBoundingClientRect().right) < 2)
 """
 # of the longest page on a telephone
-MOST_HEIGHT = 8500
+MOST_HEIGHT = 9000
 # where the pictures go, when somebody wants new ones for the documents
 PICTURES = os.environ.get("PICTURES")
 

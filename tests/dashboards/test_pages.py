@@ -29,7 +29,7 @@ from settings_of_others import set_as_usual, set_otherwise
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
-from dashboards.downloads import due_to_order
+from dashboards.downloads import due_to_order, file_of
 from dashboards.queries import FOLDER, PAGES
 
 pytest_plugins = ("reading",)
@@ -320,10 +320,11 @@ def test_the_file_has_all_rows_and_no_formulas(refreshed: Database, look_at: Poi
         "tenant": None,
         "sales_rep": None,
         "is_unowned": False,
+        "is_snoozed_shown": False,
         "search": None,
         "buckets": list(look.STATUSES["due"]),
     }
-    rows = list(csv.DictReader(io.StringIO(due_to_order(chosen))))
+    rows = list(csv.DictReader(io.StringIO(file_of(due_to_order(chosen)))))
     assert len(rows) == refreshed.value("select count(*) from analytics.due_to_order")
     assert "'=1+1" in {row["customer_name"] for row in rows}
     assert "=1+1" not in {row["customer_name"] for row in rows}
@@ -820,6 +821,7 @@ def test_an_owner_without_a_name_is_not_nobody(refreshed: Database, look_at: Poi
                 " where sales_rep_id is not null limit 1"
             ),
             "is_unowned": False,
+            "is_snoozed_shown": False,
             "search": None,
             "buckets": list(look.STATUSES["due"]),
             "limit": 1,

@@ -352,6 +352,7 @@ refresh_continuously(timedelta(milliseconds=1), round, Progress(is_json=True))
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_the_rounds(
     demo: Database, pytestconfig: pytest.Config
 ) -> None:

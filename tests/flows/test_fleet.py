@@ -171,6 +171,7 @@ def test_a_command_for_one_database_does_not_guess_which(nowhere: Fleet) -> None
     assert done.stderr.startswith("error: FLEET names many databases: `customer-health fleet")
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
     server: Database, tmp_path: Path
 ) -> None:

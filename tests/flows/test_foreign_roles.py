@@ -17,7 +17,8 @@ INSTALL = ("flows", "roles", "install")
 REMOVE = ("flows", "roles", "remove")
 REFRESHER = "customer_health_refresher"
 GROUPS = tuple(
-    f"customer_health_{name}" for name in ("refresher", "write_back", "analyst", "tenant")
+    f"customer_health_{name}"
+    for name in ("refresher", "write_back", "analyst", "contact_writer", "tenant")
 )
 TEAM = """
     create role team;

@@ -149,6 +149,7 @@ def test_every_command_works_where_all_tables_are_published(small: Database) -> 
         ("capture", "install"),
         ("hook", "install"),
         ("roles", "install"),
+        ("api-tokens", "create", "screen", "--role", "customer_health_analyst"),
         ("alerts",),
     ):
         assert_done(small, "flows", *command_line)

@@ -134,6 +134,7 @@ def test_pages_show_what_they_show_without_the_casts(
         "first_day": refreshed_template.value("select date '2026-01-01'"),
         "has_notes": False,
         "is_unowned": False,
+        "is_snoozed_shown": False,
         "limit": 50,
         "offset": 0,
     }
@@ -237,6 +238,9 @@ def test_analyses_and_unit_tests_work_there(cast: Database) -> None:
     ):
         done = command(cast.environment, *arguments)
         assert done.returncode == 0, done.stdout
-    for name in ("customer_bookings_profile", "first_booking_mismatches", "recent_runs"):
+    for name in (
+        *("customer_bookings_profile", "customer_orders_profile"),
+        *("first_booking_mismatches", "recent_runs"),
+    ):
         done = command(cast.environment, "show", "--select", name, "--limit", "5")
         assert done.returncode == 0, done.stdout

@@ -132,6 +132,7 @@ def lodge(server: Database) -> Iterator[Database]:
         server.execute("drop role landlord")
 
 
+@pytest.mark.slow
 def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) -> None:
     before = catalog(lodge)
     # looking makes nothing, nor does removing what is not there

@@ -78,6 +78,7 @@ def test_what_nobody_has_touched_is_left_as_it_is(small: Database, project: Path
     assert nightly(small, project) == (0, passed)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> None:
     assert "row_number()" not in str(small.value(STAGED))
     small.execute("alter table commerce.orders drop constraint orders_pkey cascade")

@@ -62,9 +62,11 @@ APPLICATION = """
     -- bookings: new, edited, moved, deleted
     insert into booking.bookings values (
         %(tenant)s, %(n)s, nullif(%(k)s, '3'), %(place)s, %(k)s, %(place)s,
-        %(booking_status)s, %(at)s, case when %(flag)s then 'a note' end, null, now(), now()
+        %(booking_status)s, %(at)s, case when %(flag)s then 'a note' end, null,
+        %(at)s::timestamptz - %(gap)s, now()
     ) on conflict (organization_id, booking_id) do update set
         status = excluded.status, start_at = excluded.start_at,
+        created_at = excluded.created_at, service_id = excluded.service_id,
         location_id = excluded.location_id, customer_note = excluded.customer_note;
 
     update booking.bookings
@@ -144,9 +146,11 @@ MARTS = {
     "customer_risk_status": "int_customers__risk_status",
     "customer_risk_status_history": "int_customers__risk_history",
     "customer_order_days": "int_customers__order_days",
+    "closed_customer_order_days": "int_customers__closed_order_days",
     "customer_account_types": "int_customers__account_type",
     "customer_account_type_history": "int_customers__account_history",
     "customer_recent_orders": "int_customers__recent_orders",
+    "customer_visits": "int_booking_customers__visits",
     "customer_visit_days": "int_booking_customers__visit_days",
     "customer_recent_bookings": "int_booking_customers__recent",
     "booking_organizations": "int_booking_organizations",

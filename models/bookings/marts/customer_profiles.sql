@@ -1,4 +1,7 @@
-{{ config(materialized='view_in_place') }}
+{{ config(
+    materialized='view_in_place',
+    post_hook="{{ explain_customer_analytics() }}",
+) }}
 
 with customers as (
     select * from {{ ref('customer_analytics') }}

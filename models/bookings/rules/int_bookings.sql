@@ -15,7 +15,8 @@ placed as (
         bookings.*,
         customers.customer_number,
         customers.today,
-        bookings.start_at at time zone customers.time_zone as start_local
+        bookings.start_at at time zone customers.time_zone as start_local,
+        {{ local_date('bookings.created_at', 'customers.time_zone') }} as created_on
     from customers
     inner join bookings
         on
@@ -37,6 +38,7 @@ final as (
         booking_status,
         start_at,
         start_local,
+        created_on,
         today - start_local::date as days_ago,
         booking_status = 'ACCEPTED' and start_at <= {{ as_of() }} as is_visit,
         {{ trimmed('customer_note') }} as customer_note,

@@ -13,6 +13,7 @@ from (
         start_at,
         customer_note,
         seller_note,
+        created_at,
         updated_at,
         {{ quarantine_reason(
             key='booking_id',

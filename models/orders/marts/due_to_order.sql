@@ -16,10 +16,16 @@ outlook as (
     select * from {{ ref('customer_outlook') }}
 ),
 
+-- looked up for each that is due: joined, all of them would be worked out for each
+states as not materialized (
+    select * from {{ ref('customer_contact_states') }}
+),
+
 aged as (
     select
         risk_status.*,
         tenants.tenant_slug,
+        tenants.today,
         tenants.today - risk_status.next_expected_order_date as days_past_expected,
         tenants.today - risk_status.last_order_date as days_since_last_order
     from risk_status
@@ -68,7 +74,36 @@ final as (
         outlook.expected_amount_90d,
         due.currency,
         due.reason,
-        {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement
+        {{ disagreement('due.risk_status', 'outlook.p_order_90d') }} as disagreement,
+        (
+            select states.last_contacted_at
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as last_contacted_at,
+        (
+            select states.last_outcome
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as last_outcome,
+        (
+            select states.snoozed_until
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as snoozed_until,
+        (
+            select states.snooze_outcome
+            from states
+            where
+                due.tenant_id = states.tenant_id
+                and due.customer_id = states.customer_id
+        ) as snooze_outcome,
+        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
     from due
     left join sales_reps
         on

@@ -17,6 +17,10 @@ account_types as (
     select * from {{ as_before_refresh('customer_account_types') }} as published
 ),
 
+closed_days as (
+    select * from {{ as_before_refresh('closed_customer_order_days') }} as published
+),
+
 due_by_themselves as (
     select * from {{ ref('int_customers__due') }}
 ),
@@ -62,6 +66,17 @@ due as (
     inner join account_types
         on
             changed_keys.tenant_id = account_types.tenant_id
+            and changed_keys.kind = 'tenant'
+
+    union distinct
+
+    select
+        closed_days.tenant_id,
+        closed_days.customer_id
+    from changed_keys
+    inner join closed_days
+        on
+            changed_keys.tenant_id = closed_days.tenant_id
             and changed_keys.kind = 'tenant'
 
     union distinct

@@ -4,7 +4,7 @@
 -- where their systems are switched on.
 -- Matters: a warning here; the write-back of a system that is stale is held, unless
 -- forced.
--- To resolve: find out why the application's data stopped to arrive.
+-- To resolve: find out why no data of the application arrives any more.
 with freshness as (
     select * from {{ ref('int_source_freshness__orders') }}
     union all

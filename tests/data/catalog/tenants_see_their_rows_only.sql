@@ -1,7 +1,8 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
 
--- States: where the roles are installed, every table of analytics that carries a tenant
--- has row security, and only the policy by the map of roles shows a tenant rows.
+-- States: where the roles are installed, every table of analytics that carries a
+-- tenant, and that of the contacts, has row security, and only the policy by the map of
+-- roles shows a tenant rows.
 -- Matters: after the publication; a tenant could read the rows of others.
 -- To resolve: put the policy back with `customer-health roles install`; drop a policy
 -- that shows more.
@@ -18,11 +19,14 @@ with marts as (
         on pg_class.oid = pg_attribute.attrelid
     where
         to_regclass('{{ in_operations("tenant_roles") }}') is not null
-        and pg_class.relnamespace in (
-            '{{ ref("tenants").schema }}'::regnamespace,
-            '{{ ref("booking_organizations").schema }}'::regnamespace,
-            '{{ ref("platform_organizations").schema }}'::regnamespace,
-            '{{ ref("success_organizations").schema }}'::regnamespace
+        and (
+            pg_class.relnamespace in (
+                '{{ ref("tenants").schema }}'::regnamespace,
+                '{{ ref("booking_organizations").schema }}'::regnamespace,
+                '{{ ref("platform_organizations").schema }}'::regnamespace,
+                '{{ ref("success_organizations").schema }}'::regnamespace
+            )
+            or pg_class.oid = '{{ ref("customer_contacts") }}'::regclass
         )
         and pg_class.relkind in ('r', 'p', 'm', 'f')
         and pg_attribute.attname = any({{ text_array(tenant_columns) }})

@@ -31,8 +31,8 @@ select
         else 'differs'
     end as problem
 from {{ delta }} as delta
-{#- a refresh of some has computed only those; a mart of days keeps what was #}
-{%- set is_all = var('refresh_scope') == 'all' and not how.day %}
+{#- a refresh of some has computed only those; a mart of days and a log keep what was #}
+{%- set is_all = var('refresh_scope') == 'all' and not (how.day or how.only_grows) %}
 {{ 'full' if is_all else 'left' }} join {{ node.relation_name }} as mart
     on {{ same('delta', 'mart', key) }}
 where

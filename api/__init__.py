@@ -1,0 +1,1 @@
+"""The same answers by HTTP, for programs: `customer-health api`."""

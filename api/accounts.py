@@ -1,0 +1,97 @@
+"""Accounts that a customer-success team looks after."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from api.paging import Days, Id, Organization, Page, Text
+from api.reading import PAGE, ROW, Asks
+
+router = APIRouter(prefix="/accounts", tags=["accounts"])
+
+Score = Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)]
+OfAccount = Annotated[Text | None, Field(description="Id of the account; or else all.")]
+
+
+class Accounts(Page):
+    """Which accounts."""
+
+    status: Annotated[
+        Literal["onboarding", "active", "at_risk", "churned"] | None,
+        Field(description="The suggested status."),
+    ] = None
+    health_from: Annotated[Score, Field(description="Health score, at least.")] = None
+    health_to: Annotated[Score, Field(description="Health score, less than.")] = None
+    search: Annotated[Text | None, Field(description="A part of the name, or the id.")] = None
+    sort: Literal[
+        "account_id", "account_name", "health_score", "-churn_risk_score", "-arr", "renewal_on"
+    ] = "account_id"
+
+
+class Engagements(Page):
+    """Which engagements."""
+
+    account: OfAccount = None
+    engagement_type: Literal["meeting", "call", "email", "note", "demo", "training"] | None = (
+        None
+    )
+    outcome: Literal["positive", "neutral", "negative", "action_required"] | None = None
+
+
+class Health(Page):
+    """Of which account, and how many days."""
+
+    account: Annotated[Text, Field(description="Id of the account.")]
+    days: Days = 30
+
+
+class Goals(Page):
+    """Which goals."""
+
+    account: OfAccount = None
+    goal_status: Literal["on_track", "at_risk", "achieved", "missed"] | None = None
+
+
+@router.get("/organizations", openapi_extra=PAGE)
+def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+    """List the organizations that the token may see."""
+    return asks.page("accounts/organizations", given)
+
+
+@router.get("/organizations/{organization}/accounts", openapi_extra=PAGE)
+def accounts(
+    asks: Asks, organization: Organization, given: Annotated[Accounts, Query()]
+) -> Response:
+    """List accounts with health and churn risk."""
+    return asks.page("accounts/accounts", given, organization)
+
+
+@router.get("/organizations/{organization}/accounts/{account_id:path}", openapi_extra=ROW)
+def account(asks: Asks, organization: Organization, account_id: Id) -> Response:
+    """Get all that is known of one account."""
+    return asks.one("accounts/account", organization, account_id=account_id)
+
+
+@router.get("/organizations/{organization}/engagements", openapi_extra=PAGE)
+def engagements(
+    asks: Asks, organization: Organization, given: Annotated[Engagements, Query()]
+) -> Response:
+    """List engagements, done or planned, the latest first."""
+    return asks.page("accounts/engagements", given, organization)
+
+
+@router.get("/organizations/{organization}/health", openapi_extra=PAGE)
+def health(
+    asks: Asks, organization: Organization, given: Annotated[Health, Query()]
+) -> Response:
+    """List the health of one account on its last days."""
+    return asks.page("accounts/health", given, organization)
+
+
+@router.get("/organizations/{organization}/goals", openapi_extra=PAGE)
+def goals(
+    asks: Asks, organization: Organization, given: Annotated[Goals, Query()]
+) -> Response:
+    """List goals, the next due first."""
+    return asks.page("accounts/goals", given, organization)

@@ -1,0 +1,79 @@
+"""The application: the paths of all systems behind one gate."""
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import accounts, bookings, operations, orders, problems, usage
+from api.problems import Problem
+from api.reading import DOCUMENT, STARTED
+
+MOST_CHARACTERS = 2000
+
+# one a system. What writes, contacts and snoozes say, is a router of its own, with a
+# transaction and a role of its own
+ROUTERS = (
+    orders.router,
+    bookings.router,
+    usage.router,
+    accounts.router,
+    operations.router,
+)
+
+
+class Gate:
+    """What every request passes: it is short, and brings no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        problem = _refused(scope) if scope["type"] == "http" else None
+        await (problem.response() if problem else self._app)(scope, receive, send)
+
+
+def _refused(scope: Scope) -> Problem | None:
+    headers = Headers(scope=scope)
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_CHARACTERS:
+        return Problem(414, f"path and parameters: at most {MOST_CHARACTERS} characters")
+    if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
+        return Problem(413, "no path here takes a body", Connection="close")
+    return None
+
+
+def create_app() -> FastAPI:
+    """Return the application; its state must be given a service before it answers."""
+    app = FastAPI(
+        title="customer_health",
+        # pages that show a document load programs from elsewhere
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Gate)
+    problems.handle(app)
+    for router in ROUTERS:
+        app.include_router(router)
+        for route in routes(router):
+            # not of what starts something
+            if route.methods == {"GET"} and route.openapi_extra is not STARTED:
+                app.add_api_route(
+                    route.path, route.endpoint, methods=["HEAD"], include_in_schema=False
+                )
+    app.add_api_route(
+        "/openapi.json", document, methods=["GET", "HEAD"], include_in_schema=False
+    )
+    return app
+
+
+def routes(router: APIRouter) -> list[APIRoute]:
+    """Return the paths of a router."""
+    return [route for route in router.routes if isinstance(route, APIRoute)]
+
+
+def document() -> Response:
+    """Return the OpenAPI document."""
+    return Response(DOCUMENT.read_bytes(), media_type="application/json")

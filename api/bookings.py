@@ -1,0 +1,90 @@
+"""Customers who make appointments, in the words of Square."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from api.paging import Day, Id, Organization, Page, Text
+from api.reading import PAGE, ROW, Asks
+
+router = APIRouter(prefix="/bookings", tags=["bookings"])
+
+Segment = Literal["NEVER_VISITED", "NEW", "ACTIVE", "AT_RISK", "LOST"]
+# an id may have a slash in it
+CUSTOMER = "/{square_customer_id:path}"
+
+
+class Customers(Page):
+    """Which customers."""
+
+    customer_segment: Segment | None = None
+    reliability_tier: Literal["NO_HISTORY", "UNRELIABLE", "WATCH", "RELIABLE"] | None = None
+    search: Annotated[
+        Text | None, Field(description="A part of the name, the e-mail address or the id.")
+    ] = None
+    sort: Literal[
+        "square_customer_id",
+        "display_name",
+        "last_booking_at",
+        "-last_booking_at",
+        "-total_revenue_cents",
+        "-no_show_rate",
+    ] = "square_customer_id"
+
+
+class Scores(Page):
+    """Which scores."""
+
+    rfm_group: Annotated[
+        Text | None, Field(description="A group of the seed rfm_groups, such as CHAMPION.")
+    ] = None
+    sort: Literal["square_customer_id", "-revenue_percentile_rate"] = "square_customer_id"
+
+
+class Appointments(Page):
+    """Which days and places."""
+
+    first_day: Annotated[Day, Field(alias="from", description="The first day.")]
+    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
+    location: Annotated[Text | None, Field(description="Id of the location.")] = None
+
+
+@router.get("/organizations", openapi_extra=PAGE)
+def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+    """List the organizations that the token may see, with their thresholds."""
+    return asks.page("bookings/organizations", given)
+
+
+@router.get("/organizations/{organization}/customers", openapi_extra=PAGE)
+def customers(
+    asks: Asks, organization: Organization, given: Annotated[Customers, Query()]
+) -> Response:
+    """List customers with segment and reliability."""
+    return asks.page("bookings/customers", given, organization)
+
+
+@router.get("/organizations/{organization}/customers" + CUSTOMER, openapi_extra=ROW)
+def customer(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
+    """Get all that is kept of one customer."""
+    return asks.one("bookings/customer", organization, square_customer_id=square_customer_id)
+
+
+@router.get("/organizations/{organization}/profiles" + CUSTOMER, openapi_extra=ROW)
+def profile(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
+    """Get one customer with what ages every day and a summary in words."""
+    return asks.one("bookings/profile", organization, square_customer_id=square_customer_id)
+
+
+@router.get("/organizations/{organization}/rfm", openapi_extra=PAGE)
+def rfm(asks: Asks, organization: Organization, given: Annotated[Scores, Query()]) -> Response:
+    """List recency, frequency and money of the customers."""
+    return asks.page("bookings/rfm", given, organization)
+
+
+@router.get("/organizations/{organization}/appointments", openapi_extra=PAGE)
+def appointments(
+    asks: Asks, organization: Organization, given: Annotated[Appointments, Query()]
+) -> Response:
+    """Count the appointments by day and location."""
+    return asks.page("bookings/appointments", given, organization)

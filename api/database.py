@@ -1,0 +1,144 @@
+"""Connections for readers: one transaction a request, read only, in the role of the caller."""
+
+import queue
+from collections.abc import Callable
+from typing import TypeVar
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.string import TextLoader
+
+from api.problems import Problem, log
+from flows.database import REFRESHER, one_line, take_role
+from flows.errors import Failure
+from flows.session import ARGUMENTS, refuse_shared_backends, use_settings
+
+# a query that takes longer helps no screen, and burdens the database
+STATEMENT_TIMEOUT = "10s"
+# how long a request waits for a connection
+SECONDS_TO_WAIT = 5
+# what a reader's session has different from that of a refresh
+SETTINGS = {
+    "statement_timeout": STATEMENT_TIMEOUT,
+    # policies say whose rows are shown
+    "row_security": "on",
+}
+
+# the login is no member of the role, or the role is gone
+MAY_NOT = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)
+
+Connection = psycopg.Connection[DictRow]
+Result = TypeVar("Result")
+
+
+class JsonLoader(Loader):
+    """Passes JSON of the database on as it is."""
+
+    def load(self, data: Buffer) -> orjson.Fragment:
+        """Return what goes into the answer."""
+        return orjson.Fragment(bytes(data))
+
+
+def open_connection() -> Connection:
+    """Open a connection that can only read; between requests it has the refresher's rights.
+
+    Raises a Failure where the login may not have them.
+    """
+    connection = psycopg.connect(
+        **ARGUMENTS,
+        autocommit=True,
+        application_name="customer_health api",
+        row_factory=dict_row,
+        # values become literals: each query gets a plan of its own, without casts
+        cursor_factory=psycopg.ClientCursor,
+    )
+    try:
+        refuse_shared_backends(connection)
+        use_settings(connection, SETTINGS)
+        # many ask at once: one that takes all processors makes the others wait
+        connection.execute("set max_parallel_workers_per_gather = 0")
+        take_role(connection, REFRESHER)
+    except BaseException:
+        connection.close()
+        raise
+    connection.read_only = True
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    # as JSON has them: exact numbers, ids and dates are text
+    for name in ("numeric", "uuid", "date"):
+        connection.adapters.register_loader(name, TextLoader)
+    connection.adapters.register_loader("jsonb", JsonLoader)
+    return connection
+
+
+def use_role(connection: Connection, role: str) -> None:
+    """Go on with the rights of a caller, until the end of the transaction."""
+    try:
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+    except MAY_NOT as error:
+        log(f"role {role}: {one_line(error)}; `grant {role} to {connection.info.user}`")
+        raise Problem(
+            403, "the API may not act in the role of this token; its log says what to grant"
+        ) from error
+
+
+class Pool:
+    """So many connections, each opened when it is first wanted."""
+
+    def __init__(self, size: int) -> None:
+        # the one that was used last comes first
+        self._free: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._free.put(None)
+
+    def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Do something in a transaction; raises Problem where the database does not do it."""
+        try:
+            connection = self._free.get(timeout=SECONDS_TO_WAIT)
+        except queue.Empty:
+            raise Problem(503, "all connections are in use", Retry_After="1") from None
+        try:
+            if connection:
+                try:
+                    return _in_transaction(connection, work)
+                except psycopg.OperationalError:
+                    if not connection.closed:
+                        raise
+            # none was opened, or the server has ended it since the last request
+            connection = open_connection()
+            return _in_transaction(connection, work)
+        except (psycopg.Error, Failure) as error:
+            raise _as_problem(error) from error
+        finally:
+            self._free.put(None if connection is None or connection.closed else connection)
+
+    def close(self) -> None:
+        """Close all connections that are free."""
+        while not self._free.empty():
+            if connection := self._free.get():
+                connection.close()
+
+
+def _in_transaction(connection: Connection, work: Callable[[Connection], Result]) -> Result:
+    with connection.transaction():
+        return work(connection)
+
+
+def _as_problem(error: psycopg.Error | Failure) -> Problem:
+    """Say what is wrong without what only whoever runs the API should know."""
+    match error:
+        case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+            detail = "there are no figures yet, or our views are detached: refresh"
+        case psycopg.errors.QueryCanceled():
+            detail = f"the database took more than {STATEMENT_TIMEOUT}: ask for less"
+        case psycopg.errors.InsufficientPrivilege():
+            detail = "a role lacks a right: `customer-health roles install` gives it"
+        case psycopg.OperationalError() | Failure():
+            detail = "the database cannot be reached"
+        case _:
+            raise error
+    log(f"{detail}: {one_line(error)}")
+    return Problem(503, detail, Retry_After="5")

@@ -1,0 +1,350 @@
+"""`python -m api.document`: the OpenAPI document, in api/openapi.json.
+
+What a path takes, its function says; what it answers, the columns of its query, as the yml of
+the marts describes them. Needs a clone.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.app import ROUTERS, create_app, routes
+from api.reading import DOCUMENT, FOLDER
+from flows.project import OUR_PROJECT, version
+
+EXAMPLES = Path(__file__).parent / "examples.json"
+
+Schema = dict[str, Any]
+# columns by relation
+Marts = dict[str, dict[str, Schema]]
+
+# what a column of a type is in JSON
+TYPES: dict[str, Schema] = {
+    "text": {"type": "string"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "boolean": {"type": "boolean"},
+    "integer": {"type": "integer"},
+    "bigint": {"type": "integer"},
+    "double precision": {"type": "number"},
+    "date": {"type": "string", "format": "date"},
+    "timestamptz": {"type": "string", "format": "date-time"},
+    # exact: no client rounds it by the way
+    "numeric": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
+    # whatever the mart has there
+    "jsonb": {"type": ["array", "object"], "items": {}},
+    # as the source has its ids
+    "id": {"type": ["string", "integer"]},
+}
+STEPS: Schema = {
+    "type": "array",
+    "description": "Its steps, the first first, those ahead included.",
+    "items": {
+        "type": "object",
+        "properties": {
+            "status": {"type": "string"},
+            "valid_from": {"type": "string", "format": "date"},
+            "valid_to": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "The day after its last one; null: it has no end.",
+            },
+        },
+        "required": ["status", "valid_from", "valid_to"],
+        "additionalProperties": False,
+    },
+}
+EXPECTED_AMOUNT = (
+    "Money to expect within 90 days. NULL where the tenant has no order model, where the"
+    " customer orders in several currencies, and where the list is not sorted by it."
+)
+# columns that a query makes, or takes from what is no mart
+MADE: dict[str, tuple[str, str]] = {
+    "expected_amount_90d": ("numeric(18, 2)", EXPECTED_AMOUNT),
+    "job": ("text", "What has run, such as refresh_nightly."),
+    "run_id": ("text", "What the run log calls the run."),
+    "status": (
+        "text",
+        "running, success, tests_failed, held, wrong_argument, failed or interrupted.",
+    ),
+    "started_at": ("timestamptz", "When it began."),
+    "as_of": ("timestamptz", "The instant that it computes for."),
+    "organization_slug": ("text", "The one organization that it is of."),
+    "rows_written": ("bigint", "Rows that its write-back has changed."),
+    "seconds": ("double precision", "How long it took."),
+    "error": ("text", "Why it has not succeeded; only for those who see all tenants."),
+    "last_run_at": ("timestamptz", "When its last run began."),
+    "last_status": ("text", "How that has ended."),
+    "last_success_at": ("timestamptz", "When its last run that succeeded began."),
+    "failures_in_a_row": ("bigint", "Runs since then that have not succeeded."),
+    "drift": (
+        "bigint",
+        "Rows that its last full refresh had to correct, though nobody had noticed a change.",
+    ),
+}
+STARTED: Schema = {
+    "type": "object",
+    "properties": {
+        "run_id": {"type": "string", "format": "uuid", "description": MADE["run_id"][1]},
+        "url": {"type": "string", "description": "Where to ask how it is doing."},
+    },
+    "required": ["run_id", "url"],
+    "additionalProperties": False,
+}
+PAGE = {
+    "page": {"type": "integer", "description": "Which page this is."},
+    "limit": {"type": "integer", "description": "Rows on a page."},
+    "total": {"type": "integer", "description": "Rows on all pages."},
+    "hasMore": {"type": "boolean", "description": "Whether there are pages behind this one."},
+}
+HEADERS = {
+    "ETag": {
+        "description": "Send it as If-None-Match to be told 304 while nothing has changed.",
+        "schema": {"type": "string"},
+    },
+    "As-Of": {
+        "description": "The instant that the marts were last brought up to.",
+        "schema": {"type": "string"},
+    },
+}
+# what can go wrong with every path, and with those that start something
+REFUSALS = {
+    "401": "No token, or none that is in force.",
+    "403": "The token may not do this.",
+    "404": "There is none that the token may see.",
+    "414": "Path and parameters are too long.",
+    "422": "A parameter is not as it must be.",
+    "429": "The token asks too often.",
+    "503": "The database does not answer, or has no figures yet.",
+}
+BUSY = {"409": "Another refresh is running."}
+
+
+@cache
+def marts() -> Marts:
+    """Return the columns of each mart."""
+    found: Marts = {}
+    for file in (OUR_PROJECT / "models").glob("*/marts/**/*.yml"):
+        content = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        for model in content.get("models", []):
+            key = _key(file.with_name(f"{model['name']}.sql"))
+            found[model["name"]] = {
+                column["name"]: column_schema(
+                    column["data_type"],
+                    column["description"],
+                    is_nullable=column["name"] not in key,
+                )
+                for column in model.get("columns", [])
+            }
+    return found
+
+
+def _key(file: Path) -> list[str]:
+    """Return the columns that a mart is never without."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    keys = re.findall(r"unique_key=\[(.*?)\]", text, re.DOTALL)
+    return re.findall(r"\w+", keys[0]) if keys else []
+
+
+def column_schema(data_type: str, description: str, *, is_nullable: bool = True) -> Schema:
+    """Return what a column is in JSON."""
+    kind = "id" if "var(" in data_type else re.sub(r" ?\(.*\)", "", data_type)
+    of_one = TYPES[kind.removesuffix("[]")]
+    schema: Schema = {"type": "array", "items": of_one} if kind.endswith("[]") else of_one
+    schema = {**schema, "description": _words(description)}
+    return nullable(schema) if is_nullable else schema
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return a schema of the same, or null."""
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*types, *(["null"] if "null" not in types else [])]}
+
+
+@cache
+def _doc_blocks() -> dict[str, str]:
+    block = re.compile(r"\{% docs (\w+) %\}(.*?)\{% enddocs %\}", re.DOTALL)
+    return {
+        name: text
+        for file in (OUR_PROJECT / "models").rglob("*.md")
+        for name, text in block.findall(file.read_text(encoding="utf-8"))
+    }
+
+
+def _words(description: str) -> str:
+    """Return a description as one line, with what it refers to."""
+    whole = re.sub(
+        r"\{\{ doc\('(\w+)'\) \}\}", lambda found: _doc_blocks()[found[1]], description
+    )
+    return " ".join(whole.split())
+
+
+def columns_of(query: str) -> dict[str, Schema]:
+    """Return the columns that a query of api/sql answers with, in their order.
+
+    It reads what is written there: plain columns, all of a relation, and what MADE knows.
+    """
+    text = re.sub("--.*", "", (FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
+    begins = re.compile(r"^(?:with )?(\w+) as (?:not materialized )?\($", re.MULTILINE)
+    parts = begins.split(text)
+    made = {name: column_schema(*what) for name, what in MADE.items()}
+    known = {**marts(), "job_status": made, "application_logs": made}
+    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+        inner, _, rest = body.partition("\n)")
+        known[name] = dict(_selected(inner, known))
+        text = rest.lstrip(",")
+    return dict(_selected(text, known))
+
+
+def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
+    [(indent, body, source)] = re.findall(
+        r"^( *)select\s(.*?)^(\1from .*)", select, re.DOTALL | re.MULTILINE
+    )
+    relations = {}
+    for side, relation, alias in re.findall(
+        rf"^{indent}(left join|inner join|from) (?:\w+\.)?(\w+)(?: as (\w+))?$",
+        source,
+        re.MULTILINE,
+    ):
+        columns = known.get(relation, {})
+        relations[alias or relation] = (
+            {name: nullable(schema) for name, schema in columns.items()}
+            if side == "left join"
+            else columns
+        )
+    everywhere = {name: of for columns in relations.values() for name, of in columns.items()}
+    for item in re.split(rf",\n{indent}    (?! )", body.strip()):
+        expression, _, name = item.rpartition(" as ") if " as " in item else (item, "", "")
+        relation, _, column = expression.strip().rpartition(".")
+        of = relations.get(relation, everywhere)
+        if column == "*":
+            yield from of.items()
+        elif name.endswith("_history"):
+            yield name, STEPS
+        elif column in of:
+            yield name or column, of[column]
+        elif name in MADE:
+            yield name, column_schema(*MADE[name])
+
+
+def openapi() -> Schema:
+    """Return the document."""
+    app = create_app()
+    app.title, app.version = "customer_health", version()
+    app.description = (
+        "Which customers are healthy, late, shrinking or gone: the marts of customer_health,"
+        " as a token may see them. Exact numbers are text; NULL is null; instants have their"
+        " offset. Other parameters than those that are listed are refused."
+    )
+    content: Schema = app.openapi()
+    schemas = content["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = problems.SCHEMA
+    content["components"]["securitySchemes"] = {
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Made by `customer-health api-tokens create`.",
+        }
+    }
+    content["security"] = [{"token": []}]
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    for router in ROUTERS:
+        for route in routes(router):
+            operations = content["paths"][route.path_format]
+            for method in route.methods or ():
+                _complete(operations[method.lower()], method, route, schemas, examples)
+    return content
+
+
+def _complete(
+    operation: Schema, method: str, route: APIRoute, schemas: Schema, examples: Schema
+) -> None:
+    """Say what a path answers, and show how it is asked."""
+    kind = operation.pop("x-answer")
+    query = operation.pop("x-query", f"{route.tags[0]}/{route.name}")
+    operation["operationId"] = f"{route.tags[0]}_{route.name}"
+    if kind == "started":
+        operation["operationId"] += f"_by_{method.lower()}"
+        operation["responses"] = {
+            "202": {
+                "description": "It runs.",
+                "headers": {"Location": {"schema": {"type": "string"}}},
+                **_json(STARTED, examples["started"]),
+            },
+            **_refused(REFUSALS | BUSY),
+        }
+    else:
+        name = query.title().replace("/", "").replace("_", "")
+        columns = columns_of(query)
+        schemas[name] = _object(columns)
+        row = {"$ref": f"#/components/schemas/{name}"}
+        example = examples["rows"][query]
+        answer = {
+            "row": (row, example),
+            "rows": (_object({"items": _array(row)}), {"items": [example]}),
+            "page": (
+                _object({"items": _array(row), **PAGE}),
+                {"items": [example], "page": 1, "limit": 1, "total": 42, "hasMore": True},
+            ),
+        }
+        responses = {"200": {"description": "What there is.", **_json(*answer[kind])}}
+        # the run log changes all the time
+        if route.tags != ["operations"]:
+            responses["200"]["headers"] = HEADERS
+            responses["304"] = {"description": "Nothing has changed.", "headers": HEADERS}
+        operation["responses"] = responses | _refused(REFUSALS)
+    shown = examples["parameters"]
+    for parameter in operation.get("parameters", []):
+        name, schema = parameter["name"], parameter["schema"]
+        # what is not given is not sent as null
+        for choice in schema.pop("anyOf", []):
+            if choice["type"] != "null":
+                schema |= choice
+        for repeated in ("title", "description"):
+            schema.pop(repeated, None)
+        # an organization is called otherwise in each system
+        if example := shown.get(f"{route.tags[0]}/{name}") or shown.get(name):
+            parameter["example"] = example
+
+
+def _object(properties: dict[str, Schema]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _json(schema: Schema, example: Any) -> Schema:
+    return {"content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _refused(refusals: dict[str, str]) -> Schema:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": why, "content": {problems.MEDIA_TYPE: problem}}
+        for status, why in refusals.items()
+    }
+
+
+def write() -> None:
+    """Write the document."""
+    text = json.dumps(openapi(), indent=1, ensure_ascii=False)
+    DOCUMENT.write_text(f"{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,155 @@
+"""Jobs and runs: how they are doing, and starting one.
+
+The run log is not for tenants: it tells of all of them. A tenant's token that may start
+something may refresh its own organization, and ask for such runs.
+"""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from api.database import Connection, use_role
+from api.paging import Asking, Id, Page, Text
+from api.problems import Problem, shown
+from api.reading import (
+    PAGE,
+    ROW,
+    ROWS,
+    STARTED,
+    Asked,
+    Asks,
+    json_response,
+    read_page,
+    run,
+)
+from api.starts import start
+from api.tokens import ANALYST, Caller
+
+router = APIRouter(prefix="/operations", tags=["operations"])
+
+NOT_KEPT = {"Cache-Control": "no-store"}
+
+# GET, too: some schedulers can send nothing else
+STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
+
+Status = Literal[
+    "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
+]
+
+
+class Runs(Page):
+    """Which runs."""
+
+    job: Annotated[Text | None, Field(description="A job, such as refresh_nightly.")] = None
+    status: Status | None = None
+
+
+class Organization(Asking):
+    """Which one."""
+
+    organization: Annotated[Text, Field(description="Slug of the organization.")]
+
+
+@router.get("/jobs", openapi_extra=ROWS)
+def jobs(asks: Asks) -> Response:
+    """List the jobs: how the last run of each has ended, and when one last succeeded."""
+
+    def read(connection: Connection, caller: Caller) -> Response:
+        _check_analyst(caller)
+        return json_response({"items": run(connection, "operations/jobs", {})}, NOT_KEPT)
+
+    return asks.run(read)
+
+
+@router.get("/runs", openapi_extra=PAGE)
+def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
+    """List the runs, the latest first."""
+
+    def read(connection: Connection, caller: Caller) -> Response:
+        _check_analyst(caller)
+        values = {**given.values(), "run_id": None}
+        return json_response(read_page(connection, "operations/runs", given, values), NOT_KEPT)
+
+    return asks.run(read)
+
+
+@router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
+def one_run(asks: Asks, run_id: Id) -> Response:
+    """Get one run; one with nothing to do is counted with the next such run."""
+
+    def read(connection: Connection, caller: Caller) -> Response:
+        found = _find_run(connection, run_id)
+        if found and not caller.is_analyst:
+            use_role(connection, caller.role)
+            organization = found["organization_slug"]
+            is_seen = organization and _may_see(connection, organization)
+            # why it failed may name others
+            found = {**found, "error": None} if is_seen else None
+        if not found:
+            raise Problem(404, f"none that you may see: run {shown(run_id)}")
+        return json_response(found, NOT_KEPT)
+
+    return asks.run(read)
+
+
+@router.get("/jobs/refresh_hourly/start", **STARTS)
+@router.post("/jobs/refresh_hourly/start", **STARTS)
+def start_hourly(asks: Asks) -> Response:
+    """Refresh what has changed."""
+    return _start(asks, "--mode=hourly")
+
+
+@router.get("/jobs/refresh_nightly/start", **STARTS)
+@router.post("/jobs/refresh_nightly/start", **STARTS)
+def start_nightly(asks: Asks) -> Response:
+    """Recompute everything, all organizations of usage and accounts among it."""
+    return _start(asks, "--mode=nightly")
+
+
+@router.get("/jobs/refresh_organization/start", **STARTS)
+@router.post("/jobs/refresh_organization/start", **STARTS)
+def start_organization(asks: Asks, given: Annotated[Organization, Query()]) -> Response:
+    """Recompute one organization of usage and accounts."""
+    return _start(asks, f"--organization={given.organization}", given.organization)
+
+
+def _start(asks: Asked, option: str, organization: str | None = None) -> Response:
+    def may(connection: Connection, caller: Caller) -> None:
+        if not caller.may_start:
+            raise Problem(403, "this token may start nothing: `api-tokens create --may-start`")
+        if caller.is_analyst:
+            return
+        if organization is None:
+            _check_analyst(caller)
+            return
+        use_role(connection, caller.role)
+        if not _may_see(connection, organization):
+            raise Problem(404, f"none that you may see: organization {shown(organization)}")
+
+    asks.run(may)
+
+    def is_logged(run_id: str) -> bool:
+        find = partial(_find_run, run_id=run_id)
+        return asks.service.pool.run(find) is not None
+
+    run_id = start([option], is_logged)
+    url = f"{router.prefix}/runs/{run_id}"
+    return json_response({"run_id": run_id, "url": url}, {**NOT_KEPT, "Location": url}, 202)
+
+
+def _check_analyst(caller: Caller) -> None:
+    if not caller.is_analyst:
+        raise Problem(403, f"only for tokens with the role {ANALYST}: it tells of all tenants")
+
+
+def _find_run(connection: Connection, run_id: str) -> dict[str, Any] | None:
+    values = {"run_id": run_id, "job": None, "status": None}
+    found = read_page(connection, "operations/runs", Page(), values | Page().values())
+    rows: list[dict[str, Any]] = found["items"]
+    return rows[0] if rows else None
+
+
+def _may_see(connection: Connection, organization: str) -> bool:
+    return bool(run(connection, "operations/organization", {"organization": organization}))

@@ -1,0 +1,113 @@
+"""Customers who order: their statuses, whom to call, and the portfolios of the reps."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from api.paging import Asking, Day, Id, Page, Tenant, Text
+from api.reading import PAGE, ROW, ROWS, Asks
+
+router = APIRouter(prefix="/orders", tags=["orders"])
+
+RiskStatus = Literal["HEALTHY", "AT_RISK_REVENUE", "AT_RISK_CADENCE", "DORMANT"]
+AccountType = Literal["ACTIVE", "TARGET", "PROSPECT"]
+SalesRep = Annotated[Text | None, Field(description="Id of the sales rep.")]
+Search = Annotated[Text | None, Field(description="A part of the name, or the id.")]
+
+
+class Customers(Page):
+    """Which customers."""
+
+    account_type: AccountType | None = None
+    risk_status: RiskStatus | None = None
+    sales_rep: SalesRep = None
+    search: Search = None
+    sort: Literal[
+        "customer_id",
+        "customer_name",
+        "last_order_date",
+        "-last_order_date",
+        "next_expected_order_date",
+        "-revenue_at_risk",
+    ] = "customer_id"
+
+
+class Due(Page):
+    """Which customers that are due."""
+
+    due_bucket: Literal["DUE_SOON", "DUE_TODAY", "OVERDUE", "DORMANT"] | None = None
+    urgency: Literal["MODERATE", "URGENT", "CRITICAL"] | None = None
+    sales_rep: SalesRep = None
+    search: Search = None
+    sort: Literal[
+        "customer_id",
+        "customer_name",
+        "next_expected_order_date",
+        "-expected_amount_90d",
+        "-revenue_at_risk",
+    ] = "next_expected_order_date"
+
+
+class Summary(Asking):
+    """Whose customers."""
+
+    sales_rep: SalesRep = None
+
+
+class Transitions(Page):
+    """Which changes."""
+
+    first_day: Annotated[Day, Field(alias="from", description="The first day.")]
+    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
+    status_kind: Literal["risk_status", "account_type"] | None = None
+
+
+@router.get("/tenants", openapi_extra=PAGE)
+def tenants(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+    """List the tenants that the token may see, with their thresholds."""
+    return asks.page("orders/tenants", given)
+
+
+@router.get("/tenants/{tenant}/customers", openapi_extra=PAGE)
+def customers(asks: Asks, tenant: Tenant, given: Annotated[Customers, Query()]) -> Response:
+    """List customers with risk status and account type."""
+    return asks.page("orders/customers", given, tenant)
+
+
+@router.get("/tenants/{tenant}/customers/{customer_id:path}", openapi_extra=ROW)
+def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
+    """Get one customer with reasons, both histories and how likely it orders."""
+    return asks.one("orders/customer", tenant, customer_id=customer_id)
+
+
+@router.get("/tenants/{tenant}/outlooks/{customer_id:path}", openapi_extra=ROW)
+def outlook(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
+    """Get what to expect of one customer, and of its money."""
+    return asks.one("orders/outlook", tenant, customer_id=customer_id)
+
+
+@router.get("/tenants/{tenant}/due-to-order", openapi_extra=PAGE)
+def due_to_order(asks: Asks, tenant: Tenant, given: Annotated[Due, Query()]) -> Response:
+    """List the customers that should order soon or should have ordered."""
+    return asks.page("orders/due_to_order", given, tenant)
+
+
+@router.get("/tenants/{tenant}/rep-metrics", openapi_extra=ROWS)
+def rep_metrics(asks: Asks, tenant: Tenant) -> Response:
+    """List the sales reps with their portfolios in numbers."""
+    return asks.all("orders/rep_metrics", tenant)
+
+
+@router.get("/tenants/{tenant}/health-summary", openapi_extra=ROWS)
+def health_summary(asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()]) -> Response:
+    """Count the customers by sales rep and risk status."""
+    return asks.all("orders/health_summary", tenant, **given.values())
+
+
+@router.get("/tenants/{tenant}/transitions", openapi_extra=PAGE)
+def transitions(
+    asks: Asks, tenant: Tenant, given: Annotated[Transitions, Query()]
+) -> Response:
+    """Count the changes of status by day, those ahead included."""
+    return asks.page("orders/transitions", given, tenant)

@@ -1,0 +1,69 @@
+"""What lists are asked for: page and limit, filters and orders by name, nothing else."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+MOST_ROWS = 500
+MOST_PAGES = 100_000
+MOST_DAYS = 3660
+MOST_CHARACTERS = 200
+DAY = "must be a date such as 2026-01-31"
+
+# PostgreSQL has no NUL in a text
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]+$")
+]
+
+
+def _day(text: str) -> date:
+    # fromisoformat() takes other ways of writing a date, too
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(DAY)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(DAY) from None
+
+
+Day = Annotated[
+    date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
+]
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="So many days, up to today.")]
+
+Id = Annotated[Text, Path(description="As the source has it.")]
+Tenant = Annotated[Text, Path(description="Slug or id of the tenant.")]
+Organization = Annotated[Text, Path(description="Slug or id of the organization.")]
+
+
+class Asking(BaseModel):
+    """Parameters of which no other ones are taken."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    def values(self) -> dict[str, Any]:
+        """Return what the query is given, by the names it has there."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class Page(Asking):
+    """One page of a list."""
+
+    page: Annotated[
+        int, Field(ge=1, le=MOST_PAGES, description="Which page, the first is 1.")
+    ] = 1
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows on a page.")] = 50
+
+    def values(self) -> dict[str, Any]:
+        """Return what the query is given, by the names it has there."""
+        return {**super().values(), "offset": (self.page - 1) * self.limit}

@@ -1,0 +1,120 @@
+"""What goes wrong, as application/problem+json: a line that says what, and what is allowed."""
+
+import sys
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+# of what somebody has sent, as it is told back
+SHOWN = 40
+
+SCHEMA = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457), in one line.",
+    "properties": {
+        "type": {"type": "string", "const": "about:blank"},
+        "title": {"type": "string", "description": "The status in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What, and what is allowed."},
+    },
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+}
+
+
+class Problem(Exception):
+    """A request that cannot be answered as it was asked."""
+
+    def __init__(self, status: int, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def response(self) -> Response:
+        """Return it as it is sent."""
+        content = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": str(self),
+        }
+        headers = {"Cache-Control": "no-store", **self.headers}
+        return Response(orjson.dumps(content), self.status, headers, MEDIA_TYPE)
+
+
+def unauthorized(detail: str) -> Problem:
+    """Return what a caller without a valid token is told."""
+    return Problem(401, detail, WWW_Authenticate="Bearer")
+
+
+def shown(value: object) -> str:
+    """Return what was sent, in quotes, short and in one line."""
+    text = str(value)
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
+def log(text: str) -> None:
+    """Tell whoever runs the API what a caller is not told."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def handle(app: FastAPI) -> None:
+    """Have all that goes wrong told as a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_request: Request, problem: Problem) -> Response:
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        found = "; ".join(map(_in_words, error.errors()))
+        return Problem(422, found).response()
+
+    @app.exception_handler(HTTPException)
+    async def _of_routing(request: Request, error: HTTPException) -> Response:
+        match error.status_code:
+            case HTTPStatus.NOT_FOUND:
+                detail = f"no path {shown(request.url.path)}: /openapi.json lists them"
+            case HTTPStatus.METHOD_NOT_ALLOWED:
+                allowed = (error.headers or {}).get("Allow", "")
+                detail = f"method {shown(request.method)}: must be {allowed}"
+            case _:
+                detail = str(error.detail)
+        problem = Problem(error.status_code, detail)
+        problem.headers |= error.headers or {}
+        return problem.response()
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(_request: Request, _error: Exception) -> Response:
+        # the server writes the traceback into its own log
+        return Problem(500, "not your fault; the log of the API has more").response()
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """Say which parameter is wrong, and what is allowed."""
+    name = str(error["loc"][-1])
+    context: dict[str, Any] = error.get("ctx", {})
+    given = shown(error["input"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"no parameter {shown(name)} here: /openapi.json lists them"
+        case "missing":
+            what = "is missing"
+        case "literal_error":
+            allowed = context["expected"].replace("'", "").replace(" or ", ", ")
+            what = f"{given} must be one of {allowed}"
+        case "string_too_long":
+            what = f"must have at most {context['max_length']} characters"
+        case "string_pattern_mismatch":
+            what = "must have no NUL character"
+        case "value_error":
+            what = f"{given} {context['error']}"
+        case _:
+            what = f"{given}: {error['msg'].lower()}"
+    return f"{name}: {what}"

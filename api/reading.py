@@ -1,0 +1,196 @@
+"""What a request becomes: who asks, what is new since the last time, one query, JSON."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, LiteralString, TypeVar
+
+import orjson
+import psycopg
+from fastapi import Depends, Request, Response
+from psycopg.rows import DictRow
+
+from api import tokens
+from api.database import Connection, Pool, use_role
+from api.limits import Limits
+from api.paging import Page
+from api.problems import Problem, shown, unauthorized
+from flows.schemas import named
+
+FOLDER = Path(__file__).parent / "sql"
+DOCUMENT = Path(__file__).parent / "openapi.json"
+
+# what is asked for by an id, and the parameters that are ids: of what type, the source says
+IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")
+
+Result = TypeVar("Result")
+
+# for the document: what a path answers with. Its query is called as its function is
+PAGE, ROWS, ROW, STARTED = ({"x-answer": kind} for kind in ("page", "rows", "row", "started"))
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all requests share."""
+
+    pool: Pool
+    limits: Limits
+
+
+@cache
+def text_of(query: str) -> LiteralString:
+    """Return the text of a query, by system and name."""
+    # our own files: nothing that anybody sends is ever put into them
+    text: LiteralString = named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
+    return text
+
+
+@cache
+def form() -> str:
+    """Return what stands for the form of all answers: a new version may have another."""
+    return hashlib.sha256(DOCUMENT.read_bytes()).hexdigest()
+
+
+def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
+    """Run a query; an id that its column cannot have is none that is there."""
+    text = text_of(query)
+    try:
+        return connection.execute(text, values).fetchall()
+    except psycopg.DataError as error:
+        raise _missing({name: values[name] for name in IDS if values.get(name)}) from error
+
+
+def read_page(
+    connection: Connection, query: str, page: Page, values: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a page of rows, how many there are, and whether there are more."""
+    found = run(connection, query, values)
+    counted = found
+    if not found and page.page > 1:
+        # behind the last one: only a row says how many there are
+        counted = run(connection, query, {**values, "limit": 1, "offset": 0})
+    total = counted[0]["total"] if counted else 0
+    for row in found:
+        del row["total"]
+    return {
+        "items": found,
+        "page": page.page,
+        "limit": page.limit,
+        "total": total,
+        "hasMore": page.page * page.limit < total,
+    }
+
+
+class Asked:
+    """One request, before it is known who asks."""
+
+    def __init__(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        self.token = token.strip()
+        if scheme.lower() != "bearer" or not self.token:
+            raise unauthorized("send `Authorization: Bearer TOKEN`")
+        self.service: Service = request.app.state.service
+        self.service.limits.count(self.token)
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        for name, times in names.items():
+            if times > 1:
+                raise Problem(422, f"{shown(name)}: is given {times} times, must be once")
+        self.known = request.headers.get("If-None-Match", "")
+        self.target = f"{request.url.path}?{request.url.query}"
+
+    def page(self, query: str, page: Page, tenant: str | None = None) -> Response:
+        """Answer with a page of rows, how many there are, and whether there are more."""
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            return read_page(connection, query, page, page.values() | ids)
+
+        return self._read(query, read, tenant)
+
+    def all(self, query: str, tenant: str | None = None, **values: Any) -> Response:
+        """Answer with all rows of what is never long."""
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            return {"items": run(connection, query, values | ids)}
+
+        return self._read(query, read, tenant)
+
+    def one(self, query: str, tenant: str, **values: Any) -> Response:
+        """Answer with the one row that has this id."""
+
+        def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
+            found = run(connection, query, values | ids)
+            if not found:
+                raise _missing(values or {"organization": tenant})
+            return found[0]
+
+        return self._read(query, read, tenant)
+
+    def run(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
+        """Do something in a transaction that only reads, when it is known who asks."""
+        return self.service.pool.run(
+            lambda connection: work(connection, tokens.check(connection, self.token))
+        )
+
+    def _read(
+        self,
+        query: str,
+        read: Callable[[Connection, dict[str, Any]], dict[str, Any]],
+        tenant: str | None,
+    ) -> Response:
+        system = query.partition("/")[0]
+
+        def answer(connection: Connection, caller: tokens.Caller) -> Response:
+            [state] = run(connection, f"{system}/publication", {})
+            headers = self._headers(caller, state)
+            if self._has(headers["ETag"]):
+                return Response(status_code=304, headers=headers)
+            use_role(connection, caller.role)
+            ids = _ids(connection, system, tenant) if tenant is not None else {}
+            return json_response(read(connection, ids), headers)
+
+        return self.run(answer)
+
+    def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
+        """Return the ETag of what is published, of this day, for this caller's role."""
+        said = repr((form(), self.target, caller.role, state["publication"], state["days"]))
+        return {
+            "ETag": f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"',
+            # asked again each time, and kept for nobody else
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+            "As-Of": state["as_of"].isoformat() if state["as_of"] else "",
+        }
+
+    def _has(self, tag: str) -> bool:
+        """Whether the caller has what this tag stands for."""
+        return any(one.strip().removeprefix("W/") == tag for one in self.known.split(","))
+
+
+def _ids(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
+    """Return the key of a tenant by its slug or id, where the caller may see it."""
+    found = run(connection, f"{system}/tenant", {"tenant": tenant})
+    if not found:
+        raise _missing({"organization" if system != "orders" else "tenant": tenant})
+    return found[0]
+
+
+def _missing(sought: Mapping[str, Any]) -> Problem:
+    named_ids = ", ".join(f"{name} {shown(value)}" for name, value in sought.items())
+    return Problem(404, f"none that you may see: {named_ids}")
+
+
+def json_response(
+    content: Mapping[str, Any], headers: dict[str, str], status: int = 200
+) -> Response:
+    """Return rows as JSON: instants with their offset, NULL as null."""
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+async def _asked(request: Request) -> Asked:
+    return Asked(request)
+
+
+Asks = Annotated[Asked, Depends(_asked)]

@@ -1,0 +1,152 @@
+"""`customer-health api`: serves until it is stopped; `api-tokens`: who may ask.
+
+Errors: ends with 2 for a wrong argument and where there are no roles, with 4 when the database
+does not let it in or something else listens there, with 130 when it is stopped.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flows.errors import Infrastructure, WrongArgument
+from flows.progress import Progress
+
+# the loopback interface, by the names that people give it
+THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+STOPPED = 130
+
+
+def api_commands(commands: Any) -> None:
+    """Add both commands to those of the command line."""
+    _api_arguments(commands.add_parser("api", help="the marts by HTTP, for programs"))
+    _token_arguments(commands.add_parser("api-tokens", help="who may ask the API"))
+
+
+def _api_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of the server; what is not given, the environment says."""
+    command.description = (
+        "Answers by HTTP what the marts hold, to programs with a token of"
+        " `customer-health api-tokens`, until it is stopped."
+    )
+    command.add_argument(
+        "--host",
+        default=os.environ.get("API_HOST") or "127.0.0.1",
+        help="where it listens (API_HOST, or 127.0.0.1)",
+    )
+    for name, usual, most, what in (
+        ("port", 8600, 65535, "on which port"),
+        ("connections", 8, 100, "connections to the database, and so requests at a time"),
+        ("rate", 100, 100_000, "requests a second that one token may send"),
+    ):
+        variable = f"API_{name.upper()}"
+        command.add_argument(
+            f"--{name}",
+            metavar="N",
+            default=os.environ.get(variable) or str(usual),
+            type=_number(variable, most),
+            help=f"{what} ({variable}, or {usual})",
+        )
+
+
+def _number(variable: str, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and 0 < int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} must be 1 to {most} ({variable})")
+        return int(text)
+
+    return read
+
+
+def _token_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what is done with tokens."""
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make one, and show it this once")
+    create.add_argument("name", metavar="NAME", help="what uses it")
+    create.add_argument(
+        "--role", required=True, help="whose rows it shows: `customer-health roles status`"
+    )
+    create.add_argument("--days", metavar="N", default="365", help="until it expires (365)")
+    create.add_argument("--may-start", action="store_true", help="it may start refreshes")
+    actions.add_parser("list", help="show all, without their secrets")
+    withdraw = actions.add_parser("withdraw", help="take one out of force, at once")
+    withdraw.add_argument("name", metavar="NAME", help="its name, or its id")
+
+
+def run_tokens(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Make, list or withdraw tokens."""
+    from api import tokens
+
+    match arguments.action:
+        case "create":
+            tokens.create(
+                arguments.name,
+                arguments.role,
+                arguments.days,
+                may_start=arguments.may_start,
+                progress=progress,
+            )
+        case "list":
+            tokens.print_tokens(progress)
+        case _:
+            tokens.withdraw(arguments.name, progress)
+
+
+def serve(arguments: argparse.Namespace, progress: Progress) -> int:
+    """Answer requests until Ctrl-C or SIGTERM; return the exit code."""
+    import uvicorn
+
+    from api.app import create_app
+    from api.database import Pool
+    from api.limits import Limits
+    from api.reading import Service
+    from api.tokens import NO_ROLES
+    from flows.database import reading
+    from flows.roles import are_installed
+
+    with reading() as connection:
+        if not are_installed(connection):
+            raise WrongArgument(NO_ROLES)
+    pool = Pool(arguments.connections)
+    app = create_app()
+    app.state.service = Service(pool, Limits(arguments.rate))
+    with _listening(arguments.host, arguments.port) as listener:
+        if arguments.host not in THIS_MACHINE:
+            progress.say(
+                "warning: what is sent here can be read on the way; put a proxy with TLS"
+                " before it, and let it listen to that alone"
+            )
+        progress.say(f"answering on http://{arguments.host}:{arguments.port}; Ctrl-C stops it")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            # what people search for is nobody's business
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        try:
+            uvicorn.Server(config).run([listener])
+        except KeyboardInterrupt:
+            # it has ended what it was asked before
+            pass
+        finally:
+            pool.close()
+    print("stopped", file=sys.stderr)
+    return STOPPED
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen there; raises Infrastructure where that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise Infrastructure(f"{host}:{port}: {error.strerror or error}") from error
+    return listener

@@ -1,0 +1,6 @@
+-- One account: all that is known of it.
+select *
+from analytics.account_360
+where
+    organization_id = %(organization_id)s
+    and account_id = %(account_id)s

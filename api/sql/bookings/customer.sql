@@ -1,0 +1,6 @@
+-- One customer of an organization that takes bookings, with all that is kept of it.
+select *
+from analytics.customer_analytics
+where
+    organization_id = %(organization_id)s
+    and square_customer_id = %(square_customer_id)s

@@ -1,0 +1,7 @@
+-- One customer of an organization that takes bookings, with what ages every day and a
+-- summary in words.
+select *
+from analytics.customer_profiles
+where
+    organization_id = %(organization_id)s
+    and square_customer_id = %(square_customer_id)s

@@ -1,0 +1,27 @@
+-- What is published, when its forecasts were fitted, and of which days it is.
+select
+    concat_ws(
+        '/',
+        (
+            select runs.log_id::text
+            from operations.application_logs as runs
+            where
+                exists (
+                    select
+                    from operations.bookings_publications as publications
+                    where publications.run_id = runs.logid
+                )
+            order by runs.log_id desc
+            limit 1
+        ),
+        (
+            select fits.log_id || fits.status
+            from operations.application_logs as fits
+            where fits.payload ->> 'cron_name' = 'fit_visits'
+            order by fits.created_at desc
+            limit 1
+        )
+    ) as publication,
+    max(as_of) as as_of,
+    string_agg(distinct today::text, ' ') as days
+from analytics.booking_organizations

@@ -1,0 +1,17 @@
+-- What is published, and of which days it is.
+select
+    (
+        select runs.log_id::text
+        from operations.application_logs as runs
+        where
+            exists (
+                select
+                from operations.usage_publications as publications
+                where publications.run_id = runs.logid
+            )
+        order by runs.log_id desc
+        limit 1
+    ) as publication,
+    max(as_of) as as_of,
+    string_agg(distinct today::text, ' ') as days
+from analytics.platform_organizations

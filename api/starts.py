@@ -1,0 +1,65 @@
+"""Starting a refresh: the same command, with its own lock, as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import IO
+
+from api.problems import Problem, log
+from flows.errors import Busy, WrongArgument
+from flows.project import for_command
+
+# a command that is not in the log by then goes on all the same, and will be
+SECONDS_TO_BEGIN = 60
+SECONDS_TO_LOOK = 0.1
+
+
+def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
+    """Start a refresh; return its run's id as soon as the log has it.
+
+    It goes on when the API is stopped. Raises Problem where it was not begun: another run has
+    the lock, or it was told something that is not there.
+    """
+    run_id = str(uuid.uuid4())
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "flows", "refresh", *options),
+                *(f"--run-id={run_id}", "--json"),
+            ],
+            env={**os.environ, **for_command()},
+            stdin=subprocess.DEVNULL,
+            # its one line of JSON; what it says on the way goes to the log of the API
+            stdout=told,
+            start_new_session=True,
+        )
+        # whenever it ends: nobody else asks
+        threading.Thread(target=process.wait, daemon=True).start()
+        deadline = time.monotonic() + SECONDS_TO_BEGIN
+        while time.monotonic() < deadline:
+            has_ended = process.poll() is not None
+            if is_logged(run_id):
+                break
+            if has_ended:
+                raise _refused(process.returncode, told)
+            time.sleep(SECONDS_TO_LOOK)
+    return run_id
+
+
+def _refused(exit_code: int, told: IO[bytes]) -> Problem:
+    told.seek(0)
+    lines = told.read().splitlines()
+    error = json.loads(lines[-1])["error"] if lines else f"exit code {exit_code}"
+    match exit_code:
+        case Busy.exit_code:
+            return Problem(409, error, Retry_After="60")
+        case WrongArgument.exit_code:
+            return Problem(422, error)
+    log(f"refresh: {error}")
+    return Problem(503, "the refresh could not begin; the log of the API says why")

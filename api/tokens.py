@@ -1,0 +1,193 @@
+"""Tokens: who may ask, in which role, until when. Kept as hashes in operations.api_tokens.
+
+A token is its id and a secret of 256 random bits, so that one hash of it is enough; by the id
+its row is looked up.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC
+
+import psycopg
+
+from api.database import Connection
+from api.problems import unauthorized
+from flows.database import Connection as Session
+from flows.database import connect, install, reading, rows
+from flows.errors import WrongArgument
+from flows.progress import Progress
+from flows.roles import are_installed
+from flows.schemas import OPERATIONS, OURS
+
+ANALYST = f"{OURS}_analyst"
+FORM = re.compile(r"ch_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
+MOST_DAYS = 3650
+MOST_CHARACTERS = 100
+NO_ROLES = (
+    "there are no roles, which say whose rows a token shows: `customer-health roles install`"
+)
+
+# what a token may read: as an analyst, or as one tenant
+ROLE = f"""
+    role_name = '{ANALYST}' as is_analyst,
+    exists (
+        select from {OPERATIONS}.tenant_roles
+        where tenant_roles.role_name = api_tokens.role_name
+    ) as is_tenant
+"""
+LOOKUP = f"""
+    select
+        token_id, secret_hash, role_name, may_start, expires_at <= now() as is_expired,
+        withdrawn_at is not null as is_withdrawn, {ROLE}
+    from {OPERATIONS}.api_tokens
+    where token_id = %(token_id)s
+"""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks."""
+
+    token_id: str
+    role: str
+    # sees all tenants
+    is_analyst: bool
+    may_start: bool
+
+
+def hash_of(token: str) -> bytes:
+    """Return what is kept of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def check(connection: Connection, token: str) -> Caller:
+    """Return whose token this is; raises Problem unless it is in force.
+
+    With the rights of the refresher: nobody else may read the table.
+    """
+    refused = unauthorized("this token is not known, has expired or was withdrawn")
+    form = FORM.fullmatch(token)
+    if not form:
+        raise refused
+    try:
+        found = connection.execute(LOOKUP.encode(), {"token_id": form[1]}).fetchone()
+    except psycopg.errors.UndefinedTable:
+        # no token was ever made
+        raise refused from None
+    kept = found["secret_hash"] if found else bytes(32)
+    is_same = hmac.compare_digest(hash_of(token), kept)
+    if not found or not is_same or found["is_expired"] or found["is_withdrawn"]:
+        raise refused
+    if not (found["is_analyst"] or found["is_tenant"]):
+        raise unauthorized("the role of this token is none that reads marts any more")
+    return Caller(
+        found["token_id"], found["role_name"], found["is_analyst"], found["may_start"]
+    )
+
+
+def create(name: str, role: str, days: str, *, may_start: bool, progress: Progress) -> None:
+    """Make a token and say it, once.
+
+    Raises WrongArgument for a name that is taken or none, and for a role of another kind.
+    """
+    if not re.fullmatch(rf"[^\W_][\w .@-]{{0,{MOST_CHARACTERS - 1}}}", name):
+        raise WrongArgument(
+            f"name {name!r}: must be up to {MOST_CHARACTERS} letters, digits, blanks and . @"
+            " - _, with a letter or digit first"
+        )
+    if not (days.isascii() and days.isdecimal() and 0 < int(days) <= MOST_DAYS):
+        raise WrongArgument(f"--days: {days!r} must be 1 to {MOST_DAYS}")
+    token_id = secrets.token_hex(8)
+    token = f"ch_{token_id}_{secrets.token_urlsafe(32)}"
+    with connect() as connection:
+        _check_roles(connection)
+        install(connection, "api_tokens.sql")
+        [allowed] = rows(
+            connection,
+            f"select {ROLE} from (select %(role)s::text as role_name) as api_tokens",
+            {"role": role},
+        )
+        if not (allowed["is_analyst"] or allowed["is_tenant"]):
+            raise WrongArgument(
+                f"--role: {role!r} must be {ANALYST} or the role of a tenant, which"
+                " `customer-health roles status` names"
+            )
+        try:
+            [made] = rows(
+                connection,
+                f"insert into {OPERATIONS}.api_tokens"
+                " (token_id, token_name, secret_hash, role_name, may_start, expires_at)"
+                " values (%(token_id)s, %(name)s, %(secret_hash)s, %(role)s, %(may_start)s,"
+                " now() + make_interval(days => %(days)s)) returning expires_at",
+                {
+                    "token_id": token_id,
+                    "name": name,
+                    "secret_hash": hash_of(token),
+                    "role": role,
+                    "may_start": may_start,
+                    "days": int(days),
+                },
+            )
+        except psycopg.errors.UniqueViolation:
+            raise WrongArgument(
+                f"name {name!r}: a token in force has it; withdraw that first"
+            ) from None
+    starts = " and may start refreshes" if may_start else ""
+    until = made["expires_at"].astimezone(UTC)
+    progress.say(f"{name}: reads as {role}{starts}, until {until:%Y-%m-%d %H:%M} UTC")
+    progress.say("its token, which is shown this once:")
+    progress.say(token)
+
+
+def print_tokens(progress: Progress) -> None:
+    """Print the tokens, and nothing that could be used."""
+    with reading() as connection:
+        _check_roles(connection)
+        progress.table(
+            "Tokens",
+            rows(
+                connection,
+                "select token_id, token_name, role_name, may_start, created_at, expires_at,"
+                " case when withdrawn_at is not null then 'withdrawn'"
+                " when expires_at <= now() then 'expired' else 'in force' end as state"
+                f" from {OPERATIONS}.api_tokens order by created_at, token_id",
+            )
+            if _are_made(connection)
+            else [],
+        )
+
+
+def withdraw(name: str, progress: Progress) -> None:
+    """Take a token out of force, by its name or its id, from the next request on.
+
+    Raises WrongArgument when none in force has it.
+    """
+    with connect() as connection:
+        _check_roles(connection)
+        found = _are_made(connection) and rows(
+            connection,
+            f"update {OPERATIONS}.api_tokens set withdrawn_at = now()"
+            " where withdrawn_at is null and (token_name = %(name)s or token_id = %(name)s)"
+            " returning token_id, token_name",
+            {"name": name},
+        )
+    if not found:
+        raise WrongArgument(
+            f"name {name!r}: no token has it that is not withdrawn;"
+            " `customer-health api-tokens list` names them"
+        )
+    for token in found:
+        progress.say(f"{token['token_name']} ({token['token_id']}) is withdrawn")
+
+
+def _check_roles(connection: Session) -> None:
+    if not are_installed(connection):
+        raise WrongArgument(NO_ROLES)
+
+
+def _are_made(connection: Session) -> bool:
+    [there] = rows(connection, f"select to_regclass('{OPERATIONS}.api_tokens') as tokens")
+    return there["tokens"] is not None

@@ -1,0 +1,66 @@
+"""Organizations that use a product: their health scores, and what was counted for them."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from api.paging import Days, Organization, Page
+from api.reading import PAGE, ROW, Asks
+
+router = APIRouter(prefix="/usage", tags=["usage"])
+
+
+class Organizations(Page):
+    """Which organizations."""
+
+    risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None
+    trend: Literal["IMPROVING", "STABLE", "DECLINING"] | None = None
+    sort: Literal["organization_slug", "overall_score", "score_change"] = "organization_slug"
+
+
+class History(Page):
+    """Of how many days."""
+
+    days: Days = 30
+
+
+@router.get("/organizations", openapi_extra=PAGE)
+def organizations(asks: Asks, given: Annotated[Organizations, Query()]) -> Response:
+    """List the latest score of the organizations that the token may see."""
+    return asks.page("usage/organizations", given)
+
+
+@router.get("/high-risk", openapi_extra=PAGE)
+def high_risk(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+    """List the organizations whose latest day is at high risk, the lowest score first."""
+    return asks.page("usage/high_risk", given)
+
+
+@router.get("/organizations/{organization}", openapi_extra=ROW)
+def organization(asks: Asks, organization: Organization) -> Response:
+    """Get the latest score of one organization."""
+    return asks.one("usage/organization", organization)
+
+
+@router.get("/organizations/{organization}/history", openapi_extra=PAGE)
+def history(
+    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+) -> Response:
+    """List the scores of its last days."""
+    return asks.page("usage/history", given, organization)
+
+
+@router.get("/organizations/{organization}/factors", openapi_extra=PAGE)
+def factors(
+    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+) -> Response:
+    """List what the scores of its last days are made of."""
+    return asks.page("usage/factors", given, organization)
+
+
+@router.get("/organizations/{organization}/metrics", openapi_extra=PAGE)
+def metrics(
+    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+) -> Response:
+    """List what was counted on its last days."""
+    return asks.page("usage/metrics", given, organization)

@@ -1,0 +1,238 @@
+"""Contacts: the form that writes them down, and what writes them. All else only reads."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import streamlit as st
+from psycopg.rows import dict_row
+
+from dashboards import data, look
+from flows.database import one_line
+from flows.schemas import OPERATIONS, OURS
+from flows.session import ARGUMENTS, use_settings
+
+Row = Mapping[str, Any]
+
+TABLE = f"{OPERATIONS}.customer_contacts"
+OUTCOMES = {
+    "REACHED": "Reached",
+    "WILL_ORDER": "Will order",
+    "LOST": "Lost",
+    "WRONG_NUMBER": "Wrong number",
+    "OTHER": "Other",
+}
+WITHDRAWN = {"WITHDRAWN": "It never took place"}
+CHANNELS = {
+    "PHONE": "Phone",
+    "EMAIL": "E-mail",
+    "MESSAGE": "Message",
+    "VISIT": "Visit",
+    "OTHER": "Other",
+}
+DAYS_AT_FIRST, MOST_DAYS = 7, 366
+LONGEST_NOTE, LONGEST_NAME = 2000, 200
+
+INSERT = f"""
+    insert into {TABLE} (
+        tenant_id, customer_id, contact_id, contacted_at, contacted_by, channel, outcome,
+        note, snoozed_until, corrects_contact_id
+    )
+    values (
+        %(tenant)s, %(customer)s, %(contact)s, coalesce(%(contacted_at)s, now()),
+        coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
+        %(snoozed_until)s, %(corrects)s
+    )
+    -- pressed twice, or sent again after an error of the network
+    on conflict (tenant_id, customer_id, contact_id) do nothing
+"""
+# by the catalog, for who may not use the schema may not name what is in it, either
+RIGHT = f"""
+    select
+        current_user::text as login,
+        to_regrole('{OURS}_contact_writer') is not null as is_role_there,
+        coalesce(bool_or(
+            has_schema_privilege(relnamespace, 'usage')
+            and has_column_privilege(pg_class.oid, 'channel', 'insert')
+        ), false) as may_write
+    from pg_class
+    inner join pg_namespace on relnamespace = pg_namespace.oid
+    where nspname = '{OPERATIONS}' and relname = 'customer_contacts'
+"""
+
+
+class NotWritten(Exception):
+    """Why nothing was written down."""
+
+
+def _connect() -> data.Connection:
+    # with the rights of the login, which has those to write; the pages that read take others
+    return psycopg.connect(
+        **ARGUMENTS,
+        application_name="customer_health contacts",
+        row_factory=dict_row,
+        cursor_factory=psycopg.ClientCursor,
+    )
+
+
+@st.cache_data(ttl=data.SECONDS_KEPT, show_spinner=False)
+def lacking() -> str:
+    """Return what this login lacks to write contacts down; nothing where it may.
+
+    Raises NothingToShow where it cannot be asked.
+    """
+    try:
+        with _connect() as connection:
+            connection.read_only = True
+            [found] = connection.execute(RIGHT.encode()).fetchall()
+    except psycopg.OperationalError as error:
+        raise data.NothingToShow(
+            f"The database cannot be reached ({one_line(error)})."
+        ) from error
+    if found["may_write"]:
+        return ""
+    grant = f"{OURS}_contact_writer" if found["is_role_there"] else f"insert on {TABLE}"
+    return (
+        "To write down contacts, this login lacks a right:"
+        f" `grant {grant} to {found['login']}`."
+    )
+
+
+def write(contact: Row) -> None:
+    """Write a contact down, once, however often it is asked for that one.
+
+    Raises NotWritten, with what to do.
+    """
+    try:
+        with _connect() as connection:
+            use_settings(connection, data.SETTINGS, is_local=True)
+            connection.execute(INSERT.encode(), contact)
+    except psycopg.errors.UniqueViolation as error:
+        raise NotWritten(
+            "Somebody has corrected that contact already: load the page anew and correct the"
+            " correction."
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotWritten(f"This login may not write that down ({one_line(error)}).") from error
+    except (psycopg.errors.CheckViolation, psycopg.DataError) as error:
+        raise NotWritten(f"That cannot be written down ({one_line(error)}).") from error
+    except psycopg.OperationalError as error:
+        raise NotWritten(
+            f"The database cannot be reached ({one_line(error)}). Nothing was written down;"
+            " press the button again."
+        ) from error
+    # of all who look
+    data.read.clear()
+
+
+def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
+    """Let a contact with one of these customers be written down, by tenant/customer.
+
+    Or say what is missing for that. former: contacts of the one customer, to be corrected.
+    """
+    if missing := lacking():
+        look.show(f'<p class="ch-age">{look.with_code(missing)}</p>')
+        return
+    if done := st.session_state.pop("contact_done", ""):
+        look.empty(done)
+    # where a link has led to it, and for the next one
+    is_open = "contact" in st.query_params or "contact_saved" in st.session_state
+    with st.expander("Write down a contact", expanded=is_open):
+        _form(look.told_apart(customers), former)
+
+
+def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
+    keys = list(customers)
+    said: dict[str, Any] = {"contact": st.session_state.setdefault("contact_id", uuid.uuid4())}
+    today = datetime.now(UTC).date()
+    with st.form("contact", border=False):
+        picked = keys[0]
+        if len(keys) > 1:
+            picked = st.selectbox(
+                "Customer",
+                keys,
+                format_func=lambda key: customers.get(key, key),
+            )
+        corrected = _corrected(former)
+        outcomes = OUTCOMES | (WITHDRAWN if former else {})
+        said["outcome"] = st.radio(
+            "What came of it",
+            list(outcomes),
+            format_func=outcomes.__getitem__,
+            horizontal=True,
+        )
+        said["channel"] = st.radio(
+            "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
+        )
+        until = st.date_input(
+            "Not in the list until, or until it orders",
+            today + timedelta(DAYS_AT_FIRST),
+            min_value=today,
+            max_value=today + timedelta(MOST_DAYS - 1),
+            format="YYYY-MM-DD",
+        )
+        note = st.text_area(
+            "Note", max_chars=LONGEST_NOTE, height=68, key=f"note of {said['contact']}"
+        )
+        name = st.text_input("Your name", key="contact_name", max_chars=LONGEST_NAME)
+        if not st.form_submit_button("Save", type="primary"):
+            return
+    said["tenant"], _, said["customer"] = picked.partition("/")
+    said |= {
+        "note": note.strip() or None,
+        "contacted_by": name.strip() or None,
+        "snoozed_until": until if isinstance(until, date) and until > today else None,
+        "corrects": corrected and corrected["contact_id"],
+        # it took place when it did
+        "contacted_at": corrected and corrected["contacted_at"],
+    }
+    _save(said, customers[picked])
+
+
+def _corrected(former: Sequence[Row]) -> Row | None:
+    if not former:
+        return None
+    by_id = {str(row["contact_id"]): row for row in former}
+    picked = st.selectbox(
+        "This is",
+        ["", *by_id],
+        format_func=lambda key: _name_of(by_id[key]) if key else "a contact of today",
+    )
+    return by_id.get(picked)
+
+
+def _name_of(row: Row) -> str:
+    return f"a correction of {outcome_of(row)}, {look.instant(row['contacted_at'])}"
+
+
+def outcome_of(row: Row, column: str = "outcome") -> str:
+    """Return what came of a contact, in words."""
+    return OUTCOMES.get(row[column], str(row[column]))
+
+
+def _save(said: dict[str, Any], customer: str) -> None:
+    if said["outcome"] == "LOST" and said["snoozed_until"] is None:
+        look.empty("Lost until when? Choose a day after today: then it is asked again.")
+        return
+    if said["outcome"] in WITHDRAWN:
+        if said["corrects"] is None:
+            look.empty("Choose which contact never took place.")
+            return
+        said["snoozed_until"] = None
+    try:
+        write(said)
+    except NotWritten as reason:
+        look.empty(str(reason))
+        return
+    outcome = (OUTCOMES | WITHDRAWN)[said["outcome"]]
+    until = said["snoozed_until"]
+    st.session_state["contact_done"] = f"Saved: {customer}, {outcome.lower()}. " + (
+        f"Not in the list until {look.day(until)}, or an order." if until else "In the list."
+    )
+    st.session_state["contact_saved"] = True
+    # the next one has a note of its own
+    del st.session_state["contact_id"]
+    st.query_params.pop("contact", None)
+    st.rerun()

@@ -1,0 +1,169 @@
+"""The rows of the application behind each figure of a customer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboards import data, look
+
+Row = dict[str, Any]
+
+ALL = "all"
+SHOWN = 50
+FIGURES = {
+    "total_delivered_orders": "Delivered orders",
+    "last_order_date": "Last delivery",
+    "average_order_interval_days": "Usual gap, days",
+    "next_expected_order_date": "Next order expected",
+    "revenue_basis": "Whether revenue can be compared",
+    "recent_average_amount": "Average of the last deliveries",
+    "baseline_average_amount": "Average of those before",
+    "reactivated_date": "Came back from dormancy",
+    "last_ordered_at": "Last order, for the account type",
+}
+LEFT_OUT = {
+    "cancelled": "cancelled",
+    "draft": "a draft",
+    "not_delivered": "not delivered",
+    "after_the_refresh": "delivered after the refresh",
+}
+
+
+# of the first tiles of a customer that orders, in their order
+TILES = (
+    "next_expected_order_date",
+    "last_order_date",
+    "average_order_interval_days",
+    "recent_average_amount",
+)
+
+
+def leading(tiles: list[look.Tile], slug: str, keys: Mapping[str, Any]) -> list[look.Tile]:
+    """Return the tiles of a customer that orders, each leading to the orders behind it."""
+    key = f"{keys['tenant']}/{keys['customer']}"
+    return [
+        look.leading(tile, "customer", tenant=slug, customer=key, figure=figure)
+        for tile, figure in zip(tiles, TILES, strict=True)
+    ]
+
+
+def show_buyer(keys: Mapping[str, Any]) -> None:
+    """Show the figures of a customer that orders, and the orders behind them."""
+    found = data.read("customer_figures", "customer_rows", **keys)
+    [known] = found["customer_figures"]
+    rows = found["customer_rows"]
+    _head(
+        f"Limits of the row “{known['threshold_row']}”: the usual gap is that of the last"
+        f" {known['cadence_orders']} deliveries; the last {known['recent_orders']} are"
+        f" compared with the {known['baseline_orders']} before. Late from"
+        f" {known['grace_days']}, dormant from {known['dormant_days']} days past the expected"
+        f" date, less revenue from {known['revenue_decline_pct'].normalize():f} % on; active"
+        f" for {known['active_days']}, target for {known['target_days']} days after an order."
+    )
+    figure = _pick({name: (words, known[name]) for name, words in FIGURES.items()}, rows)
+    _say_if_others(rows, known, "total_delivered_orders", known["total_delivered_orders"])
+    shown = [row for row in rows if figure in (ALL, *row["counts_in"])]
+    look.table(
+        ["Order", "Delivered", "Gap, days", "Total", "Counts in"],
+        [
+            [
+                look.escape(row["order_id"]) + look.small(row["order_status"].lower()),
+                look.figures(look.day(row["delivered_on"])),
+                look.count(row["gap_days"]),
+                look.figures(_amount(row)),
+                _counts(row, FIGURES),
+            ]
+            for row in shown[:SHOWN]
+        ],
+        "The orders behind the figures",
+        shown,
+        len(shown),
+    )
+    look.say_if_cut(shown, SHOWN, "The file has all.")
+
+
+def show_visitor(keys: Mapping[str, Any]) -> None:
+    """Show the figures of a customer that books, and the rows behind them."""
+    found = data.read("visitor_figures", "visitor_rows", **keys)
+    [known] = found["visitor_figures"]
+    rows = found["visitor_rows"]
+    _head(
+        f"Limits of the row “{known['threshold_row']}”: new for"
+        f" {known['segment_new_days']} days after the first visit, active for"
+        f" {known['segment_active_days']} and at risk for {known['segment_at_risk_days']}"
+        " days after the last."
+    )
+    names = {name for row in rows for name in row["counts_in"]}
+    words = {
+        name: name.replace("_", " ").capitalize() for name in known["figures"] if name in names
+    }
+    figure = _pick({name: (words[name], known["figures"][name]) for name in words}, rows)
+    _say_if_others(rows, known, "total_bookings", known["figures"]["total_bookings"])
+    shown = [row for row in rows if figure in (ALL, *row["counts_in"])]
+    look.table(
+        ["Row", "When", "Status", "Amount", "Counts in"],
+        [
+            [
+                look.escape(row["row_kind"]) + look.small(row["row_id"]),
+                look.figures(look.day(row["happened_on"])),
+                look.escape((row["row_status"] or look.NONE).replace("_", " ").lower()),
+                look.figures(
+                    look.NONE
+                    if row["amount_cents"] is None
+                    else f"{row['amount_cents'] / 100:,.2f}"
+                ),
+                _counts(row, words),
+            ]
+            for row in shown[:SHOWN]
+        ],
+        "The rows behind the figures",
+        shown,
+        len(shown),
+    )
+    look.say_if_cut(shown, SHOWN, "The file has all.")
+
+
+def _head(limits: str) -> None:
+    look.heading("Rows behind the figures", limits)
+
+
+def _pick(figures: Mapping[str, tuple[str, object]], rows: data.Rows) -> str:
+    """Let one figure be chosen, or all; each says its value and how many rows it has."""
+    behind = {name: sum(name in row["counts_in"] for row in rows) for name in figures}
+    words = {
+        name: f"{said}: {_value(value)} · {look.count_of(behind[name], 'row')}"
+        for name, (said, value) in figures.items()
+        if behind[name]
+    }
+    everything = f"All · {look.count_of(len(rows), 'row')}"
+    return look.pick("Figure", {ALL: everything, **words}, "figure")
+
+
+def _value(value: object) -> str:
+    return look.NONE if value is None else look.sentence(str(value)[:40])
+
+
+def _say_if_others(rows: data.Rows, known: Row, figure: str, held: int | None) -> None:
+    """Say where the application has other rows by now than the figures were computed from."""
+    changed = sum(row["has_changed_since"] for row in rows)
+    now = sum(figure in row["counts_in"] for row in rows)
+    if changed or now != (held or 0):
+        look.empty(
+            f"The figures are of {look.instant(known['as_of'])}. Since then the application"
+            f" has changed {look.count_of(changed, 'row')} of this customer, or removed some:"
+            " the next refresh takes them."
+        )
+
+
+def _amount(row: Row) -> str:
+    if row["amount"] is None:
+        return look.NONE
+    return f"{row['amount']:,.2f} {row['currency'] or ''}".strip()
+
+
+def _counts(row: Row, words: Mapping[str, str]) -> str:
+    counted = ", ".join(words.get(name, name) for name in row["counts_in"])
+    why = row["left_out_because"]
+    said = LEFT_OUT.get(why, f"left out: {why}") if why else ""
+    if row["has_changed_since"]:
+        said = f"{said}; changed after the refresh".removeprefix("; ")
+    return look.escape(counted or look.NONE) + look.small(said)

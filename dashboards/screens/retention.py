@@ -1,0 +1,295 @@
+"""Retention: who comes back, by month and week, and by what they came for."""
+
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboards import data, downloads, look
+
+Row = dict[str, Any]
+
+WINDOWS = (30, 60, 90)
+# months of a cohort, and weeks, that there is room for
+SHOWN_MONTHS = 12
+SHOWN_WEEKS = 26
+MOST_ROWS = 15
+# what people do, in the words of each system
+WORDS = {
+    "orders": ("order", "ordered", "first delivered order"),
+    "bookings": ("visit", "came", "first visit"),
+}
+WEEK = {
+    "new_customers": look.Status("New", "★", look.BLUE),
+    "returning_customers": look.Status("Returning", "●", look.GREEN),
+    "resurrected_customers": look.Status("Resurrected", "◆", look.SAND),
+    "gone_customers": look.Status("Gone", "■", look.PLUM),
+}
+DIMENSIONS = {
+    "location": "By location",
+    "service": "By service",
+    "team_member": "By team member",
+}
+
+
+def show() -> None:
+    """Show the page."""
+    name, sources = look.choose_orders_or_bookings()
+    system = name.lower()
+    key = "tenant" if system == "orders" else "organization"
+    chosen = look.choose(key, sources, key=key, has_all=False)
+    if chosen is None:
+        raise data.NothingToShow(f"This {key} is not here. Choose another one.")
+    chosen_id: dict[str, Any] = {key: str(chosen[f"{key}_id"])}
+    cohorts, weeks = f"retention_{system}_cohorts", f"retention_{system}_weeks"
+    found = data.read(cohorts, weeks, **chosen_id)
+    thing, did, first = WORDS[system]
+    if not found[cohorts]:
+        look.empty(f"Nobody has had a {first} yet, so nobody could come back.")
+        return
+
+    _weeks(found[weeks], thing)
+    _cohorts(found[cohorts], did, first)
+    if system == "bookings":
+        _of_visits(chosen_id)
+
+
+def _weeks(rows: list[Row], thing: str) -> None:
+    look.heading(
+        "The last week",
+        ""
+        if not rows
+        else f"From Monday {look.day(rows[-1]['week_begins_on'])} to Sunday."
+        f" Gone: without {_a(thing)} for more than {rows[-1]['gone_after_days']} days."
+        " Resurrected: back after that.",
+    )
+    if not rows:
+        look.empty("No week is over yet since the first customer came.")
+        return
+    last, before = rows[-1], rows[-2] if len(rows) > 1 else None
+    look.tiles(
+        [
+            (
+                f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>{status.word}',
+                look.count(last[column]),
+                look.change(None if before is None else last[column] - before[column]),
+                status.colour,
+            )
+            for column, status in WEEK.items()
+        ]
+    )
+    look.show(
+        f'<p class="ch-age">{look.count_of(last["active_customers"], "active customer")} at'
+        f" its end, of whom {look.count(last['quiet_customers'])} did not come in it.</p>"
+    )
+    shown = rows[-SHOWN_WEEKS:]
+    look.heading(f"The last {len(shown)} weeks", "Below the line: gone.")
+    look.chart(
+        _by_week(shown),
+        f"Customers by week over {len(shown)} weeks: new, returning and resurrected above the"
+        " line, gone below it. The table has the figures.",
+    )
+    with st.expander("The same as a table"):
+        look.table(
+            ["Week from", *(status.word for status in WEEK.values()), "Active at its end"],
+            [
+                [
+                    look.figures(look.day(row["week_begins_on"])),
+                    *(look.figures(look.count(row[column])) for column in WEEK),
+                    look.figures(look.count(row["active_customers"])),
+                ]
+                for row in reversed(shown)
+            ],
+            "Customers by week, the latest first",
+            rows,
+            len(rows),
+        )
+
+
+def _a(thing: str) -> str:
+    return f"an {thing}" if thing == "order" else f"a {thing}"
+
+
+def _by_week(rows: list[Row]) -> Any:
+    values = [
+        {
+            "week": row["week_begins_on"],
+            "who": f"{status.mark} {status.word}",
+            "customers": row[column],
+            "height": -row[column] if column == "gone_customers" else row[column],
+        }
+        for row in rows
+        for column, status in WEEK.items()
+    ]
+    return (
+        alt.Chart(look.values(values))
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                # each week a place of its own, as wide as there is room for
+                "yearmonthdate(week):O",
+                title=None,
+                axis=alt.Axis(format="%-d %b", labelAngle=0, labelOverlap=True),
+            ),
+            y=alt.Y("height:Q", title="customers", axis=alt.Axis(format=",d")),
+            color=alt.Color(
+                "who:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=[f"{status.mark} {status.word}" for status in WEEK.values()],
+                    range=[status.colour for status in WEEK.values()],
+                ),
+                legend=alt.Legend(orient="top", columns=2),
+            ),
+            tooltip=[
+                alt.Tooltip("week:T", title="Week from", format="%-d %b %Y"),
+                alt.Tooltip("who:N", title="Customers"),
+                alt.Tooltip("customers:Q", title="Count", format=",d"),
+            ],
+        )
+        .properties(height=260)
+    )
+
+
+def _cohorts(rows: list[Row], did: str, first: str) -> None:
+    """Show the cohorts as a table whose cells are the darker the more came."""
+    months = sorted({row["cohort_month"] for row in rows if row["cohort_month"]})
+    shown = months[-SHOWN_MONTHS - 1 :]
+    look.heading(
+        "Cohorts",
+        f"Of the customers whose {first} was in a month: how many of 100 {did} in the months"
+        " after it. The darker, the more; with a dashed line: the month is not over. Empty:"
+        " it has not begun. A month in which nobody began has no line.",
+    )
+    numbers = range(1, min(SHOWN_MONTHS, max(row["months_since"] for row in rows)) + 1)
+    cells = {(row["cohort_month"], row["months_since"]): row for row in rows}
+    rates = [
+        row["retention_rate"]
+        for (_, number), row in cells.items()
+        if number in numbers and row["retention_rate"] is not None
+    ]
+    most = max(rates, default=0) or 1
+    head = "".join(f'<th scope="col">{number}</th>' for number in numbers)
+    body = "".join(
+        f'<tr><th scope="row">{"All months" if month is None else f"{month:%b %y}"}</th>'
+        f'<td class="ch-size">{look.count(cells[month, 0]["cohort_customers"])}</td>'
+        + "".join(_cell(cells.get((month, number)), most) for number in numbers)
+        + "</tr>"
+        for month in (None, *reversed(shown))
+        if (month, 0) in cells
+    )
+    caption = look.escape(f"Of 100 customers, how many {did}, by months since the first one")
+    look.show(
+        f'<table class="ch-cohorts"><caption>{caption}</caption><thead><tr>'
+        f'<th scope="col">Since</th><th scope="col">New</th>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table>"
+    )
+    downloads.offer("Cohorts by month", rows, len(rows))
+    if len(months) > len(shown):
+        look.show(
+            f'<p class="ch-age">The last {len(shown)} of {len(months)} cohorts; "All months"'
+            " has all of them, by the months that are over. The file has every month.</p>"
+        )
+
+
+def _cell(row: Row | None, most: float) -> str:
+    if row is None or row["retention_rate"] is None:
+        return "<td></td>"
+    rate = row["retention_rate"]
+    dashed = "" if row["is_complete"] else ' class="ch-open"'
+    words = (
+        f"{look.count(row['active_customers'])} of {look.count(row['cohort_customers'])}"
+        + ("" if row["is_complete"] else ", not over")
+    )
+    return (
+        f'<td{dashed} style="--share:{float(rate) / float(most):.0%}"'
+        f' title="{look.escape(words)}">{round(100 * rate)}</td>'
+    )
+
+
+def _of_visits(chosen: dict[str, Any]) -> None:
+    dimensions, services = "retention_bookings_dimensions", "retention_bookings_services"
+    found = data.read(dimensions, services, **chosen)
+    look.heading("After a first visit")
+    window = st.segmented_control(
+        "Within",
+        WINDOWS,
+        default=90,
+        required=True,
+        format_func=lambda days: f"{days} days",
+        key="window",
+        bind="query-params",
+    )
+    rows = [row for row in found[dimensions] if row["window_days"] == (window or 90)]
+    [whole] = [row for row in rows if row["dimension"] == "organization"]
+    look.show(f'<p class="ch-explained">{look.escape(_window(whole))}</p>')
+    for dimension, title in DIMENSIONS.items():
+        look.heading(title)
+        _dimension([row for row in rows if row["dimension"] == dimension], title)
+    look.heading(
+        "Between two visits for a service",
+        "Days from one day with a visit for it to the customer's next one; half of them lie"
+        " between the two figures of the last column.",
+    )
+    look.table(
+        ["Service", "Customers", "Came for it again", "Median days", "Half of them"],
+        [
+            [
+                f"<strong>{look.escape(row['service_id'] or 'Not said')}</strong>",
+                look.figures(look.count(row["customers_count"])),
+                look.figures(f"{look.count(row['intervals_count'])} times"),
+                look.figures(look.count(row["interval_days_median"])),
+                look.figures(
+                    look.NONE
+                    if row["interval_days_q1"] is None
+                    else f"{row['interval_days_q1']} to {row['interval_days_q3']}"
+                ),
+            ]
+            for row in found[services][:MOST_ROWS]
+        ],
+        "Days between two visits for the same service",
+        found[services],
+        len(found[services]),
+    )
+    look.say_if_cut(found[services], MOST_ROWS, "The file has all.")
+
+
+def _window(row: Row) -> str:
+    days = row["window_days"]
+    if row["first_counted_on"] is None:
+        return f"No first visit is more than {days} days ago yet, so nothing can be said."
+    return (
+        f"{look.count_of(row['new_customers'], 'customer')} had a first visit from"
+        f" {look.day(row['first_counted_on'])} to {look.day(row['last_counted_on'])} and"
+        f" {days} days since: {look.share(row['retention_rate'])} of them came again by then."
+        f" {look.count(row['waiting_customers'])} began later and are not counted yet."
+        f" Booked again: of all visits more than {days} days ago, after how many the next"
+        " booking was made by then."
+    )
+
+
+def _dimension(rows: list[Row], title: str) -> None:
+    look.table(
+        [
+            title.removeprefix("By ").capitalize(),
+            *("First visits", "Came again", "Visits", "Booked again"),
+        ],
+        [
+            [
+                f"<strong>{look.escape(row['name'] or 'Not said')}</strong>",
+                look.figures(look.count(row["new_customers"])),
+                look.figures(look.share(row["retention_rate"])),
+                look.figures(look.count(row["visits_count"])),
+                look.figures(look.share(row["rebooking_rate"])),
+            ]
+            for row in rows[:MOST_ROWS]
+        ],
+        f"Who came again and booked again, {title.lower()}",
+        rows,
+        len(rows),
+    )
+    look.say_if_cut(rows, MOST_ROWS, "The file has all.")
+
+
+with look.page("Retention", "Who comes back, and who is gone."):
+    show()

@@ -1,0 +1,299 @@
+"""Rows: what stands behind a tile or a bar of the other pages, in full."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboards import data, downloads, look
+
+Row = dict[str, Any]
+ON_A_PAGE = 25
+PERIODS = {"28 days": 28, "90 days": 90, "A year": 365}
+ALL = "all"
+CAUSES = {
+    "ORDER": "an order came",
+    "TIME": "nothing came in time",
+    "CREATED": "the customer is new",
+}
+DISAGREEMENTS = {
+    "LIKELY_THOUGH_DORMANT": "Dormant, but likely to order",
+    "LIKELY_THOUGH_LATE": "Late, but likely to order",
+    "UNLIKELY_THOUGH_ON_TIME": "On time, but unlikely to order",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of rows: what they are called, whose they are, how they are filtered."""
+
+    title: str
+    # what its tenants are called, the key of the choice in the address, who they are
+    tenant: tuple[str, str, str]
+    # the words of each choice, by its key in the address
+    filters: Mapping[str, tuple[str, Mapping[str, str]]]
+    columns: Mapping[str, Callable[[Row], str]]
+    has_period: bool = False
+
+
+def _words(kind: str) -> dict[str, str]:
+    return {name: status.word for name, status in look.STATUSES[kind].items()}
+
+
+def _pill(kind: str, column: str) -> Callable[[Row], str]:
+    return lambda row: look.pill(kind, row[column]) if row[column] else look.NONE
+
+
+def _count(column: str) -> Callable[[Row], str]:
+    return lambda row: look.figures(look.count(row[column]))
+
+
+def _day(column: str) -> Callable[[Row], str]:
+    return lambda row: look.figures(look.day(row[column]))
+
+
+def _money(column: str) -> Callable[[Row], str]:
+    return lambda row: look.figures(look.money(row[column], row.get("currency")))
+
+
+def _buyer(row: Row) -> str:
+    key = f"{row['tenant_id']}/{row['customer_id']}"
+    return (
+        look.link("customer", row["customer_name"], tenant=row["tenant_slug"], customer=key)
+        + look.small(look.sentence(row.get("reason") or ""))
+        + look.small(row["tenant_slug"])
+    )
+
+
+def _visitor(row: Row) -> str:
+    return look.link(
+        "customer",
+        row["customer_name"],
+        system="Bookings",
+        organization=row["organization_slug"],
+        visitor=f"{row['organization_id']}/{row['square_customer_id']}",
+    ) + look.small(row["organization_slug"])
+
+
+def _organization(row: Row) -> str:
+    return look.link(
+        "usage_and_accounts",
+        row["organization_name"],
+        of="Usage",
+        organization_id=row["organization_id"],
+    ) + look.small(row["organization_slug"])
+
+
+def _account(row: Row) -> str:
+    return look.link(
+        "usage_and_accounts", row["account_name"], of="Accounts", account=row["key"]
+    ) + look.small(row["organization_slug"])
+
+
+def _moved(row: Row) -> str:
+    kind = row["status_kind"]
+    return f"{look.pill(kind, row['from_status'])} → {look.pill(kind, row['to_status'])}"
+
+
+OF_ORDERS = ("tenant", "tenant", "tenants")
+OF_BOOKINGS = ("organization", "organization", "organizations")
+RISK = ("Risk status", _words("risk_status"))
+KINDS = {
+    "customers": Kind(
+        "Customers",
+        OF_ORDERS,
+        {"risk_status": RISK, "account_type": ("Account type", _words("account_type"))},
+        {
+            "Customer": _buyer,
+            "Risk status": _pill("risk_status", "risk_status"),
+            "Account type": _pill("account_type", "account_type"),
+            "Usual orders per 30 days": _money("revenue_at_risk"),
+            "Last delivery": _day("last_order_date"),
+        },
+    ),
+    "value_at_risk": Kind(
+        "Customers that are late or spend less",
+        OF_ORDERS,
+        {"currency": ("Currency", {"none": "Several, or none known"})},
+        {
+            "Customer": _buyer,
+            "Risk status": _pill("risk_status", "risk_status"),
+            "Usual orders per 30 days": _money("revenue_at_risk"),
+            "Order expected on": _day("next_expected_order_date"),
+        },
+    ),
+    "moves": Kind(
+        "Changes of status in the last 7 days",
+        OF_ORDERS,
+        {
+            "kind": (
+                "Of",
+                {"risk_status": "Risk status", "account_type": "Account type"},
+            ),
+            "before": (
+                "From",
+                {
+                    "none": "Nothing before",
+                    **_words("risk_status"),
+                    **_words("account_type"),
+                },
+            ),
+            "after": ("To", {**_words("risk_status"), **_words("account_type")}),
+        },
+        {
+            "Customer": _buyer,
+            "Change": _moved,
+            "On": _day("changed_on"),
+            "Because": lambda row: look.escape(CAUSES[row["change_cause"]]),
+        },
+    ),
+    "disagreements": Kind(
+        "Customers on whom status and forecast disagree",
+        OF_ORDERS,
+        {"disagreement": ("Which", DISAGREEMENTS)},
+        {
+            "Customer": _buyer,
+            "Status": _pill("risk_status", "risk_status"),
+            "Within 90 days": lambda row: look.figures(look.chance(row["p_order_90d"])),
+            "Expected orders, next 90 days": _money("expected_amount_90d"),
+        },
+    ),
+    "visitors": Kind(
+        "Customers that book",
+        OF_BOOKINGS,
+        {"segment": ("Segment", _words("segment"))},
+        {
+            "Customer": _visitor,
+            "Segment": _pill("segment", "customer_segment"),
+            "Visits": _count("total_visits"),
+            "Last visit": lambda row: look.figures(look.instant(row["last_visit_at"])),
+            "Paid, less refunds": _money("net_revenue_amount"),
+        },
+    ),
+    "new_visitors": Kind(
+        "New customers",
+        OF_BOOKINGS,
+        {"location": ("Location", {})},
+        {
+            "Customer": _visitor,
+            "First booking": _day("first_booking_date"),
+            "At": lambda row: look.escape(row["location_name"]),
+            "Segment": _pill("segment", "customer_segment"),
+        },
+        has_period=True,
+    ),
+    "appointment_days": Kind(
+        "Appointments by day and location",
+        OF_BOOKINGS,
+        {"location": ("Location", {})},
+        {
+            "Day": _day("date"),
+            "Location": lambda row: (
+                look.escape(row["location_name"]) + look.small(row["organization_slug"])
+            ),
+            "Accepted": _count("accepted_appointments"),
+            "New": _count("new_customers"),
+            "No-shows": _count("no_show_appointments"),
+            "Cancelled": _count("cancelled_appointments"),
+        },
+        has_period=True,
+    ),
+    "organizations": Kind(
+        "Organizations by risk",
+        ("organization", "platform", "platform_organizations"),
+        {"risk_level": ("Risk", _words("risk_level"))},
+        {
+            "Organization": _organization,
+            "Score": _count("overall_score"),
+            "Risk": _pill("risk_level", "risk_level"),
+            "Trend": _pill("trend", "trend"),
+            "On": _day("metric_date"),
+        },
+    ),
+    "accounts": Kind(
+        "Accounts by status",
+        ("organization", "success", "success_organizations"),
+        {"account_status": ("Status", _words("account"))},
+        {
+            "Account": _account,
+            "Churn risk": lambda row: look.figures(
+                look.NONE
+                if row["churn_risk_score"] is None
+                else f"{row['churn_risk_score']:.0f}"
+            ),
+            "Status": _pill("account", "suggested_status"),
+            "The source says": _pill("account", "reported_status"),
+            "A year": _money("arr"),
+            "Renewal": _day("renewal_on"),
+        },
+    ),
+}
+
+
+def show() -> None:
+    """Show the page."""
+    # only of systems that are there: of another one there are no tenants
+    sources = {name: data.read(kind.tenant[2])[kind.tenant[2]] for name, kind in KINDS.items()}
+    there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
+    if not there:
+        look.say_age([], "rows")
+    name = look.pick("Rows", there, "of", "That list is not here. Choose another.")
+    kind = KINDS[name]
+    look.say_age(sources[name], f"{kind.tenant[0]}s")
+    chosen = _filters(kind, sources[name])
+    query = f"rows_{name}"
+    first = data.read(query, **chosen, limit=1, offset=0)[query]
+    if not first:
+        look.empty("There is no such row: widen what is chosen above.")
+        return
+    rows_count = first[0]["rows_count"]
+    pages = -(-rows_count // ON_A_PAGE)
+    number = st.pagination(pages, key="page", bind="query-params") or 1 if pages > 1 else 1
+    rows = data.read(query, **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)[query]
+    if name == "appointment_days":
+        look.show(f'<p class="ch-explained">{look.escape(_sums(rows[0]))}</p>')
+    look.table(
+        list(kind.columns),
+        [[cell(row) for cell in kind.columns.values()] for row in rows],
+        kind.title,
+        partial(downloads.all_of, query, chosen),
+        rows_count,
+    )
+    look.show(
+        f'<p class="ch-age">{look.count_of(rows_count, "row")}. Page {number} of {pages}.</p>'
+    )
+
+
+def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
+    what, key, _ = kind.tenant
+    columns = st.columns(1 + len(kind.filters) + kind.has_period)
+    with columns[0]:
+        tenant = look.choose(what, sources, key=key)
+    chosen: dict[str, Any] = {what: tenant and str(tenant[f"{what}_id"])}
+    for column, (name, (label, words)) in zip(columns[1:], kind.filters.items(), strict=False):
+        # what only the address names can be chosen, too: a currency, a location
+        wanted = st.query_params.get(name)
+        others = {wanted: wanted} if wanted and wanted not in words else {}
+        with column:
+            picked = look.pick(label, {ALL: "All", **words, **others}, name)
+        chosen[name] = None if picked == ALL else picked
+    if kind.has_period:
+        with columns[-1]:
+            days = PERIODS[look.pick("Time", {name: name for name in PERIODS}, "days")]
+        first_day = min(row["today"] for row in sources) - timedelta(days=2 * days)
+        chosen |= {"days": days, "first_day": first_day}
+    return chosen
+
+
+def _sums(row: Row) -> str:
+    return (
+        f"In all {look.count(row['all_accepted'])} accepted, {look.count(row['all_no_shows'])}"
+        f" no-shows and {look.count(row['all_cancelled'])} cancelled appointments."
+    )
+
+
+with look.page("Rows", "What stands behind a figure of the other pages."):
+    show()

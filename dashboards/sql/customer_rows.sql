@@ -1,0 +1,15 @@
+-- One customer's orders as the application holds them now, and what each counts in.
+select
+    order_id,
+    order_status,
+    ordered_at,
+    delivered_at,
+    delivered_on,
+    delivery_number,
+    gap_days,
+    amount,
+    currency,
+    counts_in,
+    left_out_because,
+    has_changed_since
+from analytics.explain_risk_status(%(tenant)s, %(customer)s)

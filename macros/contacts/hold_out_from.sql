@@ -1,0 +1,5 @@
+{% macro hold_out_from() -%}
+    {%- if var('hold_out_from') -%} '{{ var("hold_out_from") }}'::date
+    {%- else -%} null::date
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,44 @@
+{% macro begins_for_asker(mart, system) -%}
+    {#-
+    How a function begins that shows rows of the application beside a mart: it has the rights
+    of its owner, and answers whoever may read these rows of the mart, and nobody else. Who
+    asks is the role that was chosen, or the login: `current_user` is the owner here. Its first
+    parameter is `of_tenant`.
+    -#}
+declare
+    asker constant name := coalesce(
+        nullif(current_setting('role'), 'none'), session_user
+    );
+    sees_all boolean;
+begin
+    if not has_table_privilege(asker, '{{ mart }}'::regclass, 'select') then
+        return;
+    end if;
+    select
+        not pg_class.relrowsecurity
+        or pg_roles.rolsuper
+        or pg_roles.rolbypassrls
+        or pg_has_role(asker, pg_class.relowner, 'usage')
+        or coalesce(
+            pg_has_role(asker, to_regrole('{{ our_role("analyst") }}'), 'usage'), false
+        )
+    into sees_all
+    from pg_class
+    inner join pg_roles
+        on pg_roles.rolname = asker
+    where pg_class.oid = '{{ mart }}'::regclass;
+    -- one within the other, for without the roles there is no such table
+    if not sees_all then
+        if not exists (
+            select from {{ in_operations('tenant_roles') }} as tenant_roles
+            where
+                tenant_roles.system = '{{ system }}'
+                and tenant_roles.tenant = of_tenant
+                and coalesce(
+                    pg_has_role(asker, to_regrole(tenant_roles.role_name), 'usage'), false
+                )
+        ) then
+            return;
+        end if;
+    end if;
+{%- endmacro %}

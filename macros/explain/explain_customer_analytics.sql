@@ -1,0 +1,370 @@
+{% macro explain_customer_analytics() -%}
+{#-
+explain_customer_analytics(organization, customer), beside the view whose post-hook this is:
+profile, bookings, payments and referral profile of one customer, and of each the figures of
+customer_analytics that it is one of the rows behind. It reads the application, by its index;
+rows that were changed after the refresh say so.
+-#}
+{%- set customers = ref('customer_analytics').include(database=false) -%}
+{%- set organizations = ref('booking_organizations').include(database=false) -%}
+{%- set profiles = ref('stg_bookings__customers').include(database=false) -%}
+{%- set bookings = ref('stg_bookings__bookings').include(database=false) -%}
+{%- set payments = ref('stg_bookings__payments').include(database=false) -%}
+{%- set referrals = ref('stg_bookings__referral_profiles').include(database=false) -%}
+{%- set function = this.schema ~ '.explain_customer_analytics' -%}
+create or replace function {{ function }}(of_tenant text, of_customer text)
+returns table (
+    row_kind text,
+    row_id text,
+    row_status text,
+    happened_at timestamptz,
+    happened_on date,
+    location_id text,
+    team_member_id text,
+    service_id text,
+    amount_cents bigint,
+    tip_cents bigint,
+    refunded_cents bigint,
+    counts_in text[],
+    left_out_because text,
+    has_changed_since boolean
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $explain$
+#variable_conflict use_column
+{{ begins_for_asker(customers, 'bookings') }}
+    return query
+    with asked as (
+        select
+            customers.*,
+            organizations.as_of,
+            organizations.today,
+            organizations.time_zone
+        from {{ customers }} as customers
+        inner join {{ organizations }} as organizations
+            on customers.organization_id = organizations.organization_id
+        where
+            customers.organization_id
+            = of_tenant::{{ var('bookings_organization_id_type') }}
+            and customers.square_customer_id
+            = of_customer::{{ var('bookings_customer_id_type') }}
+    ),
+
+    own_profile as (
+        select
+            'profile' as row_kind,
+            profiles.square_customer_id::text as row_id,
+            null::text as row_status,
+            {{ believed('profiles.created_at') }} as happened_at,
+            {{ local_date(believed('profiles.created_at'), 'asked.time_zone') }}
+                as happened_on,
+            null::text as location_id,
+            null::text as team_member_id,
+            null::text as service_id,
+            null::bigint as amount_cents,
+            null::bigint as tip_cents,
+            null::bigint as refunded_cents,
+            case
+                when profiles.is_valid
+                    then
+                        array[
+                            'has_profile', 'profile_created_at', 'given_name',
+                            'family_name', 'email_address', 'phone_number',
+                            'acquisition_source'
+                        ]
+                else '{}'
+            end as counts_in,
+            profiles.quarantine_reason as left_out_because,
+            profiles.updated_at > asked.as_of as has_changed_since
+        from asked
+        inner join {{ profiles }} as profiles
+            on
+                asked.organization_id = profiles.organization_id
+                and asked.square_customer_id = profiles.square_customer_id
+    ),
+
+    placed as (
+        select
+            asked.*,
+            bookings.booking_id,
+            bookings.booking_status,
+            -- of rows that are left out no client can read every date
+            {{ believed('bookings.start_at') }} as start_at,
+            {{ believed('bookings.start_at') }} at time zone asked.time_zone
+                as start_local,
+            bookings.location_id,
+            bookings.team_member_id,
+            bookings.service_id,
+            bookings.is_valid,
+            bookings.quarantine_reason,
+            bookings.updated_at > asked.as_of as has_changed_since,
+            coalesce(
+                {{ trimmed('bookings.customer_note') }},
+                {{ trimmed('bookings.seller_note') }}
+            ) is not null as has_note,
+            bookings.is_valid and bookings.booking_status = 'ACCEPTED' as is_accepted,
+            bookings.is_valid
+            and bookings.booking_status = 'ACCEPTED'
+            and bookings.start_at <= asked.as_of as is_visit,
+            asked.today
+            - {{ local_date(believed('bookings.start_at'), 'asked.time_zone') }}
+                as days_ago
+        from asked
+        inner join {{ bookings }} as bookings
+            on
+                asked.organization_id = bookings.organization_id
+                and asked.square_customer_id = bookings.square_customer_id
+    ),
+
+    ranked as (
+        select
+            *,
+            is_visit and dense_rank() over (
+                partition by is_visit order by start_local::date desc
+            ) <= 5 as is_of_cadence,
+            row_number() over (
+                partition by is_valid, start_at <= as_of
+                order by start_at desc, booking_id::text collate "C" asc
+            ) = 1 and is_valid and start_at <= as_of as has_begun_last
+        from placed
+    ),
+
+    own_bookings as (
+        select
+            'booking' as row_kind,
+            booking_id::text as row_id,
+            booking_status::text as row_status,
+            start_at as happened_at,
+            start_local::date as happened_on,
+            location_id::text as location_id,
+            team_member_id::text as team_member_id,
+            service_id::text as service_id,
+            null::bigint as amount_cents,
+            null::bigint as tip_cents,
+            null::bigint as refunded_cents,
+            array_remove(
+                array[
+                    case when is_valid then 'total_bookings' end,
+                    case when is_accepted then 'total_accepted_bookings' end,
+                    case when is_visit then 'total_visits' end,
+                    case when is_accepted and not is_visit then 'upcoming_bookings' end,
+                    {%- for status, figure in {
+                        'PENDING': 'pending_bookings',
+                        'DECLINED': 'declined_bookings',
+                        'CANCELLED_BY_CUSTOMER': 'total_cancelled_by_customer',
+                        'CANCELLED_BY_SELLER': 'total_cancelled_by_seller',
+                        'NO_SHOW': 'total_no_shows',
+                    }.items() %}
+                    case
+                        when is_valid and booking_status = '{{ status }}'
+                            then '{{ figure }}'
+                    end,
+                    {%- endfor %}
+                    {%- for figure, window in {
+                        'visits_last_30d': 'days_ago < 30',
+                        'visits_last_90d': 'days_ago < 90',
+                        'visits_prior_90d': 'days_ago >= 90 and days_ago < 180',
+                        'visits_last_365d': 'days_ago < 365',
+                    }.items() %}
+                    case when is_visit and {{ window }} then '{{ figure }}' end,
+                    {%- endfor %}
+                    {%- for figure, rows in {
+                        'first_booking_at': 'is_accepted',
+                        'last_booking_at': 'is_accepted',
+                        'next_booking_at': 'is_accepted and not is_visit',
+                        'first_visit_at': 'is_visit',
+                        'last_visit_at': 'is_visit',
+                        'last_no_show_at': "is_valid and booking_status = 'NO_SHOW'",
+                        'last_cancellation_at': "is_valid and booking_status in"
+                            ~ " ('CANCELLED_BY_CUSTOMER', 'CANCELLED_BY_SELLER')",
+                        'last_note_at': 'is_valid and has_note',
+                    }.items() %}
+                    case when {{ rows }} and start_at = {{ figure }} then '{{ figure }}' end,
+                    {%- endfor %}
+                    case when booking_id = first_booking_id then 'first_booking_id' end,
+                    case
+                        when
+                            is_visit
+                            or is_valid and booking_status in (
+                                'NO_SHOW', 'CANCELLED_BY_CUSTOMER'
+                            )
+                            then 'reliability_tier'
+                    end,
+                    case when has_begun_last then 'last_booking_status' end,
+                    case
+                        when is_visit and avg_days_between_visits is not null
+                            then 'avg_days_between_visits'
+                    end,
+                    case
+                        when is_of_cadence and recent_cadence_days is not null
+                            then 'recent_cadence_days'
+                    end,
+                    {%- for figure in [
+                        'team_member_id', 'service_id', 'location_id'
+                    ] %}
+                    case
+                        when is_visit and {{ figure }}::text = preferred_{{ figure }}::text
+                            then 'preferred_{{ figure }}'
+                    end,
+                    {%- endfor %}
+                    case
+                        when
+                            is_visit
+                            and extract(isodow from start_local) = preferred_weekday
+                            then 'preferred_weekday'
+                    end,
+                    case when is_valid and has_note then 'notes_count' end,
+                    case
+                        when is_visit and start_at in (first_visit_at, last_visit_at)
+                            then 'customer_segment'
+                    end
+                ],
+                null
+            ) as counts_in,
+            quarantine_reason as left_out_because,
+            has_changed_since
+        from ranked
+    ),
+
+    paid as (
+        select
+            asked.*,
+            payments.payment_id,
+            payments.payment_status,
+            {{ believed('payments.created_at') }} as paid_at,
+            {{ local_date(believed('payments.created_at'), 'asked.time_zone') }} as paid_on,
+            payments.location_id,
+            payments.amount_cents,
+            payments.tip_cents,
+            payments.refunded_cents as refund_cents,
+            payments.quarantine_reason,
+            payments.updated_at > asked.as_of as has_changed_since,
+            payments.is_valid
+            and payments.payment_status = 'COMPLETED'
+            and payments.created_at <= asked.as_of as is_paid,
+            asked.today
+            - {{ local_date(believed('payments.created_at'), 'asked.time_zone') }}
+                as days_ago
+        from asked
+        inner join {{ payments }} as payments
+            on
+                asked.organization_id = payments.organization_id
+                and asked.square_customer_id = payments.square_customer_id
+    ),
+
+    own_payments as (
+        select
+            'payment' as row_kind,
+            payment_id::text as row_id,
+            payment_status::text as row_status,
+            paid_at as happened_at,
+            paid_on as happened_on,
+            location_id::text as location_id,
+            null::text as team_member_id,
+            null::text as service_id,
+            amount_cents,
+            tip_cents,
+            -- a refund counts for at most its payment's amount
+            case when is_paid then least(refund_cents, amount_cents) else refund_cents end
+                as refunded_cents,
+            array_remove(
+                array[
+                    {%- for figure in [
+                        'total_payments', 'total_revenue_cents', 'total_tips_cents',
+                        'refunded_cents', 'avg_ticket_cents', 'median_ticket_cents'
+                    ] %}
+                    case when is_paid then '{{ figure }}' end,
+                    {%- endfor %}
+                    {%- for figure, window in {
+                        'revenue_last_30d_cents': 'days_ago < 30',
+                        'revenue_last_90d_cents': 'days_ago < 90',
+                        'revenue_prior_90d_cents': 'days_ago >= 90 and days_ago < 180',
+                        'revenue_last_365d_cents': 'days_ago < 365',
+                    }.items() %}
+                    case when is_paid and {{ window }} then '{{ figure }}' end,
+                    {%- endfor %}
+                    {%- for figure in ['first_payment_at', 'last_payment_at'] %}
+                    case
+                        when is_paid and paid_at = {{ figure }} then '{{ figure }}'
+                    end,
+                    {%- endfor %}
+                    case
+                        when is_paid and amount_cents = max_ticket_cents
+                            then 'max_ticket_cents'
+                    end
+                ],
+                null
+            ) as counts_in,
+            quarantine_reason as left_out_because,
+            has_changed_since
+        from paid
+    ),
+
+    own_referrals as (
+        select
+            'referral profile' as row_kind,
+            referrals.square_customer_id::text as row_id,
+            case when referrals.is_activated then 'ACTIVATED' end as row_status,
+            {{ believed('referrals.activated_at') }} as happened_at,
+            {{ local_date(believed('referrals.activated_at'), 'asked.time_zone') }}
+                as happened_on,
+            null::text as location_id,
+            null::text as team_member_id,
+            null::text as service_id,
+            referrals.reward_cents::bigint as amount_cents,
+            null::bigint as tip_cents,
+            null::bigint as refunded_cents,
+            case
+                when referrals.is_valid
+                    then
+                        array[
+                            'is_referrer', 'activated_as_referrer_at', 'referral_source',
+                            'total_referrals', 'total_rewards_cents'
+                        ]
+                else '{}'
+            end as counts_in,
+            referrals.quarantine_reason as left_out_because,
+            referrals.updated_at > asked.as_of as has_changed_since
+        from asked
+        inner join {{ referrals }} as referrals
+            on
+                asked.organization_id = referrals.organization_id
+                and asked.square_customer_id = referrals.square_customer_id
+    ),
+
+    united as (
+        select * from own_profile
+        union all
+        select * from own_bookings
+        union all
+        select * from own_payments
+        union all
+        select * from own_referrals
+    )
+
+    select
+        united.row_kind,
+        united.row_id,
+        united.row_status,
+        united.happened_at,
+        united.happened_on,
+        united.location_id,
+        united.team_member_id,
+        united.service_id,
+        united.amount_cents,
+        united.tip_cents,
+        united.refunded_cents,
+        united.counts_in,
+        united.left_out_because,
+        coalesce(united.has_changed_since, false)
+    from united
+    order by
+        united.happened_at desc nulls last, united.row_kind asc, united.row_id asc;
+end
+$explain$;
+
+comment on function {{ function }} is
+'{{ our_mark() }}Profile, bookings, payments and referral profile of one customer as the
+application holds them now, and which figures of customer_analytics each is behind.'
+{%- endmacro %}

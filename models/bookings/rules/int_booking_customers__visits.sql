@@ -1,0 +1,66 @@
+with customers as (
+    select * from {{ ref('int_booking_customers') }}
+),
+
+bookings as (
+    select * from {{ ref('int_bookings') }}
+),
+
+-- what was booked and neither taken back nor refused
+standing as (
+    select
+        *,
+        start_local::date as starts_on
+    from bookings
+    where booking_status in ('ACCEPTED', 'PENDING', 'NO_SHOW')
+),
+
+neighbours as (
+    select
+        *,
+        row_number() over (
+            partition by customer_number, organization_id, is_visit
+            order by start_at, booking_id::text collate "C"
+        ) as number_among_such,
+        min(starts_on) filter (where is_visit) over later_days as next_visit_on,
+        min(created_on) over later_days as rebooked_on,
+        max(starts_on) filter (where is_visit) over earlier_days_of_service
+            as previous_same_service_on
+    from standing
+    -- the latest day first: so each row adds to what the row before has found
+    window
+        later_days as (
+            partition by customer_number, organization_id
+            order by starts_on desc
+            range between unbounded preceding and interval '1 day' preceding
+        ),
+        earlier_days_of_service as (
+            partition by customer_number, organization_id, service_id
+            order by starts_on
+            range between unbounded preceding and interval '1 day' preceding
+        )
+),
+
+final as (
+    select
+        neighbours.organization_id,
+        customers.square_customer_id,
+        neighbours.booking_id,
+        neighbours.location_id,
+        neighbours.team_member_id,
+        neighbours.service_id,
+        neighbours.starts_on as visit_on,
+        neighbours.number_among_such = 1 as is_first_visit,
+        neighbours.next_visit_on,
+        neighbours.previous_same_service_on,
+        neighbours.created_on as booked_on,
+        neighbours.rebooked_on
+    from neighbours
+    inner join customers
+        on
+            neighbours.organization_id = customers.organization_id
+            and neighbours.customer_number = customers.customer_number
+    where neighbours.is_visit
+)
+
+select * from final

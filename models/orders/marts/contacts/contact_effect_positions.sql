@@ -1,0 +1,129 @@
+{{ config(materialized='view_in_place') }}
+
+with stays as (
+    select * from {{ ref('contacts_since_order') }}
+),
+
+tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+periods as (
+    select * from {{ ref('backtest_periods') }}
+),
+
+models as (
+    select * from {{ ref('order_model_periods') }}
+),
+
+-- until a day of which the next 14 are known, while the customer has not ordered
+listed as (
+    select
+        stays.*,
+        stays.order_day_number - 1 as repeats_count,
+        stays.delivered_on - stays.first_delivered_on as recency_days,
+        tenants.dormant_days,
+        periods.observed_until,
+        least(stays.next_delivered_on - 1, periods.observed_until - 14) as last_day_on
+    from stays
+    inner join tenants
+        on stays.tenant_id = tenants.tenant_id
+    inner join periods
+        on stays.tenant_id = periods.tenant_id
+),
+
+chosen as (
+    select
+        *,
+        'CONTACTED' as comparison,
+        true as is_treated,
+        first_contacted_on as judged_on
+    from listed
+    where
+        first_contacted_on >= listed_on
+        and first_contacted_on <= last_day_on
+
+    union all
+
+    -- each Monday without a contact so far. Whether one comes later is not looked at:
+    -- who orders soon is called by nobody any more
+    select
+        listed.*,
+        'CONTACTED' as comparison,
+        false as is_treated,
+        mondays.day::date as judged_on
+    from listed
+    cross join
+        lateral generate_series(
+            date_trunc(
+                'week',
+                greatest(listed.listed_on, listed.recorded_from)::timestamp
+                + interval '6 days'
+            ),
+            least(listed.last_day_on, listed.first_contacted_on - 1)::timestamp,
+            interval '1 week'
+        ) as mondays (day)
+    where listed.recorded_from is not null
+
+    union all
+
+    -- by lot, whether they were called or not
+    select
+        listed.*,
+        'SHOWN' as comparison,
+        not {{ is_held_out('listed', 'listed.delivered_on', 'listed.last_day_on') }}
+            as is_treated,
+        greatest(listed.listed_on, {{ hold_out_from() }}) as judged_on
+    from listed
+    where
+        listed.listed_on <= listed.last_day_on
+        and {{ hold_out_from() }} <= listed.last_day_on
+),
+
+aged as (
+    select
+        *,
+        judged_on - first_delivered_on as age_days,
+        judged_on - expected_on as days_past_expected
+    from chosen
+),
+
+foreseen as (
+    select
+        aged.*,
+        {{ p_order(90, 'aged', 'models') }} as p_order_90d
+    from aged
+    left join models
+        on
+            aged.tenant_id = models.tenant_id
+            and aged.judged_on >= models.valid_from
+            and (aged.judged_on < models.valid_to or models.valid_to is null)
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id,
+        comparison,
+        judged_on,
+        is_treated,
+        case
+            when days_past_expected >= dormant_days then 'DORMANT'
+            when days_past_expected >= {{ var('critical_after_days') }} then 'CRITICAL'
+            when days_past_expected >= {{ var('urgent_after_days') }} then 'URGENT'
+            when days_past_expected > 0 then 'MODERATE'
+            when days_past_expected = 0 then 'DUE_TODAY'
+            else 'DUE_SOON'
+        end as lateness,
+        case
+            when p_order_90d >= {{ var('outlook_likely_from') }} then 'LIKELY'
+            when p_order_90d < {{ var('outlook_unlikely_below') }} then 'UNLIKELY'
+            when p_order_90d is not null then 'UNSURE'
+            else 'UNKNOWN'
+        end as outlook,
+        observed_until - judged_on as observed_days,
+        next_delivered_on - judged_on as days_until_next_order
+    from foreseen
+)
+
+select * from final

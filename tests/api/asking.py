@@ -1,0 +1,141 @@
+"""A server of ours on demo data, as a process of its own, and whoever asks it."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import PROJECT, Database, free_port
+
+ANALYST = "customer_health_analyst"
+DOCUMENT: dict[str, Any] = json.loads((PROJECT / "api" / "openapi.json").read_text())
+
+
+@dataclass
+class Api:
+    """Where it listens, and the tokens that were made for it."""
+
+    database: Database
+    url: str
+    log: Path
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours on its database."""
+        return self.database.run("flows", *arguments)
+
+    def create_token(self, name: str, role: str, *options: str) -> str:
+        """Make a token by the command, and keep it by its name."""
+        done = self.command("api-tokens", "create", name, "--role", role, *options)
+        assert done.returncode == 0, done.stderr
+        self.tokens[name] = done.stdout.splitlines()[-1]
+        return self.tokens[name]
+
+    def client(self, token: str) -> httpx.Client:
+        """Return whoever has this token."""
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+
+
+@contextmanager
+def serving(database: Database, log: Path, *options: str) -> Iterator[Api]:
+    """Run the command until it is no more needed."""
+    port = free_port()
+    command = [sys.executable, "-m", "flows", "api", "--port", port, *options]
+    with log.open("w") as told:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=database.os_environment(), stdout=told, stderr=told
+        )
+    try:
+        api = Api(database, f"http://127.0.0.1:{port}", log)
+        for _ in range(300):
+            assert process.poll() is None, log.read_text()
+            with suppress(httpx.TransportError):
+                httpx.get(f"{api.url}/openapi.json")
+                break
+            time.sleep(0.1)
+        yield api
+    finally:
+        process.terminate()
+        assert process.wait(20) == 130
+
+
+@pytest.fixture(scope="session")
+def api(
+    refreshed_template: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """The API on demo data, with a token for each role that may read marts."""
+    database = refreshed_template.copy()
+    with serving(database, tmp_path_factory.mktemp("api") / "log", "--rate", "100000") as api:
+        api.create_token("analyst", ANALYST)
+        for role in tenant_roles(database):
+            api.create_token(role["role_name"], role["role_name"])
+        yield api
+        # the fuzzers, too, were never told more than they should be, nor was the log
+        told = log = api.log.read_text()
+        assert "Traceback" not in told, log
+        for token in api.tokens.values():
+            assert token not in log
+    database.drop()
+
+
+@pytest.fixture
+def analyst(api: Api) -> Iterator[httpx.Client]:
+    """Somebody who may see all tenants."""
+    with api.client(api.tokens["analyst"]) as client:
+        yield client
+
+
+def tenant_roles(database: Database) -> list[dict[str, Any]]:
+    """Return the roles of tenants, with system and key."""
+    return [dict(row) for row in database.rows("select * from operations.tenant_roles")]
+
+
+def items(answer: httpx.Response) -> list[dict[str, Any]]:
+    """Return the rows of an answer that has some."""
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def problem(answer: httpx.Response, status: int) -> str:
+    """Return what a problem says, which is one line and nothing of ours."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    content = answer.json()
+    assert content["status"] == status
+    assert set(content) == {"type", "title", "status", "detail"}
+    detail: str = content["detail"]
+    assert "\n" not in detail
+    assert not re.search(r"Traceback|select |analytics\.|psycopg|pg_", detail), detail
+    return detail
+
+
+def wait_for(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Ask for a run until it has ended."""
+    deadline = time.monotonic() + 120
+    while True:
+        found = client.get(url)
+        assert found.status_code == 200, found.text
+        run: dict[str, Any] = found.json()
+        if run["status"] != "running":
+            return run
+        assert time.monotonic() < deadline, run
+        time.sleep(0.3)
+
+
+def operations(*, starts: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield method, path and description of what can be asked; with starts, of these."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            if path.endswith("/start") is starts:
+                yield method, path, operation

@@ -1,0 +1,485 @@
+"""The same answers by HTTP: what programs rely on."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import uuid
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from asking import (
+    ANALYST,
+    DOCUMENT,
+    Api,
+    items,
+    operations,
+    problem,
+    serving,
+    tenant_roles,
+    wait_for,
+)
+from conftest import PROJECT, Database
+
+pytest_plugins = ["asking"]
+
+TENANT = "/orders/tenants/north-dairy"
+
+
+def test_a_list_has_all_rows_of_the_mart_in_its_order(api: Api, analyst: httpx.Client) -> None:
+    """Page by page, with NULLs and ties, nothing twice and nothing left out."""
+    marts = {
+        row["customer_id"]: row
+        for row in api.database.rows(
+            "select customer_id::text, last_order_date::text, risk_status.revenue_at_risk"
+            " from analytics.customer_account_types"
+            " left join analytics.customer_risk_status as risk_status"
+            " using (tenant_id, customer_id)"
+            " inner join analytics.tenants using (tenant_id)"
+            " where tenant_slug = 'north-dairy'"
+        )
+    }
+    assert len({row["last_order_date"] for row in marts.values()}) < len(marts)
+    assert None in {row["last_order_date"] for row in marts.values()}
+    for sort in ("customer_id", "last_order_date", "-last_order_date", "-revenue_at_risk"):
+        seen: list[dict[str, Any]] = []
+        for page in range(1, 100):
+            answer = analyst.get(
+                f"{TENANT}/customers", params={"sort": sort, "page": page, "limit": 7}
+            )
+            seen += items(answer)
+            assert answer.json()["total"] == len(marts)
+            if not answer.json()["hasMore"]:
+                break
+        assert len(seen) == len(marts)
+        assert {row["customer_id"] for row in seen} == set(marts)
+        column = sort.removeprefix("-")
+        keys = [row[column] for row in seen]
+        if column == "revenue_at_risk":
+            keys = [None if key is None else float(key) for key in keys]
+        known = [key for key in keys if key is not None]
+        assert known == sorted(known, reverse=sort.startswith("-"))
+        # NULLs are last, and equals stand in the order of their ids
+        assert keys[: len(known)] == known
+        for one, next_one in pairwise(seen):
+            if one[column] == next_one[column]:
+                assert one["customer_id"] < next_one["customer_id"]
+    behind = analyst.get(f"{TENANT}/customers", params={"page": 1000}).json()
+    assert (behind["items"], behind["total"], behind["hasMore"]) == ([], len(marts), False)
+
+
+def test_filters_leave_out_what_does_not_fit(analyst: httpx.Client) -> None:
+    found = items(
+        analyst.get(
+            f"{TENANT}/customers",
+            params={"risk_status": "DORMANT", "account_type": "ACTIVE", "limit": 500},
+        )
+    )
+    assert found
+    assert {(row["risk_status"], row["account_type"]) for row in found} == {
+        ("DORMANT", "ACTIVE")
+    }
+    one = found[0]
+    for search in (one["customer_id"], one["customer_name"].upper()):
+        hits = items(analyst.get(f"{TENANT}/customers", params={"search": search}))
+        assert one["customer_id"] in {row["customer_id"] for row in hits}
+    # what means something in a pattern means itself
+    for sign in ("%", "_", "\\"):
+        assert not items(analyst.get(f"{TENANT}/customers", params={"search": sign}))
+    accounts = items(
+        analyst.get(
+            "/accounts/organizations/beacon-software/accounts",
+            params={"health_from": 40, "health_to": 60},
+        )
+    )
+    assert accounts
+    assert all(40 <= float(row["health_score"]) < 60 for row in accounts)
+
+
+def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Client) -> None:
+    [row] = api.database.rows(
+        "select tenant_id::text, customer_id::text, risk_status.*, risk_status.reasons::text"
+        " as reasons_text from analytics.customer_risk_status as risk_status"
+        " inner join analytics.tenants using (tenant_id)"
+        " where tenant_slug = 'north-dairy' and revenue_at_risk is not null"
+        " order by risk_status.customer_id limit 1"
+    )
+    told = analyst.get(f"{TENANT}/customers/{row['customer_id']}").json()
+    assert told["risk_status"] == row["risk_status"]
+    assert told["reasons"] == row["reasons"]
+    # exact, and dates as dates
+    assert told["revenue_at_risk"] == str(row["revenue_at_risk"])
+    assert told["last_order_date"] == row["last_order_date"].isoformat()
+    assert told["dormancy_since"] is None or row["dormancy_since"]
+    steps = api.database.rows(
+        "select status, valid_from::text, valid_to::text"
+        " from analytics.customer_risk_status_history where customer_id = %s"
+        " order by valid_from",
+        row["customer_id"],
+    )
+    assert told["risk_status_history"] == [dict(step) for step in steps]
+    assert re.fullmatch(r".{19}(\.\d+)?\+00:00", told["last_ordered_at"])
+    by_id = analyst.get(f"/orders/tenants/{row['tenant_id']}/customers/{row['customer_id']}")
+    assert by_id.json() == told
+
+
+def test_what_is_asked_again_is_told_304_until_it_is_published_again(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    """A screen that polls."""
+    with serving(refreshed, tmp_path / "log") as api:
+        analyst = api.client(api.create_token("screen", ANALYST))
+        [tenant] = [
+            role["role_name"]
+            for role in tenant_roles(refreshed)
+            if role["tenant"]
+            == refreshed.value(
+                "select tenant_id::text from analytics.tenants"
+                " where tenant_slug = 'north-dairy'"
+            )
+        ]
+        other = api.client(api.create_token("tenant", tenant))
+        path = f"{TENANT}/due-to-order"
+        first = analyst.get(path)
+        tag = first.headers["ETag"]
+        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}'):
+            again = analyst.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["ETag"] == tag
+        # of another page, order or role it is another
+        tags = {
+            tag,
+            analyst.get(path, params={"page": 2}).headers["ETag"],
+            analyst.get(path, params={"sort": "customer_id"}).headers["ETag"],
+            other.get(path).headers["ETag"],
+        }
+        assert len(tags) == 4
+        assert other.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+        def is_known() -> bool:
+            return analyst.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+        # of another day it is another, and nothing else about the clock makes it one
+        refreshed.execute("update analytics.tenants set as_of = as_of + interval '1 second'")
+        assert is_known()
+        before = refreshed.value("select max(today) from analytics.tenants")
+        refreshed.execute("update analytics.tenants set today = today + 1")
+        assert not is_known()
+        refreshed.execute("update analytics.tenants set today = %s", before)
+        refreshed.execute(
+            "update commerce.orders set updated_at = %s, total_amount = 1 where id = ("
+            "select id from commerce.orders where status = 'DELIVERED' limit 1)",
+            "2026-06-15T12:30:00+00:00",
+        )
+        done = api.command(
+            "refresh", "--mode", "hourly", "--as-of", "2026-06-15T13:00:00+00:00"
+        )
+        assert done.returncode == 0, done.stderr
+        assert not is_known()
+        assert api.command("fit-orders").returncode == 0
+        fitted = analyst.get(path).headers["ETag"]
+        assert analyst.get(path, headers={"If-None-Match": fitted}).status_code == 304
+
+
+def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
+    def said(path: str, **parameters: Any) -> str:
+        return problem(analyst.get(path, params=parameters), 422)
+
+    def missing(path: str) -> str:
+        return problem(analyst.get(path), 404)
+
+    customers = f"{TENANT}/customers"
+    assert said(customers, risk_status="LATE") == (
+        "risk_status: 'LATE' must be one of HEALTHY, AT_RISK_REVENUE, AT_RISK_CADENCE, DORMANT"
+    )
+    assert said(customers, limit=501).startswith("limit: '501': ")
+    assert said(customers, page=10**30).startswith("page: ")
+    assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
+    assert said(customers, search="a\0b") == "search: must have no NUL character"
+    assert said(customers, limit=[1, 2]) == "'limit': is given 2 times, must be once"
+    assert said(customers, tenant="x") == (
+        "no parameter 'tenant' here: /openapi.json lists them"
+    )
+    assert said(f"{TENANT}/transitions", **{"from": "2026-01-01", "to": "2026-02-30"}) == (
+        "to: '2026-02-30' must be a date such as 2026-01-31"
+    )
+    assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
+    assert (
+        missing("/orders/tenants/nobody/customers") == "none that you may see: tenant 'nobody'"
+    )
+    nobody = str(uuid.UUID(int=0))
+    assert missing(f"{customers}/{nobody}") == (
+        f"none that you may see: customer_id '{nobody}'"
+    )
+    assert missing(f"{customers}?sales_rep=x") == "none that you may see: sales_rep 'x'"
+    assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists them"
+    long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
+    assert long == "path and parameters: at most 2000 characters"
+    answer = analyst.post(customers)
+    assert problem(answer, 405) == "method 'POST': must be GET"
+    assert answer.headers["Allow"] == "GET"
+    assert problem(analyst.options(customers), 405)
+    for body in ({"content": b"{}"}, {"content": iter([b"x"])}):
+        assert problem(analyst.request("GET", customers, **body), 413) == (
+            "no path here takes a body"
+        )
+    head = analyst.head(customers)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
+    assert analyst.head("/openapi.json").status_code == 200
+
+
+def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
+    path = f"{api.url}{TENANT}/customers"
+    token = api.create_token("short", ANALYST, "--days", "1")
+    secret = token.rpartition("_")[2]
+    wrong = [
+        *(None, "", "Bearer", f"Basic {token}", f"Bearer {token}x", f"Bearer {token[:-1]}x"),
+        f"Bearer ch_{'0' * 16}_{secret}",
+        f"Bearer {token} x",
+    ]
+    for header in wrong:
+        answer = httpx.get(path, headers={} if header is None else {"Authorization": header})
+        problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    client = api.client(token)
+    assert client.get(path).status_code == 200
+    name = "update operations.api_tokens set {} where token_name = 'short'"
+    api.database.execute(name.format("expires_at = now()"))
+    assert problem(client.get(path), 401) == (
+        "this token is not known, has expired or was withdrawn"
+    )
+    api.database.execute(name.format("expires_at = now() + interval '1 day'"))
+    assert client.get(path).status_code == 200
+    # by hand, or since a tenant has left: no role but those that read marts
+    for role in ("postgres", "customer_health_refresher", "pg_read_all_data"):
+        api.database.execute(name.format(f"role_name = '{role}'"))
+        problem(client.get(path), 401)
+    api.database.execute(name.format(f"role_name = '{ANALYST}'"))
+    assert api.command("api-tokens", "withdraw", "short").returncode == 0
+    problem(client.get(path), 401)
+
+
+def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
+    token = api.create_token("portal of ann", ANALYST, "--days", "30")
+    token_id = token.split("_")[1]
+    listed = api.command("api-tokens", "list").stdout
+    assert token_id in listed
+    assert token.rpartition("_")[2] not in listed
+    [kept] = api.database.rows(
+        "select api_tokens::text as it, expires_at - created_at as days"
+        " from operations.api_tokens where token_id = %s",
+        token_id,
+    )
+    assert token.rpartition("_")[2] not in kept["it"]
+    assert kept["days"].days == 30
+
+    def refused(*arguments: str) -> str:
+        done = api.command("api-tokens", *arguments)
+        assert done.returncode == 2
+        return done.stderr.strip()
+
+    create = ("create", "other", "--role")
+    assert refused(*create, "postgres").startswith("error: --role: 'postgres' must be")
+    assert "a token in force has it" in refused("create", "portal of ann", "--role", ANALYST)
+    assert "--days: '0' must be 1 to 3650" in refused(*create, ANALYST, "--days", "0")
+    assert "name '-- x'" in refused("create", "--role", ANALYST, "--", "-- x")
+    assert "no token has it" in refused("withdraw", "nobody")
+    done = api.command("api-tokens", "withdraw", token_id)
+    assert "portal of ann" in done.stdout
+    assert "no token has it" in refused("withdraw", "portal of ann")
+    # its name is free again
+    api.create_token("portal of ann", ANALYST)
+
+
+def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
+    for role in (
+        ANALYST,
+        "customer_health_write_back",
+        tenant_roles(api.database)[0]["role_name"],
+    ):
+        assert (
+            api.database.value(
+                "select has_table_privilege(%s, 'operations.api_tokens', 'select')", role
+            )
+            is False
+        )
+
+
+def test_a_token_that_asks_too_often_is_told_to_wait(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+        first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
+        answers = [first.get("/orders/tenants") for _ in range(60)]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        over = next(answer for answer in answers if answer.status_code == 429)
+        assert problem(over, 429) == "at most 5 requests a second for one token"
+        assert over.headers["Retry-After"] == "1"
+        assert second.get("/orders/tenants").status_code == 200
+
+
+def test_without_roles_it_does_not_start(refreshed: Database) -> None:
+    done = refreshed.run("flows", "api-tokens", "create", "x", "--role", ANALYST)
+    assert done.returncode == 0
+    removed = refreshed.run("flows", "roles", "remove")
+    assert removed.returncode == 0, removed.stderr
+    for arguments in (("api",), ("api-tokens", "list"), ("api-tokens", "withdraw", "x")):
+        done = refreshed.run("flows", *arguments)
+        assert done.returncode == 2
+        assert done.stderr == (
+            "error: there are no roles, which say whose rows a token shows:"
+            " `customer-health roles install`\n"
+        )
+    assert refreshed.run("flows", "roles", "install").returncode == 0
+    assert refreshed.run("flows", "uninstall").returncode == 0
+    assert refreshed.value("select to_regclass('operations.api_tokens')") is None
+
+
+def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) -> None:
+    """The screen's and the scheduler's, as they stand there."""
+    text = (PROJECT / "docs" / "api.md").read_text()
+    scheduler = api.create_token("scheduler", ANALYST, "--may-start")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    curls = [block for block in blocks if "curl" in block]
+    assert len(curls) == 3
+    for block in curls:
+        done = subprocess.run(
+            ["bash", "-ec", block.replace("http://127.0.0.1:8600", api.url)],
+            cwd=tmp_path,
+            env={**os.environ, "TOKEN": api.tokens["analyst"], "SCHEDULER": scheduler},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if "refresh_organization" in block:
+            started, asked = re.findall(r"\{.*?\}(?=\{|$)", done.stdout.strip(), re.DOTALL)
+            [run] = json.loads(asked)["items"]
+            assert run["run_id"] == json.loads(started)["run_id"]
+            with api.client(scheduler) as client:
+                assert wait_for(client, json.loads(started)["url"])["status"] == "success"
+        elif "If-None-Match" in block:
+            assert done.stdout == "304\n"
+            assert json.loads((tmp_path / "due.json").read_text())["total"] > 1
+        else:
+            assert done.stdout.count('"items":[{') == block.count("curl"), done.stdout
+    commands = re.findall(r"^customer-health (.*?)(?:  .*)?$", text, re.MULTILINE)
+    assert [shlex.split(command)[0] for command in commands] == ["roles", "api-tokens", "api"]
+
+
+def test_every_path_is_in_the_table_of_the_document() -> None:
+    text = (PROJECT / "docs" / "api.md").read_text()
+    assert re.findall(r"^\| `(/[^`]+)` \|", text, re.MULTILINE) == list(DOCUMENT["paths"])
+
+
+class Client:
+    """A client that is made from the OpenAPI document: a function for each operation."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        """Take whoever asks."""
+        self._http = http
+        self.names = {
+            operation["operationId"]: (method, path, operation)
+            for starts in (False, True)
+            for method, path, operation in operations(starts=starts)
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the function of an operation."""
+        method, path, operation = self.names[name]
+
+        def ask(**given: Any) -> Any:
+            known = {
+                parameter["name"]: parameter["in"] for parameter in operation["parameters"]
+            }
+            target = path.format_map({key: quote(str(value)) for key, value in given.items()})
+            query = {key: value for key, value in given.items() if known[key] == "query"}
+            answer = self._http.request(method, target, params=query)
+            assert str(answer.status_code) in operation["responses"]
+            return answer.json()
+
+        return ask
+
+
+def test_a_client_made_from_the_document_finds_its_way(analyst: httpx.Client) -> None:
+    """As a portal would: from the tenants to one customer that is late."""
+    client = Client(analyst)
+    assert len(client.names) == len([*operations(), *operations(starts=True)]) > 30
+    [tenant] = [
+        row["tenant_slug"]
+        for row in client.orders_tenants()["items"]
+        if row["tenant_slug"] == "north-dairy"
+    ]
+    late = client.orders_customers(tenant=tenant, risk_status="AT_RISK_CADENCE", limit=1)
+    customer = client.orders_customer(
+        tenant=tenant, customer_id=late["items"][0]["customer_id"]
+    )
+    assert customer["reasons"]
+    assert customer["risk_status_history"][-1]["valid_to"] is None
+
+
+def test_a_login_needs_the_roles_of_its_tokens_and_no_others(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    refreshed.execute("create role api_login login in role customer_health_refresher")
+    try:
+        with serving(refreshed.as_user("api_login"), tmp_path / "log") as api:
+            made = Api(refreshed, api.url, api.log)
+            client = api.client(made.create_token("screen", ANALYST))
+            said = problem(client.get("/orders/tenants"), 403)
+            assert said.startswith("the API may not act in the role of this token")
+            assert "grant customer_health_analyst to api_login" in api.log.read_text()
+            refreshed.execute("grant customer_health_analyst to api_login")
+            assert items(client.get("/orders/tenants"))
+    finally:
+        refreshed.execute("drop role api_login")
+
+
+def test_it_goes_on_when_the_database_has_ended_its_sessions(
+    api: Api, analyst: httpx.Client
+) -> None:
+    for _ in range(3):
+        assert items(analyst.get("/orders/tenants"))
+        ended = api.database.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'customer_health api' and datname = current_database()"
+        )
+        assert ended
+
+
+PROBE = """
+from api.database import Pool
+
+pool = Pool(1)
+ask = lambda query: pool.run(lambda connection: connection.execute(query).fetchall())
+print(ask("show transaction_read_only"), ask("show statement_timeout"))
+try:
+    ask("create table analytics.x ()")
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_nothing_but_reading_is_possible_in_a_request(api: Api) -> None:
+    """Whatever a query did: the transaction is read only, and ends in time."""
+    probe = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PROBE,
+        ],
+        cwd=PROJECT,
+        env=api.database.os_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "'on'" in probe.stdout, probe.stderr
+    assert "'10s'" in probe.stdout
+    assert "ReadOnlySqlTransaction" in probe.stdout

@@ -1,0 +1,234 @@
+"""Every path, every tenant's token, the ids of others, and what nobody should send."""
+
+import http.client
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+from asking import Api, items, operations, problem, tenant_roles
+
+pytest_plugins = ["asking"]
+
+# the key of a path's tenant, and of what else its parameters name
+KEYS = {"orders": "tenant", "bookings": "organization", "usage": "organization"}
+DAYS = {"from": "2026-05-01", "to": "2026-07-31"}
+# an id of each kind, of one tenant or organization
+IDS = {
+    "customer_id": "select max(customer_id::text) from analytics.customer_risk_status"
+    " where tenant_id::text = %(tenant)s",
+    "sales_rep": "select max(sales_rep_id::text) from analytics.sales_reps"
+    " where tenant_id::text = %(tenant)s",
+    "square_customer_id": "select max(square_customer_id) from analytics.customer_analytics"
+    " where organization_id::text = %(tenant)s and square_customer_id not in ("
+    "select square_customer_id from analytics.customer_analytics"
+    " where organization_id::text != %(tenant)s)",
+    "location": "select max(location_id) from analytics.booking_locations"
+    " where organization_id::text = %(tenant)s",
+    "account_id": "select max(account_id::text) from analytics.account_profiles"
+    " where organization_id::text = %(tenant)s",
+    "account": "select max(account_id::text) from analytics.account_profiles"
+    " where organization_id::text = %(tenant)s",
+}
+SLUGS = """
+    select 'orders' as system, tenant_id::text as tenant, tenant_slug as slug
+    from analytics.tenants
+    union all
+    select 'bookings', organization_id::text, organization_slug
+    from analytics.booking_organizations
+    union all
+    select 'usage', organization_id::text, organization_slug
+    from analytics.platform_organizations
+    union all
+    select 'accounts', organization_id::text, organization_slug
+    from analytics.success_organizations
+"""
+TEXTS = (
+    *(
+        "'",
+        '"',
+        "''; drop table x; --",
+        "%s",
+        "%(tenant)s",
+        "{}",
+        "\\",
+        "$$",
+        "/*",
+        "\0",
+        "a\0b",
+    ),
+    *(
+        "x" * 201,
+        "-1",
+        "1e309",
+        "NaN",
+        "9" * 400,
+        "0x10",
+        "\uff11",
+        "null",
+        "true",
+        "\n",
+        "\u202e",
+    ),
+    *("🥐", "../../etc/passwd", "1; drop schema public", "public.x", " ", "\ud800"),
+)
+BYTES = ("%ff", "%00", "%ed%a0%80", "%c3", "%", "%zz", "+", "&&==", "%2e%2e%2f")
+
+
+def of_tenants(api: Api) -> dict[str, list[dict[str, Any]]]:
+    """Return the tenants by system: key, slug, token, and an id of each kind."""
+    roles = {(role["system"], role["tenant"]): role for role in tenant_roles(api.database)}
+    found = defaultdict(list)
+    with api.database.connect() as connection:
+        for row in connection.execute(SLUGS.encode()).fetchall():
+            tenant = {"tenant": row["tenant"]}
+            ids = {
+                name: next(
+                    iter(connection.execute(query.encode(), tenant).fetchall()[0].values())
+                )
+                for name, query in IDS.items()
+            }
+            role = roles[row["system"], row["tenant"]]["role_name"]
+            found[row["system"]].append({**row, "ids": ids, "token": api.tokens[role]})
+    return found
+
+
+def asked(path: str, operation: dict[str, Any], ids: dict[str, Any]) -> httpx.Request | None:
+    """Return a request with these ids wherever it takes one; None where there is none."""
+    parameters: dict[str, Any] = {}
+    for parameter in operation.get("parameters", []):
+        name = parameter["name"]
+        value = {**DAYS, **ids}.get(name)
+        if parameter["in"] == "path":
+            if value is None:
+                return None
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        elif value is not None:
+            parameters[name] = value
+        elif parameter["required"]:
+            return None
+    return httpx.Request("GET", f"http://x{path}", params={**parameters})
+
+
+def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
+    """Whatever it asks for, and however it names it."""
+    tenants = of_tenants(api)
+    assert {system: len(of) > 1 for system, of in tenants.items()} == dict.fromkeys(
+        ("orders", "bookings", "usage", "accounts"), True
+    )
+    counted: dict[int, int] = defaultdict(int)
+    for own_system, of in tenants.items():
+        for number, own in enumerate(of):
+            others = [one for many in tenants.values() for one in many if one is not own]
+            marks = {one["tenant"] for one in others} | {
+                f'"{one["slug"]}"' for one in others if one["slug"] != own["slug"]
+            }
+            with api.client(own["token"]) as client:
+                for _, path, operation in operations():
+                    [system] = operation["tags"]
+                    if system == "operations":
+                        continue
+                    key = KEYS.get(system, "organization")
+                    foreign = [one for one in tenants[system] if one is not own]
+                    other = foreign[number % len(foreign)]
+                    for by in ("tenant", "slug"):
+                        cases = [(own, {}), (own, other["ids"]), (other, other["ids"])]
+                        for whose, ids in cases:
+                            given = {**own["ids"], **ids, key: whose[by]}
+                            request = asked(path, operation, given)
+                            if request is None:
+                                continue
+                            answer = client.get(request.url.raw_path.decode())
+                            counted[answer.status_code] += 1
+                            said = f"{own} {request.url}: {answer.text[:300]}"
+                            if answer.status_code == 200:
+                                assert not any(mark in answer.text for mark in marks), said
+                                assert own_system == system or not items(answer), said
+                            else:
+                                assert problem(answer, 404), said
+                                assert whose is other or ids or own_system != system, said
+    assert counted[200] > 200
+    assert counted[404] > 200
+
+
+def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
+    """So that nothing is left out, either."""
+    tenants = of_tenants(api)
+    with api.client(api.tokens["analyst"]) as analyst:
+        for system, of in tenants.items():
+            own = of[0]
+            with api.client(own["token"]) as client:
+                for _, path, operation in operations():
+                    key = KEYS.get(system, "organization")
+                    given = {name: own["ids"][name] for name in ("customer_id", "account_id")}
+                    given |= {"square_customer_id": own["ids"]["square_customer_id"]}
+                    if path.endswith("/health"):
+                        given["account"] = own["ids"]["account"]
+                    request = asked(path, operation, {**given, key: own["slug"]})
+                    if operation["tags"] != [system] or request is None or "{" not in path:
+                        continue
+                    url = request.url.raw_path.decode()
+                    one, other = client.get(url), analyst.get(url)
+                    assert one.status_code == 200, one.text
+                    assert one.json() == other.json(), url
+                    assert one.headers["ETag"] != other.headers["ETag"]
+
+
+def hostile(api: Api) -> Iterator[str]:
+    """Yield targets with what nobody should send in each parameter, one at a time."""
+    of = of_tenants(api)
+    for _, path, operation in operations():
+        [system] = operation["tags"]
+        own = of[system][0] if system in of else of["usage"][0]
+        key = KEYS.get(system, "organization")
+        given = {**own["ids"], **DAYS, key: own["slug"], "run_id": "x"}
+        names = [parameter["name"] for parameter in operation.get("parameters", [])]
+        for name in [*names, "unknown"]:
+            for text in [
+                *(quote(text, safe="", errors="surrogatepass") for text in TEXTS),
+                *BYTES,
+            ]:
+                target, query = path, []
+                for parameter in [
+                    *operation.get("parameters", []),
+                    {"name": "unknown", "in": "query"},
+                ]:
+                    is_hit = parameter["name"] == name
+                    value = (
+                        text
+                        if is_hit
+                        else quote(str(given.get(parameter["name"], "")), safe="")
+                    )
+                    if parameter["in"] == "path":
+                        target = target.replace(f"{{{parameter['name']}}}", value)
+                    elif is_hit or parameter.get("required"):
+                        query.append(f"{parameter['name']}={value}")
+                yield f"{target}?{'&'.join(query)}"
+
+
+def test_what_nobody_should_send_is_refused_in_one_line(api: Api) -> None:
+    address = urlsplit(api.url).netloc
+    connection = http.client.HTTPConnection(address)
+    headers = {"Authorization": f"Bearer {api.tokens['analyst']}"}
+    counted: dict[int, int] = defaultdict(int)
+    for target in hostile(api):
+        # as it stands: a client would put some of it right
+        connection.putrequest("GET", target, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        answer = httpx.Response(
+            response.status, headers=dict(response.getheaders()), content=response.read()
+        )
+        counted[answer.status_code] += 1
+        if answer.status_code != 200:
+            assert answer.status_code in (404, 414, 422), f"{target}: {answer.text}"
+            problem(answer, answer.status_code)
+    connection.close()
+    assert counted[200] > 100
+    assert counted[422] > 500
+    # it still answers
+    with api.client(api.tokens["analyst"]) as client:
+        assert items(client.get("/orders/tenants"))

@@ -1,0 +1,123 @@
+"""Starting a refresh by HTTP: who may, what it is told, and that there is one at a time."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asking import ANALYST, Api, items, problem, serving, tenant_roles, wait_for
+from conftest import Database
+
+pytest_plugins = ["asking"]
+
+START = "/operations/jobs/{}/start"
+SLUGS = {
+    "usage": "select organization_id::text as tenant, organization_slug as slug"
+    " from analytics.platform_organizations order by 2",
+    "orders": "select tenant_id::text as tenant, tenant_slug as slug"
+    " from analytics.tenants order by 2",
+}
+
+
+@pytest.fixture
+def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
+    """The API on a database of its own, with who may start something and who may not."""
+    with serving(refreshed, tmp_path / "log") as api:
+        api.create_token("scheduler", ANALYST, "--may-start")
+        api.create_token("screen", ANALYST)
+        roles = {(role["system"], role["tenant"]): role for role in tenant_roles(refreshed)}
+        for system, query in SLUGS.items():
+            for tenant in refreshed.rows(query)[:2]:
+                role = roles[system, tenant["tenant"]]["role_name"]
+                api.create_token(tenant["slug"], role, "--may-start")
+        yield api
+
+
+def ended(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    """Return the run that this has started, when it has ended."""
+    assert answer.status_code == 202, answer.text
+    url = answer.headers["Location"]
+    assert answer.json() == {"run_id": url.rpartition("/")[2], "url": url}
+    return wait_for(client, url)
+
+
+def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
+    scheduler = started.client(started.tokens["scheduler"])
+    own, other = (row["slug"] for row in started.database.rows(SLUGS["usage"])[:2])
+    organization = START.format("refresh_organization")
+    as_organization = started.client(started.tokens[own])
+    begun = as_organization.post(organization, params={"organization": own})
+    # the same lock as the command's
+    busy = scheduler.get(START.format("refresh_hourly"))
+    assert problem(busy, 409).startswith("another refresh or write-back is running")
+    assert busy.headers["Retry-After"] == "60"
+    run = ended(as_organization, begun)
+    assert (run["job"], run["status"], run["organization_slug"]) == (
+        *("refresh_organization", "success", own),
+    )
+    with started.client(started.tokens[other]) as stranger:
+        problem(stranger.get(begun.headers["Location"]), 404)
+    # of a GET, as some schedulers send it
+    run = ended(scheduler, scheduler.get(START.format("refresh_hourly")))
+    assert run["job"] == "refresh_hourly"
+    assert items(scheduler.get("/operations/runs", params={"limit": 1}))[0] == run
+    jobs = {job["job"]: job for job in items(scheduler.get("/operations/jobs"))}
+    assert jobs["refresh_hourly"]["last_status"] == run["status"]
+    said = problem(scheduler.post(organization, params={"organization": "nobody"}), 422)
+    assert said.startswith("--organization: no active organization 'nobody', there are: ")
+    assert "\n" not in said
+
+
+def test_who_may_not_start_something_is_told_so(started: Api) -> None:
+    organization, tenant = (
+        started.database.rows(SLUGS[system])[0]["slug"] for system in ("usage", "orders")
+    )
+    before = started.database.value("select count(*) from operations.application_logs")
+    jobs = [START.format(f"refresh_{mode}") for mode in ("hourly", "nightly", "organization")]
+    of = {"organization": organization}
+    with started.client(started.tokens["screen"]) as screen:
+        for job in jobs:
+            answer = screen.post(job, params=of if "organization" in job else {})
+            assert problem(answer, 403).startswith("this token may start nothing")
+    for slug in (organization, tenant):
+        with started.client(started.tokens[slug]) as client:
+            for job in jobs[:2]:
+                assert problem(client.post(job), 403).startswith(
+                    "only for tokens with the role"
+                )
+            for path in ("/operations/jobs", "/operations/runs"):
+                assert problem(client.get(path), 403).startswith(
+                    "only for tokens with the role"
+                )
+            foreign = started.database.rows(SLUGS["usage"])[1]["slug"]
+            problem(client.post(jobs[2], params={"organization": foreign}), 404)
+            for run in started.database.rows("select logid from operations.application_logs"):
+                problem(client.get(f"/operations/runs/{run['logid']}"), 404)
+    with started.client(started.tokens["scheduler"]) as scheduler:
+        # nothing is started by whoever only looks whether it is there
+        assert scheduler.head(jobs[0]).status_code == 405
+        assert problem(scheduler.post(jobs[2]), 422) == "organization: is missing"
+        assert problem(scheduler.post(jobs[0], content=b"{}"), 413)
+    problem(httpx.post(started.url + jobs[0]), 401)
+    after = started.database.value("select count(*) from operations.application_logs")
+    assert before == after
+
+
+def test_a_run_goes_on_when_the_api_is_stopped(refreshed: Database, tmp_path: Path) -> None:
+    with serving(refreshed, tmp_path / "log") as api:
+        scheduler = api.client(api.create_token("scheduler", ANALYST, "--may-start"))
+        slug = refreshed.rows(SLUGS["usage"])[0]["slug"]
+        answer = scheduler.post(
+            START.format("refresh_organization"), params={"organization": slug}
+        )
+        assert answer.status_code == 202, answer.text
+    status = "select status from operations.application_logs where logid = %s"
+    run_id = answer.json()["run_id"]
+    assert refreshed.value(status, run_id) == "running"
+    deadline = time.monotonic() + 120
+    while refreshed.value(status, run_id) == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert refreshed.value(status, run_id) == "success"

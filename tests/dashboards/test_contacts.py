@@ -1,0 +1,285 @@
+"""Contacts on the pages: who has the form, what it writes, and what is then shown."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from browser import CHROMIUM, IS_DONE, browser, served
+from conftest import Database
+from reading import Point, instead_of, markup, page, text, tiles
+from streamlit.testing.v1 import AppTest
+
+from dashboards import contacts, data
+from dashboards.downloads import due_to_order
+
+pytest_plugins = ("reading",)
+
+REP = "pages_rep"
+WRITER = "customer_health_contact_writer"
+HOSTILE = "<img src=x onerror=alert(1)> *bold* [a](b)"
+
+
+@pytest.fixture
+def rep(refreshed: Database, look_at: Point) -> Iterator[Database]:
+    """Look at the pages as a tenant's rep who may write; what is returned may do all."""
+    role = refreshed.value(
+        "select role_name from operations.tenant_roles inner join analytics.tenants"
+        " on tenant = tenant_id::text where tenant_slug = 'harbor-foods'"
+    )
+    refreshed.execute(f"create role {REP} login in role {role}, {WRITER}")
+    look_at(refreshed.as_user(REP))
+    yield refreshed
+    refreshed.execute(f"drop owned by {REP}; drop role {REP}")
+
+
+def written(database: Database) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = database.rows(
+        "select * from operations.customer_contacts order by recorded_at, contact_id"
+    )
+    return rows
+
+
+def listed(shown: AppTest) -> list[str]:
+    """Return the customers of the form, in the order of the list."""
+    return list(shown.selectbox[-1].options)
+
+
+def correct(shown: AppTest, contact_id: object) -> None:
+    """Say which contact the next one corrects."""
+    [box] = [box for box in shown.selectbox if box.label == "This is"]
+    box.set_value(str(contact_id))
+
+
+def save(shown: AppTest) -> AppTest:
+    shown.button[-1].click().run()
+    assert not shown.exception
+    return shown
+
+
+def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> None:
+    shown = page("due_to_order")
+    before = int(tiles(shown)["Overdue"])
+    # a namesake may stand further down
+    key, whom = next(
+        (row["key"], row["customer_name"])
+        for row in rep.rows(
+            "select min(tenant_id || '/' || customer_id) as key, customer_name"
+            " from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+            " group by customer_name having count(*) = 1"
+        )
+        if row["customer_name"] in listed(shown)
+    )
+    shown.selectbox[-1].set_value(key)
+    shown.radio[0].set_value("WILL_ORDER")
+    shown.radio[1].set_value("EMAIL")
+    shown.text_area[0].set_value(f"  {HOSTILE}\n")
+    shown.text_input(key="contact_name").set_value("Ann")
+    save(shown)
+    [row] = written(rep)
+    today = datetime.now(UTC).date()
+    assert (row["channel"], row["outcome"], row["note"]) == ("EMAIL", "WILL_ORDER", HOSTILE)
+    assert (row["contacted_by"], row["recorded_by"]) == ("Ann", REP)
+    assert row["snoozed_until"] == today + timedelta(7)
+    assert f"Saved: {whom}, will order." in text(shown)
+    # by its key: another of the same name may be further down the list
+    link = f"customer={row['tenant_id']}%2F{row['customer_id']}"
+    assert link not in markup(shown)
+    assert shown.text_area[0].value == ""
+    assert sum(map(int, tiles(shown).values())) == rep.value(
+        "select count(*) - 1 from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+    )
+    assert int(tiles(shown)["Overdue"]) in (before, before - 1)
+    [box] = shown.checkbox
+    assert "1 customer that somebody has contacted and put off" in box.label
+    box.check().run()
+    assert link in markup(shown)
+    assert "Put off until" in text(shown)
+    assert "will order" in text(shown)
+    # the file holds what the list does
+    chosen = {"tenant": None, "sales_rep": None, "is_unowned": False, "search": None}
+    for is_shown in (False, True):
+        rows = due_to_order(
+            chosen | {"buckets": ["OVERDUE", "DUE_TODAY"], "is_snoozed_shown": is_shown}
+        )
+        keys = [str(line["customer_id"]) for line in rows]
+        assert (str(row["customer_id"]) in keys) == is_shown
+
+
+def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> None:
+    [customer] = rep.rows(
+        "select tenant_id || '/' || customer_id as key, reason from analytics.due_to_order"
+        " where tenant_slug = 'harbor-foods' and due_bucket = 'OVERDUE'"
+        " order by customer_id limit 1"
+    )
+    shown = page("customer", customer=customer["key"])
+    assert "Somebody says" not in text(shown)
+    shown.radio[0].set_value("LOST")
+    shown.date_input[0].set_value(datetime.now(UTC).date())
+    save(shown)
+    # an end of it there must be
+    assert "Lost until when?" in text(shown)
+    assert not written(rep)
+    shown.date_input[0].set_value(datetime.now(UTC).date() + timedelta(30))
+    shown.text_area[0].set_value(HOSTILE)
+    save(shown)
+    assert "Somebody says: lost, until" in text(shown)
+    assert "Late since" in text(shown)
+    assert "<img" not in markup(shown)
+    assert HOSTILE in text(shown)
+
+    # a mistake is mended by another row, which took place when the first did
+    correct(shown, written(rep)[0]["contact_id"])
+    shown.radio[0].set_value("REACHED")
+    save(shown)
+    assert "Somebody says: reached, until" in text(shown)
+    assert "corrected" in text(shown)
+    first, second = written(rep)
+    assert second["corrects_contact_id"] == first["contact_id"]
+    assert second["contacted_at"] == first["contacted_at"]
+    # or it never took place
+    correct(shown, second["contact_id"])
+    shown.radio[0].set_value("WITHDRAWN")
+    save(shown)
+    assert "None so far" in text(shown)
+    assert "Somebody says" not in text(shown)
+    assert rep.value("select count(*) from analytics.effective_contacts") == 0
+    assert len(written(rep)) == 3
+
+
+def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Database) -> None:
+    [customer] = rep.rows(
+        "select tenant_id::text as tenant, customer_id::text as customer"
+        " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1"
+    )
+    said = {
+        **customer,
+        "contact": uuid4(),
+        "channel": "PHONE",
+        "outcome": "REACHED",
+        **dict.fromkeys(("contacted_at", "contacted_by", "note", "snoozed_until", "corrects")),
+    }
+    contacts.write(said)
+    contacts.write(said)
+    assert len(written(rep)) == 1
+    again = said | {"corrects": said["contact"]}
+    contacts.write(again | {"contact": uuid4()})
+    with pytest.raises(contacts.NotWritten, match="corrected that contact already"):
+        contacts.write(again | {"contact": uuid4()})
+    other = rep.value(
+        "select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce'"
+    )
+    with pytest.raises(contacts.NotWritten, match="may not write"):
+        contacts.write(said | {"contact": uuid4(), "tenant": other})
+    with pytest.raises(contacts.NotWritten, match="cannot be written down"):
+        contacts.write(said | {"contact": uuid4(), "note": "x" * 2001})
+
+
+@pytest.mark.parametrize("name", ["due_to_order", "customer"])
+def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
+    rep: Database, look_at: Point, name: str
+) -> None:
+    shown = page(name)
+    assert len(shown.text_area) == 1
+    assert ("contact=new" in markup(shown)) == (name == "due_to_order")
+    rep.execute(f"revoke {WRITER} from {REP}")
+    look_at(rep.as_user(REP))
+    shown = page(name)
+    assert "To write down contacts, this login lacks a right" in text(shown)
+    assert f"grant {WRITER} to {REP}" in text(shown)
+    assert not shown.text_area
+    assert "contact=new" not in markup(shown)
+    # without roles a login that owns the table may
+    look_at(rep)
+    assert len(page(name).text_area) == 1
+
+
+def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
+    count = "select count(*) from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+    due = int(str(rep.value(count)))
+    # as if the lot had drawn them
+    rep.execute(
+        "alter view analytics.due_to_order rename to before;"
+        " create view analytics.due_to_order with (security_invoker) as"
+        " select (jsonb_populate_record(due, jsonb_build_object('is_held_out',"
+        " due.customer_id::text < '8'))).* from analytics.before as due;"
+        " grant select on analytics.due_to_order to customer_health_tenant"
+    )
+    data.read.clear()
+    held_out = int(str(rep.value(f"{count} and is_held_out")))
+    shown = page("due_to_order")
+    assert isinstance(due, int)
+    assert isinstance(held_out, int)
+    assert held_out > 1
+    assert f"{held_out} customers more are due and, by lot, not shown" in text(shown)
+    assert sum(map(int, tiles(shown).values())) == due - held_out
+
+
+def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) -> None:
+    shown = page("how_good_is_it")
+    assert "Nothing can be told yet: no contact is old enough" in text(shown)
+    assert "This is no experiment" in text(shown)
+    numbers = "treated_customers, others_customers, treated_share, others_share, difference,"
+    rep.execute(
+        instead_of(
+            "contact_effect",
+            f"select * from (values ('CONTACTED', 14, 40, 50, 0.5, 0.25, 0.25, 0.1, 0.4),"
+            " ('CONTACTED', 30, 29, 50, null, null, null, null, null),"
+            " ('SHOWN', 30, 40, 50, 0.5, 0.45, 0.05, -0.15, 0.25))"
+            f" as given (comparison, horizon_days, {numbers} difference_low, difference_high)",
+        )
+    )
+    data.read.clear()
+    said = text(page("how_good_is_it"))
+    assert (
+        "Within 14 days, of 100 customers that were contacted 50 ordered, of 100 others 25:"
+        " +25 and, 19 times in 20, between +10 and +40. More order." in said
+    )
+    assert "Within 30 days: too few customers to tell. 29 were contacted, 50 not" in said
+    assert "+5 and, 19 times in 20, between -15 and +25. It cannot be told" in said
+    assert said.index("This is an experiment") < said.index("This is no experiment")
+
+
+def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Database) -> None:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser in {CHROMIUM}: `apt install chromium` brings one")
+    focused = (
+        "(() => { const one = document.activeElement; return one.tagName + ' '"
+        " + (one.getAttribute('aria-label') || one.innerText); })()"
+    )
+    with served(rep.as_user(REP).os_environment()) as url, browser() as window:
+        window.open(f"{url}/due_to_order", 400)
+
+        def go(to: str, *, back: bool = False) -> None:
+            for _ in range(60):
+                window.press("Tab", 9, with_shift=back)
+                if window.run(focused).startswith(to):
+                    return
+            pytest.fail(f"no key leads to {to}")
+
+        go("SUMMARY")
+        assert "Write down a contact" in window.run(focused)
+        window.press("Enter", 13)
+        window.wait_for("document.querySelector('details[open] textarea') !== null")
+        for number in range(10):
+            # back from the button that was pressed last, where that is still there
+            go("INPUT Customer", back=window.run(focused) == "BUTTON Save")
+            whom = window.run("document.activeElement.value")
+            go("TEXTAREA Note")
+            window.type(f"said {number}")
+            go("BUTTON Save")
+            window.press("Enter", 13)
+            window.wait_for(f"document.body.innerText.includes({f'Saved: {whom}'!r})")
+            window.wait_for(IS_DONE)
+            assert (
+                window.run("document.querySelector('[data-testid=stMain]').scrollWidth") <= 400
+            )
+    rows = written(rep)
+    assert [row["note"] for row in rows] == [f"said {number}" for number in range(10)]
+    assert len({row["customer_id"] for row in rows}) == 10
+    assert (
+        rep.value(
+            "select count(*) from analytics.due_to_order where snoozed_until is not null"
+        )
+        == 10
+    )

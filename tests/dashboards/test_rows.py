@@ -1,0 +1,305 @@
+"""Tables have their files, tiles lead to as many rows as they say, links open the same."""
+
+import csv
+import html
+import io
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+import streamlit as st
+from conftest import PROJECT, Database
+from reading import ANALYST, OPERATOR, Point, markup, page, screens, text
+from streamlit.testing.v1 import AppTest
+
+from dashboards import data, look
+from dashboards.downloads import file_of
+
+pytest_plugins = ("reading",)
+
+# each page as it opens, and with what else it can show
+SHOWN: list[tuple[str, dict[str, str]]] = [
+    *((name, {}) for name in screens()),
+    ("customer", {"system": "Bookings"}),
+    ("how_good_is_it", {"system": "Bookings"}),
+    ("usage_and_accounts", {"of": "Accounts"}),
+    *(
+        ("rows", {"of": of})
+        for of in (
+            *("customers", "value_at_risk", "moves", "disagreements", "visitors"),
+            *("new_visitors", "appointment_days", "organizations", "accounts"),
+        )
+    ),
+]
+
+TABLE = re.compile(r'<table class="ch-table"><caption>(.*?)</caption>(.*?)</table>')
+TILE = re.compile(
+    r'<a href="([^"]*)" target="_self" class="ch-tile"[^>]*>'
+    r'<div class="ch-word">(.*?)</div><div class="ch-figure">(.*?)</div>'
+)
+BAR = re.compile(r'<a href="([^"]*)" target="_self"><span class="ch-count">(.*?)</span>')
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
+    """Return the files that a page offers, by the captions of their tables."""
+    offered: dict[str, tuple[str, Any]] = {}
+
+    def offer(label: str, made: Any, **options: Any) -> bool:
+        key = options["key"].removeprefix("file of ")
+        assert key not in offered, f"two tables are called {key}"
+        offered[key] = (label, made)
+        return False
+
+    monkeypatch.setattr(st, "download_button", offer)
+    return offered
+
+
+def tables(shown: AppTest) -> dict[str, list[str]]:
+    """Return the rows of the tables of a page, as HTML, by their captions."""
+    found = TABLE.findall(markup(shown).replace("\n", " "))
+    return {html.unescape(name): re.findall(r"<tr><td.*?</tr>", body) for name, body in found}
+
+
+def rows_in(made: Any) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(made())))
+
+
+def counted(shown: AppTest) -> int:
+    """Return how many rows the page Rows says that it has."""
+    said = re.search(r"([\d,]+) rows?\. Page", text(shown))
+    return int(said[1].replace(",", "")) if said else 0
+
+
+@pytest.mark.parametrize(("name", "query"), SHOWN)
+def test_every_table_has_its_file(
+    marts: Database,
+    look_at: Point,
+    files: dict[str, tuple[str, Any]],
+    name: str,
+    query: dict[str, str],
+) -> None:
+    look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
+    shown = page(name, **query)
+    there = tables(shown)
+    # the picture of the cohorts is no list of rows
+    assert there.keys() == files.keys() - {"Cohorts by month"}
+    for caption, rows in there.items():
+        label, made = files[caption]
+        in_file = rows_in(made)
+        assert f": {len(in_file):,} row" in label, caption
+        if len(in_file) != len(rows):
+            # more only where the page says that there are more
+            assert len(in_file) > len(rows), caption
+            assert re.search(r"Page 1 of|The (first|last) \d+", text(shown)), caption
+        assert len(in_file) > 0
+
+
+@pytest.mark.usefixtures("analyst")
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("overview", {}),
+        ("overview", {"tenant": "harbor-foods"}),
+        ("due_to_order", {"tenant": "harbor-foods"}),
+        ("bookings", {}),
+        ("bookings", {"organization": "glow-salon", "days": "28 days"}),
+        ("usage_and_accounts", {}),
+        ("usage_and_accounts", {"of": "Accounts"}),
+        ("how_good_is_it", {"tenant": "harbor-foods"}),
+    ],
+)
+def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> None:
+    shown = page(name, **query)
+    found = markup(shown)
+    led = [
+        (address, re.sub(r"<span.*?</span>", "", word), figure)
+        for address, word, figure in TILE.findall(found)
+    ]
+    led += [(address, "", figure) for address, figure in BAR.findall(found)]
+    assert led
+    seen = 0
+    for address, word, figure in led:
+        to, _, asked = html.unescape(address).partition("?")
+        leads = page(to, **dict(parse_qsl(asked)))
+        of = dict(parse_qsl(asked)).get("of")
+        if of == "appointment_days":
+            # a sum of days, which the page says above them
+            what = {"Accepted": "accepted", "Cancelled": "cancelled"}.get(word)
+            if what:
+                assert f"{figure} {what}" in text(leads), (word, figure)
+            seen += 1
+        elif of == "value_at_risk":
+            # an amount of money, under it how many customers
+            [customers] = re.findall(
+                rf'href="{re.escape(address)}".*?<div class="ch-sub">([\d,]+) customer', found
+            )
+            assert counted(leads) == int(customers.replace(",", "")), word
+            seen += 1
+        elif to == "due_to_order":
+            said = re.search(r"([\d,]+) customers?\. Page", text(leads))
+            assert figure == (said[1] if said else "0"), word
+            seen += 1
+        else:
+            assert f"{counted(leads):,}" == figure, (word, address)
+            seen += 1
+    assert seen == len(led)
+
+
+@pytest.mark.usefixtures("analyst")
+def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
+    shown = page("rows", of="customers")
+    shown.selectbox(key="risk_status").set_value("AT_RISK_CADENCE")
+    shown.selectbox(key="tenant").set_value("harbor-foods")
+    files.clear()
+    shown.run()
+    assert not shown.exception
+    [(_, made)] = files.values()
+    chosen = rows_in(made)
+    assert {row["risk_status"] for row in chosen} == {"AT_RISK_CADENCE"}
+    assert {row["tenant_slug"] for row in chosen} == {"harbor-foods"}
+    address = {
+        key: value[0] if isinstance(value, list) else value
+        for key, value in shown.query_params.items()
+    }
+    # what the browser puts there
+    address |= {
+        box.proto.query_param_key: box.value
+        for box in shown.selectbox
+        if box.proto.query_param_key
+    }
+    assert address.keys() == {"of", "tenant", "risk_status", "account_type"}
+    files.clear()
+    again = page("rows", **address)
+    [(_, made)] = files.values()
+    assert rows_in(made) == chosen
+    assert tables(again) == tables(shown)
+
+
+@pytest.mark.parametrize(("name", "query"), SHOWN)
+def test_what_is_chosen_stands_in_the_address(
+    marts: Database, look_at: Point, name: str, query: dict[str, str]
+) -> None:
+    look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
+    shown = page(name, **query)
+    for kind in ("selectbox", "text_input", "button_group", "date_input", "select_slider"):
+        for widget in shown.get(kind):
+            is_there = widget.proto.query_param_key or widget.key in shown.query_params
+            assert is_there, widget.key
+
+
+@pytest.mark.usefixtures("marts")
+def test_a_file_has_no_formulas() -> None:
+    assert "'=1+1" in file_of([{"name": "=1+1"}])
+    assert file_of([]) == "\r\n"
+
+
+def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Return which pages there are, and whether the menu has them."""
+    seen: dict[str, bool] = {}
+    page_of = st.Page
+
+    def noted(file: str, **options: Any) -> Any:
+        seen[options["title"]] = options["visibility"] == "visible"
+        return page_of(file, **options)
+
+    monkeypatch.setattr(st, "Page", noted)
+    shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
+    shown.run()
+    assert not shown.exception
+    return seen
+
+
+def test_the_menu_has_no_pages_of_systems_that_are_off(
+    refreshed: Database, look_at: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    menu = names_of_menu(monkeypatch)
+    assert not menu.pop("Rows")
+    assert all(menu.values())
+    # as they stand when usage, accounts and bookings are off
+    refreshed.execute(
+        "truncate analytics.platform_organizations, analytics.success_organizations,"
+        " analytics.booking_organizations"
+    )
+    data.read.clear()
+    menu = names_of_menu(monkeypatch)
+    assert {name for name, is_there in menu.items() if not is_there} == {
+        *("Rows", "Bookings", "Usage and accounts")
+    }
+
+
+def test_a_customer_shows_the_rows_behind_a_figure(
+    analyst: Database, files: dict[str, tuple[str, Any]]
+) -> None:
+    [one] = analyst.rows(
+        "select tenant_id, customer_id, total_delivered_orders, recent_average_amount"
+        " from analytics.customer_risk_status where revenue_basis = 'EVALUATED'"
+        " order by total_delivered_orders limit 1"
+    )
+    key = f"{one['tenant_id']}/{one['customer_id']}"
+    page("customer", customer=key, figure="total_delivered_orders")
+    _, made = files["The orders behind the figures"]
+    assert len(rows_in(made)) == one["total_delivered_orders"]
+    files.clear()
+    page("customer", customer=key, figure="recent_average_amount")
+    _, made = files["The orders behind the figures"]
+    amounts = [float(row["amount"]) for row in rows_in(made)]
+    assert round(sum(amounts) / len(amounts), 2) == float(one["recent_average_amount"])
+
+
+def test_a_customer_that_books_shows_the_rows_behind_a_figure(
+    analyst: Database, files: dict[str, tuple[str, Any]]
+) -> None:
+    [one] = analyst.rows(
+        "select organization_id, square_customer_id, total_visits, total_revenue_cents"
+        " from analytics.customer_analytics order by total_visits desc limit 1"
+    )
+    key = f"{one['organization_id']}/{one['square_customer_id']}"
+    for figure, expected in (
+        ("total_visits", one["total_visits"]),
+        ("total_revenue_cents", one["total_revenue_cents"]),
+    ):
+        files.clear()
+        page("customer", system="Bookings", visitor=key, figure=figure)
+        rows = rows_in(files["The rows behind the figures"][1])
+        if figure == "total_visits":
+            assert len(rows) == expected
+        else:
+            assert sum(int(row["amount_cents"]) for row in rows) == expected
+
+
+def test_two_days_of_a_customer_say_what_lies_between(
+    analyst: Database, files: dict[str, tuple[str, Any]]
+) -> None:
+    [one] = analyst.rows(
+        "select changes.*, tenants.today from analytics.customer_status_changes as changes"
+        " inner join analytics.tenants using (tenant_id)"
+        " where status_kind = 'risk_status' and change_cause = 'ORDER'"
+        " and from_status is not null and changed_on between today - 300 and today - 10"
+        " order by changed_on desc, customer_id limit 1"
+    )
+    day = one["changed_on"]
+    shown = page(
+        "customer",
+        customer=f"{one['tenant_id']}/{one['customer_id']}",
+        **{"from": str(day - timedelta(days=1)), "to": str(day)},
+    )
+    changed = rows_in(files["What changed between the two days"][1])
+    assert [row["change_cause"] for row in changed if row["status_kind"] == "risk_status"] == [
+        "ORDER"
+    ]
+    arrived = rows_in(files["Orders delivered between the two days"][1])
+    assert {row["delivered_on"] for row in arrived} == {str(day)}
+    for row in arrived:
+        assert f"delivered that day: {row['order_id']}" in text(shown) or len(arrived) > 1
+    [statuses, *_] = rows_in(files["The customer on two days"][1])
+    assert list(statuses.values()) == [
+        "Risk status",
+        *(
+            look.status_of("risk_status", one[f"{which}_status"]).word
+            for which in ("from", "to")
+        ),
+    ]
