@@ -4,7 +4,6 @@ What is told is said by the view operations.alert_states, when by flows/sql/aler
 program gets each of them; people get messages of what is their own, by flows/sql/messages.sql.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -78,27 +77,25 @@ def _raise(connection: Connection) -> None:
 
 def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:
     """Make a message of all that somebody has not been told of."""
-    team = [{"channel": channel, "address": address} for channel, address in channels.team]
     connection.execute(
-        f"select {OPERATIONS}.compose_messages(now(), %s::jsonb, %s, %s)",
-        (json.dumps(team), reachable, channels.machine is not None),
+        f"select {OPERATIONS}.compose_messages(now(), %s::text[], %s::text[], %s)",
+        (list(channels.team), reachable, channels.machine is not None),
     )
 
 
 def _show(connection: Connection, channels: Channels, progress: Progress) -> None:
     """Print what would be sent to whom, also where nobody has said yet how to get there."""
     progress.table("Alerts that would be sent", _waiting(connection))
-    places = (
+    ways = (
         rows(
             connection,
-            "select distinct case channel when 'mail' then channel"
-            " else channel || ' ' || address end as place"
+            f"select distinct {OPERATIONS}.way_to(channel, address) as way"
             f" from {OPERATIONS}.recipients where address is not null",
         )
         if _has_recipients(connection)
         else []
     )
-    reachable = {*channels.reachable(), *(row["place"] for row in places)}
+    reachable = {*channels.reachable(), *(row["way"] for row in ways)}
     _compose(connection, channels, sorted(reachable))
     messages = rows(
         connection,
@@ -184,8 +181,8 @@ def _deliver_messages(
     reachable = channels.reachable()
     while claimed := rows(
         connection,
-        f"select * from {OPERATIONS}.claim_message(now(), %(places)s::text[])",
-        {"places": reachable},
+        f"select * from {OPERATIONS}.claim_message(now(), %(team)s::text[], %(ways)s::text[])",
+        {"team": list(channels.team), "ways": reachable},
     ):
         [row] = claimed
         letter = letter_of(row, channels.pages)

@@ -127,13 +127,13 @@ class Channels:
     mail_server: MailServer | None
     # by channel and address, as the table of messages has them
     webhooks: Mapping[tuple[str, str], Webhook]
-    # people who are told of all tenants, by channel and address
-    team: tuple[tuple[str, str], ...]
+    # people who are told of all tenants: channel and address, with a space between
+    team: tuple[str, ...]
     # where the pages are, without a slash at the end; empty when nobody says
     pages: str
 
     def reachable(self) -> list[str]:
-        """Return what can be sent to, by the names that flows/sql/messages.sql has."""
+        """Return what can be sent to, as operations.way_to says it."""
         mail = ["mail"] if self.mail_server else []
         return mail + [f"{channel} {address}" for channel, address in self.webhooks]
 
@@ -156,7 +156,7 @@ def channels_of_environment() -> Channels:
             machine = Webhook(url)
         else:
             webhooks[form, TEAM] = Webhook(url)
-            team.append((form, TEAM))
+            team.append(f"{form} {TEAM}")
     for variable, url in os.environ.items():
         if variable.startswith(NAMED) and url:
             _split(variable, url, ("http", "https"))
@@ -167,7 +167,7 @@ def channels_of_environment() -> Channels:
         sender = _address("ALERT_MAIL_FROM", os.environ.get("ALERT_MAIL_FROM", ""))
         recipients = os.environ.get("ALERT_MAIL_TO", "")
         given = recipients.split(",") if recipients.strip() else []
-        team.extend(("mail", _address("ALERT_MAIL_TO", one.strip())) for one in given)
+        team.extend(f"mail {_address('ALERT_MAIL_TO', one.strip())}" for one in given)
         mail_server = MailServer(_split("ALERT_SMTP_URL", url, ("smtp", "smtps")), sender)
     pages = os.environ.get("DASHBOARD_URL", "").rstrip("/")
     if pages:

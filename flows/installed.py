@@ -85,6 +85,7 @@ MADE: dict[str, dict[str, str]] = {
         "message_outbox__waiting": "index",
         "message_told": "table",
         "is_quiet": "function",
+        "way_to": "function",
         "add_messages": "function",
         "compose_messages": "function",
         "find_alerts_of_people": "function",

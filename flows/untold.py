@@ -67,8 +67,7 @@ def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
                     recipients.not_told_because,
                     case
                         when
-                            case when channel = 'mail' then channel
-                            else channel || ' ' || address end
+                            {OPERATIONS}.way_to(channel, address)
                             != all(%(reachable)s::text[])
                             then
                                 case when channel = 'mail' then 'ALERT_SMTP_URL'

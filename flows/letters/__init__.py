@@ -16,9 +16,9 @@ KINDS = {
     "REFRESH_OVERDUE": "No refresh has succeeded",
     "REFRESH_FAILED": "Refreshes fail",
     "SOURCE_STALE": "Nothing changes in a source",
-    "FEED_SILENT": "Orders have stopped to arrive",
+    "FEED_SILENT": "Orders no longer arrive",
     "GUARD_TRIPPED": "The write-back is held",
-    "HIGH_VALUE_CUSTOMER_DORMANT": "Dormant, of high value",
+    "HIGH_VALUE_CUSTOMER_DORMANT": "Dormant and of high value",
     "CUSTOMER_DORMANT": "Dormant",
     "ACCOUNT_TARGET": "To be won back",
     "ACCOUNT_CHURN_RISK": "High churn risk",
@@ -30,7 +30,7 @@ KINDS = {
     "ACCOUNT_TYPE_SHARE": "Unusual shares of account types",
 }
 ENDED = {
-    "HIGH_VALUE_CUSTOMER_DORMANT": "Came back, of high value",
+    "HIGH_VALUE_CUSTOMER_DORMANT": "Came back and of high value",
     "CUSTOMER_DORMANT": "Came back",
     "ACCOUNT_TARGET": "Orders again",
 }
@@ -117,41 +117,39 @@ def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
     ]
     where = _plain(row["tenant_slug"]) if row["reach"] != "team" else "all tenants"
     what = ", ".join(
-        f"{section.title[0].lower()}{section.title[1:]} {section.count}"
+        f"{section.title[0].lower()}{section.title[1:]} ({section.count})"
         for section in sections
     )
     if row["kind"] == "weekly":
         week = date.fromisoformat(row["body"][0]["week_begins_on"])
         subject = f"{where}, week of {_day(week)}: {what}"
-        news = f"the week of {_day(week)}"
+        news, when = "what happened", f" in the week of {_day(week)}"
     else:
         subject = f"{where}: {what}"
-        news = "the news"
+        news, when = "what is new", ""
     return Letter(
         message_id=str(row["message_id"]),
         address=row["address"],
         subject=_cut(subject, LONGEST_SUBJECT),
-        opening=_opening(row, news, where),
+        opening=_opening(row, news, where + when),
         sections=tuple(sections),
         closing=CLOSINGS[row["reach"]],
     )
 
 
 CLOSINGS = {
-    "owner": "You are told because you look after these customers. Whoever runs"
-    " customer_health can change where it is sent, set quiet hours, or end it.",
-    "tenant": "This channel is told of all that is this tenant's.",
-    "team": "You are told of all tenants.",
+    "owner": "You get this because you look after these customers. Whoever runs"
+    " customer_health can send it elsewhere, set quiet hours, or stop it.",
+    "tenant": "This place is told of all customers of this tenant.",
+    "team": "You get this because you run customer_health: it is told of all tenants.",
 }
 
 
 def _opening(row: Mapping[str, Any], news: str, where: str) -> str:
+    if row["reach"] != "owner":
+        return f"Here is {news} at {where}."
     name = _plain(row["recipient_name"] or "")
-    if row["reach"] == "owner":
-        return (
-            f"Hello{f' {name}' if name else ''}, here is {news} of your customers at {where}."
-        )
-    return f"Here is {news} of {where}."
+    return f"Hello{f' {name}' if name else ''}, here is {news} with your customers at {where}."
 
 
 def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
@@ -161,9 +159,9 @@ def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
         name = f"{tenant}: {name}" if name else tenant
     words = _cut(_plain(line["words"]), LONGEST_WORDS)
     if (expected := line.get("expected_amount_90d")) is not None:
-        words += f" · expected in 90 days {_money(expected, line)}"
+        words += f" · {_money(expected, line)} expected within 90 days"
     elif (ordered := line.get("revenue_at_risk")) is not None:
-        words += f" · worth {_money(ordered, line)} in 30 days"
+        words += f" · usually orders {_money(ordered, line)} in 30 days"
     link = ""
     if pages and line.get("link"):
         link = f"{pages}/customer?{urlencode({'customer': line['link']})}"

@@ -65,6 +65,15 @@ comment on function operations.is_quiet(timestamptz, text, time, time) is
 'customer_health: Whether an instant lies in quiet hours, [from, to), which may hold
 midnight.';
 
+create or replace function operations.way_to(channel text, address text)
+returns text
+language sql immutable as $way$
+    select case when channel = 'mail' then channel else channel || ' ' || address end
+$way$;
+comment on function operations.way_to(text, text) is
+'customer_health: What must be there for a message to arrive: a mail server, or the
+webhook of a channel and address.';
+
 create or replace function operations.add_messages(of_kind text)
 returns void
 language plpgsql as $add$
@@ -140,7 +149,7 @@ comment on function operations.add_messages(text) is
 'customer_health: Makes messages of what is new to somebody.';
 
 create or replace function operations.compose_messages(
-    instant timestamptz, team jsonb, reachable text[], is_told_by_machine boolean
+    instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
 )
 returns void
 language plpgsql as $compose$
@@ -160,9 +169,9 @@ begin
         'team',
         '',
         '',
-        channel,
-        address
-    from jsonb_to_recordset(team) as given (channel text, address text);
+        split_part(place, ' ', 1),
+        split_part(place, ' ', 2)
+    from unnest(team) as given (place);
 
     -- away while our views are detached
     if to_regclass('operations.recipients') is not null then
@@ -196,8 +205,7 @@ begin
     delete from readers
     where
         operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
-        or (case when channel = 'mail' then channel else channel || ' ' || address end)
-        != all(reachable);
+        or operations.way_to(channel, address) != all(reachable);
 
     create temporary table fresh (
         reach text, tenant_id text, tenant_slug text, recipient_name text, channel text,
@@ -207,7 +215,7 @@ begin
     perform operations.find_alerts_of_people(instant);
     perform operations.add_messages('alerts');
 
-    if not is_told_by_machine and jsonb_array_length(team) > 0 then
+    if not is_told_by_machine and cardinality(team) > 0 then
         update operations.alert_outbox
         set state = 'passed_on', finished_at = now()
         where state = 'pending';
@@ -221,8 +229,7 @@ begin
         select
             tenants.tenant_id,
             tenants.tenant_slug,
-            'week ' || to_char(clock.local_monday - interval '7 days', 'YYYY-MM-DD')
-            || ' ' || tenants.tenant_id::text as news
+            clock.local_monday::date - 7 as week_begins_on
         from analytics.tenants
         cross join
             lateral (
@@ -240,14 +247,15 @@ begin
             and date_trunc('week', tenants.today::timestamp) = clock.local_monday
     loop
         perform operations.find_week_of_people(
-            tenant.tenant_id::text, tenant.tenant_slug, tenant.news
+            tenant.tenant_id::text, tenant.tenant_slug, tenant.week_begins_on
         );
     end loop;
     perform operations.add_messages('weekly');
 end
 $compose$;
-comment on function operations.compose_messages(timestamptz, jsonb, text[], boolean) is
-'customer_health: Makes a message for everybody who has not been told of something.';
+comment on function operations.compose_messages(timestamptz, text[], text[], boolean) is
+'customer_health: Makes a message for everybody who has not been told of something. team:
+channel and address of each, with a space between; reachable: as way_to says.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
@@ -286,21 +294,12 @@ begin
     if to_regclass('analytics.customer_account_types') is not null then
         -- who looks after them now, by one look at the mart
         update news
-        set sales_rep_id = owners.sales_rep_id
-        from (
-            select
-                tenant_id::text as tenant_id,
-                customer_id::text as customer_id,
-                sales_rep_id::text as sales_rep_id
-            from analytics.customer_account_types
-            where customer_id::text = any(
-                array(select subject from news where subject_kind = 'customer')
-            )
-        ) as owners
+        set sales_rep_id = owners.sales_rep_id::text
+        from analytics.customer_account_types as owners
         where
             news.subject_kind = 'customer'
-            and news.tenant_id = owners.tenant_id
-            and news.subject = owners.customer_id;
+            and news.tenant_id = owners.tenant_id::text
+            and news.subject = owners.customer_id::text;
     end if;
 
     insert into fresh
@@ -326,7 +325,10 @@ begin
             news.*
         from readers
         inner join news
-            on readers.tenant_id = news.tenant_id
+            on
+                readers.tenant_id = news.tenant_id
+                -- ids of two systems may be equal, too
+                and readers.tenant_slug = news.tenant_slug
         where readers.reach = 'tenant' and news.is_recent
 
         union all
@@ -422,24 +424,38 @@ comment on function operations.find_alerts_of_people(timestamptz) is
 'customer_health: Finds the alerts that somebody is to be told of and was not.';
 
 create or replace function operations.find_week_of_people(
-    of_tenant_id text, of_tenant_slug text, of_week text
+    of_tenant_id text, of_tenant_slug text, of_week date
 )
 returns void
 language plpgsql as $week$
 begin
     create temporary table waiting on commit drop as
-    select readers.*
-    from readers
+    select *
+    from (
+        select
+            readers.*,
+            concat_ws(
+                ' ', 'week', of_week, of_tenant_id, readers.reach, readers.sales_rep_id
+            ) as news
+        from readers
+        where readers.reach = 'team' or readers.tenant_id = of_tenant_id
+    ) as all_of_them
     where
-        (readers.reach = 'team' or readers.tenant_id = of_tenant_id)
-        and not exists (
+        not exists (
             select from operations.message_told as told
             where
-                told.channel = readers.channel
-                and told.address = readers.address
-                and told.news = of_week || ' ' || readers.reach
+                told.channel = all_of_them.channel
+                and told.address = all_of_them.address
+                and told.news = all_of_them.news
         );
-    if exists (select from waiting) then
+    -- while no orders arrive nobody knows who is late; if they do so by Tuesday it is told
+    if
+        exists (select from waiting)
+        and not exists (
+            select from operations.tenant_feeds as feeds
+            where feeds.tenant_id::text = of_tenant_id and feeds.is_silent
+        )
+    then
         create temporary table lines on commit drop as
         select *
         from operations.weekly_lines
@@ -460,7 +476,7 @@ begin
             waiting.quiet_from,
             waiting.quiet_to,
             waiting.time_zone,
-            of_week || ' ' || waiting.reach as news,
+            waiting.news,
             lines.section,
             case
                 when lines.section is not null
@@ -472,7 +488,7 @@ begin
                         'expected_amount_90d', lines.expected_amount_90d,
                         'revenue_at_risk', lines.revenue_at_risk,
                         'currency', lines.currency,
-                        'week_begins_on', lines.week_begins_on
+                        'week_begins_on', of_week
                     )
             end as line
         from waiting
@@ -495,25 +511,28 @@ begin
             waiting.quiet_from,
             waiting.quiet_to,
             waiting.time_zone,
-            of_week || ' ' || waiting.reach as news,
+            waiting.news,
             'TENANTS' as section,
-            jsonb_build_object(
-                'tenant', of_tenant_slug,
-                'words', format(
-                    '%s became late, %s came back, %s were lost, %s are to be called',
-                    counted.late_count, counted.back_count, counted.lost_count,
-                    counted.call_count
-                ),
-                'week_begins_on', counted.week_begins_on
-            ) as line
+            case
+                when counted.lines_count > 0
+                    then jsonb_build_object(
+                        'tenant', of_tenant_slug,
+                        'words', format(
+                            '%s became late, %s lost, %s came back, %s to call',
+                            counted.late_count, counted.lost_count, counted.back_count,
+                            counted.call_count
+                        ),
+                        'week_begins_on', of_week
+                    )
+            end as line
         from waiting
         cross join (
             select
+                count(*) as lines_count,
                 count(*) filter (where section = 'BECAME_LATE') as late_count,
-                count(*) filter (where section = 'CAME_BACK') as back_count,
                 count(*) filter (where section = 'LOST') as lost_count,
-                count(*) filter (where section = 'CALL_FIRST') as call_count,
-                min(week_begins_on) as week_begins_on
+                count(*) filter (where section = 'CAME_BACK') as back_count,
+                count(*) filter (where section = 'CALL_FIRST') as call_count
             from lines
         ) as counted
         where waiting.reach = 'team';
@@ -522,11 +541,11 @@ begin
     drop table waiting;
 end
 $week$;
-comment on function operations.find_week_of_people(text, text, text) is
+comment on function operations.find_week_of_people(text, text, date) is
 'customer_health: Finds what the week of a tenant was for those who were not told yet.';
 
 create or replace function operations.claim_message(
-    instant timestamptz, reachable text[]
+    instant timestamptz, team text[], reachable text[]
 )
 returns setof operations.message_outbox
 language sql as $claim$
@@ -538,8 +557,9 @@ language sql as $claim$
             where
                 state = 'pending'
                 and next_attempt_at <= now()
-                and (case when channel = 'mail' then channel else channel || ' ' || address end)
-                = any(reachable)
+                and operations.way_to(channel, address) = any(reachable)
+                -- who is of the team no more is told nothing, not even what waits
+                and (reach != 'team' or channel || ' ' || address = any(team))
                 and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
             order by next_attempt_at, created_at, message_id
             limit 1
@@ -547,7 +567,7 @@ language sql as $claim$
         )
     returning *
 $claim$;
-comment on function operations.claim_message(timestamptz, text[]) is
+comment on function operations.claim_message(timestamptz, text[], text[]) is
 'customer_health: Takes the message that has waited longest, as claim_alert does.';
 
 create or replace function operations.end_message(

@@ -16,6 +16,10 @@ due as (
     select * from {{ ref('due_to_order') }}
 ),
 
+contact_states as (
+    select * from {{ ref('customer_contact_states') }}
+),
+
 weeks as (
     select
         tenant_id,
@@ -45,6 +49,21 @@ changed as (
     where coalesce(steps.valid_to > weeks.week_ends_on, true)
 ),
 
+-- as the page of whom to call: nobody that is put off, or held out by lot
+to_call as (
+    select due.*
+    from due
+    where
+        not due.is_held_out
+        and not exists (
+            select from contact_states
+            where
+                due.tenant_id = contact_states.tenant_id
+                and due.customer_id = contact_states.customer_id
+                and contact_states.snoozed_until is not null
+        )
+),
+
 told as (
     select
         changed.tenant_id,
@@ -71,19 +90,19 @@ told as (
     union all
 
     select
-        due.tenant_id,
-        due.customer_id,
+        to_call.tenant_id,
+        to_call.customer_id,
         weeks.week_begins_on,
         'CALL_FIRST' as section,
-        due.sales_rep_id,
-        due.customer_name,
-        due.reason as words,
-        due.expected_amount_90d,
-        due.revenue_at_risk,
-        due.currency
-    from due
+        to_call.sales_rep_id,
+        to_call.customer_name,
+        to_call.reason as words,
+        to_call.expected_amount_90d,
+        to_call.revenue_at_risk,
+        to_call.currency
+    from to_call
     inner join weeks
-        on due.tenant_id = weeks.tenant_id
+        on to_call.tenant_id = weeks.tenant_id
 ),
 
 final as (
