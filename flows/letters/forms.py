@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 # what it refuses: people have met it from 15,000 on
 SLACK_BYTES, TEAMS_BYTES, MATTERMOST_SIGNS = 12_000, 27_000, 16_000
 # fewer and fewer lines a section, until it fits
-FEWER = (20, 10, 5, 2)
+FEWER = (20, 10, 5, 2, 1, 0)
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>])")
 # of mentions, channels, tags, emoji, links and HTML
@@ -117,18 +117,18 @@ def _blocks(letter: Letter) -> dict[str, Any]:
             }
             for line in section.lines
         ]
-        more = [{"type": "text", "text": f"and {section.more} more"}] if section.more else []
         title = {
             "type": "text",
             "text": f"{section.title} ({section.count})",
             "style": {"bold": True},
         }
-        elements: list[dict[str, Any]] = [
-            {"type": "rich_text_section", "elements": [title]},
-            {"type": "rich_text_list", "style": "bullet", "elements": items},
-        ]
-        if more:
-            elements.append({"type": "rich_text_section", "elements": more})
+        elements: list[dict[str, Any]] = [{"type": "rich_text_section", "elements": [title]}]
+        # a list of nothing is refused
+        if items:
+            elements.append({"type": "rich_text_list", "style": "bullet", "elements": items})
+        if section.more:
+            more = {"type": "text", "text": f"and {section.more} more"}
+            elements.append({"type": "rich_text_section", "elements": [more]})
         blocks.append({"type": "rich_text", "elements": elements})
     blocks.append(_slack_text(letter.closing))
     # what notifications show, which is read as markup

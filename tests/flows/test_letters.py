@@ -23,8 +23,9 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
-from flows.letters import Letter, letter_of
+from flows.letters import SECTIONS, Letter, letter_of
 from flows.letters.forms import (
+    SLACK_BYTES,
     TEAMS_BYTES,
     json_of,
     mail_of,
@@ -75,7 +76,8 @@ LETTER = letter_of(ALERTS, PAGES)
 
 # a name that would be markup in one of the forms, and one that would be another header
 EVIL = (
-    "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x `y`\r\nBcc: eve@evil.example"
+    "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x :y: www.evil.example `y`"
+    "\r\nBcc: eve@evil.example"
 )
 AS_TEXT = " ".join(EVIL.split())
 WICKED = letter_of(
@@ -90,23 +92,25 @@ WICKED = letter_of(
 
 
 def test_a_message_reads_as_it_should() -> None:
-    assert LETTER.subject == "harbor: dormant, of high value 1, dormant 23, came back 1"
+    assert LETTER.subject == (
+        "harbor: dormant and of high value (1), dormant (23), came back (1)"
+    )
     assert text_of(LETTER) == (
-        "Hello Ana, here is the news of your customers at harbor.\n"
+        "Hello Ana, here is what is new with your customers at harbor.\n"
         "\n"
-        "Dormant, of high value (1)\n"
-        "- Luna: Dormant since 2026-06-01 · expected in 90 days 1,234 EUR\n"
+        "Dormant and of high value (1)\n"
+        "- Luna: Dormant since 2026-06-01 · 1,234 EUR expected within 90 days\n"
         "  https://health.example.com/customer?customer=t%2Fc\n"
         "\n"
         "Dormant (23)\n"
-        "- Mar: Late · worth 80 in 30 days\n"
+        "- Mar: Late · usually orders 80 in 30 days\n"
         "  and 22 more\n"
         "\n"
         "Came back (1)\n"
         "- Sol: On time\n"
         "\n"
-        "You are told because you look after these customers. Whoever runs customer_health"
-        " can change where it is sent, set quiet hours, or end it.\n"
+        "You get this because you look after these customers. Whoever runs customer_health"
+        " can send it elsewhere, set quiet hours, or stop it.\n"
     )
 
 
@@ -120,8 +124,11 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
         ),
         "",
     )
-    assert weekly.subject == "harbor, week of 8 June 2026: call first 1, lost 1"
-    assert "here is the week of 8 June 2026 of your customers at harbor" in text_of(weekly)
+    assert weekly.subject == "harbor, week of 8 June 2026: call first (1), lost (1)"
+    assert text_of(weekly).startswith(
+        "Hello Ana, here is what happened with your customers at harbor in the week of 8 June"
+        " 2026.\n"
+    )
     assert "http" not in text_of(weekly)
     team = letter_of(
         row(
@@ -132,11 +139,11 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
         ),
         PAGES,
     )
-    assert team.subject == "all tenants, week of 8 June 2026: the week by tenant 1"
+    assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
     assert "- harbor: 3 became late\n" in text_of(team)
     # a kind that nobody has given words
     other = letter_of(row(line("SHOP_BURNS raised", None, "help")), "")
-    assert other.subject == "harbor: shop burns raised 1"
+    assert other.subject == "harbor: shop burns raised (1)"
 
 
 class Tags(HTMLParser):
@@ -241,9 +248,14 @@ def test_mattermost_is_sent_markdown_in_which_names_are_none() -> None:
     assert links == [f"{PAGES}/customer?customer=t%2Fc"]
     # two titles, and the name that has no link
     assert len([token for token in tokens if token.type == "strong_open"]) == 3
-    # nobody is called by an @, and nothing becomes a link by itself
-    assert not re.search("@(?!\u200b)", text)
-    assert "http://" not in text
+    # Mattermost has signs of its own that no backslash takes away: nobody is called by an @,
+    # and nothing is a channel, a tag, an emoji or a link by itself
+    shown = "".join(
+        token.content for token in tokens if token.type == "text" and token.content != ": "
+    )
+    assert not re.search(r"[@~#:<](?=[^\s\u200b])", shown)
+    assert "<\u200bb>" in shown
+    assert "www\u200b.evil" in shown
     assert len(re.findall("^\\* ", text, re.MULTILINE)) == 2
 
 
@@ -263,6 +275,20 @@ def test_a_message_fits_into_what_they_take() -> None:
     # fewer lines, and it says how many are missing
     assert "and 15 more" in every(card, "text") or "and 18 more" in every(card, "text")
     assert len(mattermost_of(letter)["text"]) <= 16383
+    assert len(json.dumps(slack_of(letter))) <= SLACK_BYTES
+    # and with every section that there can be, each with the longest lines
+    most = row(
+        *(
+            line(section, "N" * 500, "w" * 900, link="t/" + "c" * 36, of=20)
+            for section in SECTIONS
+            for _ in range(20)
+        )
+    )
+    letter_of_all = letter_of(most, PAGES)
+    assert len(json.dumps(slack_of(letter_of_all))) <= SLACK_BYTES
+    assert all(every(slack_of(letter_of_all), "elements"))
+    assert len(json.dumps(teams_of(letter_of_all))) <= TEAMS_BYTES
+    assert len(mattermost_of(letter_of_all)["text"]) <= 16383
     assert len(json_of(letter)["sections"]) == 8
     assert len(letter.subject) <= 150
 

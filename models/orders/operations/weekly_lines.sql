@@ -55,12 +55,13 @@ to_call as (
     from due
     where
         not due.is_held_out
-        and not exists (
-            select from contact_states
-            where
-                due.tenant_id = contact_states.tenant_id
-                and due.customer_id = contact_states.customer_id
-                and contact_states.snoozed_until is not null
+        -- as a set, worked out once: the column, or a join, looks for each that is due
+        and (due.tenant_id, due.customer_id) not in (
+            select
+                contact_states.tenant_id,
+                contact_states.customer_id
+            from contact_states
+            where contact_states.snoozed_until is not null
         )
 ),
 
