@@ -253,7 +253,9 @@ begin
     perform operations.add_messages('weekly');
 end
 $compose$;
-comment on function operations.compose_messages(timestamptz, text[], text[], boolean) is
+comment on function operations.compose_messages(
+    timestamptz, text[], text[], boolean
+) is
 'customer_health: Makes a message for everybody who has not been told of something. team:
 channel and address of each, with a space between; reachable: as way_to says.';
 
