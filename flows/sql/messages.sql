@@ -256,8 +256,8 @@ $compose$;
 comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
-'customer_health: Makes a message for everybody who has not been told of something. team:
-channel and address of each, with a space between; reachable: as way_to says.';
+'customer_health: Makes a message for everybody who has not been told of something.
+team: channel and address of each, with a space between; reachable: as way_to says.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
