@@ -136,6 +136,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "sending": Status("Sending", "○", BLUE),
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
+        "passed_on": Status("Told by a message", "●", GREEN),
     },
     "edge": {
         "raised": Status("Raised", "▲", RUST),

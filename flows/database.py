@@ -42,6 +42,14 @@ ADDRESS = ("DATABASE_URL", *LIBPQ_VARIABLES)
 REFRESHER = f"{OURS}_refresher"
 WRITE_BACK = f"{OURS}_write_back"
 
+# the settings that scripts in flows/sql read
+SETTINGS = (
+    "refresh_overdue_hours",
+    "refresh_failed_runs",
+    "message_news_days",
+    "weekly_message_hour",
+)
+
 # how often we try to lock a table that is in use
 ATTEMPTS = 20
 # shorter than deadlock_timeout, except while a vacuum runs: the server cancels a blocking
@@ -414,7 +422,7 @@ def text_of(script: Path) -> str:
     """Return a script of flows/sql with the names and settings of this environment."""
     text = named(script.read_text(encoding="utf-8"))
     text = text.replace("{{ systems }}", systems.as_json())
-    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+    for name in SETTINGS:
         text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
     return text
 

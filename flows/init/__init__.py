@@ -65,7 +65,6 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
     models = {Path("models") / path: text for path, text in files.items()}
     todos = sum(text.count(ASKED) for text in models.values())
     guesses = sum(text.count(GUESSED) for text in models.values())
-    header = (OUR_PROJECT / "seeds" / "risk_thresholds.csv").read_text().splitlines()[0]
     _write(
         folder,
         {
@@ -76,7 +75,10 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
             ),
             Path(".env.example"): template("env.example", database=database),
             Path(".gitignore"): template("gitignore"),
-            Path("seeds", "input_shared__risk_thresholds.csv"): f"{header}\n",
+            **{
+                Path("seeds", f"input_shared__{seed}.csv"): _header(seed)
+                for seed in ("risk_thresholds", "message_recipients")
+            },
             Path("macros", "customer_health.sql"): template("macros.sql"),
             **models,
         },
@@ -85,6 +87,11 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
         f"{folder}: {len(models)} files of inputs, {todos} lines with TODO, {guesses} guesses;"
         " README.md there lists the next steps"
     )
+
+
+def _header(seed: str) -> str:
+    """Return the first line of a seed of ours, of which a project has rows of its own."""
+    return (OUR_PROJECT / "seeds" / f"{seed}.csv").read_text().splitlines()[0] + "\n"
 
 
 def name_of(folder: Path) -> str:

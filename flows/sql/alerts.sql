@@ -50,9 +50,11 @@ comment on table operations.alert_outbox is
 'customer_health: One row per message. edge: raised or recovered. state: pending (to be
 sent, or sent again after a refusal), digested (told by the message digest_id), sending,
 sent, failed (refused too often), unknown (may have arrived, so it is never sent
-again).';
+again), passed_on (told to the team by messages of message_outbox only).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
+create index if not exists alert_outbox__created_at
+on operations.alert_outbox (created_at);
 
 -- when somebody has dropped the episodes: numbers go on after those of the messages
 select
@@ -469,24 +471,40 @@ comment on function operations.claim_alert() is
 'customer_health: Takes the message that has waited longest. Commit before it is sent:
 what is sending when its sender has died is never sent again.';
 
+-- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
+-- last
+create or replace function operations.pause_after(attempts integer)
+returns interval
+language sql immutable as $pause$
+    select interval '1 minute' * 2 ^ (attempts - 1)
+$pause$;
+comment on function operations.pause_after(integer) is
+'customer_health: How long a message waits that was tried so often.';
+
+create or replace function operations.state_after(outcome text, attempts integer)
+returns text
+language sql immutable as $state$
+    select case
+        when outcome != 'refused' then outcome
+        when attempts >= 12 then 'failed'
+        else 'pending'
+    end
+$state$;
+comment on function operations.state_after(text, integer) is
+'customer_health: What a message is after its last try ended so.';
+
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text
 )
 returns void
 language sql as $end$
-    -- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
-    -- last
     update operations.alert_outbox
     set
-        state = case
-            when outcome != 'refused' then outcome
-            when attempts >= 12 then 'failed'
-            else 'pending'
-        end,
-        next_attempt_at = now() + interval '1 minute' * 2 ^ (attempts - 1),
+        state = operations.state_after(outcome, attempts),
+        next_attempt_at = now() + operations.pause_after(attempts),
         error = reason,
         finished_at = case
-            when outcome != 'refused' or attempts >= 12 then now()
+            when operations.state_after(outcome, attempts) != 'pending' then now()
         end
     where message_id = of_message and state = 'sending'
 $end$;

@@ -49,6 +49,8 @@
         'alert_churn_over': 0,
         'alert_churn_rise': 1,
         'alert_churn_rise_days': 1,
+        'message_news_days': 1,
+        'weekly_message_hour': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,
@@ -151,6 +153,9 @@
                 {%- do problems.append([more, 'over ' ~ less]) -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- if var('weekly_message_hour') > 23 -%}
+            {%- do problems.append(['weekly_message_hour', 'at most 23']) -%}
+        {%- endif -%}
         {%- if var('critical_after_days') <= var('urgent_after_days') -%}
             {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
         {%- endif -%}

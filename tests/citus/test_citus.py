@@ -26,6 +26,8 @@ OF_RUNS = {
     "application_logs",
     "installed_scripts",
     "job_status",
+    "message_outbox",
+    "message_told",
     "refresh_alert_states",
     "refresh_health",
     "write_back_batches",
