@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
-from asking import Api, items, operations, problem, tenant_roles
+from asking import Api, items, problem, reads, tenant_roles
 
 pytest_plugins = ["asking"]
 
@@ -125,7 +125,7 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
                 f'"{one["slug"]}"' for one in others if one["slug"] != own["slug"]
             }
             with api.client(own["token"]) as client:
-                for _, path, operation in operations():
+                for path, operation in reads():
                     [system] = operation["tags"]
                     if system == "operations":
                         continue
@@ -159,7 +159,7 @@ def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
         for system, of in tenants.items():
             own = of[0]
             with api.client(own["token"]) as client:
-                for _, path, operation in operations():
+                for path, operation in reads():
                     key = KEYS.get(system, "organization")
                     given = {name: own["ids"][name] for name in ("customer_id", "account_id")}
                     given |= {"square_customer_id": own["ids"]["square_customer_id"]}
@@ -178,7 +178,7 @@ def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
 def hostile(api: Api) -> Iterator[str]:
     """Yield targets with what nobody should send in each parameter, one at a time."""
     of = of_tenants(api)
-    for _, path, operation in operations():
+    for path, operation in reads():
         [system] = operation["tags"]
         own = of[system][0] if system in of else of["usage"][0]
         key = KEYS.get(system, "organization")

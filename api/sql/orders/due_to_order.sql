@@ -35,6 +35,20 @@ with due as materialized (
             or strpos(lower(customer_name), lower(%(search)s)) > 0
             or customer_id::text = %(search)s
         )
+        and not is_held_out
+        and (
+            %(snoozed)s
+            -- as a set, worked out once: the column would be looked up for each that is due
+            or (tenant_id, customer_id) not in (
+                select
+                    states.tenant_id,
+                    states.customer_id
+                from analytics.customer_contact_states as states
+                where
+                    states.tenant_id = %(tenant_id)s
+                    and states.snoozed_until is not null
+            )
+        )
 )
 
 select
