@@ -220,7 +220,7 @@ def columns_of(query: str) -> dict[str, Schema]:
     It reads what is written there: plain columns, all of a relation, and what MADE knows.
     """
     text = re.sub("--.*", "", (FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
-    begins = re.compile(r"^(?:with )?(\w+) as (?:not materialized )?\($", re.MULTILINE)
+    begins = re.compile(r"^(?:with )?(\w+) as (?:(?:not )?materialized )?\($", re.MULTILINE)
     parts = begins.split(text)
     made = {name: column_schema(*what) for name, what in MADE.items()}
     known = {**marts(), "job_status": made, "application_logs": made}

@@ -1,29 +1,29 @@
--- The customers of a tenant that should order soon or should have ordered. How likely
--- they order is told of all; what to expect of their money only where they stand in the
--- order of it, for that takes longer than all the rest.
+-- The customers of a tenant that should order soon or should have ordered, without those
+-- whom somebody has put off and the hold-out. What is told of one is looked up for those
+-- on the page; what to expect of their money only where they stand in the order of it,
+-- for that takes longer than all the rest.
 with due as materialized (
     select
         tenant_id,
         customer_id,
-        customer_name,
-        sales_rep_id,
-        sales_rep_name,
-        due_bucket,
-        urgency,
-        days_past_expected,
-        days_since_last_order,
-        last_order_date,
-        next_expected_order_date,
-        cadence_days,
-        risk_status,
-        revenue_at_risk,
-        outlook,
-        p_order_90d,
         case when %(sort)s = '-expected_amount_90d' then expected_amount_90d end
             as expected_amount_90d,
-        currency,
-        reason,
-        disagreement
+        row_number() over (
+            order by
+                -- one of these is a column, the others are nothing
+                case when %(sort)s = 'customer_name' then customer_name end asc,
+                case
+                    when %(sort)s = 'next_expected_order_date'
+                        then next_expected_order_date
+                end asc,
+                case
+                    when %(sort)s = '-expected_amount_90d' then expected_amount_90d
+                end desc nulls last,
+                case
+                    when %(sort)s = '-revenue_at_risk' then revenue_at_risk
+                end desc nulls last,
+                customer_id asc
+        ) as place
     from analytics.due_to_order
     where
         tenant_id = %(tenant_id)s
@@ -49,21 +49,44 @@ with due as materialized (
                     and states.snoozed_until is not null
             )
         )
+),
+
+page as materialized (
+    select *
+    from due
+    order by place
+    limit %(limit)s offset %(offset)s
 )
 
 select
-    *,
+    told.tenant_id,
+    told.customer_id,
+    told.customer_name,
+    told.sales_rep_id,
+    told.sales_rep_name,
+    told.due_bucket,
+    told.urgency,
+    told.days_past_expected,
+    told.days_since_last_order,
+    told.last_order_date,
+    told.next_expected_order_date,
+    told.cadence_days,
+    told.risk_status,
+    told.revenue_at_risk,
+    told.outlook,
+    told.p_order_90d,
+    page.expected_amount_90d,
+    told.currency,
+    told.reason,
+    told.disagreement,
+    told.last_contacted_at,
+    told.last_outcome,
+    told.snoozed_until,
+    told.snooze_outcome,
     (select count(*) from due) as total
-from due
-order by
-    -- one of these is a column, the others are nothing
-    case when %(sort)s = 'customer_name' then customer_name end asc,
-    case
-        when %(sort)s = 'next_expected_order_date' then next_expected_order_date
-    end asc,
-    case
-        when %(sort)s = '-expected_amount_90d' then expected_amount_90d
-    end desc nulls last,
-    case when %(sort)s = '-revenue_at_risk' then revenue_at_risk end desc nulls last,
-    customer_id asc
-limit %(limit)s offset %(offset)s
+from page
+inner join analytics.due_to_order as told
+    on
+        page.tenant_id = told.tenant_id
+        and page.customer_id = told.customer_id
+order by page.place
