@@ -45,7 +45,9 @@ def _refused(scope: Scope) -> Problem | None:
     length = headers.get("Content-Length", "0")
     if "Transfer-Encoding" in headers or len(length) > DIGITS or int(length) > MOST_BYTES:
         return Problem(
-            413, f"a body: at most {MOST_BYTES} bytes, with a Content-Length", Connection="close"
+            413,
+            f"a body: at most {MOST_BYTES} bytes, with a Content-Length",
+            Connection="close",
         )
     return None
 
@@ -61,7 +63,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(Gate)
-    problems.handle(app)
+    problems.handle(app, [route for router in ROUTERS for route in routes(router)])
     for router in ROUTERS:
         app.include_router(router)
         for route in routes(router):

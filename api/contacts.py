@@ -90,7 +90,7 @@ async def _said(request: Request, _asks: Writes) -> Contact:
 def contacts(
     asks: Asks, tenant: Tenant, customer_id: Id, given: Annotated[Contacts, Query()]
 ) -> Response:
-    """List what was done about a customer, the last contact first, as it was last corrected."""
+    """List the contacts with a customer, as last corrected, the last one first."""
     return asks.page("orders/contacts", given, tenant, customer_id=customer_id)
 
 

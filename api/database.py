@@ -1,4 +1,4 @@
-"""Connections: one transaction a request, in the role of the caller, nearly always read only."""
+"""Connections: one transaction a request, read only but for contacts, as who calls."""
 
 import queue
 from collections.abc import Callable

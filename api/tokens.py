@@ -32,7 +32,7 @@ NO_ROLES = (
 )
 
 # what a token may read: as an analyst, or as a tenant. Its role is one of ours, or one of
-# yours that was granted some of ours, those of readers and of who writes contacts, and no other
+# yours that was granted some of these, or the writing of contacts, and nothing else
 READS = f"""
     left join lateral (
         select
@@ -40,7 +40,8 @@ READS = f"""
             bool_or(tenant_roles.role_name is not null) as is_tenant
         from pg_roles as role
         left join pg_auth_members as members on role.oid = members.member
-        inner join pg_roles as granted on granted.oid in (role.oid, members.roleid)
+        cross join lateral (values (role.oid), (members.roleid)) as either (oid)
+        inner join pg_roles as granted on either.oid = granted.oid
         left join {OPERATIONS}.tenant_roles on granted.rolname = tenant_roles.role_name
         where role.rolname = api_tokens.role_name
         having

@@ -223,6 +223,9 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     answer = analyst.post(customers)
     assert problem(answer, 405) == "method 'POST': must be GET"
     assert answer.headers["Allow"] == "GET"
+    contacts = analyst.options(f"{TENANT}/contacts/x")
+    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, POST"
+    assert contacts.headers["Allow"] == "GET, POST"
     assert problem(analyst.options(customers), 405)
     assert problem(analyst.request("GET", customers, content=b"{}"), 413) == (
         "this path takes no body"

@@ -61,7 +61,7 @@ def test_answers_are_as_the_document_says(case: Any, api: Api) -> None:
     validate(case, api, api.tokens["analyst"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def due(api: Api, writers: dict[str, str]) -> dict[str, str]:
     """A customer with whom a contact can be written down, and the token for that."""
     customer_id = api.database.value(
