@@ -24,6 +24,7 @@ from api.problems import Problem, shown
 from api.reading import PAGE, WRITTEN, Asked, Asks, ids_of, json_response, missing, run
 from api.tokens import Caller
 from flows.contacts import INSERT, TABLE, WRITER
+from flows.database import one_line
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -120,7 +121,9 @@ def write_contact(
                 **ids_of(connection, "orders", tenant),
                 "customer_id": customer_id,
                 "contact_id": contact_id,
-                "contacted_by": said.contacted_by or caller.name,
+                "contacted_by": caller.name
+                if said.contacted_by is None
+                else said.contacted_by,
             },
         )
         path = "/".join(quote(part, safe="") for part in (tenant, "contacts", customer_id))
@@ -134,14 +137,12 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
     """Write it down unless it is there; return the row. Raises Problem where it is refused."""
     try:
         [found] = run(connection, "orders/contacted", contact)
-        if not found["is_customer"]:
+        if not found["customers_count"]:
             raise missing({"customer_id": contact["customer_id"]})
-        if not found["is_corrected"]:
-            raise Problem(
-                422,
-                f"corrects_contact_id: {shown(contact['corrects_contact_id'])} must be a"
-                " contact with this customer",
-            )
+        corrected = contact["corrects_contact_id"]
+        if corrected and not found["corrected_count"]:
+            what = f"{shown(corrected)} must be a contact with this customer"
+            raise Problem(422, f"corrects_contact_id: {what}")
         with connection.transaction():
             connection.execute(INSERT.encode(), contact)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -156,6 +157,8 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
         ) from error
     except psycopg.errors.CheckViolation as error:
         raise _refused(connection, error.diag.constraint_name, contact) from error
+    except psycopg.DataError as error:
+        raise Problem(422, f"the database knows no such value: {one_line(error)}") from error
     if not (rows := run(connection, "orders/contact", contact)):
         raise Problem(409, "contact_id: another contact with this customer has it")
     return rows[0]

@@ -242,6 +242,7 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
     )
     assert said(note="x" * 2001) == "note: must fit length(note) <= 2000"
     assert said(contacted_by=" ").startswith("contacted_by: must fit btrim(contacted_by) <>")
+    assert said(contacted_by="").startswith("contacted_by: must fit btrim(contacted_by) <>")
     assert said(outcome="LOST") == (
         "outcome, snoozed_until: must fit outcome <> 'LOST' OR snoozed_until IS NOT NULL"
     )
@@ -252,6 +253,9 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
         assert said(contacted_at=at).startswith("contacted_at: must fit contacted_at >= ")
     for until in (in_days(-2), in_days(368), "0001-01-01", "9999-12-31"):
         assert said(snoozed_until=until).startswith("contacted_at, snoozed_until: must fit ")
+    assert said(contacted_at="2026-06-15T12:00:00+21:19").startswith(
+        "the database knows no such value: time zone displacement out of range"
+    )
     # what is none of its types
     assert said(snoozed_until="tomorrow") == (
         "snoozed_until: 'tomorrow' must be a date such as 2026-01-31"

@@ -21,6 +21,9 @@ Test = Callable[..., None]
 # that were answered to writes and reads of contacts
 STATUSES: dict[str, set[int]] = defaultdict(set)
 each_operation: Callable[[Test], Test] = SCHEMA.exclude(path_regex="/start$").parametrize()
+each_of_contacts: Callable[[Test], Test] = SCHEMA.include(
+    path_regex="/contacts/"
+).parametrize()
 
 
 def test_the_document_is_current() -> None:
@@ -71,7 +74,7 @@ def due(api: Api, writers: dict[str, str]) -> dict[str, str]:
     return {"customer_id": str(customer_id), "token": writers["north-dairy"]}
 
 
-@SCHEMA.include(path_regex="/contacts/").parametrize()
+@each_of_contacts
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_whatever_is_written_down_is_answered_as_the_document_says(
     case: Any, api: Api, due: dict[str, str]

@@ -158,7 +158,11 @@ def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> 
     tenants = [one for one in of_tenants(api)["orders"] if one["ids"]["customer_id"]]
     path = "/orders/tenants/{}/contacts/{}"
     said = {"channel": "PHONE", "outcome": "REACHED", "contact_id": str(uuid4())}
-    nobody = {"tenant": str(uuid4()), "slug": "nobody", "ids": {"customer_id": str(uuid4())}}
+    nobody: dict[str, Any] = {
+        "tenant": str(uuid4()),
+        "slug": "nobody",
+        "ids": {"customer_id": str(uuid4())},
+    }
 
     def written() -> list[Any]:
         return api.database.rows("select * from operations.customer_contacts")

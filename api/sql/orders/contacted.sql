@@ -1,18 +1,17 @@
 -- Whether the customer of a contact is there, and the contact that it corrects, if any.
 select
-    exists (
-        select
+    (
+        select count(*)
         from analytics.customer_account_types
         where
             tenant_id = %(tenant_id)s
             and customer_id = %(customer_id)s
-    ) as is_customer,
-    %(corrects_contact_id)s is null
-    or exists (
-        select
+    ) as customers_count,
+    (
+        select count(*)
         from operations.customer_contacts
         where
             tenant_id = %(tenant_id)s
             and customer_id = %(customer_id)s
             and contact_id = %(corrects_contact_id)s
-    ) as is_corrected
+    ) as corrected_count
