@@ -5,16 +5,20 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import accounts, bookings, operations, orders, problems, usage
+from api import accounts, bookings, contacts, operations, orders, problems, usage
 from api.problems import Problem
 from api.reading import DOCUMENT, STARTED
 
 MOST_CHARACTERS = 2000
 
-# one a system. What writes, contacts and snoozes say, is a router of its own, with a
-# transaction and a role of its own
+# a contact with all that it may hold, written in the longest way
+MOST_BYTES = 32_768
+DIGITS = len(str(MOST_BYTES))
+
+# one a system, and one of what writes
 ROUTERS = (
     orders.router,
+    contacts.router,
     bookings.router,
     usage.router,
     accounts.router,
@@ -23,7 +27,7 @@ ROUTERS = (
 
 
 class Gate:
-    """What every request passes: it is short, and brings no body."""
+    """What every request passes: it is short."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,8 +42,13 @@ def _refused(scope: Scope) -> Problem | None:
     headers = Headers(scope=scope)
     if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_CHARACTERS:
         return Problem(414, f"path and parameters: at most {MOST_CHARACTERS} characters")
-    if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
-        return Problem(413, "no path here takes a body", Connection="close")
+    length = headers.get("Content-Length", "0")
+    if "Transfer-Encoding" in headers or len(length) > DIGITS or int(length) > MOST_BYTES:
+        return Problem(
+            413,
+            f"a body: at most {MOST_BYTES} bytes, with a Content-Length",
+            Connection="close",
+        )
     return None
 
 
@@ -54,7 +63,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(Gate)
-    problems.handle(app)
+    problems.handle(app, [route for router in ROUTERS for route in routes(router)])
     for router in ROUTERS:
         app.include_router(router)
         for route in routes(router):

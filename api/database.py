@@ -1,4 +1,4 @@
-"""Connections for readers: one transaction a request, read only, in the role of the caller."""
+"""Connections: one transaction a request, read only but for contacts, as who calls."""
 
 import queue
 from collections.abc import Callable
@@ -94,7 +94,7 @@ class Pool:
         for _ in range(size):
             self._free.put(None)
 
-    def run(self, work: Callable[[Connection], Result]) -> Result:
+    def run(self, work: Callable[[Connection], Result], *, writes: bool = False) -> Result:
         """Do something in a transaction; raises Problem where the database does not do it."""
         try:
             connection = self._free.get(timeout=SECONDS_TO_WAIT)
@@ -103,13 +103,13 @@ class Pool:
         try:
             if connection:
                 try:
-                    return _in_transaction(connection, work)
+                    return _in_transaction(connection, work, writes=writes)
                 except psycopg.OperationalError:
                     if not connection.closed:
                         raise
             # none was opened, or the server has ended it since the last request
             connection = open_connection()
-            return _in_transaction(connection, work)
+            return _in_transaction(connection, work, writes=writes)
         except (psycopg.Error, Failure) as error:
             raise _as_problem(error) from error
         finally:
@@ -122,8 +122,13 @@ class Pool:
                 connection.close()
 
 
-def _in_transaction(connection: Connection, work: Callable[[Connection], Result]) -> Result:
+def _in_transaction(
+    connection: Connection, work: Callable[[Connection], Result], *, writes: bool
+) -> Result:
     with connection.transaction():
+        if writes:
+            # who writes sees what others have written in the meantime
+            connection.execute("set transaction isolation level read committed, read write")
         return work(connection)
 
 

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from api import problems
 from api.app import ROUTERS, create_app, routes
+from api.contacts import Contact
 from api.reading import DOCUMENT, FOLDER
 from flows.project import OUR_PROJECT, version
 
@@ -113,7 +114,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
 }
-# what can go wrong with every path, and with those that start something
+# what can go wrong with every path, with those that start something and that write
 REFUSALS = {
     "401": "No token, or none that is in force.",
     "403": "The token may not do this.",
@@ -124,6 +125,11 @@ REFUSALS = {
     "503": "The database does not answer, or has no figures yet.",
 }
 BUSY = {"409": "Another refresh is running."}
+NOT_WRITTEN = {
+    "409": "The contact that it corrects was corrected already, or its id is another one's.",
+    "413": "The body is too long.",
+}
+LOCATION = {"Location": {"schema": {"type": "string"}}}
 
 
 @cache
@@ -143,6 +149,29 @@ def marts() -> Marts:
                 for column in model.get("columns", [])
             }
     return found
+
+
+def body() -> Schema:
+    """Return what a contact is made of: the fields that are taken, as the table has them."""
+    file = OUR_PROJECT / "models/orders/marts/contacts/customer_contacts.yml"
+    [model] = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)["models"]
+    columns = {column["name"]: column for column in model["columns"]}
+    properties = {}
+    for name, field in Contact.model_fields.items():
+        column = columns[name]
+        schema = column_schema(
+            column["data_type"], column["description"], is_nullable=not field.is_required()
+        )
+        checks = " ".join(
+            constraint["expression"] for constraint in column.get("constraints", [])
+        )
+        if words := re.search(r"in \((.*?)\)", checks, re.DOTALL):
+            schema["enum"] = re.findall(r"'(\w+)'", words[1])
+        if most := re.search(r"length\(\w+\) <= (\d+)", checks):
+            schema["maxLength"] = int(most[1])
+        properties[name] = schema
+    required = [name for name, field in Contact.model_fields.items() if field.is_required()]
+    return {**_object(properties), "required": required}
 
 
 def _key(file: Path) -> list[str]:
@@ -191,7 +220,7 @@ def columns_of(query: str) -> dict[str, Schema]:
     It reads what is written there: plain columns, all of a relation, and what MADE knows.
     """
     text = re.sub("--.*", "", (FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
-    begins = re.compile(r"^(?:with )?(\w+) as (?:not materialized )?\($", re.MULTILINE)
+    begins = re.compile(r"^(?:with )?(\w+) as (?:(?:not )?materialized )?\($", re.MULTILINE)
     parts = begins.split(text)
     made = {name: column_schema(*what) for name, what in MADE.items()}
     known = {**marts(), "job_status": made, "application_logs": made}
@@ -247,6 +276,7 @@ def openapi() -> Schema:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = problems.SCHEMA
+    schemas["Contact"] = body()
     content["components"]["securitySchemes"] = {
         "token": {
             "type": "http",
@@ -276,10 +306,24 @@ def _complete(
         operation["responses"] = {
             "202": {
                 "description": "It runs.",
-                "headers": {"Location": {"schema": {"type": "string"}}},
+                "headers": LOCATION,
                 **_json(STARTED, examples["started"]),
             },
             **_refused(REFUSALS | BUSY),
+        }
+    elif kind == "written":
+        operation["requestBody"] = {
+            "required": True,
+            **_json({"$ref": "#/components/schemas/Contact"}, examples["contact"]),
+        }
+        row = {"$ref": "#/components/schemas/OrdersContacts"}
+        operation["responses"] = {
+            "201": {
+                "description": "It is written down, now or before.",
+                "headers": LOCATION,
+                **_json(row, examples["rows"]["orders/contacts"]),
+            },
+            **_refused(REFUSALS | NOT_WRITTEN),
         }
     else:
         name = query.title().replace("/", "").replace("_", "")

@@ -40,6 +40,9 @@ class Due(Page):
     urgency: Literal["MODERATE", "URGENT", "CRITICAL"] | None = None
     sales_rep: SalesRep = None
     search: Search = None
+    snoozed: Annotated[
+        bool, Field(description="Those that somebody has put off are listed, too.")
+    ] = False
     sort: Literal[
         "customer_id",
         "customer_name",

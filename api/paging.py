@@ -26,9 +26,9 @@ Text = Annotated[
 ]
 
 
-def _day(text: str) -> date:
+def _day(text: object) -> date:
     # fromisoformat() takes other ways of writing a date, too
-    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if not isinstance(text, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError(DAY)
     try:
         return date.fromisoformat(text)

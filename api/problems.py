@@ -1,12 +1,14 @@
 """What goes wrong, as application/problem+json: a line that says what, and what is allowed."""
 
 import sys
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
@@ -64,8 +66,8 @@ def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def handle(app: FastAPI) -> None:
-    """Have all that goes wrong told as a problem."""
+def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    """Have all that goes wrong told as a problem; routes: all that there are."""
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, problem: Problem) -> Response:
@@ -82,8 +84,15 @@ def handle(app: FastAPI) -> None:
             case HTTPStatus.NOT_FOUND:
                 detail = f"no path {shown(request.url.path)}: /openapi.json lists them"
             case HTTPStatus.METHOD_NOT_ALLOWED:
-                allowed = (error.headers or {}).get("Allow", "")
-                detail = f"method {shown(request.method)}: must be {allowed}"
+                # of all routes of the path; the router knows the first
+                allowed = {
+                    method
+                    for route in routes
+                    if route.path_regex.match(request.scope["path"])
+                    for method in route.methods or ()
+                }
+                error.headers = {"Allow": ", ".join(sorted(allowed or {"GET"}))}
+                detail = f"method {shown(request.method)}: must be {error.headers['Allow']}"
             case _:
                 detail = str(error.detail)
         problem = Problem(error.status_code, detail)
@@ -113,6 +122,8 @@ def _in_words(error: ErrorDetails) -> str:
             what = f"must have at most {context['max_length']} characters"
         case "string_pattern_mismatch":
             what = "must have no NUL character"
+        case "uuid_parsing":
+            what = f"{given} must be a uuid"
         case "value_error":
             what = f"{given} {context['error']}"
         case _:

@@ -29,7 +29,12 @@ IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account"
 Result = TypeVar("Result")
 
 # for the document: what a path answers with. Its query is called as its function is
-PAGE, ROWS, ROW, STARTED = ({"x-answer": kind} for kind in ("page", "rows", "row", "started"))
+PAGE, ROWS, ROW, STARTED, WRITTEN = (
+    {"x-answer": kind} for kind in ("page", "rows", "row", "started", "written")
+)
+
+# their answers change with what somebody writes, too, not only with what is published
+OF_CONTACTS = ("orders/contacts", "orders/due_to_order")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[D
     try:
         return connection.execute(text, values).fetchall()
     except psycopg.DataError as error:
-        raise _missing({name: values[name] for name in IDS if values.get(name)}) from error
+        raise missing({name: values[name] for name in IDS if values.get(name)}) from error
 
 
 def read_page(
@@ -87,13 +92,15 @@ def read_page(
 class Asked:
     """One request, before it is known who asks."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, takes_body: bool = False) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         self.token = token.strip()
         if scheme.lower() != "bearer" or not self.token:
             raise unauthorized("send `Authorization: Bearer TOKEN`")
         self.service: Service = request.app.state.service
         self.service.limits.count(self.token)
+        if not takes_body and request.headers.get("Content-Length", "0") != "0":
+            raise Problem(413, "this path takes no body")
         names = Counter(name for name, _ in request.query_params.multi_items())
         for name, times in names.items():
             if times > 1:
@@ -101,11 +108,13 @@ class Asked:
         self.known = request.headers.get("If-None-Match", "")
         self.target = f"{request.url.path}?{request.url.query}"
 
-    def page(self, query: str, page: Page, tenant: str | None = None) -> Response:
+    def page(
+        self, query: str, page: Page, tenant: str | None = None, **values: Any
+    ) -> Response:
         """Answer with a page of rows, how many there are, and whether there are more."""
 
         def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
-            return read_page(connection, query, page, page.values() | ids)
+            return read_page(connection, query, page, page.values() | values | ids)
 
         return self._read(query, read, tenant)
 
@@ -123,7 +132,7 @@ class Asked:
         def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
             found = run(connection, query, values | ids)
             if not found:
-                raise _missing(values or {"organization": tenant})
+                raise missing(values or {"organization": tenant})
             return found[0]
 
         return self._read(query, read, tenant)
@@ -132,6 +141,13 @@ class Asked:
         """Do something in a transaction that only reads, when it is known who asks."""
         return self.service.pool.run(
             lambda connection: work(connection, tokens.check(connection, self.token))
+        )
+
+    def write(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
+        """Do something in a transaction that writes, when it is known who asks."""
+        return self.service.pool.run(
+            lambda connection: work(connection, tokens.check(connection, self.token)),
+            writes=True,
         )
 
     def _read(
@@ -144,24 +160,28 @@ class Asked:
 
         def answer(connection: Connection, caller: tokens.Caller) -> Response:
             [state] = run(connection, f"{system}/publication", {})
+            if query in OF_CONTACTS:
+                [written] = run(connection, "orders/contacts_state", {"tenant": tenant})
+                state |= written
             headers = self._headers(caller, state)
             if self._has(headers["ETag"]):
                 return Response(status_code=304, headers=headers)
             use_role(connection, caller.role)
-            ids = _ids(connection, system, tenant) if tenant is not None else {}
+            ids = ids_of(connection, system, tenant) if tenant is not None else {}
             return json_response(read(connection, ids), headers)
 
         return self.run(answer)
 
     def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
         """Return the ETag of what is published, of this day, for this caller's role."""
-        said = repr((form(), self.target, caller.role, state["publication"], state["days"]))
+        as_of = state.pop("as_of")
+        said = repr((form(), self.target, caller.role, *state.values()))
         return {
             "ETag": f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"',
             # asked again each time, and kept for nobody else
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
-            "As-Of": state["as_of"].isoformat() if state["as_of"] else "",
+            "As-Of": as_of.isoformat() if as_of else "",
         }
 
     def _has(self, tag: str) -> bool:
@@ -169,15 +189,16 @@ class Asked:
         return any(one.strip().removeprefix("W/") == tag for one in self.known.split(","))
 
 
-def _ids(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
+def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
     """Return the key of a tenant by its slug or id, where the caller may see it."""
     found = run(connection, f"{system}/tenant", {"tenant": tenant})
     if not found:
-        raise _missing({"organization" if system != "orders" else "tenant": tenant})
+        raise missing({"organization" if system != "orders" else "tenant": tenant})
     return found[0]
 
 
-def _missing(sought: Mapping[str, Any]) -> Problem:
+def missing(sought: Mapping[str, Any]) -> Problem:
+    """Return what is said of what is not there, or is not for this caller."""
     named_ids = ", ".join(f"{name} {shown(value)}" for name, value in sought.items())
     return Problem(404, f"none that you may see: {named_ids}")
 

@@ -15,6 +15,7 @@ import psycopg
 
 from api.database import Connection
 from api.problems import unauthorized
+from flows.contacts import WRITER
 from flows.database import Connection as Session
 from flows.database import connect, install, reading, rows
 from flows.errors import WrongArgument
@@ -30,19 +31,41 @@ NO_ROLES = (
     "there are no roles, which say whose rows a token shows: `customer-health roles install`"
 )
 
-# what a token may read: as an analyst, or as one tenant
-ROLE = f"""
-    role_name = '{ANALYST}' as is_analyst,
-    exists (
-        select from {OPERATIONS}.tenant_roles
-        where tenant_roles.role_name = api_tokens.role_name
-    ) as is_tenant
+# what a token may read: as an analyst, or as a tenant. Its role is one of ours, or one of
+# yours that was granted some of these, or the writing of contacts, and nothing else
+READS = f"""
+    left join lateral (
+        select
+            bool_or(granted.rolname = '{ANALYST}') as is_analyst,
+            bool_or(tenant_roles.role_name is not null) as is_tenant
+        from pg_roles as role
+        left join pg_auth_members as members on role.oid = members.member
+        cross join lateral (values (role.oid), (members.roleid)) as either (oid)
+        inner join pg_roles as granted on either.oid = granted.oid
+        left join {OPERATIONS}.tenant_roles on granted.rolname = tenant_roles.role_name
+        where role.rolname = api_tokens.role_name
+        having
+            bool_or(
+                granted.oid = role.oid
+                and (granted.rolname = '{ANALYST}' or tenant_roles.role_name is not null)
+            )
+            or bool_and(
+                not (role.rolsuper or role.rolbypassrls)
+                and (
+                    granted.oid = role.oid
+                    or granted.rolname in ('{ANALYST}', '{WRITER}')
+                    or tenant_roles.role_name is not null
+                )
+            )
+    ) as reads on true
 """
 LOOKUP = f"""
     select
-        token_id, secret_hash, role_name, may_start, expires_at <= now() as is_expired,
-        withdrawn_at is not null as is_withdrawn, {ROLE}
+        token_id, token_name, secret_hash, role_name, may_start,
+        expires_at <= now() as is_expired, withdrawn_at is not null as is_withdrawn,
+        is_analyst is true as is_analyst, is_tenant is true as is_tenant
     from {OPERATIONS}.api_tokens
+    {READS}
     where token_id = %(token_id)s
 """
 
@@ -51,7 +74,7 @@ LOOKUP = f"""
 class Caller:
     """Who asks."""
 
-    token_id: str
+    name: str
     role: str
     # sees all tenants
     is_analyst: bool
@@ -84,7 +107,7 @@ def check(connection: Connection, token: str) -> Caller:
     if not (found["is_analyst"] or found["is_tenant"]):
         raise unauthorized("the role of this token is none that reads marts any more")
     return Caller(
-        found["token_id"], found["role_name"], found["is_analyst"], found["may_start"]
+        found["token_name"], found["role_name"], found["is_analyst"], found["may_start"]
     )
 
 
@@ -107,13 +130,15 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
         install(connection, "api_tokens.sql")
         [allowed] = rows(
             connection,
-            f"select {ROLE} from (select %(role)s::text as role_name) as api_tokens",
+            "select is_analyst, is_tenant"
+            f" from (select %(role)s::text as role_name) as api_tokens {READS}",
             {"role": role},
         )
         if not (allowed["is_analyst"] or allowed["is_tenant"]):
             raise WrongArgument(
                 f"--role: {role!r} must be {ANALYST} or the role of a tenant, which"
-                " `customer-health roles status` names"
+                " `customer-health roles status` names, or one of yours that was granted"
+                f" these, {WRITER} and no others"
             )
         try:
             [made] = rows(

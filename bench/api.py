@@ -91,6 +91,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
 UNFILTERED: dict[str, Any] = {
     **dict.fromkeys(("account_type", "risk_status", "sales_rep", "search", "due_bucket")),
     **dict.fromkeys(("urgency", "customer_segment", "reliability_tier")),
+    "snoozed": False,
     "limit": 50,
     "offset": 0,
 }

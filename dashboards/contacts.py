@@ -10,13 +10,13 @@ import streamlit as st
 from psycopg.rows import dict_row
 
 from dashboards import data, look
+from flows.contacts import INSERT, TABLE, WRITER
 from flows.database import one_line
-from flows.schemas import OPERATIONS, OURS
+from flows.schemas import OPERATIONS
 from flows.session import ARGUMENTS, use_settings
 
 Row = Mapping[str, Any]
 
-TABLE = f"{OPERATIONS}.customer_contacts"
 OUTCOMES = {
     "REACHED": "Reached",
     "WILL_ORDER": "Will order",
@@ -35,24 +35,11 @@ CHANNELS = {
 DAYS_AT_FIRST, MOST_DAYS = 7, 366
 LONGEST_NOTE, LONGEST_NAME = 2000, 200
 
-INSERT = f"""
-    insert into {TABLE} (
-        tenant_id, customer_id, contact_id, contacted_at, contacted_by, channel, outcome,
-        note, snoozed_until, corrects_contact_id
-    )
-    values (
-        %(tenant)s, %(customer)s, %(contact)s, coalesce(%(contacted_at)s, now()),
-        coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
-        %(snoozed_until)s, %(corrects)s
-    )
-    -- if the button is pressed twice, or again after a network error
-    on conflict (tenant_id, customer_id, contact_id) do nothing
-"""
 # from the catalog: a login that may not use the schema may not name what is in it
 RIGHT = f"""
     select
         current_user::text as login,
-        to_regrole('{OURS}_contact_writer') is not null as is_role_there,
+        to_regrole('{WRITER}') is not null as is_role_there,
         coalesce(bool_or(
             has_schema_privilege(relnamespace, 'usage')
             and has_column_privilege(pg_class.oid, 'channel', 'insert')
@@ -93,7 +80,7 @@ def lacking() -> str:
         ) from error
     if found["may_write"]:
         return ""
-    grant = f"{OURS}_contact_writer" if found["is_role_there"] else f"insert on {TABLE}"
+    grant = WRITER if found["is_role_there"] else f"insert on {TABLE}"
     return (
         f"This login may not save contacts. To allow it: `grant {grant} to {found['login']}`."
     )
@@ -146,7 +133,8 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
 
 def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
     keys = list(customers)
-    said: dict[str, Any] = {"contact": st.session_state.setdefault("contact_id", uuid.uuid4())}
+    contact_id = st.session_state.setdefault("contact_id", uuid.uuid4())
+    said: dict[str, Any] = {"contact_id": contact_id}
     today = datetime.now(UTC).date()
     with st.form("contact", border=False):
         picked = keys[0]
@@ -175,17 +163,17 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
             format="YYYY-MM-DD",
         )
         note = st.text_area(
-            "Note", max_chars=LONGEST_NOTE, height=68, key=f"note of {said['contact']}"
+            "Note", max_chars=LONGEST_NOTE, height=68, key=f"note of {contact_id}"
         )
         name = st.text_input("Your name", key="contact_name", max_chars=LONGEST_NAME)
         if not st.form_submit_button("Save", type="primary"):
             return
-    said["tenant"], _, said["customer"] = picked.partition("/")
+    said["tenant_id"], _, said["customer_id"] = picked.partition("/")
     said |= {
         "note": note.strip() or None,
         "contacted_by": name.strip() or None,
         "snoozed_until": until if isinstance(until, date) and until > today else None,
-        "corrects": corrected and corrected["contact_id"],
+        "corrects_contact_id": corrected and corrected["contact_id"],
         # a correction keeps the time of its contact
         "contacted_at": corrected and corrected["contacted_at"],
     }
@@ -218,7 +206,7 @@ def _save(said: dict[str, Any], customer: str) -> None:
         look.empty("“Lost” needs a day after today: then the customer is due again.")
         return
     if said["outcome"] in WITHDRAWN:
-        if said["corrects"] is None:
+        if said["corrects_contact_id"] is None:
             look.empty("Choose the contact that never took place.")
             return
         said["snoozed_until"] = None

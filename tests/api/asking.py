@@ -16,6 +16,7 @@ import pytest
 from conftest import PROJECT, Database, free_port
 
 ANALYST = "customer_health_analyst"
+WRITER = "customer_health_contact_writer"
 DOCUMENT: dict[str, Any] = json.loads((PROJECT / "api" / "openapi.json").read_text())
 
 
@@ -88,6 +89,31 @@ def api(
     database.drop()
 
 
+@pytest.fixture(scope="module")
+def writers(api: Api) -> Iterator[dict[str, str]]:
+    """Tokens that may write contacts down, of all tenants and, by slug, of each tenant."""
+    slugs = {
+        row["tenant"]: row["slug"]
+        for row in api.database.rows(
+            "select tenant_id::text as tenant, tenant_slug as slug from analytics.tenants"
+        )
+    }
+    readers = {
+        slugs[role["tenant"]]: role["role_name"]
+        for role in tenant_roles(api.database)
+        if role["system"] == "orders"
+    } | {"all": ANALYST}
+    made = {}
+    for slug, reader in readers.items():
+        role = f"writer_{slug.replace('-', '_')}"
+        api.database.execute(f"create role {role} in role {reader}, {WRITER}")
+        made[slug] = api.create_token(role, role)
+    yield made
+    for slug in readers:
+        api.command("api-tokens", "withdraw", f"writer_{slug.replace('-', '_')}")
+        api.database.execute(f"drop role writer_{slug.replace('-', '_')}")
+
+
 @pytest.fixture
 def analyst(api: Api) -> Iterator[httpx.Client]:
     """Somebody who may see all tenants."""
@@ -131,6 +157,13 @@ def wait_for(client: httpx.Client, url: str) -> dict[str, Any]:
             return run
         assert time.monotonic() < deadline, run
         time.sleep(0.3)
+
+
+def reads() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield path and description of what only reads."""
+    for method, path, operation in operations():
+        if method == "get":
+            yield path, operation
 
 
 def operations(*, starts: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -223,11 +223,16 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     answer = analyst.post(customers)
     assert problem(answer, 405) == "method 'POST': must be GET"
     assert answer.headers["Allow"] == "GET"
+    contacts = analyst.options(f"{TENANT}/contacts/x")
+    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, POST"
+    assert contacts.headers["Allow"] == "GET, POST"
     assert problem(analyst.options(customers), 405)
-    for body in ({"content": b"{}"}, {"content": iter([b"x"])}):
-        assert problem(analyst.request("GET", customers, **body), 413) == (
-            "no path here takes a body"
-        )
+    assert problem(analyst.request("GET", customers, content=b"{}"), 413) == (
+        "this path takes no body"
+    )
+    assert problem(analyst.request("GET", customers, content=iter([b"x"])), 413) == (
+        "a body: at most 32768 bytes, with a Content-Length"
+    )
     head = analyst.head(customers)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
@@ -341,18 +346,25 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
     assert refreshed.value("select to_regclass('operations.api_tokens')") is None
 
 
-def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) -> None:
-    """The screen's and the scheduler's, as they stand there."""
+def test_the_commands_of_the_document_do_what_it_says(
+    api: Api, writers: dict[str, str], tmp_path: Path
+) -> None:
+    """The screen's, the writer's and the scheduler's, as they stand there."""
     text = (PROJECT / "docs" / "api.md").read_text()
     scheduler = api.create_token("scheduler", ANALYST, "--may-start")
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     curls = [block for block in blocks if "curl" in block]
-    assert len(curls) == 3
+    assert len(curls) == 4
     for block in curls:
         done = subprocess.run(
             ["bash", "-ec", block.replace("http://127.0.0.1:8600", api.url)],
             cwd=tmp_path,
-            env={**os.environ, "TOKEN": api.tokens["analyst"], "SCHEDULER": scheduler},
+            env={
+                **os.environ,
+                "TOKEN": api.tokens["analyst"],
+                "WRITER": writers["north-dairy"],
+                "SCHEDULER": scheduler,
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -364,6 +376,8 @@ def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) 
             assert run["run_id"] == json.loads(started)["run_id"]
             with api.client(scheduler) as client:
                 assert wait_for(client, json.loads(started)["url"])["status"] == "success"
+        elif "POST" in block:
+            assert json.loads(done.stdout)["outcome"] == "WILL_ORDER"
         elif "If-None-Match" in block:
             assert done.stdout == "304\n"
             assert json.loads((tmp_path / "due.json").read_text())["total"] > 1
@@ -457,6 +471,8 @@ PROBE = """
 from api.database import Pool
 
 pool = Pool(1)
+# of the same connection, before and after
+print(pool.run(lambda it: it.execute("show transaction_read_only").fetchall(), writes=True))
 ask = lambda query: pool.run(lambda connection: connection.execute(query).fetchall())
 print(ask("show transaction_read_only"), ask("show statement_timeout"))
 try:
@@ -480,6 +496,6 @@ def test_nothing_but_reading_is_possible_in_a_request(api: Api) -> None:
         text=True,
         check=False,
     )
-    assert "'on'" in probe.stdout, probe.stderr
+    assert re.findall("'(on|off)'", probe.stdout) == ["off", "on"], probe.stderr
     assert "'10s'" in probe.stdout
     assert "ReadOnlySqlTransaction" in probe.stdout

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import httpx
-from asking import Api, items, operations, problem, tenant_roles
+from asking import Api, items, problem, reads, tenant_roles
 
 pytest_plugins = ["asking"]
 
@@ -125,7 +126,7 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
                 f'"{one["slug"]}"' for one in others if one["slug"] != own["slug"]
             }
             with api.client(own["token"]) as client:
-                for _, path, operation in operations():
+                for path, operation in reads():
                     [system] = operation["tags"]
                     if system == "operations":
                         continue
@@ -152,6 +153,51 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
     assert counted[404] > 200
 
 
+def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> None:
+    """Nor learns of them: who is another's and who is nobody's are told the same."""
+    tenants = [one for one in of_tenants(api)["orders"] if one["ids"]["customer_id"]]
+    path = "/orders/tenants/{}/contacts/{}"
+    said = {"channel": "PHONE", "outcome": "REACHED", "contact_id": str(uuid4())}
+    nobody: dict[str, Any] = {
+        "tenant": str(uuid4()),
+        "slug": "nobody",
+        "ids": {"customer_id": str(uuid4())},
+    }
+
+    def written() -> list[Any]:
+        return api.database.rows("select * from operations.customer_contacts")
+
+    def refused(client: httpx.Client, whose: str, of: dict[str, Any], **more: str) -> str:
+        customer = of["ids"]["customer_id"]
+        answer = client.post(path.format(whose, customer), json={**said, **more})
+        told = problem(answer, 404)
+        return told.replace(customer, "CUSTOMER").replace(whose, "TENANT")
+
+    for own, other in zip(tenants, [*tenants[1:], tenants[0]], strict=True):
+        with api.client(writers[own["slug"]]) as client:
+            before = written()
+            for by in ("tenant", "slug"):
+                assert refused(client, own[by], other) == refused(client, own[by], nobody)
+                told = {
+                    refused(client, whose[by], of)
+                    for whose in (other, nobody)
+                    for of in (own, other, nobody)
+                }
+                assert told == {"none that you may see: tenant 'TENANT'"}
+            assert written() == before
+            # the same id is another contact with another customer
+            url = path.format(own["slug"], own["ids"]["customer_id"])
+            answer = client.post(url, json=said)
+            assert answer.status_code == 201, answer.text
+            assert answer.json()["tenant_id"] == own["tenant"]
+            assert len(written()) == len(before) + 1
+            [seen] = items(client.get(url))
+            assert seen == answer.json()
+            theirs = path.format(other["slug"], other["ids"]["customer_id"])
+            problem(client.get(theirs), 404)
+            assert not items(client.get(path.format(own["slug"], other["ids"]["customer_id"])))
+
+
 def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
     """So that nothing is left out, either."""
     tenants = of_tenants(api)
@@ -159,7 +205,7 @@ def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
         for system, of in tenants.items():
             own = of[0]
             with api.client(own["token"]) as client:
-                for _, path, operation in operations():
+                for path, operation in reads():
                     key = KEYS.get(system, "organization")
                     given = {name: own["ids"][name] for name in ("customer_id", "account_id")}
                     given |= {"square_customer_id": own["ids"]["square_customer_id"]}
@@ -178,7 +224,7 @@ def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
 def hostile(api: Api) -> Iterator[str]:
     """Yield targets with what nobody should send in each parameter, one at a time."""
     of = of_tenants(api)
-    for _, path, operation in operations():
+    for path, operation in reads():
         [system] = operation["tags"]
         own = of[system][0] if system in of else of["usage"][0]
         key = KEYS.get(system, "organization")

@@ -149,30 +149,31 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
 
 def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Database) -> None:
     [customer] = rep.rows(
-        "select tenant_id::text as tenant, customer_id::text as customer"
+        "select tenant_id::text, customer_id::text"
         " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1"
     )
     said = {
         **customer,
-        "contact": uuid4(),
+        "contact_id": uuid4(),
         "channel": "PHONE",
         "outcome": "REACHED",
-        **dict.fromkeys(("contacted_at", "contacted_by", "note", "snoozed_until", "corrects")),
+        **dict.fromkeys(("contacted_at", "contacted_by", "note", "snoozed_until")),
+        "corrects_contact_id": None,
     }
     contacts.write(said)
     contacts.write(said)
     assert len(written(rep)) == 1
-    again = said | {"corrects": said["contact"]}
-    contacts.write(again | {"contact": uuid4()})
+    again = said | {"corrects_contact_id": said["contact_id"]}
+    contacts.write(again | {"contact_id": uuid4()})
     with pytest.raises(contacts.NotWritten, match="already has a correction"):
-        contacts.write(again | {"contact": uuid4()})
+        contacts.write(again | {"contact_id": uuid4()})
     other = rep.value(
         "select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce'"
     )
     with pytest.raises(contacts.NotWritten, match="may not save this contact"):
-        contacts.write(said | {"contact": uuid4(), "tenant": other})
+        contacts.write(said | {"contact_id": uuid4(), "tenant_id": other})
     with pytest.raises(contacts.NotWritten, match="cannot be saved"):
-        contacts.write(said | {"contact": uuid4(), "note": "x" * 2001})
+        contacts.write(said | {"contact_id": uuid4(), "note": "x" * 2001})
 
 
 @pytest.mark.parametrize("name", ["due_to_order", "customer"])

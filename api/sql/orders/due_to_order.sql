@@ -1,7 +1,19 @@
--- The customers of a tenant that should order soon or should have ordered. How likely
--- they order is told of all; what to expect of their money only where they stand in the
--- order of it, for that takes longer than all the rest.
-with due as materialized (
+-- The customers of a tenant that should order soon or should have ordered, without
+-- those whom somebody has put off and the hold-out. How likely they order is told of
+-- all; what to expect of their money only where they stand in the order of it, for that
+-- takes longer than all the rest.
+with states as materialized (
+    select
+        customer_id,
+        last_contacted_at,
+        last_outcome,
+        snoozed_until,
+        snooze_outcome
+    from analytics.customer_contact_states
+    where tenant_id = %(tenant_id)s
+),
+
+due as materialized (
     select
         tenant_id,
         customer_id,
@@ -35,21 +47,70 @@ with due as materialized (
             or strpos(lower(customer_name), lower(%(search)s)) > 0
             or customer_id::text = %(search)s
         )
+        and not is_held_out
+        and (
+            %(snoozed)s
+            -- as a set: the column would be looked up for each that is due
+            or customer_id not in (
+                select states.customer_id
+                from states
+                where states.snoozed_until is not null
+            )
+        )
+),
+
+page as materialized (
+    select
+        *,
+        row_number() over (
+            order by
+                -- one of these is a column, the others are nothing
+                case when %(sort)s = 'customer_name' then customer_name end asc,
+                case
+                    when %(sort)s = 'next_expected_order_date'
+                        then next_expected_order_date
+                end asc,
+                case
+                    when %(sort)s = '-expected_amount_90d' then expected_amount_90d
+                end desc nulls last,
+                case
+                    when %(sort)s = '-revenue_at_risk' then revenue_at_risk
+                end desc nulls last,
+                customer_id asc
+        ) as place,
+        (select count(*) from due) as total
+    from due
+    order by place asc
+    limit %(limit)s offset %(offset)s
 )
 
 select
-    *,
-    (select count(*) from due) as total
-from due
-order by
-    -- one of these is a column, the others are nothing
-    case when %(sort)s = 'customer_name' then customer_name end asc,
-    case
-        when %(sort)s = 'next_expected_order_date' then next_expected_order_date
-    end asc,
-    case
-        when %(sort)s = '-expected_amount_90d' then expected_amount_90d
-    end desc nulls last,
-    case when %(sort)s = '-revenue_at_risk' then revenue_at_risk end desc nulls last,
-    customer_id asc
-limit %(limit)s offset %(offset)s
+    page.tenant_id,
+    page.customer_id,
+    page.customer_name,
+    page.sales_rep_id,
+    page.sales_rep_name,
+    page.due_bucket,
+    page.urgency,
+    page.days_past_expected,
+    page.days_since_last_order,
+    page.last_order_date,
+    page.next_expected_order_date,
+    page.cadence_days,
+    page.risk_status,
+    page.revenue_at_risk,
+    page.outlook,
+    page.p_order_90d,
+    page.expected_amount_90d,
+    page.currency,
+    page.reason,
+    page.disagreement,
+    states.last_contacted_at,
+    states.last_outcome,
+    states.snoozed_until,
+    states.snooze_outcome,
+    page.total
+from page
+left join states
+    on page.customer_id = states.customer_id
+order by page.place asc

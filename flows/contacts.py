@@ -1,0 +1,21 @@
+"""Contacts with customers: what writes one down, for the pages and the API."""
+
+from flows.schemas import OPERATIONS, OURS
+
+TABLE = f"{OPERATIONS}.customer_contacts"
+# the role that may
+WRITER = f"{OURS}_contact_writer"
+
+INSERT = f"""
+    insert into {TABLE} (
+        tenant_id, customer_id, contact_id, contacted_at, contacted_by, channel, outcome,
+        note, snoozed_until, corrects_contact_id
+    )
+    values (
+        %(tenant_id)s, %(customer_id)s, %(contact_id)s, coalesce(%(contacted_at)s, now()),
+        coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
+        %(snoozed_until)s, %(corrects_contact_id)s
+    )
+    -- pressed twice, or sent again after an error of the network
+    on conflict (tenant_id, customer_id, contact_id) do nothing
+"""

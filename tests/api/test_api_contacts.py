@@ -1,0 +1,356 @@
+"""Contacts by HTTP: who may write them, that it happens once, and what others see at once."""
+
+import http.client
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from asking import ANALYST, WRITER, Api, items, problem, serving, tenant_roles
+from conftest import Database
+
+pytest_plugins = ["asking"]
+
+TENANT = "/orders/tenants/north-dairy"
+SAID = {"channel": "PHONE", "outcome": "REACHED"}
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "'; drop table operations.customer_contacts; --",
+    "%s %(note)s {} \\ $$ /* \n\t\r",
+    '{"outcome": "LOST"}',
+    "\u202e\U0001f950\ud55c",
+    "=1+1",
+)
+ROWS = "select * from operations.customer_contacts order by recorded_at, contact_id"
+
+
+@pytest.fixture
+def rep(api: Api, writers: dict[str, str]) -> Iterator[httpx.Client]:
+    """Somebody who may write for one tenant."""
+    with api.client(writers["north-dairy"]) as client:
+        yield client
+
+
+@pytest.fixture
+def path(api: Api, analyst: httpx.Client) -> str:
+    """Where contacts are written with a customer that is due and was not contacted yet."""
+    due = items(analyst.get(f"{TENANT}/due-to-order", params={"limit": 500}))
+    former = {str(row["customer_id"]) for row in api.database.rows(ROWS)}
+    customer = next(row for row in due if row["customer_id"] not in former)
+    return f"{TENANT}/contacts/{customer['customer_id']}"
+
+
+def written(answer: httpx.Response) -> dict[str, Any]:
+    """Return the row that was written."""
+    assert answer.status_code == 201, answer.text
+    row: dict[str, Any] = answer.json()
+    return row
+
+
+def in_days(days: int) -> str:
+    return (datetime.now(UTC).date() + timedelta(days)).isoformat()
+
+
+def test_a_contact_is_written_down_as_it_was_said(
+    api: Api, rep: httpx.Client, path: str
+) -> None:
+    at = "2026-06-15T14:30:00.123456+02:00"
+    said = {
+        "channel": "EMAIL",
+        "outcome": "WILL_ORDER",
+        "note": "After the fair.\nSure.",
+        "snoozed_until": "2026-06-29",
+        "contacted_by": "Ann",
+        "contact_id": str(uuid4()),
+    }
+    answer = rep.post(path, json={**said, "contacted_at": at})
+    row = written(answer)
+    assert said.items() <= row.items()
+    assert datetime.fromisoformat(row["contacted_at"]) == datetime.fromisoformat(at)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert items(rep.get(answer.headers["Location"])) == [row]
+    [kept] = [
+        row for row in api.database.rows(ROWS) if str(row["contact_id"]) == said["contact_id"]
+    ]
+    assert {name: str(kept[name]) for name in said} == said
+    assert row["recorded_by"] == kept["recorded_by"] == "postgres"
+    # who gives no name is called as the token is
+    row = written(rep.post(path, json=SAID))
+    assert row["contacted_by"] == "writer_north_dairy"
+    assert UUID(row["contact_id"])
+    # the last one first
+    assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "EMAIL"]
+    assert len(items(rep.get(path, params={"limit": 1}))) == 1
+
+
+def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: str) -> None:
+    before = len(api.database.rows(ROWS))
+    said = {**SAID, "contact_id": str(uuid4()), "note": "once"}
+    first, second = rep.post(path, json=said), rep.post(path, json=said)
+    assert written(first) == written(second)
+    assert first.headers["Location"] == second.headers["Location"]
+    key = {"Idempotency-Key": str(uuid4())}
+    by_key = [written(rep.post(path, json=SAID, headers=key)) for _ in range(2)]
+    assert by_key[0] == by_key[1]
+    assert by_key[0]["contact_id"] == key["Idempotency-Key"]
+    # at the same time, a correction among them
+    for contact in ({}, {"corrects_contact_id": said["contact_id"], "outcome": "OTHER"}):
+        again = {**SAID, **contact, "contact_id": str(uuid4())}
+        with ThreadPoolExecutor(8) as pool:
+            answers = pool.map(lambda one: rep.post(path, json=one), [again] * 8)
+        assert len({str(written(answer)) for answer in answers}) == 1
+    assert len(api.database.rows(ROWS)) == before + 4
+    # another contact is not taken for it
+    for other in ({"note": "twice"}, {"channel": "VISIT"}, {"snoozed_until": in_days(2)}):
+        answer = rep.post(path, json={**said, **other})
+        assert problem(answer, 409) == "contact_id: another contact with this customer has it"
+    answer = rep.post(path, json=said, headers=key)
+    assert problem(answer, 422).startswith("contact_id: must be the Idempotency-Key")
+    assert problem(rep.post(path, json=SAID, headers={"Idempotency-Key": "x"}), 422)
+    assert len(api.database.rows(ROWS)) == before + 4
+
+
+def test_who_may_not_write_is_told_what_to_grant(
+    api: Api, analyst: httpx.Client, path: str
+) -> None:
+    before = api.database.rows(ROWS)
+    [reader] = [
+        role["role_name"]
+        for role in tenant_roles(api.database)
+        if role["tenant"]
+        == api.database.value(
+            "select tenant_id::text from analytics.tenants where tenant_slug = 'north-dairy'"
+        )
+    ]
+    with api.client(api.tokens[reader]) as client:
+        for role, asks in ((ANALYST, analyst), (reader, client)):
+            answer = asks.post(path, json=SAID)
+            assert problem(answer, 403) == (
+                "the role of this token may write no contacts:"
+                f" `grant {WRITER} to {role}` lets it"
+            )
+        problem(httpx.post(f"{api.url}{path}", json=SAID), 401)
+        assert api.database.rows(ROWS) == before
+        # that is all that is missing
+        api.database.execute(f"grant {WRITER} to {reader}")
+        try:
+            written(client.post(path, json=SAID))
+        finally:
+            api.database.execute(f"revoke {WRITER} from {reader}")
+        assert problem(client.post(path, json=SAID), 403)
+
+
+def test_who_is_put_off_leaves_the_list_at_once(
+    api: Api, rep: httpx.Client, path: str
+) -> None:
+    """And a screen that polls is told so, by whoever and however it was written."""
+    url, customer_id = f"{TENANT}/due-to-order", path.rpartition("/")[2]
+
+    def poll() -> httpx.Response:
+        return rep.get(url, params={"limit": 500}, headers={"If-None-Match": tag})
+
+    def listed(**parameters: Any) -> bool:
+        rows = items(rep.get(url, params={"limit": 500, **parameters}))
+        return customer_id in {row["customer_id"] for row in rows}
+
+    assert listed()
+    before = rep.get(url, params={"limit": 500})
+    others = {row["customer_id"] for row in items(before)} - {customer_id}
+    tag = before.headers["ETag"]
+    assert poll().status_code == 304
+    until = api.database.value(
+        "select (today + 7)::text from analytics.tenants where tenant_slug = 'north-dairy'"
+    )
+    at = "2026-06-15T12:00:00Z"
+    contact = written(
+        rep.post(path, json={**SAID, "snoozed_until": until, "contacted_at": at})
+    )
+    after = poll()
+    assert {row["customer_id"] for row in items(after)} == others
+    assert after.json()["total"] == before.json()["total"] - 1
+    assert listed(snoozed=True)
+    [row] = [
+        row
+        for row in items(rep.get(url, params={"limit": 500, "snoozed": True}))
+        if row["customer_id"] == customer_id
+    ]
+    assert (row["snoozed_until"], row["snooze_outcome"]) == (until, "REACHED")
+    # by the pages or by SQL
+    tag = after.headers["ETag"]
+    assert poll().status_code == 304
+    api.database.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, channel, outcome, corrects_contact_id)"
+        " select tenant_id, customer_id, 'PHONE', 'WITHDRAWN', contact_id"
+        " from operations.customer_contacts where contact_id = %s",
+        contact["contact_id"],
+    )
+    assert {row["customer_id"] for row in items(poll())} == {*others, customer_id}
+    # the contacts themselves are asked for again, too; what knows nothing of them is not
+    for of_contacts, other in ((path, f"{TENANT}/customers"),):
+        tags = {of: rep.get(of).headers["ETag"] for of in (of_contacts, other)}
+        written(rep.post(path, json=SAID))
+        for of, known in tags.items():
+            status = rep.get(of, headers={"If-None-Match": known}).status_code
+            assert status == (200 if of == of_contacts else 304)
+
+
+def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) -> None:
+    first = written(rep.post(path, json={**SAID, "note": "wrong"}))
+    of_first = {
+        "corrects_contact_id": first["contact_id"],
+        "contacted_at": first["contacted_at"],
+    }
+    second = written(rep.post(path, json={**SAID, "note": "right", **of_first}))
+    assert items(rep.get(path)) == [second]
+    answer = rep.post(path, json={**SAID, **of_first})
+    assert problem(answer, 409) == (
+        "corrects_contact_id: it was corrected already: correct the correction"
+    )
+    withdrawn = {"channel": "PHONE", "outcome": "WITHDRAWN"}
+    gone = rep.post(path, json={**withdrawn, "corrects_contact_id": second["contact_id"]})
+    assert written(gone)["outcome"] == "WITHDRAWN"
+    assert items(rep.get(path)) == []
+    assert items(rep.get(gone.headers["Location"])) == []
+    unknown = str(uuid4())
+    answer = rep.post(path, json={**withdrawn, "corrects_contact_id": unknown})
+    assert problem(answer, 422) == (
+        f"corrects_contact_id: '{unknown}' must be a contact with this customer"
+    )
+
+
+def test_what_no_contact_can_be_is_refused_in_one_line(
+    api: Api, rep: httpx.Client, path: str
+) -> None:
+    """By the table, whose rules stand nowhere else."""
+    before = api.database.rows(ROWS)
+
+    def said(**fields: Any) -> str:
+        return problem(rep.post(path, json={**SAID, **fields}), 422)
+
+    assert said(channel="SMOKE") == (
+        "channel: 'SMOKE' must be one of PHONE, EMAIL, MESSAGE, VISIT, OTHER"
+    )
+    assert said(outcome="BOUGHT") == (
+        "outcome: 'BOUGHT' must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER, OTHER,"
+        " WITHDRAWN"
+    )
+    assert said(note="x" * 2001) == "note: must fit length(note) <= 2000"
+    assert said(contacted_by=" ").startswith("contacted_by: must fit btrim(contacted_by) <>")
+    assert said(contacted_by="").startswith("contacted_by: must fit btrim(contacted_by) <>")
+    assert said(outcome="LOST") == (
+        "outcome, snoozed_until: must fit outcome <> 'LOST' OR snoozed_until IS NOT NULL"
+    )
+    assert said(outcome="WITHDRAWN").startswith(
+        "outcome, snoozed_until, corrects_contact_id: must fit"
+    )
+    for at in ("2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"):
+        assert said(contacted_at=at).startswith("contacted_at: must fit contacted_at >= ")
+    for until in (in_days(-2), in_days(368), "0001-01-01", "9999-12-31"):
+        assert said(snoozed_until=until).startswith("contacted_at, snoozed_until: must fit ")
+    assert said(contacted_at="2026-06-15T12:00:00+21:19").startswith(
+        "the database knows no such value: time zone displacement out of range"
+    )
+    # what is none of its types
+    assert said(snoozed_until="tomorrow") == (
+        "snoozed_until: 'tomorrow' must be a date such as 2026-01-31"
+    )
+    for wrong in (20260131, True, ["2026-01-31"], "infinity"):
+        assert said(snoozed_until=wrong).startswith("snoozed_until: ")
+    for wrong in (0, "2026-01-31", "2026-01-31T12:00:00", "infinity", "now"):
+        assert said(contacted_at=wrong).startswith("contacted_at: ")
+    assert said(note="a\0b") == "note: must have no NUL character"
+    assert said(note=5).startswith("note: '5': ")
+    assert said(contact_id="x") == "contact_id: 'x' must be a uuid"
+    assert said(channel=None).startswith("channel: ")
+    assert said(recorded_by="boss") == (
+        "no parameter 'recorded_by' here: /openapi.json lists them"
+    )
+    assert problem(rep.post(path, json={}), 422) == "channel: is missing; outcome: is missing"
+    for body in (b"", b"[]", b"null", b"{", b"\xff", b'{"note": "\\ud800"}', b"[" * 20_000):
+        assert problem(rep.post(path, content=body), 422).startswith("body: ")
+    assert api.database.rows(ROWS) == before
+
+
+def test_what_people_write_comes_back_as_text(rep: httpx.Client, path: str) -> None:
+    for text in HOSTILE:
+        said = {**SAID, "note": text, "contacted_by": text}
+        row = written(rep.post(path, json=said))
+        assert (row["note"], row["contacted_by"]) == (text, text)
+        answer = rep.get(path, params={"contact_id": row["contact_id"]})
+        assert items(answer) == [row]
+        assert answer.headers["Content-Type"] == "application/json"
+    # all that it may hold, in the longest way to write it
+    longest = b'{"channel": "PHONE", "outcome": "OTHER", "note": "%s"}' % (
+        b"\\ud83e\\udd50" * 2000
+    )
+    assert written(rep.post(path, content=longest))["note"] == "\U0001f950" * 2000
+
+
+def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: str) -> None:
+    said = "a body: at most 32768 bytes, with a Content-Length"
+    assert problem(rep.post(path, content=b" " * 32_769), 413) == said
+    assert problem(rep.post(path, content=iter([b"{}"])), 413) == said
+    # announced, and never sent: who has no token is not waited for
+    connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", "100")
+    connection.endheaders()
+    assert connection.getresponse().status == 401
+    connection.close()
+
+
+def test_writing_counts_as_asking(refreshed: Database, tmp_path: Path) -> None:
+    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+        client = api.client(api.create_token("a", ANALYST))
+        # also what cannot be read
+        answers = [client.post(f"{TENANT}/contacts/x", content=b"{") for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {422, 429}
+
+
+def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) -> None:
+    roles = {
+        "portal": f"{ANALYST}, {WRITER}",
+        "idle": WRITER,
+        "more": ANALYST,
+        "mighty": ANALYST,
+    }
+    for name, granted in roles.items():
+        api.database.execute(f"create role token_{name} in role {granted}")
+    api.database.execute(
+        "grant pg_read_all_data to token_more; alter role token_mighty bypassrls"
+    )
+    try:
+        for name in ("idle", "more", "mighty", "none"):
+            done = api.command("api-tokens", "create", name, "--role", f"token_{name}")
+            assert done.returncode == 2
+            assert f"or one of yours that was granted these, {WRITER} and no others" in (
+                done.stderr
+            )
+        client = api.client(api.create_token("portal", "token_portal"))
+        assert items(client.get("/orders/tenants"))
+        # it is an analyst's in all that analysts may
+        assert items(client.get("/operations/jobs"))
+        for change in (
+            "grant customer_health_refresher to token_portal",
+            "alter role token_portal bypassrls",
+            f"revoke {ANALYST} from token_portal",
+        ):
+            back = change.replace("grant", "revoke").replace(" to ", " from ")
+            if change.startswith("revoke"):
+                back = f"grant {ANALYST} to token_portal"
+            elif change.startswith("alter"):
+                back = change.replace("bypass", "nobypass")
+            api.database.execute(change)
+            problem(client.get("/orders/tenants"), 401)
+            api.database.execute(back)
+            assert items(client.get("/orders/tenants"))
+    finally:
+        for name in roles:
+            api.database.execute(f"drop role token_{name}")
+    problem(client.get("/orders/tenants"), 401)
