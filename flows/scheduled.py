@@ -122,9 +122,10 @@ def hourly(
 ) -> State[Any]:
     """Recompute the customers that changed; skipped while another refresh is running.
 
-    Args: tenant: Slug of the only tenant to write back; empty for all. as_of: Instant to
-    compute for; empty for now. no_write_back: Only bring the marts up to date; write nothing
-    to the application.
+    Args:
+        tenant: Slug of the only tenant to write back; empty for all.
+        as_of: Instant to compute for; empty for now.
+        no_write_back: Only bring the marts up to date; write nothing to the application.
 
     """
     return _report(
@@ -144,7 +145,8 @@ def hourly(
 def continuous(every_seconds: Annotated[int, Field(ge=10, le=3600)] = 60) -> State[Any]:
     """Refresh again and again, in one run that does not end by itself.
 
-    Args: every_seconds: Seconds between rounds. Rounds due during another refresh are skipped.
+    Args:
+        every_seconds: Seconds between rounds. Rounds due during another refresh are skipped.
 
     """
     return _report(lambda: _continuous(timedelta(seconds=every_seconds)))
@@ -159,10 +161,11 @@ def nightly(
 ) -> State[Any]:
     """Recompute everything; wait for a running refresh.
 
-    Args: tenant: Slug of the only tenant to write back; empty for all. as_of: Instant to
-    compute for; empty for now. no_write_back: Only bring the marts up to date; write nothing
-    to the application. backfill_days: Number of past days of usage and accounts to collect
-    afterwards.
+    Args:
+        tenant: Slug of the only tenant to write back; empty for all.
+        as_of: Instant to compute for; empty for now.
+        no_write_back: Only bring the marts up to date; write nothing to the application.
+        backfill_days: Number of past days of usage and accounts to collect afterwards.
 
     """
     return _report(
@@ -182,7 +185,9 @@ def nightly(
 def organization(organization: str, as_of: datetime | None = None) -> State[Any]:
     """Recompute one organization in the systems that only the nightly refresh recomputes.
 
-    Args: organization: Slug of the organization. as_of: Instant to compute for; empty for now.
+    Args:
+        organization: Slug of the organization.
+        as_of: Instant to compute for; empty for now.
 
     """
     return _report(
@@ -200,8 +205,10 @@ def write_back(
 ) -> State[Any]:
     """Write back the statuses that differ from the marts of the last refresh.
 
-    Args: tenant: Slug of the only tenant to write back; empty for all. dry_run: Show what
-    would be written, and write nothing. force: Also write what the guards hold.
+    Args:
+        tenant: Slug of the only tenant to write back; empty for all.
+        dry_run: Show what would be written, and write nothing.
+        force: Also write what the guards hold.
 
     """
     return _report(lambda: _write_back(tenant or None, is_dry_run=dry_run, force=force))
@@ -211,7 +218,8 @@ def write_back(
 def dry_run(tenant: str | None = None) -> State[Any]:
     """Show what a write-back would change.
 
-    Args: tenant: Slug of the only tenant to show; empty for all.
+    Args:
+        tenant: Slug of the only tenant to show; empty for all.
 
     """
     return _report(lambda: _done(lambda: preview(tenant or None, PrefectProgress())))
@@ -232,8 +240,9 @@ def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
 def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> State[Any]:
     """Fit the order models for the outlook; wait for a running refresh.
 
-    Args: tenant: Slug of the only tenant to fit; empty for all. as_of: Use the orders up to
-    this instant; empty for all.
+    Args:
+        tenant: Slug of the only tenant to fit; empty for all.
+        as_of: Use the orders up to this instant; empty for all.
 
     """
     return _report(lambda: _fit("fit-orders", tenant or None, _instant(as_of)))
@@ -243,8 +252,9 @@ def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> Stat
 def fit_visits(organization: str | None = None, as_of: datetime | None = None) -> State[Any]:
     """Fit the visit models for the outlook; wait for a running refresh.
 
-    Args: organization: Slug of the only organization to fit; empty for all. as_of: Use the
-    visits up to this instant; empty for all.
+    Args:
+        organization: Slug of the only organization to fit; empty for all.
+        as_of: Use the visits up to this instant; empty for all.
 
     """
     return _report(lambda: _fit("fit-visits", organization or None, _instant(as_of)))

@@ -38,16 +38,16 @@ NIGHTLY = ("refresh", "--mode", "nightly", "--as-of", UNTIL)
         (("refresh", "--mode", "weekly"), "invalid choice: 'weekly'"),
         (
             ("refresh", "--mode", "nightly", "--as-of", "yesterday"),
-            "'yesterday' is no time",
+            "'yesterday' is not a timestamp with an offset",
         ),
         (
             ("refresh", "--mode", "nightly", "--as-of", "2026-02-30"),
-            "'2026-02-30' is no time",
+            "'2026-02-30' is not a timestamp with an offset",
         ),
         (("refresh", "--mode", "nightly", "--as-of", "2026-01-01"), "offset"),
         (
             ("refresh", "--mode", "nightly", "--as-of", "infinity"),
-            "'infinity' is no time",
+            "'infinity' is not a timestamp with an offset",
         ),
         (
             ("refresh", "--mode", "nightly", "--as-of", "0001-01-01T00:00Z"),

@@ -279,7 +279,7 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     folder = "models/orders/inputs"
     settings = "set orders_schema and the orders_..._table settings"
     setting = "set `orders_sales_rep_id_type: bigint` in the vars"
-    clock = "`ordered_at at time zone 'Europe/Berlin' as ordered_at`, for instance"
+    clock = "`ordered_at at time zone 'Europe/Berlin' as ordered_at`"
     for name, problem, todo in (
         (
             "input_orders__tenants",
