@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # files that take a minute or so: first, so that no worker is left alone with one at the end
 LONG = (
     *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
-    *("test_check", "test_metrics", "test_inputs", "test_prefix", "test_capture"),
+    *("test_check", "test_inputs", "test_prefix", "test_capture"),
     *(
         "test_fleet",
         "test_uninstall",

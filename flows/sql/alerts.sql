@@ -183,8 +183,43 @@ begin
         select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
             into is_judged from operations.alert_tenants;
     end if;
+    create temporary table judged (
+        kind text, subject_kind text, tenant_id text, subject text, is_on boolean
+    ) on commit drop;
     if is_judged then
-        insert into states select * from operations.alert_states;
+        insert into judged
+        select
+            kind,
+            subject_kind,
+            tenant_id,
+            subject,
+            is_on
+        from operations.alert_states;
+        analyze judged;
+        -- of thousands of customers only what begins or ends is put into words
+        create temporary table edges on commit drop as
+        select
+            judged.kind,
+            judged.tenant_id,
+            judged.subject
+        from judged
+        left join operations.alert_episodes as episodes
+            on
+                judged.kind = episodes.kind
+                and judged.tenant_id = episodes.tenant_id
+                and judged.subject = episodes.subject
+                and episodes.closed_at is null
+        where judged.is_on != (episodes.kind is not null);
+        if exists (select from edges) then
+            insert into states
+            select alert_states.*
+            from operations.alert_states
+            inner join edges
+                on
+                    alert_states.kind = edges.kind
+                    and alert_states.tenant_id = edges.tenant_id
+                    and alert_states.subject = edges.subject;
+        end if;
 
         -- no view can do this: every refresh makes these tables anew, and what reads them
         -- would go with them; nor can it be known after a crash has emptied them
@@ -233,6 +268,14 @@ begin
         where
             episodes.closed_at is null
             and (is_judged or episodes.subject_kind = 'job')
+            and not exists (
+                select from judged
+                where
+                    judged.kind = episodes.kind
+                    and judged.tenant_id = episodes.tenant_id
+                    and judged.subject = episodes.subject
+                    and judged.is_on is not false
+            )
             and not exists (
                 select from states
                 where
@@ -344,9 +387,9 @@ begin
 
         -- a tenant is seen when something is known of its customers
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
-        select distinct states.subject_kind, states.tenant_id, marts_as_of
-        from states
-        where states.subject_kind in ('customer', 'account') and states.is_on is not null
+        select distinct judged.subject_kind, judged.tenant_id, marts_as_of
+        from judged
+        where judged.subject_kind in ('customer', 'account') and judged.is_on is not null
         on conflict (subject_kind, tenant_id)
         do update set judged_as_of = excluded.judged_as_of;
     end if;

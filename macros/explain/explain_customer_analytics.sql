@@ -365,6 +365,7 @@ end
 $explain$;
 
 comment on function {{ function }} is
-'{{ our_mark() }}Profile, bookings, payments and referral profile of one customer as the
-application holds them now, and which figures of customer_analytics each is behind.'
+'{{ our_mark() }}The current profile, bookings, payments and referral profile of one
+customer in the application, each with the figures of customer_analytics that it
+contributes to.'
 {%- endmacro %}

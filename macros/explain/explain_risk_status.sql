@@ -184,6 +184,6 @@ end
 $explain$;
 
 comment on function {{ function }} is
-'{{ our_mark() }}The orders of one customer as the application holds them now, and which
-figures of its risk status and account type each is one of the rows behind.'
+'{{ our_mark() }}The current orders of one customer in the application, each with the
+figures of risk status and account type that it contributes to.'
 {%- endmacro %}

@@ -361,7 +361,7 @@ begin
         end loop;
 
         update fits set refused_because = format(
-            'those of %s are as likely', {{ iso_date('in_force.valid_from') }}
+            'the parameters of %s are as likely', {{ iso_date('in_force.valid_from') }}
         )
         from in_force
         where

@@ -8,7 +8,8 @@
     {%- set target_relation = load_cached_relation(this) -%}
     {%- if target_relation is none -%}
         {%- do exceptions.raise_compiler_error(
-            this ~ ' is not there: its publication makes it; run that, too: --select +' ~ model.name
+            this ~ ' does not exist: its publication creates it; run that, too:'
+            ~ ' --select +' ~ model.name
         ) -%}
     {%- endif -%}
 

@@ -13,8 +13,8 @@
                 foreign | join(', ') | replace('"', '')
                 ~ (' are' if are_many else ' is') ~ ' not ours: no refresh of ours has made '
                 ~ ('them; rename them or move them' if are_many else 'it; rename it or move it')
-                ~ ' to another schema (where only the comment of one of ours was changed,'
-                ~ ' let it begin with "' ~ our_mark() ~ '" again)'
+                ~ ' to another schema (if only the comment of one of our objects was'
+                ~ ' changed, let it begin with "' ~ our_mark() ~ '" again)'
             ) -%}
         {%- endif -%}
         {%- do give_identities(ours) -%}

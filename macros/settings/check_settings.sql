@@ -1,5 +1,5 @@
 {% macro check_settings() %}
-    {#- refuses a run whose vars make no sense, before anything is built -#}
+    {#- refuses invalid vars before anything is built -#}
     {%- set problems = [] -%}
     {%- set whole_numbers = {
         'due_soon_days': 0,
@@ -94,7 +94,7 @@
     {%- if var('visit_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['visit_model', 'MBG or BG']) -%}
     {%- endif -%}
-    {#- as PostgreSQL reads them in any session: with their offset -#}
+    {#- with an offset, so that every session reads them alike -#}
     {%- set instant = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
         ~ '( \\d{2}:\\d{2}(:\\d{2})?(Z|[+-]\\d{2}(:?\\d{2})?))?' -%}
     {%- for name in ['earliest_timestamp', 'latest_timestamp']
@@ -182,7 +182,7 @@
         {%- endif -%}
     {%- endif -%}
 
-    {#- dbt puts names in quotes as they are -#}
+    {#- dbt quotes names without escaping them -#}
     {%- for source in (graph.sources.values() if execute else []) -%}
         {%- set table = source.source_name ~ '_' ~ source.name ~ '_table' -%}
         {%- for name, value in [

@@ -185,14 +185,14 @@ def test_what_citus_does_not_take_is_refused_before_anything_is_made(
     before = node(nodes).rows(catalog)
     for command, why in (
         ("check", "--no-write-back"),
-        ("capture install", "takes no triggers"),
-        ("hook install", "takes no triggers"),
+        ("capture install", "allows no triggers"),
+        ("hook install", "allows no triggers"),
         ("roles install", "docs/scale.md"),
     ):
         done = node(nodes).run("flows", *command.split(), project=of_citus)
         assert done.returncode == 2, done.stdout
         assert (
-            f"error: {command.split()[0]}: not on a database whose tables Citus has"
+            f"error: {command.split()[0]}: not possible on a database with tables"
             in done.stderr
         )
         assert why in done.stderr
@@ -217,7 +217,7 @@ def test_a_node_with_other_settings_is_named(nodes: Cluster, of_citus: Path) -> 
 def test_without_citus_the_switch_is_refused(small: Database, of_citus: Path) -> None:
     done = small.run(*NIGHTLY, project=of_citus)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "citus: it is true, but this database has no extension citus" in done.stderr
+    assert "setting citus is true, but this database has no extension citus" in done.stderr
 
 
 def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
@@ -302,6 +302,9 @@ PULLED = {
         "int_tenant_health_scores",
         "int_usage_counts__campaigns",
         "int_usage_counts__held",
+    },
+    "tenants, and the few whose status is another than was said, are read several times": {
+        "int_customers__status_revisions",
     },
     "what was known of a customer is united from three sides, each of them read apart": {
         "int_customers__account_history",

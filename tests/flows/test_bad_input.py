@@ -72,22 +72,26 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     small: Database, project: Path
 ) -> None:
     code, line = refused(small, *NIGHTLY, "--tenant", "nobody")
     assert code == 2
-    assert line == "error: --tenant: no active tenant 'nobody', there are: acme"
+    assert line == "error: --tenant: no active tenant has the slug 'nobody'; there are: acme"
     # no tenant of a system that is off
     switch_off(project, "orders_enabled")
     code, line = refused(small, *NIGHTLY, "--tenant", "acme", project=project)
-    assert (code, line) == (2, "error: --tenant: no active tenant 'acme', there are: none")
+    assert (code, line) == (
+        2,
+        "error: --tenant: no active tenant has the slug 'acme'; there are: none",
+    )
     (project / "dbt_project.yml").write_text(
         (project / "dbt_project.yml").read_text().replace("\nvars:", "\nvars:\n  dormnt: 1")
     )
     code, line = refused(small, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting dormnt of dbt_project.yml is not known" in line
+    assert "setting dormnt of dbt_project.yml is unknown" in line
     file = project / "dbt_project.yml"
     file.write_text(
         file.read_text()
@@ -243,9 +247,9 @@ def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path:
     file = tmp_path / "dbt_project.yml"
     environment = {"PYTHONPATH": str(PROJECT)}
     for text, said in {
-        "": "is empty: `customer-health init` makes one",
-        "# customer_health\n- a list\n": "is no list of keys and values",
-        "vars: [customer_health]\n": "vars: must be names and values of settings",
+        "": "is empty: `customer-health init` creates a valid one",
+        "# customer_health\n- a list\n": "does not contain keys and values",
+        "vars: [customer_health]\n": "vars must contain names and values of settings",
     }.items():
         file.write_text(text)
         code, line = refused(empty, *NIGHTLY, project=tmp_path, environment=environment)
@@ -259,7 +263,7 @@ def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     file.write_text(file.read_text().replace("  orders_schema: ", "  comerce_schema: "))
     code, error = refused(empty, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting comerce_schema of dbt_project.yml is not known" in error
+    assert "setting comerce_schema of dbt_project.yml is unknown" in error
 
 
 # tables without keys or constraints, and with all that can be wrong in a row

@@ -249,8 +249,8 @@ def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
         " column"
     )
     assert refused("compile", mart, scope, "'scope': 'int_booking_customers__scope'") == (
-        "published of customer_risk_status: scope is int_booking_customers__scope, whose key"
-        " must be what unique_key begins with"
+        "published of customer_risk_status: scope is int_booking_customers__scope, whose"
+        " unique_key must begin that of the mart"
     )
     line = "    'sales_reps': ref('int_sales_reps'),\n"
     assert refused("compile", "orders_publications.sql", line, "") == (
