@@ -422,7 +422,7 @@ def text_of(script: Path) -> str:
     """Return a script of flows/sql with the names and settings of this environment."""
     text = named(script.read_text(encoding="utf-8"))
     text = text.replace("{{ systems }}", systems.as_json())
-    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+    for name in SETTINGS:
         text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
     return text
 
