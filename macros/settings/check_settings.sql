@@ -131,6 +131,10 @@
             ['hold_out_from', 'a day such as "2026-07-01" where there is a hold_out_rate']
         ) -%}
     {%- endif -%}
+    {%- set hour = var('weekly_message_hour') -%}
+    {%- if hour is integer and hour > 23 -%}
+        {%- do problems.append(['weekly_message_hour', 'at most 23']) -%}
+    {%- endif -%}
     {%- if var('order_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['order_model', 'MBG or BG']) -%}
     {%- endif -%}
@@ -153,9 +157,6 @@
                 {%- do problems.append([more, 'over ' ~ less]) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if var('weekly_message_hour') > 23 -%}
-            {%- do problems.append(['weekly_message_hour', 'at most 23']) -%}
-        {%- endif -%}
         {%- if var('critical_after_days') <= var('urgent_after_days') -%}
             {%- do problems.append(['critical_after_days', 'over urgent_after_days']) -%}
         {%- endif -%}

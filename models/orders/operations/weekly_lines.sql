@@ -49,7 +49,7 @@ changed as (
     where coalesce(steps.valid_to > weeks.week_ends_on, true)
 ),
 
--- as the page of whom to call: nobody that is put off, or held out by lot
+-- as on the page of whom to call: nobody that is snoozed or held out
 to_call as (
     select due.*
     from due
