@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Schemathesis gives all operations of a test one id, and pytest-xdist runs an id once
     for item in items:
         if label := getattr(item, "operation_label", None):
-            item._nodeid = f"{item.nodeid}[{label}]"  # noqa: SLF001
+            item._id = item._id.with_params(label)  # noqa: SLF001
     assert len({item.nodeid for item in items}) == len(items)
     order = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
