@@ -1,5 +1,5 @@
--- Alerts: episodes, the messages of their edges, and how a message is claimed. What is
--- told stands in the view alert_states; here is only when, and that it is told once.
+-- Alerts: episodes, a message when one begins or ends, and how a message is claimed.
+-- The view alert_states says what the alerts are. This file says when each is sent, once.
 
 create table if not exists operations.alert_tenants (
     subject_kind text not null,
@@ -56,7 +56,7 @@ on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending
 create index if not exists alert_outbox__created_at
 on operations.alert_outbox (created_at);
 
--- when somebody has dropped the episodes: numbers go on after those of the messages
+-- if somebody dropped the episodes: continue after the numbers in the messages
 select
     setval(
         pg_get_serial_sequence('operations.alert_episodes', 'episode_id'),
@@ -114,7 +114,7 @@ select
 from (
     select
         job,
-        -- held by a guard is told by another kind: the marts are right
+        -- a held write-back has its own kind of alert: the marts are right
         coalesce(
             min(age_rank) filter (where status in ('success', 'held')) - 1, count(*)
         ) as failures_in_a_row,
@@ -122,7 +122,7 @@ from (
         max(error) filter (where age_rank = 1) as error,
         max(created_at) as last_run_at
     from (
-        -- whoever asks for one organization sees how it ends
+        -- whoever refreshes one organization sees the outcome
         select
             jobs.job,
             last_runs.*,
@@ -163,16 +163,16 @@ declare
     tenant record;
     many record;
 begin
-    -- one at a time: two would both see the same edge
+    -- one run at a time: two would see the same edge
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;
 
-    -- marts that hold a past or coming day, because somebody asked for it, are no news
+    -- marts computed for a past or future day on request are no news
     if
         to_regclass('operations.alert_states') is not null
-        -- away while our views are detached; what is news then is told afterwards
+        -- missing while our views are detached; the news is sent afterwards
         and to_regclass('operations.customer_revenues') is not null
     then
         -- the clock of orders, or of the accounts where there are none
@@ -196,7 +196,7 @@ begin
             is_on
         from operations.alert_states;
         analyze judged;
-        -- of thousands of customers only what begins or ends is put into words
+        -- write texts only for states that begin or end, not for thousands of customers
         create temporary table edges on commit drop as
         select
             judged.kind,
@@ -385,7 +385,7 @@ begin
                 and revenues.customer_id::text = messages.subject;
         end loop;
 
-        -- a tenant is seen when something is known of its customers
+        -- a tenant counts as seen when its customers were judged
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
         select distinct judged.subject_kind, judged.tenant_id, marts_as_of
         from judged

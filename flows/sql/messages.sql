@@ -1,6 +1,6 @@
--- Messages: what people are told of alerts, and every week, each only of what is their
--- own. Who is told where stands in the view recipients; here is what is new to whom,
--- and that it is told once.
+-- Messages: alerts and weekly news for people, each about their own customers only. The
+-- view recipients says who gets messages, and where. This file finds what is new to
+-- whom, and sends it once.
 
 create table if not exists operations.message_outbox (
     message_id uuid primary key,
@@ -78,8 +78,8 @@ create or replace function operations.add_messages(of_kind text)
 returns void
 language plpgsql as $add$
 begin
-    -- One message a place; of each section the first 20 lines, 10 of whom to call.
-    -- Reads the temporary table fresh, which whoever calls this has filled.
+    -- One message per address; the first 20 lines of each section, 10 of CALL_FIRST.
+    -- Reads the temporary table fresh, which the caller has filled.
     with ranked as (
         select
             *,
@@ -105,7 +105,7 @@ begin
             reach,
             tenant_id,
             min(tenant_slug) as tenant_slug,
-            -- an address that several share is nobody's
+            -- a shared address gets no name
             case when count(distinct recipient_name) = 1 then min(recipient_name) end
                 as recipient_name,
             min(quiet_from) as quiet_from,
@@ -156,7 +156,7 @@ language plpgsql as $compose$
 declare
     tenant record;
 begin
-    -- one at a time, as alerts are raised: two would both find the same news
+    -- one run at a time, as in raise_alerts: two would find the same news
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table readers (
@@ -173,7 +173,7 @@ begin
         split_part(place, ' ', 2)
     from unnest(team) as given (place);
 
-    -- away while our views are detached
+    -- the view is missing while our views are detached
     if to_regclass('operations.recipients') is not null then
         insert into readers (
             reach, tenant_id, tenant_slug, sales_rep_id, recipient_name,
@@ -186,7 +186,7 @@ begin
         from operations.recipients
         where not_told_because is null;
 
-        -- what still waits for somebody who is not to be told any more
+        -- withdraw what waits for people who get no more messages
         update operations.message_outbox as messages
         set state = 'withdrawn', finished_at = now()
         where
@@ -201,7 +201,7 @@ begin
                     and readers.address = messages.address
             );
     end if;
-    -- news of the quiet hours are one message at their end
+    -- news during quiet hours becomes one message at their end
     delete from readers
     where
         operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
@@ -238,11 +238,11 @@ begin
                     date_trunc('week', instant at time zone tenants.time_zone) as local_monday
             ) as clock
         where
-            -- on Monday; what an outage has prevented, on Tuesday
+            -- on Monday, or on Tuesday after an outage
             clock.local_at
             >= clock.local_monday + interval '1 hour' * {{ weekly_message_hour }}
             and clock.local_at < clock.local_monday + interval '2 days'
-            -- and the marts know that the week is over
+            -- and the marts have reached the new week
             and tenants.as_of <= instant
             and date_trunc('week', tenants.today::timestamp) = clock.local_monday
     loop
@@ -275,7 +275,7 @@ begin
         episodes.subject,
         alerts.message,
         alerts.details,
-        -- what is old is told to the team only, if it still waits
+        -- old alerts go to the team only, if they still wait
         alerts.created_at
         > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         as is_recent,
@@ -291,10 +291,10 @@ begin
             or alerts.created_at
             > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         )
-        -- what has ended meanwhile is told to nobody who has not heard of it
+        -- skip alerts that ended before anybody heard of them
         and (alerts.edge = 'recovered' or episodes.closed_at is null);
     if to_regclass('analytics.customer_account_types') is not null then
-        -- who looks after them now, by one look at the mart
+        -- today's sales rep, from one read of the mart
         update news
         set sales_rep_id = owners.sales_rep_id::text
         from analytics.customer_account_types as owners
@@ -306,7 +306,7 @@ begin
 
     insert into fresh
     with pairs as (
-        -- apart, so that each is joined by what is equal
+        -- separate queries, so that each joins by equality
         select
             readers.reader_id,
             readers.reach,
@@ -329,7 +329,7 @@ begin
         inner join news
             on
                 readers.tenant_id = news.tenant_id
-                -- ids of two systems may be equal, too
+                -- ids of two systems may collide
                 and readers.tenant_slug = news.tenant_slug
         where readers.reach = 'tenant' and news.is_recent
 
@@ -352,7 +352,7 @@ begin
             and news.is_recent
     ),
 
-    -- what is the team's is told to an address once, as the team's
+    -- an address of the team gets each piece of news once, as the team's
     untold as (
         select distinct on (pairs.channel, pairs.address, pairs.news)
             pairs.*,
@@ -373,7 +373,7 @@ begin
                     and told.address = pairs.address
                     and told.news = pairs.news
             )
-            -- whoever has heard that it began hears that it ended
+            -- the end goes only to those who heard of the beginning
             and (
                 pairs.edge = 'raised'
                 or exists (
@@ -450,7 +450,7 @@ begin
                 and told.address = all_of_them.address
                 and told.news = all_of_them.news
         );
-    -- while no orders arrive nobody knows who is late; if they do so by Tuesday it is told
+    -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
     if
         exists (select from waiting)
         and not exists (
@@ -502,7 +502,7 @@ begin
 
         union all
 
-        -- the team has a line for each tenant
+        -- the team gets one line per tenant
         select
             waiting.reach,
             waiting.tenant_id,
@@ -560,7 +560,7 @@ language sql as $claim$
                 state = 'pending'
                 and next_attempt_at <= now()
                 and operations.way_to(channel, address) = any(reachable)
-                -- who is of the team no more is told nothing, not even what waits
+                -- people who left the team get nothing, not even waiting messages
                 and (reach != 'team' or channel || ' ' || address = any(team))
                 and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
             order by next_attempt_at, created_at, message_id
