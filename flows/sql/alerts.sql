@@ -1,5 +1,6 @@
 -- Alerts: episodes, a message when one begins or ends, and how a message is claimed.
--- The view alert_states says what the alerts are. This file says when each is sent, once.
+-- The view alert_states says what the alerts are. This file decides when to send each,
+-- and sends it once.
 
 create table if not exists operations.alert_tenants (
     subject_kind text not null,
@@ -23,7 +24,7 @@ create table if not exists operations.alert_episodes (
 );
 comment on table operations.alert_episodes is
 'customer_health: One row per time that a state lasted: open until it ends. is_told is
-false for what was so already when its tenant was first seen.';
+false if the state already held when its tenant was first seen.';
 create unique index if not exists alert_episodes__open
 on operations.alert_episodes (kind, tenant_id, subject) where closed_at is null;
 
@@ -151,7 +152,7 @@ from (
 ) as streaks;
 comment on view operations.refresh_alert_states is
 'customer_health: One row per job and kind in the columns of alert_states: whether no
-refresh has succeeded of late, and whether the last ones of a job have failed.';
+refresh has succeeded lately, and whether the last runs of a job have failed.';
 
 create or replace function operations.raise_alerts()
 returns void
@@ -446,7 +447,7 @@ begin
 end
 $raise$;
 comment on function operations.raise_alerts is
-'customer_health: Makes messages of the states that have begun or ended.';
+'customer_health: Makes messages for the states that have begun or ended.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox
@@ -479,7 +480,7 @@ language sql immutable as $pause$
     select interval '1 minute' * 2 ^ (attempts - 1)
 $pause$;
 comment on function operations.pause_after(integer) is
-'customer_health: How long a message waits that was tried so often.';
+'customer_health: How long a message waits after that many attempts.';
 
 create or replace function operations.state_after(outcome text, attempts integer)
 returns text
@@ -491,7 +492,7 @@ language sql immutable as $state$
     end
 $state$;
 comment on function operations.state_after(text, integer) is
-'customer_health: What a message is after its last try ended so.';
+'customer_health: The state of a message after an attempt with this outcome.';
 
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text
@@ -509,4 +510,4 @@ language sql as $end$
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_alert(uuid, text, text) is
-'customer_health: Notes what became of a message: sent, refused or unknown.';
+'customer_health: Records the outcome of a message: sent, refused or unknown.';

@@ -25,8 +25,8 @@ create table if not exists operations.message_outbox (
 comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
 reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
-what it says, one object a line. state: as in alert_outbox, or withdrawn (nobody is to be told
-there any more).';
+its content, one object per line. state: as in alert_outbox, or withdrawn
+(nobody gets messages there any more).';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
@@ -39,10 +39,10 @@ create table if not exists operations.message_told (
     primary key (channel, address, news)
 );
 comment on table operations.message_told is
-'customer_health: One row per place and piece of news that was put into a message for
+'customer_health: One row per address and piece of news that was put into a message for
 it: raised or recovered with the number of the episode, week with its Monday, tenant and
-reach. message_id is NULL where there was nothing to say. The row without a place says
-when messages began: what was raised before is no news to sales reps.';
+reach. message_id is NULL if there was nothing to say. The row without an address says
+when messages began: sales reps do not hear of alerts raised before.';
 insert into operations.message_told (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
@@ -62,7 +62,7 @@ language sql stable as $quiet$
     from (select (instant at time zone coalesce(zone, 'UTC'))::time as local_time) as clock
 $quiet$;
 comment on function operations.is_quiet(timestamptz, text, time, time) is
-'customer_health: Whether an instant lies in quiet hours, [from, to), which may hold
+'customer_health: Whether an instant lies in quiet hours, [from, to), which may span
 midnight.';
 
 create or replace function operations.way_to(channel text, address text)
@@ -71,8 +71,8 @@ language sql immutable as $way$
     select case when channel = 'mail' then channel else channel || ' ' || address end
 $way$;
 comment on function operations.way_to(text, text) is
-'customer_health: What must be there for a message to arrive: a mail server, or the
-webhook of a channel and address.';
+'customer_health: What a message needs to arrive: mail (a mail server), or the webhook of a
+channel and address.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
@@ -146,7 +146,7 @@ begin
 end
 $add$;
 comment on function operations.add_messages(text) is
-'customer_health: Makes messages of what is new to somebody.';
+'customer_health: Makes messages from the news in the temporary table fresh.';
 
 create or replace function operations.compose_messages(
     instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
@@ -256,7 +256,7 @@ $compose$;
 comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
-'customer_health: Makes a message for everybody who has not been told of something.
+'customer_health: Makes a message for everybody who has news to receive.
 team: channel and address of each, with a space between; reachable: as way_to says.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
@@ -423,7 +423,7 @@ begin
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
-'customer_health: Finds the alerts that somebody is to be told of and was not.';
+'customer_health: Finds the alerts that somebody should hear of and has not.';
 
 create or replace function operations.find_week_of_people(
     of_tenant_id text, of_tenant_slug text, of_week date
@@ -544,7 +544,7 @@ begin
 end
 $week$;
 comment on function operations.find_week_of_people(text, text, date) is
-'customer_health: Finds what the week of a tenant was for those who were not told yet.';
+'customer_health: Finds the weekly news of a tenant for those who have not received it.';
 
 create or replace function operations.claim_message(
     instant timestamptz, team text[], reachable text[]
@@ -588,4 +588,4 @@ language sql as $end$
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_message(uuid, text, text) is
-'customer_health: Notes what became of a message: sent, refused or unknown.';
+'customer_health: Records the outcome of a message: sent, refused or unknown.';

@@ -1,7 +1,7 @@
 -- The customers of a tenant that should order soon or should have ordered, without
--- snoozed customers and the hold-out. Every row says how
--- likely the customer is to order. The money to expect is given only if the list is
--- sorted by it, because that takes longest.
+-- snoozed customers and the hold-out. Every row says how likely the customer is to
+-- order. The money to expect is given only if the list is sorted by it, because that
+-- takes longest.
 with states as materialized (
     select
         customer_id,
