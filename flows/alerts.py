@@ -24,12 +24,12 @@ from flows.letters.forms import FORMS, mail_of, text_of
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
 
-# what became of messages, and why the last one that failed did
+# number of messages by outcome, and the last error
 Outcomes = tuple[Counter[str], str | None]
 
 
 def raise_alerts(progress: Progress) -> None:
-    """Make messages of what has begun or ended; what goes wrong here stops no refresh."""
+    """Make messages of states that began or ended; an error here stops no refresh."""
     try:
         with connect() as connection:
             _raise(connection)
@@ -49,14 +49,14 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
             if missing := gap(connection, "operations.sql"):
                 progress.say(missing)
                 return
-            # raised as they would be, and all of it is undone
+            # raise the alerts as usual, then roll back
             with connection.transaction(force_rollback=True):
                 _raise(connection)
                 _show(connection, channels, progress)
             return
         _raise(connection)
         _compose(connection, channels, channels.reachable())
-        # the lock ends with the connection
+        # the connection holds the lock until it closes
         [lock] = rows(
             connection,
             f"select pg_try_advisory_lock(hashtext('{OURS} send alerts')) as is_ours",
@@ -70,13 +70,13 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
 def _raise(connection: Connection) -> None:
     install(connection, "operations.sql")
     install(connection, "alerts.sql")
-    # what is raised before messages were installed is no news to people
+    # people hear only of alerts raised after messages were installed
     install(connection, "messages.sql")
     connection.execute(f"select {OPERATIONS}.raise_alerts()")
 
 
 def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:
-    """Make a message of all that somebody has not been told of."""
+    """Make messages of the news that people have not received yet."""
     connection.execute(
         f"select {OPERATIONS}.compose_messages(now(), %s::text[], %s::text[], %s)",
         (list(channels.team), reachable, channels.machine is not None),
@@ -84,7 +84,7 @@ def _compose(connection: Connection, channels: Channels, reachable: list[str]) -
 
 
 def _show(connection: Connection, channels: Channels, progress: Progress) -> None:
-    """Print what would be sent to whom, also where nobody has said yet how to get there."""
+    """Print what would be sent to whom, even if the channel is not set up yet."""
     progress.table("Alerts that would be sent", _waiting(connection))
     ways = (
         rows(
@@ -122,8 +122,8 @@ def _has_recipients(connection: Connection) -> bool:
 
 
 def _deliver(connection: Connection, channels: Channels, progress: Progress) -> None:
-    """Send what is due, one by one; a message is claimed for good before it is sent."""
-    # we have the lock: whoever was sending these has died
+    """Send the messages that are due, one by one; each is claimed before it is sent."""
+    # we hold the lock, so the process that was sending these has died
     for table, end in (("alert_outbox", "end_alert"), ("message_outbox", "end_message")):
         connection.execute(
             f"select {OPERATIONS}.{end}(message_id, 'unknown', 'the sender died')"
@@ -143,7 +143,7 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
 def _deliver_alerts(
     connection: Connection, channels: Channels, progress: Progress
 ) -> Outcomes:
-    """Send each alert to the program that reads them."""
+    """Send each alert to the webhook of the program."""
     outcomes: Counter[str] = Counter()
     reason = None
     machine = channels.machine
@@ -175,7 +175,7 @@ def _deliver_alerts(
 def _deliver_messages(
     connection: Connection, channels: Channels, progress: Progress
 ) -> Outcomes:
-    """Send messages to people; one whom nobody answers for leaves the others theirs."""
+    """Send messages to people; an unreachable channel does not stop the others."""
     outcomes: Counter[str] = Counter()
     reason = None
     reachable = channels.reachable()
@@ -207,7 +207,7 @@ def _deliver_messages(
 
 
 def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
-    """Send; return the outcome, why, and whether others can be sent to the same place."""
+    """Send; return the outcome, the error, and whether the channel can be reached."""
     try:
         send()
     except Refused as refused:
@@ -218,7 +218,7 @@ def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
 
 
 def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
-    # only what can be reached is claimed
+    # only messages to reachable channels are claimed
     if row["channel"] == "mail" and (server := channels.mail_server):
         server.send(mail_of(letter, server.sender))
     else:
@@ -227,7 +227,7 @@ def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
 
 
 def _content(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what the receiver gets of a message."""
+    """Return the content of an alert for the webhook."""
     return {
         "id": str(row["message_id"]),
         "kind": row["kind"],

@@ -1,4 +1,4 @@
-"""Where messages go: webhooks and a mail server. Each is tried once, with three ends."""
+"""Webhooks and the mail server: send a message once, and say if it arrived."""
 
 import os
 import smtplib
@@ -16,20 +16,20 @@ from flows.errors import WrongArgument
 TIMEOUT_SECONDS = 20
 GATEWAY_TIMEOUT = 504
 
-# what a webhook can be sent, and the format of those that a machine reads
+# formats of a webhook; programs read json
 FORMATS = ("json", "slack", "teams", "mattermost")
-# before the name that the seed of recipients gives a webhook
+# prefix of the variable; the rest is the name in the seed of recipients
 NAMED = "MESSAGE_URL_"
-# the team's own, which the seed has no name for
+# the team's own webhook, which is not in the seed
 TEAM = "ALERT_WEBHOOK_URL"
 
 
 class Refused(Exception):
-    """The message has certainly not arrived, so it can be sent again."""
+    """The message did not arrive, so it can be sent again."""
 
 
 class Unreachable(Refused):
-    """Nobody is there: other messages would fare no better."""
+    """The receiver cannot be reached: other messages would fail, too."""
 
 
 class Unknown(Exception):
@@ -40,15 +40,15 @@ class Unknown(Exception):
 class Webhook:
     """Posts each message as JSON."""
 
-    # holds a secret, most often
+    # most URLs hold a secret
     url: str = field(repr=False)
 
     def send(self, message_id: str, message: Mapping[str, Any]) -> None:
-        """Post it; whoever gets it twice all the same can tell by the key.
+        """Post the message, with its id as the Idempotency-Key.
 
         Raises Refused or Unknown.
         """
-        # half a command's start, and most commands send nothing
+        # slow to import, and most commands send nothing
         import httpx
 
         headers = {"Idempotency-Key": message_id}
@@ -74,7 +74,7 @@ class MailServer:
     sender: str
 
     def send(self, mail: EmailMessage) -> None:
-        """Send it to whom it says. Raises Refused or Unknown."""
+        """Send the mail. Raises Refused or Unknown."""
         try:
             client = self._connect()
         except (OSError, smtplib.SMTPException) as error:
@@ -91,7 +91,7 @@ class MailServer:
         except (OSError, smtplib.SMTPException) as error:
             raise Unknown(one_line(error)) from error
         finally:
-            # it has arrived, whatever the server says to a farewell
+            # the outcome stands, whatever the server answers to QUIT
             with suppress(OSError, smtplib.SMTPException):
                 client.quit()
             client.close()
@@ -120,20 +120,20 @@ class MailServer:
 
 @dataclass(frozen=True)
 class Channels:
-    """All that the environment says of where messages go."""
+    """Where messages go, from the environment variables."""
 
-    # what a program reads: an alert each
+    # a program: one message per alert
     machine: Webhook | None
     mail_server: MailServer | None
     # by channel and address, as the table of messages has them
     webhooks: Mapping[tuple[str, str], Webhook]
-    # people who are told of all tenants: channel and address, with a space between
+    # people who hear about all tenants: "channel address"
     team: tuple[str, ...]
-    # where the pages are, without a slash at the end; empty when nobody says
+    # URL of the pages, without a final slash; empty if not set
     pages: str
 
     def reachable(self) -> list[str]:
-        """Return what can be sent to, as operations.way_to says it."""
+        """Return what can be reached, in the form of operations.way_to."""
         mail = ["mail"] if self.mail_server else []
         return mail + [f"{channel} {address}" for channel, address in self.webhooks]
 
@@ -141,7 +141,7 @@ class Channels:
 def channels_of_environment() -> Channels:
     """Return where messages go.
 
-    Raises WrongArgument for a setting that cannot be.
+    Raises WrongArgument for an invalid setting.
     """
     form = os.environ.get("ALERT_WEBHOOK_FORMAT") or "json"
     if form not in FORMATS:
@@ -183,7 +183,7 @@ def _address(name: str, address: str) -> str:
 
 
 def _split(name: str, url: str, schemes: tuple[str, str]) -> SplitResult:
-    """Read a URL; what it says is kept out of the error, for it may hold a password."""
+    """Parse a URL; the error never shows it, because it may hold a password."""
     import httpx
 
     try:

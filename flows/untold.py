@@ -1,4 +1,4 @@
-"""Which messages did not arrive, and who gets none, for `customer-health status`."""
+"""Messages that did not arrive and people who get none, for `customer-health status`."""
 
 from psycopg.rows import DictRow
 
@@ -11,9 +11,9 @@ from flows.schemas import ANALYTICS, OPERATIONS
 
 
 def print_messages(connection: Connection, progress: Progress) -> None:
-    """Print what waits, was refused, or may have arrived, and who is not told, and why."""
+    """Print messages that were not surely delivered, and who gets none, and why."""
     if gap(connection, "messages.sql"):
-        # as alerts, which are said to be missing
+        # alerts are missing, too, and status already says so
         return
     if undelivered := rows(
         connection,
@@ -81,7 +81,7 @@ def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
                 on
                     recipients.tenant_id = looked_after.tenant_id
                     and recipients.sales_rep_id = looked_after.sales_rep_id
-            -- a rep without customers would be told nothing
+            -- a rep without customers gets no messages anyway
             where recipients.sales_rep_id is null or looked_after.customers_count > 0
         )
 

@@ -1,7 +1,7 @@
-"""Messages as a person reads them: what a row of message_outbox says, in words.
+"""Turn a row of message_outbox into the text that a person reads.
 
-Who is told of what is SQL, flows/sql/messages.sql. The forms that it is sent in are
-flows/letters/forms.py.
+flows/sql/messages.sql decides who gets which message. flows/letters/forms.py makes the formats
+in which it is sent.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-# by kind of alert, in the order in which they are read
+# title by kind of alert, in the order of the sections
 KINDS = {
     "REFRESH_OVERDUE": "No refresh has succeeded",
     "REFRESH_FAILED": "Refreshes fail",
@@ -48,7 +48,7 @@ SECTIONS = {
 }
 
 LONGEST_NAME, LONGEST_WORDS, LONGEST_SUBJECT = 120, 300, 150
-# what would hide or turn around what stands beside it
+# characters that hide or reverse the text around them
 INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
@@ -56,21 +56,21 @@ INVISIBLE = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """One customer, account or tenant, and what is to be said of it."""
+    """One customer, account or tenant, and the news about it."""
 
     name: str
     words: str
-    # where it is shown; empty where nobody says where the pages are
+    # URL of its page; empty if DASHBOARD_URL is not set
     link: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """Lines of one kind, the most important first."""
+    """Lines of one kind, most important first."""
 
     title: str
     lines: tuple[Line, ...]
-    # how many there are of that kind, those that are not shown included
+    # total number of that kind, including those not shown
     count: int
 
     @property
@@ -86,13 +86,13 @@ class Letter:
     message_id: str
     address: str
     subject: str
-    # what stands before the first section, and after the last
+    # the text before the first section; closing is the text after the last
     opening: str
     sections: tuple[Section, ...]
     closing: str
 
     def with_at_most(self, lines: int) -> "Letter":
-        """Return it with no more than so many lines in each section."""
+        """Return the letter with at most that many lines in each section."""
         return replace(
             self,
             sections=tuple(
@@ -102,7 +102,7 @@ class Letter:
 
 
 def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
-    """Return what a row of message_outbox says."""
+    """Return the letter for a row of message_outbox."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for line in row["body"]:
         found.setdefault(line["section"], []).append(line)
@@ -177,7 +177,7 @@ def _day(day: date) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text as one line, without what cannot be seen."""
+    """Return text as one line, without invisible characters."""
     return " ".join(INVISIBLE.sub(" ", text).split())
 
 

@@ -1,9 +1,8 @@
-"""The forms that a message is sent in: mail, and what Slack, Teams and Mattermost show.
+"""The formats of a message: mail, JSON, Slack, Teams and Mattermost.
 
-No name of a customer is ever markup. In HTML it is escaped. Slack and Teams have elements
-whose text is only text (rich_text, RichTextBlock). Mattermost has Markdown only: what can be
-escaped is; what cannot is parted from what follows by a space that nobody sees, so that no
-@ calls anybody.
+The name of a customer never becomes markup. HTML is escaped. Slack and Teams have elements
+for plain text (rich_text, RichTextBlock). Mattermost has only Markdown: it is escaped where
+possible. A zero-width space follows the other signs, so that no @ mentions anybody.
 """
 
 import json
@@ -25,11 +24,11 @@ HERE = Path(__file__).parent
 # Teams refuses cards over 28 KB, Mattermost posts over 16383 characters; Slack does not say
 # what it refuses: people have met it from 15,000 on
 SLACK_BYTES, TEAMS_BYTES, MATTERMOST_SIGNS = 12_000, 27_000, 16_000
-# fewer and fewer lines a section, until it fits
+# lines per section to try, until the message fits
 FEWER = (20, 10, 5, 2, 1, 0)
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>])")
-# of mentions, channels, tags, emoji, links and HTML
+# where mentions, channels, tags, emoji, links and HTML begin
 CALLING = re.compile(r"(?<=[@~#:<])(?=\S)|(?<=www)(?=\d*\.)")
 
 
@@ -81,7 +80,7 @@ def mail_of(letter: Letter, sender: str) -> EmailMessage:
 
 
 def json_of(letter: Letter) -> dict[str, Any]:
-    """Return a message as a program reads it."""
+    """Return a message as JSON for a program."""
     return {
         "id": letter.message_id,
         "subject": letter.subject,
@@ -123,7 +122,7 @@ def _blocks(letter: Letter) -> dict[str, Any]:
             "style": {"bold": True},
         }
         elements: list[dict[str, Any]] = [{"type": "rich_text_section", "elements": [title]}]
-        # a list of nothing is refused
+        # Slack refuses an empty list
         if items:
             elements.append({"type": "rich_text_list", "style": "bullet", "elements": items})
         if section.more:
@@ -131,7 +130,7 @@ def _blocks(letter: Letter) -> dict[str, Any]:
             elements.append({"type": "rich_text_section", "elements": [more]})
         blocks.append({"type": "rich_text", "elements": elements})
     blocks.append(_slack_text(letter.closing))
-    # what notifications show, which is read as markup
+    # notifications show this text and read it as markup
     plain = letter.subject
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         plain = plain.replace(sign, entity)
@@ -221,14 +220,14 @@ def _post(letter: Letter) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """Return text that Mattermost takes for text: no Markdown, mention or link in it."""
+    """Return text that Mattermost shows as is: no Markdown, mentions or links."""
     return MARKDOWN.sub(r"\\\1", CALLING.sub("\u200b", text))
 
 
 def _that_fits(
     letter: Letter, form: Callable[[Letter], dict[str, Any]], most: int
 ) -> dict[str, Any]:
-    """Return it in a form with as many lines as there is room for."""
+    """Return the message in a format, with as many lines as fit."""
     for lines in FEWER:
         body = form(letter.with_at_most(lines))
         if len(json.dumps(body)) <= most:

@@ -1,5 +1,6 @@
--- Alerts: episodes, the messages of their edges, and how a message is claimed. What is
--- told stands in the view alert_states; here is only when, and that it is told once.
+-- Alerts: episodes, a message when one begins or ends, and how a message is claimed.
+-- The view alert_states says what the alerts are. This file decides when to send each,
+-- and sends it once.
 
 create table if not exists operations.alert_tenants (
     subject_kind text not null,
@@ -23,7 +24,7 @@ create table if not exists operations.alert_episodes (
 );
 comment on table operations.alert_episodes is
 'customer_health: One row per time that a state lasted: open until it ends. is_told is
-false for what was so already when its tenant was first seen.';
+false if the state already held when its tenant was first seen.';
 create unique index if not exists alert_episodes__open
 on operations.alert_episodes (kind, tenant_id, subject) where closed_at is null;
 
@@ -56,7 +57,7 @@ on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending
 create index if not exists alert_outbox__created_at
 on operations.alert_outbox (created_at);
 
--- when somebody has dropped the episodes: numbers go on after those of the messages
+-- if somebody dropped the episodes: continue after the numbers in the messages
 select
     setval(
         pg_get_serial_sequence('operations.alert_episodes', 'episode_id'),
@@ -114,7 +115,7 @@ select
 from (
     select
         job,
-        -- held by a guard is told by another kind: the marts are right
+        -- a held write-back has its own kind of alert: the marts are right
         coalesce(
             min(age_rank) filter (where status in ('success', 'held')) - 1, count(*)
         ) as failures_in_a_row,
@@ -122,7 +123,7 @@ from (
         max(error) filter (where age_rank = 1) as error,
         max(created_at) as last_run_at
     from (
-        -- whoever asks for one organization sees how it ends
+        -- whoever refreshes one organization sees the outcome
         select
             jobs.job,
             last_runs.*,
@@ -151,7 +152,7 @@ from (
 ) as streaks;
 comment on view operations.refresh_alert_states is
 'customer_health: One row per job and kind in the columns of alert_states: whether no
-refresh has succeeded of late, and whether the last ones of a job have failed.';
+refresh has succeeded lately, and whether the last runs of a job have failed.';
 
 create or replace function operations.raise_alerts()
 returns void
@@ -163,16 +164,16 @@ declare
     tenant record;
     many record;
 begin
-    -- one at a time: two would both see the same edge
+    -- one run at a time: two would see the same edge
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;
 
-    -- marts that hold a past or coming day, because somebody asked for it, are no news
+    -- marts computed for a past or future day on request are no news
     if
         to_regclass('operations.alert_states') is not null
-        -- away while our views are detached; what is news then is told afterwards
+        -- missing while our views are detached; the news is sent afterwards
         and to_regclass('operations.customer_revenues') is not null
     then
         -- the clock of orders, or of the accounts where there are none
@@ -196,7 +197,7 @@ begin
             is_on
         from operations.alert_states;
         analyze judged;
-        -- of thousands of customers only what begins or ends is put into words
+        -- write texts only for states that begin or end, not for thousands of customers
         create temporary table edges on commit drop as
         select
             judged.kind,
@@ -385,7 +386,7 @@ begin
                 and revenues.customer_id::text = messages.subject;
         end loop;
 
-        -- a tenant is seen when something is known of its customers
+        -- a tenant counts as seen when its customers were judged
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
         select distinct judged.subject_kind, judged.tenant_id, marts_as_of
         from judged
@@ -446,7 +447,7 @@ begin
 end
 $raise$;
 comment on function operations.raise_alerts is
-'customer_health: Makes messages of the states that have begun or ended.';
+'customer_health: Makes messages for the states that have begun or ended.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox
@@ -479,7 +480,7 @@ language sql immutable as $pause$
     select interval '1 minute' * 2 ^ (attempts - 1)
 $pause$;
 comment on function operations.pause_after(integer) is
-'customer_health: How long a message waits that was tried so often.';
+'customer_health: How long a message waits after that many attempts.';
 
 create or replace function operations.state_after(outcome text, attempts integer)
 returns text
@@ -491,7 +492,7 @@ language sql immutable as $state$
     end
 $state$;
 comment on function operations.state_after(text, integer) is
-'customer_health: What a message is after its last try ended so.';
+'customer_health: The state of a message after an attempt with this outcome.';
 
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text
@@ -509,4 +510,4 @@ language sql as $end$
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_alert(uuid, text, text) is
-'customer_health: Notes what became of a message: sent, refused or unknown.';
+'customer_health: Records the outcome of a message: sent, refused or unknown.';

@@ -1,6 +1,6 @@
--- Messages: what people are told of alerts, and every week, each only of what is their
--- own. Who is told where stands in the view recipients; here is what is new to whom,
--- and that it is told once.
+-- Messages: alerts and weekly news for people, each about their own customers only. The
+-- view recipients says who gets messages, and where. This file finds what is new to
+-- whom, and sends it once.
 
 create table if not exists operations.message_outbox (
     message_id uuid primary key,
@@ -25,8 +25,8 @@ create table if not exists operations.message_outbox (
 comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
 reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
-what it says, one object a line. state: as in alert_outbox, or withdrawn (nobody is to be told
-there any more).';
+its content, one object per line. state: as in alert_outbox, or withdrawn
+(nobody gets messages there any more).';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
@@ -39,10 +39,10 @@ create table if not exists operations.message_told (
     primary key (channel, address, news)
 );
 comment on table operations.message_told is
-'customer_health: One row per place and piece of news that was put into a message for
+'customer_health: One row per address and piece of news that was put into a message for
 it: raised or recovered with the number of the episode, week with its Monday, tenant and
-reach. message_id is NULL where there was nothing to say. The row without a place says
-when messages began: what was raised before is no news to sales reps.';
+reach. message_id is NULL if there was nothing to say. The row without an address says
+when messages began: sales reps do not hear of alerts raised before.';
 insert into operations.message_told (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
@@ -62,7 +62,7 @@ language sql stable as $quiet$
     from (select (instant at time zone coalesce(zone, 'UTC'))::time as local_time) as clock
 $quiet$;
 comment on function operations.is_quiet(timestamptz, text, time, time) is
-'customer_health: Whether an instant lies in quiet hours, [from, to), which may hold
+'customer_health: Whether an instant lies in quiet hours, [from, to), which may span
 midnight.';
 
 create or replace function operations.way_to(channel text, address text)
@@ -71,15 +71,15 @@ language sql immutable as $way$
     select case when channel = 'mail' then channel else channel || ' ' || address end
 $way$;
 comment on function operations.way_to(text, text) is
-'customer_health: What must be there for a message to arrive: a mail server, or the
-webhook of a channel and address.';
+'customer_health: What a message needs to arrive: mail (a mail server), or the webhook of a
+channel and address.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
 language plpgsql as $add$
 begin
-    -- One message a place; of each section the first 20 lines, 10 of whom to call.
-    -- Reads the temporary table fresh, which whoever calls this has filled.
+    -- One message per address; the first 20 lines of each section, 10 of CALL_FIRST.
+    -- Reads the temporary table fresh, which the caller has filled.
     with ranked as (
         select
             *,
@@ -105,7 +105,7 @@ begin
             reach,
             tenant_id,
             min(tenant_slug) as tenant_slug,
-            -- an address that several share is nobody's
+            -- a shared address gets no name
             case when count(distinct recipient_name) = 1 then min(recipient_name) end
                 as recipient_name,
             min(quiet_from) as quiet_from,
@@ -146,7 +146,7 @@ begin
 end
 $add$;
 comment on function operations.add_messages(text) is
-'customer_health: Makes messages of what is new to somebody.';
+'customer_health: Makes messages from the news in the temporary table fresh.';
 
 create or replace function operations.compose_messages(
     instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
@@ -156,7 +156,7 @@ language plpgsql as $compose$
 declare
     tenant record;
 begin
-    -- one at a time, as alerts are raised: two would both find the same news
+    -- one run at a time, as in raise_alerts: two would find the same news
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table readers (
@@ -173,7 +173,7 @@ begin
         split_part(place, ' ', 2)
     from unnest(team) as given (place);
 
-    -- away while our views are detached
+    -- the view is missing while our views are detached
     if to_regclass('operations.recipients') is not null then
         insert into readers (
             reach, tenant_id, tenant_slug, sales_rep_id, recipient_name,
@@ -186,7 +186,7 @@ begin
         from operations.recipients
         where not_told_because is null;
 
-        -- what still waits for somebody who is not to be told any more
+        -- withdraw what waits for people who get no more messages
         update operations.message_outbox as messages
         set state = 'withdrawn', finished_at = now()
         where
@@ -201,7 +201,7 @@ begin
                     and readers.address = messages.address
             );
     end if;
-    -- news of the quiet hours are one message at their end
+    -- news during quiet hours becomes one message at their end
     delete from readers
     where
         operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
@@ -238,11 +238,11 @@ begin
                     date_trunc('week', instant at time zone tenants.time_zone) as local_monday
             ) as clock
         where
-            -- on Monday; what an outage has prevented, on Tuesday
+            -- on Monday, or on Tuesday after an outage
             clock.local_at
             >= clock.local_monday + interval '1 hour' * {{ weekly_message_hour }}
             and clock.local_at < clock.local_monday + interval '2 days'
-            -- and the marts know that the week is over
+            -- and the marts have reached the new week
             and tenants.as_of <= instant
             and date_trunc('week', tenants.today::timestamp) = clock.local_monday
     loop
@@ -256,7 +256,7 @@ $compose$;
 comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
-'customer_health: Makes a message for everybody who has not been told of something.
+'customer_health: Makes a message for everybody who has news to receive.
 team: channel and address of each, with a space between; reachable: as way_to says.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
@@ -275,7 +275,7 @@ begin
         episodes.subject,
         alerts.message,
         alerts.details,
-        -- what is old is told to the team only, if it still waits
+        -- old alerts go to the team only, if they still wait
         alerts.created_at
         > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         as is_recent,
@@ -291,10 +291,10 @@ begin
             or alerts.created_at
             > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         )
-        -- what has ended meanwhile is told to nobody who has not heard of it
+        -- skip alerts that ended before anybody heard of them
         and (alerts.edge = 'recovered' or episodes.closed_at is null);
     if to_regclass('analytics.customer_account_types') is not null then
-        -- who looks after them now, by one look at the mart
+        -- today's sales rep, from one read of the mart
         update news
         set sales_rep_id = owners.sales_rep_id::text
         from analytics.customer_account_types as owners
@@ -306,7 +306,7 @@ begin
 
     insert into fresh
     with pairs as (
-        -- apart, so that each is joined by what is equal
+        -- separate queries, so that each joins by equality
         select
             readers.reader_id,
             readers.reach,
@@ -329,7 +329,7 @@ begin
         inner join news
             on
                 readers.tenant_id = news.tenant_id
-                -- ids of two systems may be equal, too
+                -- ids of two systems may collide
                 and readers.tenant_slug = news.tenant_slug
         where readers.reach = 'tenant' and news.is_recent
 
@@ -352,7 +352,7 @@ begin
             and news.is_recent
     ),
 
-    -- what is the team's is told to an address once, as the team's
+    -- an address of the team gets each piece of news once, as the team's
     untold as (
         select distinct on (pairs.channel, pairs.address, pairs.news)
             pairs.*,
@@ -373,7 +373,7 @@ begin
                     and told.address = pairs.address
                     and told.news = pairs.news
             )
-            -- whoever has heard that it began hears that it ended
+            -- the end goes only to those who heard of the beginning
             and (
                 pairs.edge = 'raised'
                 or exists (
@@ -423,7 +423,7 @@ begin
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
-'customer_health: Finds the alerts that somebody is to be told of and was not.';
+'customer_health: Finds the alerts that somebody should hear of and has not.';
 
 create or replace function operations.find_week_of_people(
     of_tenant_id text, of_tenant_slug text, of_week date
@@ -450,7 +450,7 @@ begin
                 and told.address = all_of_them.address
                 and told.news = all_of_them.news
         );
-    -- while no orders arrive nobody knows who is late; if they do so by Tuesday it is told
+    -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
     if
         exists (select from waiting)
         and not exists (
@@ -502,7 +502,7 @@ begin
 
         union all
 
-        -- the team has a line for each tenant
+        -- the team gets one line per tenant
         select
             waiting.reach,
             waiting.tenant_id,
@@ -544,7 +544,7 @@ begin
 end
 $week$;
 comment on function operations.find_week_of_people(text, text, date) is
-'customer_health: Finds what the week of a tenant was for those who were not told yet.';
+'customer_health: Finds the weekly news of a tenant for those who have not received it.';
 
 create or replace function operations.claim_message(
     instant timestamptz, team text[], reachable text[]
@@ -560,7 +560,7 @@ language sql as $claim$
                 state = 'pending'
                 and next_attempt_at <= now()
                 and operations.way_to(channel, address) = any(reachable)
-                -- who is of the team no more is told nothing, not even what waits
+                -- people who left the team get nothing, not even waiting messages
                 and (reach != 'team' or channel || ' ' || address = any(team))
                 and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
             order by next_attempt_at, created_at, message_id
@@ -588,4 +588,4 @@ language sql as $end$
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_message(uuid, text, text) is
-'customer_health: Notes what became of a message: sent, refused or unknown.';
+'customer_health: Records the outcome of a message: sent, refused or unknown.';
