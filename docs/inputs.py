@@ -19,8 +19,8 @@ DOCUMENT = OUR_PROJECT / "docs" / "inputs.md"
 BEGINNING = """\
 # Inputs
 
-The columns that this project needs from your tables, system by system. An input is a plain
-select in `models/<system>/inputs/` that gives your columns these names.
+This page lists the columns that this project needs from your tables, system by system. An
+input is a plain select in `models/<system>/inputs/` that gives your columns these names.
 `demo/operational_schema.sql` shows the tables that the demo's inputs read.
 `customer-health check` says whether your inputs return what the rules need
 ([check.md](check.md)).
