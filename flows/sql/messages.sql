@@ -71,8 +71,8 @@ language sql immutable as $way$
     select case when channel = 'mail' then channel else channel || ' ' || address end
 $way$;
 comment on function operations.way_to(text, text) is
-'customer_health: What a message needs to arrive: mail (a mail server), or the webhook of a
-channel and address.';
+'customer_health: What a message needs to arrive: mail (a mail server), or the webhook of
+a channel and address.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
@@ -544,7 +544,7 @@ begin
 end
 $week$;
 comment on function operations.find_week_of_people(text, text, date) is
-'customer_health: Finds the weekly news of a tenant for those who have not received it.';
+'customer_health: Finds a tenant''s weekly news for those who have not received it.';
 
 create or replace function operations.claim_message(
     instant timestamptz, team text[], reachable text[]
