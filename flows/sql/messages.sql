@@ -71,7 +71,7 @@ language sql immutable as $way$
     select case when channel = 'mail' then channel else channel || ' ' || address end
 $way$;
 comment on function operations.way_to(text, text) is
-'customer_health: What a message needs to arrive: mail (a mail server), or the webhook of
+'customer_health: What a message needs to arrive: a mail server, or the webhook of
 a channel and address.';
 
 create or replace function operations.add_messages(of_kind text)
