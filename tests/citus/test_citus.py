@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from application import change
 from conftest import PYTHON, UNTIL, Database, load_demo, new_database
+from receivers import MailReceiver, serving
 
 from bench.cluster import WHERE, Cluster, cluster, installation
 
@@ -251,6 +252,36 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
     assert {name for name in marts if now[name] != before[name]} == set()
     assert node(nodes).run(*NIGHTLY, project=of_citus).returncode in (0, 3)
     assert content(node(nodes)) != before
+
+
+def test_owners_get_their_messages(nodes: Cluster, of_citus: Path) -> None:
+    database = node(nodes)
+    assert database.run(*NIGHTLY, project=of_citus).returncode == 0
+    database.execute("delete from operations.alert_outbox")
+    due = (
+        "risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE', 'HEALTHY')"
+        " and sales_rep_id is not null"
+    )
+    assert database.value(f"select count(*) from analytics.customer_risk_status where {due}")
+    database.execute(
+        f"update analytics.customer_risk_status set risk_status = 'DORMANT' where {due}"
+    )
+    with serving(MailReceiver()) as mails:
+        done = database.run("flows", "alerts", project=of_citus, environment=mails.environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+    owners = {
+        row["sales_rep_email"]
+        for row in database.rows("select sales_rep_email from analytics.sales_reps")
+    }
+    assert {message["to"] for message in mails.accepted} & owners
+    # the day of the refresh is a Monday
+    database.execute(
+        "select operations.compose_messages(%s, '{}', array['mail'], false)",
+        START + timedelta(hours=20),
+    )
+    assert database.value(
+        "select count(*) from operations.message_outbox where kind = 'weekly'"
+    )
 
 
 def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
