@@ -362,10 +362,16 @@ begin
         loop
             -- first all of the tenant's: asked message by message, each would add up all
             -- orders of the tenant again
-            with revenues as materialized (
-                select * from operations.customer_revenues
-                where tenant_id = tenant.tenant_id and is_high_value
-            )
+            create temporary table revenues on commit drop as
+            select
+                customer_id::text as customer_id,
+                revenue_last_365d_amount,
+                revenue_rank,
+                expected_amount_90d,
+                currency
+            from operations.customer_revenues
+            where tenant_id = tenant.tenant_id and is_high_value;
+            analyze revenues;
 
             update operations.alert_outbox as messages
             set
@@ -383,7 +389,8 @@ begin
                 and messages.created_at = now()
                 and episodes.episode_id = messages.episode_id
                 and episodes.tenant_id = tenant.tenant_id::text
-                and revenues.customer_id::text = messages.subject;
+                and revenues.customer_id = messages.subject;
+            drop table revenues;
         end loop;
 
         -- a tenant counts as seen when its customers were judged
