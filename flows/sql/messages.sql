@@ -442,6 +442,8 @@ create or replace function operations.find_week_of_people(
 )
 returns void
 language plpgsql as $week$
+declare
+    is_waited_for boolean;
 begin
     create temporary table waiting on commit drop as
     select *
@@ -463,13 +465,10 @@ begin
                 and told.news = all_of_them.news
         );
     -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
-    if
-        exists (select from waiting)
-        and not exists (
-            select from operations.tenant_feeds as feeds
-            where feeds.tenant_id::text = of_tenant_id and feeds.is_silent
-        )
-    then
+    select coalesce(bool_or(feeds.is_silent), false) into is_waited_for
+    from operations.tenant_feeds as feeds
+    where feeds.tenant_id::text = of_tenant_id;
+    if not is_waited_for and exists (select from waiting) then
         create temporary table lines on commit drop as
         select *
         from operations.weekly_lines
