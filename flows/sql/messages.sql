@@ -297,8 +297,7 @@ begin
         -- today's sales rep, from one read of the mart
         create temporary table owners on commit drop as
         select
-            account_types.tenant_id::text as tenant_id,
-            account_types.customer_id::text as customer_id,
+            news.news,
             account_types.sales_rep_id::text as sales_rep_id
         from analytics.customer_account_types as account_types
         inner join news
@@ -310,10 +309,7 @@ begin
         update news
         set sales_rep_id = owners.sales_rep_id
         from owners
-        where
-            news.subject_kind = 'customer'
-            and news.tenant_id = owners.tenant_id
-            and news.subject = owners.customer_id;
+        where news.news = owners.news;
     end if;
 
     insert into fresh
