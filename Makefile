@@ -109,7 +109,7 @@ test-models: setup
 		tests/test_rules.py tests/test_models.py::test_unit_tests
 
 test: setup ## what each change is worth, on databases of its own
-	+$(TOGETHER) lint test-dashboards .venv-metrics/done
+	+$(TOGETHER) lint test-dashboards
 	$(PYTEST)
 
 slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out

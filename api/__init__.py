@@ -1,1 +1,1 @@
-"""The same answers by HTTP, for programs: `customer-health api`."""
+"""The HTTP API for programs: `customer-health api`."""

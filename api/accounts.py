@@ -40,7 +40,7 @@ class Engagements(Page):
 
 
 class Health(Page):
-    """Of which account, and how many days."""
+    """Which account, and how many days."""
 
     account: Annotated[Text, Field(description="Id of the account.")]
     days: Days = 30
@@ -69,7 +69,7 @@ def accounts(
 
 @router.get("/organizations/{organization}/accounts/{account_id:path}", openapi_extra=ROW)
 def account(asks: Asks, organization: Organization, account_id: Id) -> Response:
-    """Get all that is known of one account."""
+    """Get everything known about one account."""
     return asks.one("accounts/account", organization, account_id=account_id)
 
 
@@ -77,7 +77,7 @@ def account(asks: Asks, organization: Organization, account_id: Id) -> Response:
 def engagements(
     asks: Asks, organization: Organization, given: Annotated[Engagements, Query()]
 ) -> Response:
-    """List engagements, done or planned, the latest first."""
+    """List engagements, completed or planned, latest first."""
     return asks.page("accounts/engagements", given, organization)
 
 
@@ -85,7 +85,7 @@ def engagements(
 def health(
     asks: Asks, organization: Organization, given: Annotated[Health, Query()]
 ) -> Response:
-    """List the health of one account on its last days."""
+    """List the health scores of one account on the last days."""
     return asks.page("accounts/health", given, organization)
 
 
@@ -93,5 +93,5 @@ def health(
 def goals(
     asks: Asks, organization: Organization, given: Annotated[Goals, Query()]
 ) -> Response:
-    """List goals, the next due first."""
+    """List goals, those due next first."""
     return asks.page("accounts/goals", given, organization)

@@ -1,4 +1,4 @@
-"""The application: the paths of all systems behind one gate."""
+"""The application: the paths of all systems, behind one size check."""
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
@@ -11,11 +11,11 @@ from api.reading import DOCUMENT, STARTED
 
 MOST_CHARACTERS = 2000
 
-# a contact with all that it may hold, written in the longest way
+# a contact with all fields at their longest
 MOST_BYTES = 32_768
 DIGITS = len(str(MOST_BYTES))
 
-# one a system, and one of what writes
+# one for each system, and one for contacts, which writes
 ROUTERS = (
     orders.router,
     contacts.router,
@@ -27,7 +27,7 @@ ROUTERS = (
 
 
 class Gate:
-    """What every request passes: it is short."""
+    """Refuses requests that are too long."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,10 +53,10 @@ def _refused(scope: Scope) -> Problem | None:
 
 
 def create_app() -> FastAPI:
-    """Return the application; its state must be given a service before it answers."""
+    """Return the application; set its `state.service` before it answers requests."""
     app = FastAPI(
         title="customer_health",
-        # pages that show a document load programs from elsewhere
+        # the documentation pages load scripts from other hosts
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -67,7 +67,7 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
         for route in routes(router):
-            # not of what starts something
+            # HEAD must not start a refresh
             if route.methods == {"GET"} and route.openapi_extra is not STARTED:
                 app.add_api_route(
                     route.path, route.endpoint, methods=["HEAD"], include_in_schema=False

@@ -1,4 +1,4 @@
-"""Customers who make appointments, in the words of Square."""
+"""Customers who book appointments, in the terms of Square."""
 
 from typing import Annotated, Literal
 
@@ -66,19 +66,19 @@ def customers(
 
 @router.get("/organizations/{organization}/customers" + CUSTOMER, openapi_extra=ROW)
 def customer(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
-    """Get all that is kept of one customer."""
+    """Get everything stored about one customer."""
     return asks.one("bookings/customer", organization, square_customer_id=square_customer_id)
 
 
 @router.get("/organizations/{organization}/profiles" + CUSTOMER, openapi_extra=ROW)
 def profile(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
-    """Get one customer with what ages every day and a summary in words."""
+    """Get one customer with the values that change every day, and a summary in words."""
     return asks.one("bookings/profile", organization, square_customer_id=square_customer_id)
 
 
 @router.get("/organizations/{organization}/rfm", openapi_extra=PAGE)
 def rfm(asks: Asks, organization: Organization, given: Annotated[Scores, Query()]) -> Response:
-    """List recency, frequency and money of the customers."""
+    """List recency, frequency and monetary scores of the customers."""
     return asks.page("bookings/rfm", given, organization)
 
 
@@ -86,5 +86,5 @@ def rfm(asks: Asks, organization: Organization, given: Annotated[Scores, Query()
 def appointments(
     asks: Asks, organization: Organization, given: Annotated[Appointments, Query()]
 ) -> Response:
-    """Count the appointments by day and location."""
+    """Count appointments by day and location."""
     return asks.page("bookings/appointments", given, organization)

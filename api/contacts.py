@@ -1,4 +1,4 @@
-"""Contacts with customers, as the pages show and write them, and with that snoozes."""
+"""Contacts with customers, and snoozes with them: list and record them as the pages do."""
 
 import re
 from typing import Annotated, Any
@@ -30,10 +30,10 @@ router = APIRouter(prefix="/orders", tags=["orders"])
 
 PATH = "/tenants/{tenant}/contacts/{customer_id:path}"
 
-# how long it may be and which words there are, the table says
+# the table checks the length and the allowed words
 Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
-# what the table asks of its rows, in the words of the database
+# the text of a check constraint, and its columns
 RULE = f"""
     select
         array_agg(attname::text order by attnum) as names,
@@ -55,7 +55,7 @@ class Contacts(Page):
 
 
 class Contact(BaseModel):
-    """What is written down, by the names that the table has for it."""
+    """The fields of a contact, named as in the table."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -91,7 +91,7 @@ async def _said(request: Request, _asks: Writes) -> Contact:
 def contacts(
     asks: Asks, tenant: Tenant, customer_id: Id, given: Annotated[Contacts, Query()]
 ) -> Response:
-    """List the contacts with a customer, as last corrected, the last one first."""
+    """List the contacts with a customer, as last corrected, latest first."""
     return asks.page("orders/contacts", given, tenant, customer_id=customer_id)
 
 
@@ -105,10 +105,10 @@ def write_contact(
         UUID | None, Header(description="Instead of a contact_id of yours.")
     ] = None,
 ) -> Response:
-    """Write a contact down, once, however often that one is sent."""
+    """Record a contact, once, however often you send it."""
     if said.contact_id and idempotency_key not in (None, said.contact_id):
         raise Problem(422, "contact_id: must be the Idempotency-Key, where both are given")
-    # before the transaction, which is begun again where the connection was lost
+    # chosen before the transaction, which is retried if the connection was lost
     contact_id = said.contact_id or idempotency_key or uuid4()
 
     def write(connection: Connection, caller: Caller) -> Response:
@@ -133,7 +133,7 @@ def write_contact(
 
 
 def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> dict[str, Any]:
-    """Write it down unless it is there; return the row. Raises Problem where it is refused."""
+    """Record the contact unless it exists; return its row. Raises Problem if refused."""
     try:
         [found] = run(connection, "orders/contacted", contact)
         if not found["customers_count"]:
@@ -164,7 +164,7 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
 
 
 def _refused(connection: Connection, name: str | None, contact: dict[str, Any]) -> Problem:
-    """Say which fields break a rule of the table, and which."""
+    """Return a Problem that names the fields and the rule of the table that they break."""
     [found] = connection.execute(RULE.encode(), {"name": name}).fetchall()
     names, rule = found["names"], found["rule"]
     if words := re.fullmatch(r"\w+ = ANY \(ARRAY\[(.*)\]\)", rule):

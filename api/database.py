@@ -1,4 +1,4 @@
-"""Connections: one transaction a request, read only but for contacts, as who calls."""
+"""Connections: one transaction per request, in the caller's role, mostly read-only."""
 
 import queue
 from collections.abc import Callable
@@ -17,18 +17,18 @@ from flows.database import REFRESHER, one_line, take_role
 from flows.errors import Failure
 from flows.session import ARGUMENTS, refuse_shared_backends, use_settings
 
-# a query that takes longer helps no screen, and burdens the database
+# a longer query is of no use to a screen and burdens the database
 STATEMENT_TIMEOUT = "10s"
 # how long a request waits for a connection
 SECONDS_TO_WAIT = 5
-# what a reader's session has different from that of a refresh
+# settings in which a reader's session differs from a refresh
 SETTINGS = {
     "statement_timeout": STATEMENT_TIMEOUT,
-    # policies say whose rows are shown
+    # row-level security decides which rows are shown
     "row_security": "on",
 }
 
-# the login is no member of the role, or the role is gone
+# the login is not a member of the role, or the role no longer exists
 MAY_NOT = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)
 
 Connection = psycopg.Connection[DictRow]
@@ -36,30 +36,30 @@ Result = TypeVar("Result")
 
 
 class JsonLoader(Loader):
-    """Passes JSON of the database on as it is."""
+    """Passes JSON from the database on unchanged."""
 
     def load(self, data: Buffer) -> orjson.Fragment:
-        """Return what goes into the answer."""
+        """Return the JSON as a fragment of the answer."""
         return orjson.Fragment(bytes(data))
 
 
 def open_connection() -> Connection:
-    """Open a connection that can only read; between requests it has the refresher's rights.
+    """Open a read-only connection; between requests it has the refresher's rights.
 
-    Raises a Failure where the login may not have them.
+    Raises a Failure if the login may not take them.
     """
     connection = psycopg.connect(
         **ARGUMENTS,
         autocommit=True,
         application_name="customer_health api",
         row_factory=dict_row,
-        # values become literals: each query gets a plan of its own, without casts
+        # values become literals: each query gets its own plan, without casts
         cursor_factory=psycopg.ClientCursor,
     )
     try:
         refuse_shared_backends(connection)
         use_settings(connection, SETTINGS)
-        # many ask at once: one that takes all processors makes the others wait
+        # many requests run at once: one query on all processors makes the others wait
         connection.execute("set max_parallel_workers_per_gather = 0")
         take_role(connection, REFRESHER)
     except BaseException:
@@ -67,7 +67,7 @@ def open_connection() -> Connection:
         raise
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    # as JSON has them: exact numbers, ids and dates are text
+    # exact numbers, ids and dates are text in JSON
     for name in ("numeric", "uuid", "date"):
         connection.adapters.register_loader(name, TextLoader)
     connection.adapters.register_loader("jsonb", JsonLoader)
@@ -75,7 +75,7 @@ def open_connection() -> Connection:
 
 
 def use_role(connection: Connection, role: str) -> None:
-    """Go on with the rights of a caller, until the end of the transaction."""
+    """Take the caller's role until the end of the transaction."""
     try:
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
     except MAY_NOT as error:
@@ -86,16 +86,16 @@ def use_role(connection: Connection, role: str) -> None:
 
 
 class Pool:
-    """So many connections, each opened when it is first wanted."""
+    """A fixed number of connections, each opened when it is first needed."""
 
     def __init__(self, size: int) -> None:
-        # the one that was used last comes first
+        # last in, first out: reuse the connection that was used last
         self._free: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._free.put(None)
 
     def run(self, work: Callable[[Connection], Result], *, writes: bool = False) -> Result:
-        """Do something in a transaction; raises Problem where the database does not do it."""
+        """Run work in a transaction; raises Problem if the database fails."""
         try:
             connection = self._free.get(timeout=SECONDS_TO_WAIT)
         except queue.Empty:
@@ -107,7 +107,7 @@ class Pool:
                 except psycopg.OperationalError:
                     if not connection.closed:
                         raise
-            # none was opened, or the server has ended it since the last request
+            # not opened yet, or the server has closed it since the last request
             connection = open_connection()
             return _in_transaction(connection, work, writes=writes)
         except (psycopg.Error, Failure) as error:
@@ -116,7 +116,7 @@ class Pool:
             self._free.put(None if connection is None or connection.closed else connection)
 
     def close(self) -> None:
-        """Close all connections that are free."""
+        """Close all idle connections."""
         while not self._free.empty():
             if connection := self._free.get():
                 connection.close()
@@ -127,13 +127,13 @@ def _in_transaction(
 ) -> Result:
     with connection.transaction():
         if writes:
-            # who writes sees what others have written in the meantime
+            # a writer must see what others have committed in the meantime
             connection.execute("set transaction isolation level read committed, read write")
         return work(connection)
 
 
 def _as_problem(error: psycopg.Error | Failure) -> Problem:
-    """Say what is wrong without what only whoever runs the API should know."""
+    """Return a Problem for the caller; the details go to the log only."""
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             detail = "there are no figures yet, or our views are detached: refresh"

@@ -1,7 +1,7 @@
 """`python -m api.document`: the OpenAPI document, in api/openapi.json.
 
-What a path takes, its function says; what it answers, the columns of its query, as the yml of
-the marts describes them. Needs a clone.
+The functions define the parameters of a path. The columns of its query define the answer, with
+the descriptions from the yml of the marts. Needs a clone.
 """
 
 import json
@@ -26,7 +26,7 @@ Schema = dict[str, Any]
 # columns by relation
 Marts = dict[str, dict[str, Schema]]
 
-# what a column of a type is in JSON
+# JSON schema by column type
 TYPES: dict[str, Schema] = {
     "text": {"type": "string"},
     "uuid": {"type": "string", "format": "uuid"},
@@ -36,11 +36,11 @@ TYPES: dict[str, Schema] = {
     "double precision": {"type": "number"},
     "date": {"type": "string", "format": "date"},
     "timestamptz": {"type": "string", "format": "date-time"},
-    # exact: no client rounds it by the way
+    # text, so that no client rounds it
     "numeric": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
-    # whatever the mart has there
+    # any array or object
     "jsonb": {"type": ["array", "object"], "items": {}},
-    # as the source has its ids
+    # the source decides the type of its ids
     "id": {"type": ["string", "integer"]},
 }
 STEPS: Schema = {
@@ -65,7 +65,7 @@ EXPECTED_AMOUNT = (
     "Money to expect within 90 days. NULL where the tenant has no order model, where the"
     " customer orders in several currencies, and where the list is not sorted by it."
 )
-# columns that a query makes, or takes from what is no mart
+# columns that a query computes, or reads from a relation that is not a mart
 MADE: dict[str, tuple[str, str]] = {
     "expected_amount_90d": ("numeric(18, 2)", EXPECTED_AMOUNT),
     "job": ("text", "What has run, such as refresh_nightly."),
@@ -114,7 +114,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
 }
-# what can go wrong with every path, with those that start something and that write
+# errors of every path, of paths that start a refresh, and of paths that write
 REFUSALS = {
     "401": "No token, or none that is in force.",
     "403": "The token may not do this.",
@@ -152,7 +152,7 @@ def marts() -> Marts:
 
 
 def body() -> Schema:
-    """Return what a contact is made of: the fields that are taken, as the table has them."""
+    """Return the schema of a contact: the accepted fields, as the table defines them."""
     file = OUR_PROJECT / "models/orders/marts/contacts/customer_contacts.yml"
     [model] = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)["models"]
     columns = {column["name"]: column for column in model["columns"]}
@@ -175,14 +175,14 @@ def body() -> Schema:
 
 
 def _key(file: Path) -> list[str]:
-    """Return the columns that a mart is never without."""
+    """Return the key columns of a mart, which are never NULL."""
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     keys = re.findall(r"unique_key=\[(.*?)\]", text, re.DOTALL)
     return re.findall(r"\w+", keys[0]) if keys else []
 
 
 def column_schema(data_type: str, description: str, *, is_nullable: bool = True) -> Schema:
-    """Return what a column is in JSON."""
+    """Return the JSON schema of a column."""
     kind = "id" if "var(" in data_type else re.sub(r" ?\(.*\)", "", data_type)
     of_one = TYPES[kind.removesuffix("[]")]
     schema: Schema = {"type": "array", "items": of_one} if kind.endswith("[]") else of_one
@@ -191,7 +191,7 @@ def column_schema(data_type: str, description: str, *, is_nullable: bool = True)
 
 
 def nullable(schema: Schema) -> Schema:
-    """Return a schema of the same, or null."""
+    """Return the schema with null allowed, too."""
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return {**schema, "type": [*types, *(["null"] if "null" not in types else [])]}
 
@@ -207,7 +207,7 @@ def _doc_blocks() -> dict[str, str]:
 
 
 def _words(description: str) -> str:
-    """Return a description as one line, with what it refers to."""
+    """Return a description as one line, with its doc blocks filled in."""
     whole = re.sub(
         r"\{\{ doc\('(\w+)'\) \}\}", lambda found: _doc_blocks()[found[1]], description
     )
@@ -215,9 +215,9 @@ def _words(description: str) -> str:
 
 
 def columns_of(query: str) -> dict[str, Schema]:
-    """Return the columns that a query of api/sql answers with, in their order.
+    """Return the columns of a query in api/sql, in order.
 
-    It reads what is written there: plain columns, all of a relation, and what MADE knows.
+    Parses the text: plain columns, all columns of a relation, and the columns in MADE.
     """
     text = re.sub("--.*", "", (FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
     begins = re.compile(r"^(?:with )?(\w+) as (?:(?:not )?materialized )?\($", re.MULTILINE)
@@ -263,7 +263,7 @@ def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
 
 
 def openapi() -> Schema:
-    """Return the document."""
+    """Return the OpenAPI document."""
     app = create_app()
     app.title, app.version = "customer_health", version()
     app.description = (
@@ -297,7 +297,7 @@ def openapi() -> Schema:
 def _complete(
     operation: Schema, method: str, route: APIRoute, schemas: Schema, examples: Schema
 ) -> None:
-    """Say what a path answers, and show how it is asked."""
+    """Add the answers of a path, and examples of its parameters."""
     kind = operation.pop("x-answer")
     query = operation.pop("x-query", f"{route.tags[0]}/{route.name}")
     operation["operationId"] = f"{route.tags[0]}_{route.name}"
@@ -348,13 +348,13 @@ def _complete(
     shown = examples["parameters"]
     for parameter in operation.get("parameters", []):
         name, schema = parameter["name"], parameter["schema"]
-        # what is not given is not sent as null
+        # clients omit a parameter, and never send null
         for choice in schema.pop("anyOf", []):
             if choice["type"] != "null":
                 schema |= choice
         for repeated in ("title", "description"):
             schema.pop(repeated, None)
-        # an organization is called otherwise in each system
+        # the example organization differs by system
         if example := shown.get(f"{route.tags[0]}/{name}") or shown.get(name):
             parameter["example"] = example
 
@@ -385,7 +385,7 @@ def _refused(refusals: dict[str, str]) -> Schema:
 
 
 def write() -> None:
-    """Write the document."""
+    """Write api/openapi.json."""
     text = json.dumps(openapi(), indent=1, ensure_ascii=False)
     DOCUMENT.write_text(f"{text}\n", encoding="utf-8")
 

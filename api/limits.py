@@ -1,4 +1,4 @@
-"""How often one token may ask."""
+"""Rate limit: how many requests one token may send."""
 
 import hashlib
 import time
@@ -7,22 +7,22 @@ from threading import Lock
 
 from api.problems import Problem
 
-# of how many tokens it is kept in mind
+# the number of tokens to remember
 MOST_TOKENS = 10_000
 
 
 class Limits:
-    """A bucket for each token: it takes one to ask, and fills at the rate."""
+    """A token bucket for each API token: a request takes one, and it refills at the rate."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._lock = Lock()
-        # what is left, and when that was
+        # how much is left, and when it was counted
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def count(self, token: str) -> None:
-        """Raise Problem where this token, known or not, asks too often."""
-        # no token stays in memory
+        """Count a request; raises Problem if this token, known or not, sends too many."""
+        # keep only a hash of the token in memory
         key = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         now = time.monotonic()
         with self._lock:

@@ -1,7 +1,7 @@
-"""Jobs and runs: how they are doing, and starting one.
+"""Jobs and runs: show their state, and start a refresh.
 
-The run log is not for tenants: it tells of all of them. A tenant's token that may start
-something may refresh its own organization, and ask for such runs.
+Tenants may not read the run log, because it covers all tenants. A tenant's token that may
+start refreshes may refresh its own organization and look up those runs.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/operations", tags=["operations"])
 
 NOT_KEPT = {"Cache-Control": "no-store"}
 
-# GET, too: some schedulers can send nothing else
+# also by GET: some schedulers cannot send a POST
 STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
 Status = Literal[
@@ -47,14 +47,14 @@ class Runs(Page):
 
 
 class Organization(Asking):
-    """Which one."""
+    """Which organization."""
 
     organization: Annotated[Text, Field(description="Slug of the organization.")]
 
 
 @router.get("/jobs", openapi_extra=ROWS)
 def jobs(asks: Asks) -> Response:
-    """List the jobs: how the last run of each has ended, and when one last succeeded."""
+    """List the jobs: how the last run of each ended, and when one last succeeded."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         _check_analyst(caller)
@@ -65,7 +65,7 @@ def jobs(asks: Asks) -> Response:
 
 @router.get("/runs", openapi_extra=PAGE)
 def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
-    """List the runs, the latest first."""
+    """List the runs, latest first."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         _check_analyst(caller)
@@ -77,7 +77,7 @@ def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
 
 @router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
 def one_run(asks: Asks, run_id: Id) -> Response:
-    """Get one run; one with nothing to do is counted with the next such run."""
+    """Get one run; a run with nothing to do is merged into the next such run."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         found = _find_run(connection, run_id)
@@ -85,7 +85,7 @@ def one_run(asks: Asks, run_id: Id) -> Response:
             use_role(connection, caller.role)
             organization = found["organization_slug"]
             is_seen = organization and _may_see(connection, organization)
-            # why it failed may name others
+            # the error may name other tenants
             found = {**found, "error": None} if is_seen else None
         if not found:
             raise Problem(404, f"none that you may see: run {shown(run_id)}")
@@ -104,7 +104,7 @@ def start_hourly(asks: Asks) -> Response:
 @router.get("/jobs/refresh_nightly/start", **STARTS)
 @router.post("/jobs/refresh_nightly/start", **STARTS)
 def start_nightly(asks: Asks) -> Response:
-    """Recompute everything, all organizations of usage and accounts among it."""
+    """Recompute everything, including all organizations of usage and accounts."""
     return _start(asks, "--mode=nightly")
 
 

@@ -53,7 +53,7 @@ class Due(Page):
 
 
 class Summary(Asking):
-    """Whose customers."""
+    """Which sales rep."""
 
     sales_rep: SalesRep = None
 
@@ -80,13 +80,13 @@ def customers(asks: Asks, tenant: Tenant, given: Annotated[Customers, Query()]) 
 
 @router.get("/tenants/{tenant}/customers/{customer_id:path}", openapi_extra=ROW)
 def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
-    """Get one customer with reasons, both histories and how likely it orders."""
+    """Get one customer with reasons, both histories and how likely it is to order."""
     return asks.one("orders/customer", tenant, customer_id=customer_id)
 
 
 @router.get("/tenants/{tenant}/outlooks/{customer_id:path}", openapi_extra=ROW)
 def outlook(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
-    """Get what to expect of one customer, and of its money."""
+    """Get what to expect from one customer, money included."""
     return asks.one("orders/outlook", tenant, customer_id=customer_id)
 
 
@@ -98,7 +98,7 @@ def due_to_order(asks: Asks, tenant: Tenant, given: Annotated[Due, Query()]) -> 
 
 @router.get("/tenants/{tenant}/rep-metrics", openapi_extra=ROWS)
 def rep_metrics(asks: Asks, tenant: Tenant) -> Response:
-    """List the sales reps with their portfolios in numbers."""
+    """List the sales reps with the figures of their portfolios."""
     return asks.all("orders/rep_metrics", tenant)
 
 
@@ -112,5 +112,5 @@ def health_summary(asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()
 def transitions(
     asks: Asks, tenant: Tenant, given: Annotated[Transitions, Query()]
 ) -> Response:
-    """Count the changes of status by day, those ahead included."""
+    """Count the status changes by day, including those to come."""
     return asks.page("orders/transitions", given, tenant)

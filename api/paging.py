@@ -1,4 +1,4 @@
-"""What lists are asked for: page and limit, filters and orders by name, nothing else."""
+"""Parameters of lists: page, limit, filters and sort order; others are refused."""
 
 import re
 from datetime import date
@@ -20,14 +20,14 @@ MOST_DAYS = 3660
 MOST_CHARACTERS = 200
 DAY = "must be a date such as 2026-01-31"
 
-# PostgreSQL has no NUL in a text
+# PostgreSQL text cannot hold NUL
 Text = Annotated[
     str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]+$")
 ]
 
 
 def _day(text: object) -> date:
-    # fromisoformat() takes other ways of writing a date, too
+    # fromisoformat() alone would accept other formats, too
     if not isinstance(text, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError(DAY)
     try:
@@ -47,12 +47,12 @@ Organization = Annotated[Text, Path(description="Slug or id of the organization.
 
 
 class Asking(BaseModel):
-    """Parameters of which no other ones are taken."""
+    """Parameters; any that are not listed are refused."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     def values(self) -> dict[str, Any]:
-        """Return what the query is given, by the names it has there."""
+        """Return the values for the query, by parameter name."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
@@ -65,5 +65,5 @@ class Page(Asking):
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows on a page.")] = 50
 
     def values(self) -> dict[str, Any]:
-        """Return what the query is given, by the names it has there."""
+        """Return the values for the query, by parameter name."""
         return {**super().values(), "offset": (self.page - 1) * self.limit}

@@ -1,4 +1,4 @@
-"""What goes wrong, as application/problem+json: a line that says what, and what is allowed."""
+"""Errors as application/problem+json: one line that says what is wrong and what is allowed."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
-# of what somebody has sent, as it is told back
+# how many characters of the given value a message repeats
 SHOWN = 40
 
 SCHEMA = {
@@ -31,7 +31,7 @@ SCHEMA = {
 
 
 class Problem(Exception):
-    """A request that cannot be answered as it was asked."""
+    """An error that the caller is told about."""
 
     def __init__(self, status: int, detail: str, **headers: str) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Problem(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def response(self) -> Response:
-        """Return it as it is sent."""
+        """Return the problem as a response."""
         content = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -51,23 +51,23 @@ class Problem(Exception):
 
 
 def unauthorized(detail: str) -> Problem:
-    """Return what a caller without a valid token is told."""
+    """Return the problem for a caller without a valid token."""
     return Problem(401, detail, WWW_Authenticate="Bearer")
 
 
 def shown(value: object) -> str:
-    """Return what was sent, in quotes, short and in one line."""
+    """Return a given value in quotes, shortened, on one line."""
     text = str(value)
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
 def log(text: str) -> None:
-    """Tell whoever runs the API what a caller is not told."""
+    """Log details that the caller must not see."""
     print(text, file=sys.stderr, flush=True)
 
 
 def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
-    """Have all that goes wrong told as a problem; routes: all that there are."""
+    """Answer every error with a problem; `routes` are all routes of the application."""
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, problem: Problem) -> Response:
@@ -84,7 +84,7 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
             case HTTPStatus.NOT_FOUND:
                 detail = f"no path {shown(request.url.path)}: /openapi.json lists them"
             case HTTPStatus.METHOD_NOT_ALLOWED:
-                # of all routes of the path; the router knows the first
+                # of all routes with this path; the router reports only the first
                 allowed = {
                     method
                     for route in routes
@@ -101,7 +101,7 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
 
     @app.exception_handler(Exception)
     async def _unforeseen(_request: Request, _error: Exception) -> Response:
-        # the server writes the traceback into its own log
+        # the server logs the traceback
         return Problem(500, "not your fault; the log of the API has more").response()
 
 

@@ -1,4 +1,4 @@
-"""What a request becomes: who asks, what is new since the last time, one query, JSON."""
+"""How a request is answered: check the token, compare the ETag, run one query, send JSON."""
 
 import hashlib
 from collections import Counter
@@ -23,23 +23,23 @@ from flows.schemas import named
 FOLDER = Path(__file__).parent / "sql"
 DOCUMENT = Path(__file__).parent / "openapi.json"
 
-# what is asked for by an id, and the parameters that are ids: of what type, the source says
+# parameters that are ids; the source decides their type
 IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")
 
 Result = TypeVar("Result")
 
-# for the document: what a path answers with. Its query is called as its function is
+# for the document: the kind of answer. The query has the name of the path's function
 PAGE, ROWS, ROW, STARTED, WRITTEN = (
     {"x-answer": kind} for kind in ("page", "rows", "row", "started", "written")
 )
 
-# their answers change with what somebody writes, too, not only with what is published
+# their answers also change when somebody records a contact
 OF_CONTACTS = ("orders/contacts", "orders/due_to_order")
 
 
 @dataclass(frozen=True)
 class Service:
-    """What all requests share."""
+    """The pool and the limits that all requests share."""
 
     pool: Pool
     limits: Limits
@@ -48,19 +48,19 @@ class Service:
 @cache
 def text_of(query: str) -> LiteralString:
     """Return the text of a query, by system and name."""
-    # our own files: nothing that anybody sends is ever put into them
+    # our own files: user input never becomes part of the text
     text: LiteralString = named((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
     return text
 
 
 @cache
 def form() -> str:
-    """Return what stands for the form of all answers: a new version may have another."""
+    """Return a hash of the OpenAPI document, since a new version may change the answers."""
     return hashlib.sha256(DOCUMENT.read_bytes()).hexdigest()
 
 
 def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
-    """Run a query; an id that its column cannot have is none that is there."""
+    """Run a query; an id of the wrong type counts as not found."""
     text = text_of(query)
     try:
         return connection.execute(text, values).fetchall()
@@ -75,7 +75,7 @@ def read_page(
     found = run(connection, query, values)
     counted = found
     if not found and page.page > 1:
-        # behind the last one: only a row says how many there are
+        # past the last page: the total comes only with a row
         counted = run(connection, query, {**values, "limit": 1, "offset": 0})
     total = counted[0]["total"] if counted else 0
     for row in found:
@@ -90,7 +90,7 @@ def read_page(
 
 
 class Asked:
-    """One request, before it is known who asks."""
+    """One request, before its token is checked."""
 
     def __init__(self, request: Request, *, takes_body: bool = False) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -119,7 +119,7 @@ class Asked:
         return self._read(query, read, tenant)
 
     def all(self, query: str, tenant: str | None = None, **values: Any) -> Response:
-        """Answer with all rows of what is never long."""
+        """Answer with all rows of a query that never returns many."""
 
         def read(connection: Connection, ids: dict[str, Any]) -> dict[str, Any]:
             return {"items": run(connection, query, values | ids)}
@@ -138,13 +138,13 @@ class Asked:
         return self._read(query, read, tenant)
 
     def run(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
-        """Do something in a transaction that only reads, when it is known who asks."""
+        """Check the token and run work in a read-only transaction."""
         return self.service.pool.run(
             lambda connection: work(connection, tokens.check(connection, self.token))
         )
 
     def write(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
-        """Do something in a transaction that writes, when it is known who asks."""
+        """Check the token and run work in a transaction that writes."""
         return self.service.pool.run(
             lambda connection: work(connection, tokens.check(connection, self.token)),
             writes=True,
@@ -173,24 +173,24 @@ class Asked:
         return self.run(answer)
 
     def _headers(self, caller: tokens.Caller, state: DictRow) -> dict[str, str]:
-        """Return the ETag of what is published, of this day, for this caller's role."""
+        """Return headers; the ETag stands for the published state, the day and the role."""
         as_of = state.pop("as_of")
         said = repr((form(), self.target, caller.role, *state.values()))
         return {
             "ETag": f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"',
-            # asked again each time, and kept for nobody else
+            # caches must revalidate each time, and never share it
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
             "As-Of": as_of.isoformat() if as_of else "",
         }
 
     def _has(self, tag: str) -> bool:
-        """Whether the caller has what this tag stands for."""
+        """Return whether the caller already has the answer with this tag."""
         return any(one.strip().removeprefix("W/") == tag for one in self.known.split(","))
 
 
 def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
-    """Return the key of a tenant by its slug or id, where the caller may see it."""
+    """Return the key of a tenant by slug or id, if the caller may see it."""
     found = run(connection, f"{system}/tenant", {"tenant": tenant})
     if not found:
         raise missing({"organization" if system != "orders" else "tenant": tenant})
@@ -198,7 +198,7 @@ def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
 
 
 def missing(sought: Mapping[str, Any]) -> Problem:
-    """Return what is said of what is not there, or is not for this caller."""
+    """Return the problem for rows that do not exist or that the caller may not see."""
     named_ids = ", ".join(f"{name} {shown(value)}" for name, value in sought.items())
     return Problem(404, f"none that you may see: {named_ids}")
 
@@ -206,7 +206,7 @@ def missing(sought: Mapping[str, Any]) -> Problem:
 def json_response(
     content: Mapping[str, Any], headers: dict[str, str], status: int = 200
 ) -> Response:
-    """Return rows as JSON: instants with their offset, NULL as null."""
+    """Return JSON: timestamps with their offset, NULL as null."""
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 

@@ -1,7 +1,7 @@
-"""`customer-health api`: serves until it is stopped; `api-tokens`: who may ask.
+"""The commands `customer-health api` (the server) and `api-tokens` (who may use it).
 
-Errors: ends with 2 for a wrong argument and where there are no roles, with 4 when the database
-does not let it in or something else listens there, with 130 when it is stopped.
+Exit codes: 2 for a wrong argument or missing roles, 4 if the database refuses the login or
+the port is taken, 130 when you stop the server.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
 
-# the loopback interface, by the names that people give it
+# names of the loopback interface
 THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 STOPPED = 130
 
@@ -26,7 +26,7 @@ def api_commands(commands: Any) -> None:
 
 
 def _api_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the options of the server; what is not given, the environment says."""
+    """Add the options of the server; their defaults come from the environment."""
     command.description = (
         "Answers by HTTP what the marts hold, to programs with a token of"
         " `customer-health api-tokens`, until it is stopped."
@@ -61,7 +61,7 @@ def _number(variable: str, most: int) -> Callable[[str], int]:
 
 
 def _token_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what is done with tokens."""
+    """Add the actions on tokens."""
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="make one, and show it this once")
     create.add_argument("name", metavar="NAME", help="what uses it")
@@ -122,7 +122,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
         config = uvicorn.Config(
             app,
             log_level="warning",
-            # what people search for is nobody's business
+            # URLs hold search terms, which must not be logged
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
@@ -130,7 +130,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
         try:
             uvicorn.Server(config).run([listener])
         except KeyboardInterrupt:
-            # it has ended what it was asked before
+            # uvicorn has finished the open requests
             pass
         finally:
             pool.close()
@@ -139,7 +139,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Listen there; raises Infrastructure where that cannot be."""
+    """Return a socket that listens; raises Infrastructure if that fails."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -1,4 +1,4 @@
-"""Starting a refresh: the same command, with its own lock, as a process of its own."""
+"""Start a refresh: the usual command, with its own lock, in its own process."""
 
 import json
 import os
@@ -15,16 +15,16 @@ from api.problems import Problem, log
 from flows.errors import Busy, WrongArgument
 from flows.project import for_command
 
-# a command that is not in the log by then goes on all the same, and will be
+# a command that is not in the log by then continues, and appears there later
 SECONDS_TO_BEGIN = 60
 SECONDS_TO_LOOK = 0.1
 
 
 def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
-    """Start a refresh; return its run's id as soon as the log has it.
+    """Start a refresh; return the id of its run as soon as it is in the log.
 
-    It goes on when the API is stopped. Raises Problem where it was not begun: another run has
-    the lock, or it was told something that is not there.
+    The run continues if the API stops. Raises Problem if it did not begin: another run has
+    the lock, or an argument is wrong.
     """
     run_id = str(uuid.uuid4())
     with tempfile.TemporaryFile() as told:
@@ -35,11 +35,11 @@ def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
             ],
             env={**os.environ, **for_command()},
             stdin=subprocess.DEVNULL,
-            # its one line of JSON; what it says on the way goes to the log of the API
+            # one line of JSON; its progress goes to the log of the API
             stdout=told,
             start_new_session=True,
         )
-        # whenever it ends: nobody else asks
+        # reap the process when it ends
         threading.Thread(target=process.wait, daemon=True).start()
         deadline = time.monotonic() + SECONDS_TO_BEGIN
         while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
-"""Tokens: who may ask, in which role, until when. Kept as hashes in operations.api_tokens.
+"""Tokens: who may use the API, in which role, until when; operations.api_tokens has hashes.
 
-A token is its id and a secret of 256 random bits, so that one hash of it is enough; by the id
-its row is looked up.
+A token is an id and a secret of 256 random bits. The id finds its row. A secret that long
+needs only one round of hashing.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ LOOKUP = f"""
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks."""
+    """The owner of a token in force."""
 
     name: str
     role: str
@@ -82,14 +82,14 @@ class Caller:
 
 
 def hash_of(token: str) -> bytes:
-    """Return what is kept of a token."""
+    """Return the hash of a token that the table keeps."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def check(connection: Connection, token: str) -> Caller:
-    """Return whose token this is; raises Problem unless it is in force.
+    """Return the caller of a token; raises Problem unless it is in force.
 
-    With the rights of the refresher: nobody else may read the table.
+    Runs with the rights of the refresher: nobody else may read the table.
     """
     refused = unauthorized("this token is not known, has expired or was withdrawn")
     form = FORM.fullmatch(token)
@@ -112,9 +112,9 @@ def check(connection: Connection, token: str) -> Caller:
 
 
 def create(name: str, role: str, days: str, *, may_start: bool, progress: Progress) -> None:
-    """Make a token and say it, once.
+    """Create a token and print it once.
 
-    Raises WrongArgument for a name that is taken or none, and for a role of another kind.
+    Raises WrongArgument for a name that is taken or invalid, and for a role not allowed.
     """
     if not re.fullmatch(rf"[^\W_][\w .@-]{{0,{MOST_CHARACTERS - 1}}}", name):
         raise WrongArgument(
@@ -168,7 +168,7 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
 
 
 def print_tokens(progress: Progress) -> None:
-    """Print the tokens, and nothing that could be used."""
+    """Print the tokens without their secrets."""
     with reading() as connection:
         _check_roles(connection)
         progress.table(
@@ -186,9 +186,9 @@ def print_tokens(progress: Progress) -> None:
 
 
 def withdraw(name: str, progress: Progress) -> None:
-    """Take a token out of force, by its name or its id, from the next request on.
+    """Revoke a token, by name or id, from the next request on.
 
-    Raises WrongArgument when none in force has it.
+    Raises WrongArgument if no such token is left to revoke.
     """
     with connect() as connection:
         _check_roles(connection)

@@ -1,4 +1,4 @@
-"""Organizations that use a product: their health scores, and what was counted for them."""
+"""Organizations that use a product: their health scores and usage counts."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ class Organizations(Page):
 
 
 class History(Page):
-    """Of how many days."""
+    """How many days."""
 
     days: Days = 30
 
@@ -32,7 +32,7 @@ def organizations(asks: Asks, given: Annotated[Organizations, Query()]) -> Respo
 
 @router.get("/high-risk", openapi_extra=PAGE)
 def high_risk(asks: Asks, given: Annotated[Page, Query()]) -> Response:
-    """List the organizations whose latest day is at high risk, the lowest score first."""
+    """List the organizations whose latest day is at high risk, lowest score first."""
     return asks.page("usage/high_risk", given)
 
 
@@ -46,7 +46,7 @@ def organization(asks: Asks, organization: Organization) -> Response:
 def history(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
-    """List the scores of its last days."""
+    """List the scores of the last days."""
     return asks.page("usage/history", given, organization)
 
 
@@ -54,7 +54,7 @@ def history(
 def factors(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
-    """List what the scores of its last days are made of."""
+    """List the factors of the scores of the last days."""
     return asks.page("usage/factors", given, organization)
 
 
@@ -62,5 +62,5 @@ def factors(
 def metrics(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
-    """List what was counted on its last days."""
+    """List the usage metrics of the last days."""
     return asks.page("usage/metrics", given, organization)

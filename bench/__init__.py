@@ -1,1 +1,1 @@
-"""How long a refresh takes, beside other ways to the same result."""
+"""Measure how long a refresh takes, compared with other ways to the same result."""

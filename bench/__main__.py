@@ -1,6 +1,6 @@
-"""`make bench`: what a refresh costs, as ratios within one run on one machine.
+"""`make bench` measures what a refresh costs, as ratios within one run on one machine.
 
-Seconds differ from machine to machine and from minute to minute; read the ratios.
+Seconds differ between machines and between minutes, so read the ratios.
 """
 
 import argparse
@@ -34,10 +34,10 @@ PARTS = {
 
 
 def main() -> None:
-    """Run the parts that are asked for, or all."""
+    """Run the chosen parts, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; else all"
+        "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all"
     )
     parser.add_argument(
         "--customers",
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument(
         "--against",
         metavar="REVISION",
-        help="compares whole commands with those of another version, and nothing else",
+        help="only compare whole commands with those of another version",
     )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):

@@ -1,4 +1,4 @@
-"""`python -m bench accounts`: the nightly step of account health, against a scan."""
+"""`python -m bench accounts` compares the nightly step of account health with a scan."""
 
 from datetime import timedelta
 from functools import partial
@@ -37,12 +37,12 @@ SCAN = """
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG001
-    """Make the data, measure, print. customers: accounts, by default 100,000."""
+    """Make the data, measure and print. customers: number of accounts, default 100,000."""
     accounts, days = customers or 100_000, min(years, 2) * 365
     report = Report(f"Account health, {accounts} accounts, {days} days of metrics")
     with fresh_database() as (connection, folder):
         connection.execute((DEMO / "operational_schema.sql").read_bytes())
-        # keys and indexes are made at once, not row by row
+        # build keys and indexes once at the end, not row by row
         for key in rows(
             connection,
             "select conrelid::regclass::text as relation, conname from pg_constraint"
@@ -86,7 +86,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
             taken = measured(connection, partial(fill, connection, models, found, as_of))
             report.add_taken(title, taken)
             for model, seconds in sorted(found.items(), key=lambda one: -one[1])[:6]:
-                report.add(f"  of which {model}", seconds)
+                report.add(f"  of this, {model}", seconds)
         one = (
             "select * from analytics.account_360"
             " where organization_id = %s and account_id = %s"

@@ -1,5 +1,5 @@
--- Accounts of 50 organizations with years of daily metrics, an engagement a fortnight, a
--- ticket and an invoice a month, and a goal.
+-- Accounts of 50 organizations with years of daily metrics, an engagement every two
+-- weeks, a ticket and an invoice every month, and a goal.
 insert into success.organizations (id, slug, name, time_zone)
 select
     md5('organization' || number)::uuid,

@@ -1,4 +1,4 @@
-"""The API: how long a program waits for an answer, against the same query by psycopg."""
+"""Measure how long a program waits for the API, compared with the same query in psycopg."""
 
 import http.client
 import statistics
@@ -21,7 +21,7 @@ PORT = 8699
 CALLERS = 20
 SECONDS = 3
 
-# of the tenant in the middle, and of the largest one
+# ids of the median tenant and of the largest one
 CHOSEN = """
     with sizes as (
         select tenant_id, count(*) as customers, row_number() over (order by count(*)) as place
@@ -57,7 +57,7 @@ CHOSEN = """
 """
 TENANT = "/orders/tenants/{tenant_id}"
 ORGANIZATION = "/bookings/organizations/{organization_id}"
-# what is asked, its query, and what that is given besides
+# the name of the request, its query, and further parameters of the query
 ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "one customer": (f"{TENANT}/customers/{{customer_id}}", "orders/customer", {}),
     "customers": (f"{TENANT}/customers", "orders/customers", {"sort": "customer_id"}),
@@ -66,7 +66,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
         "orders/customers",
         {"sort": "customer_id", "risk_status": "DORMANT"},
     ),
-    "due to order, of a rep": (
+    "due to order, one rep": (
         f"{TENANT}/due-to-order?sales_rep={{sales_rep}}",
         "orders/due_to_order",
         {"sort": "next_expected_order_date", "sales_rep": True},
@@ -77,7 +77,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"sort": "next_expected_order_date"},
     ),
     "health summary": (f"{TENANT}/health-summary", "orders/health_summary", {}),
-    "one who books": (
+    "one visitor": (
         f"{ORGANIZATION}/customers/{{square_customer_id}}",
         "bookings/customer",
         {},
@@ -98,7 +98,7 @@ UNFILTERED: dict[str, Any] = {
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Measure and print it."""
+    """Measure and print."""
     size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
     with fresh_database() as (connection, _):
         load(size)
@@ -111,17 +111,24 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
 
 
 def measure(size: dict[str, int], nightly: tuple[str, ...]) -> None:
-    """Ask the database of the environment in both ways, alone and while a nightly runs."""
+    """Query the environment's database in both ways, alone and during a nightly refresh."""
     with connect() as connection:
         chosen = rows(connection, CHOSEN)
     told = Told()
     create("bench", ANALYST, "1", may_start=False, progress=told)
-    columns = ["ms", "psycopg", "API", f"psycopg of {CALLERS}", f"API of {CALLERS}", "ratio"]
+    columns = [
+        "ms",
+        "psycopg",
+        "API",
+        f"psycopg, {CALLERS} callers",
+        f"API, {CALLERS} callers",
+        "ratio",
+    ]
     with _serving():
         for ids in chosen:
             print_table(
-                f"What a program waits for one answer, at {size['customers']:,} customers, a"
-                f" tenant of {ids['customers']:,}",
+                f"How long a program waits for one answer, at {size['customers']:,} customers,"
+                f" a tenant of {ids['customers']:,}",
                 columns,
                 [_line(name, ids, told.token, (1, CALLERS)) for name in ASKED],
             )
@@ -140,7 +147,7 @@ def measure(size: dict[str, int], nightly: tuple[str, ...]) -> None:
 
 
 class Told(Progress):
-    """Keeps the token that is shown once."""
+    """Keeps the token, which is shown only once."""
 
     token = ""
 
@@ -204,7 +211,7 @@ def _line(name: str, ids: dict[str, Any], token: str, callers: tuple[int, ...]) 
 
 
 def _median(kind: Callable[[], Callable[[], object]], callers: int) -> float:
-    """Return the median of the seconds that one of so many waits, who ask without a pause."""
+    """Return the median seconds that each of several callers waits, asking without a pause."""
     asks = [kind() for _ in range(callers)]
     for ask in asks[:8]:
         ask()

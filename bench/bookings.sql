@@ -1,8 +1,8 @@
--- The result of the models on bookings as one statement by hand, the best we could write. It
--- has the thresholds and the vars of the rules as constants, takes every row as valid and
--- every organization as active, so it does less than the models do. It fills five empty
--- tables of the schema hand with what the marts hold. Arrays take the order of the subquery
--- that they are made of.
+-- The result of the bookings models as one handwritten statement, the best we could
+-- write. Thresholds and vars are constants, every row counts as valid and every
+-- organization as active, so it does less than the models. It fills five empty tables
+-- in the schema hand with the rows of the marts. Arrays have the order of their
+-- subquery.
 with recursive organizations as materialized (
     select
         id as organization_id,
@@ -29,8 +29,8 @@ profiles as materialized (
     inner join organizations on customers.organization_id = organizations.organization_id
 ),
 
--- they are few, and found by the order of two indexes; that a key stands once lets the
--- planner hash them
+-- there are few of them, found through the order of two indexes; the unique key lets
+-- the planner hash them
 without_profile as materialized (
     select distinct on (key)
         seen.organization_id::text || seen.square_customer_id as key,
@@ -66,7 +66,7 @@ without_profile as materialized (
     order by key
 ),
 
--- with one place without a location for each organization: there is what is unknown
+-- plus one row per organization without a location, for unknown locations
 places as materialized (
     select
         organization_id,
@@ -130,7 +130,7 @@ placed as (
     offset 0
 ),
 
--- one pass, latest first: an index in an array is a rank in time
+-- one pass, latest first: the index in an array is the rank in time
 summed as (
     select
         customer_number,
@@ -168,7 +168,7 @@ summed as (
         array_agg(today - start_local::date) filter (
             where status = 1 and start_at <= %(as_of)s
         ) as visits_ago,
-        -- a letter for weekday and part of day
+        -- one letter for weekday and part of the day
         string_agg(
             chr(
                 65
@@ -306,13 +306,13 @@ booked as materialized (
     ) as gaps
 ),
 
--- take the latest choice off with all its likes, until none is left
+-- remove the latest choice and all equal ones, until none is left
 peeled as (
     select
         booked.customer_number,
         kinds.kind,
         case
-            -- of what began at once, the smallest first
+            -- if several began at the same time, the smallest first
             when booked.has_days_of_several then (
                 select
                     array_agg(
@@ -497,7 +497,7 @@ located as (
     offset 0
 ),
 
--- place and date as one number: it sorts faster
+-- location and date as one number, which sorts faster
 counted as (
     select
         place_and_date,
@@ -614,7 +614,7 @@ visits as (
     where standing.is_visit
 ),
 
--- a window without an order takes the rows as they come: the earliest day first
+-- a window without an order keeps the order of the rows: the earliest day first
 visit_days as (
     insert into hand.customer_visit_days
     select
@@ -726,7 +726,7 @@ judged as (
             when booked.last_visit_ago < 91 then 'AT_RISK'
             else 'LOST'
         end as customer_segment,
-        -- of the most frequent the one that stands first: the latest
+        -- of the most frequent, the first one, which is the latest
         (
             select
                 max(

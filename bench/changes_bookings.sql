@@ -1,6 +1,6 @@
--- What an application does in an hour to some customers who book, spread over the tenants.
--- Of ten, eight have a new booking, one an old one edited, one its latest deleted. Each
--- round has other customers.
+-- What an application changes in an hour for some customers who book, across the
+-- tenants. Of ten customers, eight get a new booking, one has an old booking edited,
+-- and one has its latest booking deleted. Each round has other customers.
 create temp table chosen_guests as
 select
     organization_id,

@@ -1,6 +1,6 @@
--- What an application does in an hour to some customers who order, spread over the tenants.
--- Of ten, eight have a new order, one an old one edited, one its latest deleted. Each round
--- has other customers.
+-- What an application changes in an hour for some customers who order, across the
+-- tenants. Of ten customers, eight get a new order, one has an old order edited, and
+-- one has its latest order deleted. Each round has other customers.
 create temp table chosen_customers as
 select
     tenant_id,

@@ -1,7 +1,7 @@
-"""Citus: what the nodes compute, the coordinator apart, against one server, at two sizes.
+"""Compare the CPU seconds of a Citus coordinator and workers with one server, at two sizes.
 
-The same commands run on one PostgreSQL and on a coordinator with two workers, in turns. The
-marts must be equal in the end.
+The same commands run alternately on one PostgreSQL server and on a coordinator with two
+workers. At the end the marts must be equal.
 """
 
 import os
@@ -39,7 +39,7 @@ STEPS = {
         True,
     ),
 }
-# a new row for some customers of each system, the same on both sides
+# a new row for some customers of each system, the same rows on both sides
 NEW_ROWS = (
     b"""
     insert into commerce.orders
@@ -75,7 +75,7 @@ class Side:
     project: Path
 
     def run(self, *arguments: str) -> None:
-        """Run a command of ours, or leave."""
+        """Run one of our commands; exit if it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "flows", *arguments],
             cwd=self.project,
@@ -90,13 +90,13 @@ class Side:
             sys.exit(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
 
     def enter(self) -> None:
-        """Let the environment lead to the first node."""
+        """Point the libpq environment at the first node."""
         os.environ.update(self.servers.nodes[0])
 
     def measure(self, command: Sequence[str], written: datetime | None) -> list[float]:
-        """Return the seconds of a command: of the clock, and of each node's processes.
+        """Return a command's wall-clock seconds, and the CPU seconds of each node.
 
-        Rows come before it, if it is said when they are written.
+        written: when new rows are written before the command; without it, none are.
         """
         self.enter()
         if written:
@@ -119,11 +119,11 @@ class Side:
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Make the data on both sides, refresh by turns, compare, print."""
+    """Make the data on both sides, refresh alternately, compare and print."""
     base = customers or 2000
     with installation() as programs, tempfile.TemporaryDirectory() as name:
         if programs is None:
-            print(f"citus is left out: {WHERE}")
+            print(f"Citus is skipped: {WHERE}")
             return
         projects = [checkout("HEAD", Path(name, kind)) for kind in ("plain", "citus")]
         settings = projects[1] / "dbt_project.yml"
@@ -141,13 +141,14 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
                     load({"customers": size, "tenants": tenants, "years": years})
                 many.distribute_demo()
                 for what, (command, is_changed) in STEPS.items():
-                    # by the clock, as an hourly refresh asks what was written since the last
+                    # the real time, because an hourly refresh reads what was written since
+                    # the last one
                     written = datetime.now(UTC) if is_changed else None
                     plain, spread = (side.measure(command, written) for side in sides)
                     lines.append((f"{size:,}", what, *columns(plain, spread)))
                 compare(sides)
     print_table(
-        f"Citus, {SHARDS} shards on two workers, against one server",
+        f"Citus, {SHARDS} shards on two workers, compared with one server",
         (
             *("customers", "command", "one, s", "CPU s", "Citus, s"),
             *("coordinator, CPU s", "workers, CPU s", "all x one"),
@@ -166,7 +167,7 @@ def columns(plain: list[float], spread: list[float]) -> tuple[str, ...]:
 
 
 def compare(sides: Sequence[Side]) -> None:
-    """Leave where a mart differs."""
+    """Exit if a mart differs."""
     digests = []
     for side in sides:
         side.enter()

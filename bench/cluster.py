@@ -1,8 +1,8 @@
-"""A cluster of Citus for tests and benchmarks: a coordinator and workers, on loopback.
+"""Run a Citus cluster for tests and benchmarks: a coordinator and workers on loopback.
 
-Citus is not part of this project. It is looked for in the PostgreSQL installation that
-CITUS_INSTALLATION names, and else in an archive of shared/, which is unpacked over a copy of
-the wheel's PostgreSQL.
+Citus is not part of this project. This looks for it in the PostgreSQL installation that
+CITUS_INSTALLATION names, or else unpacks an archive in shared/ over a copy of the wheel's
+PostgreSQL.
 """
 
 import os
@@ -30,7 +30,7 @@ SETTINGS = {
     "citus.node_conninfo": "sslmode=disable",
     "citus.enable_statistics_collection": "off",
     "max_connections": "200",
-    # shards of tables are moved, and prepared transactions commit on several nodes
+    # needed to move shards, and to commit on several nodes with prepared transactions
     "max_prepared_transactions": "200",
     "wal_level": "logical",
     "fsync": "off",
@@ -53,7 +53,7 @@ def installation() -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="citus") as made:
         folder = Path(made)
         folder.chmod(0o755)
-        # programs look for their libraries beside themselves
+        # programs look for their libraries in their own installation
         there = folder / wheel.name / "pginstall18"
         shutil.copytree(wheel / "pginstall18", there)
         shutil.copytree(wheel.parent / f"{wheel.name}.libs", folder / f"{wheel.name}.libs")
@@ -64,7 +64,7 @@ def installation() -> Iterator[Path | None]:
 
 @contextmanager
 def cluster(programs: Path, shards: int, workers: int = 2) -> Iterator["Cluster"]:
-    """Start the nodes; stop them and remove what they have kept at the end."""
+    """Start the nodes; at the end stop them and remove their data."""
     folder = Path(tempfile.mkdtemp(prefix="cluster"))
     as_user: list[str] = []
     if os.geteuid() == 0:
@@ -97,7 +97,7 @@ class Cluster:
 
     def __init__(self, programs: Path, folder: Path, as_user: list[str]) -> None:
         self.programs, self.folder, self.as_user = programs, folder, as_user
-        # the environment that leads to each
+        # the libpq environment of each node
         self.nodes: list[dict[str, str]] = []
 
     def add_node(self, number: int, shards: int) -> None:
@@ -125,13 +125,13 @@ class Cluster:
         self.execute(number, "create extension citus")
 
     def join(self) -> None:
-        """Tell the coordinator of all nodes."""
+        """Tell the coordinator about all nodes."""
         for number, node in enumerate(self.nodes):
             name = "citus_add_node" if number else "citus_set_coordinator_host"
             self.execute(0, f"select {name}('127.0.0.1', {node['PGPORT']}::integer)")
 
     def distribute_demo(self) -> None:
-        """Distribute the tables of the demo by their tenants, as their owner would."""
+        """Distribute the demo's tables by tenant, as their owner would."""
         self.execute(0, DISTRIBUTE.read_text())
 
     def execute(self, number: int, statements: str) -> None:
@@ -147,16 +147,16 @@ class Cluster:
             connection.execute(statements.encode())
 
     def process(self, number: int) -> int:
-        """Return the process of a node that has started all others of it."""
+        """Return the parent process of a node, the postmaster."""
         pid, *_ = (self.folder / str(number) / "postmaster.pid").read_text().split()
         return int(pid)
 
     def start(self, number: int) -> None:
-        """Start one that is there."""
+        """Start a node that exists."""
         self._run("pg_ctl", number, "start", "-w", "-l", str(self.folder / f"{number}.log"))
 
     def stop(self, number: int) -> None:
-        """Stop one as a machine stops that loses its power."""
+        """Stop a node like a machine that loses power."""
         if (self.folder / str(number) / "postmaster.pid").exists():
             self._run("pg_ctl", number, "stop", "-w", "-m", "immediate")
 

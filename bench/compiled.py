@@ -1,6 +1,6 @@
-"""The models' own SQL, compiled once and run without dbt.
+"""Compile the models' SQL once and run it without dbt.
 
-For what needs many refreshes, or the time of the SQL alone.
+For measurements that need many refreshes, or the time of the SQL alone.
 """
 
 import json
@@ -14,7 +14,7 @@ import psycopg
 
 from flows.dbt import command
 
-# compiled into the SQL, and replaced by the instant of each refresh
+# the compiled SQL has this instant; each refresh replaces it with its own
 SENTINEL = "2001-02-03T04:05:06.789+00:00"
 
 
@@ -25,13 +25,13 @@ class Model:
     name: str
     relation: str
     is_table: bool
-    # the columns that are analyzed; none: all of them
+    # the columns to analyze; empty: all of them
     analyzed: tuple[str, ...]
     sql: str
     tags: frozenset[str]
 
     def statement(self, as_of: datetime) -> str:
-        """Return what fills the model."""
+        """Return the SQL that fills the model."""
         sql = self.sql.replace(SENTINEL, as_of.isoformat())
         if not self.is_table:
             return sql
@@ -39,7 +39,7 @@ class Model:
         return (
             f"drop table if exists {self.relation} cascade;"
             f" create unlogged table {self.relation} as {sql};"
-            # so that a refresh knows it for ours
+            # so that a refresh recognizes the table as ours
             f" comment on table {self.relation} is 'customer_health: {self.name}';"
             f" analyze {self.relation} {columns}"
         )
@@ -47,7 +47,7 @@ class Model:
 
 @dataclass(frozen=True)
 class CompiledProject:
-    """What a refresh runs in a database, in an order in which it can be run."""
+    """The SQL that a refresh runs in a database, in order of dependency."""
 
     models: list[Model]
     database: str
@@ -60,7 +60,7 @@ class CompiledProject:
     ) -> None:
         """Do what the models do in a refresh: compute and publish.
 
-        without: tags of systems that are left alone.
+        without: tags of systems to skip.
         """
         for model in self.models:
             if not model.tags & without:
@@ -78,7 +78,7 @@ class CompiledProject:
         return taken
 
     def within(self, database: str) -> "CompiledProject":
-        """Return the same for a copy of the database that it was compiled for."""
+        """Return the same SQL for a copy of the database."""
 
         def moved(text: str) -> str:
             return text.replace(f'"{self.database}".', f'"{database}".')
@@ -90,7 +90,7 @@ class CompiledProject:
         return CompiledProject(models, database)
 
     def compute(self, connection: psycopg.Connection[object], as_of: datetime) -> None:
-        """Compute what a refresh would publish, and leave the marts as they are."""
+        """Compute what a refresh would publish, without changing the marts."""
         for model in self.models:
             if model.is_table:
                 connection.execute(model.statement(as_of).encode())
@@ -104,9 +104,9 @@ def dbt(environment: Mapping[str, str], *arguments: str) -> None:
 
 
 def build_project(environment: Mapping[str, str], folder: Path) -> None:
-    """Make all tables and views in a database, in which a compiled project can then run."""
+    """Create all tables and views in a database, so that a compiled project can run in it."""
     options = ("--target-path", str(folder), "--vars", json.dumps({"as_of": SENTINEL}))
-    # that is what takes its time otherwise; the tests of the data have their own place
+    # data tests would take most of the time, and are not measured here
     without = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
     dbt(environment, "build", *without, *options)
 
@@ -114,9 +114,9 @@ def build_project(environment: Mapping[str, str], folder: Path) -> None:
 def compile_project(
     environment: Mapping[str, str], folder: Path, *, tags: set[str], **variables: str | int
 ) -> CompiledProject:
-    """Return the SQL of the models with these tags, in a database where they are built.
+    """Return the SQL of the models with these tags, for a database in which they are built.
 
-    The variables are vars of dbt.
+    variables: dbt's vars.
     """
     variables = {"as_of": SENTINEL, **variables}
     options = ("--target-path", str(folder), "--vars", json.dumps(variables))

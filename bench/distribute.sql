@@ -1,11 +1,11 @@
--- What a team that has Citus does to the demo's operational tables: keys begin with the
--- tenant, the tables of tenants are on every node, all others are distributed by their
+-- What a team with Citus does to the demo's operational tables. Keys begin with the
+-- tenant. The tables of tenants are on every node; all other tables are distributed by
 -- tenant.
 do $$
 declare
     it record;
 begin
-    -- keys that lead to another table than that of tenants
+    -- foreign keys to other tables than the table of tenants
     for it in
         select conrelid::regclass as relation, conname as name
         from pg_constraint

@@ -1,7 +1,7 @@
-"""How old the marts are while one run refreshes again and again: from commit to mart.
+"""Measure the time from commit to mart while one run refreshes again and again.
 
-An application writes an order a second. Schedules run as in production, by `serve` and
-Prefect. In the end a nightly refresh must find nothing to correct.
+An application writes one order per second. The schedules run as in production, with `serve`
+and Prefect. At the end a nightly refresh must find nothing to correct.
 """
 
 import os
@@ -21,7 +21,7 @@ from flows.database import Connection, rows
 
 EVERY = ("1m", "10s")
 MINUTES = 10
-# of an application without anybody who refreshes
+# insert times of an application while nobody refreshes
 QUIET_SECONDS = 60
 PATIENCE_SECONDS = 300
 
@@ -45,7 +45,7 @@ ARRIVED = """
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Make the data, write orders, wait for them, print; leave where one is not right."""
+    """Make the data, write orders, wait for them and print; exit if one is wrong."""
     with fresh_database():
         load({"customers": customers or 2_500, "tenants": tenants, "years": years}, until=None)
         run("flows", "capture", "install")
@@ -59,7 +59,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
                     " order by md5(customer_id::text)",
                 )
             ]
-            # each customer orders once, so that its last order is the one that was written
+            # each customer orders once, so that its last order is the one written here
             unused = iter(known)
             alone = [write(connection, next(unused))[1] for _ in each_second(QUIET_SECONDS)]
             lines: list[tuple[str, ...]] = [("nobody", "", "", "", *milliseconds(alone))]
@@ -87,17 +87,17 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
         lines,
     )
     if nightly["drift"] != 0:
-        sys.exit(f"the nightly refresh has corrected {nightly['drift']} rows")
+        sys.exit(f"the nightly refresh corrected {nightly['drift']} rows")
 
 
 def milliseconds(cost: list[float]) -> tuple[str, str]:
-    """Return median and 95th percentile of what inserts took."""
+    """Return the median and the 95th percentile of the inserts' times."""
     cuts = statistics.quantiles(cost, n=20)
     return f"{cuts[9] * 1000:.1f}", f"{cuts[18] * 1000:.1f}"
 
 
 def each_second(seconds: int) -> Iterator[None]:
-    """Come once a second, so many times."""
+    """Yield once per second, so many times."""
     begin = time.monotonic()
     for number in range(seconds):
         time.sleep(max(0, begin + number - time.monotonic()))
@@ -115,7 +115,7 @@ def write(connection: Connection, customer: str) -> tuple[object, float]:
 def watch(
     connection: Connection, unused: Iterator[str], seconds: int
 ) -> tuple[list[float], list[float]]:
-    """Write an order a second, and look when each is in the mart; return ages and cost."""
+    """Write one order per second, wait for each in the mart, return ages and insert times."""
     waiting: dict[str, tuple[object, float]] = {}
     ages: list[float] = []
     cost: list[float] = []
@@ -142,7 +142,7 @@ def watch(
 
 
 def arrived(connection: Connection, waiting: dict[str, tuple[object, float]]) -> list[str]:
-    """Return the customers whose order the mart has."""
+    """Return the customers whose order is in the mart."""
     values = {
         "customers": list(waiting),
         "instants": [instant for instant, _ in waiting.values()],
@@ -152,7 +152,7 @@ def arrived(connection: Connection, waiting: dict[str, tuple[object, float]]) ->
 
 @contextmanager
 def serving(every: str) -> Iterator[None]:
-    """Run the schedules, and let the first round pass."""
+    """Run the schedules, and wait for the first round."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -185,5 +185,5 @@ def wait_for_rounds(connection: Connection, served: subprocess.Popen[bytes]) -> 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not rows(connection, idle, clock):
         if served.poll() is not None or time.monotonic() > deadline:
-            sys.exit("serve has not refreshed")
+            sys.exit("serve did not refresh in time")
         time.sleep(0.5)

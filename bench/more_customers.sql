@@ -1,5 +1,5 @@
--- Five times the customers: each one four times more, with another id and the same rows.
--- No trigger looks on, for all marts are filled anew afterwards.
+-- Five times the customers: four copies of each, with other ids and the same rows.
+-- Triggers are off, because all marts are filled again afterward.
 set session_replication_role = replica;
 
 insert into commerce.customers (

@@ -1,5 +1,5 @@
--- Five times the history of each customer: what it did, four times more, each time earlier.
--- No trigger looks on, for all marts are filled anew afterwards.
+-- Five times the history of each customer: four earlier copies of what it did. Triggers
+-- are off, because all marts are filled again afterward.
 set session_replication_role = replica;
 
 create temp table earlier as
@@ -26,7 +26,7 @@ select
     created_at - earlier.by, updated_at - earlier.by
 from commerce.orders
 cross join earlier
--- a year that no rule believes cannot be moved
+-- a year that the rules reject cannot be moved
 where ordered_at >= '1970-01-01'
 order by 5;
 

@@ -1,4 +1,4 @@
-"""The nightly refresh: its SQL against a scan and the best by hand, what people read."""
+"""Measure the nightly refresh, compared with a scan and handwritten SQL, and some reads."""
 
 import statistics
 import subprocess
@@ -20,7 +20,7 @@ from flows.database import Connection, environment, rows
 
 @dataclass(frozen=True)
 class System:
-    """One source system: the tag of its models, what it publishes, and a scan of its rows."""
+    """One source system: the tag of its models, its marts, and a scan of its rows."""
 
     tag: str
     marts: tuple[str, ...]
@@ -73,10 +73,10 @@ BOOKINGS = System(
     """,
 )
 
-# models that are named
+# models that the table names
 DEAREST = 6
 
-# what people and dashboards read, of the customer with the most visits
+# what people and dashboards read, for the customer with the most visits
 READS = {
     "appointments by location, one organization, 90 days": """
         select * from analytics.analytics_appointments_by_location_daily
@@ -91,14 +91,14 @@ READS = {
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step took: by the clock, and of the processor, which neighbours change less."""
+    """What a step took: wall-clock seconds, and CPU seconds, which other work affects less."""
 
     seconds: float
     cpu_seconds: float
 
 
 def measured(connection: Connection, step: Callable[[], object]) -> Taken:
-    """Do something, without parallel workers: all of it is of this session's process."""
+    """Run something without parallel workers, so that one process does all of it."""
     connection.execute("set max_parallel_workers_per_gather = 0")
     connection.execute("set max_parallel_maintenance_workers = 0")
     [backend] = rows(connection, "select pg_backend_pid() as pid")
@@ -110,7 +110,7 @@ def measured(connection: Connection, step: Callable[[], object]) -> Taken:
 
 
 class Report:
-    """The measurements, in the order in which they were made; ratios are of CPU seconds."""
+    """The measurements in the order in which they were made. Ratios compare CPU seconds."""
 
     def __init__(self, title: str) -> None:
         self.table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -121,7 +121,7 @@ class Report:
         self.by_hand: Taken | None = None
 
     def add(self, what: str, seconds: float) -> None:
-        """Add what was measured by the clock only."""
+        """Add a measurement that has only wall-clock seconds."""
         self.table.add_row(what, f"{seconds:.2f}", "", "", "")
 
     def add_taken(self, what: str, taken: Taken) -> Taken:
@@ -135,7 +135,7 @@ class Report:
 
 
 class PrivateMemory(threading.Thread):
-    """The most memory of its own that a process and its children had at one time."""
+    """The peak private memory of a process and its children."""
 
     def __init__(self, process: psutil.Process) -> None:
         super().__init__(daemon=True)
@@ -144,7 +144,7 @@ class PrivateMemory(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Look ten times a second, until done."""
+        """Measure ten times per second until the process ends."""
         while not self.done.wait(0.1):
             self.most = max(self.most, sum(map(_private, self._family())))
 
@@ -161,7 +161,7 @@ def _private(process: psutil.Process) -> int:
 
 
 def fill_by_hand(connection: Connection, system: System, indexes: list[str]) -> None:
-    """Do what the models do with one statement, and build the same indexes."""
+    """Do the models' work with one statement, and build the same indexes."""
     connection.execute("drop schema if exists hand cascade")
     connection.execute("create schema hand")
     for mart in system.marts:
@@ -174,7 +174,7 @@ def fill_by_hand(connection: Connection, system: System, indexes: list[str]) -> 
 
 
 def empty_marts(connection: Connection, system: System) -> list[str]:
-    """Leave the marts as they are before the first refresh; return the indexes for a copy."""
+    """Empty the marts, as before the first refresh; return their indexes for a copy."""
     indexes = rows(
         connection,
         "select indexname, replace(indexdef, ' ON analytics.', ' ON hand.') as statement"
@@ -189,7 +189,7 @@ def empty_marts(connection: Connection, system: System) -> list[str]:
 
 
 def check_same(connection: Connection, system: System) -> None:
-    """Leave when the models and the statement by hand have not the same rows, and some."""
+    """Exit unless models and handwritten statement have the same rows, and at least one."""
     for mart in system.marts:
         [found] = rows(
             connection,
@@ -201,9 +201,9 @@ def check_same(connection: Connection, system: System) -> None:
         )
         if found["ours"] or found["theirs"] or not found["held"]:
             sys.exit(
-                f"{mart}: the statement by hand has {found['held']} rows, of which"
-                f" {found['theirs']} are not those of the models, which have"
-                f" {found['ours']} others: {system.tag}.sql is behind, or a model is wrong"
+                f"{mart}: the handwritten statement has {found['held']} rows. The models do"
+                f" not have {found['theirs']} of these, and have {found['ours']} others."
+                f" Either {system.tag}.sql is out of date, or a model is wrong"
             )
 
 
@@ -220,14 +220,14 @@ def fill(
 def bench_models(
     connection: Connection, models: CompiledProject, system: System, report: Report
 ) -> None:
-    """Compare the models of a system with a scan, and with the best statement by hand."""
+    """Compare a system's models with a scan and with the best handwritten statement."""
     indexes = empty_marts(connection, system)
     report.scan = report.add_taken(
         "scan the columns of the source once",
         measured(connection, lambda: connection.execute(system.scan.encode())),
     )
     report.by_hand = report.add_taken(
-        "one statement by hand, with the indexes",
+        "one handwritten statement, with the indexes",
         measured(connection, lambda: fill_by_hand(connection, system, indexes)),
     )
     for title in ("first time", "nothing changed"):
@@ -235,13 +235,13 @@ def bench_models(
         taken = measured(connection, partial(fill, connection, models, found))
         report.add_taken(f"SQL of the models, {title}", taken)
         for model, seconds in sorted(found.items(), key=lambda one: -one[1])[:DEAREST]:
-            report.add(f"  of which {model}", seconds)
+            report.add(f"  of this, {model}", seconds)
         check_same(connection, system)
     connection.execute("drop schema hand cascade")
 
 
 def bench_reads(connection: Connection) -> dict[str, float]:
-    """Take the milliseconds that people wait for what they read."""
+    """Measure how many milliseconds people wait for their reads."""
     connection.execute("vacuum analyze")
     [most] = rows(
         connection,
@@ -261,7 +261,7 @@ def bench_reads(connection: Connection) -> dict[str, float]:
 
 
 def bench_command(connection: Connection, report: Report) -> None:
-    """Take the time and the memory of the whole command."""
+    """Measure the time and the memory of the whole command."""
     [backend] = rows(connection, "select pg_backend_pid() as pid")
     server = psutil.Process(psutil.Process(backend["pid"]).ppid())
     database = PrivateMemory(server)
@@ -285,8 +285,8 @@ def bench_command(connection: Connection, report: Report) -> None:
         "select payload from operations.application_logs order by log_id desc limit 1",
     )
     report.add("the command refresh --mode nightly", took)
-    report.add("  of which dbt starts", log["payload"]["dbt_startup_seconds"])
-    report.add("  of which models and tests, two at a time", log["payload"]["dbt_run_seconds"])
+    report.add("  of this, dbt starts", log["payload"]["dbt_startup_seconds"])
+    report.add("  of this, models and tests, two at a time", log["payload"]["dbt_run_seconds"])
     print(f"peak memory: dbt {client.most >> 20} MB, database {database.most >> 20} MB")
 
 

@@ -1,6 +1,7 @@
--- The result of the models on orders as one statement by hand, the best we could write. It
--- has the thresholds as constants and takes every row as valid, so it does less than the
--- models do. It fills seven empty tables of the schema hand with what the marts hold.
+-- The result of the orders models as one handwritten statement, the best we could
+-- write. Thresholds are constants and every row counts as valid, so it does less than
+-- the models. It fills seven empty tables in the schema hand with the rows of the
+-- marts.
 with tenants as (
     select
         id as tenant_id,
@@ -126,7 +127,8 @@ deliveries as materialized (
         select
             *,
             round(pace_days / nullif(pace_gaps, 0)::numeric)::integer as pace,
-            -- totals only grow: the largest that a day began with is that of this day
+            -- totals only grow, so the largest total before a day is the total before
+            -- this day
             max(delivery_number - 1) filter (where gap_days > 0) over so_far
                 as orders_before_day,
             max(total_cents - coalesce(cents, 0)) filter (where gap_days > 0) over so_far

@@ -1,8 +1,8 @@
-"""Other ways to keep risk statuses up to date, on the same data and after the same changes.
+"""Compare other ways to keep risk statuses up to date, on the same data and changes.
 
-Each of them computes risk_status.sql: a row per customer, with seven columns. The models of
-the orders system, which they are compared with, also keep reasons, revenue, account types,
-what comes next, and the history of both; those of the bookings system are 93 columns more.
+Each way computes risk_status.sql: a row per customer with seven columns. The models of the
+orders system, with which they are compared, also keep reasons, revenue, account types, the
+next statuses and the history of both. Those of the bookings system add 93 more columns.
 """
 
 import os
@@ -22,7 +22,7 @@ from flows.project import OUR_PROJECT as PROJECT
 
 SAMPLE = 500
 SQLMESH = "0.236.4"
-# SQLMesh fills its table up to an hour; what the changes write is dated in the next one
+# SQLMesh fills its table up to the end of an hour; the changes are dated in the next hour
 FILLED = UNTIL + timedelta(hours=1)
 WRITTEN = UNTIL + timedelta(hours=1, minutes=30)
 NEXT = UNTIL + timedelta(hours=2)
@@ -37,7 +37,7 @@ FIGURES = (
 
 
 def risk_status(which_customers: str = "true", which_orders: str = "true") -> str:
-    """Return the statement that every other way computes, of these customers and orders."""
+    """Return the query that every other way runs, for these customers and orders."""
     return (
         (HERE / "risk_status.sql")
         .read_text()
@@ -50,7 +50,7 @@ def risk_status(which_customers: str = "true", which_orders: str = "true") -> st
 
 
 def upsert(way: str, statement: str) -> bytes:
-    """Return what puts the rows of a statement into the table of a way."""
+    """Return the statement that upserts a query's rows into a way's table."""
     updates = ", ".join(f"{figure} = excluded.{figure}" for figure in FIGURES)
     return (
         f"insert into {way}.risk_status {statement}"
@@ -59,7 +59,7 @@ def upsert(way: str, statement: str) -> bytes:
 
 
 def fill(connection: Connection) -> None:
-    """Let each way have what is right before the changes."""
+    """Fill each way's table with the correct rows before the changes."""
     for way, kind in (
         ("ninety_days", "table"),
         ("customer_loop", "table"),
@@ -77,7 +77,7 @@ def bench(
     models: CompiledProject,
     change: Callable[[], None],
 ) -> None:
-    """Fill each way's table, change some customers, let each way catch up, and compare."""
+    """Fill each way's table, change some customers, run each way, and compare."""
     fill(connection)
     with sqlmesh_project(connection) as run_sqlmesh:
         if run_sqlmesh:
@@ -105,7 +105,7 @@ def bench(
                 ("  its whole command", whole, ""),
             ]
     print_table(
-        "Other ways to catch up after the same changes",
+        "Other ways to apply the same changes",
         ("", "seconds", "x ours", "rows wrong"),
         [(what, f"{s:.2f}", f"{s / ours:.1f}", wrong) for what, s, wrong in lines],
     )
@@ -115,10 +115,10 @@ Line = tuple[str, float, str]
 
 
 def last_ninety_days(connection: Connection) -> Line:
-    """Recompute the last 90 days from their own rows, and upsert: the common wrong way.
+    """Recompute the last 90 days from their own rows and upsert: the common wrong way.
 
-    Who has ordered nothing since then is never touched, so nobody becomes dormant; counts and
-    averages know three months; a row that was deleted or is older is not noticed.
+    It never updates customers without an order in these days, so nobody becomes dormant.
+    Counts and averages cover only three months. It misses deleted rows and older rows.
     """
     statement = risk_status(
         which_orders=f"orders.delivered_at > '{UNTIL - timedelta(days=90)}'"
@@ -128,14 +128,14 @@ def last_ninety_days(connection: Connection) -> Line:
 
 
 def materialized_view(connection: Connection) -> Line:
-    """Compute everything again and exchange the rows that differ."""
+    """Compute everything again and replace the rows that differ."""
     refresh = b"refresh materialized view concurrently whole_view.risk_status"
     seconds = timed(lambda: connection.execute(refresh))
     return "a materialized view, concurrently", seconds, wrong_rows(connection, "whole_view")
 
 
 def customer_loop(connection: Connection) -> Iterator[Line]:
-    """Take one customer after the other, each in a transaction: some of them, for all."""
+    """Update one customer after the other, each in a transaction; a sample stands for all."""
     statement = upsert("customer_loop", risk_status("customers.id = %(id)s"))
     customers = rows(connection, "select id from commerce.customers order by md5(id::text)")
 
@@ -144,11 +144,11 @@ def customer_loop(connection: Connection) -> Iterator[Line]:
             connection.execute(statement, customer)
 
     seconds = timed(step) * len(customers) / SAMPLE
-    yield f"a client's loop over all customers, from {SAMPLE}", seconds, ""
+    yield f"a client's loop over all customers, extrapolated from {SAMPLE}", seconds, ""
 
 
 def wrong_rows(connection: Connection, way: str) -> str:
-    """Count the customers of whom a way says something else than the mart."""
+    """Count the customers for which a way differs from the mart."""
     columns = ", ".join(("tenant_id", "customer_id", *FIGURES))
     [found] = rows(
         connection,
@@ -164,14 +164,14 @@ def wrong_rows(connection: Connection, way: str) -> str:
 
 @contextmanager
 def sqlmesh_project(connection: Connection) -> Iterator[Callable[..., None] | None]:
-    """Make a project of SQLMesh; yield what runs its commands, or None where it is not there.
+    """Make a SQLMesh project; yield a function that runs its commands, or None.
 
-    SQLMesh has an environment of its own, which stays in .local for the next time.
+    SQLMesh has a separate environment, which stays in .local for the next time.
     """
     environment = PROJECT / ".local" / f"sqlmesh-{SQLMESH}"
     command = environment / "bin" / "sqlmesh"
     if not command.exists() and (problem := install_sqlmesh(environment)):
-        print(f"SQLMesh is left out: {problem}")
+        print(f"SQLMesh is skipped: {problem}")
         yield None
         return
     connection.execute("create database sqlmesh_state")
@@ -198,7 +198,7 @@ def sqlmesh_project(connection: Connection) -> Iterator[Callable[..., None] | No
 
 
 def install_sqlmesh(environment: Path) -> str | None:
-    """Install SQLMesh from the package index; return what went wrong, if anything."""
+    """Install SQLMesh from the package index; return the error, if any."""
     venv.create(environment, with_pip=True, clear=True)
     done = subprocess.run(
         [

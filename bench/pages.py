@@ -1,4 +1,4 @@
-"""The pages for people: how long their queries take, and how long until they are painted."""
+"""Measure the pages: how long their queries take, and how long until a page is painted."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from flows.project import OUR_PROJECT as PROJECT
 ANALYST = "customer_health_analyst"
 CHROMIUM = Path("/usr/bin/chromium")
 
-# of the customers with the longest time lines
+# the customers with the longest timelines
 CHOSEN = """
     select
         buyer.tenant_id::text as tenant,
@@ -26,7 +26,7 @@ CHOSEN = """
         visitor.organization_id::text as organization,
         visitor.square_customer_id::text as visitor,
         account.account_id::text as account,
-        -- those pages are of other systems, with organizations of their own
+        -- these pages are about other systems, which have their own organizations
         account.organization_id::text as account_organization,
         subscriber.organization_id::text as subscriber_organization
     from (
@@ -60,18 +60,18 @@ UNFILTERED = {
     "buckets": ["OVERDUE", "DUE_TODAY"],
     "limit": 25,
     "offset": 0,
-    # of the page Rows
+    # for the page Rows
     **dict.fromkeys(
         (
             *("risk_status", "account_type", "currency", "kind", "before", "after"),
             *("disagreement", "segment", "risk_level", "account_status"),
         )
     ),
-    # of the page Customer
+    # for the page Customer
     "from_day": UNTIL.date() - timedelta(days=30),
     "to_day": UNTIL.date(),
 }
-# about one customer or one tenant, so there is no such page of all tenants
+# these pages are about one customer or tenant, so they do not exist for all tenants
 OF_ONE = (
     *("customer", "visitor", "account", "tenant_days", "tenant_factors"),
     *("forecast", "visits", "retention"),
@@ -81,7 +81,7 @@ ORGANIZATIONS = {"usage": "subscriber_organization", "accounts": "account_organi
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Measure and print it."""
+    """Measure and print."""
     size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
     with fresh_database() as (connection, _):
         load(size)
@@ -117,7 +117,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
 
 
 def _print_first_paint(size: dict[str, int]) -> None:
-    """Open the pages in a browser, where there is one."""
+    """Open the pages in a browser, if there is one."""
     python = PROJECT / ".venv-dashboards" / "bin" / "python"
     if not python.exists() or not CHROMIUM.exists():
         print(f"first paint not measured: it needs {python} and {CHROMIUM}")

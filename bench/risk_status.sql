@@ -1,6 +1,6 @@
--- The risk status of customers, from all their orders that are read: what every other way
--- computes. Thresholds are constants and every row counts as valid. The bench puts in the
--- instant, which customers are computed and which of their orders are read.
+-- The risk status of customers, from the orders that it reads. Every other way computes
+-- this. Thresholds are constants and every row counts as valid. The benchmark inserts
+-- the instant, the customers to compute and the orders to read.
 with customers as (
     select
         customers.tenant_id,

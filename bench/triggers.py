@@ -1,8 +1,8 @@
-"""What the triggers cost the application: time added to an insert of one row, and of many.
+"""Measure what the triggers add to the application's inserts, of one row and of many.
 
-Two twins of each table have the same rows, indexes and foreign keys, and one has the
-triggers, too. Inserts into both take turns. Where the server has pg_ivm, a third twin of the
-bookings has its triggers, which keep the counts of a location's day in the insert itself.
+Two copies of each table have the same rows, indexes and foreign keys; one of them also has
+the triggers. Inserts into the two alternate. If the server has pg_ivm, a third copy of the
+bookings table has its triggers, which update the counts per location and day in the insert.
 """
 
 import statistics
@@ -16,7 +16,7 @@ SINGLE_ROWS = 3000
 BULK_ROWS = 100_000
 BULKS = 5
 
-# a new row like those that are there; the twin takes the same
+# a new row like existing ones; the copy gets the same row
 ROWS = {
     "commerce.orders": """
         select
@@ -35,8 +35,8 @@ ROWS = {
     """,
 }
 
-# what pg_ivm takes of the mart booking_location_days: neither customers counted once nor
-# filters of counts, nor bookings whose location is not known
+# the part of the mart booking_location_days that pg_ivm supports: no distinct customers, no
+# filtered counts and no bookings without a known location
 COUNTED = """
     select
         bookings.organization_id,
@@ -58,8 +58,8 @@ COUNTED = """
 
 
 def bench(connection: Connection) -> None:
-    """Insert, with and without the triggers, and compare."""
-    # what is compared is the work of a statement, not the disk that a commit waits for
+    """Insert with and without the triggers, and compare."""
+    # compare the work of the statements, not the disk that a commit waits for
     connection.execute("set synchronous_commit = off")
     lines = []
     for table, new_rows in ROWS.items():
@@ -70,7 +70,7 @@ def bench(connection: Connection) -> None:
     lines += counted_by_pg_ivm(connection)
     print_table(
         "What the triggers add to an insert, ms per row",
-        ("", "without them", "added"),
+        ("", "without triggers", "added"),
         lines,
     )
 
@@ -78,21 +78,24 @@ def bench(connection: Connection) -> None:
 def measured(
     connection: Connection, tables: list[str], what: str, new_rows: str
 ) -> list[tuple[str, str, str]]:
-    """Return a line of the table for inserts of one row, and one for those of many."""
+    """Return two lines of the table: for inserts of one row, and of many rows."""
     lines = []
     for size, measure in (("one row", single), (f"{BULK_ROWS} rows", bulk)):
         without, added = measure(connection, tables, new_rows)
         lines.append(
-            (f"{what}, {size} a statement", f"{without * 1000:.4f}", f"{added * 1000:.4f}")
+            (f"{what}, {size} per statement", f"{without * 1000:.4f}", f"{added * 1000:.4f}")
         )
     return lines
 
 
 def counted_by_pg_ivm(connection: Connection) -> list[tuple[str, str, str]]:
-    """Measure the same of bookings that pg_ivm counts; leave where it counts wrong."""
+    """Measure the same for bookings that pg_ivm counts; exit if its counts are wrong."""
     name = "pg_ivm"
     if not rows(connection, f"select from pg_available_extensions where name = '{name}'"):
-        print("pg_ivm is left out: this server has none; docs/performance.md says how to")
+        print(
+            "pg_ivm is skipped: this server has none. docs/performance.md says how to install"
+            " it."
+        )
         return []
     table = "booking.bookings"
     without, counted = (make_twin(connection, table, it) for it in ("alone", "counted"))
@@ -115,7 +118,7 @@ def counted_by_pg_ivm(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 def make_twin(connection: Connection, table: str, kind: str) -> str:
-    """Make a table with the same rows, indexes and foreign keys; one "with" the triggers."""
+    """Copy a table with rows, indexes and foreign keys; the copy "with" has the triggers."""
     twin = f"{table}_{kind}"
     connection.execute(
         f"create table {twin} (like {table} including all);"
@@ -141,7 +144,7 @@ def make_twin(connection: Connection, table: str, kind: str) -> str:
 
 
 def single(connection: Connection, tables: list[str], new_rows: str) -> tuple[float, float]:
-    """Return the seconds of an insert of one row, and those that the triggers add."""
+    """Return the seconds of an insert of one row, and the seconds that the triggers add."""
     prepare(connection, new_rows, SINGLE_ROWS)
     columns = names(connection)
     queries = [
@@ -152,7 +155,7 @@ def single(connection: Connection, tables: list[str], new_rows: str) -> tuple[fl
 
 
 def bulk(connection: Connection, tables: list[str], new_rows: str) -> tuple[float, float]:
-    """Return the same for a row of an insert of many."""
+    """Return the same per row for an insert of many rows."""
     taken = []
     for number in range(BULKS):
         count = prepare(connection, new_rows, BULK_ROWS)
@@ -163,7 +166,7 @@ def bulk(connection: Connection, tables: list[str], new_rows: str) -> tuple[floa
 
 
 def prepare(connection: Connection, new_rows: str, most: int) -> int:
-    """Make a table of rows to insert, of any customers; return how many they are."""
+    """Make a table of rows to insert, for random customers; return how many there are."""
     connection.execute("drop table if exists new_rows")
     made = connection.execute(
         "create temp table new_rows as select row_number() over () as number, * from"
@@ -174,7 +177,7 @@ def prepare(connection: Connection, new_rows: str, most: int) -> int:
 
 
 def in_turns(connection: Connection, tables: list[str], query: str, first: int) -> list[float]:
-    """Return the seconds of an insert into each table, whichever comes first."""
+    """Return the seconds of an insert into each of two tables, beginning with `first`."""
     seconds = [0.0, 0.0]
     for place in (first, 1 - first):
         statement = f"insert into {tables[place]} select {query}".encode()
@@ -189,7 +192,7 @@ def names(connection: Connection) -> str:
 
 
 def medians(taken: list[list[float]]) -> tuple[float, float]:
-    """Return the median without the triggers, and the median of what they add."""
+    """Return the median without the triggers, and the median of the time that they add."""
     return (
         statistics.median(without for without, _ in taken),
         statistics.median(with_them - without for without, with_them in taken),

@@ -1,4 +1,4 @@
-"""The back-test, the outlook and the fit: how long they take, of all tenants and of one."""
+"""Measure the backtest, the outlook and the fit, for all tenants and for one."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ VIEWS = (
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:
-    """Measure and print it."""
+    """Measure and print."""
     size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
     with fresh_database() as (connection, _):
         load(size)
@@ -39,7 +39,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
             f" (select count(distinct tenant_id) from {ANALYTICS}.order_model_periods)"
             " as models",
         )
-        # the one with the most order days
+        # the tenant with the most order days
         [largest] = rows(
             connection,
             f"select tenant_id from {ANALYTICS}.customer_order_days group by tenant_id"
@@ -65,7 +65,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
 
 
 def _read(connection: Connection, relation: str, tenant: object = None) -> None:
-    """Compute every column of the rows, and send none."""
+    """Compute every column of the rows, but send none."""
     chosen = f"where tenant_id = '{tenant}'" if tenant else ""
     connection.execute(
         f"select count(*), count(relation)"

@@ -1,4 +1,4 @@
-"""`python -m bench usage`: the nightly step of tenant health, against a scan of its rows."""
+"""`python -m bench usage` compares the nightly step of tenant health with a scan."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ SCAN = """
 
 
 def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG001
-    """Make the data, measure, print. customers: organizations, by default 1,000."""
+    """Make the data, measure and print. customers: number of organizations, default 1,000."""
     organizations = customers or 1000
     title = f"Tenant health, {organizations} organizations of {USERS} users"
     report = Report(title)
@@ -52,7 +52,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
                 connection.execute(statement.encode(), size)
         connection.execute("vacuum analyze")
         build_project(environment(connection), folder)
-        # what that has collected, of long ago
+        # the build has collected rows for an instant long ago
         connection.execute("truncate analytics.tenant_usage_metrics_daily")
         models = compile_project(environment(connection), folder, tags={"usage"})
         report.scan = report.add_taken(
@@ -63,7 +63,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
             "SQL of the models, the first day",
             measured(connection, lambda: models.refresh(connection, UNTIL)),
         )
-        # as if every night since had collected: the same figures, day by day
+        # as if every night before had collected the same figures
         connection.execute(
             b"insert into analytics.tenant_usage_metrics_daily"
             b" select (jsonb_populate_record(metrics, jsonb_build_object("
@@ -75,7 +75,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
         )
         connection.execute("vacuum analyze")
         report.add_taken(
-            f"SQL of the models, {HISTORY} days of before scored for the first time",
+            f"SQL of the models, {HISTORY} earlier days scored for the first time",
             measured(connection, lambda: models.refresh(connection, UNTIL)),
         )
         next_day = UNTIL + timedelta(days=1)
@@ -86,7 +86,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
         found = models.seconds(connection, next_day)
         report.add("SQL of the models, nothing changed", sum(found.values()))
         for model, seconds in sorted(found.items(), key=lambda taken: -taken[1])[:5]:
-            report.add(f"  of which {model}", seconds)
+            report.add(f"  of this, {model}", seconds)
         [scored] = rows(
             connection, "select count(*) as days from analytics.tenant_health_scores"
         )

@@ -1,5 +1,5 @@
--- Organizations with so many users each, and as many cases, assignments and tickets as
--- such organizations have. %(organizations)s, %(users)s, %(until)s.
+-- Organizations with as many users each as the parameter says, and a usual number of
+-- cases, assignments and tickets. Parameters: %(organizations)s, %(users)s, %(until)s.
 insert into platform.organizations (id, slug, name, time_zone, created_at, updated_at)
 select
     md5('organization ' || number)::uuid,

@@ -1,8 +1,8 @@
-"""Two versions of the project side by side: `python -m bench --against REVISION`.
+"""Compare two versions of the project: `python -m bench --against REVISION`.
 
-Each refreshes a database of its own on one server, with the same data. The commands take
-turns, so that whatever else the machine does weighs on both alike. The marts that both have
-must be equal in the end, in every column that both have.
+Each version refreshes its own database on one server, with the same data. The commands
+alternate, so that other work of the machine affects both alike. At the end the marts must be
+equal, in every mart and column that both versions have.
 """
 
 import io
@@ -42,11 +42,11 @@ class Version:
     database: str
 
     def refresh(self, mode: str) -> None:
-        """Run a refresh of this version, or leave."""
+        """Run a refresh of this version; exit if it fails."""
         self.run("refresh", "--mode", mode, "--as-of", UNTIL.isoformat())
 
     def run(self, *arguments: str) -> None:
-        """Run a command of this version on its database, or leave."""
+        """Run a command of this version on its database; exit if it fails."""
         target = {"DBT_TARGET_PATH": str(self.folder / "target")} | {
             "DBT_LOG_PATH": str(self.folder / "logs")
         }
@@ -62,14 +62,14 @@ class Version:
             sys.exit(f"{self.name}: {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
     def change(self, number: int) -> None:
-        """Change rows of some customers, as an application does in an hour."""
+        """Change rows of some customers, like an application in an hour."""
         os.environ["PGDATABASE"] = self.database
         with session() as connection:
             change_rows(connection, CHANGED, number)
 
 
 def bench(customers: int | None, tenants: int, years: int, against: str) -> None:
-    """Make the data, refresh by both versions in turns, compare, print."""
+    """Make the data, refresh with both versions alternately, compare and print."""
     size = {"customers": customers or 10_000, "tenants": tenants, "years": years}
     with fresh_database() as (_, folder):
         before = Version(against, checkout(against, folder / "against"), "before")
@@ -105,7 +105,7 @@ def bench(customers: int | None, tenants: int, years: int, against: str) -> None
 def checkout(revision: str, folder: Path) -> Path:
     """Put a version of the project into a folder, with our profiles.yml, and return it."""
     folder.mkdir()
-    git = shutil.which("git") or sys.exit("git is needed to get at another version")
+    git = shutil.which("git") or sys.exit("git is needed to read another version")
     archive = subprocess.run(
         [git, "-C", str(PROJECT), "archive", revision], capture_output=True, check=True
     ).stdout
@@ -118,7 +118,7 @@ def checkout(revision: str, folder: Path) -> Path:
 def turns(
     versions: tuple[Version, Version], mode: str, times: int, *, change: bool = False
 ) -> tuple[float, float]:
-    """Return the median seconds of a command of both, after one turn that warms up."""
+    """Return the median seconds of a command in both versions, after one warm-up run."""
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(times + 1):
         for version, of_version in zip(versions, taken, strict=True):
@@ -130,7 +130,7 @@ def turns(
 
 
 def compare(versions: tuple[Version, Version]) -> list[str]:
-    """Return which marts differ in columns that both versions have."""
+    """Return the marts that differ in columns that both versions have."""
     columns, digests = [], []
     for version in versions:
         os.environ["PGDATABASE"] = version.database

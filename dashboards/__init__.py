@@ -1,1 +1,1 @@
-"""The marts for people: pages in a browser that show what SQL gives, and compute nothing."""
+"""Pages in a browser that show the marts to people. SQL computes; the pages only show."""

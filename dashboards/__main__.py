@@ -1,4 +1,4 @@
-"""`python -m dashboards`: the pages, on the database that the libpq environment names."""
+"""`python -m dashboards` serves the pages of the database that libpq's environment names."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ def main() -> int:
     """Serve the pages until interrupted; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dashboards", description=__doc__)
     parser.add_argument("--port", type=int, default=8501)
-    parser.add_argument("--address", default="127.0.0.1", help="default: this machine only")
+    parser.add_argument("--address", default="127.0.0.1", help="default: 127.0.0.1")
     arguments = parser.parse_args()
     os.environ["DO_NOT_TRACK"] = "1"
     try:
@@ -38,8 +38,8 @@ def main() -> int:
         from streamlit.web import bootstrap
     except ImportError:
         print(
-            "error: the pages have an environment of their own:"
-            " `make dashboards`, or .venv-dashboards/bin/python -m dashboards",
+            "error: Streamlit is not installed here: run `make dashboards`, or"
+            " .venv-dashboards/bin/python -m dashboards",
             file=sys.stderr,
         )
         return 2

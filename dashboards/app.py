@@ -1,4 +1,4 @@
-"""The pages, and how one gets from one to the other."""
+"""Set up the pages and the menu."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from dashboards import data
 
 st.set_page_config(page_title="Customer health", page_icon=":material/monitor_heart:")
 
-# the folder is not called pages: Streamlit would serve its files by themselves, too
+# the folder is not called pages: Streamlit would serve each of its files on its own, too
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("due_to_order", "Due to order", ":material/call:"),
@@ -16,11 +16,11 @@ PAGES = (
     ("bookings", "Bookings", ":material/event:"),
     ("usage_and_accounts", "Usage and accounts", ":material/domain:"),
     ("operations", "Operations", ":material/settings:"),
-    # where tiles and bars of the others lead
+    # not in the menu: tiles and bars of other pages link here
     ("rows", "Rows", ":material/table_rows:"),
 )
 
-# a page without any of these systems has nothing to show
+# which pages show the tenants of each query; a page needs at least one of them
 SYSTEMS = {
     "tenants": {"overview", "due_to_order", "customer", "how_good_is_it"},
     "organizations": {"customer", "how_good_is_it", "bookings"},
@@ -30,9 +30,9 @@ SYSTEMS = {
 
 
 def of_systems_that_are_off() -> set[str]:
-    """Return the pages that show nothing, as no system of theirs has tenants for the reader.
+    """Return the pages whose systems have no tenants that the reader may see.
 
-    None where no system has: then each page says what to do.
+    If no system has any, return none: then each page says what to do.
     """
     try:
         found = data.read(*SYSTEMS)
@@ -43,7 +43,7 @@ def of_systems_that_are_off() -> set[str]:
 
 
 off = of_systems_that_are_off()
-# what the bare address shows: the first page that shows something
+# the bare address opens the first page that has something to show
 first = next(name for name, _, _ in PAGES if name not in off)
 st.navigation(
     [
@@ -53,7 +53,7 @@ st.navigation(
             icon=icon,
             url_path="" if name == first else name,
             default=name == first,
-            # still there for who has the address: it says why there is nothing
+            # a hidden page still opens by its address, and says why it is empty
             visibility="hidden" if name in off or name == "rows" else "visible",
         )
         for name, title, icon in PAGES

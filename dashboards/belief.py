@@ -1,4 +1,4 @@
-"""Whom to believe where status and forecast disagree, as the past of the tenant says."""
+"""Which to believe if status and forecast disagree, judged by the tenant's past."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ Row = dict[str, Any]
 
 
 def seen_of(tenant_id: str, row: Row) -> Row | None:
-    """Return what came of those of a tenant on whom status and forecast disagreed so.
+    """Return what became of the tenant's past customers with the same disagreement.
 
-    None where they agree about the customer of this row, or there were none such.
+    None if status and forecast agree about this row's customer, or there were no such
+    customers.
     """
     if row["disagreement"] is None:
         return None
@@ -20,7 +21,7 @@ def seen_of(tenant_id: str, row: Row) -> Row | None:
 
 
 def against(row: Row, seen: Row | None) -> str:
-    """Return why not to believe the forecast of a customer; nothing where one may."""
+    """Return why not to believe a customer's forecast, or "" if there is no reason."""
     if seen is None or seen["believe"] != "STATUS":
         return ""
     only = "" if row["disagreement"] == "UNLIKELY_THOUGH_ON_TIME" else "only "

@@ -1,4 +1,4 @@
-"""Contacts: the form that writes them down, and what writes them. All else only reads."""
+"""The form for contacts, and what saves them. Everything else on the pages only reads."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ CHANNELS = {
 DAYS_AT_FIRST, MOST_DAYS = 7, 366
 LONGEST_NOTE, LONGEST_NAME = 2000, 200
 
-# by the catalog, for who may not use the schema may not name what is in it, either
+# from the catalog: a login that may not use the schema may not name what is in it
 RIGHT = f"""
     select
         current_user::text as login,
@@ -51,11 +51,11 @@ RIGHT = f"""
 
 
 class NotWritten(Exception):
-    """Why nothing was written down."""
+    """The contact was not saved. The message says why, and what to do."""
 
 
 def _connect() -> data.Connection:
-    # with the rights of the login, which has those to write; the pages that read take others
+    # with the rights of the login itself: it may write, the roles of the pages may not
     return psycopg.connect(
         **ARGUMENTS,
         application_name="customer_health contacts",
@@ -66,9 +66,9 @@ def _connect() -> data.Connection:
 
 @st.cache_data(ttl=data.SECONDS_KEPT, show_spinner=False)
 def lacking() -> str:
-    """Return what this login lacks to write contacts down; nothing where it may.
+    """Return which right this login lacks to save contacts, or "" if it lacks none.
 
-    Raises NothingToShow where it cannot be asked.
+    Raises NothingToShow if the database cannot be reached.
     """
     try:
         with _connect() as connection:
@@ -82,15 +82,14 @@ def lacking() -> str:
         return ""
     grant = WRITER if found["is_role_there"] else f"insert on {TABLE}"
     return (
-        "To write down contacts, this login lacks a right:"
-        f" `grant {grant} to {found['login']}`."
+        f"This login may not save contacts. To allow it: `grant {grant} to {found['login']}`."
     )
 
 
 def write(contact: Row) -> None:
-    """Write a contact down, once, however often it is asked for that one.
+    """Save a contact. Saving the same contact twice writes one row.
 
-    Raises NotWritten, with what to do.
+    Raises NotWritten, which says what to do.
     """
     try:
         with _connect() as connection:
@@ -98,35 +97,37 @@ def write(contact: Row) -> None:
             connection.execute(INSERT.encode(), contact)
     except psycopg.errors.UniqueViolation as error:
         raise NotWritten(
-            "Somebody has corrected that contact already: load the page anew and correct the"
+            "This contact already has a correction. Reload the page and correct the"
             " correction."
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise NotWritten(f"This login may not write that down ({one_line(error)}).") from error
+        raise NotWritten(
+            f"This login may not save this contact ({one_line(error)})."
+        ) from error
     except (psycopg.errors.CheckViolation, psycopg.DataError) as error:
-        raise NotWritten(f"That cannot be written down ({one_line(error)}).") from error
+        raise NotWritten(f"This contact cannot be saved ({one_line(error)}).") from error
     except psycopg.OperationalError as error:
         raise NotWritten(
-            f"The database cannot be reached ({one_line(error)}). Nothing was written down;"
-            " press the button again."
+            f"The database cannot be reached ({one_line(error)}). Nothing was saved; press"
+            " Save again."
         ) from error
-    # of all who look
+    # for all readers
     data.read.clear()
 
 
 def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
-    """Let a contact with one of these customers be written down, by tenant/customer.
+    """Show the form for a contact with one of these customers, or say which right is missing.
 
-    Or say what is missing for that. former: contacts of the one customer, to be corrected.
+    customers: names by tenant/customer. former: contacts of the one customer, to correct.
     """
     if missing := lacking():
         look.show(f'<p class="ch-age">{look.with_code(missing)}</p>')
         return
     if done := st.session_state.pop("contact_done", ""):
         look.empty(done)
-    # where a link has led to it, and for the next one
+    # if a link led here, and after one was saved
     is_open = "contact" in st.query_params or "contact_saved" in st.session_state
-    with st.expander("Write down a contact", expanded=is_open):
+    with st.expander("Add a contact", expanded=is_open):
         _form(look.told_apart(customers), former)
 
 
@@ -146,7 +147,7 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
         corrected = _corrected(former)
         outcomes = OUTCOMES | (WITHDRAWN if former else {})
         said["outcome"] = st.radio(
-            "What came of it",
+            "Outcome",
             list(outcomes),
             format_func=outcomes.__getitem__,
             horizontal=True,
@@ -155,7 +156,7 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
             "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
         )
         until = st.date_input(
-            "Not in the list until, or until it orders",
+            "Snooze until this day, or until it orders",
             today + timedelta(DAYS_AT_FIRST),
             min_value=today,
             max_value=today + timedelta(MOST_DAYS - 1),
@@ -173,7 +174,7 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
         "contacted_by": name.strip() or None,
         "snoozed_until": until if isinstance(until, date) and until > today else None,
         "corrects_contact_id": corrected and corrected["contact_id"],
-        # it took place when it did
+        # a correction keeps the time of its contact
         "contacted_at": corrected and corrected["contacted_at"],
     }
     _save(said, customers[picked])
@@ -186,7 +187,7 @@ def _corrected(former: Sequence[Row]) -> Row | None:
     picked = st.selectbox(
         "This is",
         ["", *by_id],
-        format_func=lambda key: _name_of(by_id[key]) if key else "a contact of today",
+        format_func=lambda key: _name_of(by_id[key]) if key else "a new contact",
     )
     return by_id.get(picked)
 
@@ -196,17 +197,17 @@ def _name_of(row: Row) -> str:
 
 
 def outcome_of(row: Row, column: str = "outcome") -> str:
-    """Return what came of a contact, in words."""
+    """Return the outcome of a contact in words."""
     return OUTCOMES.get(row[column], str(row[column]))
 
 
 def _save(said: dict[str, Any], customer: str) -> None:
     if said["outcome"] == "LOST" and said["snoozed_until"] is None:
-        look.empty("Lost until when? Choose a day after today: then it is asked again.")
+        look.empty("“Lost” needs a day after today: then the customer is due again.")
         return
     if said["outcome"] in WITHDRAWN:
         if said["corrects_contact_id"] is None:
-            look.empty("Choose which contact never took place.")
+            look.empty("Choose the contact that never took place.")
             return
         said["snoozed_until"] = None
     try:
@@ -217,10 +218,10 @@ def _save(said: dict[str, Any], customer: str) -> None:
     outcome = (OUTCOMES | WITHDRAWN)[said["outcome"]]
     until = said["snoozed_until"]
     st.session_state["contact_done"] = f"Saved: {customer}, {outcome.lower()}. " + (
-        f"Not in the list until {look.day(until)}, or an order." if until else "In the list."
+        f"Snoozed until {look.day(until)} or its next order." if until else "Not snoozed."
     )
     st.session_state["contact_saved"] = True
-    # the next one has a note of its own
+    # the next contact starts with an empty note
     del st.session_state["contact_id"]
     st.query_params.pop("contact", None)
     st.rerun()

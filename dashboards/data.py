@@ -1,4 +1,4 @@
-"""Rows for the pages: read only, in the role of the reader, each query a file of sql/."""
+"""Read rows for the pages, in the reader's role. Each query is a file in sql/."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,43 +18,45 @@ from flows.session import ARGUMENTS, use_settings
 ANALYST = f"{OURS}_analyst"
 TENANT = f"{OURS}_tenant"
 
-# for so long all who look share what was read; the marts change once an hour
+# how long readers share a result; the marts change once an hour
 SECONDS_KEPT = 30
-# databases of a fleet
+# how many databases of a fleet are queried at the same time
 ASKED_AT_ONCE = 16
-# a page that takes longer helps nobody, and burdens the database
+# a slower page helps nobody and burdens the database
 STATEMENT_TIMEOUT = "15s"
-# what a reader's session has different from that of a refresh
+# where a reader's session differs from that of a refresh
 SETTINGS = {
     "statement_timeout": STATEMENT_TIMEOUT,
-    # policies say whose rows are shown
+    # policies decide which rows a reader sees
     "row_security": "on",
 }
 
-FIRST_REFRESH = "Run `customer-health refresh --mode nightly` once; `make demo` makes data."
+FIRST_REFRESH = (
+    "Run `customer-health refresh --mode nightly` once, or `make demo` for sample data."
+)
 
 Rows = list[DictRow]
 Connection = psycopg.Connection[DictRow]
 
 
 class NothingToShow(Exception):
-    """What the page says instead of figures, and what the reader can do about it."""
+    """A page has nothing to show. The message says why, and what the reader can do."""
 
 
 @st.cache_data(ttl=SECONDS_KEPT, show_spinner=False)
 def read(*queries: str, is_for_operators: bool = False, **parameters: Any) -> dict[str, Rows]:
-    """Run queries, all within one transaction, so that the figures of a page agree.
+    """Run queries in one transaction, so that the figures on a page agree.
 
-    Raises NothingToShow, with what to do.
+    Raises NothingToShow, which says what to do.
     """
     return fetch(queries, parameters, is_for_operators=is_for_operators)
 
 
 @st.cache_data(ttl=SECONDS_KEPT, show_spinner=False)
 def read_fleet(query: str, services: Sequence[str]) -> list[tuple[str, Rows, str]]:
-    """Run a query for operators on each database of a fleet, by the services that lead there.
+    """Run an operator's query on each database of a fleet, named by its libpq service.
 
-    Returns of each its rows, and why there are none.
+    Return for each service its rows, and why there are none.
     """
 
     def ask(service: str) -> tuple[str, Rows, str]:
@@ -64,7 +66,7 @@ def read_fleet(query: str, services: Sequence[str]) -> list[tuple[str, Rows, str
             return service, [], str(reason)
         return service, found[query], ""
 
-    # together, for one that does not answer takes ten seconds
+    # in parallel: one that does not answer takes ten seconds
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         return list(pool.map(ask, services))
 
@@ -76,19 +78,20 @@ def fetch(
     is_for_operators: bool = False,
     service: str | None = None,
 ) -> dict[str, Rows]:
-    """Do what `read` does, without keeping it; with service, on that database of a fleet."""
+    """Do what `read` does, without caching; with service, on that database of a fleet."""
     try:
         with psycopg.connect(
             **ARGUMENTS,
             service=service,
             application_name="customer_health dashboards",
             row_factory=dict_row,
-            # values become literals: each query gets a plan of its own, without casts
+            # values become literals, so each query gets its own plan and needs no casts
             cursor_factory=psycopg.ClientCursor,
         ) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # all for this transaction only: a pooler may give its backend to others then
+            # for this transaction only: a pooler may give the backend to another client
+            # afterward
             use_settings(connection, SETTINGS, is_local=True)
             _take_role(connection, is_for_operators=is_for_operators)
             return {
@@ -97,8 +100,8 @@ def fetch(
             }
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise NothingToShow(
-            f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH} While our views"
-            " are detached for a migration, the next refresh puts them back."
+            f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH} If the views are"
+            " detached for a migration, the next refresh puts them back."
         ) from error
     except psycopg.errors.QueryCanceled as error:
         raise NothingToShow(
@@ -107,15 +110,17 @@ def fetch(
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise NothingToShow(
-            f"This login may not read that ({one_line(error)})."
+            f"This login lacks a right ({one_line(error)})."
             " `customer-health roles install` gives the roles their rights on new marts."
         ) from error
     except psycopg.DataError as error:
-        raise NothingToShow(f"That cannot be looked up ({one_line(error)}).") from error
+        raise NothingToShow(
+            f"A value on this page cannot be looked up ({one_line(error)})."
+        ) from error
     except psycopg.OperationalError as error:
         raise NothingToShow(
-            f"The database cannot be reached ({one_line(error)}). PGHOST, PGPORT, PGUSER and"
-            " PGDATABASE say where it is."
+            f"The database cannot be reached ({one_line(error)}). Check PGHOST, PGPORT, PGUSER"
+            " and PGDATABASE."
         ) from error
 
 
@@ -145,12 +150,12 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
     if not found["are_installed"]:
         return
     if is_for_operators:
-        # whoever chose a role for the pages did not mean them to have more than it
+        # a role that was chosen for the pages is the most that they may have
         if found["is_chosen"] or not found["is_operator"]:
             raise NothingToShow(
-                "This page is for those who run the refreshes: it reads the schema"
-                f" `{OPERATIONS}`, which analysts and tenants may not. Start the pages with a"
-                f" login that has the role: `grant {REFRESHER} to ...`."
+                "This page is for those who run the refreshes. It reads the schema"
+                f" `{OPERATIONS}`, which analysts and tenants may not read. Start the pages"
+                f" with a login that has the role: `grant {REFRESHER} to ...`."
             )
         role = REFRESHER
     elif found["is_chosen"]:
@@ -158,12 +163,12 @@ def _take_role(connection: Connection, *, is_for_operators: bool) -> None:
     elif found["is_analyst"]:
         role = ANALYST
     elif found["is_tenant"]:
-        # with the rights of all its tenants, and no others
+        # the login reads with the rights of its tenants' roles, and no others
         return
     else:
         raise NothingToShow(
-            f"The login {found['login']} may not read the marts:"
-            f" `grant {ANALYST} to {found['login']}`, or the role of a tenant, which"
-            " `customer-health roles status` names."
+            f"The login {found['login']} may not read the marts. Run"
+            f" `grant {ANALYST} to {found['login']}`, or grant it a tenant's role:"
+            " `customer-health roles status` lists them."
         )
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))

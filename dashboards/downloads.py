@@ -1,4 +1,4 @@
-"""Files to take away: of each table its rows, as they are filtered."""
+"""CSV files: the rows of each table, as filtered."""
 
 import csv
 import html
@@ -14,7 +14,7 @@ import streamlit as st
 from dashboards import data
 
 Rows = Sequence[Mapping[str, Any]]
-# rows, or what looks all of them up where a table shows a page of them
+# rows, or a function that reads all of them if the table shows one page
 Found = Rows | Callable[[], Rows]
 
 # more than anybody reads, less than a browser chokes on
@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 def offer(caption: str, found: Found, rows_count: int) -> None:
-    """Offer the file of a table. It is made when it is asked for."""
+    """Offer the file of a table. It is made when the reader clicks."""
     rows = "row" if rows_count == 1 else "rows"
     st.download_button(
         f"Download as CSV: {rows_count:,} {rows}",
@@ -56,7 +56,7 @@ def offer(caption: str, found: Found, rows_count: int) -> None:
 
 
 def file_of(found: Found) -> str:
-    """Return rows as CSV, with the names of their columns."""
+    """Return rows as CSV, with a header."""
     rows = found() if callable(found) else found
     text = io.StringIO()
     writer = csv.writer(text)
@@ -67,18 +67,18 @@ def file_of(found: Found) -> str:
 
 
 def all_of(query: str, chosen: Mapping[str, Any]) -> Rows:
-    """Return all rows of a query that a table shows in pages."""
+    """Return all rows of a query whose table shows one page of them."""
     return data.fetch([query], {**chosen, "limit": MOST_ROWS, "offset": 0})[query]
 
 
 def due_to_order(chosen: Mapping[str, Any]) -> Rows:
-    """Return all of those who are due, with the columns that tell something."""
+    """Return all customers that are due, with the columns worth reading."""
     rows = all_of("due_customers", chosen)
     return [{column: row[column] for column in COLUMNS} for row in rows]
 
 
 def words_of(cell: str) -> str:
-    """Return what a cell of HTML says, without its marks."""
+    """Return the text of an HTML cell, without its marks."""
     without = re.sub(r'<span class="ch-mark".*?</span>', "", cell)
     apart = re.sub(r"<br>|<span class=\"ch-small\">", "; ", without)
     words = html.unescape(re.sub(r"<[^>]+>", "", apart)).replace("\N{NO-BREAK SPACE}", " ")
@@ -86,7 +86,7 @@ def words_of(cell: str) -> str:
 
 
 def _plain(value: object) -> object:
-    # a spreadsheet runs text that begins so as a formula, and names are not ours
+    # a spreadsheet runs text that begins like this as a formula, and names may be anything
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + value
     if isinstance(value, dict | list):

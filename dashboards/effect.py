@@ -1,4 +1,4 @@
-"""Whether contacts help: what is told of those contacted and of others like them."""
+"""Whether contacts help: contacted customers compared with others like them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,33 +8,34 @@ from dashboards import look
 Row = Mapping[str, Any]
 
 NO_EXPERIMENT = (
-    "This is no experiment: whoever is called was chosen by somebody, who may know more than"
-    " lateness and outlook say. Some of the others are called later. To know, let the lot hold"
-    " a few customers out of the list: set `hold_out_rate` to 0.2 and `hold_out_from` to"
+    "This is not an experiment. Somebody chose whom to contact, and may know more than"
+    " lateness and outlook show. Some of the others are contacted later. To be sure, hold some"
+    " customers out of the list at random: set `hold_out_rate` to 0.2 and `hold_out_from` to"
     " today."
 )
 EXPERIMENT = (
-    "This is an experiment: the lot decides who is shown, so that nothing but being shown, and"
-    " called for it, sets the two apart."
+    "This is an experiment: chance decides who is shown in the list, so the two groups differ"
+    " in nothing else."
 )
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Show what contacts have been worth, with how sure that is."""
+    """Show how much contacts helped, with intervals."""
     look.heading(
         "Do contacts help?",
-        "How many ordered after a contact, and how many of others that were as late and as"
-        " likely to order. Deliveries count, from the day of the contact on.",
+        "How many customers ordered after a contact, compared with others that were as late"
+        " and as likely to order. Deliveries count, from the day of the contact on.",
     )
     kinds = [row["comparison"] for row in rows]
     for comparison in dict.fromkeys([*kinds, "CONTACTED"]):
         told = [row for row in rows if row["comparison"] == comparison]
         is_experiment = comparison == "SHOWN"
+        who = "shown" if is_experiment else "contacted"
         for row in told:
             if row["sales_rep_id"] is None:
-                look.show(f"<p>{look.escape(_in_words(row))}</p>")
+                look.show(f"<p>{look.with_code(_in_words(row))}</p>")
         if not told:
-            look.empty("Nothing can be told yet: no contact is old enough, or nobody was due.")
+            look.empty("Nothing to compare yet: no contact is old enough, or nobody was due.")
         by_rep = [
             row
             for row in told
@@ -42,9 +43,9 @@ def show(rows: Sequence[Row]) -> None:
         ]
         if by_rep:
             look.table(
-                ["Customers of", "Within", "Ordered", "The others", "Difference"],
+                ["Customers of", "Within", who.capitalize(), "Others", "Difference"],
                 [_cells(row) for row in by_rep],
-                "What came of contacts, by sales rep",
+                f"Effect of {'the list' if is_experiment else 'contacts'}, by sales rep",
             )
         look.show(
             '<p class="ch-explained">'
@@ -58,24 +59,23 @@ def _in_words(row: Row) -> str:
     if row["difference"] is None:
         return (
             f"Within {days} days: too few customers to tell. {row['treated_customers']:,} were"
-            f" {who}, {row['others_customers']:,} not; it takes 30 of each, as late and as"
-            " likely to order."
+            f" {who}, {row['others_customers']:,} were not. A comparison needs"
+            " `backtest_min_customers` of each with the same lateness and outlook."
         )
     low, high = _points(row["difference_low"]), _points(row["difference_high"])
     return (
-        f"Within {days} days, of 100 customers that were {who}"
-        f" {look.of_100(row['treated_share'])} ordered, of 100 others"
-        f" {look.of_100(row['others_share'])}: {_points(row['difference'])} and, 19 times in"
-        f" 20, between {low} and {high}.{_so(row)}"
+        f"Of 100 customers that were {who}, {look.of_100(row['treated_share'])} ordered within"
+        f" {days} days; of 100 others, {look.of_100(row['others_share'])}. The difference is"
+        f" {_points(row['difference'])} (95 % interval: {low} to {high}).{_so(row)}"
     )
 
 
 def _so(row: Row) -> str:
     if row["difference_low"] > 0:
-        return " More order."
+        return " More of them order."
     if row["difference_high"] < 0:
-        return " Fewer order."
-    return " It cannot be told whether that helps."
+        return " Fewer of them order."
+    return " Whether it helps is not clear."
 
 
 def _points(difference: float) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of "How good is it?"."""
+"""The charts of the page "How good is it?"."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from dashboards import look
 
 Row = dict[str, Any]
 
-# dashboards/sql/forecast_calibration.sql and visits_calibration.sql say which
+# dashboards/sql/forecast_calibration.sql and visits_calibration.sql choose one
 VERDICTS = {
     "RIGHT": look.Status("As predicted", "●", look.GREEN),
     "TOO_MUCH": look.Status("Fewer than predicted", "▲", look.RUST),
@@ -18,7 +18,7 @@ VERDICTS = {
 
 
 def calibration(rows: Sequence[Row], did: str) -> Any:
-    """Return what was predicted against what came, with the line where they are equal."""
+    """Return a chart of predicted and actual shares, with the line where they are equal."""
     points = look.values(
         [
             {
@@ -36,7 +36,7 @@ def calibration(rows: Sequence[Row], did: str) -> Any:
         "scale": alt.Scale(domain=[0, 1]),
         "axis": alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
     }
-    # the legend has only what is there
+    # the legend has only verdicts that occur
     found = {row["verdict"] for row in rows}
     verdicts = [status for name, status in VERDICTS.items() if name in found]
     words = [status.word for status in verdicts]
@@ -53,7 +53,7 @@ def calibration(rows: Sequence[Row], did: str) -> Any:
             alt.Tooltip("low:Q", title="From", format=".1%"),
             alt.Tooltip("high:Q", title="To", format=".1%"),
             alt.Tooltip("customers:Q", title="Customers", format=",d"),
-            alt.Tooltip("verdict:N", title="That is"),
+            alt.Tooltip("verdict:N", title="Verdict"),
         ],
     )
     intervals = base.mark_rule(strokeWidth=2).encode(
@@ -81,7 +81,7 @@ def calibration(rows: Sequence[Row], did: str) -> Any:
 
 
 def limits(rows: Sequence[Row], chosen: Row, current: Row) -> Any:
-    """Return the customers of each status by the value of a limit, that in force marked."""
+    """Return a chart of customers by status at each value of a limit, with today's marked."""
     order = list(look.STATUSES["risk_status"])
     points = look.values(
         [

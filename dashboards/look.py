@@ -1,4 +1,4 @@
-"""How things look: one colour, one mark and one word per status, on every page."""
+"""How everything looks: each status has one color, one mark and one word on every page."""
 
 import html
 import re
@@ -20,14 +20,13 @@ from dashboards import data, downloads
 
 STYLE = Path(__file__).parent / "style.css"
 
-# so many customers are in a list to pick from, and so many notes of one are shown
+# the most customers in a list to pick from, and the most notes shown of one
 MOST_CUSTOMERS, MOST_NOTES = 50, 20
 
-# what does not break at the end of a line
 SPACE = "\N{NO-BREAK SPACE}"
 ISO_DATE = re.compile(r"\b[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
 
-# where there is no figure
+# in place of a missing figure
 NONE = "\N{EM DASH}"
 
 INK = "#22302f"
@@ -47,7 +46,7 @@ GREEN, BLUE, SAND, RUST, PLUM, GREY = (
 
 @dataclass(frozen=True)
 class Status:
-    """How one status looks. Word and mark say as much as the colour does."""
+    """How one status looks. Word and mark identify it without the color."""
 
     word: str
     mark: str
@@ -78,8 +77,8 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "UNSURE": Status("May or may not order", "◆", SAND),
         "UNLIKELY": Status("Unlikely to order", "■", PLUM),
     },
-    # what a person says, beside what the rules say
-    "judgement": {"SAID": Status("Somebody says:", "✎", BLUE)},
+    # what a person has noted; the status stays what the rule says
+    "judgement": {"SAID": Status("Noted:", "✎", BLUE)},
     "due": {
         "OVERDUE": Status("Overdue", "▲", RUST),
         "DUE_TODAY": Status("Due today", "◆", SAND),
@@ -133,18 +132,19 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     },
     "message": {
         "sent": Status("Sent", "●", GREEN),
-        "pending": Status("Waits", "○", GREY),
-        "sending": Status("On its way", "○", BLUE),
+        "pending": Status("Waiting", "○", GREY),
+        "sending": Status("Sending", "○", BLUE),
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
+        "passed_on": Status("Told by a message", "●", GREEN),
     },
     "edge": {
         "raised": Status("Raised", "▲", RUST),
-        "recovered": Status("Over", "●", GREEN),
+        "recovered": Status("Recovered", "●", GREEN),
     },
 }
 
-# what altair calls the same marks
+# Altair's names for the marks
 SHAPES = {
     "●": "circle",
     "○": "circle",
@@ -156,14 +156,14 @@ SHAPES = {
 
 
 def status_of(kind: str, name: str | None) -> Status:
-    """Return how a status looks; one that is not known looks plain, under its own name."""
+    """Return how a status looks; an unknown one is plain, under its own name."""
     if name is None:
-        return Status("Nothing before", "·", FAINT)
+        return Status("No status", "·", FAINT)
     return STATUSES[kind].get(name) or Status(name.replace("_", " ").capitalize(), "?", FAINT)
 
 
 def pill(kind: str, name: str | None, more: str = "") -> str:
-    """Return HTML of a status: mark and word, in its colour."""
+    """Return the HTML of a status: its mark and word, in its color."""
     status = status_of(kind, name)
     words = escape(f"{status.word} {more}".strip())
     return (
@@ -173,7 +173,7 @@ def pill(kind: str, name: str | None, more: str = "") -> str:
 
 
 def colour_scale(kind: str) -> alt.Scale:
-    """Return the colours of a kind of status, for charts."""
+    """Return the colors of a kind of status, for charts."""
     looks = STATUSES[kind]
     return alt.Scale(
         domain=[status.word for status in looks.values()],
@@ -182,32 +182,32 @@ def colour_scale(kind: str) -> alt.Scale:
 
 
 def escape(value: object) -> str:
-    """Return text that stands for itself within HTML."""
+    """Escape text for HTML."""
     return html.escape(str(value), quote=True)
 
 
 def small(value: object) -> str:
-    """Return HTML of text on a line of its own, smaller."""
+    """Return the HTML of small text on a line of its own."""
     return f'<span class="ch-small">{escape(value)}</span>'
 
 
 def aside(value: object) -> str:
-    """Return HTML of a remark in brackets behind a figure, which stays on one line."""
+    """Return the HTML of a remark in parentheses after a figure, kept on one line."""
     return f'<span class="ch-aside">({escape(value)})</span>'
 
 
 def figures(value: object) -> str:
-    """Return HTML of a figure or a date, which stays on one line."""
+    """Return the HTML of a figure or date, kept on one line."""
     return f'<span class="ch-figures">{escape(value)}</span>'
 
 
 def count_of(value: int, what: str) -> str:
-    """Write a count and what is counted."""
+    """Write a count with its noun."""
     return f"{value:,} {what}{'' if value == 1 else 's'}"
 
 
 def show(markup: str) -> None:
-    """Put HTML on the page. Whatever came from the database went through `escape`."""
+    """Put HTML on the page. The caller has passed text from the database through `escape`."""
     st.html(markup)
 
 
@@ -217,9 +217,9 @@ def count(value: int | None) -> str:
 
 
 def change(value: float | None, words: str = "in a week", *, unit: str = "") -> str:
-    """Write a change with its sign, as an arrow and in words."""
+    """Write a change as an arrow, a figure and words."""
     if value is None:
-        return f"no figure from before to compare {words}"
+        return "no earlier figure to compare with"
     figure = f"{abs(value):,.1f}".removesuffix(".0") if value % 1 else f"{abs(value):,.0f}"
     if figure == "0":
         return f"→ no change {words}"
@@ -227,22 +227,22 @@ def change(value: float | None, words: str = "in a week", *, unit: str = "") -> 
 
 
 def share(rate: float | None) -> str:
-    """Write a rate of 0 to 1 in percent."""
+    """Write a rate between 0 and 1 as a percentage."""
     return NONE if rate is None else f"{rate * 100:.1f}{SPACE}%"
 
 
 def chance(probability: float) -> str:
-    """Write a probability in whole percent; never as certain what is not."""
+    """Write a probability in whole percent; 0 and 100 only if it is certain."""
     return f"{_whole(probability, 'under 1', 'over 99')}{SPACE}%"
 
 
 def of_100(share: float) -> str:
-    """Write a share as so many of 100; never all or none where it is not."""
+    """Write a share as a number of 100; 0 and 100 only if it is none or all."""
     return _whole(share, "fewer than 1", "more than 99")
 
 
 def _whole(share: float, hardly_any: str, nearly_all: str) -> str:
-    """Write a share in whole hundredths, with words for what is not quite none or all."""
+    """Write a share in whole hundredths, with words for almost none and almost all."""
     whole = round(100 * share)
     if whole == 0 and share > 0:
         return hardly_any
@@ -252,17 +252,17 @@ def _whole(share: float, hardly_any: str, nearly_all: str) -> str:
 
 
 def money(amount: float | None, currency: str | None) -> str:
-    """Write an amount without its cents, which nobody compares."""
-    return "not known" if amount is None else f"{amount:,.0f} {currency or ''}".strip()
+    """Write an amount without its cents."""
+    return "unknown" if amount is None else f"{amount:,.0f} {currency or ''}".strip()
 
 
 def day(value: date | None) -> str:
-    """Write a date, which stays on one line."""
+    """Write a date, kept on one line."""
     return NONE if value is None else f"{value.day}{SPACE}{value:%b}{SPACE}{value:%Y}"
 
 
 def sentence(text: str) -> str:
-    """Return a sentence of a mart with its dates as pages write them."""
+    """Write the dates in a sentence of a mart the way the pages do."""
     return ISO_DATE.sub(lambda found: day(date.fromisoformat(found[0])), text)
 
 
@@ -275,10 +275,10 @@ Tile = tuple[str, str, str, str] | tuple[str, str, str, str, str]
 
 
 def tiles(items: Sequence[Tile], *, in_threes: bool = False) -> None:
-    """Show figures side by side: heading as HTML, figure, what explains it, colour.
+    """Show figures side by side: heading as HTML, figure, explanation, color.
 
-    And, behind them, the address of the rows that it counts. As many side by side as there is
-    room for, or three.
+    A fifth part, if any, is the address of the rows that the figure counts. There are three
+    in a row, or as many as fit.
     """
     body = "".join(
         f'<{_tag(leads)} class="ch-tile" style="--tone:{tone}">'
@@ -295,14 +295,14 @@ def _tag(leads: Sequence[str]) -> str:
 
 
 def leading(tile: Tile, page: str, /, **parameters: object) -> Tile:
-    """Return a tile that leads to the rows that it counts, on a page as it is filtered."""
+    """Return the tile with a link to the rows that it counts, on a page with these filters."""
     return (*tile[:4], address(page, **parameters))
 
 
 def status_tile(
     kind: str, name: str, figure: str, explained: str
 ) -> tuple[str, str, str, str]:
-    """Return a tile that is headed by a status."""
+    """Return a tile with a status as its heading."""
     status = status_of(kind, name)
     heading = f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>'
     return heading + escape(status.word), figure, explained, status.colour
@@ -315,10 +315,11 @@ def table(
     found: downloads.Found | None = None,
     rows_count: int | None = None,
 ) -> None:
-    """Show a table of HTML cells that becomes a list of cards where there is no room.
+    """Show a table of HTML cells that becomes a list of cards on a narrow screen.
 
-    Below it stands its file: with the rows of the marts that it was made of (`found`), or what
-    gives them where the table shows a page of `rows_count` rows; else what its cells say.
+    Below it is its file. It has the mart rows behind the table: `found`, or what the function
+    `found` returns if the table shows one page of `rows_count` rows. Without `found` the file
+    has the text of the cells.
     """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
@@ -346,9 +347,9 @@ def bars(
     rows: Sequence[tuple[str, float, str, str] | tuple[str, float, str, str, str]],
     caption: str,
 ) -> None:
-    """Show figures as bars: what they are of as HTML, the figure, its colour, a remark.
+    """Show figures as bars: label as HTML, figure, color, remark.
 
-    And, behind them, the address of the rows that it counts.
+    A fifth part, if any, is the address of the rows that the figure counts.
     """
     most = max((row[1] for row in rows), default=0) or 1
     body = "".join(
@@ -370,23 +371,23 @@ def _led(markup: str, leads: Sequence[str]) -> str:
 
 
 def address(page: str, /, **parameters: object) -> str:
-    """Return the address of a page with what is chosen there; what is None is left out.
+    """Return the address of a page with its choices, leaving out those that are None.
 
-    A list stands there value by value.
+    A list becomes one parameter per value.
     """
     chosen = {name: value for name, value in parameters.items() if value is not None}
     return f"{page}?{urlencode(chosen, doseq=True)}"
 
 
 def link(page: str, words: str, /, **parameters: object) -> str:
-    """Return HTML of a link to another page."""
+    """Return the HTML of a link to another page."""
     where = escape(address(page, **parameters))
     return f'<a href="{where}" target="_self">{escape(words)}</a>'
 
 
 @contextmanager
 def page(title: str, lead: str) -> Iterator[None]:
-    """Show the head of a page; what cannot be shown is said in place of the figures."""
+    """Show the head of a page. If there is nothing to show, say why."""
     show(f"<style>{STYLE.read_text()}</style>")
     st.title(title, anchor=False)
     show(f'<p class="ch-lead">{escape(lead)}</p>')
@@ -397,19 +398,19 @@ def page(title: str, lead: str) -> Iterator[None]:
 
 
 def heading(text: str, explained: str = "") -> None:
-    """Show the head of a part of a page."""
+    """Show the heading of a section."""
     st.subheader(text, anchor=False)
-    # without words, too, it keeps its distance from what follows
+    # even if empty: it keeps the distance to what follows
     show(f'<p class="ch-explained">{with_code(explained)}</p>')
 
 
 def empty(message: str) -> None:
-    """Say why there is nothing, and what to do."""
+    """Say why there is nothing to show, and what to do."""
     show(f'<p class="ch-empty" role="status">{with_code(message)}</p>')
 
 
 def with_code(message: str) -> str:
-    """Return HTML of words, in which what stands in backticks is to be typed."""
+    """Return the HTML of a message whose backticks mark code."""
     parts = escape(message).split("`")
     return "".join(
         f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
@@ -417,26 +418,26 @@ def with_code(message: str) -> str:
 
 
 def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
-    """Say of when the figures are, and what to do when that is long ago."""
+    """Say how old the figures are, and what to do if they are stale."""
     if not sources:
         raise data.NothingToShow(
-            f"There are no {names} to show. {data.FIRST_REFRESH} If refreshes run, the system"
-            " may be switched off, or the role of this login shows none."
+            f"There are no {names} to show. {data.FIRST_REFRESH} If refreshes do run, the"
+            " system may be off, or this login's role may see none."
         )
     oldest = min(source["as_of"] for source in sources)
     if any(source["is_stale"] for source in sources):
         age = datetime.now(oldest.tzinfo) - oldest
         empty(
             f"These figures are {age // timedelta(days=1)} days old: {instant(oldest)}."
-            " `customer-health status` says why no refresh has run since;"
-            " `customer-health refresh --mode nightly` makes one."
+            " `customer-health status` says why no refresh has run since."
+            " `customer-health refresh --mode nightly` runs one."
         )
     else:
-        show(f'<p class="ch-age">Figures of {escape(instant(oldest))}</p>')
+        show(f'<p class="ch-age">Figures as of {escape(instant(oldest))}</p>')
 
 
 def choose_orders_or_bookings() -> tuple[str, data.Rows]:
-    """Let one of the two be chosen; returns its name and its tenants."""
+    """Let the reader choose orders or bookings. Return the name and its tenants."""
     return choose_system(
         {
             "Orders": data.read("tenants")["tenants"],
@@ -448,9 +449,9 @@ def choose_orders_or_bookings() -> tuple[str, data.Rows]:
 def choose_system(
     sources: Mapping[str, data.Rows], *, label: str = "System", key: str = "system"
 ) -> tuple[str, data.Rows]:
-    """Let one system be chosen where more than one is there, and say how old its figures are.
+    """Let the reader choose a system if there are several. Say how old its figures are.
 
-    sources: the tenants of each, by its name. Returns its name and its tenants.
+    sources: the tenants of each system, by its name. Return the chosen name and its tenants.
     """
     there = {name: found for name, found in sources.items() if found}
     if not there:
@@ -473,10 +474,10 @@ def choose(
     forgets: str = "",
     has_all: bool = True,
 ) -> Mapping[str, Any] | None:
-    """Let the reader choose a tenant or an organization, or all of them, which is None.
+    """Let the reader choose a tenant or an organization; None means all of them.
 
-    What was picked of another one, under the key `forgets`, is forgotten then. Where the page
-    has not all of them (`has_all`) the first stands there at first.
+    A new choice clears what was picked under the key `forgets`. Without `has_all` the reader
+    must choose one, and the first is preselected.
     """
     if len(sources) == 1:
         return sources[0]
@@ -499,9 +500,9 @@ def _forget(key: str) -> None:
 
 
 def told_apart(names: Mapping[str, str]) -> dict[str, str]:
-    """Add the id to names that stand there more than once.
+    """Add the id to each name that occurs more than once.
 
-    Streamlit knows what is chosen by its name, and would give the last of its namesakes.
+    Streamlit knows a choice by its name, and would return the last of several namesakes.
     """
     times = Counter(names.values())
     return {
@@ -513,8 +514,8 @@ def told_apart(names: Mapping[str, str]) -> dict[str, str]:
 def pick(label: str, options: Mapping[str, str], key: str, missing: str = "") -> str:
     """Let the reader pick one by its name, and keep its key in the address of the page.
 
-    Where the address asks for one that is not there, the first stands for it; or, where
-    there are words for it that are missing, nobody, and these are said.
+    If the address has a key that is not among them, the first is picked. With a message for
+    that, `missing`, none is picked, and the page shows the message.
     """
     names = told_apart(options)
     keys = list(names)
@@ -538,7 +539,7 @@ def pick(label: str, options: Mapping[str, str], key: str, missing: str = "") ->
 def with_linked(
     rows: Sequence[dict[str, Any]], query: str, key: str, search: str | None, **where: Any
 ) -> dict[str, dict[str, Any]]:
-    """Return rows by their keys, with that of the address, however far down it stands."""
+    """Return rows by key, including the one that the address names, however far down it is."""
     found = {row["key"]: row for row in rows}
     wanted = st.query_params.get(key)
     if wanted and not search:
@@ -548,15 +549,15 @@ def with_linked(
 
 
 def say_if_cut(rows: Sequence[Any], most: int, others: str) -> None:
-    """Say how to get at the others, where there are more rows than are shown."""
+    """Say how to reach the other rows if there are more than are shown."""
     if len(rows) > most:
-        show(f'<p class="ch-age">The first {most}. {escape(others)}</p>')
+        show(f'<p class="ch-age">The first {most} are shown. {escape(others)}</p>')
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as the data of a chart.
 
-    A frame, for altair copies and validates every row of anything else.
+    A data frame, because Altair copies and validates every row of anything else.
     """
     return pd.DataFrame([{name: _plain(v) for name, v in row.items()} for row in rows])
 
@@ -565,13 +566,13 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, date):
-        # a browser takes a date alone for midnight in UTC, which is a day before in America
+        # a browser reads a bare date as midnight UTC, which in America is the day before
         return f"{value}T00:00:00"
     return value
 
 
 def chart(picture: Any, words: str) -> None:
-    """Show a chart, with what it shows in words for those who cannot see it."""
+    """Show a chart, with a description for readers who cannot see it."""
     st.altair_chart(
         picture.configure_view(strokeWidth=0)
         .configure_axis(

@@ -1,11 +1,11 @@
-"""Which queries of sql/ a page asks for when it is opened. Needs nothing but Python."""
+"""List the queries that each page runs when it opens. Imports only Python's own modules."""
 
 from pathlib import Path
 from typing import LiteralString
 
 FOLDER = Path(__file__).parent / "sql"
 
-# with the one tenant or organization and customer that is chosen, or all of them
+# for the chosen tenant, organization and customer, or for all of them
 PAGES: dict[str, tuple[str, ...]] = {
     "overview": (
         "tenants",
@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visitor_figures",
         "visitor_rows",
     ),
-    # of one tenant at a time
+    # for one tenant at a time
     "how_good_is_it": (
         "tenants",
         "forecast_statuses",
@@ -76,7 +76,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "visits_calibration",
         "visits_dates",
     ),
-    # of one tenant at a time
+    # for one tenant at a time
     "retention": (
         "tenants",
         "organizations",
@@ -150,6 +150,6 @@ PAGES: dict[str, tuple[str, ...]] = {
 
 def text_of(query: str) -> LiteralString:
     """Return the text of a query."""
-    # our own files: nothing that anybody types is ever put into them
+    # literal: these are our own files, and no input is ever put into them
     text: LiteralString = (FOLDER / f"{query}.sql").read_text()
     return text

@@ -14,9 +14,9 @@ FIGURES = {
     "last_order_date": "Last delivery",
     "average_order_interval_days": "Usual gap, days",
     "next_expected_order_date": "Next order expected",
-    "revenue_basis": "Whether revenue can be compared",
+    "revenue_basis": "Can revenue be compared?",
     "recent_average_amount": "Average of the last deliveries",
-    "baseline_average_amount": "Average of those before",
+    "baseline_average_amount": "Average of earlier deliveries",
     "reactivated_date": "Came back from dormancy",
     "last_ordered_at": "Last order, for the account type",
 }
@@ -28,7 +28,7 @@ LEFT_OUT = {
 }
 
 
-# of the first tiles of a customer that orders, in their order
+# the figures of a buyer's first tiles, in the order of the tiles
 TILES = (
     "next_expected_order_date",
     "last_order_date",
@@ -38,7 +38,7 @@ TILES = (
 
 
 def leading(tiles: list[look.Tile], slug: str, keys: Mapping[str, Any]) -> list[look.Tile]:
-    """Return the tiles of a customer that orders, each leading to the orders behind it."""
+    """Return a buyer's tiles, each with a link to the orders behind it."""
     key = f"{keys['tenant']}/{keys['customer']}"
     return [
         look.leading(tile, "customer", tenant=slug, customer=key, figure=figure)
@@ -47,17 +47,18 @@ def leading(tiles: list[look.Tile], slug: str, keys: Mapping[str, Any]) -> list[
 
 
 def show_buyer(keys: Mapping[str, Any]) -> None:
-    """Show the figures of a customer that orders, and the orders behind them."""
+    """Show a buyer's figures and the orders behind them."""
     found = data.read("customer_figures", "customer_rows", **keys)
     [known] = found["customer_figures"]
     rows = found["customer_rows"]
     _head(
-        f"Limits of the row “{known['threshold_row']}”: the usual gap is that of the last"
-        f" {known['cadence_orders']} deliveries; the last {known['recent_orders']} are"
-        f" compared with the {known['baseline_orders']} before. Late from"
-        f" {known['grace_days']}, dormant from {known['dormant_days']} days past the expected"
-        f" date, less revenue from {known['revenue_decline_pct'].normalize():f} % on; active"
-        f" for {known['active_days']}, target for {known['target_days']} days after an order."
+        f"Limits from the row “{known['threshold_row']}”. The usual gap comes from the last"
+        f" {known['cadence_orders']} deliveries. The last {known['recent_orders']} are"
+        f" compared with the {known['baseline_orders']} before them. A customer is late from"
+        f" {known['grace_days']} and dormant from {known['dormant_days']} days past the"
+        " expected date; it has less revenue if the average falls by"
+        f" {known['revenue_decline_pct'].normalize():f} % or more. It is active for"
+        f" {known['active_days']} and a target for {known['target_days']} days after an order."
     )
     figure = _pick({name: (words, known[name]) for name, words in FIGURES.items()}, rows)
     _say_if_others(rows, known, "total_delivered_orders", known["total_delivered_orders"])
@@ -78,19 +79,19 @@ def show_buyer(keys: Mapping[str, Any]) -> None:
         shown,
         len(shown),
     )
-    look.say_if_cut(shown, SHOWN, "The file has all.")
+    look.say_if_cut(shown, SHOWN, "The file has all of them.")
 
 
 def show_visitor(keys: Mapping[str, Any]) -> None:
-    """Show the figures of a customer that books, and the rows behind them."""
+    """Show a visitor's figures and the rows behind them."""
     found = data.read("visitor_figures", "visitor_rows", **keys)
     [known] = found["visitor_figures"]
     rows = found["visitor_rows"]
     _head(
-        f"Limits of the row “{known['threshold_row']}”: new for"
+        f"Limits from the row “{known['threshold_row']}”. A customer is new for"
         f" {known['segment_new_days']} days after the first visit, active for"
-        f" {known['segment_active_days']} and at risk for {known['segment_at_risk_days']}"
-        " days after the last."
+        f" {known['segment_active_days']} days after the last one, and then at risk until"
+        f" {known['segment_at_risk_days']} days after it."
     )
     names = {name for row in rows for name in row["counts_in"]}
     words = {
@@ -119,7 +120,7 @@ def show_visitor(keys: Mapping[str, Any]) -> None:
         shown,
         len(shown),
     )
-    look.say_if_cut(shown, SHOWN, "The file has all.")
+    look.say_if_cut(shown, SHOWN, "The file has all of them.")
 
 
 def _head(limits: str) -> None:
@@ -127,7 +128,7 @@ def _head(limits: str) -> None:
 
 
 def _pick(figures: Mapping[str, tuple[str, object]], rows: data.Rows) -> str:
-    """Let one figure be chosen, or all; each says its value and how many rows it has."""
+    """Let the reader pick one figure or all. Each option has a value and a count of rows."""
     behind = {name: sum(name in row["counts_in"] for row in rows) for name in figures}
     words = {
         name: f"{said}: {_value(value)} · {look.count_of(behind[name], 'row')}"
@@ -143,14 +144,14 @@ def _value(value: object) -> str:
 
 
 def _say_if_others(rows: data.Rows, known: Row, figure: str, held: int | None) -> None:
-    """Say where the application has other rows by now than the figures were computed from."""
+    """Say if the application's rows have changed since the figures were computed."""
     changed = sum(row["has_changed_since"] for row in rows)
     now = sum(figure in row["counts_in"] for row in rows)
     if changed or now != (held or 0):
         look.empty(
-            f"The figures are of {look.instant(known['as_of'])}. Since then the application"
-            f" has changed {look.count_of(changed, 'row')} of this customer, or removed some:"
-            " the next refresh takes them."
+            f"The figures are as of {look.instant(known['as_of'])}. Since then the application"
+            f" has changed {look.count_of(changed, 'row')} of this customer or removed some."
+            " The next refresh will read them."
         )
 
 

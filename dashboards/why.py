@@ -1,4 +1,4 @@
-"""Why a customer's status is another one than on a day before."""
+"""Why a customer's status differs between two days."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,17 +12,17 @@ Row = dict[str, Any]
 
 KINDS = {"risk_status": "Risk status", "account_type": "Account type"}
 REVISED = {
-    "ROWS": "an order of the past was corrected, cancelled or removed, or came late",
-    "RULES": "the limits, or the rules themselves, were changed; its orders were not",
-    "UNKNOWN": "its orders and the rules have both changed, or something unseen has",
+    "ROWS": "a past order was corrected, cancelled, removed or added late",
+    "RULES": "the limits or the rules have changed; its orders have not",
+    "UNKNOWN": "both its orders and the rules have changed, or neither visibly has",
 }
 
 
 def show(keys: Mapping[str, Any], today: date) -> None:
-    """Show a customer on two days, what changed it between them, and what is known of why."""
+    """Show a customer on two days, what changed between them, and why if that is known."""
     look.heading(
         "Why did it change?",
-        "Two days side by side, by the orders and limits of today, and what lies between.",
+        "Two days side by side, by today's orders and limits, and what happened between them.",
     )
     before, after = _days(today)
     found = data.read(
@@ -73,14 +73,18 @@ def _past(row: Row) -> str:
     if days is None:
         return look.NONE
     if days > 0:
-        return look.figures(f"{look.count_of(days, 'day')} past it")
-    return look.figures(f"{look.count_of(-days, 'day')} before it" if days else "that day")
+        return look.figures(f"{look.count_of(days, 'day')} ago")
+    return look.figures(f"in {look.count_of(-days, 'day')}" if days else "that day")
 
 
 def _revenue(row: Row) -> str:
     if not row["is_revenue_evaluated"]:
         return "cannot be compared"
-    return "fell by the limit or more" if row["is_revenue_declined"] else "did not fall so far"
+    return (
+        "fell by the limit or more"
+        if row["is_revenue_declined"]
+        else "fell by less, or not at all"
+    )
 
 
 def _status(column: str, kind: str) -> Any:
@@ -101,7 +105,7 @@ LINES = {
         + look.small("" if row["is_measured"] or row["last_order_date"] is None else "assumed")
     ),
     "Next order expected": lambda row: look.figures(look.day(row["next_expected_order_date"])),
-    "The day itself": _past,
+    "How far away": _past,
     "Revenue": lambda row: look.escape(_revenue(row)),
 }
 
@@ -112,11 +116,11 @@ def _say_changes(changes: data.Rows, arrived: list[Row], first: Row, last: Row) 
         look.empty(
             "No status changed between the two days."
             if same
-            else "The statuses differ, and no change is known: run a refresh, and look again."
+            else "The statuses differ, but no change is listed. Run a refresh and look again."
         )
         return
     look.table(
-        ["On", "Of", "Change", "Because"],
+        ["On", "Kind", "Change", "Because"],
         [
             [
                 look.figures(look.day(row["changed_on"])),
@@ -138,7 +142,7 @@ def _moved(row: Row) -> str:
 
 def _because(row: Row, arrived: list[Row]) -> str:
     if row["change_cause"] == "TIME":
-        return "nothing came until then, and a limit was reached"
+        return "no order came in time, and a limit was reached"
     if row["change_cause"] == "CREATED":
         return "the customer was created"
     if row["status_kind"] == "account_type":
@@ -173,12 +177,11 @@ def _say_orders(arrived: list[Row]) -> None:
 def _say_revisions(revisions: data.Rows) -> None:
     if not revisions:
         look.show(
-            '<p class="ch-age">No refresh between the two days took back what the one before'
-            " had said.</p>"
+            '<p class="ch-age">No refresh between the two days revised an earlier status.</p>'
         )
         return
     look.table(
-        ["Refresh", "Of", "It was said", "It is said now", "Because"],
+        ["Refresh", "Status as of", "Said before", "Says now", "Because"],
         [
             [
                 look.figures(look.instant(row["revised_at"])),
@@ -191,6 +194,6 @@ def _say_revisions(revisions: data.Rows) -> None:
             ]
             for row in revisions
         ],
-        "What refreshes between the two days took back",
+        "Statuses that refreshes between the two days revised",
         revisions,
     )

@@ -1,1 +1,1 @@
-"""An application to look at: operational tables and made-up data."""
+"""A demo application: operational tables with made-up data."""

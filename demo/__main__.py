@@ -13,9 +13,9 @@ MARK = "made by customer_health's demo"
 
 
 def load(customers: int, tenants: int, years: int, seed: int, until: str | None) -> None:
-    """Create the operational tables and fill them, unless a demo was loaded before.
+    """Create and fill the operational tables, unless a demo is already loaded.
 
-    Raises WrongArgument when there are such tables that no demo has made.
+    Raises WrongArgument if one of the schemas exists and no demo has made it.
     """
     with connect(as_login=True) as connection, connection.transaction():
         found = rows(
@@ -27,17 +27,17 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
         for there in found:
             if there["mark"] != MARK:
                 raise WrongArgument(
-                    f"schema {there['schema']} is there and not of the demo,"
-                    " which does not touch it"
+                    f"schema {there['schema']} already exists and was not made by the demo;"
+                    " the demo does not touch it"
                 )
         if missing := sorted(set(SCHEMAS) - {there["schema"] for there in found}):
             if found:
                 raise WrongArgument(
-                    f"schema {missing[0]} is missing: an older demo made the others;"
+                    f"schema {missing[0]} is missing, because an older demo made the others;"
                     " `make clean` removes them"
                 )
         else:
-            print("demo data: there already")
+            print("demo data: already loaded")
             return
         connection.execute((HERE / "operational_schema.sql").read_bytes())
         for schema in SCHEMAS:
@@ -67,8 +67,8 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
         )
     print(
         f"demo data: {customers} customers of {tenants} tenants in each system,"
-        f" {count['orders']} orders, {count['bookings']} bookings,"
-        f" {count['users']} users of a product"
+        f" {count['orders']} orders, {count['bookings']} bookings, {count['users']} users of a"
+        " product"
     )
 
 

@@ -1,5 +1,5 @@
 -- Demo data of the accounts system: accounts that thrive, fade, have just begun or have
--- left, with 120 days of what was measured and done, and what is odd.
+-- left, with 120 days of metrics and engagements, and odd rows.
 
 insert into success.organizations (id, slug, name, time_zone, created_at, updated_at)
 select
@@ -88,7 +88,7 @@ select
     case kind
         when 'churned' then 'churned'
         when 'new' then 'onboarding'
-        -- the source says nothing of most of those that fade
+        -- the source calls only some of the fading accounts at_risk
         when 'silent' then case when level_drawn < 0.4 then 'at_risk' else 'active' end
         else 'active'
     end,
@@ -108,7 +108,7 @@ select
     until_day - make_interval(days => least(age, 3))
 from demo_accounts;
 
--- measured every night, but for those that nobody measures
+-- measured every night, except unmeasured accounts
 insert into success.health_metrics (
     id, organization_id, account_id, metric_date, login_frequency,
     feature_adoption_score, support_tickets, training_completion_rate,
@@ -152,7 +152,7 @@ where
     and day < age
     and (kind != 'churned' or day > 40);
 
--- most are spoken to every week or two; fading ones hear less and less
+-- most have an engagement every week or two; fading ones have fewer and fewer
 insert into success.engagements (
     id, organization_id, account_id, type, title, outcome, scheduled_at, completed_at,
     attendees, created_at, updated_at
@@ -217,7 +217,7 @@ cross join
                 )::integer
             ] as type,
             case kind
-            -- the first lies ahead: it is planned
+            -- the first one is in the future: it is planned
                 when 'steady' then -6 + step * (6 + floor(6 * renewal_drawn)::integer)
                 when 'rising' then -3 + step * 6
                 when 'fading' then 16 + (4 + step) * step
@@ -366,7 +366,7 @@ where
     kind not in ('not measured')
     and pg_temp.chance(number * 10 + goal, 'goal') < 0.7;
 
--- odd: measured twice on a day; a severity below zero
+-- odd: measured twice on one day; a severity below zero
 insert into success.health_metrics (
     id, organization_id, account_id, metric_date, login_frequency,
     feature_adoption_score, training_completion_rate, created_at

@@ -1,4 +1,4 @@
--- Demo data of the bookings system: visits, no-shows, refunds, notes, and what is odd.
+-- Demo data of the bookings system: visits, no-shows, refunds, notes, and odd rows.
 
 -- an organization per tenant, and one more that has just signed up
 insert into booking.organizations (id, slug, name, time_zone, created_at, updated_at)
@@ -71,7 +71,7 @@ select
         when 'booked ahead only' then -14
         when 'at risk' then 32 + floor(55 * last_drawn)::integer
         when 'lost' then 95 + floor(400 * last_drawn)::integer
-        -- some have their next visit in the book
+        -- some have booked their next visit
         else floor(gap * (last_drawn - 0.3))::integer
     end as last_day,
     case kind
@@ -244,7 +244,7 @@ select
     end,
     case
         when pg_temp.chance(drawn.key, 'refund') < 0.01 then paid.amount_cents / 2
-        -- more than was paid: the tip, too, or a mistake
+        -- more than was paid: including the tip, or by mistake
         when pg_temp.chance(drawn.key, 'refund') < 0.015 then paid.amount_cents + 500
         else 0
     end,

@@ -1,5 +1,5 @@
--- The operational tables of the four systems, as applications would have them and our
--- inputs read them.
+-- The operational tables of the four systems, as an application would have them and as
+-- our inputs read them.
 create schema commerce;
 
 create table commerce.tenants (
@@ -55,7 +55,7 @@ create table commerce.orders (
 );
 -- a refresh reads the orders of the customers that changed through this index
 create index on commerce.orders (tenant_id, customer_id);
--- how fresh the source is
+-- shows how fresh the source is
 create index on commerce.orders (updated_at);
 
 create schema booking;
@@ -284,7 +284,7 @@ create table success.customer_goals (
     metric_type text,
     current_value numeric(14, 2),
     target_value numeric(14, 2),
-    -- where it stood when it was set
+    -- its value when the goal was set
     start_value numeric,
     unit text,
     measurement_period text,

@@ -1,6 +1,6 @@
--- Demo data of the orders system: every status, every transition, the dirt of life.
+-- Demo data of the orders system: every status, every transition, and dirty rows.
 
--- the tenants in three time zones, and one more that has just signed up
+-- the tenants, in three time zones, and one more that has just signed up
 insert into commerce.tenants (id, slug, name, time_zone, created_at, updated_at)
 select
     pg_temp.id('tenant', number::text),
@@ -20,7 +20,7 @@ cross join lateral (
     ])[(number - 1) % 8 + 1] as slug
 ) as names;
 
--- what kind of customer each one is, in days before today
+-- the kind of each customer; columns count days before today
 create temp table demo_customers on commit drop as
 with drawn as (
     select
@@ -97,7 +97,7 @@ insert into commerce.customers (
 select
     pg_temp.id('customer', drawn.number::text),
     tenants.id,
-    -- one in ten is nobody's
+    -- one in ten has no sales rep
     case
         when pg_temp.chance(drawn.number, 'rep') < 0.9 then pg_temp.id(
             'rep',
@@ -120,7 +120,7 @@ select
         days => drawn.last_day + drawn.gap * greatest(drawn.orders_after_first, 0) + 7
     ),
     demo.until_day,
-    -- set by hand, and not to be overwritten
+    -- set by hand; must not be overwritten
     case when pg_temp.chance(drawn.number, 'hold') < 0.005 then 'HOLD' end
 from demo_customers as drawn
 cross join demo
@@ -146,7 +146,8 @@ dated as (
     select
         drawn.*,
         demo.until_at,
-        -- the last order on its day, those before about a gap apart, in opening hours
+        -- the last order on its day, the earlier ones about a gap apart, in opening
+        -- hours
         demo.until_day
         - make_interval(
             days => drawn.last_day + drawn.gap * drawn.orders_later
@@ -168,7 +169,7 @@ dated as (
     from drawn
     cross join demo
     where
-        -- a customer that came back had stopped for a while
+        -- a returning customer had stopped for a while
         drawn.kind != 'came back'
         or drawn.orders_later not between 2 and 2 + 150 / drawn.gap
 )
@@ -180,7 +181,7 @@ select
         when pg_temp.chance(key, 'status') < 0.05 then 'DRAFT'
         when pg_temp.chance(key, 'status') < 0.06 then 'CONFIRMED'
         when ordered_at + delivery_time <= until_at then 'DELIVERED'
-        -- on its way, some with the day of delivery already in the books
+        -- in transit, some with a delivery date already recorded
         when pg_temp.chance(key, 'status') < 0.5 then 'SHIPPED'
         else 'SUBMITTED'
     end as status,

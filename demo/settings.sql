@@ -1,11 +1,11 @@
--- What the demo data of all systems are drawn with. Settings: demo.customers,
--- demo.tenants, demo.years, demo.seed, and demo.until, the instant at which the
--- applications are looked at. The same settings give the same rows.
+-- Helpers that draw the demo data of all systems. Settings: demo.customers,
+-- demo.tenants, demo.years, demo.seed, and demo.until, the instant at which the data
+-- ends. The same settings give the same rows.
 
 create or replace function pg_temp.chance(key bigint, topic text)
 returns double precision
 language sql immutable parallel safe as $$
-    -- between 0 and 1, evenly: the same for the same key, topic and seed
+    -- uniform between 0 and 1, always the same for the same key, topic and seed
     select (
         hashint8extended(key, hashtext(topic) + current_setting('demo.seed')::bigint)
         & 1048575

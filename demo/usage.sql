@@ -33,7 +33,7 @@ select
 from demo
 cross join demo_platform;
 
--- how much of what could be done is done: 0 to 1, by organization and days ago
+-- share of the possible activity that takes place: 0 to 1, by organization and days ago
 create temp table demo_vigour on commit drop as
 select
     demo_platform.number,
@@ -41,14 +41,14 @@ select
     days_ago,
     case demo_platform.number
         when 1 then 0.92
-        -- wins its people over
+        -- adoption grows
         when 2 then 0.95 - 0.6 * days_ago / 180
-        -- loses them
+        -- adoption falls
         when 3 then 0.15 + 0.8 * days_ago / 180
-        -- has left without a word
+        -- left suddenly
         when 4 then case when days_ago < 70 then 0 else 0.75 end
         when 5 then 0.6
-        -- something happened
+        -- a sudden drop
         when 6 then case when days_ago < 18 then 0.1 else 0.85 end
         when 7 then 0.8
         else 0.85
@@ -65,7 +65,7 @@ select
     pg_temp.id('platform user', drawn.key::text),
     drawn.organization_id,
     pg_temp.chance(drawn.key, 'is enabled') < 0.95,
-    -- whose share is no longer reached has stopped to come
+    -- a user's last login is on the last day whose share still includes the user
     demo.until_at - make_interval(
         days => seen.days_ago, mins => (drawn.key % 1400)::integer
     ),
@@ -100,7 +100,7 @@ select
         as closed_at
 from demo
 cross join demo_vigour
--- on the last day fir-telecom has tidied up
+-- on the last day fir-telecom closes 90 cases
 cross join
     lateral generate_series(
         1,
@@ -133,7 +133,7 @@ select
     pg_temp.id('platform case', demo_cases.key::text),
     investigation = 1 and pg_temp.chance(demo_cases.key, 'has a primary') < 0.8,
     case
-        -- one status that nobody knows
+        -- one unknown status
         when demo_cases.key = 1000001 then 'LATE'
         when pg_temp.chance(demo_cases.key, 'is on time') > demo_cases.share
             then 'OVERDUE'
@@ -195,7 +195,8 @@ cross join (
 ) as drawn
 where drawn.number between 1 and 7;
 
--- ten features are tracked; what is no longer used was used while the share was enough
+-- ten features are tracked; a feature no longer used was last used while the share was
+-- high enough
 insert into platform.feature_adoptions (
     organization_id, feature_key, first_used_at, last_used_at
 )

@@ -19,24 +19,27 @@ DOCUMENT = OUR_PROJECT / "docs" / "inputs.md"
 BEGINNING = """\
 # Inputs
 
-What this project asks of your tables, system by system. An input is a plain select in
-`models/<system>/inputs/` that gives these names to your columns;
-`demo/operational_schema.sql` shows the tables that those of the demo read. `customer-health
-check` says whether what they give is what the rules need ([check.md](check.md)).
+This page lists the columns that this project needs from your tables, system by system. An
+input is a plain select in `models/<system>/inputs/` that gives your columns these names.
+`demo/operational_schema.sql` shows the tables that the demo's inputs read.
+`customer-health check` says whether your inputs return what the rules need
+([check.md](check.md)).
 
-- **required**: without the column no refresh begins. **may be NULL**: required, but a row
-  without a value says something, too. **optional**: the column may lack, and is NULL then.
-- A type that is a setting is that of your ids; set it in the vars, `orders_customer_id_type:
-  bigint`, for instance ([settings.md](settings.md)). Cast other types in the input. `numeric`
-  takes any number, `text` any kind of text but an enum, which wants `::text`.
-- A row with another word than the allowed ones is left out, and noted in
-  `operations.quarantined_rows`; in an optional column such a word is NULL.
-- A row with a date that nobody believes, outside 1970 to 2200 or infinite, is left out, too;
-  an account, a goal or a campaign loses only the date.
-- Rows are told apart by the key. Of several that have the same the newest counts.
-- An input that may be empty can end in `where false`, where you have no such thing.
+- **required**: without the column, a refresh does not start. **may be NULL**: the column is
+  required, but its value may be NULL, which has a meaning. **optional**: the column may be
+  missing; it then counts as NULL.
+- If the type is a setting, set it to the type of your ids, for example
+  `orders_customer_id_type: bigint` ([settings.md](settings.md)). For any other type, cast in
+  the input. `numeric` accepts any number. `text` accepts any text type except an enum; cast an
+  enum with `::text`.
+- A row with a word that is not allowed is left out and listed in
+  `operations.quarantined_rows`. In an optional column, such a word counts as NULL.
+- A row with a date outside 1970 to 2200 or an infinite date is also left out. An account, a
+  goal or a campaign is kept; only its date is ignored.
+- The key identifies a row. If several rows have the same key, the newest counts.
+- If you have no data for an input that may be empty, end it with `where false`.
 
-<!-- docs/inputs.py writes this page, of the yml in models/<system>/inputs -->
+<!-- docs/inputs.py writes this page from the yml in models/<system>/inputs -->
 """
 
 
@@ -79,7 +82,7 @@ def lines_of(contract: dict[str, Any]) -> Iterator[str]:
         said.append(f"Not read where `{switch}` is false.")
     yield " ".join(said)
     yield ""
-    yield "| column | type | | allowed words | what it is, and decides |"
+    yield "| column | type | | allowed words | what it is, and what it decides |"
     yield "| --- | --- | --- | --- | --- |"
     for column in contract["columns"]:
         words = ", ".join(f"`{word}`" for word in meta(column).get("allowed", []))

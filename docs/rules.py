@@ -111,7 +111,7 @@ def words(
     ]
     return {
         "var": lambda name: settings[name],
-        "percent": lambda name: f"{100 * settings[name]:g} %",
+        "percent": lambda name: f"{100 * settings[name]:g}%",
         "threshold": lambda name: thresholds[name],
         "seed": seed_table,
         "example": example,

@@ -41,7 +41,7 @@ from flows.serve import serve, serve_arguments
 from flows.uninstall import uninstall
 from flows.write_back import rollback, run_write_back
 
-# exit code, and what --json prints
+# the exit code, and what --json prints
 Answer = tuple[int, Mapping[str, Any] | None]
 
 INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
@@ -57,7 +57,7 @@ INSTALLED: dict[str, dict[str, Callable[[Progress], None]]] = {
 # what schedulers call
 SCHEDULED = ("refresh", "write-back", *FITS, "alerts", "weekly", "status", "check")
 
-# what makes one project, or does not end
+# they create a project, or run until stopped
 NOT_OF_FLEET = ("init", "serve", "api", "fleet")
 
 # commands without arguments
@@ -67,13 +67,13 @@ WITH_DRY_RUN = {"alerts": run_alerts, "uninstall": uninstall}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and which takes no option for another."""
+    """A parser that reports errors in one line and accepts no abbreviated options."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and nothing else."""
+        """Report only what is wrong, without the usage."""
         raise WrongArgument(message)
 
 
@@ -83,12 +83,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"customer-health {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("init", help="a project of yours, proposed from the catalog")
+    command = commands.add_parser(
+        "init", help="create your project, with inputs proposed from the catalog"
+    )
     command.add_argument("folder", metavar="DIR", type=Path)
-    command.add_argument("--demo", action="store_true", help="for the sample schema")
-    command.add_argument("--systems", metavar="NAMES", help="such as orders,bookings")
     command.add_argument(
-        "--time-zone", metavar="ZONE", help="what timestamps without a zone are meant in"
+        "--demo", action="store_true", help="use the inputs of the demo's tables"
+    )
+    command.add_argument(
+        "--systems", metavar="NAMES", help="only these systems, such as orders,bookings"
+    )
+    command.add_argument(
+        "--time-zone", metavar="ZONE", help="time zone of timestamps that have none"
     )
 
     command.add_argument(
@@ -96,80 +102,101 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="INPUT=SCHEMA.TABLE",
         action="append",
         default=[],
-        help="customers=crm.people: where you know better; INPUT=none: there is no such table",
+        help="read an input from this table (customers=crm.people); INPUT=none: you have no"
+        " such table",
     )
 
     refresh_arguments(
-        commands.add_parser("refresh", help="build, test, publish, write back, log")
+        commands.add_parser(
+            "refresh", help="compute the statuses: build, test, publish, write back, log"
+        )
     )
 
-    command = commands.add_parser("check", help="whether the inputs give what the rules need")
-    command.add_argument("--system", metavar="NAME", help="this system only")
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
+    command = commands.add_parser(
+        "check", help="check that the inputs give what the rules need"
+    )
+    command.add_argument("--system", metavar="NAME", help="only this system")
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="compute for this instant")
 
-    command = commands.add_parser("write-back", help="write what differs from the marts")
-    command.add_argument("--dry-run", action="store_true", help="print it, write nothing")
-    command.add_argument("--tenant", metavar="SLUG", help="this tenant only")
-    command.add_argument("--force", action="store_true", help="whatever the guards hold, too")
+    command = commands.add_parser("write-back", help="write back the statuses that differ")
+    command.add_argument(
+        "--dry-run", action="store_true", help="print the changes, write nothing"
+    )
+    command.add_argument("--tenant", metavar="SLUG", help="only this tenant")
+    command.add_argument(
+        "--force", action="store_true", help="also write what the guards hold"
+    )
 
     for fit in FITS.values():
-        command = commands.add_parser(
-            fit.command, help=f"find the parameters of the {fit.model}, for the outlook"
+        command = commands.add_parser(fit.command, help=f"fit the {fit.model} for the outlook")
+        command.add_argument(
+            f"--{fit.tenant}", dest="slug", metavar="SLUG", help=f"only this {fit.tenant}"
         )
         command.add_argument(
-            f"--{fit.tenant}", dest="slug", metavar="SLUG", help=f"this {fit.tenant} only"
-        )
-        command.add_argument(
-            "--as-of", metavar="TIMESTAMP", help=f"go by the {fit.days} up to then"
+            "--as-of", metavar="TIMESTAMP", help=f"use the {fit.days} up to this instant"
         )
 
-    command = commands.add_parser("rollback", help="put back what a batch has written")
+    command = commands.add_parser("rollback", help="undo what a write-back batch has written")
     command.add_argument("batch_id", metavar="BATCH_ID", type=int)
 
-    command = commands.add_parser("capture", help="what tells the hourly refresh of changes")
+    command = commands.add_parser(
+        "capture", help="the triggers that tell the hourly refresh what has changed"
+    )
     command.add_argument("action", choices=["install", "remove", "status"])
     command.add_argument(
         "--allow-gaps",
         action="store_true",
-        help="install: also where a table is not watched, or keys are not the inputs'",
+        help="install even if a table is not watched, or keys differ from those of the inputs",
     )
 
-    command = commands.add_parser("hook", help="what a new order says, written at once")
+    command = commands.add_parser(
+        "hook", help="the real-time hook, which writes what a new order changes at once"
+    )
     command.add_argument("action", choices=["install", "remove", "status"])
 
-    command = commands.add_parser("roles", help="who may do what in the database")
+    command = commands.add_parser(
+        "roles", help="the database roles: who may read and write what"
+    )
     command.add_argument("action", choices=["install", "remove", "status"])
 
     commands.add_parser(
         "detach",
-        help="takes our views off the application's tables, for a migration; the next refresh"
-        " puts them back",
+        help="drop our views on the application's tables for a migration; the next hourly or"
+        " nightly refresh creates them again",
     )
 
-    command = commands.add_parser("alerts", help="raise and send what people should know")
-    command.add_argument("--dry-run", action="store_true", help="print it, send nothing")
+    command = commands.add_parser("alerts", help="raise and send alerts")
+    command.add_argument(
+        "--dry-run", action="store_true", help="print the messages, send nothing"
+    )
 
-    command = commands.add_parser("uninstall", help="take away all that is ours")
-    command.add_argument("--dry-run", action="store_true", help="print it, take nothing away")
+    command = commands.add_parser(
+        "uninstall", help="remove everything that customer-health has created"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="print what would be removed, remove nothing"
+    )
 
-    commands.add_parser("weekly", help="the last complete week against the one before")
-    commands.add_parser("status", help="how the jobs are doing")
+    commands.add_parser("weekly", help="compare the last complete week with the one before")
+    commands.add_parser("status", help="show how the jobs are doing")
 
-    serve_arguments(commands.add_parser("serve", help="the schedules, with Prefect"))
+    serve_arguments(commands.add_parser("serve", help="run the schedules with Prefect"))
 
     api_commands(commands)
 
-    fleet_arguments(commands.add_parser("fleet", help="a command on each database of FLEET"))
+    fleet_arguments(
+        commands.add_parser("fleet", help="run a command on each database of FLEET")
+    )
 
     for name in (*SCHEDULED, "fleet"):
         command = commands.choices[name]
         command.add_argument(
             "--json",
             action="store_true",
-            help="one JSON object on stdout, the rest on stderr",
+            help="print one JSON object on stdout, the rest on stderr",
         )
         command.add_argument(
-            "--log-file", metavar="PATH", type=Path, help="append every line, with its instant"
+            "--log-file", metavar="PATH", type=Path, help="append every line, with its time"
         )
     return parser.parse_args(arguments)
 
@@ -179,42 +206,50 @@ def refresh_arguments(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--mode", choices=["hourly", "nightly"])
     what.add_argument(
-        "--organization", metavar="SLUG", help="tenants, accounts: this one, now"
+        "--organization",
+        metavar="SLUG",
+        help="recompute only this organization, in the daily systems",
     )
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="instant to compute for")
-    command.add_argument("--tenant", metavar="SLUG", help="write back this tenant only")
+    command.add_argument("--as-of", metavar="TIMESTAMP", help="compute for this instant")
+    command.add_argument("--tenant", metavar="SLUG", help="write back only this tenant")
     command.add_argument("--no-write-back", action="store_true")
     command.add_argument("--backfill-days", metavar="N", default="0")
-    command.add_argument("--run-id", metavar="UUID", help="what the run log calls it")
+    command.add_argument("--run-id", metavar="UUID", help="id of this run in the run log")
 
 
 def fleet_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the options of what runs other commands."""
+    """Add the options of `fleet`."""
     command.description = (
-        "Runs a command on each database that FLEET names, services of libpq in"
-        " ~/.pg_service.conf or PGSERVICEFILE; `fleet status` is one table of all."
+        "Runs a command on each database of FLEET, a list of libpq services in"
+        " ~/.pg_service.conf or PGSERVICEFILE. `fleet status` shows all databases in one"
+        " table."
     )
     command.add_argument(
         "--at-once",
         metavar="N",
         type=parse_at_once,
         default=os.environ.get("FLEET_AT_ONCE") or AT_ONCE,
-        help=f"on how many at a time (FLEET_AT_ONCE, or {AT_ONCE})",
+        help=f"run on this many databases at once (FLEET_AT_ONCE, or {AT_ONCE})",
     )
     command.add_argument(
-        "--only", metavar="NAME", action="append", default=[], help="on this one, or these"
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only on this database; can be repeated",
     )
     command.add_argument(
-        "typed", metavar="COMMAND", nargs=argparse.REMAINDER, help="with its options"
+        "typed",
+        metavar="COMMAND",
+        nargs=argparse.REMAINDER,
+        help="the command to run, with its options",
     )
 
 
 def refresh_options(arguments: argparse.Namespace) -> Options:
-    """Return what a refresh is asked for; what does not go together is refused."""
+    """Return the options of a refresh. Raises WrongArgument when two exclude each other."""
     if arguments.organization is not None and arguments.tenant is not None:
-        raise WrongArgument(
-            "--tenant: limits the write-back, which --organization has none of"
-        )
+        raise WrongArgument("--tenant: not with --organization, which writes nothing back")
     backfill_days = parse_days(arguments.backfill_days)
     if backfill_days and arguments.mode != "nightly":
         raise WrongArgument("--backfill-days: only with --mode nightly")
@@ -230,7 +265,7 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
 
 
 def run_installed(arguments: argparse.Namespace, progress: Progress) -> None:
-    """Install, remove, or show what is in the database of others."""
+    """Install, remove or show the triggers, the hook or the roles."""
     if arguments.command != "capture" or not arguments.allow_gaps:
         INSTALLED[arguments.command][arguments.action](progress)
     elif arguments.action == "install":
@@ -240,7 +275,7 @@ def run_installed(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def run_refresh(options: Options, progress: Progress) -> Mapping[str, Any]:
-    """Refresh and print what it has done."""
+    """Refresh, and print what the refresh has done."""
     payload = refresh(options, progress)
     if options.organization:
         print_organization(payload, progress)
@@ -250,7 +285,7 @@ def run_refresh(options: Options, progress: Progress) -> Mapping[str, Any]:
 
 
 def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Carry out a command; return its exit code, and what the run log holds of it, if any."""
+    """Run a command; return its exit code, and its entry in the run log if it has one."""
     payload: Mapping[str, Any] | None = None
     match arguments.command:
         case "init":
@@ -286,13 +321,13 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 
 def answer_check(arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Say whether the inputs give what the rules need."""
+    """Check whether the inputs give what the rules need."""
     as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
     return check(arguments.system, as_of, progress)
 
 
 def answer_fit(arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Say what parameters the models have now."""
+    """Fit the models, and print their parameters."""
     fit = FITS[arguments.command]
     as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
     payload = fit_models(fit, arguments.slug, as_of, progress)
@@ -301,13 +336,15 @@ def answer_fit(arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 
 def answer_fleet(arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Say how a command has ended on each database, or how their jobs are doing."""
+    """Run a command on each database, or print the state of their jobs."""
     typed = arguments.typed
     command = parse(typed)
     if command.command in NOT_OF_FLEET:
-        raise WrongArgument(f"{command.command}: no command for each database of a fleet")
+        raise WrongArgument(f"{command.command}: cannot run on a fleet")
     if getattr(command, "log_file", None):
-        raise WrongArgument("--log-file: stands before the command, for all write into it")
+        raise WrongArgument(
+            "--log-file: put it before the command; all databases share the file"
+        )
     services = chosen(arguments.only)
     if command.command == "status":
         return print_fleet_status(services, progress), None
@@ -327,12 +364,12 @@ def answer_api(arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 
 def answer_status(_arguments: argparse.Namespace, progress: Progress) -> Answer:
-    """Say how the jobs are doing."""
+    """Print how the jobs are doing."""
     with reading() as connection:
         return 0 if print_status(connection, progress) else 1, None
 
 
-# commands with an answer of their own
+# commands that return their own exit code
 ANSWERS = {
     "api": answer_api,
     "check": answer_check,
@@ -344,22 +381,22 @@ ANSWERS = {
 
 
 def use_databases(command: str) -> str:
-    """Use the database, or the databases, that the environment names, and say so."""
+    """Use the databases that the environment names; return the line that says so."""
     is_of_fleet = command == "fleet" or (command == "serve" and names())
     return use_fleet() if is_of_fleet else use_environment()
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: stop the queries, then leave."""
+    """On SIGTERM do what Ctrl-C does: stop the queries, then exit."""
     raise KeyboardInterrupt
 
 
 def main(typed: Sequence[str] | None = None) -> int:
-    """Run the command of sys.argv; every failure is one line on standard error."""
+    """Run the command of sys.argv; print every failure as one line on standard error."""
     signal.signal(signal.SIGTERM, interrupt)
     print_any_text()
     typed = sys.argv[1:] if typed is None else typed
-    # what can go wrong before the arguments are read is told as they ask, too
+    # an error in the arguments themselves also respects --json
     progress = Progress(is_json="--json" in typed)
     try:
         arguments = parse(read_arguments(typed))

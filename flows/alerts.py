@@ -1,21 +1,35 @@
 """Alerts: what has begun or ended becomes messages, and each is sent at most once.
 
-What is told is said by the view operations.alert_states, when by flows/sql/alerts.sql.
+What is told is said by the view operations.alert_states, when by flows/sql/alerts.sql. A
+program gets each of them; people get messages of what is their own, by flows/sql/messages.sql.
 """
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from flows.channels import Channel, Refused, Unknown, Unreachable, channel_of_environment
+from flows.channels import (
+    Channels,
+    Refused,
+    Unknown,
+    Unreachable,
+    channels_of_environment,
+)
 from flows.database import Connection, connect, install, rows
 from flows.errors import Infrastructure
 from flows.installed import gap
+from flows.letters import Letter, letter_of
+from flows.letters.forms import FORMS, mail_of, text_of
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
 
+# number of messages by outcome, and the last error
+Outcomes = tuple[Counter[str], str | None]
+
 
 def raise_alerts(progress: Progress) -> None:
-    """Make messages of what has begun or ended; what goes wrong here stops no refresh."""
+    """Make messages of states that began or ended; an error here stops no refresh."""
     try:
         with connect() as connection:
             _raise(connection)
@@ -29,31 +43,26 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
     Raises WrongArgument when the environment names no proper receiver, Infrastructure when
     some message was refused; it is tried again, later.
     """
-    channel = channel_of_environment()
+    channels = channels_of_environment()
     with connect() as connection:
         if dry_run:
             if missing := gap(connection, "operations.sql"):
                 progress.say(missing)
                 return
-            # raised as they would be, and all of it is undone
+            # raise the alerts as usual, then roll back
             with connection.transaction(force_rollback=True):
                 _raise(connection)
-                progress.table("Alerts that would be sent", _waiting(connection))
+                _show(connection, channels, progress)
             return
         _raise(connection)
-        if channel is None:
-            progress.say(
-                f"{len(_waiting(connection))} alerts wait: neither ALERT_WEBHOOK_URL nor"
-                " ALERT_SMTP_URL says where to send them"
-            )
-            return
-        # the lock ends with the connection
+        _compose(connection, channels, channels.reachable())
+        # the connection holds the lock until it closes
         [lock] = rows(
             connection,
             f"select pg_try_advisory_lock(hashtext('{OURS} send alerts')) as is_ours",
         )
         if lock["is_ours"]:
-            _deliver(connection, channel, progress)
+            _deliver(connection, channels, progress)
         else:
             progress.say("alerts are being sent by another run")
 
@@ -61,46 +70,164 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
 def _raise(connection: Connection) -> None:
     install(connection, "operations.sql")
     install(connection, "alerts.sql")
+    # people hear only of alerts raised after messages were installed
+    install(connection, "messages.sql")
     connection.execute(f"select {OPERATIONS}.raise_alerts()")
 
 
-def _deliver(connection: Connection, channel: Channel, progress: Progress) -> None:
-    """Send what is due, one by one; a message is claimed for good before it is sent."""
-    # we have the lock: whoever was sending these has died
+def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:
+    """Make messages of the news that people have not received yet."""
     connection.execute(
-        f"select {OPERATIONS}.end_alert(message_id, 'unknown', 'the sender died')"
-        f" from {OPERATIONS}.alert_outbox where state = 'sending'"
+        f"select {OPERATIONS}.compose_messages(now(), %s::text[], %s::text[], %s)",
+        (list(channels.team), reachable, channels.machine is not None),
     )
+
+
+def _show(connection: Connection, channels: Channels, progress: Progress) -> None:
+    """Print what would be sent to whom, even if the channel is not set up yet."""
+    progress.table("Alerts that would be sent", _waiting(connection))
+    ways = (
+        rows(
+            connection,
+            f"select distinct {OPERATIONS}.way_to(channel, address) as way"
+            f" from {OPERATIONS}.recipients where address is not null",
+        )
+        if _has_recipients(connection)
+        else []
+    )
+    reachable = {*channels.reachable(), *(row["way"] for row in ways)}
+    _compose(connection, channels, sorted(reachable))
+    messages = rows(
+        connection,
+        f"select * from {OPERATIONS}.message_outbox where state = 'pending'"
+        " order by reach, tenant_slug, channel, address, created_at",
+    )
+    letters = [letter_of(message, channels.pages) for message in messages]
+    progress.table(
+        "Messages that would be sent",
+        [
+            {"to": f"{message['channel']} {message['address']}", "subject": letter.subject}
+            for message, letter in zip(messages, letters, strict=True)
+        ],
+    )
+    for letter in letters:
+        progress.say(f"\nto {letter.address}: {letter.subject}\n\n{text_of(letter)}")
+
+
+def _has_recipients(connection: Connection) -> bool:
+    [found] = rows(
+        connection, f"select to_regclass('{OPERATIONS}.recipients') is not null as it"
+    )
+    return bool(found["it"])
+
+
+def _deliver(connection: Connection, channels: Channels, progress: Progress) -> None:
+    """Send the messages that are due, one by one; each is claimed before it is sent."""
+    # we hold the lock, so the process that was sending these has died
+    for table, end in (("alert_outbox", "end_alert"), ("message_outbox", "end_message")):
+        connection.execute(
+            f"select {OPERATIONS}.{end}(message_id, 'unknown', 'the sender died')"
+            f" from {OPERATIONS}.{table} where state = 'sending'".encode()
+        )
+    ended = [_deliver_alerts(connection, channels, progress)]
+    ended.append(_deliver_messages(connection, channels, progress))
+    outcomes = sum((counted for counted, _ in ended), Counter[str]())
+    reasons = [reason for _, reason in ended if reason]
+    if outcomes["refused"] or outcomes["unknown"]:
+        raise Infrastructure(
+            f"alerts: {outcomes['refused']} were refused and are tried again later,"
+            f" {outcomes['unknown']} may have arrived and are not: {reasons[-1]}"
+        )
+
+
+def _deliver_alerts(
+    connection: Connection, channels: Channels, progress: Progress
+) -> Outcomes:
+    """Send each alert to the webhook of the program."""
     outcomes: Counter[str] = Counter()
     reason = None
-    while claimed := rows(connection, f"select * from {OPERATIONS}.claim_alert()"):
+    machine = channels.machine
+    if machine is None:
+        if waiting := len(_waiting(connection)):
+            progress.say(
+                f"{waiting} alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO says"
+                " where to send them"
+            )
+        return outcomes, reason
+    is_reachable = True
+    while is_reachable and (
+        claimed := rows(connection, f"select * from {OPERATIONS}.claim_alert()")
+    ):
         [row] = claimed
-        outcome, error, is_reachable = "sent", None, True
-        try:
-            channel.send(str(row["message_id"]), _content(row))
-        except Refused as refused:
-            outcome, error = "refused", str(refused)
-            is_reachable = not isinstance(refused, Unreachable)
-        except Unknown as unknown:
-            outcome, error = "unknown", str(unknown)
+        outcome, error, is_reachable = _tried(
+            partial(machine.send, str(row["message_id"]), _content(row))
+        )
         connection.execute(
             f"select {OPERATIONS}.end_alert(%s, %s, %s)", (row["message_id"], outcome, error)
         )
         progress.finished(f"{row['kind']} {row['edge']}: {row['message']}", outcome)
         outcomes[outcome] += 1
         reason = error or reason
-        if not is_reachable:
-            break
     progress.say(f"{outcomes['sent']} alerts sent, {len(_waiting(connection))} wait")
-    if outcomes["refused"] or outcomes["unknown"]:
-        raise Infrastructure(
-            f"alerts: {outcomes['refused']} were refused and are tried again later,"
-            f" {outcomes['unknown']} may have arrived and are not: {reason}"
+    return outcomes, reason
+
+
+def _deliver_messages(
+    connection: Connection, channels: Channels, progress: Progress
+) -> Outcomes:
+    """Send messages to people; an unreachable channel does not stop the others."""
+    outcomes: Counter[str] = Counter()
+    reason = None
+    reachable = channels.reachable()
+    while claimed := rows(
+        connection,
+        f"select * from {OPERATIONS}.claim_message(now(), %(team)s::text[], %(ways)s::text[])",
+        {"team": list(channels.team), "ways": reachable},
+    ):
+        [row] = claimed
+        letter = letter_of(row, channels.pages)
+        outcome, error, is_reachable = _tried(partial(_send, row, letter, channels))
+        connection.execute(
+            f"select {OPERATIONS}.end_message(%s, %s, %s)",
+            (row["message_id"], outcome, error),
         )
+        progress.finished(f"to {row['channel']} {row['address']}: {letter.subject}", outcome)
+        outcomes[outcome] += 1
+        reason = error or reason
+        if not is_reachable:
+            place = f"{row['channel']} {row['address']}"
+            reachable.remove("mail" if row["channel"] == "mail" else place)
+    [left] = rows(
+        connection,
+        f"select count(*) as number from {OPERATIONS}.message_outbox where state = 'pending'",
+    )
+    if reachable or outcomes or left["number"]:
+        progress.say(f"{outcomes['sent']} messages sent, {left['number']} wait")
+    return outcomes, reason
+
+
+def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
+    """Send; return the outcome, the error, and whether the channel can be reached."""
+    try:
+        send()
+    except Refused as refused:
+        return "refused", str(refused), not isinstance(refused, Unreachable)
+    except Unknown as unknown:
+        return "unknown", str(unknown), True
+    return "sent", None, True
+
+
+def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
+    # only messages to reachable channels are claimed
+    if row["channel"] == "mail" and (server := channels.mail_server):
+        server.send(mail_of(letter, server.sender))
+    else:
+        webhook = channels.webhooks[row["channel"], row["address"]]
+        webhook.send(letter.message_id, FORMS[row["channel"]](letter))
 
 
 def _content(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what the receiver gets of a message."""
+    """Return the content of an alert for the webhook."""
     return {
         "id": str(row["message_id"]),
         "kind": row["kind"],

@@ -1,4 +1,4 @@
-"""Reading and checking what a command was given."""
+"""Read and check the arguments of a command."""
 
 import os
 import uuid
@@ -16,38 +16,38 @@ MOST_DAYS = 3650
 
 
 def read_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return what was typed, as UTF-8 also where the locale is said to know ASCII only.
+    """Return the arguments as UTF-8, even in a locale that knows only ASCII.
 
-    Raises WrongArgument for what is no text.
+    Raises WrongArgument for bytes that are not UTF-8.
     """
     return [_read(argument) for argument in arguments]
 
 
 def _read(argument: str) -> str:
-    # Python keeps each byte that its locale has no character for
+    # Python keeps bytes that its locale cannot decode as surrogates
     try:
         argument.encode()
     except UnicodeEncodeError:
         try:
             return os.fsencode(argument).decode()
         except UnicodeDecodeError:
-            raise WrongArgument(f"argument {argument!r} is no UTF-8") from None
+            raise WrongArgument(f"argument {argument!r} is not UTF-8") from None
     return argument
 
 
 def parse_as_of(text: str) -> datetime:
-    """Read an instant, which must say its offset and lie in the years that are believed."""
+    """Read an instant. It must have an offset and lie between 1970 and 2200."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise WrongArgument(
-            f"--as-of: {text!r} is no timestamp with an offset,"
-            " such as 2026-01-31T12:00:00+00:00"
+            f"--as-of: {text!r} is not a timestamp with an offset, such as"
+            " 2026-01-31T12:00:00+00:00"
         )
     if not EARLIEST <= instant < LATEST:
-        raise WrongArgument(f"--as-of: {text!r} lies outside 1970 to 2200")
+        raise WrongArgument(f"--as-of: {text!r} is outside the years 1970 to 2200")
     return instant
 
 
@@ -55,27 +55,27 @@ def parse_days(text: str) -> int:
     """Read a number of days, up to ten years."""
     if not text.isdecimal() or int(text) > MOST_DAYS:
         raise WrongArgument(
-            f"--backfill-days: {text!r} is no whole number from 0 to {MOST_DAYS}"
+            f"--backfill-days: {text!r} must be a whole number from 0 to {MOST_DAYS}"
         )
     return int(text)
 
 
 def parse_run_id(text: str) -> str:
-    """Read what a run shall be called in the log."""
+    """Read the id that a run gets in the run log."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise WrongArgument(f"--run-id: {text!r} is no UUID") from None
+        raise WrongArgument(f"--run-id: {text!r} must be a UUID") from None
 
 
 def check_tenant(connection: Connection, slug: str | None) -> None:
-    """Raise WrongArgument when there are tenants already and none has this slug."""
+    """Raise WrongArgument when the marts list tenants and none has this slug."""
     if is_built(connection):
         check_slug(connection, systems.registry()[systems.known("orders", "--tenant")], slug)
 
 
 def check_slug(connection: Connection, system: systems.System, slug: str | None) -> None:
-    """Raise WrongArgument when none of those that the system's mart lists has this slug."""
+    """Raise WrongArgument when no tenant in the system's mart has this slug."""
     if slug is None:
         return
     tenant = system.tenant
@@ -87,17 +87,17 @@ def check_slug(connection: Connection, system: systems.System, slug: str | None)
 
 
 def refuse_others(tenant: str, slug: str, slugs: list[str]) -> None:
-    """Raise WrongArgument when a slug of a tenant, or organization, is none of these."""
+    """Raise WrongArgument when the slug is not in the list."""
     if slug not in slugs:
         raise WrongArgument(
-            f"--{tenant}: no active {tenant} {slug!r}, there are: {_some(slugs)}"
+            f"--{tenant}: no active {tenant} has the slug {slug!r}; there are: {_some(slugs)}"
         )
 
 
 def check_organization(connection: Connection, slug: str | None) -> None:
-    """Raise WrongArgument when the sources are mapped already and none has this slug.
+    """Raise WrongArgument when the inputs are built and no organization has this slug.
 
-    Asks the source: an organization that has just signed up need not wait for the night.
+    It reads the inputs, so that a new organization need not wait for the nightly refresh.
     """
     if slug is None:
         return
@@ -106,7 +106,7 @@ def check_organization(connection: Connection, slug: str | None) -> None:
         system = systems.registry()[name]
         mart = f"{ANALYTICS}.{system.tenants}"
         columns = [f"{system.tenant}_slug", "is_active", "is_valid"]
-        # the staging view that lists them, whatever their table is called
+        # the staging view that lists them, found by its columns: the table's name may differ
         [there] = rows(
             connection,
             "select to_regclass(%(mart)s) as mart, (select min(oid::regclass::text)"
@@ -130,14 +130,15 @@ def check_organization(connection: Connection, slug: str | None) -> None:
                 " where is_active and is_valid"
             )
         elif there["mart"]:
-            # a system without sources
+            # a system whose inputs are not built
             lists.append(f"select {columns[0]} as slug from {mart}")
         else:
             return
     slugs = [row["slug"] for row in rows(connection, f"{' union '.join(lists)} order by 1")]
     if slug not in slugs:
         raise WrongArgument(
-            f"--organization: no active organization {slug!r}, there are: {_some(slugs)}"
+            f"--organization: no active organization has the slug {slug!r}; there are:"
+            f" {_some(slugs)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The change queue: what feeds it, and which of its keys a refresh takes."""
+"""The change queue: install the triggers that fill it, claim its keys for a refresh."""
 
 import hashlib
 import os
@@ -43,7 +43,8 @@ EVENTS = {
     "delete": "referencing old table as old_rows",
     "truncate": "",
 }
-# what the triggers call, one for each table; others may have functions of such names, too
+# the functions that the triggers call, one for each table; the comment tells ours from others
+# of such a name
 FUNCTIONS = f"""
     select oid::regprocedure::text as name from pg_proc
     where
@@ -51,7 +52,8 @@ FUNCTIONS = f"""
         and position('Note the keys that a statement' in obj_description(oid, 'pg_proc')) > 0
 """
 NAME_BYTES = 63
-# a table that a source names: what it is, and where rows arrive that fire no trigger of it
+# a table that a source names: its kind, and whether rows can arrive without firing its
+# triggers
 TARGET = f"""
     select
         array(
@@ -59,7 +61,7 @@ TARGET = f"""
             where attrelid = pg_class.oid and attnum > 0 and not attisdropped
             order by attnum
         ) as columns,
-        -- those have no value yet when a trigger fires
+        -- virtual columns have no value when a trigger fires
         array(
             select attname::text from pg_attribute
             where
@@ -79,7 +81,7 @@ TARGET = f"""
             select from pg_subscription_rel
             where srrelid in (select member_id from {OPERATIONS}.family_of(%(relation)s))
         ) as is_replicated,
-        -- the percentage of its pages that has about so many rows
+        -- the percentage of its pages that holds about SAMPLE rows
         case
             when pg_class.relkind in ('r', 'p', 'm')
                 then least(100, 100.0 * {SAMPLE} / greatest(reltuples, 1))::real
@@ -92,7 +94,7 @@ MEMBERS = f"""
         member_id::regclass::text as relation,
         is_source,
         relkind = 'f' as is_foreign,
-        -- who may put triggers, and who may say when they fire
+        -- whether we may create triggers, and whether we may enable them always
         has_table_privilege(member_id, 'trigger') as is_ours_to_watch,
         pg_has_role(relowner, 'usage') as is_ours
     from {OPERATIONS}.family_of(%(relation)s)
@@ -100,19 +102,19 @@ MEMBERS = f"""
     order by is_source desc, member_id::regclass::text
 """
 OLD_TRIGGERS = (
-    "the vars or the sources' yml that name tables and keys, or what this version makes of"
-    " them, have changed since `capture install`, or it did not end"
+    "the vars, the sources' yml or the version have changed since the last complete `capture"
+    " install`"
 )
-# where no source has it
+# source_name of a table that no source names
 NO_SOURCE = "(no source)"
-# a row that a slow transaction has stamped before the last refresh began
+# covers rows that a slow transaction stamped before the last refresh began
 OVERLAP = timedelta(hours=1)
-# what the rules are made of
+# the files that the rules depend on
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
-# but for secrets, which no number follows from
+# except secrets, on which no number depends
 ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECRET)(\w+)""")
-# what the triggers are made of: what names the tables and the columns of their keys (vars, and
-# files), and what makes their functions, which another version may do otherwise
+# the triggers depend on the vars and files that name tables and key columns, and on the script
+# that creates their functions
 MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
 NAMING_VARS = ("_schema", "_table", "_enabled")
 NAMING_FILES = "models/**/*__sources.yml"
@@ -122,77 +124,77 @@ NAMING_FILES = "models/**/*__sources.yml"
 class Scope:
     """Which keys a refresh recomputes, and why."""
 
-    # of each system from when on updated_at tells what changed; empty where triggers notice it
+    # by system, the instant since which updated_at shows changes; empty if triggers watch all
+    # tables
     changed_since: dict[str, datetime] = field(default_factory=dict)
-    # why an hourly refresh recomputes all keys; None when it need not
+    # why an hourly refresh recomputes all keys; None if it does not
     full_because: str | None = None
-    # tables that inputs read, though `capture install` has not listed them
+    # tables that inputs read and `capture install` has not listed
     unlisted: tuple[str, ...] = ()
-    # how many keys of each system and kind the refresh has claimed, and how many rows of
-    # which table have none that was found
+    # the number of claimed keys by system and kind, and of rows by table whose key was not
+    # found
     keys: list[dict[str, Any]] = field(default_factory=list)
     not_found: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def claimed(self) -> list[dict[str, Any]]:
-        """All that the refresh has claimed."""
+        """Everything that the refresh has claimed."""
         return self.keys + self.not_found
 
 
 @dataclass(frozen=True)
 class Table:
-    """A source table, all that is captured of it, and what its triggers do not see."""
+    """A source table, the keys captured from it, and the changes that its triggers miss."""
 
     relation: str
-    # system, source and the parts of the key, for each source and key that the table serves
+    # one entry for each source and key: system, source and the parts of the key
     captures: list[dict[str, Any]]
     members: list[dict[str, Any]]
-    # why it can have no triggers, or which rows fire none; '' where that is no question
+    # why it can have no triggers, or which rows fire none; '' if neither applies
     cannot: str = ""
     misses: str = ""
     sampled_pct: float | None = None
-    # whether the updated_at of an input is that of its rows, and not of those it is joined to
+    # whether an input takes its updated_at from this table, not from a joined one
     tells: bool = True
 
     @property
     def watched_by(self) -> str:
-        """What tells of its changes."""
+        """What shows its changes."""
         if self.cannot:
             return "updated_at" if self.tells else "nothing"
         return "both" if self.misses and self.tells else "triggers"
 
     @property
     def function(self) -> str:
-        """What its triggers call: a name that no other table has, however long theirs are."""
+        """The name of its trigger function, unique even if table names are long."""
         own = hashlib.sha256(self.relation.encode()).hexdigest()[:12]
         plain = self.relation.replace('"', "").encode()
         room = NAME_BYTES - len(f"capture__{own}")
         return f"capture_{plain[:room].decode(errors='ignore')}_{own}"
 
     def trigger(self, event: str, member: dict[str, Any]) -> str:
-        """Name a trigger; a partition may be a source, too, and have its own."""
+        """Return a trigger's name; a partition that is also a source has its own triggers."""
         name = f"{OURS}_{event}"
         return name if member["is_source"] else f"{name}_{self.function[-12:]}"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the inputs read, and how each table of it is to be watched."""
+    """The tables that the inputs read, and how each is watched."""
 
     captured: list[Table]
-    # those without triggers: system, source, relation and watched_by
+    # tables without triggers: system, source, relation and watched_by
     others: list[dict[str, str]]
-    # what nobody has said how to watch, a phrase each
+    # tables that nothing watches, one phrase each
     gaps: list[str]
 
 
 def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
-    """Put the triggers on every source table; those that are there are put anew.
+    """Create or replace the triggers on every source table.
 
-    The next refresh is a full one: what was changed before nobody has noticed. All tables are
-    looked at before the first is touched. Raises WrongArgument where a table is read that
-    nothing watches, or where keys are not those of the inputs, unless allow_gaps; and on
-    Citus.
+    The next refresh is a full one, because nothing recorded earlier changes. All tables are
+    checked before the first is changed. Raises WrongArgument on Citus and, unless allow_gaps
+    is set, if nothing watches a table that is read or if keys differ from those of the inputs.
     """
     refuse_triggers_on_citus("capture")
     with with_queue() as connection:
@@ -205,9 +207,7 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
         _refuse_of_others(connection)
         found = compare(connection, tables)
         if (doubts := survey.gaps + found.doubts) and not allow_gaps:
-            raise WrongArgument(
-                f"capture: {'; '.join(doubts)} (--allow-gaps installs all the same)"
-            )
+            raise WrongArgument(f"capture: {'; '.join(doubts)} (--allow-gaps installs anyway)")
         for line in [*(f"warning: {doubt}" for doubt in doubts), *found.remarks]:
             progress.say(line)
         listed = survey.others + [
@@ -221,7 +221,8 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
             for table in tables
             for capture in table.captures
         ]
-        # all tables, before any has triggers: refreshes are full ones until all have theirs
+        # list all tables before any has triggers: until all have them, every refresh is a full
+        # one
         with connection.transaction():
             connection.execute(f"delete from {OPERATIONS}.captured_tables")
             for line_ in listed:
@@ -247,20 +248,20 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
 
 
 def remove_triggers(progress: Progress) -> None:
-    """Take the triggers off again, wherever they are."""
+    """Drop the triggers on all tables."""
     if not is_here():
         progress.say("no table is captured")
         return
     with with_queue() as connection:
         _refuse_of_others(connection)
         _drop_triggers(connection, keep=[])
-        # last: what is still there is listed until it is gone
+        # last, so that a trigger that remains is still listed
         connection.execute(f"delete from {OPERATIONS}.captured_tables")
-    progress.say("no table is captured: updated_at tells the hourly refresh what changed")
+    progress.say("no table is captured: the hourly refresh relies on updated_at")
 
 
 def print_capture(progress: Progress) -> None:
-    """Print which tables are captured, and how many keys wait."""
+    """Print which tables are captured, and how many keys are waiting."""
     with reading(as_login=True) as connection:
         if missing := gap(connection, "operations.sql", "capture.sql"):
             progress.say(missing)
@@ -271,7 +272,9 @@ def print_capture(progress: Progress) -> None:
             f"select from {OPERATIONS}.captured_tables where mapping != %(mapping)s limit 1",
             {"mapping": current_mapping()},
         ):
-            progress.say(f"{OLD_TRIGGERS}: until it is run every hourly refresh is a full one")
+            progress.say(
+                f"{OLD_TRIGGERS}: every hourly refresh is a full one until you run it again"
+            )
         progress.table(
             "Changes waiting",
             rows(
@@ -285,7 +288,7 @@ def print_capture(progress: Progress) -> None:
             ),
         )
         progress.table(
-            "Errors of the triggers, which the application did not notice: the last 10",
+            "Last 10 errors of the triggers, which the application did not see",
             rows(
                 connection,
                 "select created_at::timestamptz(0)::text as at, relation, error"
@@ -298,13 +301,13 @@ def print_capture(progress: Progress) -> None:
 
 
 def is_here() -> bool:
-    """Return whether there is anything to remove; asking makes nothing."""
+    """Return whether there is anything to remove; create nothing."""
     with reading(as_login=True) as connection:
         return not is_empty(connection)
 
 
 def _print_tables(connection: Connection, progress: Progress) -> None:
-    """Print what the inputs read, and how each table is watched."""
+    """Print the tables that the inputs read, and how each is watched."""
     progress.table(
         "Captured tables",
         rows(
@@ -331,9 +334,9 @@ def _print_tables(connection: Connection, progress: Progress) -> None:
         how = (
             "updated_at only"
             if _is_told(connection, table)
-            else "nothing: it waits for the nightly refresh"
+            else "nothing: its changes wait for the nightly refresh"
         )
-        progress.say(f"{table['relation']}, which {table['inputs']} read, is watched by {how}")
+        progress.say(f"{table['relation']}, read by {table['inputs']}, is watched by {how}")
 
 
 def _unlisted(connection: Connection) -> list[dict[str, Any]]:
@@ -350,7 +353,7 @@ def _unlisted(connection: Connection) -> list[dict[str, Any]]:
 
 @contextmanager
 def with_queue() -> Iterator[Connection]:
-    """Open a connection of the login, which owns the sources, to the change queue."""
+    """Connect as the login, which owns the sources, with the change queue installed."""
     with connect(as_login=True) as connection:
         install(connection, "operations.sql")
         install(connection, "capture.sql")
@@ -358,11 +361,11 @@ def with_queue() -> Iterator[Connection]:
 
 
 def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Scope:
-    """Claim the keys that wait, and say whether they are enough for an hourly refresh.
+    """Claim the waiting keys; return whether an hourly refresh of them is enough.
 
-    rules is the fingerprint of what the refresh computes by.
+    rules: the fingerprint of the files that the refresh computes with.
 
-    Needs the refresh lock. Keys that a killed run had claimed are claimed anew.
+    Needs the refresh lock. Keys that a killed run claimed are claimed again.
     """
     install(connection, "capture.sql")
     connection.execute(f"update {OPERATIONS}.changed_keys set claimed_by = %s", (logid,))
@@ -387,7 +390,7 @@ def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Sc
 
 
 def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
-    """Say what of the queue is wider than the change was; return what the log keeps of it."""
+    """Print where the refresh recomputes more than what changed; return the log entry."""
     for lost in scope.not_found:
         asked = (
             "everything"
@@ -397,14 +400,14 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
             else f"all of {lost['keys']} tenants"
         )
         progress.say(
-            f"the key of {lost['rows_count']} changed rows of {lost['relation']} was not"
-            f" found, so {asked} is recomputed in {lost['system']}"
+            f"no key was found for {lost['rows_count']} changed rows of {lost['relation']}:"
+            f" {lost['system']} recomputes {asked}"
         )
     for relation in scope.unlisted:
         progress.say(
-            f"{relation} is read by an input and has no triggers, so updated_at is asked, and"
-            " what that does not tell waits for the nightly refresh: `customer-health capture"
-            " install` lists it"
+            f"{relation} is read by an input but not listed by"
+            " `customer-health capture install`: changes that updated_at does not show wait"
+            " for the nightly refresh"
         )
     return {
         name: value
@@ -418,7 +421,7 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
 
 
 def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dict[str, Any]:
-    """Say which of the claimed keys are of nobody; return what the log keeps of it."""
+    """Print which claimed keys match no row of any input or mart; return the log entry."""
     nobodys = {}
     for system in sorted({row["system"] for row in scope.keys}):
         keys = f"{INTERNAL}.int_nobodys_keys__{system}"
@@ -427,7 +430,7 @@ def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dic
             continue
         [found] = rows(
             connection,
-            # the parts of a key that it has, in their order
+            # the non-null parts of the key, in order
             "select count(*) as keys, min((select string_agg(value, '/' order by place)"
             " from json_each_text(row_to_json(nobodys)) with ordinality"
             " as parts (name, value, place) where name != 'kind')) as example"
@@ -436,18 +439,19 @@ def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dic
         if found["keys"]:
             nobodys[system] = found["keys"]
             progress.say(
-                f"warning: {found['keys']} keys of the queue are nobody's in {system}, such as"
-                f" {found['example']}: does {WHERE_TO_SAY} say the key as the input does?"
+                f"warning: {found['keys']} keys in the queue match no row of {system}, such as"
+                f" {found['example']}: does {WHERE_TO_SAY} write the key in the same form as"
+                " the input?"
             )
     return {"keys_of_nobody": nobodys} if nobodys else {}
 
 
 def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
-    """Return a fingerprint of files of the project, by default all that a number follows from.
+    """Return a fingerprint of project files, by default of all that numbers depend on.
 
-    And of the variables of the environment that they name.
+    It includes the environment variables that they name.
     """
-    # bytes: which characters they are is not asked here
+    # bytes, so that the encoding does not matter
     texts = [
         f"{file.relative_to(folder)}\n".encode() + file.read_bytes()
         for folder in PROJECTS
@@ -462,8 +466,9 @@ def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
 
 
 def missing_relations(connection: Connection) -> list[str]:
-    """Return what the last refresh of all has made, and somebody has dropped since."""
-    # what is made with a model; the trigger's function where the sources' yml says `hook:`
+    """Return the relations of the last full refresh that have been dropped since."""
+    # functions created together with a model; the trigger function exists only with `hook:` in
+    # the sources' yml
     facts = f'"{OPERATIONS}"."order_facts"'
     routines = {
         f"{OPERATIONS}.after_orders_created(text[])": facts,
@@ -506,7 +511,7 @@ def missing_relations(connection: Connection) -> list[str]:
 
 
 def last_relations(connection: Connection) -> list[str]:
-    """Return what the last full refresh that has passed its tests had made, or found made."""
+    """Return the relations that the last full refresh with passing tests made or found."""
     found = rows(
         connection,
         f"select payload -> 'relations' as made from {OPERATIONS}.application_logs"
@@ -519,7 +524,7 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     last = _last_published(connection)
     because = _rebuilt_because(connection, last, as_of, rules)
     if because or last is None:
-        return Scope(full_because=because or "there was no refresh yet")
+        return Scope(full_because=because or "no refresh has run yet")
     [capture] = rows(
         connection,
         "with queue as (select relation, rows_count"
@@ -537,9 +542,9 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     elif capture["captured"] < capture["tables"]:
         because = "a captured table has lost its triggers"
     elif capture["is_lost"]:
-        because = "a table was emptied, the triggers are new, or one of them has failed"
+        because = "a table was truncated, the triggers are new, or a trigger has failed"
     elif capture["lost_rows"]:
-        because = f"neither key nor tenant of {capture['lost_rows']} changed rows was found"
+        because = f"neither key nor tenant was found for {capture['lost_rows']} changed rows"
     else:
         unlisted = tuple(
             table["relation"] for table in _unlisted(connection) if capture["tables"]
@@ -557,25 +562,26 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
 def _rebuilt_because(
     connection: Connection, last: dict[str, Any] | None, as_of: datetime, rules: str
 ) -> str | None:
-    """Return why what the last refresh has left is nothing to go on from, or None."""
+    """Return why a refresh cannot build on the last one, or None."""
     if since := detached_since(connection):
-        return f"our views were detached {since:%Y-%m-%d %H:%M:%S %Z}"
+        return f"our views were detached on {since:%Y-%m-%d %H:%M:%S %Z}"
     if missing := missing_relations(connection):
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         name = missing[0].replace('"', "")
         return f"{name}{more} of ours {'are' if more else 'is'} missing"
     if last is None:
         return None
+    later = f"the marts are already as of {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
     reasons = {
-        "a test has failed in the last refresh, whose rows may be wrong": last["has_failed"],
-        "the rules are other ones than those of the last refresh": last["rules"] != rules,
-        f"the marts hold {last['as_of']:%Y-%m-%d %H:%M:%S %Z}": last["as_of"] > as_of,
+        "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
+        "the rules have changed since the last refresh": last["rules"] != rules,
+        later: last["as_of"] > as_of,
     }
     return next((reason for reason, is_so in reasons.items() if is_so), None)
 
 
 def _last_published(connection: Connection) -> dict[str, Any] | None:
-    """Return the run whose rows the marts of all hourly systems hold, or None."""
+    """Return the run that published the current marts of all hourly systems, or None."""
     runs = []
     for system in systems.hourly():
         log = f"{OPERATIONS}.{system}_publications"
@@ -598,7 +604,7 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     if len(runs) < len(systems.hourly()):
         return None
     rules = {run["rules"] for run in runs}
-    # where a test before the publication had failed, its system would have an earlier run
+    # a system whose test failed before its publication still has an earlier run
     published = Counter(run["logid"] for run in runs)
     hourly = set(systems.hourly())
     return {
@@ -614,7 +620,7 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
 
 
 def _refuse_foreign(connection: Connection, table: Table) -> None:
-    """Raise WrongArgument when a function or a trigger of our name is somebody else's."""
+    """Raise WrongArgument if a function or trigger with our name is not ours."""
     ours = [function["name"] for function in rows(connection, FUNCTIONS)]
     for thing in rows(
         connection,
@@ -635,12 +641,12 @@ def _refuse_foreign(connection: Connection, table: Table) -> None:
         },
     ):
         raise WrongArgument(
-            f"capture: {thing['name']} is not ours, and has a name that we need; rename it"
+            f"capture: {thing['name']} is not ours but has a name that we need; rename it"
         )
 
 
 def _refuse_of_others(connection: Connection) -> None:
-    """Raise Infrastructure where the login may not drop, or replace, what is installed."""
+    """Raise Infrastructure if the login may not drop or replace the installed triggers."""
     for function in rows(
         connection,
         f"{FUNCTIONS} and not pg_has_role(proowner, 'usage') order by 1",
@@ -652,24 +658,24 @@ def _refuse_of_others(connection: Connection) -> None:
             {"function": function["name"]},
         )
         raise Infrastructure(
-            f"capture: {function['name']} and its triggers are {owned['by']}'s, who has"
-            f" installed them: run it as {owned['by']}, or as a member of that role"
+            f"capture: {owned['by']} owns {function['name']} and its triggers: run this"
+            f" command as {owned['by']} or a member of that role"
         )
 
 
 def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
-    """Return what the table of a source is, for those who want to put triggers on it.
+    """Return what a caller needs to know to put triggers on the table of a source.
 
-    Columns, members (the table and all that is part of it), and why it can have no triggers
-    (cannot), or why not all rows that are written fire them (misses). Raises WrongArgument
-    when it is not there.
+    That is: columns, members (the table and its partitions or children), cannot (why it can
+    have no triggers) and misses (why some written rows do not fire them). Raises WrongArgument
+    if the table does not exist.
     """
     found = rows(connection, TARGET, {"relation": source["relation"]})
     if not found:
         name, _, table = source["source"].partition(".")
         raise WrongArgument(
-            f"{source['relation']} is not there: the vars {name}_schema and"
-            f" {name}_{table}_table of dbt_project.yml name it, or the sources' yml in"
+            f"{source['relation']} does not exist: set the vars {name}_schema and"
+            f" {name}_{table}_table in dbt_project.yml, or the name in the sources' yml of"
             " models/<system>/inputs"
         )
     members = rows(connection, MEMBERS, {"relation": source["relation"]})
@@ -677,19 +683,21 @@ def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     kind, whole = found[0]["other_than_table"], found[0]["part_of"]
     cannot = misses = ""
     if kind:
-        cannot = f"is {kind}, which can have no such triggers"
+        cannot = f"is {kind}, which cannot have these triggers"
     elif foreign:
-        # with triggers that look at rows, statements that reach a foreign table would fail
-        cannot = f"has a part, {foreign[0]}, that is a foreign table, so no such triggers"
+        # with transition tables, statements that reach a foreign table would fail
+        cannot = (
+            f"has the foreign table {foreign[0]} as a part, so it cannot have these triggers"
+        )
     elif found[0]["is_replicated"]:
-        misses = "is replicated into, which fires no trigger of a statement"
+        misses = "is filled by a subscription, which fires no statement triggers"
     elif whole:
-        misses = f"is a part of {whole}, whose statements fire none of its triggers"
+        misses = f"is a part of {whole}: statements on the whole do not fire its triggers"
     return {**found[0], "members": members, "cannot": cannot, "misses": misses}
 
 
 def _survey(connection: Connection) -> Survey:
-    """Return what the inputs read, each table once, or raise for all that does not fit."""
+    """Return the tables that inputs read, each once; raise one error for all problems."""
     wrong: list[str] = []
     gaps: list[str] = []
     others: list[dict[str, str]] = []
@@ -733,8 +741,8 @@ def _survey(connection: Connection) -> Survey:
         )
         if not found["cannot"]:
             wrong += [
-                f"{member['relation']} takes no trigger of {connection.info.user}: its owner"
-                " can grant TRIGGER on it"
+                f"{connection.info.user} may not create triggers on {member['relation']}: its"
+                " owner can grant TRIGGER on it"
                 for member in found["members"]
                 if not member["is_ours_to_watch"]
             ]
@@ -742,8 +750,8 @@ def _survey(connection: Connection) -> Survey:
         raise WrongArgument(f"capture: {'; '.join(wrong)}")
     if not tables:
         raise WrongArgument(
-            f"capture: no table that the inputs read has a key in {WHERE_TO_SAY}, so there is"
-            " nothing to install: updated_at tells the hourly refresh what changed"
+            "capture: nothing to install, since no table that the inputs read has a key in"
+            f" {WHERE_TO_SAY}; the hourly refresh relies on updated_at"
         )
     survey = Survey(list(tables.values()), others, gaps)
     _add_unlisted(connection, survey, listed)
@@ -751,7 +759,7 @@ def _survey(connection: Connection) -> Survey:
 
 
 def _add_unlisted(connection: Connection, survey: Survey, listed: list[str]) -> None:
-    """Add the tables that inputs read by no source, where the inputs are built."""
+    """Add the tables that built inputs read without a source."""
     for unlisted in rows(
         connection,
         "select system, relation, string_agg(distinct input_name, ', ') as inputs"
@@ -773,10 +781,10 @@ def _add_unlisted(connection: Connection, survey: Survey, listed: list[str]) -> 
 
 
 def _is_told(connection: Connection, unlisted: dict[str, Any]) -> bool:
-    """Return whether updated_at tells of changes in a table that no source names."""
+    """Return whether updated_at shows changes of a table that no source names."""
     views = rows(
         connection,
-        # wherever a project has built them
+        # in whatever schema they are
         "select oid::regclass::text as name from pg_class"
         " where relkind = 'v' and relname = any(%(names)s)",
         {"names": unlisted["inputs"].split(", ")},
@@ -787,21 +795,21 @@ def _is_told(connection: Connection, unlisted: dict[str, Any]) -> bool:
 def _gap(relation: str, readers: str) -> str:
     return (
         f"{relation} is read by {readers}, and nothing watches it: give it a key in"
-        f" {WHERE_TO_SAY}, or `capture: {NOTHING}` where what changes there may wait for the"
-        " nightly refresh"
+        f" {WHERE_TO_SAY}, or `capture: {NOTHING}` if its changes may wait for the nightly"
+        " refresh"
     )
 
 
 def _install(connection: Connection, table: Table, progress: Progress) -> None:
-    """Put the triggers on a table and on all that is part of it, and say which cannot."""
+    """Put the triggers on a table and its parts, and print what they miss."""
     if table.cannot or table.misses:
         rest = (
-            "its updated_at is asked, and what that does not tell"
+            "changes that updated_at does not show"
             if table.tells
-            else "no updated_at is that of its rows, so what this misses"
+            else "updated_at does not show its changes either, so they"
         )
         progress.say(
-            f"{table.relation} {table.cannot or table.misses}: {rest} waits for the nightly"
+            f"{table.relation} {table.cannot or table.misses}: {rest} wait for the nightly"
             " refresh"
         )
     if table.cannot:
@@ -834,7 +842,8 @@ def _put_triggers(connection: Connection, table: Table, member: dict[str, Any]) 
                 function=sql.Identifier(OPERATIONS, table.function),
             )
         )
-        # else a session that loads rows as a replica, as many loaders do, fires none
+        # otherwise sessions with session_replication_role = replica, used by many loaders,
+        # fire none
         if member["is_ours"]:
             connection.execute(
                 sql.SQL("alter table only {} enable always trigger {}").format(relation, name)
@@ -842,7 +851,7 @@ def _put_triggers(connection: Connection, table: Table, member: dict[str, Any]) 
 
 
 def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
-    """Take all triggers and functions away, but those of these tables."""
+    """Drop all triggers and functions except those of these tables."""
     kept = [
         sql.Identifier(OPERATIONS, table.function).as_string(connection) + "()"
         for table in keep
@@ -853,15 +862,15 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         f"{FUNCTIONS} and oid != all(%(kept)s::text[]::regprocedure[])",
         {"kept": kept},
     ):
-        # with its triggers, which by themselves only the owner of the table may drop
+        # cascades to its triggers, which otherwise only the table's owner may drop
         drop = f"drop function {function['name']} cascade".encode()
         with_short_lock(connection, partial(connection.execute, drop))
 
 
 def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:
-    """Return a fingerprint of what triggers would be made of now.
+    """Return a fingerprint of everything that the triggers depend on.
 
-    In our project and in the one that takes it as a package.
+    It covers our project and the one that uses it as a package.
     """
     texts = [MAKES_FUNCTIONS.read_bytes()]
     for folder in projects:
@@ -875,7 +884,7 @@ def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:
 
 
 def _naming(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the vars that name tables, those of a package in its own name, too."""
+    """Yield the vars that name tables, including those nested under a package's name."""
     for name, value in settings.items():
         if isinstance(value, dict):
             yield from ((f"{name}.{inner}", text) for inner, text in _naming(value))

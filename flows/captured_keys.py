@@ -1,4 +1,4 @@
-"""The keys that `meta: capture` gives to a source: read, tried, held against the inputs'."""
+"""Read and test the keys of `meta: capture`, and compare them with those of the inputs."""
 
 import re
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from psycopg.types.json import Jsonb
 from flows.database import Connection, one_line, rows
 from flows.schemas import OPERATIONS
 
-# rows of a table whose keys are held against those of the inputs
+# number of rows of a table whose keys are compared with those of the inputs
 SAMPLE = 1000
 KEY_PARTS = ("tenant", "customer", "location", "starts_at")
-# what else a capture can say: which rows have a key, and where it is looked up
+# other entries of a capture: which rows have a key, and where to look it up
 HELPERS = ("where", "joins")
-# what the sources' yml says of a table that nothing need tell of
+# the value in the sources' yml for a table that nothing needs to watch
 NOTHING = "none"
-# the parts of a key that a kind is told by
+# the parts of the key by kind
 PARTS_OF_KIND = {
     "customer": ("tenant", "customer"),
     "location": ("tenant", "location"),
     "location_day": ("tenant", "location"),
     "tenant": ("tenant",),
 }
-# what a part of a key is, and whether it is looked up: read in another table, or by a function
-# of others, which may read what it likes
+# the type of a key part, and whether it is looked up, that is, read from another table or
+# computed by a user's function, which may read anything
 PROBED = """
     select
         format_type(atttypid, null) as type,
@@ -48,7 +48,7 @@ PROBED = """
     from pg_attribute
     where attrelid = 'pg_temp.probe'::regclass and attnum = 1
 """
-# what triggers run with; and a table that is locked is not waited for without end
+# the search path of the triggers, and a limit on waiting for a locked table
 AS_A_TRIGGER = "set local search_path = pg_catalog, pg_temp; set local lock_timeout = '5s'"
 PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 WHERE_TO_SAY = "`meta: capture` of the sources' yml"
@@ -56,9 +56,9 @@ WHERE_TO_SAY = "`meta: capture` of the sources' yml"
 
 @dataclass
 class Comparison:
-    """What `capture install` has found of the keys of the tables."""
+    """What `capture install` has found out about the keys of the tables."""
 
-    # what is wrong with them, and what is worth a look
+    # what is wrong, and what is worth a look
     doubts: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -66,10 +66,10 @@ class Comparison:
 def captures_of(
     connection: Connection, source: dict[str, Any], found: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the keys that a source is given, what of them is looked up, and what is wrong.
+    """Return the captures of a source, with the parts that are looked up, and what is wrong.
 
-    PostgreSQL is asked, with the search path of the triggers, over a table without rows that
-    has the columns that a trigger sees.
+    PostgreSQL evaluates them with the search path of the triggers, on an empty table with the
+    columns that a trigger sees.
     """
     whose = f"{source['relation']}: {WHERE_TO_SAY}"
     allowed = [part for part in KEY_PARTS if part in source["key"]]
@@ -77,12 +77,12 @@ def captures_of(
     entries = given if isinstance(given, list) and given else [given]
     captures, wrong = [], []
     if not allowed:
-        return [], [f"{whose}: system {source['system']} has no keys, so leave it out"]
+        return [], [f"{whose}: system {source['system']} has no keys, so remove it"]
     for entry in entries:
         if not isinstance(entry, dict):
             wrong.append(
-                f"{whose} is {entry!r}, must be {NOTHING}, or {', '.join(allowed)}, or a list"
-                " of those"
+                f"{whose} is {entry!r}; it must be {NOTHING}, a mapping with"
+                f" {', '.join(allowed)}, or a list of such mappings"
             )
             continue
         if misfit := _misfit(entry, allowed):
@@ -110,14 +110,17 @@ def captures_of(
 
 
 def _misfit(entry: dict[str, Any], allowed: Sequence[str]) -> str | None:
-    """Say what is wrong with the words of a key, before PostgreSQL is asked."""
+    """Return what is wrong with the entries of a key, before PostgreSQL is asked."""
     if unknown := [str(name) for name in entry if name not in (*allowed, *HELPERS)]:
-        return f"has {', '.join(unknown)}, must be of {', '.join((*allowed, *HELPERS))}"
+        return (
+            f"has the unknown entry {', '.join(unknown)}; allowed are"
+            f" {', '.join((*allowed, *HELPERS))}"
+        )
     for name, text in entry.items():
         if isinstance(text, bool) or not isinstance(text, str | int) or not str(text).strip():
             return f"has {name}: {text!r}, must be SQL"
     if "tenant" not in entry:
-        return "has no tenant, which every key begins with"
+        return "has no tenant, with which every key begins"
     if "starts_at" in entry and "location" not in entry:
         return "has starts_at without location"
     return None
@@ -126,7 +129,7 @@ def _misfit(entry: dict[str, Any], allowed: Sequence[str]) -> str | None:
 def _probe(
     connection: Connection, relation: str, found: dict[str, Any], capture: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Return what of a key is looked up in other tables, and what is wrong with it."""
+    """Return the parts of a key that are looked up, and what is wrong with the key."""
     columns = [name for name in found["columns"] if name not in found["virtual_columns"]]
     connection.execute(
         sql.SQL("create temp table rows_of_it as select {} from {} with no data").format(
@@ -149,7 +152,7 @@ def _probe(
             hint = _hint(connection, capture[name], found, error)
             wrong.append(f"{name} is {capture[name]}: {one_line(error)}{hint}")
             if name == "joins":
-                # every part would say the same
+                # every part would fail with the same error
                 break
             continue
         if misfit := _not_it(connection, name, capture[name], found, answer):
@@ -162,20 +165,20 @@ def _probe(
 
 
 def _ask(connection: Connection, selected: str, rest: str) -> dict[str, Any]:
-    """Return the type of what is selected of a row, and whether it is looked up."""
+    """Return the type of an expression over a row, and whether it is looked up."""
     with connection.transaction(force_rollback=True):
         connection.execute(
             "create temp view probe as with changed as (select * from pg_temp.rows_of_it)"
             f" select ({selected}\n) as part from changed {rest}".encode()
         )
-        # what it reads may not be ours to read
+        # fails if we may not read what it reads
         connection.execute("select from pg_temp.probe limit 0")
         [answer] = rows(connection, PROBED)
         return answer
 
 
 def _is_of_row(connection: Connection, part: str) -> bool:
-    """Return whether a part needs no join, and looks nothing up."""
+    """Return whether a part needs neither a join nor a lookup."""
     try:
         return not _ask(connection, part, "")["looks_up"]
     except psycopg.ProgrammingError:
@@ -185,32 +188,32 @@ def _is_of_row(connection: Connection, part: str) -> bool:
 def _not_it(
     connection: Connection, name: str, text: str, found: dict[str, Any], answer: dict[str, Any]
 ) -> str | None:
-    """Say why what PostgreSQL understands is not what somebody means."""
+    """Return why valid SQL is not what the author means, or None."""
     if name == "starts_at" and answer["type"] != "timestamp with time zone":
         return (
-            f"a {answer['type']}, must be a timestamp with time zone, as the input gives it:"
-            " (start_at at time zone 'Europe/Berlin')"
+            f"a {answer['type']}; it must be a timestamp with time zone as in the input, such"
+            " as (start_at at time zone 'Europe/Berlin')"
         )
     if text in found["columns"] and rows(
         connection,
         "select from pg_get_keywords() where word = lower(%(text)s) and catcode = 'R'",
         {"text": text},
     ):
-        return f'which is a word of SQL: the column is "{text}", in double quotes'
+        return f'which is an SQL keyword: write the column as "{text}", in double quotes'
     return None
 
 
 def _hint(
     connection: Connection, text: str, found: dict[str, Any], error: psycopg.Error
 ) -> str:
-    """Say what helps where PostgreSQL does not know a name."""
+    """Return advice for a name that PostgreSQL does not know."""
     text = text.removeprefix("changed.").strip()
     if text in found["virtual_columns"]:
-        return "; it is generated when it is read, so write the expression that it is"
+        return "; it is a virtual generated column, so write its expression instead"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
-            f"; {connection.info.user} will own what the triggers call, and must read what it"
-            " looks up"
+            f"; {connection.info.user} will own the trigger functions and must be allowed to"
+            " read the tables that they look up"
         )
     if PLAIN_NAME.fullmatch(text):
         for column in found["columns"]:
@@ -224,16 +227,16 @@ def _hint(
         | psycopg.errors.UndefinedObject,
     ):
         return (
-            "; tables, functions, types and operators that are not PostgreSQL's own need their"
-            " schema: shop.orders, shop.slug(name), operator(public.=)"
+            "; write tables, functions, types and operators that are not PostgreSQL's own"
+            " with their schema: shop.orders, shop.slug(name), operator(public.=)"
         )
     return ""
 
 
 def compare(connection: Connection, tables: Sequence[Any]) -> Comparison:
-    """Hold keys that triggers would note against those of the inputs, over a sample of rows.
+    """Compare the keys that triggers would record with those of the inputs, on a sample.
 
-    tables have a relation, its captures and sampled_pct.
+    Each of tables has relation, captures and sampled_pct.
     """
     found = Comparison()
     inputs: dict[str, list[str]] = {}
@@ -248,9 +251,9 @@ def compare(connection: Connection, tables: Sequence[Any]) -> Comparison:
     ]
     if unbuilt:
         found.remarks.append(
-            f"the inputs of {', '.join(unbuilt)} are not built yet: the next"
-            " `capture install` compares the keys with theirs, and every refresh says which"
-            " are nobody's"
+            f"the inputs of {', '.join(unbuilt)} are not built yet: run `capture install`"
+            " again after the first refresh to compare the keys; every refresh reports keys"
+            " that match no row"
         )
     for table in tables:
         for capture in table.captures:
@@ -287,7 +290,7 @@ def _compare_sample(
         raise
     except psycopg.Error as error:
         found.doubts.append(
-            f"{relation}: the keys of its rows cannot be told: {one_line(error)}"
+            f"{relation}: the keys of its rows cannot be computed: {one_line(error)}"
         )
         return
     [seen] = rows(
@@ -298,10 +301,10 @@ def _compare_sample(
     if seen["is_blind"]:
         parts = ", ".join(f"{part}: {capture[part]}" for part in KEY_PARTS if part in capture)
         found.remarks.append(
-            f"no row in a sample of {relation} has the key {parts}, so no change of it is"
-            " noticed by that"
+            f"no row in a sample of {relation} has the key {parts}, so this key reports no"
+            " changes"
             + (
-                "; is its `where` right? In a select of its own, a column of the row is"
+                "; check its `where`: inside a subquery, write a column of the row as"
                 " changed.<column>"
                 if "where" in capture
                 else ""
@@ -316,8 +319,8 @@ def _compare_sample(
         if kind["is_lost"]:
             asked = "everything" if kind["kind"] == "everything" else "its whole tenant"
             found.remarks.append(
-                f"the key of {kind['rows_count']} rows in a sample of {relation} is not found:"
-                f" a change of such a row asks for {asked}"
+                f"no key is found for {kind['rows_count']} rows in a sample of {relation}: a"
+                f" change of such a row recomputes {asked}"
             )
             continue
         columns = [capture["key"][part] for part in PARTS_OF_KIND[kind["kind"]]]
@@ -366,7 +369,8 @@ def _compare_keys(
     if not count["others"]:
         return
     told = "concat_ws('/', {0}.tenant, nullif({0}.key, ''))"
-    # the same but for what a mapping often takes off; where no key fits, any two will do
+    # ignores case, spaces and leading zeros, which mappings often remove; if no key fits at
+    # all, any two keys serve as an example
     is_twin = " and ".join(
         f"ltrim(lower(btrim(others.{part})), '0') = ltrim(lower(btrim(given.{part})), '0')"
         for part in ("tenant", "key")
@@ -383,19 +387,19 @@ def _compare_keys(
     names = " or ".join(map(plain, readers))
     if examples:
         found.doubts.append(
-            f"{relation}: the triggers would note {kind} {examples[0]['noted']}, which"
-            f" is no key of {names}; it has {examples[0]['given']}: let {WHERE_TO_SAY} say the"
-            " key as the input does"
+            f"{relation}: the triggers would record {kind} {examples[0]['noted']}, but {names}"
+            f" has {examples[0]['given']}: write the key in {WHERE_TO_SAY} in the same form as"
+            " the input"
         )
     elif count["others"] < count["keys"]:
         found.remarks.append(
-            f"{count['others']} of {count['keys']} keys in a sample of {relation} are none of"
-            f" {names}: it leaves those rows out, or gives their keys otherwise"
+            f"{count['others']} of {count['keys']} keys in a sample of {relation} are not in"
+            f" {names}: the input leaves those rows out, or writes their keys in another form"
         )
 
 
 def _columns(connection: Connection, relation: str) -> list[str]:
-    """Return the columns of an input; none before it is built."""
+    """Return the columns of an input; empty before it is built."""
     found = rows(
         connection,
         "select attname::text as name from pg_attribute"

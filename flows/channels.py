@@ -1,15 +1,13 @@
-"""Where alerts go: a webhook or a mail server. Each message is tried once, with three ends."""
+"""Webhooks and the mail server: send a message once, and say if it arrived."""
 
-import json
 import os
 import smtplib
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flows.database import one_line
@@ -18,35 +16,39 @@ from flows.errors import WrongArgument
 TIMEOUT_SECONDS = 20
 GATEWAY_TIMEOUT = 504
 
+# formats of a webhook; programs read json
+FORMATS = ("json", "slack", "teams", "mattermost")
+# prefix of the variable; the rest is the name in the seed of recipients
+NAMED = "MESSAGE_URL_"
+# the team's own webhook, which is not in the seed
+TEAM = "ALERT_WEBHOOK_URL"
+
 
 class Refused(Exception):
-    """The message has certainly not arrived, so it can be sent again."""
+    """The message did not arrive, so it can be sent again."""
 
 
 class Unreachable(Refused):
-    """Nobody is there: other messages would fare no better."""
+    """The receiver cannot be reached: other messages would fail, too."""
 
 
 class Unknown(Exception):
     """The message may have arrived, so it must not be sent again."""
 
 
-class Channel(Protocol):
-    """A place that messages are sent to."""
-
-    def send(self, message_id: str, message: Mapping[str, Any]) -> None:
-        """Send a message. Raises Refused or Unknown."""
-
-
 @dataclass(frozen=True)
 class Webhook:
     """Posts each message as JSON."""
 
-    url: str
+    # most URLs hold a secret
+    url: str = field(repr=False)
 
     def send(self, message_id: str, message: Mapping[str, Any]) -> None:
-        """Post it; whoever gets it twice all the same can tell by the key."""
-        # half a command's start, and most commands send nothing
+        """Post the message, with its id as the Idempotency-Key.
+
+        Raises Refused or Unknown.
+        """
+        # slow to import, and most commands send nothing
         import httpx
 
         headers = {"Idempotency-Key": message_id}
@@ -65,22 +67,20 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Mail:
-    """Sends each message as a mail with the same JSON."""
+class MailServer:
+    """Sends each message as a mail to one person."""
 
-    server: SplitResult
+    server: SplitResult = field(repr=False)
     sender: str
-    recipients: tuple[str, ...]
 
-    def send(self, message_id: str, message: Mapping[str, Any]) -> None:
-        """Send it; what is refused for every recipient counts as refused."""
-        mail = self._mail(message_id, message)
+    def send(self, mail: EmailMessage) -> None:
+        """Send the mail. Raises Refused or Unknown."""
         try:
             client = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             raise Unreachable(one_line(error)) from error
         try:
-            client.send_message(mail, self.sender, self.recipients)
+            client.send_message(mail)
         except (
             smtplib.SMTPDataError,
             smtplib.SMTPSenderRefused,
@@ -91,7 +91,7 @@ class Mail:
         except (OSError, smtplib.SMTPException) as error:
             raise Unknown(one_line(error)) from error
         finally:
-            # it has arrived, whatever the server says to a farewell
+            # the outcome stands, whatever the server answers to QUIT
             with suppress(OSError, smtplib.SMTPException):
                 client.quit()
             client.close()
@@ -117,43 +117,73 @@ class Mail:
             client.login(unquote(self.server.username), unquote(self.server.password or ""))
         return client
 
-    def _mail(self, message_id: str, message: Mapping[str, Any]) -> EmailMessage:
-        mail = EmailMessage()
-        mail["From"] = self.sender
-        mail["To"] = ", ".join(self.recipients)
-        mail["Date"] = formatdate()
-        mail["Message-ID"] = f"<{message_id}@customer-health>"
-        title = [message[part] for part in ("kind", "edge", "tenant", "message")]
-        mail["Subject"] = " ".join(" ".join(title).split())[:200]
-        mail.set_content(json.dumps(dict(message), indent=2, ensure_ascii=False))
-        return mail
+
+@dataclass(frozen=True)
+class Channels:
+    """Where messages go, from the environment variables."""
+
+    # a program: one message per alert
+    machine: Webhook | None
+    mail_server: MailServer | None
+    # by channel and address, as the table of messages has them
+    webhooks: Mapping[tuple[str, str], Webhook]
+    # people who hear about all tenants: "channel address"
+    team: tuple[str, ...]
+    # URL of the pages, without a final slash; empty if not set
+    pages: str
+
+    def reachable(self) -> list[str]:
+        """Return what can be reached, in the form of operations.way_to."""
+        mail = ["mail"] if self.mail_server else []
+        return mail + [f"{channel} {address}" for channel, address in self.webhooks]
 
 
-def channel_of_environment() -> Channel | None:
-    """Return where alerts go, or None when the environment does not say.
+def channels_of_environment() -> Channels:
+    """Return where messages go.
 
-    Raises WrongArgument for a setting that cannot be.
+    Raises WrongArgument for an invalid setting.
     """
-    webhook, smtp = os.environ.get("ALERT_WEBHOOK_URL"), os.environ.get("ALERT_SMTP_URL")
-    if webhook and smtp:
-        raise WrongArgument("ALERT_WEBHOOK_URL and ALERT_SMTP_URL: set only one of them")
-    if webhook:
-        _split("ALERT_WEBHOOK_URL", webhook, ("http", "https"))
-        return Webhook(webhook)
-    if smtp:
-        sender = os.environ.get("ALERT_MAIL_FROM", "")
-        recipients = [one.strip() for one in os.environ.get("ALERT_MAIL_TO", "").split(",")]
-        for name, addresses in (("ALERT_MAIL_FROM", [sender]), ("ALERT_MAIL_TO", recipients)):
-            for address in addresses:
-                if address.count("@") != 1 or address != "".join(address.split()):
-                    raise WrongArgument(f"{name}: {address!r} is no mail address")
-        url = _split("ALERT_SMTP_URL", smtp, ("smtp", "smtps"))
-        return Mail(url, sender, tuple(recipients))
-    return None
+    form = os.environ.get("ALERT_WEBHOOK_FORMAT") or "json"
+    if form not in FORMATS:
+        raise WrongArgument(
+            f"ALERT_WEBHOOK_FORMAT is {form!r}, must be one of {', '.join(FORMATS)}"
+        )
+    machine, team = None, []
+    webhooks = {}
+    if url := os.environ.get(TEAM):
+        _split(TEAM, url, ("http", "https"))
+        if form == "json":
+            machine = Webhook(url)
+        else:
+            webhooks[form, TEAM] = Webhook(url)
+            team.append(f"{form} {TEAM}")
+    for variable, url in os.environ.items():
+        if variable.startswith(NAMED) and url:
+            _split(variable, url, ("http", "https"))
+            name = variable.removeprefix(NAMED).lower()
+            webhooks |= {(form, name): Webhook(url) for form in FORMATS}
+    mail_server = None
+    if url := os.environ.get("ALERT_SMTP_URL"):
+        sender = _address("ALERT_MAIL_FROM", os.environ.get("ALERT_MAIL_FROM", ""))
+        recipients = os.environ.get("ALERT_MAIL_TO", "")
+        given = recipients.split(",") if recipients.strip() else []
+        team.extend(f"mail {_address('ALERT_MAIL_TO', one.strip())}" for one in given)
+        mail_server = MailServer(_split("ALERT_SMTP_URL", url, ("smtp", "smtps")), sender)
+    pages = os.environ.get("DASHBOARD_URL", "").rstrip("/")
+    if pages:
+        _split("DASHBOARD_URL", pages, ("http", "https"))
+    # each once
+    return Channels(machine, mail_server, webhooks, tuple(dict.fromkeys(team)), pages)
+
+
+def _address(name: str, address: str) -> str:
+    if address.count("@") != 1 or address != "".join(address.split()):
+        raise WrongArgument(f"{name}: {address!r} is no mail address")
+    return address
 
 
 def _split(name: str, url: str, schemes: tuple[str, str]) -> SplitResult:
-    """Read a URL; what it says is kept out of the error, for it may hold a password."""
+    """Parse a URL; the error never shows it, because it may hold a password."""
     import httpx
 
     try:

@@ -1,7 +1,7 @@
-"""`customer-health check`: whether the inputs give what the rules need. It only reads.
+"""`customer-health check`: check that the inputs give what the rules need. It only reads.
 
-dbt compiles inputs, staging and rules once, so that they read relations in pg_temp; these are
-made in one transaction a system, which is rolled back.
+dbt compiles inputs, staging and rules once, to read relations in pg_temp. One transaction per
+system creates these relations and is rolled back.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,16 +48,16 @@ UNUSED_SHOWN = 12
 
 @dataclass
 class Report:
-    """What was seen of one system."""
+    """What the check has found in one system."""
 
     system: str
     inputs: list[Input] = field(default_factory=list)
     customers: list[dict[str, Any]] = field(default_factory=list)
-    # of the system as such
+    # findings about the system as a whole
     findings: list[Finding] = field(default_factory=list)
 
     def all_findings(self) -> list[Finding]:
-        """Return what was found, input by input."""
+        """Return all findings, input by input."""
         return [
             *(finding for one in self.inputs for finding in one.findings),
             *self.findings,
@@ -67,18 +67,19 @@ class Report:
 def check(
     system: str | None, as_of: datetime | None, progress: Progress
 ) -> tuple[int, dict[str, Any]]:
-    """Look at the inputs of the systems that are switched on, or of this one.
+    """Check the inputs of the systems that are switched on, or of one system.
 
-    Returns 0 when all is well, 1 when there is something to look at, 2 when it is wrong; and
-    all that was seen.
+    Returns an exit code (0: all is well, 1: something to look at, 2: something is wrong) and
+    everything found.
     """
     names = chosen_systems(system, settings())
     with connect() as connection:
         refuse_on_citus(
             connection,
             "check",
-            "it tries the rules in temporary tables, which no node knows; a refresh with"
-            " `--no-write-back` says what it leaves out",
+            "it tries the rules in temporary tables, which the nodes do not know;"
+            " `customer-health refresh --mode nightly --no-write-back` shows which rows are"
+            " left out",
         )
         [here] = rows(
             connection,
@@ -89,14 +90,14 @@ def check(
         )
         if here["is_standby"]:
             raise Infrastructure(
-                "database: this server is a standby, which takes no temporary tables, in which"
-                " inputs are looked at; PGHOST must name its primary"
+                "database: this server is a standby and allows no temporary tables, which the"
+                " check needs; PGHOST must name its primary"
             )
         if not here["is_free"]:
             raise Infrastructure(
-                f"database: {here['login']} may make no temporary tables in"
-                f" {here['database']}, in which inputs are looked at; the database's owner can"
-                " grant temporary on it"
+                f"database: {here['login']} may not create temporary tables in"
+                f" {here['database']}, which the check needs; the database's owner can grant"
+                " temporary on it"
             )
         as_of = as_of or here["now"]
         manifest = dbt.compiled(
@@ -121,13 +122,14 @@ def check(
 
 
 def chosen_systems(system: str | None, given: dict[str, Any]) -> list[str]:
-    """Return the systems to look at, or raise WrongArgument when there is none."""
+    """Return the systems to check, or raise WrongArgument if there is none."""
     present = [name for name in systems.registry() if given.get(f"{name}_enabled", True)]
     if system is None:
         return present
     if system not in systems.registry():
         raise WrongArgument(
-            f"--system: no system {system!r}, there are: {', '.join(systems.registry())}"
+            f"--system: there is no system {system!r}; there are:"
+            f" {', '.join(systems.registry())}"
         )
     if system not in present:
         raise WrongArgument(f"--system: {system} is switched off by {system}_enabled: false")
@@ -135,7 +137,7 @@ def chosen_systems(system: str | None, given: dict[str, Any]) -> list[str]:
 
 
 def selection(names: Sequence[str]) -> list[str]:
-    """Return what dbt is to compile of these systems, whoever's the inputs are."""
+    """Return the nodes that dbt must compile for these systems."""
     inputs = [contract["name"] for name in names for contract in contracts(name)]
     judges = [f"int_quarantined_rows__{name}" for name in names]
     ends = [f"+{end}" for name in names if name in WAYS for end in WAYS[name].ends]
@@ -145,7 +147,7 @@ def selection(names: Sequence[str]) -> list[str]:
 def look_at_system(
     connection: Connection, manifest: dict[str, Any], inputs: list[Input], as_of: datetime
 ) -> Report:
-    """Return what is to be said of one system, of which these are the inputs."""
+    """Check one system with these inputs, and return the report."""
     name = inputs[0].system
     report = Report(name, inputs)
     for one in inputs:
@@ -181,7 +183,8 @@ def look_at_system(
                 name,
                 None,
                 OLD_TRIGGERS,
-                "until `customer-health capture install` every hourly refresh is a full one",
+                "run `customer-health capture install`: until then every hourly refresh is a"
+                " full one",
             )
         )
     if is_judged and name in WAYS:
@@ -196,28 +199,28 @@ def look_at_system(
                     LOOK,
                     name,
                     None,
-                    "no customer comes to a status",
-                    "is a tenant active, and does a customer of it have a row that counts?",
+                    "no customer gets a status",
+                    "check that a tenant is active and has a customer with a valid row",
                 )
             )
     return report
 
 
 def tried(connection: Connection, report: Report, step: Callable[[], object]) -> bool:
-    """Take a step, or note what the database says against it; return whether it was taken."""
+    """Run a step; return whether it succeeded, and note the database error if not."""
     try:
         with connection.transaction():
             step()
     except psycopg.Error as error:
         if not error.sqlstate:
-            # the connection is gone
+            # the connection is broken
             raise
         report.findings.append(
             Finding(
                 WRONG,
                 report.system,
                 None,
-                f"its rules end with: {one_line(error)}",
+                f"its rules fail with: {one_line(error)}",
                 f"look at models/{report.system}/inputs",
             )
         )
@@ -226,7 +229,7 @@ def tried(connection: Connection, report: Report, step: Callable[[], object]) ->
 
 
 def as_object(reports: Sequence[Report], database: str, as_of: datetime) -> dict[str, Any]:
-    """Return all of it as one object."""
+    """Return the whole result as one object."""
     return {
         "database": database,
         "as_of": as_of.isoformat(),
@@ -241,13 +244,13 @@ def as_object(reports: Sequence[Report], database: str, as_of: datetime) -> dict
 
 
 def print_system(report: Report, progress: Progress) -> None:
-    """Print what was seen of a system, for people."""
+    """Print the report of a system, for people."""
     progress.table(report.system, [line_of(one) for one in report.inputs])
     for one in report.inputs:
         for line in lines_of(one):
             progress.say(line)
         if one.is_sample:
-            progress.say(f"{one.name}: only its first {SAMPLE} rows are counted")
+            progress.say(f"{one.name}: only the first {SAMPLE} rows were counted")
         for column, words in one.words.items():
             counts = ", ".join(f"{word!r} {count}" for word, count in words.items())
             progress.say(f"{one.name}.{column}: {counts or 'no rows'}")
@@ -255,7 +258,8 @@ def print_system(report: Report, progress: Progress) -> None:
             shown = ", ".join(columns[:UNUSED_SHOWN])
             more = len(columns) - UNUSED_SHOWN
             progress.say(
-                f"not used of {table}: {shown}" + (f" and {more} more" if more > 0 else "")
+                f"unused columns of {table}: {shown}"
+                + (f" and {more} more" if more > 0 else "")
             )
     for customer in report.customers:
         name = f" ({' '.join(customer['name'].split())})" if customer["name"] else ""
@@ -268,7 +272,7 @@ def print_system(report: Report, progress: Progress) -> None:
 
 
 def line_of(one: Input) -> dict[str, Any]:
-    """Return the line of an input in the table."""
+    """Return an input's row in the table."""
     return {
         "input": one.name,
         "rows": one.rows,
@@ -278,7 +282,7 @@ def line_of(one: Input) -> dict[str, Any]:
 
 
 def lines_of(one: Input) -> Iterator[str]:
-    """Yield what is said of the columns of an input: too much for a table."""
+    """Yield the lines about the columns of an input, which do not fit the table."""
     share = one.null_share()
     nulls = ", ".join(
         f"{name} {share[name]:.1%}"
@@ -288,11 +292,11 @@ def lines_of(one: Input) -> Iterator[str]:
     if nulls:
         yield f"{one.name}: NULL in {nulls}"
     if lacking := one.lacking():
-        yield f"{one.name}: optional, and not given: {', '.join(lacking)}"
+        yield f"{one.name}: optional columns not given: {', '.join(lacking)}"
 
 
 def print_findings(reports: Sequence[Report], progress: Progress) -> None:
-    """Print what is to be done, a line each."""
+    """Print the findings, one line each."""
     findings = [finding for report in reports for finding in report.all_findings()]
     for finding in sorted(findings, key=lambda finding: -EXIT_CODES[finding.level]):
         progress.say(f"{finding.level:5} {finding.line()}")

@@ -1,7 +1,7 @@
-"""Three customers of a system worked through to their status, for pencil and paper.
+"""Derive the status of three customers of a system step by step, to be checked by hand.
 
-The rules are the project's own models: they are run for a few customers, in pg_temp, in a
-transaction of the caller's. Nothing of them is said again here.
+The rules are the project's own models, run for a few customers in pg_temp, in the caller's
+transaction. No rule is repeated here.
 """
 
 import csv
@@ -14,22 +14,22 @@ from typing import Any
 from flows.check_inputs import Input, quoted, temporary, whole
 from flows.database import Connection, rows
 
-# who is computed, so that three can be chosen that tell much
+# the number of customers computed in each group, of which three telling ones are chosen
 CANDIDATES = 6
 SHOWN_DATES = 12
 
 
 @dataclass(frozen=True)
 class Way:
-    """How the customers of a system are found, and where their figures stand."""
+    """How to find the customers of a system and their figures."""
 
-    # the columns that name one
+    # the columns that identify a customer
     person: tuple[str, str]
-    # those with rows that count for the status: tenant, customer, how many, first and last
+    # customers with valid rows: tenant, customer, number of rows, first and last instant
     candidates: str
-    # what must be computed, with all that it reads
+    # the models to compute, with everything that they read
     ends: tuple[str, ...]
-    # one row per customer: who, figures, status
+    # one row per customer: keys, figures, status
     figures: str
 
 
@@ -198,7 +198,7 @@ def work_through(
     inputs: Sequence[Input],
     as_of: datetime,
 ) -> list[dict[str, Any]]:
-    """Compute a few customers of a system, and return three of them, line by line."""
+    """Compute a few customers of a system; return three of them, with lines of explanation."""
     system = inputs[0].system
     way = WAYS[system]
     choose(connection, way, as_of)
@@ -221,11 +221,11 @@ def work_through(
 
 
 def choose(connection: Connection, way: Way, as_of: datetime) -> None:
-    """Note the keys of customers that may tell much: many rows, new, silent, a little late."""
+    """Store the keys of telling customers: with many rows, new, silent, or a little late."""
     connection.execute(
         f"create table pg_temp.candidates as {way.candidates}".encode(), {"as_of": as_of}
     )
-    # a gap and a half after the last of several rows, which is late and not yet gone
+    # one and a half gaps after the last of several rows: late but not yet lost
     late = "abs(extract(epoch from %(as_of)s - last_at) - 1.5 * gap)"
     connection.execute(
         f"""
@@ -255,9 +255,9 @@ def choose(connection: Connection, way: Way, as_of: datetime) -> None:
 
 
 def cut_down(connection: Connection, way: Way, inputs: Sequence[Input]) -> None:
-    """Leave the rows of those customers in the inputs, and what their staging says of them.
+    """Cut the inputs down to the rows of those customers, and rebuild their staging views.
 
-    Copies of these rows that others have stay, too, for the newest of all counts.
+    Duplicates of these rows under other customers stay, too, because only the newest counts.
     """
     tenant, customer = way.person
     for one in inputs:
@@ -285,7 +285,7 @@ def cut_down(connection: Connection, way: Way, inputs: Sequence[Input]) -> None:
 
 
 def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> None:
-    """Make the tables of the rules, each after all that it reads."""
+    """Create the tables of the rules, each after the tables that it reads."""
     done: set[str] = set()
 
     def make(key: str) -> None:
@@ -297,12 +297,12 @@ def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> Non
             wanted = manifest["nodes"].get(f"model.customer_health.{node['name']}", {})
             load_seed(connection, node, wanted.get("columns", {}))
             return
-        # those of a system are there; what is shared is no table of the application
+        # a system's inputs and staging exist; shared ones read no table of the application
         if node["fqn"][1] != "shared" and node["fqn"][2] in ("inputs", "staging"):
             return
         for parent in node["depends_on"]["nodes"]:
             make(parent)
-        # what is ephemeral stands in the SQL of those that read it
+        # ephemeral models are part of the SQL of their readers
         if node["config"]["materialized"] != "ephemeral":
             connection.execute(
                 f"create table {temporary(node['alias'])} as {node['compiled_code']}".encode()
@@ -315,9 +315,9 @@ def run_rules(connection: Connection, manifest: dict[str, Any], way: Way) -> Non
 def load_seed(
     connection: Connection, node: dict[str, Any], wanted: dict[str, dict[str, Any]]
 ) -> None:
-    """Make a table of a seed's file: before the first refresh there is no other.
+    """Create a table from a seed's file, because before the first refresh there is none.
 
-    wanted are the columns of the input whose place it takes, of which some may lack.
+    wanted: the columns of the input that the seed replaces; missing ones are added.
     """
     file = Path(node["root_path"], node["original_file_path"])
     with file.open(encoding="utf-8", newline="") as text:
@@ -344,7 +344,7 @@ def load_seed(
 
 
 def type_of(cells: Sequence[str]) -> str:
-    """Return the type of a seed's column by its cells, as dbt does."""
+    """Infer the type of a seed's column from its cells, as dbt does."""
 
     def are_all(read: Callable[[str], object]) -> bool:
         try:
@@ -363,7 +363,7 @@ def type_of(cells: Sequence[str]) -> str:
 
 
 def three_of(found: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Choose the one with most rows, one that is late, and the newest."""
+    """Choose the customer with the most rows, one who is late, and the newest."""
     left = list(found)
     chosen = []
     for why, wanted, order in (
@@ -383,13 +383,13 @@ def three_of(found: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]
 
 
 def figures_of(customer: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures behind the lines."""
+    """Return the figures that the lines explain."""
     who = ("tenant", "customer", "name", "status", "is_late", "is_at_risk")
     return {name: value for name, value in customer.items() if name not in who}
 
 
 def dates_of(customer: dict[str, Any], one: str, many: str) -> str:
-    """Say which rows were read."""
+    """Return the line with the dates of the rows."""
     dates = customer["dates"]
     before = len(dates) - SHOWN_DATES
     return (
@@ -400,14 +400,14 @@ def dates_of(customer: dict[str, Any], one: str, many: str) -> str:
 
 
 def past(customer: dict[str, Any]) -> str:
-    """Say how many days today is past the expected one."""
+    """Return how many days today is after the expected date."""
     days = (customer["today"] - customer["expected_on"]).days
     where = f"{days} past it" if days > 0 else f"{-days} before it" if days else "that day"
     return f"today is {customer['today']} in {customer['time_zone']}, {where}"
 
 
 def expected(customer: dict[str, Any]) -> str:
-    """Say when the next row is expected."""
+    """Return the line with the expected date."""
     return (
         f"expected {customer['last_on']} + {customer['interval_days']} ="
         f" {customer['expected_on']}; {past(customer)}"
@@ -415,12 +415,12 @@ def expected(customer: dict[str, Any]) -> str:
 
 
 def lines_of_order(customer: dict[str, Any]) -> list[str]:
-    """Say how a customer who orders comes to its status."""
+    """Return the lines that explain the status of an ordering customer."""
     interval = (
         f"interval {customer['interval_days']} days: the mean of the gaps between the last"
-        f" {customer['cadence_orders']} deliveries, those of one day left out"
+        f" {customer['cadence_orders']} deliveries, without gaps between deliveries on one day"
         if customer["measured_days"] is not None
-        else f"interval {customer['interval_days']} days: assumed, for there is no gap yet"
+        else f"interval {customer['interval_days']} days: assumed, because there is no gap yet"
         " (fallback_cadence_days)"
     )
     limits = (
@@ -451,14 +451,14 @@ def lines_of_order(customer: dict[str, Any]) -> list[str]:
 
 
 def lines_of_booking(customer: dict[str, Any]) -> list[str]:
-    """Say how a customer who books comes to its segment."""
+    """Return the lines that explain the segment of a booking customer."""
     read = (
         f"{dates_of(customer, 'visit', 'visits')}; of {customer['total_bookings']} bookings"
-        f" {customer['upcoming_bookings']} are ahead, {customer['total_cancelled']} cancelled,"
-        f" {customer['total_no_shows']} no-shows"
+        f" {customer['upcoming_bookings']} are upcoming, {customer['total_cancelled']}"
+        f" cancelled, {customer['total_no_shows']} no-shows"
     )
     if customer["expected_on"] is None:
-        cadence = [f"no interval: one day of visits; today is {customer['today']}"]
+        cadence = [f"no interval: visits on one day only; today is {customer['today']}"]
     else:
         interval = (
             f"interval {customer['interval_days']} days: the mean of the gaps between the last"

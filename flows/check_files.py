@@ -1,4 +1,4 @@
-"""The files of a user's project: what `init`, or its author, has left open there.
+"""Find the questions that `init` or the author left open in a user's project.
 
 See flows/check_inputs.py.
 """
@@ -17,9 +17,9 @@ SHOWN = 80
 
 
 def open_questions(names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
-    """Yield each TODO in the files of these systems, with the system that is to say it.
+    """Yield each TODO in the files of these systems, with the system that reports it.
 
-    What is of no system the first one says.
+    The first system reports TODOs in files of no system.
     """
     if not IS_OF_USER:
         return
@@ -44,5 +44,5 @@ def _of_file(file: Path, path: Path) -> Iterator[Finding]:
                 f"{path}:{number}",
                 None,
                 f"TODO is left{': ' if asked else ''}{asked}",
-                "decide it, and take the word out",
+                "decide, then delete the word TODO",
             )

@@ -1,7 +1,7 @@
-"""The inputs of a system as they are mapped, held against their contract column by column.
+"""Compare the inputs of a system with their contract, column by column.
 
-All of it in a transaction of its caller's, in pg_temp: nothing stays. The contract is the
-inputs' yml, of which the staging views are made, too.
+Everything happens in pg_temp in the caller's transaction, so nothing stays. The contract is
+the inputs' yml, from which the staging views are also made.
 """
 
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ from flows.project import IS_OF_USER, OUR_PROJECT
 OURS = "customer_health"
 WRONG, LOOK = "wrong", "look"
 
-# what dbt takes for one type when it compares a staging view with its contract
+# types that dbt treats as the same when it compares a staging view with its contract
 SAME_TYPES = {"varchar": "text", "bpchar": "text", "name": "text", "int2": "int4"}
-# staging makes its own of any of these
+# staging casts any of these to its own type
 NUMBERS = {"int2", "int4", "int8", "numeric", "float4", "float8"}
 
-# an input that has more rows is counted by this many of them
+# an input with more rows than LARGEST is counted by its first SAMPLE rows
 LARGEST, SAMPLE = 3_000_000, 1_000_000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to look at, or one that is wrong, and what to do about it."""
+    """One thing that is wrong or worth a look, and what to do about it."""
 
     level: str
     input: str
@@ -39,36 +39,36 @@ class Finding:
     todo: str
 
     def line(self) -> str:
-        """Say it in one line."""
+        """Return the finding as one line."""
         where = f"{self.input}.{self.column}" if self.column else self.input
-        # keys and words of rows may have line breaks
+        # values of rows may contain line breaks
         return " ".join(f"{where}: {self.problem}; {self.todo}".split())
 
 
 @dataclass
 class Input:
-    """An input as it is mapped, what its yml wants of it, and what was found."""
+    """An input as mapped, what its yml requires, and what was found."""
 
     name: str
     system: str
-    # the file that gives it, for people
+    # the path of its file, for people
     path: str
     select: str
     staging: str
     columns: dict[str, dict[str, Any]]
-    # by column, the setting that has its type
+    # by column, the setting with its type
     settings: dict[str, str]
     meta: dict[str, Any]
-    # columns that somebody has looked at, and found right
+    # columns that somebody has looked at and found right
     looked_at: list[str]
     of_any_type: list[str]
-    # ours, of which a project of a user's has none of this name
+    # whether it is our input because the user's project has none of this name
     is_default: bool = False
     is_parent: bool = False
-    # what it gives, by column: its type in words
+    # the columns that it gives, with their types in words
     given: dict[str, str] = field(default_factory=dict)
     is_read: bool = False
-    # whether it has the columns that it must have
+    # whether it has the required columns with the right types
     is_sound: bool = False
     is_sample: bool = False
     rows: int = 0
@@ -81,23 +81,23 @@ class Input:
 
     @property
     def entity(self) -> str:
-        """The name of its rows: orders, say."""
+        """The name of its rows, such as orders."""
         return self.name.partition("__")[2]
 
     @property
     def key(self) -> list[str]:
-        """The columns that tell its rows apart."""
+        """The columns that identify its rows."""
         found: list[str] = self.meta["key"]
         return found
 
     def find(self, level: str, column: str | None, problem: str, todo: str) -> None:
-        """Note something, unless somebody has looked at that column already."""
+        """Note a finding, unless somebody has already looked at that column."""
         if level == LOOK and column in self.looked_at:
             return
         self.findings.append(Finding(level, self.name, column, problem, todo))
 
     def null_share(self) -> dict[str, float]:
-        """Return the share of NULL of the columns that have any."""
+        """Return the share of NULL in the columns that contain NULL."""
         return {name: round(count / self.rows, 4) for name, count in self.nulls.items()}
 
     def lacking(self) -> list[str]:
@@ -111,7 +111,7 @@ class Input:
         ]
 
     def report(self) -> dict[str, Any]:
-        """Return what was seen, for a program."""
+        """Return what was found, for programs."""
         return {
             "input": self.name,
             "system": self.system,
@@ -134,12 +134,12 @@ def quoted(*names: str) -> str:
 
 
 def temporary(name: str) -> str:
-    """Return the name of a relation of this transaction, as the compiled models say it."""
+    """Return the name of a temporary relation, as it appears in the compiled models."""
     return quoted("pg_temp", name)
 
 
 def raw(name: str) -> str:
-    """Return the name of the view that is the select of an input, and nothing else."""
+    """Return the name of the view that holds the bare select of an input."""
     return temporary(f"mapped_{name}")
 
 
@@ -149,14 +149,14 @@ def whole(name: str) -> str:
 
 
 def contracts(system: str) -> list[dict[str, Any]]:
-    """Return what the yml of a system says of its inputs."""
+    """Return the inputs in the yml of a system."""
     file = OUR_PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
     found: list[dict[str, Any]] = yaml.safe_load(file.read_bytes())["models"]
     return found
 
 
 def type_settings(contract: dict[str, Any]) -> dict[str, str]:
-    """Return the settings that have the type of a column, by column."""
+    """Return the settings with the types of columns, by column."""
     return {
         column["name"]: column["data_type"].split("'")[1]
         for column in contract["columns"]
@@ -174,7 +174,7 @@ def read_inputs(
 ) -> list[Input]:
     """Return the inputs of a system in the order of its yml.
 
-    Of two of one name that of another project counts, which has ours as a package.
+    If the user's project has an input of the same name, it replaces ours.
     """
     found = []
     for contract in contracts(system):
@@ -206,7 +206,7 @@ def read_inputs(
 
 
 def effective(manifest: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the node that an input's name leads to."""
+    """Return the node in force for an input's name."""
     nodes: list[dict[str, Any]] = [
         node
         for node in manifest["nodes"].values()
@@ -217,7 +217,7 @@ def effective(manifest: dict[str, Any], name: str) -> dict[str, Any]:
 
 @contextmanager
 def noted(one: Input, todo: str) -> Iterator[None]:
-    """Note an error of the database as one of this input, and go on as if nothing was done."""
+    """Note a database error as a finding of this input, and continue."""
     try:
         yield
     except psycopg.Error as error:
@@ -228,39 +228,39 @@ def noted(one: Input, todo: str) -> Iterator[None]:
 
 
 def what_to_do(one: Input, error: psycopg.Error) -> str | None:
-    """Return what helps against what the database says of an input."""
+    """Return advice for a database error of an input, or None."""
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             if one.is_default:
-                # one that a new version has added, say
+                # for example an input that a new version has added
                 return (
-                    f"that is what our own input reads, for your project has no {one.name}:"
-                    f" write {one.path}, or set {one.system}_schema and the"
-                    f" {one.system}_..._table settings"
+                    f"your project has no {one.name}, so our own input is read: write"
+                    f" {one.path}, or set {one.system}_schema and the {one.system}_..._table"
+                    " settings"
                 )
             return (
                 f"set {one.system}_schema and the {one.system}_..._table settings, or name"
                 f" your table in {one.path}"
             )
         case psycopg.errors.UndefinedColumn():
-            return f"name the column that you have in {one.path}"
+            return f"use the name of your column in {one.path}"
         case psycopg.errors.InsufficientPrivilege():
             return (
-                "grant the login select on it and usage on its schema, and bypassrls where"
-                " it has policies"
+                "grant the login select on it and usage on its schema; if it has policies,"
+                " also bypassrls"
             )
     return None
 
 
 def make_view(connection: Connection, one: Input) -> None:
-    """Make the view of an input, and hold its columns against the yml.
+    """Create the view of an input, and compare its columns with the yml.
 
-    One that cannot be read has no rows.
+    An input that cannot be read gets no rows.
     """
-    with noted(one, f"mend {one.path}"), connection.transaction():
+    with noted(one, f"fix {one.path}"), connection.transaction():
         connection.execute(f"create view {raw(one.name)} as {one.select}".encode())
         with connection.cursor() as cursor:
-            # the rights are asked for, too
+            # this also checks the rights
             cursor.execute(f"select * from {raw(one.name)} limit 0".encode())
             types = {column.name: column.type_code for column in cursor.description or ()}
         check_columns(connection, one, types)
@@ -291,7 +291,7 @@ def expected_rows(connection: Connection, one: Input) -> int:
 
 
 def check_columns(connection: Connection, one: Input, types: dict[str, int]) -> None:
-    """Note columns that lack, that nobody knows, and those of another type than the yml's."""
+    """Note columns that are missing, unknown, or of another type than in the yml."""
     wanted = {name: column["data_type"] for name, column in one.columns.items()}
     names = {
         row["oid"]: row
@@ -317,16 +317,16 @@ def check_columns(connection: Connection, one: Input, types: dict[str, int]) -> 
             one.find(
                 WRONG,
                 name,
-                f"lacks, and is required ({wanted[name]})",
-                f"give it in {one.path}: {' '.join(column['description'].split())}",
+                f"is missing but required ({wanted[name]})",
+                f"add it to {one.path}: {' '.join(column['description'].split())}",
             )
     for name, type_code in types.items():
         if name not in wanted:
             one.find(
                 WRONG,
                 name,
-                "is no column of this input",
-                f"take it out of {one.path}, or name it as one of {', '.join(wanted)}",
+                "is not a column of this input",
+                f"remove it from {one.path}, or rename it to one of {', '.join(wanted)}",
             )
             continue
         one.given[name] = names[type_code]["words"]
@@ -341,37 +341,37 @@ def check_columns(connection: Connection, one: Input, types: dict[str, int]) -> 
 
 
 def is_same_type(given: str, wanted: str) -> bool:
-    """Return whether dbt takes a column of one type for one of another."""
+    """Return whether dbt treats two column types as the same."""
     if wanted == "numeric":
         return given in NUMBERS
     return SAME_TYPES.get(given, given) == SAME_TYPES.get(wanted, wanted)
 
 
 def how_to_cast(one: Input, column: str, wanted: str) -> str:
-    """Return what makes the type of a column right."""
+    """Return advice on how to fix the type of a column."""
     if setting := one.settings.get(column):
         return f"set `{setting}: {one.given[column]}` in the vars, or cast it in {one.path}"
     if one.given[column] == "timestamp without time zone":
         return (
-            f"say in {one.path} which zone its clock shows:"
-            f" `{column} at time zone 'Europe/Berlin' as {column}`, for instance"
+            f"add its time zone in {one.path}, such as"
+            f" `{column} at time zone 'Europe/Berlin' as {column}`"
         )
     if column.endswith("_cents"):
         return (
-            f"in {one.path}, amounts become cents by `round(... * 100)::bigint as {column}`,"
-            f" and cents stay what they are by `...::bigint as {column}`"
+            f"in {one.path}, use `round(... * 100)::bigint as {column}` for amounts, or"
+            f" `...::bigint as {column}` for cents"
         )
     return f"cast it in {one.path}: `...::{wanted} as {column}`"
 
 
 def make_staging(connection: Connection, one: Input) -> bool:
-    """Make the staging view of an input, and return whether that was possible."""
+    """Create the staging view of an input; return whether that was possible."""
     name = staging_of(one.name)
     before = list(one.findings)
-    with noted(one, f"mend {one.path}"), connection.transaction():
+    with noted(one, f"fix {one.path}"), connection.transaction():
         connection.execute(f"create view {temporary(name)} as {one.staging}".encode())
         return True
     if any(finding.level == WRONG for finding in before):
-        # a column of another type, say, which is told already
+        # for example a wrong column type, which is already reported
         one.findings = before
     return False

@@ -1,7 +1,7 @@
-"""What the rows of inputs say: counts, NULLs, words, amounts, and which would be left out.
+"""Check the rows of inputs: counts, NULLs, words, amounts, and rows that would be left out.
 
-What makes a row invalid is asked of the staging views and of the model that keeps the
-quarantine, which are the project's; see flows/check_inputs.py.
+The staging views and the quarantine model of the project decide which rows are invalid; see
+flows/check_inputs.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,16 +10,16 @@ from typing import Any
 from flows.check_inputs import LOOK, WRONG, Input, noted, quoted, raw, temporary
 from flows.database import Connection, rows
 
-# of so many words of a column the count is read, and of so many it is told
+# how many words of a column are counted, and how many are shown
 WORDS_READ, WORDS_SHOWN = 100, 10
-# amounts are looked at by so many rows, and only if there are so many
+# how many rows are read to judge amounts, and how many are needed
 AMOUNTS_READ, AMOUNTS_LEAST = 100_000, 20
-# money that no business of this kind has: amounts in the middle over it, cents under it
+# implausible medians: amounts above the first limit, cents below the second
 AMOUNT_OF_CENTS, CENTS_OF_AMOUNT = 5_000, 500
 
 
 def look_at_rows(connection: Connection, one: Input) -> None:
-    """Count rows, NULLs and words, and look at amounts and clocks."""
+    """Count rows, NULLs and words, and check amounts and time zones."""
     steps: tuple[Callable[[Connection, Input], None], ...] = (
         count_rows,
         count_words,
@@ -47,15 +47,15 @@ def count_rows(connection: Connection, one: Input) -> None:
 
 
 def note_empty(inputs: Sequence[Input]) -> None:
-    """Note inputs without a row that must have some; a system without any once."""
+    """Note inputs without rows that must have some; note an empty system only once."""
     empty = [one for one in inputs if one.is_read and not one.rows]
     if len(empty) == len(inputs):
         system = inputs[0].system
         inputs[0].find(
             WRONG,
             None,
-            f"has no rows, as all inputs of {system}",
-            f"if you have none of that, set `{system}_enabled: false` in the vars",
+            f"has no rows, like all inputs of {system}",
+            f"if you do not use this system, set `{system}_enabled: false` in the vars",
         )
         return
     for one in empty:
@@ -64,7 +64,7 @@ def note_empty(inputs: Sequence[Input]) -> None:
 
 
 def note_nulls(one: Input) -> None:
-    """Note NULLs in columns that rules need, but those that leave the row out anyway."""
+    """Note NULLs in columns that rules need, unless they leave the row out anyway."""
     for name, count in one.nulls.items():
         meta = one.columns[name]["config"]["meta"]
         is_all = count == one.rows
@@ -78,12 +78,12 @@ def note_nulls(one: Input) -> None:
                 name,
                 f"is NULL in {'all' if is_all else f'{count} of'} {one.rows} rows"
                 f" ({count / one.rows:.1%})",
-                f"rules need it: {' '.join(one.columns[name]['description'].split())}",
+                f"the rules need it: {' '.join(one.columns[name]['description'].split())}",
             )
 
 
 def count_words(connection: Connection, one: Input) -> None:
-    """Count the words of the columns that may only have some."""
+    """Count the words of columns with a fixed set of words."""
     for name in one.given:
         meta = one.columns[name]["config"]["meta"]
         if "allowed" not in meta:
@@ -94,24 +94,25 @@ def count_words(connection: Connection, one: Input) -> None:
                 connection,
                 f"select coalesce({quoted(name)}::text, 'NULL') as word, count(*)"
                 f" from {temporary(one.name)} group by {quoted(name)}"
-                # what is unknown first, for there may be many
+                # unknown words first, because there may be many
                 f" order by {quoted(name)}::text = any(%(allowed)s) is true, 2 desc, 1"
                 f" limit {WORDS_READ}",
                 {"allowed": meta["allowed"]},
             )
         }
-        # of an optional one it costs the word, not the row, so no reason tells of it
+        # in an optional column it costs the word, not the row, so no quarantine reason shows
+        # it
         if meta.get("optional") and (words := unknown_words(one, name)):
             one.find(
                 LOOK,
                 name,
-                f"has words that are not known, and so NULL: {words}",
+                f"has unknown words, which become NULL: {words}",
                 map_it(one, name),
             )
 
 
 def unknown_words(one: Input, name: str) -> str:
-    """Return the words of a column that are none of the allowed, with counts."""
+    """Return the words of a column that are not allowed, with counts."""
     meta = one.columns[name]["config"]["meta"]
     unknown = [
         f"{word!r} {count}"
@@ -123,9 +124,9 @@ def unknown_words(one: Input, name: str) -> str:
 
 
 def map_it(one: Input, name: str) -> str:
-    """Return what to do about unknown words."""
+    """Return advice about unknown words."""
     allowed = ", ".join(one.columns[name]["config"]["meta"]["allowed"])
-    return f"a `case` in {one.path} can map them to {allowed}"
+    return f"map them to {allowed} with a `case` in {one.path}"
 
 
 def look_at_amounts(connection: Connection, one: Input) -> None:
@@ -157,8 +158,9 @@ def look_at_amounts(connection: Connection, one: Input) -> None:
             one.find(
                 LOOK,
                 name,
-                f"looks like whole amounts, not cents: half of them are at most {median:f}",
-                f"if so, `(... * 100)::bigint as {name}` in {one.path}",
+                "looks like whole amounts, not cents: half of the values are at most"
+                f" {median:f}",
+                f"if so, write `(... * 100)::bigint as {name}` in {one.path}",
             )
         elif not is_cents and not found["fractions"]:
             kind = one.given[name]
@@ -168,13 +170,13 @@ def look_at_amounts(connection: Connection, one: Input) -> None:
                 one.find(
                     LOOK,
                     name,
-                    f"looks like cents: {why}, and half of them are at least {median:f}",
-                    f"if so, `... / 100.0 as {name}` in {one.path}",
+                    f"looks like cents: {why}, and half of the values are at least {median:f}",
+                    f"if so, write `... / 100.0 as {name}` in {one.path}",
                 )
 
 
 def look_at_drafts(connection: Connection, one: Input) -> None:
-    """Note orders that are drafts and delivered, for these count as deliveries."""
+    """Note draft orders with a delivery, because they count as deliveries."""
     if not {"order_id", "order_status", "delivered_at"} <= one.given.keys():
         return
     [found] = rows(
@@ -191,14 +193,14 @@ def look_at_drafts(connection: Connection, one: Input) -> None:
             "order_status",
             f"{found['orders']} rows are DRAFT and have a delivered_at, such as order_id"
             f" {found['such_as']}: they count as deliveries",
-            f"if they are none, make delivered_at NULL there in {one.path}",
+            f"if they are not deliveries, make their delivered_at NULL in {one.path}",
         )
 
 
 def look_at_clocks(connection: Connection, one: Input) -> None:
-    """Note timestamps that were read without a zone, and so as if their clock showed UTC.
+    """Note timestamps without a time zone, which are read as UTC.
 
-    The planner's words tell that cast from `at time zone`, and constants are no columns.
+    The query plan tells an implicit cast from `at time zone`, and ignores constants.
     """
     for name, kind in one.given.items():
         if kind != "timestamp with time zone":
@@ -211,14 +213,15 @@ def look_at_clocks(connection: Connection, one: Input) -> None:
             one.find(
                 LOOK,
                 name,
-                "is read of a column without a time zone, as if its clock showed UTC",
-                f"say its zone in {one.path}: `... at time zone 'Europe/Berlin' as {name}`,"
-                " for instance",
+                "comes from a column without a time zone and is read as if its clock showed"
+                " UTC",
+                f"add its time zone in {one.path}, such as"
+                f" `... at time zone 'Europe/Berlin' as {name}`",
             )
 
 
 def outputs(plan: Any) -> Iterator[str]:
-    """Yield what every node of a plan gives."""
+    """Yield the output columns of every node of a plan."""
     if isinstance(plan, list):
         for part in plan:
             yield from outputs(part)
@@ -230,7 +233,7 @@ def outputs(plan: Any) -> Iterator[str]:
 
 
 def look_at_written(connection: Connection, one: Input) -> None:
-    """Note columns of statuses that cannot be written through this input."""
+    """Note status columns that cannot be written through this input."""
     if one.entity != "customer_statuses":
         return
     written = [name for name in one.given if name in one.of_any_type]
@@ -249,19 +252,19 @@ def look_at_written(connection: Connection, one: Input) -> None:
             LOOK,
             None,
             f"cannot be written through: {', '.join(refused)}",
-            f"keep {one.path} a plain select of one table, or refresh with --no-write-back",
+            f"keep {one.path} a plain select from one table, or refresh with --no-write-back",
         )
 
 
 def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> None:
-    """Note the rows that a refresh would leave out, by reason, with three of them.
+    """Note the rows that a refresh would leave out, by reason, with three examples.
 
-    quarantine is the model of the system that knows.
+    quarantine: the SQL of the system's quarantine model.
     """
     table = temporary(f"left_out_{inputs[0].system}")
     connection.execute(f"create table {table} as {quarantine}".encode())
     by_entity = {one.entity: one for one in inputs}
-    # what all rows belong to; where none of it counts, nothing else can
+    # the tenants: if none of them is valid, no other row can be
     whole = inputs[0]
     found = rows(
         connection,
@@ -284,39 +287,39 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
         else:
             note_without_date(one, row["reason"], row["count"], row["keys"])
     for one in (whole,) if are_all_left_out(whole) else inputs:
-        # of one reason for all it is said with the reason
+        # if all rows have the same reason, one finding says both
         is_one = are_all_left_out(one) and len(one.left_out) == 1
         for reason, left in one.left_out.items():
             level = WRONG if is_one else LOOK
             note_left_out(one, reason, left["rows"], left["such_as"], level)
         if are_all_left_out(one) and not is_one:
             one.find(
-                WRONG, None, f"all {one.rows} rows are left out", "no rule has any of them"
+                WRONG, None, f"all {one.rows} rows are left out", "no rule can use any of them"
             )
 
 
 def are_all_left_out(one: Input) -> bool:
-    """Return whether an input has rows, and none that counts."""
+    """Return whether an input has rows but no valid ones."""
     gone: int = sum(reason["rows"] for reason in one.left_out.values())
     return 0 < one.rows <= gone
 
 
 def note_without_date(one: Input, reason: str, count: int, such_as: Sequence[str]) -> None:
-    """Note the rows that count without a date that nobody believes."""
+    """Note rows that count, but without a date that is out of range."""
     column = reason.removesuffix("_out_of_range")
     one.find(
         LOOK,
         column,
-        f"is no date that anybody believes in {count} of {one.rows} rows, which count without"
-        f" it, such as {one.key[-1]} {', '.join(such_as)}",
-        "if it means that there is none, make it NULL in the input",
+        f"is an implausible date in {count} of {one.rows} rows, which count without it, such"
+        f" as {one.key[-1]} {', '.join(such_as)}",
+        "if it means that there is no date, make it NULL in the input",
     )
 
 
 def note_left_out(
     one: Input, reason: str, count: int, keys: Sequence[str], level: str
 ) -> None:
-    """Note the rows that are left out for one reason."""
+    """Note rows that are left out for one reason."""
     such_as = ", ".join(key or "NULL" for key in keys)
     counted = f"all {one.rows}" if level == WRONG else f"{count} of {one.rows}"
     problem = f"{counted} rows are left out: {reason}, such as {one.key[-1]} {such_as}"
@@ -326,24 +329,26 @@ def note_left_out(
     if reason.endswith("_not_of_tenant"):
         column = reason.removesuffix("_not_of_tenant")
         todo = (
-            "no row that counts has that key: are the others left out, or not in their input?"
+            "no valid row has that key: check whether those rows are left out, or missing in"
+            " their input"
         )
     elif reason.endswith("_out_of_range"):
         column = reason.removesuffix("_out_of_range")
-        todo = "nobody believes such a value: mend the row, or make it NULL in the input"
+        todo = "such a value is implausible: fix the row, or make it NULL in the input"
     elif what == "missing":
         todo = f"fill it, or leave such rows out in {one.path}"
     elif what == "duplicate":
-        todo = f"give one row for each {key} in {one.path}; the newest counts"
+        todo = f"give one row for each {key} in {one.path}; only the newest counts"
     elif what == "unknown" and one.columns.get(column, {}).get("config", {}).get(
         "meta", {}
     ).get("allowed"):
         problem += f"; its words: {unknown_words(one, column)}"
         todo = map_it(one, column)
     elif what == "unknown" and column == "time_zone":
-        todo = "name a zone of pg_timezone_names"
+        todo = "use a time zone of pg_timezone_names"
     elif what == "unknown":
         todo = (
-            "no row that counts has that key: are the others left out, or not in their input?"
+            "no valid row has that key: check whether those rows are left out, or missing in"
+            " their input"
         )
     one.find(level, column if column in one.columns else None, problem, todo)

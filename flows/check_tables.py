@@ -1,4 +1,4 @@
-"""The tables that inputs read: columns that no input uses, and how changes are noticed.
+"""Check the tables that inputs read: unused columns, and how changes are noticed.
 
 See flows/check_inputs.py.
 """
@@ -24,7 +24,7 @@ from flows.init.proposal import FEW_WORDS, evidence
 from flows.schemas import OPERATIONS
 from flows.watched import relations_of, telling_relations
 
-# a column named so says that a row does not count, if it is filled or true
+# a filled or true column with such a name says that a row does not count
 AGAINST = {
     *("deleted", "archived", "removed", "discarded", "trashed", "purged", "anonymized"),
     *("void", "voided", "canceled", "cancelled", "revoked", "rejected", "expired"),
@@ -32,7 +32,7 @@ AGAINST = {
     *("merged", "duplicate", "superseded"),
     *("test", "testing", "demo", "sandbox", "fake", "spam"),
 }
-# ... or that it does, if it is true
+# a true column with such a name says that a row counts
 FOR = {"active", "enabled", "valid", "visible", "live", "published"}
 
 # inputs whose rows are customers
@@ -40,9 +40,9 @@ OF_PEOPLE = {"customers", "accounts"}
 
 
 def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str, Any]]:
-    """Note columns of the tables that inputs read which no input uses, if they tell much.
+    """Note unused columns that may matter, in the tables that inputs read.
 
-    Of a table that several read the first of them is named. Returns the tables.
+    If several inputs read a table, the first one gets the finding. Returns the tables.
     """
     readers = {one.name: one for one in inputs if one.is_read}
     tables = rows(
@@ -52,7 +52,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
             select
                 name,
                 pg_depend.refobjid as relation,
-                -- 0 for the table as such, which is always named
+                -- 0 for the table itself, which is always listed
                 pg_depend.refobjsubid as attnum
             from unnest(%(names)s::text[]) as name
             inner join pg_rewrite
@@ -87,7 +87,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
             on pg_class.oid = attrelid and attnum > 0 and not attisdropped
         inner join pg_type on atttypid = pg_type.oid
         left join lateral (
-            -- a row of the same table
+            -- only links to the same table
             select min(referenced.attname) as leads_to
             from pg_constraint
             inner join pg_attribute as referenced
@@ -105,7 +105,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
                     reads.relation = pg_class.oid
                     and reads.attnum = pg_attribute.attnum
             )
-            -- of a row that is read whole, as JSON, say, no column is known
+            -- if a row is read whole, for example as JSON, the columns are unknown
             and exists (
                 select from reads where reads.relation = pg_class.oid and reads.attnum > 0
             )
@@ -128,13 +128,13 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
 
 
 def sampled(table: dict[str, Any]) -> str:
-    """Return what to select from to look at a table: of a large one a sample."""
+    """Return the from clause for a look at a table, with a limit for a large one."""
     limit = f" limit {SAMPLE}" if table["reltuples"] > LARGEST else ""
     return f"{quoted(table['nspname'], table['relname'])}{limit}"
 
 
 def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> None:
-    """Note the columns of a table that say of some rows that they do not count."""
+    """Note unused columns that may mark rows that do not count."""
     telling = {
         name: condition
         for name, kind, category, _ in table["unused"]
@@ -159,13 +159,14 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
                 None,
                 f"{table['relation']}.{name} is not used, and in {found[name]} of"
                 f" {found['all rows']} rows {condition}",
-                f"if such rows do not count, say so in {one.path}; if they do,"
-                f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there ends this line",
+                f"if such rows do not count, filter them in {one.path}; if they do, put"
+                f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there to silence this"
+                " line",
             )
 
 
 def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> None:
-    """Note customers that belong to another one of their table, as contacts to a company."""
+    """Note customers that belong to another customer, as contacts belong to a company."""
     for name, _, _, leads_to in table["unused"]:
         if leads_to is None or name in one.looked_at:
             continue
@@ -179,18 +180,18 @@ def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> 
             one.find(
                 LOOK,
                 None,
-                f"{table['relation']}.{name} leads {found['others']} rows to another row of"
-                " the table, and is not used: each of them counts as a customer of its own",
-                f"if they are people of one, give its key in {one.path} and where orders name"
-                f" them; if not, `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there"
-                " ends this line",
+                f"{table['relation']}.{name} links {found['others']} rows to another row of"
+                " the table and is not used: each of them counts as a separate customer",
+                f"if they are people of one customer, use its key in {one.path} and in the"
+                f" orders; if not, put `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
+                " there to silence this line",
             )
 
 
 def note_constants(
     connection: Connection, inputs: list[Input], tables: list[dict[str, Any]]
 ) -> None:
-    """Note a status that is the same for all rows, though an unused column may say it."""
+    """Note a status that is constant although an unused column may hold it."""
     by_relation = {table["relation"]: table for table in tables}
     for one in inputs:
         for name, constant in constants(connection, one) if one.is_read else ():
@@ -206,15 +207,16 @@ def note_constants(
                             name,
                             f"is {constant} in all rows, and {table['relation']}.{column},"
                             f" which no input uses, has few words: {said}",
-                            f"if they say it, use them in {one.path}"
-                            + (f", as {', '.join(allowed)}" if allowed else "")
-                            + f"; if not, `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
-                            " there ends this line",
+                            f"if they are the status, use them in {one.path}"
+                            + (f", mapped to {', '.join(allowed)}" if allowed else "")
+                            + "; if not, put"
+                            f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
+                            " there to silence this line",
                         )
 
 
 def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
-    """Yield the columns of an input that say how a row stands, and are one value for all."""
+    """Yield the status columns of an input that have one value for all rows."""
     for name, column in one.columns.items():
         meta = column["config"]["meta"]
         is_status = "allowed" in meta or name == "is_closed"
@@ -225,7 +227,7 @@ def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
             f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
         )
         [given] = plan["QUERY PLAN"][0]["Plan"]["Output"]
-        # a column has a name before it, and what is computed begins otherwise
+        # columns begin with a relation name, and expressions do not look like constants
         value = given.partition("::")[0]
         if value in ("NULL", "true", "false") or value.startswith("'"):
             yield name, value
@@ -234,12 +236,12 @@ def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
 def few_words(
     connection: Connection, table: dict[str, Any], *, is_named: bool
 ) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield the unused columns of a table whose few words may say how a row stands.
+    """Yield unused columns with few words that may be a status.
 
-    is_named: only those that are named like a status, though a number says it.
+    is_named: only columns named like a status, of any type.
     """
     known = evidence()
-    # the state of somebody who has an address is a place
+    # the state of a customer is part of an address
     named = set(known["columns"]["order_status"]) - ({"state"} if is_named else set())
     named |= {f"{name}_{end}" for name in named for end in ("id", "code")}
     for name, _, category, _ in table["unused"]:
@@ -254,7 +256,7 @@ def few_words(
             f" limit {FEW_WORDS + 1}",
         )
         words = {row["word"]: row["count"] for row in found}
-        # names and notes have hardly two rows alike
+        # columns of names and notes rarely repeat a value
         if 1 < len(words) <= FEW_WORDS and (
             category == "E" or sum(words.values()) > len(words)
         ):
@@ -262,7 +264,7 @@ def few_words(
 
 
 def says_no(name: str, kind: str, category: str) -> str | None:
-    """Return the condition by which a column says that a row does not count, if it can."""
+    """Return the condition under which a column marks a row as not counting, or None."""
     words = set(words_of(name))
     if kind == "bool":
         if words & AGAINST:
@@ -278,7 +280,7 @@ def says_no(name: str, kind: str, category: str) -> str | None:
 
 
 def words_of(name: str) -> list[str]:
-    """Return the words of a column's name, deleted_at or deletedAt."""
+    """Split a column's name into words, whether deleted_at or deletedAt."""
     apart = "".join(
         f"_{letter}" if letter.isupper() and not name[place - 1 : place].isupper() else letter
         for place, letter in enumerate(name)
@@ -291,8 +293,8 @@ def look_at_watch(
 ) -> None:
     """Note how each table that inputs read is watched for changes.
 
-    asked are the staging views whose updated_at an hourly refresh asks, decided the tables
-    that the sources' yml lets wait for the night.
+    asked: the staging views whose updated_at an hourly refresh reads. decided: the tables
+    whose changes may wait for the nightly refresh, by the sources' yml.
     """
     triggers = watched_by_triggers(connection)
     on_purpose = {name for relation in decided for name in relations_of(connection, relation)}
@@ -313,16 +315,16 @@ def look_at_watch(
             one.find(
                 LOOK,
                 None,
-                f"nothing tells of changes in {', '.join(alone)}, which wait for the nightly"
+                f"nothing shows changes in {', '.join(alone)}, so they wait for the nightly"
                 " refresh",
-                f"give updated_at in {one.path}, or `customer-health capture install`",
+                f"give updated_at in {one.path}, or run `customer-health capture install`",
             )
 
 
 def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
-    """Return the tables that `capture install` has looked at, and how they are watched.
+    """Return the tables that `capture install` has listed, and how they are watched.
 
-    None where this login may not know.
+    None if this login may not read that.
     """
     found = of_capture(
         connection,
@@ -337,7 +339,7 @@ def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
 
 
 def has_old_triggers(connection: Connection, system: str) -> bool:
-    """Return whether triggers are not those that `capture install` would put now."""
+    """Return whether the triggers differ from those that `capture install` would create."""
     found = of_capture(
         connection,
         f"select from {OPERATIONS}.capture_status where system = %(system)s"
@@ -350,7 +352,7 @@ def has_old_triggers(connection: Connection, system: str) -> bool:
 def of_capture(
     connection: Connection, query: str, parameters: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]] | None:
-    """Return what `capture install` has noted; None where this login may not know."""
+    """Return what `capture install` has stored; None if this login may not read it."""
     if not rows(
         connection,
         "select from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid"

@@ -1,11 +1,11 @@
-"""Citus, which keeps the rows of a table on many nodes: what it does not let us do."""
+"""Refuse the commands that Citus, which spreads a table over nodes, does not allow."""
 
 from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument
 
 
 def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
-    """Raise WrongArgument where Citus has distributed tables of this database."""
+    """Raise WrongArgument if Citus has distributed tables of this database."""
     [catalog] = rows(
         connection, "select to_regclass('pg_catalog.pg_dist_partition') is not null as there"
     )
@@ -13,16 +13,16 @@ def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
         connection, "select from pg_catalog.pg_dist_partition where partmethod = 'h' limit 1"
     ):
         raise WrongArgument(
-            f"{command}: not on a database whose tables Citus has distributed: {because}"
+            f"{command}: not possible on a database with tables distributed by Citus:"
+            f" {because}"
         )
 
 
 def refuse_triggers_on_citus(command: str) -> None:
-    """Raise WrongArgument there for a command that puts triggers on them."""
+    """Raise WrongArgument for a command that puts triggers on distributed tables."""
     with connect() as connection:
         refuse_on_citus(
             connection,
             command,
-            "it takes no triggers on them; `updated_at` tells the hourly refresh what has"
-            " changed",
+            "Citus allows no triggers on them; the hourly refresh relies on `updated_at`",
         )

@@ -1,9 +1,9 @@
-"""Contacts with customers: what writes one down, for the pages and the API."""
+"""The statement that records a contact, for the pages and the API."""
 
 from flows.schemas import OPERATIONS, OURS
 
 TABLE = f"{OPERATIONS}.customer_contacts"
-# the role that may
+# the role that may insert
 WRITER = f"{OURS}_contact_writer"
 
 INSERT = f"""
@@ -16,6 +16,6 @@ INSERT = f"""
         coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
         %(snoozed_until)s, %(corrects_contact_id)s
     )
-    -- pressed twice, or sent again after an error of the network
+    -- a second click, or a retry after a network error
     on conflict (tenant_id, customer_id, contact_id) do nothing
 """

@@ -1,7 +1,7 @@
-"""The hourly refresh, again and again in one process, which keeps dbt loaded and parsed.
+"""Repeat the hourly refresh in one process, which keeps dbt loaded and the project parsed.
 
-A round that finds nothing to do says nothing: the run log counts it with its like. What is
-said of another is what its refresh says.
+A round with nothing to do prints nothing, and the run log counts such rounds in one row. Other
+rounds print what their refresh prints.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from flows.reports import written_in_words
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 OFTENEST, RAREST = timedelta(seconds=10), timedelta(hours=24)
-# more often than this, one run stays: each of its own would cost a start and a line in Prefect
+# below this interval one run stays alive: separate runs would each cost a start and a line in
+# Prefect
 ONE_BY_ONE = timedelta(hours=1)
 FOLDERS = ("models", "macros", "seeds", "tests", "analyses")
 
@@ -31,7 +32,7 @@ Refresh = Callable[[Options, Progress], Mapping[str, Any]]
 
 
 def parse_every(text: str) -> timedelta:
-    """Read how often to refresh: 10s to 24h."""
+    """Read the refresh interval: 10s to 24h."""
     found = re.fullmatch(r"([0-9]{1,6})([smh])", text)
     every = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
     if not OFTENEST <= every <= RAREST:
@@ -42,10 +43,10 @@ def parse_every(text: str) -> timedelta:
 
 
 class Round(Progress):
-    """Holds back what a round says, until something has been done in it."""
+    """Holds back the output of a round until it has done something."""
 
     def __init__(self, shown: Progress) -> None:
-        """Show on this what is worth it."""
+        """Print to this when there is something to print."""
         self._shown = shown
         self._held: list[str] | None = []
 
@@ -55,7 +56,7 @@ class Round(Progress):
         return step()
 
     def finished(self, what: str, status: str) -> None:
-        """Show what was held back before, and what has not finished well."""
+        """Show what was held back, and nodes that did not succeed."""
         self.show()
         if status not in ("success", "pass"):
             self._shown.finished(what, status)
@@ -68,20 +69,20 @@ class Round(Progress):
             self._held.append(text)
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Show no table: those of the last round would take the place of all others."""
+        """Show no table, because each round would replace the tables of the last."""
 
     def show(self) -> None:
-        """Hold nothing back from now on."""
+        """Print what was held back, and hold back nothing more."""
         held, self._held = self._held or [], None
         for text in held:
             self._shown.say(text)
 
 
 def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress) -> str:
-    """Refresh every so often, until a file of the project changes; return why it has ended.
+    """Refresh at this interval until a project file changes; return why it ended.
 
-    A round that takes longer than that leaves out those that were due meanwhile, and so does
-    another refresh; a write-back that is held is said once. Raises what else a refresh raises.
+    Rounds that come due during a long round or another refresh are skipped. A held write-back
+    is reported once. All other exceptions of a refresh are raised.
     """
     files, parent = _files(), os.getppid()
     seconds = every.total_seconds()
@@ -89,7 +90,7 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
     with dbt.kept_warm():
         while _files() == files:
             if os.getppid() != parent:
-                return "whoever has started it is gone"
+                return "the process that started this run is gone"
             shown = Round(progress)
             try:
                 payload = refresh(Options(mode="hourly"), shown)
@@ -98,10 +99,10 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
                     shown.show()
                     progress.say(written_in_words(payload))
             except Busy:
-                # it does the work of this round, too
+                # the other refresh also does the work of this round
                 pass
             except WriteBackHeld as held:
-                # until a person has looked; the marts go on
+                # held until a person has looked; the marts stay up to date
                 if held.payload.get("rows_written"):
                     shown.show()
                     progress.say(written_in_words(held.payload))
@@ -114,11 +115,11 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
                 raise
             due += seconds * (1 + (time.monotonic() - due) // seconds)
             time.sleep(max(0, due - time.monotonic()))
-    return "a file of the project has changed: another run goes on with it"
+    return "a project file has changed: the next run uses the new version"
 
 
 def _files() -> set[tuple[Path, int, int]]:
-    """Return what the files that decide what a refresh does are at the moment."""
+    """Return the files that a refresh depends on, with their times and sizes."""
     kept = [
         Path(folder, name)
         for project in PROJECTS
@@ -130,7 +131,7 @@ def _files() -> set[tuple[Path, int, int]]:
     kept += [file for project in PROJECTS for file in project.glob("*.yml")]
     found = set()
     for file in kept:
-        # one that is gone since, or the mark of an editor that leads nowhere
+        # a file deleted meanwhile, or a dangling lock link of an editor
         with suppress(FileNotFoundError):
             status = file.stat()
             found.add((file, status.st_mtime_ns, status.st_size))

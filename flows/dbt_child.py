@@ -1,14 +1,14 @@
-"""Run dbt in a process of its own: `python -m flows.dbt_child`.
+"""Run dbt in its own process: `python -m flows.dbt_child`.
 
-Standard input has one request a line, dbt's arguments as JSON. Standard output gets one JSON
-object a line: every node as it finishes, at last how the run ended. What dbt itself prints
-there is left out; its threads would write into our lines. When the parent dies, its end of
-standard input closes, and dbt is interrupted: it cancels its queries and leaves.
+Each line of standard input is a request: dbt's arguments as JSON. Each line of standard output
+is a JSON object: every node as it finishes, and last how the run ended. dbt's own output is
+dropped, because its threads would write into our lines. When the parent dies, standard input
+closes and dbt is interrupted: it cancels its queries and exits.
 
-The project is parsed once, and each request is run by a fork: what a run leaves behind in
-memory, compiled ephemeral models say, is gone with it, so the next one finds all as parsed.
+The project is parsed once, and a fork runs each request. What a run changes in memory, such as
+compiled ephemeral models, ends with the fork, so the next run starts from the parsed project.
 
-Whatever the environment says, the project is this one.
+The project is always this one, whatever the environment says.
 """
 
 import json
@@ -41,27 +41,27 @@ from flows.project import HOME, PROJECT
 from flows.schemas import for_dbt
 
 PLACE = ["--project-dir", str(PROJECT), "--profiles-dir", str(HOME)]
-# these say where dbt writes, which is up to whoever runs us
+# where dbt writes: the caller may set these
 OUTPUT = ("target_path", "log_path")
-# the names of events
+# the events that on_event() waits for
 HEARD = ("ConcurrencyLine", "NodeFinished")
 
 SECONDS_TO_LEAVE = 1.5
 WRITING = threading.Lock()
-# how it ended is told, so that whoever waited may close our input, and we leave by ourselves
+# set once the end is reported: then the parent may close our input, and we exit by ourselves
 TOLD = threading.Event()
 MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 
 
 class Connections(PostgresConnectionManager):
-    """dbt's connections, which also note of what kind the errors of the database are."""
+    """dbt's connections, which also record whether database errors are temporary."""
 
-    # whether each may be over in a minute: dbt keeps the message only
+    # whether each error is temporary; dbt keeps only the message
     are_temporary: ClassVar[list[bool]] = []
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
-        """Note why there is no connection, then do with it what dbt does."""
+        """Record why there is no connection, then do what dbt does."""
         try:
             return super().open(connection)  # type: ignore[no-any-return, no-untyped-call]
         except FailedToConnectError as error:
@@ -70,7 +70,7 @@ class Connections(PostgresConnectionManager):
 
     @contextmanager
     def exception_handler(self, sql: str) -> Iterator[None]:
-        """Note an error, then do with it what dbt does."""
+        """Record an error, then do what dbt does."""
         with super().exception_handler(sql):
             try:
                 yield
@@ -80,9 +80,9 @@ class Connections(PostgresConnectionManager):
 
 
 class Events(EventManager):
-    """dbt's events; those that nobody hears are not made into messages.
+    """dbt's events, without building messages that nobody reads.
 
-    Each statement has several: a tenth of what a refresh with little to do costs.
+    Every statement has several events: building them takes a tenth of a small refresh.
     """
 
     def fire_event(
@@ -92,16 +92,16 @@ class Events(EventManager):
         node: Any = None,
         force_warn_or_error_handling: bool = False,  # noqa: FBT001, FBT002 - as dbt calls it
     ) -> None:
-        """Pass on what a log from level info on has, and what on_event() waits for."""
+        """Pass on events from level info up, and those that on_event() waits for."""
         is_detail = (level or e.level_tag()) in (EventLevel.DEBUG, EventLevel.TEST)
         if not is_detail or force_warn_or_error_handling or type(e).__name__ in HEARD:
             super().fire_event(e, level, node, force_warn_or_error_handling)
 
 
 def ignore_environment(command: click.Command = cli) -> None:
-    """Let dbt take no option from the environment: DBT_PROJECT_DIR, DBT_EMPTY and the like.
+    """Keep dbt from reading options such as DBT_PROJECT_DIR from the environment.
 
-    They stay there, for a profile may read variables of the same names.
+    The variables stay set, because a profile may read variables of the same names.
     """
     for option in command.params:
         if option.name not in OUTPUT:
@@ -114,7 +114,7 @@ def ignore_environment(command: click.Command = cli) -> None:
 def leave_with_parent() -> None:
     """Wait for the end of standard input, then interrupt dbt."""
     parent = select.poll()
-    # not for what there is to read, which is the next request: a closed end is always told
+    # waits for no readable data, which is the next request: poll always reports a closed end
     parent.register(sys.stdin, 0)
     parent.poll()
     if TOLD.is_set():
@@ -125,13 +125,13 @@ def leave_with_parent() -> None:
 
 
 def tell(**message: Any) -> None:
-    """Print one message for the parent; models finish in several threads."""
+    """Print one message for the parent, locked because models finish in several threads."""
     with WRITING:
         print(json.dumps(message, default=str), file=MESSAGES, flush=True)
 
 
 def on_event(event: EventMsg) -> None:
-    """Pass on when the nodes begin, and each that has finished."""
+    """Report when the nodes begin, and each finished node."""
     if event.info.name == "ConcurrencyLine":
         tell(event="begin")
     elif event.info.name == "NodeFinished":
@@ -145,17 +145,17 @@ def on_event(event: EventMsg) -> None:
 
 
 def command_line() -> None:
-    """Be dbt's own command line, on this project."""
+    """Run dbt's own command line on this project."""
     ignore_environment()
     done = dbtRunner().invoke([*sys.argv[1:], *PLACE])
     if not done.success:
-        # dbt itself says nothing of what stops it before its log begins
+        # dbt itself does not print errors from before its log begins
         sys.exit(str(done.exception or ""))
 
 
 def parse() -> Manifest | None:
-    """Parse with the defaults, which dbt can cache; say how it ended where it fails."""
-    # what nodes are called must be known here already
+    """Parse with the default vars, which dbt can cache; report a failure."""
+    # node names depend on the prefix, so it must be set here already
     names = ["--vars", json.dumps(for_dbt())]
     parsed = dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *names, *PLACE])
     if isinstance(parsed.result, Manifest):
@@ -195,25 +195,25 @@ def run(manifest: Manifest, arguments: list[str]) -> None:
 
 
 def run_in_fork(manifest: Manifest, arguments: list[str]) -> None:
-    """Run one request in a fork, and end as it does where it does not end well."""
+    """Run one request in a fork; if it fails, end in the same way."""
     fork = os.fork()
     if not fork:
         code = 1
         try:
             run(manifest, arguments)
             code = 0
-        except BaseException:  # noqa: BLE001 - a fork must not go on where its parent does
+        except BaseException:  # noqa: BLE001 - a fork must not continue its parent's loop
             traceback.print_exc()
         finally:
-            # its thread waits for input
+            # a plain exit would wait for its thread, which waits for input
             os._exit(code)
-    # Ctrl-C is for the fork, too, and it is waited for
+    # the fork also gets Ctrl-C, and we wait for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(fork, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        # of SIGKILL nothing can be set
+        # SIGKILL has no handler to set
         with suppress(OSError):
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
@@ -222,7 +222,7 @@ def run_in_fork(manifest: Manifest, arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Parse once, then run what is asked for, until nobody asks any more."""
+    """Parse once, then run the requests until standard input closes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     ignore_environment()
     PostgresAdapter.ConnectionManager = Connections

@@ -1,7 +1,8 @@
-"""Stepping aside: our views off the application's tables, so that its migrations can run.
+"""Detach: drop our views on the application's tables so that its migrations can run.
 
-A view stops `alter column type` and `drop column` of what it reads. The marts are tables, or
-views on tables of ours, and stay as they are. The next refresh puts the views back.
+A view blocks `alter column type` and `drop column` on the tables that it reads. The marts are
+tables, or views on our tables, and stay. The next hourly or nightly refresh creates the views
+again.
 """
 
 from datetime import datetime
@@ -24,7 +25,7 @@ from flows.run_log import logged
 from flows.schemas import OPERATIONS
 
 # Views of ours that read a relation that is not ours, directly or through another view. Ours
-# are known by their mark: somebody may have given them another name.
+# are known by their comment, because somebody may have renamed them.
 STANDING = f"""
     with recursive {READS},
 
@@ -75,10 +76,10 @@ STANDING = f"""
 
 
 def detach(progress: Progress) -> None:
-    """Take every view of ours that stands on the application's tables away.
+    """Drop every view of ours that reads the application's tables.
 
-    Raises WrongArgument when something that is not ours stands on one of them, and Busy when
-    one is in use again and again; nothing is taken away then.
+    Raises WrongArgument if an object of others depends on one of them, and Busy if one stays
+    in use; nothing is dropped then.
     """
     with refresh_lock(), connect() as connection:
         install(connection, "operations.sql")
@@ -89,18 +90,18 @@ def detach(progress: Progress) -> None:
             log.payload["views"] = [view["relation"] for view in standing]
         since = detached_since(connection)
     if since is None:
-        progress.say("no view of ours stands on a table of the application")
+        progress.say("no view of ours reads a table of the application")
     elif standing:
         progress.say(
-            f"detached: {len(standing)} views are off the application's tables; migrate now,"
-            " the next hourly or nightly refresh puts them back"
+            f"detached: dropped {len(standing)} views on the application's tables; migrate"
+            " now; the next hourly or nightly refresh creates the views again"
         )
     else:
         progress.say(in_words(since))
 
 
 def detached_since(connection: Connection) -> datetime | None:
-    """Return since when views are away, or None when all of them are there."""
+    """Return since when views are detached, or None if all of them exist."""
     [table] = rows(connection, f"select to_regclass('{OPERATIONS}.detached_views') as there")
     if table["there"] is None:
         return None
@@ -114,24 +115,24 @@ def detached_since(connection: Connection) -> datetime | None:
 
 
 def in_words(since: datetime) -> str:
-    """Say that views are away, and what brings them back."""
+    """Return a line that says views are detached and what restores them."""
     return (
-        f"detached since {since:%Y-%m-%d %H:%M:%S %Z}: the next hourly or nightly refresh puts"
-        " our views back on the application's tables"
+        f"detached since {since:%Y-%m-%d %H:%M:%S %Z}: the next hourly or nightly refresh"
+        " creates our views on the application's tables again"
     )
 
 
 def check_attached(connection: Connection) -> None:
-    """Raise WriteBackHeld while views are away."""
+    """Raise WriteBackHeld while views are detached."""
     if since := detached_since(connection):
         raise WriteBackHeld(in_words(since))
 
 
 def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -> None:
-    """Give views that are there again the grants that they had.
+    """Restore the grants of views that exist again.
 
-    is_complete: whether all is built that there is, so that a view that is not there now is
-    one that nobody has any more.
+    is_complete: the refresh has built everything, so a view that is still missing is gone for
+    good and is forgotten.
     """
     for view in rows(
         connection,
@@ -146,7 +147,9 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
                 connection.execute(grant.encode())
             except psycopg.errors.Error as error:
                 # the role or the column is gone
-                progress.say(f"warning: not granted again: {grant}: {str(error).strip()}")
+                progress.say(
+                    f"warning: could not restore a grant: {grant}: {str(error).strip()}"
+                )
 
 
 def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
@@ -160,10 +163,10 @@ def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
     except psycopg.errors.DependentObjectsStillExist as error:
         others = "; ".join((error.diag.message_detail or str(error)).splitlines())
         raise WrongArgument(
-            f"detach: what is not ours would be dropped, so nothing was: {others}"
+            "detach: nothing was dropped, because objects of others depend on our views:"
+            f" {others}"
         ) from error
     except psycopg.errors.LockNotAvailable as error:
         raise Busy(
-            "detach: a view of ours is in use by a transaction that does not end; nothing was"
-            " taken away, try again"
+            "detach: a long transaction uses one of our views; nothing was dropped, try again"
         ) from error

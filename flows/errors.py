@@ -1,12 +1,12 @@
-"""What can go wrong, each with the exit code it ends a command with."""
+"""The kinds of failure, each with its exit code."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# by SQLSTATE, or its class, what may be over when it is tried again: connections, conflicts
-# with others, want of room, somebody's intervention, a lock, the machine
+# SQLSTATEs, or their classes, that a retry may cure: connection, transaction conflict,
+# insufficient resources, operator intervention, lock not available, system error
 TEMPORARY = ("08", "40", "53", "57", "55P03", "58")
-# what a server says when it lets nobody in: libpq gives no SQLSTATE then
+# what a server says when it refuses a login: libpq gives no SQLSTATE then
 REFUSALS = (
     "authentication failed",
     "does not exist",
@@ -21,8 +21,8 @@ REFUSALS = (
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Return whether an error of the database may be over in a minute."""
-    # of psycopg, and of the driver that dbt has
+    """Return whether a database error may go away within a minute."""
+    # the first is psycopg's, the second that of dbt's driver
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     if state:
         return str(state).startswith(TEMPORARY)
@@ -32,10 +32,10 @@ def is_temporary(error: BaseException) -> bool:
 
 
 class Failure(Exception):
-    """A run that cannot go on. The message is one line and names what is concerned."""
+    """A run that cannot continue: one line that names the table, key or setting."""
 
     exit_code = 4
-    # what the run log holds of the run, where it got so far
+    # the run's entry in the run log, if it has one
     payload: Mapping[str, Any] = {}
 
 
@@ -58,9 +58,9 @@ class WriteBackHeld(Failure):
 
 
 class Infrastructure(Failure):
-    """The database, or something else the run stands on, does not work.
+    """The database, or something else that the run needs, does not work.
 
-    With is_temporary it may be over in a minute, so that it is worth another try.
+    is_temporary: the cause may go away within a minute, so the caller should try again.
     """
 
     exit_code = 4

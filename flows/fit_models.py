@@ -1,6 +1,6 @@
-"""Fit the models of who comes again: `customer-health fit-orders` and `fit-visits`.
+"""Fit the models of returning customers: `customer-health fit-orders` and `fit-visits`.
 
-The search is macros/forecasts/fit_model.sql.
+macros/forecasts/fit_model.sql searches the parameters.
 """
 
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ class Fit:
 
     command: str
     system: str
-    # what its option is called, as the keys of its tenants are
+    # the name of its option, and the prefix of its tenants' keys
     tenant: str
     model: str
-    # what it goes by
+    # the data that it uses
     days: str
 
     @property
     def job(self) -> str:
-        """Name of its analysis, and of its runs in the run log."""
+        """The name of its analysis, and of its runs in the run log."""
         return self.command.replace("-", "_")
 
     @property
     def models(self) -> str:
-        """Key of the models in the run log."""
+        """The key of the models in the run log."""
         return f"{self.model.replace(' ', '_')}s"
 
     @property
@@ -57,11 +57,10 @@ FITS = {
 def fit_models(
     fit: Fit, slug: str | None, as_of: datetime | None, progress: Progress
 ) -> dict[str, Any]:
-    """Find the parameters of the tenants' models and store them; return the run's log.
+    """Fit the tenants' models and store their parameters; return the run's log entry.
 
-    What the data do not carry is refused, tenant by tenant, with a reason that is stored in
-    their place. Raises WrongArgument where no refresh has made the marts, or no tenant has
-    this slug.
+    If a tenant's data are not enough for a model, a reason is stored instead of parameters.
+    Raises WrongArgument if no refresh has made the marts, or no tenant has this slug.
     """
     system = registry()[known(fit.system, f"the command {fit.command}")]
     with refresh_lock(), connect() as connection:
@@ -70,8 +69,8 @@ def fit_models(
         )
         if there["parameters"] is None:
             raise WrongArgument(
-                f"{fit.command}: there are no {fit.days} yet;"
-                " `customer-health refresh --mode nightly` makes them"
+                f"{fit.command}: there are no {fit.days} yet; run"
+                " `customer-health refresh --mode nightly` first"
             )
         install(connection, "operations.sql")
         check_maker(connection)
@@ -84,7 +83,7 @@ def fit_models(
             )
             search = manifest["nodes"][f"analysis.customer_health.{fit.job}"]["compiled_code"]
             progress.run(
-                f"{fit.model}: search for the parameters",
+                f"{fit.model}: searching for parameters",
                 lambda: connection.execute(search.encode()),
             )
             log.payload[fit.models] = rows(

@@ -1,7 +1,7 @@
-"""Many databases, each with a group of tenants of its own: which ones, and how to reach them.
+"""A fleet of databases, each with its own group of tenants: list them and reach them.
 
-FLEET names services of libpq, which stand in ~/.pg_service.conf or PGSERVICEFILE. A command,
-or a run of Prefect, works on one of them; each has its own lock, run log and folders of dbt.
+FLEET lists libpq services from ~/.pg_service.conf or PGSERVICEFILE. A command or a Prefect run
+works on one of them; each has its own lock, run log and dbt folders.
 """
 
 import argparse
@@ -17,41 +17,43 @@ from flows.errors import WrongArgument
 from flows.project import HOME, for_command
 from flows.schemas import check_prefix
 
-# the name of a folder, and of a deployment, too
+# also the name of a folder and of a deployment
 SERVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
-# a refresh of dbt keeps one processor busy, and its database another
+# dbt keeps one processor busy during a refresh, and the database another
 AT_ONCE = "2"
 MOST_AT_ONCE = 64
 
 
 def listed() -> list[str]:
-    """Return what FLEET names, in its order; nothing where it is not set."""
+    """Return the names in FLEET, in order; none if it is not set."""
     return [name for name in re.split(r"[\s,]+", os.environ.get("FLEET", "")) if name]
 
 
 def names() -> list[str]:
-    """Return the same, looked up.
+    """Return the names in FLEET, after checking them.
 
-    Raises WrongArgument for one that no service file has, or that is named twice.
+    Raises WrongArgument for a name that is in no service file, or that appears twice.
     """
     found = listed()
     for name in found:
         if not SERVICE.fullmatch(name):
             raise WrongArgument(
-                f"FLEET: {name!r} must be a name of letters, digits, _, - and ., of a service"
-                " in ~/.pg_service.conf or PGSERVICEFILE"
+                f"FLEET: {name!r} must be a service in ~/.pg_service.conf or PGSERVICEFILE,"
+                " named with letters, digits, _, - and ."
             )
         if found.count(name) > 1:
             raise WrongArgument(f"FLEET: {name} is named twice")
         if refused := _refused(name):
-            raise WrongArgument(f"FLEET: {name}: {refused}; psql reads the same file")
+            raise WrongArgument(
+                f"FLEET: {name}: {refused}; test it with `psql service={name}`"
+            )
     return found
 
 
 def _refused(service: str) -> str | None:
-    """Return what libpq says of a service that it does not find, without connecting to it."""
-    # looked up before it is seen that there is no such mode, so that nobody is called
+    """Return libpq's error for an unknown service, without connecting to a known one."""
+    # libpq looks the service up before it rejects the invalid sslmode, so it never connects
     attempt = PGconn.connect_start(make_conninfo(service=service, sslmode="none").encode())
     said = attempt.error_message.decode(errors="replace").strip()
     attempt.finish()
@@ -59,15 +61,15 @@ def _refused(service: str) -> str | None:
 
 
 def use_fleet() -> str:
-    """Leave all addresses to the services; return what a command of the fleet says first.
+    """Unset all other addresses; return the first line of a fleet command.
 
-    Raises WrongArgument where FLEET is not set, or is wrong.
+    Raises WrongArgument if FLEET is missing or wrong.
     """
     check_prefix()
     databases = names()
     if not databases:
         raise WrongArgument(
-            "FLEET is not set, must be names of services in ~/.pg_service.conf or"
+            "FLEET is not set; set it to the names of services in ~/.pg_service.conf or"
             " PGSERVICEFILE, such as `FLEET='berlin paris'`"
         )
     for name in ADDRESS:
@@ -76,35 +78,35 @@ def use_fleet() -> str:
 
 
 def chosen(only: Sequence[str]) -> list[str]:
-    """Return the databases of the fleet, or those of them that --only names."""
+    """Return the databases of the fleet, or those that --only names."""
     databases = names()
     wanted = [name for given in only for name in re.split(r"[\s,]+", given) if name]
     if only and not wanted:
-        # a variable of a shell that is not set, say: not all of them
+        # --only with an empty value, such as an unset shell variable, must not mean all
         wanted = [""]
     for name in wanted:
         if name not in databases:
             raise WrongArgument(
-                f"--only: no database {name!r} in FLEET, there are: {', '.join(databases)}"
+                f"--only: no database {name!r} in FLEET; there are: {', '.join(databases)}"
             )
     return [name for name in databases if not only or name in wanted]
 
 
 def use(service: str) -> None:
-    """Lead this process to one database of the fleet, and its dbt to folders of its own."""
+    """Point this process to one database of the fleet, and dbt to that database's folders."""
     for name in ADDRESS:
         os.environ.pop(name, None)
     os.environ |= _own(service)
 
 
 def environment(service: str) -> dict[str, str]:
-    """Return the environment of a command of ours on one database of the fleet."""
+    """Return the environment for one of our commands on one database of the fleet."""
     kept = {name: value for name, value in os.environ.items() if name not in ADDRESS}
     return {**kept, **_own(service), **for_command()}
 
 
 def _own(service: str) -> dict[str, str]:
-    """Return what each database has of its own: dbt writes and reads files by fixed names."""
+    """Return the variables of one database, with its own folders for dbt's files."""
     folders = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
     return {"PGSERVICE": service} | {
         name: str(HOME.joinpath(os.environ.get(name) or usual, "fleet", service))
@@ -113,7 +115,7 @@ def _own(service: str) -> dict[str, str]:
 
 
 def at_once() -> int:
-    """Return how many databases may be worked on at once, by FLEET_AT_ONCE."""
+    """Return how many databases FLEET_AT_ONCE allows at once."""
     try:
         return parse_at_once(os.environ.get("FLEET_AT_ONCE") or AT_ONCE)
     except argparse.ArgumentTypeError as error:
@@ -121,7 +123,7 @@ def at_once() -> int:
 
 
 def parse_at_once(text: str) -> int:
-    """Read how many databases may be worked on at once."""
+    """Read how many databases a fleet command may work on at once."""
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_AT_ONCE):
         raise argparse.ArgumentTypeError(
             f"{text!r} must be 1 to {MOST_AT_ONCE} (FLEET_AT_ONCE)"

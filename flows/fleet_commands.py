@@ -1,7 +1,7 @@
-"""`customer-health fleet COMMAND`: a command on each database of FLEET, and the state of all.
+"""`customer-health fleet COMMAND`: run a command on each database, or show their state.
 
-Errors: a database that is down, held or busy is a line of the table at the end, and leaves the
-others be. The exit code is the highest of them.
+A database that is down, held or busy does not stop the others; the table at the end shows it.
+The exit code is the highest of all.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from flows.progress import Progress
 from flows.reports import health_in_words, job_line, read_health, read_jobs
 from flows.serve import SECONDS_TO_STOP, die_with_parent
 
-# by the exit code
+# by exit code
 OUTCOMES = {
     0: "done",
     1: "to look at",
@@ -35,7 +35,7 @@ OUTCOMES = {
     5: "busy",
     130: "stopped",
 }
-# of a job in a table
+# the columns of a job
 JOB_COLUMNS = (
     "job",
     "last run",
@@ -47,15 +47,15 @@ JOB_COLUMNS = (
     "drift",
 )
 FAILED = "error: "
-# of a line, with the JSON of a large run say
+# the longest line: the JSON of a large run
 MOST_BYTES = 2**26
-# how many databases are asked at once: one that does not answer takes ten seconds
+# databases asked at once; one that does not answer takes ten seconds
 ASKED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command has ended on one database."""
+    """How a command ended on one database."""
 
     service: str
     exit_code: int
@@ -65,11 +65,11 @@ class Ended:
 
     @property
     def outcome(self) -> str:
-        """Say it in a word or two."""
+        """The result in one or two words."""
         return OUTCOMES.get(self.exit_code, "failed")
 
     def line(self) -> dict[str, Any]:
-        """Return it as a table shows it."""
+        """Return the row of the table."""
         return {
             "database": self.service,
             "outcome": self.outcome,
@@ -79,7 +79,7 @@ class Ended:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as programs read it, with what the command by itself would give."""
+        """Return the object for programs, with the JSON of the command itself."""
         return {
             "database": self.service,
             "outcome": self.outcome,
@@ -93,11 +93,11 @@ class Ended:
 def run_fleet(
     services: Sequence[str], command: Sequence[str], at_once: int, progress: Progress
 ) -> tuple[int, Mapping[str, Any]]:
-    """Run a command on each of these databases, so many at once, and say how they ended.
+    """Run a command on each of these databases, at_once at a time, and print how they ended.
 
-    Returns the highest exit code, and all that was told.
+    Returns the highest exit code and the results of all databases.
     """
-    # what all share is looked at, and made, before two of them do
+    # create the shared profile before two processes try to
     ensure_profile()
     try:
         ended = asyncio.run(_run_all(services, command, at_once, progress))
@@ -113,10 +113,10 @@ def run_fleet(
 async def _run_all(
     services: Sequence[str], command: Sequence[str], at_once: int, progress: Progress
 ) -> list[Ended]:
-    """Run the command on all, in their order; when this is stopped, so are the commands."""
+    """Run the command on all databases; when this is stopped, stop the commands."""
     this = asyncio.current_task()
     if this:
-        # Ctrl-C does the same
+        # as Ctrl-C does
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     free = asyncio.Semaphore(at_once)
 
@@ -138,7 +138,7 @@ async def _run_one(service: str, command: Sequence[str], progress: Progress) -> 
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE if is_json else asyncio.subprocess.STDOUT,
             limit=MOST_BYTES,
-            # Ctrl-C is for us: each is told once
+            # Ctrl-C goes only to us, and we stop each command once
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
@@ -157,9 +157,9 @@ async def _run_one(service: str, command: Sequence[str], progress: Progress) -> 
     why: str | None = None
     if exit_code:
         said = [line.removeprefix(FAILED) for line in told if line.startswith(FAILED)]
-        why = (said or told or [f"ended with {exit_code}"])[-1]
+        why = (said or told or [f"ended with exit code {exit_code}"])[-1]
     if exit_code < 0:
-        # by somebody, or the machine for want of memory
+        # by a person, or by the machine for lack of memory
         exit_code, why = Infrastructure.exit_code, f"killed by signal {-exit_code}"
     payload = None
     with suppress(ValueError):
@@ -171,7 +171,7 @@ async def _run_one(service: str, command: Sequence[str], progress: Progress) -> 
 async def _show(
     service: str, stream: asyncio.StreamReader | None, progress: Progress
 ) -> list[str]:
-    """Show what a command says, with the name of its database before each line."""
+    """Print each line of a command after the name of its database."""
     told = []
     async for line in _lines(stream):
         progress.say(f"{service}: {line}")
@@ -190,9 +190,9 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Stop a command as Ctrl-C does, and what does not stop by force."""
+    """Stop a command as Ctrl-C does, and kill it if it does not stop."""
     with suppress(ProcessLookupError):
-        # the signal that is Ctrl-C is ignored by what a shell has started in the background
+        # SIGTERM, because background processes of a shell ignore Ctrl-C's signal
         process.terminate()
     try:
         with suppress(TimeoutError):
@@ -209,18 +209,18 @@ class State:
     service: str
     exit_code: int
     lines: Sequence[Mapping[str, Any]]
-    # what is to be said of the database as a whole
+    # a note on the database as a whole
     note: str
     last_success_at: datetime | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Return its jobs as a table shows them, or what there is instead."""
+        """Return the rows of its jobs, or one empty row with the note."""
         for line in self.lines or [dict.fromkeys(JOB_COLUMNS)]:
             yield {"database": self.service, **line, "note": self.note}
 
 
 def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
-    """Print how the jobs of all these databases are doing; return the highest exit code."""
+    """Print how the jobs of these databases are doing; return the highest exit code."""
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         states = list(pool.map(_ask, services))
     progress.table("Jobs", [row for state in states for row in state.rows()])
@@ -229,9 +229,11 @@ def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
     ]
     if known:
         oldest, service = min(known)
-        progress.say(f"the oldest figures are those of {service}: {oldest:%Y-%m-%d %H:%M %Z}")
+        progress.say(
+            f"the oldest figures are those of {service}, from {oldest:%Y-%m-%d %H:%M %Z}"
+        )
     if without := [state.service for state in states if not state.last_success_at]:
-        progress.say(f"of unknown age: {', '.join(without)}")
+        progress.say(f"no successful refresh known: {', '.join(without)}")
     return max(state.exit_code for state in states)
 
 

@@ -1,8 +1,8 @@
-"""The real-time hook: what a new order says of its customer, written at once.
+"""The real-time hook: it updates the customer of a new order at once.
 
-The rules are in the database: a refresh makes the function operations.after_orders_created.
-Either a trigger on the orders table calls it, within the order's own transaction, or the
-application does, by `after_order_created` and `after_orders_created` below.
+The rules are in the database: a refresh creates the function operations.after_orders_created.
+A trigger on the orders table calls it within the order's transaction, or the application does,
+through `after_order_created` and `after_orders_created` below.
 """
 
 import time
@@ -36,7 +36,7 @@ from flows.schemas import INTERNAL, OPERATIONS, OURS
 
 TRIGGER = f"{OURS}_hook"
 FUNCTION = f"{OPERATIONS}.after_order_created"
-# columns that do not take what the hook would write
+# columns that do not accept the values of the hook
 LEFT_OUT = f"""
     select column_name, remark from {OPERATIONS}.written_columns
     where refused_values && case column_name
@@ -50,11 +50,12 @@ LEFT_OUT = f"""
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a batch has done.
+    """The result of one call.
 
-    Errors are ids of no order, and orders at which the hook failed: operations.hook_errors
-    says why. Skipped are those, counted as success, of a transaction that is not read
-    committed: the hook has not looked at them, and the next refresh says what they say.
+    errors counts ids without an order and orders that made the hook fail;
+    operations.hook_errors says why. skipped counts orders that the hook ignored because their
+    transaction is not read committed; they also count as success, and the next refresh handles
+    them.
     """
 
     total: int
@@ -66,17 +67,17 @@ class Statistics:
 
 
 def after_order_created(connection: psycopg.Connection[Any], order_id: object) -> Statistics:
-    """Do for one new order what the trigger does; for callers that have no trigger."""
+    """Do for one new order what the trigger does, for callers without a trigger."""
     return after_orders_created(connection, [order_id])
 
 
 def after_orders_created(
     connection: psycopg.Connection[Any], order_ids: Sequence[object]
 ) -> Statistics:
-    """Do for new orders what the trigger does; for callers that have no trigger.
+    """Do for new orders what the trigger does, for callers without a trigger.
 
-    Works within the caller's transaction, where there is one, and leaves it usable: never
-    raises for an order. An id of no order is an error, one of a draft is not.
+    It works within the caller's transaction, if there is one, leaves it usable, and never
+    raises for an order. An id without an order counts as an error, that of a draft does not.
     """
     began = time.monotonic()
     different = list(dict.fromkeys(map(str, order_ids)))
@@ -91,7 +92,7 @@ def after_orders_created(
 
 
 def install_hook(progress: Progress) -> None:
-    """Put the trigger on the orders table; one that is there is put anew.
+    """Create or replace the trigger on the orders table.
 
     Raises WrongArgument on Citus.
     """
@@ -108,7 +109,7 @@ def install_hook(progress: Progress) -> None:
         ):
             name = relation.replace('"', "")
             raise WrongArgument(
-                f"hook: trigger {TRIGGER} on {name} is not ours, and has the name we need;"
+                f"hook: trigger {TRIGGER} on {name} is not ours but has the name that we need;"
                 " rename it"
             )
         put = sql.SQL(
@@ -125,12 +126,12 @@ def install_hook(progress: Progress) -> None:
     progress.say(f"hooked: {relation}")
     for column in left_out:
         progress.say(
-            f"warning: the hook leaves out {column['column_name']}: {column['remark']}"
+            f"warning: the hook does not write {column['column_name']}: {column['remark']}"
         )
 
 
 def remove_hook(progress: Progress) -> None:
-    """Take the trigger off again, wherever it is."""
+    """Drop the trigger, whatever table it is on."""
     if not is_here():
         progress.say("no table is hooked")
         return
@@ -139,8 +140,8 @@ def remove_hook(progress: Progress) -> None:
         for trigger in triggers:
             if not trigger["is_ours"]:
                 raise Infrastructure(
-                    f"hook: only {trigger['owner']}, who owns {trigger['relation']}, may take"
-                    f" its trigger off: run it as {trigger['owner']}"
+                    f"hook: {trigger['owner']} owns {trigger['relation']}, and only the owner"
+                    f" may drop its trigger: run this command as {trigger['owner']}"
                 )
         for trigger in triggers:
             drop = sql.SQL("drop trigger {} on {}").format(
@@ -149,11 +150,11 @@ def remove_hook(progress: Progress) -> None:
             with_short_lock(connection, partial(connection.execute, drop))
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
-    progress.say("no table is hooked: a new order shows with the next refresh")
+    progress.say("no table is hooked: new orders wait for the next refresh")
 
 
 def print_hook(progress: Progress) -> None:
-    """Print which table has the trigger, and its last errors."""
+    """Print which table has the trigger, and the last errors."""
     with reading(as_login=True) as connection:
         if missing := gap(connection, "operations.sql", "capture.sql"):
             progress.say(missing)
@@ -177,12 +178,12 @@ def print_hook(progress: Progress) -> None:
         )
         if skips["has_skipped"]:
             progress.say(
-                f"the hook has done nothing {skips['times']} times, last at {skips['at']}, in"
-                " transactions that are not read committed: those orders show with the next"
-                " refresh"
+                f"the hook has skipped {skips['times']} calls, the last at {skips['at']},"
+                " because their transactions are not read committed: those orders wait for"
+                " the next refresh"
             )
         progress.table(
-            "Errors of the hook, which the application did not notice: the last 10",
+            "Last 10 errors of the hook, which the application did not see",
             rows(
                 connection,
                 "select created_at::timestamptz(0)::text as at, relation, error"
@@ -196,7 +197,7 @@ def print_hook(progress: Progress) -> None:
 
 
 def say_lost_hook(connection: Connection, progress: Progress) -> None:
-    """Say which table has lost its trigger: dropped, with the function that it calls, say."""
+    """Warn about a table that has lost its trigger, for example with a dropped function."""
     for lost in rows(
         connection,
         f"select relation from {OPERATIONS}.hooked_tables where not exists ("
@@ -206,15 +207,15 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
     ):
         relation = lost["relation"].replace('"', "")
         progress.say(
-            f"warning: {relation} has lost the trigger of the hook, so a new order shows with"
-            " the next refresh: `customer-health hook install` puts it back"
+            f"warning: {relation} has lost the trigger of the hook, so new orders wait for the"
+            " next refresh: `customer-health hook install` creates it again"
         )
 
 
 def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[int, int]:
-    """Call the function for these orders, halved down to those that it cannot take.
+    """Call the function for these orders; halve them until a faulty order is alone.
 
-    Return how many it has taken, and of how many of them it has done nothing.
+    Return how many orders succeeded, and how many of these were skipped.
     """
     try:
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
@@ -243,25 +244,27 @@ def _note(
 
 
 def _orders(connection: Connection) -> str:
-    """Return the orders table, or raise when it cannot be hooked."""
+    """Return the orders table; raise if it cannot have the hook."""
     hooked = [source for source in dbt.sources(environment(connection)) if source["hook"]]
     if not hooked:
         raise WrongArgument(
-            "hook: no source that is read says `hook: {order: the column of its key}` in"
+            "hook: no source in use has `hook: {order: <key column>}` in"
             " models/orders/inputs/_orders__sources.yml, or orders_enabled is false"
         )
     [function] = rows(connection, f"select to_regproc('{FUNCTION}') as there")
     if function["there"] is None:
-        raise Infrastructure("hook: run a nightly refresh first, which makes its function")
+        raise Infrastructure(
+            "hook: run a nightly refresh first; it creates the function of the hook"
+        )
     for view in rows(
         connection,
         f"select viewname from pg_views where schemaname = '{INTERNAL}'"
         " and viewname like 'stg_orders__%' and definition like '%row_number()%'",
     ):
         raise WrongArgument(
-            f"hook: copies of rows are looked for in {view['viewname']}, so each order would"
-            " read all of it: its table has no unique key, or its input joins others; add a"
-            " key, or read the others by a select in brackets, and run a nightly refresh"
+            f"hook: {view['viewname']} removes duplicate rows, so each order would read the"
+            " whole view: add a unique key to its table, or replace the joins of its input by"
+            " subqueries, then run a nightly refresh"
         )
     source = hooked[0]
     found = look_at(connection, source)
@@ -276,7 +279,7 @@ def _orders(connection: Connection) -> str:
 
 
 def _check_isolation(connection: Connection, relation: str) -> None:
-    """Raise where those who insert orders do it in transactions that the hook leaves alone."""
+    """Raise if orders are inserted by default in transactions that the hook skips."""
     found = rows(
         connection,
         """
@@ -299,7 +302,7 @@ def _check_isolation(connection: Connection, relation: str) -> None:
         inner join pg_roles on setrole = pg_roles.oid
         where rolcanlogin and has_any_column_privilege(setrole, %(relation)s, 'insert')
         union all
-        -- wherever that is set
+        -- the default of this session, whatever sets it
         select 'login ' || current_user, reset_val
         from pg_settings
         where name = 'default_transaction_isolation'
@@ -310,9 +313,9 @@ def _check_isolation(connection: Connection, relation: str) -> None:
         if setting["isolation"] in ("repeatable read", "serializable"):
             raise WrongArgument(
                 f"hook: transactions of {setting['whose']} are {setting['isolation']} by"
-                " default, and in those the hook does nothing, for it could cost an order:"
-                " set default_transaction_isolation to 'read committed' there, or wait for"
-                " refreshes to tell what new orders say"
+                " default, and the hook skips those because it could make an order fail: set"
+                " default_transaction_isolation to 'read committed' there, or do without the"
+                " hook"
             )
 
 

@@ -1,7 +1,7 @@
-"""What the files of flows/sql make in `operations`: whose it is, and what of it is missing.
+"""Find out which objects of flows/sql exist in `operations`, and whether they are ours.
 
-A thing of ours begins its comment with MARK. What has its name without the mark is somebody
-else's, and is left alone.
+The comment of our objects begins with MARK. An object with one of our names and no mark is
+somebody else's and is not touched.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ Connection = psycopg.Connection[DictRow]
 
 MARK = f"{OURS}: "
 REGISTER = "installed_scripts"
-# Of a schema in pg_namespace: whether `roles install` has given it to the refresher, as its
-# own, or, where somebody else has made it, to make things in.
+# A condition on pg_namespace: whether `roles install` has given the schema to the refresher,
+# as owner or, if somebody else made the schema, with the right to create objects in it.
 IS_OF_REFRESHER = f"""
     exists (
         select from aclexplode(coalesce(nspacl, acldefault('n', nspowner))) as rights
         where grantee = to_regrole('{OURS}_refresher') and privilege_type = 'CREATE'
     )
 """
-# A CTE: which view reads which relation. Each view depends on itself, too.
+# A CTE: which view reads which relation. In the catalog each view also depends on itself.
 READS = """
     reads as (
         select distinct pg_rewrite.ev_class as view_id, pg_depend.refobjid as read_id
@@ -38,7 +38,7 @@ READS = """
         where pg_rewrite.ev_class != pg_depend.refobjid
     )
 """
-# held against what they really make by tests/flows/test_guest.py
+# tests/flows/test_guest.py compares this with what the scripts really create
 MADE: dict[str, dict[str, str]] = {
     "operations.sql": {
         "application_logs": "table",
@@ -72,10 +72,26 @@ MADE: dict[str, dict[str, str]] = {
         "alert_episodes__open": "index",
         "alert_outbox": "table",
         "alert_outbox__waiting": "index",
+        "alert_outbox__created_at": "index",
         "refresh_alert_states": "view",
         "raise_alerts": "function",
         "claim_alert": "function",
+        "pause_after": "function",
+        "state_after": "function",
         "end_alert": "function",
+    },
+    "messages.sql": {
+        "message_outbox": "table",
+        "message_outbox__waiting": "index",
+        "message_told": "table",
+        "is_quiet": "function",
+        "way_to": "function",
+        "add_messages": "function",
+        "compose_messages": "function",
+        "find_alerts_of_people": "function",
+        "find_week_of_people": "function",
+        "claim_message": "function",
+        "end_message": "function",
     },
     "write_back.sql": {
         "give_up_batches": "function",
@@ -101,7 +117,7 @@ MADE: dict[str, dict[str, str]] = {
 }
 EVERYTHING = ({REGISTER: "table"}, *MADE.values())
 
-# the index of a table is whose the table is; a type stands in the way of a table
+# an index belongs to the owner of its table; a type with a table's name blocks that table
 LOOK = f"""
     with made as (
         select name, kind, kind in ('function', 'procedure') as is_routine
@@ -150,20 +166,20 @@ LOOK = f"""
 
 @dataclass(frozen=True)
 class Installed:
-    """What one look has found."""
+    """The result of one look at the catalog."""
 
     # the schema
     is_there: bool
-    # what is somebody else's, and what is not there
+    # objects that are not ours, and objects that are missing
     foreign: list[str]
     missing: list[str]
 
 
 def look(connection: Connection, script: str) -> Installed:
-    """Return whether the schema is there, and what of this file's things is missing.
+    """Return whether the schema exists, and which objects of this script are missing.
 
-    Raises WrongArgument when what any file would make is somebody else's: better at the
-    begin of a run than in the midst of it.
+    Raises WrongArgument if an object of any script is somebody else's: better at the start of
+    a run than in the middle of it.
     """
     found = _look(connection, script)
     if found.foreign:
@@ -172,44 +188,44 @@ def look(connection: Connection, script: str) -> Installed:
         raise WrongArgument(
             f"{names} {'are' if are_many else 'is'} not ours: no command of ours has made"
             f" {'them; rename them or move them' if are_many else 'it; rename it or move it'}"
-            " to another schema (where only the comment of one of ours was changed, let it"
-            f' begin with "{MARK}" again)'
+            " to another schema (if only the comment of one of our objects was changed, let"
+            f' it begin with "{MARK}" again)'
         )
     return found
 
 
 def gap(connection: Connection, *scripts: str) -> str | None:
-    """Say what a command that only looks would need and is not there, or return None.
+    """Return a line that names what a read-only command needs and does not find, or None.
 
-    Raises WrongArgument when what is there is somebody else's.
+    Raises WrongArgument if an object there is somebody else's.
     """
     missing = []
     for script in scripts:
         found = look(connection, script)
         if len(found.missing) > len(MADE[script]):
-            return "there was no refresh yet"
+            return "no refresh has run yet"
         missing += [
             f"{OPERATIONS}.{name}"
             for name in found.missing
-            # to look needs no index, as one that a newer version adds
+            # reading needs no index, such as one that a newer version adds
             if name != REGISTER and MADE[script].get(name) != "index"
         ]
     if missing:
-        return f"{', '.join(missing)} of ours is missing: the next refresh makes it again"
+        return f"missing objects: {', '.join(missing)}; the next refresh creates them again"
     return None
 
 
 def is_empty(connection: Connection) -> bool:
-    """Return whether nothing of ours was ever put into this database, or all of it is gone."""
+    """Return whether this database holds nothing of ours."""
     [there] = connection.execute(f"select to_regnamespace('{OPERATIONS}') as it").fetchall()
     return there["it"] is None
 
 
 def make_schemas(connection: Connection, refresher: str) -> list[str]:
-    """Make the schemas again that are missing where the roles are installed; return them.
+    """Create missing schemas again if the roles are installed; return their names.
 
-    Wants the rights of the login: the roles may make none. Raises Infrastructure when the
-    login may not, either.
+    Needs the rights of the login, because the roles may not create schemas. Raises
+    Infrastructure if the login may not either.
     """
     missing = [
         row["name"]
@@ -233,14 +249,14 @@ def make_schemas(connection: Connection, refresher: str) -> list[str]:
             make_schema(connection, name, f"authorization {refresher}")
         except psycopg.errors.InsufficientPrivilege as error:
             raise Infrastructure(
-                f"schema {name} is missing, and {connection.info.user} may not make it again;"
-                f" whoever may: `{statement}`"
+                f"schema {name} is missing, and {connection.info.user} may not create it: a"
+                f" login that may must run `{statement}`"
             ) from error
     return missing
 
 
 def make_schema(connection: Connection, name: str, authorization: str = "") -> None:
-    """Make a schema that is not there, with the mark that says that it is ours."""
+    """Create a missing schema, with the mark that it is ours."""
     connection.execute(f"create schema if not exists {name} {authorization}".encode())
     connection.execute(f"comment on schema {name} is '{MARK}{name}'".encode())
 

@@ -1,6 +1,6 @@
-"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere.
+"""Show a running command: a live line on a terminal, plain lines elsewhere.
 
-And what a scheduler asks for: one JSON object at the end, and a file with every line.
+For schedulers there are one JSON object at the end and a file with every line.
 """
 
 import io
@@ -19,23 +19,23 @@ from flows.errors import Infrastructure, WrongArgument
 
 Result = TypeVar("Result")
 
-# off a terminal: wider than any table, so that no value breaks over two lines
+# without a terminal, wider than any table, so that no value breaks over two lines
 ANY_WIDTH = 2**20
-# a line break in a name would be one in the table
+# a line break in a name would break a line of the table
 CONTROLS = {
     code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)
 }
 
 
 def print_any_text() -> None:
-    """Print what the terminal cannot show, an emoji say, as an escape."""
+    """Print characters that the terminal cannot show, such as emoji, as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def as_json(content: Mapping[str, Any]) -> str:
-    """Return one line of JSON; numbers, dates and intervals as the run log writes them."""
+    """Return one line of JSON, with numbers, dates and intervals as in the run log."""
     return json.dumps(content, default=str)
 
 
@@ -49,23 +49,23 @@ class Progress:
         log_file: Path | None = None,
         is_json: bool = False,
     ) -> None:
-        """Show all on standard output, or, when that is to hold JSON, on standard error.
+        """Print to standard output, or to standard error if standard output holds JSON.
 
-        Raises WrongArgument when the file cannot be written to.
+        Raises WrongArgument if the file cannot be written.
         """
         self._console = console or Console(highlight=False, stderr=is_json)
         if not self._console.is_terminal:
             self._console.width = ANY_WIDTH
         self._show_live: Callable[[str], None] | None = None
         self._is_json = is_json
-        # what commands without a row in the run log have said
+        # the lines of commands without an entry in the run log
         self._said: list[str] = []
         self._tables: dict[str, list[dict[str, Any]]] = {}
         self._log_file = log_file
         self._log = _opened(log_file) if log_file else None
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
-        """Run one step, shown by its name, and return what it returns."""
+        """Show the name of a step, run it, and return its result."""
         self.say(name)
         if not self._console.is_terminal:
             return step()
@@ -78,11 +78,11 @@ class Progress:
                 self._show_live = None
 
     def finished(self, what: str, status: str) -> None:
-        """Show what has finished; off a terminal only the file of all lines has what is well.
+        """Show a finished node; without a terminal, print it only if it did not succeed.
 
-        On a terminal the latest is shown.
+        The log file gets every node. On a terminal the latest is shown.
         """
-        # what is skipped waits for something that failed and is shown
+        # a skipped node waits for one that failed, which is shown
         if status == "skipped":
             return
         line = f"  {status:8} {what}"
@@ -99,7 +99,7 @@ class Progress:
         self._print(text)
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Show rows under their column names, numbers to the right."""
+        """Show rows under their column names, with numbers aligned to the right."""
         self._tables[title] = [dict(line) for line in lines]
         if not lines:
             self._note(f"{title}: none")
@@ -115,7 +115,7 @@ class Progress:
                 self._note(line.rstrip())
 
     def fail(self, reason: str) -> None:
-        """Say in one line on standard error why the command has ended."""
+        """Print in one line on standard error why the command has ended."""
         print(reason, file=sys.stderr)
         try:
             self._note(reason)
@@ -123,7 +123,7 @@ class Progress:
             print(f"error: {failure}", file=sys.stderr)
 
     def end(self, payload: Mapping[str, Any] | None, exit_code: int) -> None:
-        """Print the one JSON object, if it is wanted: the run's log, or else what was said."""
+        """With --json print the run's log entry, or else the printed lines and tables."""
         if self._is_json:
             content = payload or {"tables": self._tables, "lines": self._said}
             print(as_json({**content, "exit_code": exit_code}))
@@ -132,14 +132,14 @@ class Progress:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def _note(self, text: str) -> None:
-        """Append a line to the file, with the instant."""
+        """Append a line to the log file, with the time."""
         if self._log:
             stamp = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
             try:
                 self._log.writelines(f"{stamp} {line}\n" for line in text.splitlines())
                 self._log.flush()
             except OSError as error:
-                # what is said of it must not be written there
+                # the message about this must not be written there
                 self._log = None
                 raise Infrastructure(
                     f"--log-file: {self._log_file}: {error.strerror}"

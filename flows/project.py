@@ -1,7 +1,7 @@
-"""Where our dbt project is, and which one dbt runs in: a user's own, or ours.
+"""Find our dbt project, and the project that dbt runs in: a user's or ours.
 
-A user's project is a folder with a dbt_project.yml that names customer_health; ours is a
-package in it. Without one dbt runs in ours.
+A user's project is a folder with a dbt_project.yml that names customer_health, with ours as a
+package. Without one dbt runs in our project.
 """
 
 import difflib
@@ -16,37 +16,36 @@ from typing import Any
 from flows.errors import WrongArgument
 
 VARIABLE = "CUSTOMER_HEALTH_PROJECT_DIR"
-# of a process of ours whose parent has read the .env, and may have put something else in place
-# of what it says
+# set for our child processes: the parent has read .env and may have replaced some values
 IS_READ = "CUSTOMER_HEALTH_ENV_IS_READ"
 PACKAGE = "customer_health"
 FLOWS = Path(__file__).resolve().parent
-# as text, for the environment of the pages has no YAML
+# read as text, because the environment of the pages has no YAML
 NAME = re.compile(r"^name: *[\"']?(\w+)", re.MULTILINE)
 VERSION = re.compile(r"^version: *[\"']?([\w.]+)", re.MULTILINE)
 
 
 def _ours() -> Path:
-    """Return the folder of our dbt project: the clone, or what the wheel has installed."""
+    """Return the folder of our dbt project: the clone, or the copy in the wheel."""
     installed = FLOWS / PACKAGE
     return installed if installed.exists() else FLOWS.parent
 
 
 def _is_of_user(folder: Path) -> bool:
-    """Whether this is a dbt project that takes ours as a package."""
+    """Return whether this is a dbt project that uses ours as a package."""
     file = folder / "dbt_project.yml"
     if not file.is_file():
         return False
     text = file.read_text(encoding="utf-8")
     if not text.strip():
-        # said to be empty, rather than ours taken for it
+        # so that check_project() reports the empty file instead of using our project
         return True
     is_ours = PACKAGE in text or (folder / "dbt_packages" / PACKAGE).exists()
     return is_ours and _read(NAME, text) != PACKAGE
 
 
 def _find() -> Path:
-    """Return the project that the environment names, or else the nearest one upwards."""
+    """Return the project that the environment names, or the nearest in a parent folder."""
     if given := os.environ.get(VARIABLE):
         return Path(given).resolve()
     here = Path.cwd()
@@ -59,7 +58,7 @@ def _read(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _read_environment() -> None:
-    """Set what a .env in the project says, and the environment does not."""
+    """Set the variables of the project's .env that the environment does not set."""
     file = PROJECT / ".env"
     if file.is_file() and not os.environ.get(IS_READ):
         from dotenv import load_dotenv
@@ -67,19 +66,19 @@ def _read_environment() -> None:
         try:
             load_dotenv(file, encoding="utf-8")
         except UnicodeDecodeError:
-            # before any command can say so
+            # no command runs yet that could report it
             print(f"error: {file}: must be UTF-8", file=sys.stderr)
             raise SystemExit(WrongArgument.exit_code) from None
 
 
 OUR_PROJECT = _ours()
 PROJECT = _find()
-# before anybody reads a setting
+# before any setting is read
 _read_environment()
 IS_OF_USER = PROJECT != OUR_PROJECT
-# all that decides what a number means
+# the projects whose files decide the numbers
 PROJECTS = (OUR_PROJECT, PROJECT) if IS_OF_USER else (OUR_PROJECT,)
-# where profiles, what dbt has parsed and the demo's database may be written
+# a writable folder for profiles, dbt's parsed files and the demo's database
 HOME = (
     PROJECT
     if IS_OF_USER or FLOWS.parent == OUR_PROJECT
@@ -89,18 +88,18 @@ LOCAL = HOME / ".local"
 
 
 def check_project() -> None:
-    """Raise WrongArgument for a project that is none, or has wrong settings or version.
+    """Raise WrongArgument for an invalid project, or one with wrong settings or version.
 
-    Puts ours into it as a package, by a link, unless it is there: `dbt deps` has put it there
-    where a packages.yml names it.
+    It links our project into the user's as a package, unless `dbt deps` has installed it from
+    a packages.yml.
     """
     settings()
     if not IS_OF_USER:
         return
     if not _is_of_user(PROJECT):
         raise WrongArgument(
-            f"{VARIABLE} is {PROJECT}, must be a folder with a dbt_project.yml that names"
-            f" {PACKAGE}: `customer-health init` makes one"
+            f"{VARIABLE} is {PROJECT}; it must be a folder with a dbt_project.yml that names"
+            f" {PACKAGE}: `customer-health init` creates one"
         )
     package = PROJECT / "dbt_packages" / PACKAGE
     try:
@@ -110,18 +109,18 @@ def check_project() -> None:
     theirs, own = (_version(folder) for folder in (package, OUR_PROJECT))
     if theirs != own:
         raise WrongArgument(
-            f"{package} is version {theirs}, this command is {own}: let packages.yml name"
-            f" {own} and run `dbt deps`, or install customer-health {theirs}"
+            f"{package} is version {theirs} but this command is version {own}: set {own} in"
+            f" packages.yml and run `dbt deps`, or install customer-health {theirs}"
         )
 
 
 def _link(package: Path) -> None:
-    """Put ours into a user's project as a package."""
+    """Link our project into a user's as a package."""
     is_old = not package.exists() or (
         package.resolve() != OUR_PROJECT and not _is_dependency()
     )
     if package.is_symlink() and is_old:
-        # of an installation before this one
+        # a link from an earlier installation
         package.unlink()
     if not package.exists():
         package.parent.mkdir(exist_ok=True)
@@ -137,12 +136,12 @@ def _version(folder: Path) -> str:
 
 
 def for_command() -> dict[str, str]:
-    """Return what a command of ours, run by another one, has in its environment."""
+    """Return the extra environment of a command of ours that another one starts."""
     return {
-        # or else a .env would name another database
+        # otherwise a .env could name another database
         IS_READ: "1",
         VARIABLE: str(PROJECT),
-        # this project's modules, whatever others are called `flows`, too
+        # this project's modules before any other package called `flows`
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(FLOWS.parent), os.environ.get("PYTHONPATH")])
         ),
@@ -150,7 +149,7 @@ def for_command() -> dict[str, str]:
 
 
 def name() -> str:
-    """Return what the project that dbt runs in is called."""
+    """Return the name of the project that dbt runs in."""
     return _read(NAME, (PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
 
 
@@ -161,9 +160,9 @@ def version() -> str:
 
 @cache
 def settings() -> dict[str, Any]:
-    """Return all settings: those of the user's project over our defaults, as dbt has them.
+    """Return all settings, those of the user's project over our defaults, as in dbt.
 
-    Raises WrongArgument for one that we do not know.
+    Raises WrongArgument for an unknown setting.
     """
     defaults = _vars(OUR_PROJECT)
     if not IS_OF_USER:
@@ -171,7 +170,7 @@ def settings() -> dict[str, Any]:
         return defaults
     theirs = _vars(PROJECT)
     own = theirs.pop(PACKAGE, None) or {}
-    # what another project with models of its own sets for these is not ours to judge
+    # a project with other packages may set vars for its own models, which we cannot judge
     is_only_ours = not _is_dependency()
     mine = {name for name, value in theirs.items() if not isinstance(value, dict)}
     _refuse_unknown({*own, *(mine if is_only_ours else ())}, set(defaults))
@@ -182,17 +181,17 @@ def settings() -> dict[str, Any]:
 
 def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
     systems = [folder.name for folder in (OUR_PROJECT / "models").iterdir()]
-    # read where their names are put together, or by the sources' yml that a clone has edited
+    # names that are put together where they are read, or used in an edited sources' yml
     ours = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_(table|id_type))")
     for name in names:
         if name not in known and not ours.fullmatch(name):
             near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; is it {near[0]}?" if near else ""
-            raise WrongArgument(f"setting {name} of dbt_project.yml is not known{meant}")
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise WrongArgument(f"setting {name} of dbt_project.yml is unknown{meant}")
 
 
 def _named_in_models() -> set[str]:
-    """Return the words of our models and commands, the names of all settings among them."""
+    """Return all words of our models and commands, which include the names of all settings."""
     words: set[str] = set()
     names = ("models", "macros", "analyses", "seeds", "tests/data")
     for folder in (*(OUR_PROJECT / name for name in names), FLOWS):
@@ -211,11 +210,11 @@ def _vars(folder: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
-        what = "is empty" if found is None else "is no list of keys and values"
+        what = "is empty" if found is None else "does not contain keys and values"
         raise WrongArgument(
-            f"{file} {what}: `customer-health init` makes one in another folder"
+            f"{file} {what}: `customer-health init` creates a valid one in another folder"
         )
     given = found.get("vars") or {}
     if not isinstance(given, dict):
-        raise WrongArgument(f"{file}: vars: must be names and values of settings")
+        raise WrongArgument(f"{file}: vars must contain names and values of settings")
     return given

@@ -1,4 +1,4 @@
-"""One refresh: build, test, publish, write back, log. The command line and Prefect call it."""
+"""Run one refresh: build, test, publish, write back, log. The commands and Prefect call it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,26 +41,27 @@ from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock, unfinished
 from flows.write_back import check_freshness, count_written, write_back
 
-# materializations of what stays from refresh to refresh, and has no rows or keeps them
+# materializations of objects that last from refresh to refresh: views, and tables that keep
+# their rows
 STANDS = ("view_in_place", "published_table", "kept_table")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of the project a refresh runs: dbt's options, and the systems that it publishes."""
+    """The part of the project that a refresh runs: dbt's options and the published systems."""
 
     options: tuple[str, ...]
     systems: tuple[str, ...]
     is_full: bool = False
-    # whether what STANDS is left as it is
+    # whether objects of the materializations in STANDS are left as they are
     stands: bool = False
 
 
 def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
-    """Return what a full refresh runs: all, but for what is asked after the write-back.
+    """Return what a full refresh runs: everything except the tests after the write-back.
 
-    And but for systems that are off, whose marts stand empty already, and where what STANDS is
-    untouched, for that: its tests run, those of systems that are off do not.
+    It also leaves out systems that are switched off, whose marts are empty already, and with
+    stands the lasting objects, but not their tests. Tests of systems that are off do not run.
     """
     left_out = [_tags(("after_write_back", *empty))]
     if stands:
@@ -78,10 +79,9 @@ def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
 
 
 def _changed(work: Work) -> Part:
-    """Return what a refresh of some keys runs.
+    """Return what an hourly refresh of changed keys runs.
 
-    The views stand, and tests of all rows wait, as do the systems that are daily, and those in
-    which there is nothing to do.
+    It leaves out views, tests of all rows, daily systems, and systems that have nothing to do.
     """
     idle = _tags(systems.daily() + work.idle)
     return Part(
@@ -94,7 +94,7 @@ def _changed(work: Work) -> Part:
 
 
 def _of_organization() -> Part:
-    """Return what a refresh of one runs: the daily systems, with no test of others."""
+    """Return what a refresh of one organization runs: the daily systems and their tests."""
     return Part(
         (
             f"--select={_tags(systems.daily())}",
@@ -114,25 +114,25 @@ Mode = Literal["hourly", "nightly", "organization"]
 
 @dataclass(frozen=True)
 class Options:
-    """What a refresh is asked for."""
+    """The options of a refresh."""
 
     mode: Mode
     as_of: datetime | None = None
     tenant: str | None = None
     write_back: bool = True
-    # the one that mode organization is for
+    # the slug, for mode organization
     organization: str | None = None
     backfill_days: int = 0
-    # what the run is called in the log, where whoever starts it wants to ask for it
+    # the id of the run in the run log, for callers that want to look it up
     run_id: str | None = None
 
 
 def refresh(options: Options, progress: Progress) -> dict[str, Any]:
-    """Bring all marts to one instant and write the answer back; return the run's log.
+    """Bring all marts to one instant and write the statuses back; return the run's log entry.
 
-    Raises a Failure with the exit code that docs/commands.md lists, whatever went wrong.
+    Raises a Failure with an exit code of docs/commands.md, whatever goes wrong.
     """
-    # before anything is made
+    # before anything is created
     check_project()
     if options.tenant is not None:
         _check_first_tenant(options.tenant)
@@ -149,7 +149,7 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
 
 def _take_back() -> None:
-    """Take away what a first refresh has made, where it was refused before it built."""
+    """Drop what a first refresh has created if it was refused before it built anything."""
     with connect() as connection:
         [built] = rows(
             connection,
@@ -167,7 +167,7 @@ def _with_lock(
         made_again += install(connection, "operations.sql")
         check_maker(connection)
         if are_installed(connection):
-            # what was dropped and is there again lacks its grants
+            # objects that were dropped and created again lack their grants
             forgotten: list[str] = []
             with_short_lock(
                 connection,
@@ -177,12 +177,12 @@ def _with_lock(
             )
             if "tenant_roles" in forgotten:
                 progress.say(
-                    "which role is which tenant's is lost: `customer-health roles install`"
-                    " makes new ones"
+                    "the map of tenants to roles is lost: `customer-health roles install`"
+                    " creates new roles"
                 )
         check_tenant(connection, options.tenant)
         if options.organization:
-            # it builds the views of its systems only
+            # it creates only the views of its own systems
             check_attached(connection)
         check_organization(connection, options.organization)
         try:
@@ -194,15 +194,15 @@ def _with_lock(
                 else:
                     _refresh(options, progress, log, lock)
         finally:
-            # a refresh that was held or has failed is what people want to hear of
+            # also after a held or failed refresh, which people want to hear about
             raise_alerts(progress)
         return log.payload
 
 
 def _check_first_tenant(slug: str) -> None:
-    """Raise WrongArgument where no mart lists the tenants yet, and the input has not this one.
+    """Before the first refresh, raise WrongArgument if the input has no tenant with this slug.
 
-    Better than after all is computed and published.
+    Otherwise the error would come only after everything is computed and published.
     """
     with connect() as connection:
         if is_built(connection):
@@ -219,7 +219,7 @@ def _check_first_tenant(slug: str) -> None:
 def _refresh_organization(
     organization: str, options: Options, progress: Progress, log: RunLog, lock: Lock
 ) -> None:
-    """Recompute one organization in the daily systems, by the SQL of the nightly refresh."""
+    """Recompute one organization in the daily systems, with the SQL of the nightly refresh."""
     connection = log.connection
     as_of = options.as_of or _database_clock(connection)
     log.payload |= {"organization": organization, "as_of": as_of.isoformat()}
@@ -227,7 +227,7 @@ def _refresh_organization(
     if missing := missing_relations(connection):
         name = missing[0].replace('"', "")
         raise Infrastructure(
-            f"{name} is missing: `customer-health refresh --mode nightly` makes it again"
+            f"{name} is missing: `customer-health refresh --mode nightly` creates it again"
         )
     _build(
         f"refresh of {organization} as of {as_of:%Y-%m-%d %H:%M:%S %Z}: models and tests",
@@ -260,7 +260,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     if not (is_full or work.systems):
         _do_nothing(options, as_of, progress, log, lock)
         return
-    # before anything is read of them
+    # before anything is read from the files or the catalog
     files = untouched.fingerprint_of_project() if is_full else ""
     found = untouched.fingerprints(connection, files) if is_full else None
     stands = (
@@ -295,8 +295,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     say_lost_hook(connection, progress)
     log.payload |= say_nobodys(scope, connection, progress)
 
-    # rows that no change announced; nothing announces those of a first refresh, of other
-    # rules or of an earlier instant
+    # drift: rows that changed without a trigger or updated_at showing it; not counted for a
+    # first refresh, changed rules or an earlier instant
     if is_full and not scope.full_because:
         log.payload["drift"] = sum(mart["rows_corrected"] for mart in log.payload["marts"])
     log.payload["tenants"] = rows(
@@ -316,8 +316,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
 
 
 def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
-    """Return the systems that are switched off, and have published that by these rules."""
-    # a system of somebody's own need have no switch
+    """Return the systems that are off and whose empty marts are published by these rules."""
+    # a system that a user has added need not have a switch
     on = settings()
     off = [name for name in systems.registry() if not on.get(f"{name}_enabled", True)]
     return tuple(
@@ -338,7 +338,7 @@ def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
 def _do_nothing(
     options: Options, as_of: datetime, progress: Progress, log: RunLog, lock: Lock
 ) -> None:
-    """Move the clock, and write what an earlier run has left."""
+    """Move as_of, and write back what earlier runs have left pending."""
     move_clock(log.connection, systems.hourly(), as_of)
     check_tenant(log.connection, options.tenant)
     say_lost_hook(log.connection, progress)
@@ -346,7 +346,7 @@ def _do_nothing(
     try:
         _write_back(options, progress, log, lock)
     except WriteBackHeld:
-        # by what holds it since an earlier run
+        # the same hold as in earlier runs
         if not log.payload.get("rows_written"):
             log.count_with_last("is_idle", "held")
         raise
@@ -382,9 +382,9 @@ def _build(  # noqa: PLR0913, PLR0917
     log: RunLog,
     lock: Lock,
 ) -> None:
-    """Run a part of the project with these vars, and log what it has moved in the marts.
+    """Run a part of the project with these vars, and log the rows that changed in the marts.
 
-    Raises the failure that it ends with, if any.
+    Raises the failure of the run, if any.
     """
     texts = {
         var: value.isoformat() if isinstance(value, datetime) else value
@@ -402,7 +402,7 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
-    # before a test that failed ends the run, for the views are there
+    # before a failed test ends the run, because the views exist already
     put_back(log.connection, progress, is_complete=part.is_full and run.failure() is None)
     if part.is_full:
         follow_inputs(progress)
@@ -412,7 +412,7 @@ def _build(  # noqa: PLR0913, PLR0917
     if failure := run.failure():
         raise failure
     if not run.with_status("pass", "warn"):
-        raise Infrastructure("dbt: no test ran, so nobody knows whether the rows are right")
+        raise Infrastructure("dbt: no test ran, so the rows may be wrong")
     log.payload["marts"] = _moved(log, part.systems)
     log.payload["quarantined_rows"] = _left_out(log.connection, part.systems)
     if part.is_full:
@@ -422,7 +422,7 @@ def _build(  # noqa: PLR0913, PLR0917
             made += before
         else:
             drop_retired(log.connection, before, made, progress)
-        # the inputs of a system that has always been switched off are not made
+        # the inputs of a system that was never switched on do not exist
         log.payload["relations"] = [
             row["name"]
             for row in rows(
@@ -441,7 +441,7 @@ def _say_what_is_lost(
     progress: Progress,
     log: RunLog,
 ) -> None:
-    """Say of which marts, dropped and made again, days are gone that nobody can collect."""
+    """Report marts that lost days nobody can collect again, because they were dropped."""
     lost = []
     for node in run.with_status("success"):
         if not (node.day and _name(node) in missing):
@@ -460,20 +460,20 @@ def _say_what_is_lost(
     if lost:
         log.payload["days_lost"] = lost
         progress.say(
-            f"{', '.join(lost)}: dropped and made again; the days before"
-            f" {variables['as_of'][:10]} that it held are gone, nobody can collect them again"
+            f"{', '.join(lost)}: dropped and created again; days before"
+            f" {variables['as_of'][:10]} are lost and cannot be collected again"
         )
 
 
 def _name(node: dbt.Node) -> str:
-    """Return the name of its relation, without the database."""
+    """Return the name of a node's relation, without the database."""
     return str(node.relation).partition(".")[2]
 
 
 def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return what the run has moved in each mart of these systems.
+    """Return the number of rows that the run has changed in each mart of these systems.
 
-    Raises Infrastructure when it has not published each of them, whatever dbt says.
+    Raises Infrastructure if the run has not published one of them, whatever dbt says.
     """
     moved: list[dict[str, Any]] = []
     for system in names:
@@ -487,17 +487,17 @@ def _moved(log: RunLog, names: tuple[str, ...]) -> list[dict[str, Any]]:
         )
         if not found:
             raise Infrastructure(
-                f"dbt: it has published nothing of {system} in this database; what it ran is"
-                " another project, or profiles.yml leads to another database"
+                f"dbt: the run published nothing for {system} in this database; it ran another"
+                " project, or profiles.yml names another database"
             )
         moved += found
     return sorted(moved, key=lambda mart: str(mart["mart"]))
 
 
 def _left_out(connection: Connection, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return how many rows this refresh has left out of what it recomputed, by reason.
+    """Return how many of the recomputed rows this refresh has left out, by reason.
 
-    Rows that have lost a date, and count without it, are among them, and are said to be.
+    The rows include those that count but lost a date; is_left_out tells them apart.
     """
     if not names:
         return []

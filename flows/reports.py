@@ -14,6 +14,7 @@ from flows.fit_models import Fit
 from flows.installed import IS_OF_REFRESHER, gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
+from flows.untold import print_messages
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
@@ -440,6 +441,7 @@ def print_status(connection: Connection, progress: Progress) -> bool:
         " group by state, kind, edge order by state, kind, edge",
     ):
         progress.table("Alerts that wait, were refused, or may have arrived", undelivered)
+    print_messages(connection, progress)
     if since := detached_since(connection):
         progress.say(in_words(since))
     health = read_health(connection)

@@ -1,4 +1,4 @@
-"""What an earlier version of the project has made, and this one does not."""
+"""Drop what an earlier version of the project made and this one no longer makes."""
 
 from typing import Any
 
@@ -32,15 +32,15 @@ RETIRED = f"""
 def drop_retired(
     connection: Connection, before: list[str], made: list[str], progress: Progress
 ) -> None:
-    """Drop what was made before and is not now: views, and tables of steps.
+    """Drop views and intermediate tables that were made before and are no longer made.
 
-    A mart that holds rows stays, as does what something of others stands on; that is said,
-    once, for the next refresh knows of it no more.
+    Marts with rows stay, and so does everything that objects of others depend on. This is
+    printed once, because the next refresh no longer knows about them.
     """
     retired = rows(connection, RETIRED, {"before": before, "made": made, "mark": MARK})
     stays = [one["name"] for one in retired if not one["may_go"]]
     waiting = [one for one in retired if one["may_go"]]
-    # one may read another: around again, as long as something goes
+    # they may read each other: repeat as long as something could be dropped
     while waiting:
         left = [one for one in waiting if not _drop(connection, one)]
         if left == waiting:
@@ -48,16 +48,14 @@ def drop_retired(
             break
         waiting = left
     if dropped := [one["name"] for one in retired if one["name"] not in stays]:
-        progress.say(f"no longer made, and dropped: {', '.join(dropped)}".replace('"', ""))
+        progress.say(f"dropped, no longer made: {', '.join(dropped)}".replace('"', ""))
     if stays:
         names = ", ".join(name.replace('"', "") for name in stays)
-        progress.say(
-            f"no longer made, and left as it is: {names}; drop it when nobody reads it"
-        )
+        progress.say(f"no longer made but kept: {names}; drop them when nobody reads them")
 
 
 def _drop(connection: Connection, one: dict[str, Any]) -> bool:
-    """Drop one, and say whether it is gone."""
+    """Drop one object; return whether it is gone."""
     kind = "view" if one["is_view"] else "table"
     statement = f"drop {kind} if exists {one['name']}".encode()
     try:
@@ -65,7 +63,7 @@ def _drop(connection: Connection, one: dict[str, Any]) -> bool:
     except (
         psycopg.errors.DependentObjectsStillExist,
         psycopg.errors.LockNotAvailable,
-        # somebody has given it to another owner
+        # somebody has changed its owner
         psycopg.errors.InsufficientPrivilege,
     ):
         return False

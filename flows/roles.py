@@ -1,4 +1,4 @@
-"""The roles: what a refresh, the write-back, an analyst and each tenant may do."""
+"""Create, remove and show the roles: refresher, write-back, analyst, one for each tenant."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ STATUS = f"""
         )
     order by mapped.system desc nulls first, 3, 1
 """
-AS_GRANTS = "a role lacks what this login may not grant; whoever may:"
+AS_GRANTS = "a role lacks rights that this login may not grant; a login that may must run:"
 WITHOUT_ROLE = f"""
     select count(*) as tenants
     from (
@@ -70,19 +70,20 @@ WITHOUT_ROLE = f"""
 
 
 def install_roles(progress: Progress) -> None:
-    """Make the roles, the warehouse the refresher's, and every mart show a tenant its rows.
+    """Create the roles, give the warehouse to the refresher, and secure every mart by tenant.
 
-    What is there already is left alone. The login must be allowed to create roles, and own
-    the warehouse and what inputs read. Raises Infrastructure when it may not grant a right
-    that a role needs; all else is done then. Raises WrongArgument on Citus.
+    Existing roles stay as they are. The login must be allowed to create roles, and must own
+    the warehouse and the tables that inputs read. Raises Infrastructure if it may not grant a
+    right that a role needs; everything else is done then. Raises WrongArgument on Citus.
     """
     with refresh_lock(), connect(as_login=True) as connection:
         refuse_on_citus(
             connection,
             "roles",
-            "its nodes let no role of ours in; grant logins what they may read: docs/scale.md",
+            "its nodes accept none of our roles; grant logins their rights by hand:"
+            " docs/scale.md",
         )
-        # the view that is written through says which columns the write-back may write
+        # the columns of the write-back come from the view that it writes through
         check_attached(connection)
         check_maker(connection)
         inputs = dbt.inputs(environment(connection))
@@ -90,7 +91,7 @@ def install_roles(progress: Progress) -> None:
         _check_roles(connection)
         _check_may_create(connection)
         with _as_views(connection, inputs):
-            # what cannot be read is said before anything is made
+            # fails here, before anything is created, if an input cannot be read
             pass
         with connection.transaction():
             connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
@@ -117,33 +118,31 @@ def install_roles(progress: Progress) -> None:
                 say_what_stays(connection, progress)
     for right in excess:
         progress.say(
-            f"warning: {right['role_name']} may {right['rights']} {right['relation']},"
-            " by a grant that is not ours: take it away"
+            f"warning: {right['role_name']} may {right['rights']} {right['relation']} by a"
+            " grant that is not ours: revoke it"
         )
     for reader in blind:
         progress.say(
-            f"warning: {reader['role_name']} may read {reader['marts_count']} marts by grants"
-            f" of yours and sees no row of them: grant it {OURS}_analyst or the role"
-            " of a tenant"
+            f"warning: {reader['role_name']} may read {reader['marts_count']} marts by your"
+            f" grants but sees no rows: grant it {OURS}_analyst or the role of a tenant"
         )
     if lacking:
-        raise Infrastructure(f"roles: all else is done; {AS_GRANTS} {lacking}")
+        raise Infrastructure(f"roles: everything else is done; {AS_GRANTS} {lacking}")
     progress.say(
-        f"roles: refresher, write_back, analyst, contact_writer and {len(tenants)} of tenants"
-        " are there;"
-        " `customer-health roles status` names them"
+        f"roles: refresher, write_back, analyst, contact_writer and {len(tenants)} tenant"
+        " roles exist; `customer-health roles status` lists them"
     )
 
 
 def remove_roles(progress: Progress) -> None:
-    """Take the roles away: marts have no row security, and the warehouse is whose it was.
+    """Drop the roles, switch row security off, and return the warehouse to its former owners.
 
-    They are found by their marks, so that it does not matter what somebody has dropped.
+    Roles are found by their comments, whatever somebody has dropped.
     """
     with refresh_lock(), connect(as_login=True) as connection:
         load(connection)
         if not (are_installed(connection) or roles_here(connection)):
-            progress.say("there are no roles")
+            progress.say("there are no roles of ours")
             return
         _check_roles(connection)
         _check_belongings(connection)
@@ -169,22 +168,24 @@ def remove_roles(progress: Progress) -> None:
     for owner in owners:
         if owner["because"]:
             progress.say(
-                f"{owner['owner_name']} had some of the warehouse, which {login} has now:"
+                f"{login} now owns the part of the warehouse that {owner['owner_name']} owned:"
                 f" {owner['because']}"
             )
         else:
-            progress.say(f"{owner['things_count']} things are {owner['owner_name']}'s")
+            progress.say(f"{owner['owner_name']} owns {owner['things_count']} objects again")
     have = {owner["owner_name"] for owner in owners if not owner["because"]}
     if others := [m["login"] for m in members if m["login"] not in have]:
         progress.say(
-            f"{', '.join(others)} had the rights of {REFRESHER} and can refresh no more, but"
-            " for what you grant"
+            f"{', '.join(others)} had the rights of {REFRESHER} and can no longer refresh"
+            " unless you grant them rights"
         )
-    progress.say("the roles are removed: marts show all rows to whom a grant of yours lets in")
+    progress.say(
+        "the roles are removed: marts show all rows to every role with a grant of yours"
+    )
 
 
 def say_what_remains(stay: list[dict[str, Any]], progress: Progress) -> None:
-    """Say which roles are still there, and why; of many for one reason the number."""
+    """Print which roles remain and why; if many share a reason, print their number."""
     because: dict[str, list[str]] = {}
     for role in stay:
         because.setdefault(role["because"], []).append(role["role_name"])
@@ -195,10 +196,12 @@ def say_what_remains(stay: list[dict[str, Any]], progress: Progress) -> None:
 
 
 def print_roles(progress: Progress) -> None:
-    """Print the roles, what each is for, and who has it."""
+    """Print the roles, the purpose of each, and its members."""
     with reading(as_login=True) as connection:
         if not are_installed(connection):
-            progress.say("there are no roles: every command has the rights of its login")
+            progress.say(
+                "there are no roles of ours: every command has the rights of its login"
+            )
             return
         _check_register(connection)
         take_role(connection, REFRESHER)
@@ -208,19 +211,19 @@ def print_roles(progress: Progress) -> None:
         if missing["tenants"]:
             progress.say(
                 f"{missing['tenants']} tenants have no role yet:"
-                " `customer-health roles install` makes it"
+                " `customer-health roles install` creates them"
             )
 
 
 def grant_sources(connection: Connection) -> None:
-    """Give the roles, where there are any, the rights on the sources that they need now.
+    """Grant the roles, if they exist, the rights that they need on the sources.
 
-    Says which of them the login may not grant by raising Infrastructure.
+    Raises Infrastructure with the rights that the login may not grant.
     """
     if not are_installed(connection):
         return
     if detached_since(connection):
-        # the view that says which columns these are is away: `hook remove` alone gets here
+        # the view with these columns is detached; only `hook remove` gets here
         return
     with_short_lock(connection, partial(install, connection, "row_security.sql"))
     if lacking := _grant(connection):
@@ -228,10 +231,11 @@ def grant_sources(connection: Connection) -> None:
 
 
 def follow_inputs(progress: Progress) -> None:
-    """Grant what the inputs of a refresh need that no role has had yet, as far as one may.
+    """Grant the rights that the inputs newly need, as far as the login may.
 
-    The refresh has the rights of the refresher; only the login may have those to grant. What
-    it may not is said: the write-back would only say that something is denied.
+    The refresh has the rights of the refresher, but only the login may be able to grant these.
+    Rights that it may not grant are printed: the write-back would only report permission
+    denied.
     """
     with connect() as connection:
         if not are_installed(connection):
@@ -249,7 +253,7 @@ def follow_inputs(progress: Progress) -> None:
 
 
 def are_installed(connection: Connection) -> bool:
-    """Return whether the warehouse of this database was given to the refresher."""
+    """Return whether the refresher owns the warehouse of this database."""
     found = rows(
         connection,
         f"select from pg_namespace where nspname = any(%(schemas)s) and {IS_OF_REFRESHER}",
@@ -259,7 +263,7 @@ def are_installed(connection: Connection) -> bool:
 
 
 def _check_register(connection: Connection) -> None:
-    """Raise when what says which role is which tenant's was dropped."""
+    """Raise if the map of tenants to roles was dropped."""
     [there] = rows(
         connection,
         f"select to_regclass('{OPERATIONS}.tenant_roles') as map,"
@@ -268,25 +272,25 @@ def _check_register(connection: Connection) -> None:
     )
     if None in there.values():
         raise Infrastructure(
-            f"roles: something of {OPERATIONS} was dropped, such as tenant_roles, which says"
-            " whose role is whose; `customer-health roles install` makes it again"
+            f"roles: an object of {OPERATIONS} was dropped, such as tenant_roles, which maps"
+            " tenants to roles; `customer-health roles install` creates it again"
         )
 
 
 def _check_roles(connection: Connection) -> None:
-    """Raise when a role only has the name of ours, or one of ours has rights over all."""
+    """Raise if a foreign role has one of our names, or one of our roles is all-powerful."""
     names = {"names": tenant_roles(connection)}
     for role in rows(connection, "select * from pg_temp.foreign_roles(%(names)s)", names):
         raise WrongArgument(not_ours(role["role_name"]))
     for role in rows(connection, "select * from pg_temp.mighty_roles()"):
         raise WrongArgument(
-            f"role {role['role_name']} has SUPERUSER, CREATEROLE or BYPASSRLS: take that away"
-            " first"
+            f"role {role['role_name']} has SUPERUSER, CREATEROLE or BYPASSRLS: remove that"
+            " attribute first"
         )
 
 
 def _check_may_create(connection: Connection) -> None:
-    """Raise where roles are to be made, and the login may make none."""
+    """Raise if roles must be created and the login may not create any."""
     for login in rows(
         connection,
         "select rolname::text as name from pg_roles"
@@ -294,29 +298,29 @@ def _check_may_create(connection: Connection) -> None:
         "select from unnest(pg_temp.groups()) as role where to_regrole(role) is null)",
     ):
         raise Infrastructure(
-            f"roles: {login['name']} may not create roles, which takes CREATEROLE: `alter role"
-            f' "{login["name"]}" createrole`, or run it as a login that has it'
+            f"roles: {login['name']} may not create roles: `alter role"
+            f' "{login["name"]}" createrole`, or run this command as a login with CREATEROLE'
         )
 
 
 def _check_belongings(connection: Connection) -> None:
-    """Raise when a role of ours owns what is not ours: with the role, its owner would go."""
+    """Raise if a role of ours owns objects that are not ours, which would lose their owner."""
     if named := belongings_of_others(connection):
         raise WrongArgument(named)
 
 
 def belongings_of_others(connection: Connection) -> str | None:
-    """Say what our roles own that is not ours, or return None."""
+    """Describe the objects that our roles own and that are not ours, or return None."""
     found = rows(connection, "select * from pg_temp.belongings_of_others()")
     if not found:
         return None
     named = "; ".join(f"{one['role_name']} owns {one['thing']}" for one in found[:10])
     more = f" and {len(found) - 10} more" if found[10:] else ""
-    return f"{named}{more}: that is not ours; give it to another role first"
+    return f"{named}{more}: these are not ours; give them to another role first"
 
 
 def tenant_roles(connection: Connection) -> list[str]:
-    """Return the names of the map of tenants, where there is one."""
+    """Return the tenant roles in the map of tenants, if it exists."""
     [there] = rows(connection, f"select to_regclass('{OPERATIONS}.tenant_roles') as map")
     if there["map"] is None:
         return []
@@ -327,7 +331,7 @@ def tenant_roles(connection: Connection) -> list[str]:
 
 
 def roles_here(connection: Connection) -> list[str]:
-    """Return the roles of ours that have something here, whatever of the warehouse is gone."""
+    """Return our roles in this database, even if parts of the warehouse are gone."""
     [found] = rows(
         connection,
         "select pg_temp.tenant_role_names(%(mapped)s) || pg_temp.groups_here() as names",
@@ -338,7 +342,7 @@ def roles_here(connection: Connection) -> list[str]:
 
 
 def load(connection: Connection) -> None:
-    """Make the functions of the scripts of the roles in pg_temp, for this session."""
+    """Create the functions of roles.sql and source_rights.sql in pg_temp, for this session."""
     with connection.transaction():
         for script in ("roles.sql", "source_rights.sql"):
             connection.execute(text_of(FLOWS / "sql" / script).encode())
@@ -358,7 +362,7 @@ def _as_refresher(connection: Connection, statement: str) -> None:
 
 
 def drop_roles(connection: Connection, mapped: list[str]) -> list[dict[str, Any]]:
-    """Drop the roles; return those that stay, and why. mapped: those of tenant_roles."""
+    """Drop the roles; return those that stay, and why. mapped: the roles in tenant_roles."""
     stay: list[dict[str, Any]] = []
     with_short_lock(
         connection,
@@ -373,9 +377,9 @@ def drop_roles(connection: Connection, mapped: list[str]) -> list[dict[str, Any]
 
 @contextmanager
 def _as_views(connection: Connection, inputs: dict[str, str]) -> Iterator[None]:
-    """Have the inputs as the project says them as views, in a transaction, for this session.
+    """Create the project's inputs as temporary views for the length of a transaction.
 
-    Their rules tell what they read before a refresh has made them.
+    PostgreSQL then knows what they read, even before the first refresh.
     """
     with connection.transaction():
         for name, body in inputs.items():
@@ -390,7 +394,7 @@ def _as_views(connection: Connection, inputs: dict[str, str]) -> Iterator[None]:
 
 
 def _grant(connection: Connection) -> str:
-    """Grant what the inputs need, as far as this login may; return what is lacking still."""
+    """Grant what the inputs need, as far as this login may; return what is still missing."""
     inputs = dbt.inputs(environment(connection))
     load(connection)
     with _as_views(connection, inputs):
@@ -404,7 +408,7 @@ def _lacking(connection: Connection) -> str:
 
 
 def _as_grant(right: dict[str, Any]) -> str:
-    """Return the statement that gives a right."""
+    """Return the statement that grants a right."""
     column = f" ({right['column_name']})" if right["column_name"] else ""
     on = "" if right["kind"] == "table" else f"{right['kind']} "
     return (
@@ -414,7 +418,7 @@ def _as_grant(right: dict[str, Any]) -> str:
 
 
 def _slugs(connection: Connection) -> str:
-    """Return a CTE of the tenants of every system that a refresh has published."""
+    """Return a CTE of the published tenants of every system."""
     selects = ["select null::text as system, null::text as tenant, null::text as slug"]
     for name, system in systems.registry().items():
         mart = f"{ANALYTICS}.{system.tenants}"

@@ -1,4 +1,4 @@
-"""operations.application_logs: one row a run, written at its start and at its end."""
+"""Write operations.application_logs: one row per run, at its start and at its end."""
 
 import json
 import time
@@ -14,12 +14,12 @@ from flows.errors import Failure, Infrastructure, TestsFailed, WriteBackHeld, Wr
 from flows.project import IS_OF_USER, PACKAGE, VARIABLE
 from flows.schemas import OPERATIONS
 
-# in the payload of a refresh: its marts are published and tested, what comes is the write-back
+# payload key of a refresh whose marts are published and tested: only the write-back is left
 COMPUTED = "is_computed"
 
 
 class RunLog:
-    """The row of one run. What is put into payload is stored when the run ends."""
+    """The row of one run. The payload is stored when the run ends."""
 
     def __init__(
         self, connection: Connection, cron_name: str, log_type: str, logid: str | None = None
@@ -31,9 +31,9 @@ class RunLog:
         self._started = time.monotonic()
 
     def start(self) -> None:
-        """Insert the row; runs that died without ending theirs are marked so.
+        """Insert the row; mark earlier runs that died as interrupted.
 
-        Needs the refresh lock: only with it is a row that says running known to be dead.
+        Needs the refresh lock: only its holder knows that another running row is dead.
         """
         self.connection.execute(
             f"update {OPERATIONS}.application_logs set status = 'interrupted'"
@@ -46,7 +46,7 @@ class RunLog:
         )
 
     def store(self) -> None:
-        """Store the payload as it is now."""
+        """Store the current payload."""
         self.connection.execute(
             f"update {OPERATIONS}.application_logs set payload = %s where logid = %s",
             (self._json(), self.logid),
@@ -62,10 +62,10 @@ class RunLog:
         )
 
     def count_with_last(self, mark: str, status: str) -> None:
-        """Take the place of the row before this one, if it has this mark and ended so, too.
+        """Replace the previous row if it has the same mark and status.
 
-        So runs of which there is nothing to tell are one row, that of the last of them:
-        runs_count says how many there were, runs_since when the first began.
+        Consecutive runs without news thus share one row: runs_count is their number,
+        runs_since the start of the first.
         """
         before = self.connection.execute(
             f"""
@@ -76,7 +76,7 @@ class RunLog:
                     where logid != %(logid)s and log_type = %(log_type)s
                 )
                 and status = %(status)s
-                -- an idle run that has written what an earlier one left is one to tell of
+                -- an idle run that wrote back pending changes keeps its own row
                 and payload ? 'runs_count'
                 and payload @> jsonb_build_object(
                     'cron_name', %(job)s::text, %(mark)s::text, true
@@ -107,9 +107,9 @@ class RunLog:
 
 
 def check_maker(connection: Connection) -> None:
-    """Raise WrongArgument where somebody's project has made the marts, and ours would go on.
+    """Raise WrongArgument if a user's project made the marts and our own would overwrite them.
 
-    As when a command is started beside the folder of the project, and not in it.
+    This happens when a command is started outside the project's folder.
     """
     [there] = rows(connection, f"select to_regclass('{OPERATIONS}.application_logs') as logs")
     last = there["logs"] and rows(
@@ -119,8 +119,9 @@ def check_maker(connection: Connection) -> None:
     )
     if last and last[0]["project"] != PACKAGE and not IS_OF_USER:
         raise WrongArgument(
-            f"the marts here are those of the project {last[0]['project']}: run this in its"
-            f" folder, or name it in {VARIABLE}; `customer-health uninstall` takes them away"
+            f"the marts in this database belong to the project {last[0]['project']}: run the"
+            f" command in its folder, or set {VARIABLE} to it; `customer-health uninstall`"
+            " removes the marts"
         )
 
 
@@ -128,14 +129,14 @@ def check_maker(connection: Connection) -> None:
 def logged(
     connection: Connection, cron_name: str, log_type: str, logid: str | None = None
 ) -> Iterator[RunLog]:
-    """Log what is done inside, whichever way it ends; logid: what it is called there."""
+    """Log the run inside this block, however it ends. logid: its id in the run log."""
     log = RunLog(connection, cron_name, log_type, logid)
     log.start()
     try:
         yield log
     except BaseException as error:
         log.payload["error"] = (
-            # as connect() says it, further out
+            # the same words as in connect()
             f"database: {one_line(error)}"
             if isinstance(error, psycopg.Error)
             else str(error) or type(error).__name__
@@ -144,13 +145,13 @@ def logged(
             error.payload = log.payload
         try:
             if connection.closed:
-                # only our session has ended, it may be
+                # perhaps only our session has ended
                 with connect() as log.connection:
                     log.end(_status_of(error))
             else:
                 log.end(_status_of(error))
         except (Infrastructure, psycopg.Error):
-            # the database is gone; the next run marks the row as interrupted
+            # the database is unreachable; the next run marks the row as interrupted
             error.add_note("the run log could not be written")
         raise
     log.end("success")

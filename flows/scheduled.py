@@ -1,8 +1,8 @@
 """The commands as Prefect flows.
 
-Prefect is the alarm clock and the window, no more: the work, the lock and the log are those
-of flows/refresh.py, with Prefect or without. The parameters are the options of the commands,
-read by the same code.
+Prefect only starts runs and shows them: the work, the lock and the log are those of
+flows/refresh.py, with or without Prefect. The parameters are the options of the commands, read
+by the same code.
 """
 
 import json
@@ -40,33 +40,34 @@ from flows.write_back import run_write_back
 
 Result = TypeVar("Result")
 
-# a run that starts later than this was missed, by an outage say: the next one does its work
+# a run that starts later than this, for example after an outage, is missed: the next one does
+# its work
 MISSED_AFTER = timedelta(minutes=15)
-# of a fleet, for there runs wait in line: until the next one is due, or the night is over
+# in a fleet, where runs wait in line: until the next one is due, or the night is over
 MISSED_IN_LINE = {"hourly": timedelta(hours=1), "nightly": timedelta(hours=12)}
 
 # how long the nightly run waits for an hourly one to end
 QUEUE_SECONDS = 3600
 RETRY_SECONDS = 5
 
-# a database that restarts, say: the whole refresh is tried again, and nothing else is. Not by
-# Prefect's own retries, which do not ask what failed
+# pauses before a refresh is retried, for example while a database restarts; nothing else is
+# retried. Prefect's own retries are not used because they do not ask what failed
 RETRIES_AFTER_SECONDS = (60, 300)
 
 
 @runtime_checkable
 class Judged(Protocol):
-    """What a step returns that may have failed without an exception."""
+    """The result of a step that can fail without an exception."""
 
     def failure(self) -> Failure | None:
-        """Return what went wrong, or None."""
+        """Return the failure, or None."""
 
 
 class LoggedProgress(Progress):
-    """Shows what finishes in the logs of the run."""
+    """Shows finished nodes in the log of the run."""
 
     def finished(self, what: str, status: str) -> None:
-        """Log that something has finished."""
+        """Log a finished node."""
         get_run_logger().info("%-8s %s", status, what)
 
     def say(self, text: str) -> None:
@@ -74,15 +75,15 @@ class LoggedProgress(Progress):
         get_run_logger().info(text)
 
     def fail(self, reason: str) -> None:
-        """Log what a person must look at."""
+        """Log an error."""
         get_run_logger().error(reason)
 
 
 class PrefectProgress(LoggedProgress):
-    """Shows steps as task runs, too."""
+    """Also shows steps as task runs."""
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
-        """Run one step as a task, which fails where the step has."""
+        """Run one step as a task, which fails if the step fails."""
         results: list[Result] = []
 
         def judged() -> State[Any]:
@@ -98,7 +99,7 @@ class PrefectProgress(LoggedProgress):
         return results[0]
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a table as an artifact under its title."""
+        """Store a table as an artifact under its title."""
         title = ", ".join([title, *_services()])
         key = "-".join(re.findall("[a-z0-9]+", title.lower()))
         # numbers, dates and intervals as the database writes them
@@ -107,7 +108,7 @@ class PrefectProgress(LoggedProgress):
 
 
 def run_name() -> str:
-    """Name a flow run by what it is and when it was due; in UTC, where no hour comes twice."""
+    """Name a flow run by its flow and due time, in UTC, where no hour comes twice."""
     due = runtime.flow_run.scheduled_start_time.astimezone(UTC)
     what = " of ".join([runtime.flow_run.flow_name, *_services()])
     return f"{what} {due:%Y-%m-%d %H:%M %Z}"
@@ -119,12 +120,12 @@ def hourly(
     as_of: datetime | None = None,
     no_write_back: bool = False,  # noqa: FBT001, FBT002 - a box to tick
 ) -> State[Any]:
-    """Refresh what changed; skipped while another refresh is running.
+    """Recompute the customers that changed; skipped while another refresh is running.
 
     Args:
-        tenant: Slug of the one tenant that is written back; all of them when it is empty.
-        as_of: Instant to compute for; now when it is empty.
-        no_write_back: Only bring the marts up to date, and leave the application as it is.
+        tenant: Slug of the only tenant to write back; empty for all.
+        as_of: Instant to compute for; empty for now.
+        no_write_back: Only bring the marts up to date; write nothing to the application.
 
     """
     return _report(
@@ -142,10 +143,10 @@ def hourly(
 
 @flow(name="continuous refresh", flow_run_name=run_name)
 def continuous(every_seconds: Annotated[int, Field(ge=10, le=3600)] = 60) -> State[Any]:
-    """Refresh what changed every so often, in one run that does not end by itself.
+    """Refresh again and again, in one run that does not end by itself.
 
     Args:
-        every_seconds: How often. What is due while another refresh is running is left out.
+        every_seconds: Seconds between rounds. Rounds due during another refresh are skipped.
 
     """
     return _report(lambda: _continuous(timedelta(seconds=every_seconds)))
@@ -158,13 +159,13 @@ def nightly(
     no_write_back: bool = False,  # noqa: FBT001, FBT002
     backfill_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0,
 ) -> State[Any]:
-    """Recompute everything; waits for a refresh that is running.
+    """Recompute everything; wait for a running refresh.
 
     Args:
-        tenant: Slug of the one tenant that is written back; all of them when it is empty.
-        as_of: Instant to compute for; now when it is empty.
-        no_write_back: Only bring the marts up to date, and leave the application as it is.
-        backfill_days: Days of usage and accounts to make up for that were never collected.
+        tenant: Slug of the only tenant to write back; empty for all.
+        as_of: Instant to compute for; empty for now.
+        no_write_back: Only bring the marts up to date; write nothing to the application.
+        backfill_days: Number of past days of usage and accounts to collect afterwards.
 
     """
     return _report(
@@ -182,11 +183,11 @@ def nightly(
 
 @flow(name="refresh of an organization", flow_run_name=run_name)
 def organization(organization: str, as_of: datetime | None = None) -> State[Any]:
-    """Recompute one organization in the systems that only the nightly refresh moves.
+    """Recompute one organization in the systems that only the nightly refresh recomputes.
 
     Args:
-        organization: Its slug.
-        as_of: Instant to compute for; now when it is empty.
+        organization: Slug of the organization.
+        as_of: Instant to compute for; empty for now.
 
     """
     return _report(
@@ -202,12 +203,12 @@ def write_back(
     dry_run: bool = False,  # noqa: FBT001, FBT002
     force: bool = False,  # noqa: FBT001, FBT002
 ) -> State[Any]:
-    """Write what differs from the marts that the last refresh has left.
+    """Write back the statuses that differ from the marts of the last refresh.
 
     Args:
-        tenant: Slug of the one tenant that is written back; all of them when it is empty.
+        tenant: Slug of the only tenant to write back; empty for all.
         dry_run: Show what would be written, and write nothing.
-        force: Write whatever the guards hold, too.
+        force: Also write what the guards hold.
 
     """
     return _report(lambda: _write_back(tenant or None, is_dry_run=dry_run, force=force))
@@ -218,7 +219,7 @@ def dry_run(tenant: str | None = None) -> State[Any]:
     """Show what a write-back would change.
 
     Args:
-        tenant: Slug of the one tenant that is looked at; all of them when it is empty.
+        tenant: Slug of the only tenant to show; empty for all.
 
     """
     return _report(lambda: _done(lambda: preview(tenant or None, PrefectProgress())))
@@ -226,7 +227,7 @@ def dry_run(tenant: str | None = None) -> State[Any]:
 
 @flow(name="alerts", flow_run_name=run_name)
 def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
-    """Raise and send what people should know.
+    """Raise and send alerts.
 
     Args:
         dry_run: Show what would be sent, and send nothing.
@@ -237,11 +238,11 @@ def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
 
 @flow(name="fit of the order models", flow_run_name=run_name)
 def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> State[Any]:
-    """Find the parameters of the order models, for the outlook; waits for a refresh.
+    """Fit the order models for the outlook; wait for a running refresh.
 
     Args:
-        tenant: Slug of the one tenant that is fitted; all of them when it is empty.
-        as_of: Go by the orders up to then; by all of them when it is empty.
+        tenant: Slug of the only tenant to fit; empty for all.
+        as_of: Use the orders up to this instant; empty for all.
 
     """
     return _report(lambda: _fit("fit-orders", tenant or None, _instant(as_of)))
@@ -249,11 +250,11 @@ def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> Stat
 
 @flow(name="fit of the visit models", flow_run_name=run_name)
 def fit_visits(organization: str | None = None, as_of: datetime | None = None) -> State[Any]:
-    """Find the parameters of the visit models, for the outlook; waits for a refresh.
+    """Fit the visit models for the outlook; wait for a running refresh.
 
     Args:
-        organization: Slug of the one organization that is fitted; all when it is empty.
-        as_of: Go by the visits up to then; by all of them when it is empty.
+        organization: Slug of the only organization to fit; empty for all.
+        as_of: Use the visits up to this instant; empty for all.
 
     """
     return _report(lambda: _fit("fit-visits", organization or None, _instant(as_of)))
@@ -261,26 +262,26 @@ def fit_visits(organization: str | None = None, as_of: datetime | None = None) -
 
 @flow(name="weekly summary", flow_run_name=run_name)
 def weekly() -> State[Any]:
-    """Show the last complete week against the one before."""
+    """Compare the last complete week with the one before."""
     return _report(lambda: _done(lambda: summarize(PrefectProgress())))
 
 
 def _services() -> list[str]:
-    """Return the database of the fleet that this run is of, as its tags say."""
-    # without a fleet, the tags are none of ours
+    """Return the fleet databases that the tags of this run name."""
+    # without a fleet, no tag names a database
     return [name for name in listed() if name in runtime.flow_run.tags]
 
 
 def use_database() -> str:
-    """Use the database of this run, and say so.
+    """Use the database of this run; return the line that says so.
 
-    Raises WrongArgument where there is a fleet, and the tags do not say which one.
+    Raises WrongArgument if there is a fleet and the tags do not name exactly one database.
     """
     if fleet := names():
         services = _services()
         if len(services) != 1:
             raise WrongArgument(
-                "FLEET is set, so one tag of the run must name its database:"
+                "FLEET is set, so exactly one tag of the run must name a database of"
                 f" {', '.join(fleet)}"
             )
         use(services[0])
@@ -288,12 +289,12 @@ def use_database() -> str:
 
 
 def _instant(as_of: datetime | None) -> datetime | None:
-    """Return what a form gave, read as the command line reads it."""
+    """Return the instant from a form, checked as on the command line."""
     return parse_as_of(as_of.isoformat()) if as_of else None
 
 
 def _report(work: Callable[[], State[Any]]) -> State[Any]:
-    """Do some work; what goes wrong is Failed by name: automations and filters go by it."""
+    """Do some work; turn failures into the state Failed, which automations look for."""
     try:
         return work()
     except Failure as failure:
@@ -330,8 +331,8 @@ def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[A
 
 
 def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
-    """Refresh, and wait for another refresh to end unless this one is skipped then."""
-    # the next run does its work, but not what somebody has asked for
+    """Refresh; if another refresh is running, wait for it or skip this one."""
+    # the next run makes up for a scheduled run, but not for one with parameters
     is_usual = options == Options(mode=options.mode)
     late = datetime.now(UTC) - runtime.flow_run.scheduled_start_time
     missed_after = MISSED_IN_LINE.get(options.mode) if listed() else None
@@ -354,7 +355,7 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
 
 
 def _continuous(every: timedelta) -> State[Any]:
-    """Refresh again and again; a step of each is no task run: there would be thousands."""
+    """Refresh again and again, without a task run per step: there would be thousands."""
     progress = LoggedProgress()
     progress.say(use_database())
 
@@ -365,7 +366,7 @@ def _continuous(every: timedelta) -> State[Any]:
 
 
 def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, Any]:
-    """Do what wants the lock, when nobody else has it; wait so long for that."""
+    """Do work that needs the lock; wait up to this many seconds until it is free."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -377,7 +378,7 @@ def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, An
 
 
 def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[str, Any]:
-    """Refresh when no other refresh is running, again when what went wrong may be over."""
+    """Refresh when no other refresh is running; retry after a temporary failure."""
     retries = iter(RETRIES_AFTER_SECONDS)
     while True:
         try:
@@ -386,5 +387,5 @@ def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[s
             pause = next(retries, None) if failure.is_temporary else None
             if pause is None:
                 raise
-            progress.say(f"tried again in {pause} s: {failure}")
+            progress.say(f"trying again in {pause} s: {failure}")
             time.sleep(pause)

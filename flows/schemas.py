@@ -1,7 +1,7 @@
-"""The names of our schemas, roles and locks, with the prefix of this environment, if any.
+"""The names of our schemas, roles and locks, with the prefix of this environment if any.
 
-So that several share one database. The var `schema_prefix` of dbt_project.yml says it, for
-dbt, too; the environment variable wins.
+With prefixes several environments share one database. The var `schema_prefix` of
+dbt_project.yml sets the prefix, also for dbt; the environment variable takes precedence.
 """
 
 import os
@@ -11,14 +11,14 @@ from flows.errors import WrongArgument
 from flows.project import IS_OF_USER, OUR_PROJECT, PROJECT
 
 VARIABLE = "CUSTOMER_HEALTH_SCHEMA_PREFIX"
-# PostgreSQL keeps names that begin with pg_ to itself
+# PostgreSQL reserves names that begin with pg_
 ALLOWED = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,15}")
-# read as text, for the environment of the pages has no YAML
+# read as text, because the environment of the pages has no YAML
 SETTING = re.compile(
     r"^ +schema_prefix: *(?:null|[\"']?([^\"'\s#]*)[\"']?) *(?:#.*)?$", re.MULTILINE
 )
-# where a name of ours begins in flows/sql and dashboards/sql: these words mean nothing else
-# there, says tests/test_conventions.py
+# where a name of ours begins in flows/sql and dashboards/sql; tests/test_conventions.py checks
+# that these words mean nothing else there
 NAMES = re.compile(
     r"\b(?=(?:analytics|analytics_internal|analytics_internal_failures|operations)\b"
     r"|customer_health(?:_|: ))"
@@ -26,7 +26,7 @@ NAMES = re.compile(
 
 
 def given() -> str | None:
-    """Return the prefix that the environment says, or None where it says nothing."""
+    """Return the prefix that the environment sets, or None."""
     return os.environ.get(VARIABLE)
 
 
@@ -46,25 +46,25 @@ INTERNAL = f"{PREFIX}analytics_internal"
 FAILURES = f"{PREFIX}analytics_internal_failures"
 OPERATIONS = f"{PREFIX}operations"
 SCHEMAS = (ANALYTICS, INTERNAL, FAILURES, OPERATIONS)
-# what names of roles, triggers and locks begin with
+# the beginning of the names of roles, triggers and locks
 OURS = f"{PREFIX}customer_health"
 
 
 def check_prefix() -> None:
-    """Raise WrongArgument for a prefix that no schema can have."""
+    """Raise WrongArgument for an invalid schema prefix."""
     if PREFIX and not ALLOWED.fullmatch(PREFIX):
         where = "setting schema_prefix of dbt_project.yml" if _said is None else VARIABLE
         raise WrongArgument(
-            f"{where} is {PREFIX!r}, must be up to 16 of a-z, 0-9 and _, with no"
-            " digit and no pg_ first"
+            f"{where} is {PREFIX!r}; it must be up to 16 of a-z, 0-9 and _, and must not begin"
+            " with a digit or pg_"
         )
 
 
 def named(text: str) -> str:
-    """Return a text of ours, such as a file of SQL, with the prefix before our names."""
+    """Return a text of ours, such as a SQL script, with the prefix before our names."""
     return NAMES.sub(PREFIX, text)
 
 
 def for_dbt() -> dict[str, str]:
-    """Return the var that dbt must be given; none where dbt_project.yml says it."""
+    """Return the var to pass to dbt; empty if dbt_project.yml sets the prefix."""
     return {} if _said is None else {"schema_prefix": PREFIX}

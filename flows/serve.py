@@ -1,7 +1,6 @@
-"""`customer-health serve`: the schedules, at a Prefect server that it starts or is told of.
+"""`customer-health serve`: run the schedules, on its own Prefect server or on another.
 
-Errors: ends with 2 for a wrong setting, with 4 when there is no server, with 130 when it is
-stopped.
+Exit codes: 2 for a wrong setting, 4 if there is no server, 130 when it is stopped.
 """
 
 import argparse
@@ -39,34 +38,33 @@ SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
 SECONDS_TO_LOOK = 2
 FIRST_PAUSE = timedelta(seconds=10)
-# as many as make the longest pause
+# as many failures as lead to the longest pause
 MOST_FAILURES = 10
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
 
-# what schedules are reckoned from, and how far ahead of today: until then it is surely
-# started again
+# schedules start here and are computed this many days ahead: serve is restarted before that
 BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
 DAYS_AHEAD = 3660
 
 STOPPED = 130
 
-# of a fleet: what computes or writes, so that only so many of them may run at once
+# in a fleet, the deployments that compute or write, which are limited in number
 BOUNDED = ("hourly", "nightly", "organization", "write-back", "fit-orders", "fit-visits")
 LIMIT = f"{PREFIX}customer-health-fleet"
-# and how many of the others may run beside them
+# how many other runs may go on beside them
 OTHERS_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server of ours listens."""
+    """Where our server listens."""
 
     host: str
     port: int
 
     @property
     def reached_at(self) -> str:
-        """The host to reach it by, from this machine."""
+        """The host under which this machine reaches it."""
         return "127.0.0.1" if self.host in EVERYWHERE else self.host
 
     @property
@@ -77,41 +75,41 @@ class Address:
 
 
 def serve_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the options; what is not given, the environment says."""
+    """Add the options; the environment gives their defaults."""
     command.description = (
-        "Registers the flows with their schedules and runs them when they are due, until it is"
-        " stopped. At the Prefect server or Cloud that PREFECT_API_URL names, or else at a"
-        " server that it starts."
+        "Registers the flows with their schedules and runs them when they are due, until it"
+        " is stopped. It uses the Prefect server or Cloud of PREFECT_API_URL, or else starts"
+        " a server."
     )
     command.add_argument(
         "--host",
         default=os.environ.get("PREFECT_SERVER_API_HOST") or "127.0.0.1",
-        help="where the server listens (PREFECT_SERVER_API_HOST, or 127.0.0.1)",
+        help="host that the server listens on (PREFECT_SERVER_API_HOST, or 127.0.0.1)",
     )
     command.add_argument(
         "--port",
         type=_port,
         default=os.environ.get("PREFECT_SERVER_API_PORT") or "4200",
-        help="and on which port (PREFECT_SERVER_API_PORT, or 4200)",
+        help="port that the server listens on (PREFECT_SERVER_API_PORT, or 4200)",
     )
     command.add_argument(
         "--time-zone",
         metavar="ZONE",
         type=_time_zone,
         default=os.environ.get("REFRESH_TIME_ZONE") or "UTC",
-        help="whose clocks the nightly and weekly runs go by (REFRESH_TIME_ZONE, or UTC)",
+        help="time zone of the nightly and weekly runs (REFRESH_TIME_ZONE, or UTC)",
     )
     command.add_argument(
         "--refresh-every",
         metavar="TIME",
         type=parse_every,
         default=os.environ.get("REFRESH_EVERY") or "1h",
-        help="how often what changed is refreshed, 10s to 24h (REFRESH_EVERY, or 1h)",
+        help="interval of the hourly refresh, 10s to 24h (REFRESH_EVERY, or 1h)",
     )
     command.add_argument(
         "--no-server",
         action="store_true",
-        help="start none, use the one that runs at PREFECT_API_URL, or at host and port",
+        help="start no server, use the one at PREFECT_API_URL, or at --host and --port",
     )
 
 
@@ -124,23 +122,23 @@ def _port(text: str) -> int:
 
 
 def _time_zone(text: str) -> str:
-    # two that are no places, and that Prefect does not take
+    # two names that are no places and that Prefect refuses
     if text not in available_timezones() - {"Factory", "localtime"}:
         raise argparse.ArgumentTypeError(
-            f"{text!r} must be one such as Europe/Rome (REFRESH_TIME_ZONE)"
+            f"{text!r} must be a time zone such as Europe/Rome (REFRESH_TIME_ZONE)"
         )
     return text
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Offer the flows at their hours until Ctrl-C or SIGTERM; return the exit code."""
+    """Serve the flows at their hours until Ctrl-C or SIGTERM; return the exit code."""
     if names() and arguments.refresh_every < ONE_BY_ONE:
         raise WrongArgument(
-            "--refresh-every: 1h or more with FLEET (REFRESH_EVERY): a run that stays for each"
-            " database would leave the others no turn"
+            "--refresh-every (REFRESH_EVERY): must be 1h or more with FLEET, because a run"
+            " that stays alive for each database would block the others"
         )
     at_once()
-    # also where a shell has started us in the background, which ignores Ctrl-C
+    # also for a process in the background, where a shell makes it ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, _as_ctrl_c)
     address = Address(arguments.host, arguments.port)
@@ -158,12 +156,12 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _as_ctrl_c(*_: object) -> None:
-    """Do on another signal what Prefect does well on this one."""
+    """Treat another signal like Ctrl-C, which Prefect handles well."""
     signal.raise_signal(signal.SIGINT)
 
 
 def _settings(api: str) -> dict[str, str]:
-    """Return the environment of Prefect: of the server, of ourselves and of every run."""
+    """Return the environment of Prefect: for the server, this process and every run."""
     settings = {
         "PREFECT_HOME": str(LOCAL / f"{PREFIX}prefect"),
         "PREFECT_SERVER_UI_API_URL": api,
@@ -171,18 +169,18 @@ def _settings(api: str) -> dict[str, str]:
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        # what the terminal's encoding lacks is no error in a run, either
+        # characters that the terminal cannot show must not fail a run
         "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
     }
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
-        # a server of ours that wants it gets it from us
+        # our own server asks for the password, so pass it on
         settings.setdefault("PREFECT_API_AUTH_STRING", password)
     return settings
 
 
 def _check_server(api: str) -> None:
-    """Raise Infrastructure unless a server answers there and lets us in."""
-    # after the settings are made: Prefect reads them when it is imported
+    """Raise Infrastructure unless a server answers at this address and accepts us."""
+    # imported after the settings are made, because Prefect reads them on import
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectHTTPStatusError
@@ -193,7 +191,7 @@ def _check_server(api: str) -> None:
     except PrefectHTTPStatusError as error:
         code = error.response.status_code
         why = (
-            "; PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING (server) lets us in"
+            "; set PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING (server)"
             if code in (401, 403)
             else ""
         )
@@ -205,23 +203,22 @@ def _check_server(api: str) -> None:
 
 @contextmanager
 def _server(address: Address) -> Iterator[None]:
-    """Run a server of our own, which does not outlive us."""
+    """Run our own server, which ends with this process."""
     import httpx
 
     with socket.socket() as mine:
-        # or else whoever listens there would be taken for it, and get the schedules
+        # otherwise another listener would be taken for our server and get the schedules
         if mine.connect_ex((address.reached_at, address.port)) == 0:
             raise Infrastructure(
-                f"something listens on {address.host}:{address.port} already;"
-                " --port (PREFECT_SERVER_API_PORT) names another port, --no-server uses what"
-                " runs there"
+                f"{address.host}:{address.port} is already in use; choose another --port"
+                " (PREFECT_SERVER_API_PORT), or use the server there with --no-server"
             )
     if address.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get(
         "PREFECT_SERVER_API_AUTH_STRING"
     ):
         print(
-            f"warning: whoever reaches {address.host}:{address.port} can start and stop runs;"
-            " PREFECT_SERVER_API_AUTH_STRING sets a user and a password",
+            f"warning: anyone who reaches {address.host}:{address.port} can start and stop"
+            " runs; set PREFECT_SERVER_API_AUTH_STRING to require a user and a password",
             file=sys.stderr,
         )
     server = subprocess.Popen(
@@ -229,7 +226,7 @@ def _server(address: Address) -> Iterator[None]:
             *(sys.executable, "-m", "prefect", "server", "start"),
             *("--host", address.host, "--port", str(address.port)),
         ],
-        # Ctrl-C is for us: it is stopped after the schedules, which are paused there
+        # Ctrl-C goes only to us: we pause the schedules on the server, then stop it
         start_new_session=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread has begun yet
     )
@@ -250,13 +247,13 @@ def _server(address: Address) -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    """Have Linux end this process when its parent is killed."""
+    """Let Linux end this process when its parent is killed."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Stop the server, and all that it has started."""
+    """Stop the server and everything that it has started."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGTERM)
     try:
@@ -268,12 +265,12 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def schedules(zone: str, every: timedelta = ONE_BY_ONE) -> "dict[str, Schedule]":
-    """Return when each flow runs, by the clocks of this time zone.
+    """Return the schedule of each flow in this time zone.
 
-    The hourly one has no schedule where one run stays and refreshes more often.
+    The hourly flow has no schedule if a continuous run refreshes more often.
 
-    What runs by the hour or minute goes by intervals in UTC, from a local midnight on: in a
-    zone of its own, Prefect takes an hour that comes twice for one, and leaves a gap.
+    Hourly and minute schedules are intervals in UTC from a local midnight: in a local zone
+    Prefect would treat an hour that comes twice as one and leave a gap.
     """
     from prefect.schedules import Cron, Interval, RRule
 
@@ -282,7 +279,7 @@ def schedules(zone: str, every: timedelta = ONE_BY_ONE) -> "dict[str, Schedule]"
     return ({"hourly": hourly} if every >= ONE_BY_ONE else {}) | {
         "nightly": RRule(nightly_rule(zone), timezone=zone),
         "alerts": Interval(timedelta(minutes=5), anchor_date=begin, timezone="UTC"),
-        # no clock is changed at that hour
+        # no time zone changes its clocks at that hour
         "weekly": Cron("0 6 * * 1", timezone=zone),
         "fit-orders": Cron("0 5 1 * *", timezone=zone),
         "fit-visits": Cron("0 5 1 * *", timezone=zone),
@@ -290,10 +287,10 @@ def schedules(zone: str, every: timedelta = ONE_BY_ONE) -> "dict[str, Schedule]"
 
 
 def nightly_rule(zone: str) -> str:
-    """Return the rule of 02:00 on every local day, the first one where it comes twice.
+    """Return the rule for 02:00 on every local day, the first 02:00 if it comes twice.
 
-    Where the clocks leave it out, the run is due 24 hours after the one before. Left to
-    itself, Prefect would plan it for the hour before.
+    If the clocks skip it, the run is due 24 hours after the one before; Prefect by itself
+    would plan it an hour earlier.
     """
     lines = ["RRULE:FREQ=DAILY;BYHOUR=2;BYMINUTE=0;BYSECOND=0"]
     past = datetime.now(UTC).replace(tzinfo=None) - BEGIN
@@ -307,8 +304,8 @@ def nightly_rule(zone: str) -> str:
 
 
 def _offer(zone: str, every: timedelta) -> None:
-    """Offer the flows to the server, at their hours, until stopped."""
-    # after the settings are made: Prefect reads them when it is imported
+    """Register the flows and their schedules, and serve them until stopped."""
+    # imported after the settings are made, because Prefect reads them on import
     from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
@@ -316,7 +313,7 @@ def _offer(zone: str, every: timedelta) -> None:
 
     from flows import scheduled
 
-    # the name of each deployment, and what it is of
+    # by the name of the deployment, its flow
     flows: dict[str, Flow[..., Any]] = {
         "hourly": scheduled.hourly,
         "nightly": scheduled.nightly,
@@ -332,7 +329,7 @@ def _offer(zone: str, every: timedelta) -> None:
         flows["continuous"] = scheduled.continuous
     services: list[str | None] = [*names()]
     deployments = {
-        # the name, and what it is an offer of
+        # by its full name, the short name, the flow and the database
         f"{flow.name}/{named(name, service)}": (name, flow, service)
         for service in services or [None]
         for name, flow in flows.items()
@@ -344,13 +341,13 @@ def _offer(zone: str, every: timedelta) -> None:
     else:
         keeper = Keeper(f"{scheduled.continuous.name}/{PREFIX}continuous", every)
         threading.Thread(target=keeper.keep, daemon=True).start()
-    # Prefect's own leaves its loop in the midst of something, and the runs that go on
+    # Prefect's own handler leaves its loop halfway and abandons the running runs
     Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
     offered = [
         RunnerDeployment.from_flow(
             flow,
             name=named(name, service),
-            # without one: when somebody presses the button
+            # without a schedule a run starts only by hand
             schedule=hours.get(name),
             tags=[service] if service else None,
             entrypoint_type=EntrypointType.MODULE_PATH,
@@ -370,15 +367,15 @@ def _offer(zone: str, every: timedelta) -> None:
 
 
 def named(name: str, service: str | None) -> str:
-    """Return the name of a deployment, of one database of a fleet."""
+    """Return the name of a deployment, for one database of a fleet if given."""
     return "-".join(filter(None, [f"{PREFIX}{name}", service]))
 
 
 def _bound(paths: Sequence[str]) -> None:
-    """Let only so many runs of these deployments go on at once, all of them together.
+    """Limit how many runs of these deployments go on at once, in all.
 
-    The others wait at the server, without a process. Registering them has taken them out of
-    the limit, so this comes after it.
+    Other runs wait at the server, without a process. This must follow the registration, which
+    takes deployments out of the limit.
     """
     from prefect.client.orchestration import get_client
 
@@ -390,13 +387,13 @@ def _bound(paths: Sequence[str]) -> None:
                 "PATCH",
                 "/deployments/{id}",
                 path_params={"id": client.read_deployment_by_name(path).id},
-                # which the client has no argument for
+                # the client has no argument for this
                 json={"global_concurrency_limit_id": str(limit.id)},
             )
 
 
 def _take_back(name: str) -> None:
-    """Take a deployment away that an earlier serve has offered, and this one does not."""
+    """Delete a deployment that an earlier serve registered and this one does not."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -405,10 +402,10 @@ def _take_back(name: str) -> None:
 
 
 class Keeper:
-    """Keeps one run of a deployment going: starts another when it has ended.
+    """Keeps one run of a deployment going: starts another when it ends.
 
-    One that failed soon is followed after a pause, which doubles from failure to failure up
-    to an hour, for each of them is told to people.
+    After a run that failed early it waits; the pause doubles with each failure up to an hour,
+    because people are told about each one.
     """
 
     def __init__(self, deployment: str, every: timedelta) -> None:
@@ -418,7 +415,7 @@ class Keeper:
         self._begun = datetime.now(UTC)
 
     def keep(self) -> None:
-        """Look every few seconds, for ever."""
+        """Look every few seconds, forever."""
         import httpx
         from prefect.client.orchestration import get_client
         from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
@@ -429,14 +426,14 @@ class Keeper:
                 try:
                     self._look(client)
                 except (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError):
-                    # not offered yet, or no server at the moment, which Prefect tells
+                    # not registered yet, or no server at the moment, which Prefect reports
                     continue
-                except Exception as error:  # noqa: BLE001 - nobody else would start a run
+                except Exception as error:  # noqa: BLE001 - otherwise no run would ever start again
                     reason = str(error).partition("\n")[0] or type(error).__name__
                     print(f"warning: {self._deployment}: {reason}", file=sys.stderr)
 
     def _look(self, client: "SyncPrefectClient") -> None:
-        """Start a run, unless there is one, or it is too early, or somebody has paused it."""
+        """Start a run unless there is one, it is too early, or somebody has paused it."""
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
         from prefect.client.schemas.sorting import FlowRunSort
         from prefect.states import Crashed
@@ -455,10 +452,10 @@ class Keeper:
                 continue
             if state.is_scheduled() or state.timestamp >= self._begun:
                 return
-            # as it was left by a serve that was killed, with its runs
-            lost: State[None] = Crashed(message="whoever ran it is gone")
+            # left behind by a killed serve, whose runs died with it
+            lost: State[None] = Crashed(message="the process that ran it is gone")
             client.set_flow_run_state(run.id, lost, force=True)
-        # what failed before this serve, somebody may have mended
+        # failures before this serve do not count: their cause may be fixed
         ended = [run for run in runs if run.end_time and run.end_time >= self._begun]
         pause = pause_after([_failed_soon(run) for run in ended])
         last = ended[0].end_time if ended else None
@@ -467,7 +464,7 @@ class Keeper:
 
 
 def pause_after(failed: Sequence[bool]) -> timedelta:
-    """Return how long to wait after runs that failed or not, the last one first."""
+    """Return how long to wait after these runs; failed lists the last run first."""
     failures = len(list(takewhile(bool, failed)))
     return min(FIRST_PAUSE * 2 ** (failures - 1), ONE_BY_ONE) if failures else timedelta()
 
@@ -477,7 +474,7 @@ def _failed_soon(run: "FlowRun") -> bool:
 
 
 def _refuse_work_pool(names: list[str]) -> None:
-    """Raise Infrastructure where a worker runs them: Prefect leaves them to it as well."""
+    """Raise Infrastructure if a work pool has these deployments: each would run twice."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -488,12 +485,12 @@ def _refuse_work_pool(names: list[str]) -> None:
                 if pool := client.read_deployment_by_name(name).work_pool_name:
                     of_pool.append((name, pool))
     if of_pool:
-        # in quotes, as a shell wants them
+        # in quotes for the shell
         listed = " ".join(f"'{name}'" for name, _ in of_pool)
         raise Infrastructure(
-            f"work pool {of_pool[0][1]} has the schedules already, and each run would be two:"
-            " its worker does without serve, or `python -m prefect deployment delete` takes"
-            f" away {listed}"
+            f"work pool {of_pool[0][1]} already has the schedules, so each run would start"
+            " twice: either use only its worker, or first run"
+            f" `python -m prefect deployment delete` for {listed}"
         )
 
 

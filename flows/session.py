@@ -1,6 +1,6 @@
-"""What every session of ours is: one backend, with the settings that the rules rely on.
+"""Prepare a session: it must have one backend, and gets the settings that the rules rely on.
 
-The settings stand in macros/session/session_settings.sql, for dbt's sessions and for these.
+The settings are in macros/session/session_settings.sql, for dbt's sessions and for these.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from flows.project import OUR_PROJECT
 
 MACRO = OUR_PROJECT / "macros" / "session" / "session_settings.sql"
 
-# how a session begins, whatever the environment or a service file says
+# connection options, whatever the environment or a service file says
 ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
-    # of a SQL_ASCII server psycopg would give bytes
+    # from a SQL_ASCII server psycopg would return bytes
     "client_encoding": "utf8",
-    # a session that waits for dbt says nothing for minutes: firewalls forget those
+    # a session that waits for dbt is idle for minutes, and firewalls drop idle connections
     "keepalives": 1,
     "keepalives_idle": 60,
     "keepalives_interval": 10,
@@ -31,8 +31,8 @@ ASKED = 3
 
 
 def settings() -> str:
-    """Return the query of the settings: name and value."""
-    # between the lines that make it a macro
+    """Return the query that yields the settings: name and value."""
+    # without the first and last line, which make it a macro
     return MACRO.read_text().partition("\n")[2].rpartition("{% endmacro")[0]
 
 
@@ -42,10 +42,10 @@ def use_settings(
     *,
     is_local: bool = False,
 ) -> None:
-    """Set what the rules rely on, or what a session of another kind has different.
+    """Set the settings that the rules rely on, with different values for some if given.
 
-    With is_local until the end of the transaction. Settings that the server does not know,
-    for it is older, are left out.
+    is_local: until the end of the transaction. Settings that an older server does not know are
+    skipped.
     """
     connection.execute(
         f"""
@@ -64,13 +64,13 @@ def use_settings(
 
 
 def as_options(connection: psycopg.Connection[Any]) -> str:
-    """Return the settings in the form of PGOPTIONS, as far as this server knows them."""
+    """Return the settings that this server knows, in the form of PGOPTIONS."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = cursor.execute(
             f"""
             select settings.name, settings.value
             from ({settings()}) as settings (name, value)
-            -- at its start a session may not have what only a superuser may set
+            -- PGOPTIONS may not hold settings that only a superuser may set
             inner join pg_settings on lower(pg_settings.name) = settings.name
             where context = 'user'
             """.encode()
@@ -84,16 +84,16 @@ def as_options(connection: psycopg.Connection[Any]) -> str:
 def refuse_shared_backends(
     connection: psycopg.Connection[Any], service: str | None = None
 ) -> None:
-    """Raise Infrastructure when statements of this session go to different backends.
+    """Raise Infrastructure if statements of this session go to different backends.
 
-    A pooler that hands out backends by transaction would leave our role and settings to
-    sessions of the application, and would not hold our lock.
+    A transaction pooler would leak our role and settings to sessions of the application, and
+    would not hold our lock.
     """
     backends = {_backend(connection) for _ in range(ASKED)}
     if backends == {connection.info.backend_pid}:
         return
-    # A pooler stands between. While another session holds its backend in a transaction, this
-    # one must keep its own.
+    # There is a pooler. While another session holds its backend in a transaction, this one
+    # must still get the same backend as before.
     with psycopg.connect(**ARGUMENTS, service=service, autocommit=False) as other:
         holds = _backend(other)
         is_shared = holds in backends or len(backends | {_backend(connection)}) > 1
@@ -101,9 +101,9 @@ def refuse_shared_backends(
     if is_shared:
         info = connection.info
         raise Infrastructure(
-            f"database: {info.host}:{info.port} pools transactions, so one session has several"
-            " backends and can hold no lock, role or setting; PGHOST and PGPORT must name the"
-            " server itself, or a pool of sessions (pool_mode = session)"
+            f"database: {info.host}:{info.port} is a transaction pooler, where a session"
+            " cannot keep a lock, role or setting; PGHOST and PGPORT must name the server"
+            " itself or a session pool (pool_mode = session)"
         )
 
 

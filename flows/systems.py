@@ -1,6 +1,6 @@
-"""The systems: the registry that stands in the vars of dbt_project.yml, which dbt reads, too.
+"""The systems: the registry in the vars of dbt_project.yml, which dbt also reads.
 
-The SQL of the commands finds it in the table `systems`, which flows/sql/operations.sql fills.
+The SQL of the commands reads the table `systems`, which flows/sql/operations.sql fills.
 """
 
 import json
@@ -11,30 +11,30 @@ from typing import Any
 from flows.errors import WrongArgument
 from flows.project import OUR_PROJECT, settings
 
-# what says of a system: which keys its entry has, and what each is
+# the keys of a system's entry, with their types
 KEYS = {"is_hourly": bool, "tenant": str, "tenants": str}
 
 
 @dataclass(frozen=True)
 class System:
-    """One system, by the name that its folder, tag and publication have."""
+    """One system, named like its folder, tag and publication."""
 
     name: str
-    # else it is recomputed by the nightly refresh only
+    # False: only the nightly refresh recomputes it
     is_hourly: bool
-    # what the keys of its tenants are named for: tenant_id and tenant_slug, for instance
+    # the prefix of the keys of its tenants, such as tenant in tenant_id and tenant_slug
     tenant: str
-    # the mart that lists its tenants, and holds the instant of its rows
+    # the mart that lists its tenants and holds its as_of
     tenants: str
 
 
 @cache
 def registry() -> dict[str, System]:
-    """Return the systems by name, in their order.
+    """Return the systems by name, in the order of the registry.
 
-    Raises WrongArgument for an entry that does not say what it must.
+    Raises WrongArgument for an invalid entry.
     """
-    # the environment of the pages has none, and asks for no system
+    # imported here because the environment of the pages has no yaml and needs no system
     import yaml  # type: ignore[import-untyped]
 
     ours = yaml.safe_load((OUR_PROJECT / "dbt_project.yml").read_bytes())["vars"]
@@ -45,14 +45,14 @@ def registry() -> dict[str, System]:
         kinds = {key: type(value) for key, value in entry.items()} if entry else {}
         if kinds != KEYS:
             raise WrongArgument(
-                f"setting systems of dbt_project.yml: {name} must say is_hourly (true or"
-                " false), tenant and tenants (words), and nothing else"
+                f"setting systems of dbt_project.yml: {name} must have is_hourly (true or"
+                " false), tenant and tenants (words), and no other keys"
             )
     return {name: System(name, **entry) for name, entry in found.items()}
 
 
 def whole_number(name: str) -> int:
-    """Return a setting that the scripts of flows/sql read, a number of at least one.
+    """Return a setting that the scripts of flows/sql read, a whole number from 1.
 
     Raises WrongArgument in the words of macros/settings/check_settings.sql.
     """
@@ -66,12 +66,12 @@ def whole_number(name: str) -> int:
 
 
 def hourly() -> tuple[str, ...]:
-    """Return the systems that every refresh moves."""
+    """Return the systems that every refresh recomputes."""
     return tuple(name for name, system in registry().items() if system.is_hourly)
 
 
 def daily() -> tuple[str, ...]:
-    """Return the systems that a nightly refresh moves, or one of an organization."""
+    """Return the systems that only nightly and single-organization refreshes recompute."""
     return tuple(name for name, system in registry().items() if not system.is_hourly)
 
 
@@ -86,5 +86,5 @@ def known(name: str, whence: str) -> str:
 
 
 def as_json() -> str:
-    """Return the registry as the scripts of flows/sql read it."""
+    """Return the registry as JSON, for the scripts of flows/sql."""
     return json.dumps([asdict(system) for system in registry().values()])

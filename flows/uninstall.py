@@ -1,7 +1,7 @@
-"""Going away: triggers, functions, marts, schemas and roles of ours, and nothing of others.
+"""Uninstall: drop our triggers, functions, marts, schemas and roles, and nothing of others.
 
-All is found by its mark, so that it does not matter what somebody has dropped before, or
-where an earlier run of this command was stopped.
+It finds every object by its mark, so it works whatever somebody has dropped and wherever an
+earlier run stopped.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ from flows.roles import (
 )
 from flows.schemas import INTERNAL, OPERATIONS, OURS
 
-# What has our mark, wherever somebody has moved it, and with it all that is a part of it:
-# indexes, rules, types, policies, sequences of columns.
+# Objects with our mark, in any schema, and their parts: indexes, rules, types, policies,
+# sequences of columns.
 FOUND = """
     with recursive marked as (
         select classoid as class_id, objoid as object_id
@@ -58,8 +58,8 @@ FOUND = """
                 and pg_depend.deptype in ('a', 'i', 'P', 'S')
     )
 """
-# in the order in which they can be dropped; each kind in one statement, so that what stands
-# on another one of ours does not matter
+# in the order of dropping; one statement drops a whole kind, so that dependencies between our
+# objects do not matter
 KINDS = {
     "v": "view",
     "m": "materialized view",
@@ -119,7 +119,7 @@ TRIGGERS = f"""
     where not pg_trigger.tgisinternal and pg_trigger.tgparentid = 0
     order by 2, 1
 """
-# what is not ours and would go with it, or stands in its way
+# objects of others that depend on ours
 OTHERS = f"""
     {FOUND}
 
@@ -143,7 +143,7 @@ OTHERS = f"""
         and (pg_depend.classid, pg_depend.objid) not in (
             select class_id, object_id from parts
         )
-        -- the triggers that call our functions
+        -- except the triggers that call our functions
         and not exists (
             select
             from pg_trigger
@@ -154,7 +154,7 @@ OTHERS = f"""
         )
     order by 1, 2
 """
-# PostgreSQL 16 wants the option on each role, too
+# PostgreSQL 16 also requires the admin option on each role
 MAY_NOT_DROP = """
     select role_name
     from unnest(%(roles)s::text[]) as roles (role_name)
@@ -174,32 +174,32 @@ MAY_NOT_DROP = """
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is of ours."""
+    """What would be removed."""
 
     things: list[dict[str, Any]]
     triggers: list[dict[str, Any]]
-    # those that have something here, and those of the map
+    # roles that own something in this database, and the roles in tenant_roles
     roles: list[str]
     mapped: list[str]
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing."""
+        """Whether there is nothing to remove."""
         return not (self.things or self.triggers or self.roles)
 
 
 def uninstall(progress: Progress, *, dry_run: bool) -> None:
-    """Take away all that is ours here, or say what that is.
+    """Remove everything of ours from this database, or with dry_run print what that is.
 
-    Raises WrongArgument when something of others stands on it or is among it, Infrastructure
-    when the login may not; nothing is taken away then.
+    Raises WrongArgument if an object of others depends on ours or lies among them, and
+    Infrastructure if the login lacks a right; nothing is removed then.
     """
     if dry_run:
         with connect(as_login=True) as connection, connection.transaction(force_rollback=True):
             load(connection)
             plan = _plan(connection)
             _say(plan, progress)
-        progress.say("dry run: nothing was taken away")
+        progress.say("dry run: nothing was removed")
         return
     with refresh_lock(), connect(as_login=True) as connection:
         load(connection)
@@ -209,8 +209,8 @@ def uninstall(progress: Progress, *, dry_run: bool) -> None:
             return
         if REFRESHER in plan.roles:
             connection.execute("select pg_temp.join_role(%s)", (REFRESHER,))
-        # one by one, for the application is at work; with its triggers, which only the owner
-        # of the table may drop
+        # one by one, because the application is running; the cascade drops triggers, which
+        # otherwise only the table's owner may drop
         for function in dict.fromkeys(trigger["function"] for trigger in plan.triggers):
             drop = f"drop function {function} cascade".encode()
             with_short_lock(connection, partial(connection.execute, drop))
@@ -219,22 +219,23 @@ def uninstall(progress: Progress, *, dry_run: bool) -> None:
         except psycopg.errors.DependentObjectsStillExist as error:
             others = "; ".join((error.diag.message_detail or str(error)).splitlines())
             raise WrongArgument(
-                f"uninstall: the triggers are off, and all else stays for now: {others}"
+                "uninstall: only the triggers were removed, because other objects depend on"
+                f" ours: {others}"
             ) from error
         if plan.roles:
             say_what_remains(drop_roles(connection, plan.mapped), progress)
-    progress.say("uninstalled: nothing of ours is left in this database")
+    progress.say("uninstalled: nothing of customer-health is left in this database")
 
 
 def _plan(connection: Connection) -> Plan:
-    """Look for what is ours, and raise where it cannot be taken away."""
+    """Return what would be removed; raise if it cannot be removed."""
     mark = {"mark": MARK}
     others = rows(connection, OTHERS, mark)
     if others:
         named = "; ".join(f"{one['thing']} depends on {one['on_what']}" for one in others[:10])
         more = f" and {len(others) - 10} more" if others[10:] else ""
         raise WrongArgument(
-            f"uninstall: {named}{more}: that is not ours; drop it or move it first"
+            f"uninstall: {named}{more}: these are not ours; drop or move them first"
         )
     if belongings := belongings_of_others(connection):
         raise WrongArgument(f"uninstall: {belongings}")
@@ -247,20 +248,20 @@ def _plan(connection: Connection) -> Plan:
     login = connection.info.user
     if denied := rows(connection, MAY_NOT_DROP, {"roles": plan.roles}):
         raise Infrastructure(
-            f"uninstall: {login} may not drop role {denied[0]['role_name']}: that takes"
-            " CREATEROLE and, from PostgreSQL 16 on, the admin option on it"
+            f"uninstall: {login} may not drop role {denied[0]['role_name']}: this needs"
+            " CREATEROLE and, since PostgreSQL 16, the admin option on the role"
         )
     for thing in plan.things:
-        # of the refresher's roles the login can make itself one
+        # the login can make itself a member of our roles
         if not (thing["may_drop"] or thing["owner"] in plan.roles):
             raise Infrastructure(
-                f"uninstall: {login} may not drop {thing['name']}, which is {thing['owner']}'s"
+                f"uninstall: {login} may not drop {thing['name']}, which {thing['owner']} owns"
             )
     return plan
 
 
 def _drop_warehouse(connection: Connection) -> None:
-    """Drop what has our mark; PostgreSQL refuses where something of others stands on it."""
+    """Drop everything with our mark; PostgreSQL refuses if objects of others depend on it."""
     found: dict[str, list[str]] = {}
     for thing in rows(connection, THINGS, {"mark": MARK}):
         found.setdefault(KINDS[thing["kind"]], []).append(thing["name"])
@@ -270,9 +271,9 @@ def _drop_warehouse(connection: Connection) -> None:
 
 
 def _say(plan: Plan, progress: Progress) -> None:
-    """Say what goes, and what stays."""
+    """Print what is removed and what stays."""
     if plan.is_empty:
-        progress.say("there is nothing of ours in this database")
+        progress.say("this database holds nothing of customer-health")
         return
     progress.table(
         "Triggers",
@@ -293,24 +294,27 @@ def _say(plan: Plan, progress: Progress) -> None:
     schemas = [thing["name"] for thing in plan.things if thing["kind"] == "schema"]
     progress.table("Schemas", [{"schema": name} for name in schemas])
     for schema in sorted({schema for schema, _ in counts} - set(schemas)):
-        progress.say(f"schema {schema} stays: it is not ours, but for what is listed")
+        progress.say(
+            f"schema {schema} stays: somebody else made it, so only the objects listed above"
+            " are removed"
+        )
     groups = [name for name in plan.roles if not name.startswith(f"{OURS}_tenant_")]
     progress.table(
         "Roles, with all rights that they have here",
         [{"role": name} for name in groups]
         + (
-            [{"role": f"{len(plan.roles) - len(groups)} of tenants"}]
+            [{"role": f"{len(plan.roles) - len(groups)} tenant roles"}]
             if len(plan.roles) > len(groups)
             else []
         ),
     )
     if any(thing["name"].startswith(f"{INTERNAL}.input_orders") for thing in plan.things):
         progress.say(
-            "what was written back stays in the table of customers, in up to seven columns;"
-            " no rollback is possible any more"
+            "values that were written back stay in up to seven columns of the customers"
+            " table; they can no longer be rolled back"
         )
     if any(thing["has_words"] for thing in plan.things):
         progress.say(
-            f"{OPERATIONS}.customer_contacts goes with what people have written down of their"
-            " customers, and nothing can compute that again: copy it first"
+            f"{OPERATIONS}.customer_contacts is removed too: people wrote its rows and no"
+            " refresh can compute them again, so copy it first"
         )

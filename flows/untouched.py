@@ -1,8 +1,8 @@
-"""Whether what stands from refresh to refresh is as the last full one has left it.
+"""Find out whether lasting objects are still as the last full refresh left them.
 
-Views, and the tables of marts with their columns, keys and rights, follow from the rules and
-from the application's tables. Where neither has changed, and nobody has touched ours, making
-them again would change nothing: a nightly refresh computes the rows only.
+Views, and the tables of marts with their columns, keys and rights, depend on the rules and the
+application's tables. If neither has changed and nobody has altered our objects, a nightly
+refresh computes only the rows.
 """
 
 from flows.capture import fingerprint_of_files, last_relations
@@ -10,14 +10,15 @@ from flows.database import Connection, rows
 from flows.installed import MARK, READS
 from flows.schemas import INTERNAL, OPERATIONS
 
-# with contracts, comments and grants; hidden files are an editor's
+# including contracts, comments and grants; hidden files belong to editors
 FILES = (
     *("dbt_project.yml", "packages.yml", "package-lock.yml", "dependencies.yml"),
     *("models/**/[!.]*", "macros/**/[!.]*", "seeds/[!.]*", "dbt_packages/**/[!.]*"),
 )
-# All that the catalog says of them, as text. Ours are what the last full refresh has made, but
-# for the tables that each refresh makes anew. Theirs are what our views read, through their
-# own views, too; a type that gets a value or a check shows in what a column can be written.
+# Everything in the catalog about these objects, as text. Ours are the objects of the last full
+# refresh, except the tables that each refresh makes anew. Theirs are the objects that our
+# views read, also through their views; a new enum value or check of a type shows in
+# written_columns.
 CATALOG = f"""
     with recursive {READS},
 
@@ -56,8 +57,9 @@ CATALOG = f"""
         where pg_depend.refobjid >= 16384
     ),
 
-    -- what is made anew each time under a view of ours takes the view with it: a view or a
-    -- table of somebody's own; and the tables behind a function of SQL nobody tells
+    -- objects that the catalog cannot vouch for: a relation of somebody else's among
+    -- those made, whose rebuild drops our view too, and a set-returning SQL function,
+    -- whose tables are unknown
     others (id) as (
         select pg_class.oid
         from unnest(%(made)s::text[]) as made (name)
@@ -82,7 +84,7 @@ CATALOG = f"""
         select
             pg_class.oid as id,
             exists (select from ours where ours.id = pg_class.oid) as is_ours,
-            -- the rows of tables that inherit are its own, too
+            -- the rows of child tables count as its own
             array(
                 select inhrelid from pg_inherits
                 where inhparent = pg_class.oid and pg_class.relkind != 'p'
@@ -147,7 +149,7 @@ CATALOG = f"""
         from relations
         inner join pg_constraint
             on id = conrelid
-        -- one to a partitioned table has a row for each partition
+        -- a foreign key to a partitioned table has a row for each partition
         where is_ours or contype != 'f'
 
         union all
@@ -180,7 +182,7 @@ CATALOG = f"""
 
         union all
 
-        -- where a name without a schema is looked for
+        -- decides what a name without a schema means
         select false, current_setting('search_path')
 
         union all
@@ -198,17 +200,17 @@ CATALOG = f"""
 
 
 def fingerprint_of_project() -> str:
-    """Return a fingerprint of the files that ours are made of."""
+    """Return a fingerprint of the files that our objects are made from."""
     return fingerprint_of_files(FILES)
 
 
 def fingerprints(
     connection: Connection, files: str, made: list[str] | None = None
 ) -> dict[str, str] | None:
-    """Return what the catalog says of ours and of theirs, and the files.
+    """Return the fingerprints of our objects, theirs and the files.
 
-    made: the names of ours, by default those that the last full refresh has made. None before
-    a full refresh, and where the catalog cannot tell.
+    made: the names of our objects, by default those of the last full refresh. Returns None
+    before a full refresh, and if the catalog cannot tell.
     """
     made = made or last_relations(connection)
     [there] = rows(
@@ -225,10 +227,10 @@ def fingerprints(
 def left(
     connection: Connection, files: str, made: list[str], before: dict[str, str] | None
 ) -> dict[str, str] | None:
-    """Return the fingerprints that a refresh leaves that has made all of these of these files.
+    """Return the fingerprints after a refresh that has made these objects from these files.
 
-    None where the application's tables have changed meanwhile, and a view may stand on what
-    they were: the next one makes all again.
+    None if the application's tables have changed meanwhile, because a view may rest on their
+    old form: the next refresh makes everything again.
     """
     found = fingerprints(connection, files, made)
     if before and found and before["theirs"] != found["theirs"]:
@@ -237,7 +239,7 @@ def left(
 
 
 def is_left(connection: Connection, found: dict[str, str] | None) -> bool:
-    """Say whether these are the fingerprints that the last full refresh has left."""
+    """Return whether these fingerprints are those of the last full refresh."""
     last = rows(
         connection,
         f"select payload -> 'untouched' as it from {OPERATIONS}.application_logs"

@@ -1,4 +1,4 @@
-"""Which tables an input reads, and of which its updated_at tells."""
+"""Find out which tables an input reads, and which its updated_at covers."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -30,7 +30,7 @@ READS = """
     where relkind in ('r', 'p', 'f', 'm')
     order by 1
 """
-# the planner names a partition, where an input reads the whole
+# the planner may name a partition where an input reads the whole table
 NAMED = """
     with recursive named as (
         select pg_class.oid
@@ -50,14 +50,14 @@ NAMED = """
 
 
 def relations_of(connection: Connection, view: str) -> list[str]:
-    """Return the tables that a view reads, also those behind views; a table is its own."""
+    """Return the tables that a view reads, directly or through views; for a table, itself."""
     return [row["relation"] for row in rows(connection, READS, {"view": view})]
 
 
 def telling_relations(connection: Connection, view: str, relations: list[str]) -> set[str]:
-    """Return the tables whose rows updated_at is of: one that is joined has its own changes.
+    """Return the tables that updated_at comes from; other joined tables change unseen.
 
-    The planner's words tell, where it names them; otherwise all do.
+    Taken from the query plan; if the plan names none, all tables count.
     """
     [plan] = rows(connection, f"explain (verbose, format json) select updated_at from {view}")
     top = plan["QUERY PLAN"][0]["Plan"]
@@ -75,9 +75,9 @@ def telling_relations(connection: Connection, view: str, relations: list[str]) -
 
 
 def do_tell(connection: Connection, relation: str, views: Iterable[str]) -> bool:
-    """Return whether updated_at of one of these inputs tells of changes in a table or view.
+    """Return whether updated_at of one of these inputs shows changes of a table or view.
 
-    True, too, where that cannot be known: what is not built yet, or may not be read.
+    Also True if that cannot be known, because the input is not built or may not be read.
     """
     ours = set(relations_of(connection, relation))
     for view in views:
@@ -103,7 +103,7 @@ def do_tell(connection: Connection, relation: str, views: Iterable[str]) -> bool
 
 
 def _nodes(plan: dict[str, Any], within: tuple[str, ...] = ()) -> Iterator[Any]:
-    """Yield the nodes of a plan, and what selects in brackets about each are called."""
+    """Yield the nodes of a plan, each with the names of the subqueries that contain it."""
     yield plan, within
     for part in plan.get("Plans", []):
         # "SubPlan 1", "InitPlan 2"; before PostgreSQL 17 "InitPlan 2 (returns $1)"

@@ -1,6 +1,7 @@
-"""What an hourly refresh has to do, known before dbt starts.
+"""Find out what an hourly refresh has to do before dbt starts.
 
-The change queue says it, and the views <system>_work of models/<system>/operations.
+The answer comes from the change queue and the views <system>_work of
+models/<system>/operations.
 """
 
 from dataclasses import dataclass, field
@@ -17,15 +18,15 @@ COLUMNS = ("reason", "known_by", "fingerprint")
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do in the hourly systems, by system, in words for the run log."""
+    """What the hourly systems have to do, by system, in words for the run log."""
 
     systems: dict[str, list[str]]
-    # of each system, what the rows are that every refresh reads whole
+    # by system, the fingerprints of the tables that every refresh reads whole
     read_whole: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def idle(self) -> tuple[str, ...]:
-        """Return the systems in which there is nothing to do."""
+        """Return the systems that have nothing to do."""
         return tuple(name for name in systems.hourly() if name not in self.systems)
 
 
@@ -37,9 +38,9 @@ def find_work(
     is_full: bool,
     empty: tuple[str, ...] = (),
 ) -> Work:
-    """Return what a refresh has to do: none in the systems that are empty, for they are off.
+    """Return what a refresh has to do; nothing in empty systems, which are switched off.
 
-    Needs the keys to be claimed. What changes from here on is found by the next refresh.
+    The keys must be claimed. The next refresh finds what changes from here on.
     """
     now = {name: read_whole(connection, name) for name in systems.hourly()}
     names = [name for name in systems.hourly() if name not in empty]
@@ -48,8 +49,8 @@ def find_work(
     if reason := unfinished(connection):
         return Work({name: [reason] for name in names}, now)
     found = {
-        # a system of somebody's own need not have the view
-        name: [f"no view {name}_work says whether there is any"]
+        # a system that a user has added need not have the view
+        name: [f"there is no view {name}_work to ask"]
         if not now[name]
         else [
             *sorted({f"{key['kind']} keys" for key in scope.claimed if key["system"] == name}),
@@ -62,9 +63,9 @@ def find_work(
 
 
 def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) -> None:
-    """Let the marts of these systems be those of this instant: no row but the clock differs.
+    """Set the as_of of these systems' marts, whose rows are the same at this instant.
 
-    The day of no tenant has changed, or there would be work.
+    If the day of a tenant had changed, there would be work.
     """
     with connection.transaction():
         for name in names:
@@ -75,7 +76,7 @@ def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) 
 def read_whole(connection: Connection, system: str) -> dict[str, str]:
     """Return the fingerprints of what every refresh of a system reads whole.
 
-    None where there is no view: before the first refresh, or that of an earlier version.
+    Empty if there is no view, or only that of an earlier version.
     """
     view = f"{OPERATIONS}.{system}_work"
     [has] = rows(
@@ -91,18 +92,22 @@ def read_whole(connection: Connection, system: str) -> dict[str, str]:
 
 
 def unfinished(connection: Connection) -> str | None:
-    """Return how the last refresh has ended, where its rows may not have been tested."""
+    """Return how the last refresh ended if its rows may be untested, otherwise None."""
     [last] = rows(
         connection,
         f"select status from {OPERATIONS}.application_logs where log_type = 'refresh'"
         " and payload ->> 'cron_name' != 'refresh_organization' and status != 'running'"
         " order by log_id desc limit 1",
     )
-    return None if last["status"] in WELL else f"the last refresh ended as {last['status']}"
+    return (
+        None
+        if last["status"] in WELL
+        else f"the last refresh ended with status {last['status']}"
+    )
 
 
 def _published(connection: Connection, system: str) -> dict[str, str]:
-    """Return the fingerprints of what the marts of a system were made of."""
+    """Return the fingerprints of the tables read whole behind the published marts."""
     [published] = rows(
         connection,
         "select payload -> 'read_whole' -> %(system)s as read_whole"
@@ -115,7 +120,7 @@ def _published(connection: Connection, system: str) -> dict[str, str]:
 
 
 def others(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return what is read whole, and is not what it was."""
+    """Return the tables read whole that have changed."""
     return [
         reason for reason, it in now.items() if reason not in before or before[reason] != it
     ]
@@ -124,9 +129,9 @@ def others(before: dict[str, str], now: dict[str, str]) -> list[str]:
 def due(
     connection: Connection, system: str, changed_since: datetime | None, as_of: datetime
 ) -> list[str]:
-    """Return what time has brought, and what updated_at tells where it is asked.
+    """Return the work that time has made due, and the changes that updated_at shows.
 
-    A crash of the server has emptied what a refresh computes, which is work, too.
+    Unlogged tables that a server crash has emptied are work, too.
     """
     [source] = rows(
         connection,
@@ -137,13 +142,13 @@ def due(
         {"as_of": as_of},
     )
     reasons = {
-        "what the last refresh computed is gone": source["is_lost"],
-        "the source goes quiet": source["is_due"],
+        "a server crash has emptied the working tables": source["is_lost"],
+        "the source becomes stale": source["is_due"],
     }
     conditions = ["known_by = 'time' and since <= %(as_of)s"]
     if changed_since:
         conditions.append("known_by = 'updated_at' and since >= %(changed_since)s")
-    # one by one: what is not asked for is not read
+    # one query per condition, so that unneeded branches of the view are not read
     return [reason for reason, is_so in reasons.items() if is_so] + [
         row["reason"]
         for condition in conditions

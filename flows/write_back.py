@@ -1,4 +1,4 @@
-"""Move what differs into the operational table, in small batches that each commit alone."""
+"""Write the rows that differ into the operational table, in batches that commit alone."""
 
 from collections import Counter
 from contextlib import suppress
@@ -42,9 +42,9 @@ from flows.run_log import COMPUTED, RunLog, logged
 from flows.schemas import INTERNAL, OPERATIONS
 
 BATCH_SIZE = 200
-FREED_BY = "a refresh that ends well frees it"
-# one that had nothing to do goes on from one that has ended well, and tells nothing new; where
-# only the write-back of a refresh has failed, its marts are as good as any
+FREED_BY = "the next successful refresh releases it"
+# leaves out idle refreshes, which prove nothing new; a refresh of which only the write-back
+# failed counts as a success, because its marts are complete
 REFRESHES = f"""
     with refreshes as (
         select
@@ -64,7 +64,7 @@ REFRESHES = f"""
     )
 """
 
-# a fault of one row, and not of the statement or the database: the rest can go on
+# errors of a single row, not of the statement or the database: other rows can be written
 ROW_FAULTS = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -76,26 +76,26 @@ ROW_FAULTS = (
 
 @dataclass
 class WriteBack:
-    """What one write-back did to the customers, tenant by tenant."""
+    """The result of one write-back, by tenant."""
 
-    # how many customers ended in which state of operations.write_back_changes
+    # the number of customers by state of operations.write_back_changes
     outcomes: Counter[str] = field(default_factory=Counter)
-    # rows of operations.write_back_guards: the tenants before the write-back
+    # rows of operations.write_back_guards, read before the write-back
     guards: list[dict[str, Any]] = field(default_factory=list)
     # the error that stopped a tenant, by slug
     failed: dict[str, str] = field(default_factory=dict)
     # the last error of single customers, by slug
     errors: dict[str, str] = field(default_factory=dict)
-    # whether each of these errors may be over in a minute
+    # whether a retry may cure all of these errors
     is_temporary: bool = True
-    # the last write-back, where it went by other rules
+    # the instant of the last write-back, if the rules have changed since
     other_rules_since: str | None = None
     is_forced: bool = False
-    # the ids of those that have written something, which can be rolled back
+    # the ids of batches that have written something and can be rolled back
     batches: list[int] = field(default_factory=list)
 
     def log(self) -> dict[str, Any]:
-        """Return what the run log keeps."""
+        """Return the entry for the run log."""
         return {
             "write_back": self.outcomes,
             "write_back_guards": self.guards,
@@ -105,41 +105,42 @@ class WriteBack:
         }
 
     def failure(self) -> Failure | None:
-        """Return what to raise when some tenant was left alone, or None."""
+        """Return what to raise if some tenant was not written, or None."""
         if self.failed:
             return Infrastructure(
-                "write-back failed, what is not named is done: "
+                "write-back failed: "
                 + "; ".join(f"{slug}: {error}" for slug, error in self.failed.items())
-                + "; once that is mended, `customer-health write-back` goes on, as does the"
-                " next refresh",
+                + "; all other tenants are done; fix the cause and run"
+                " `customer-health write-back`, or wait for the next refresh",
                 is_temporary=self.is_temporary,
             )
         tripped = [guard for guard in self.guards if guard["is_tripped"]]
         if tripped and not self.is_forced:
             return WriteBackHeld(
-                "write-back held, what is not named is done: "
+                "write-back held: "
                 + "; ".join(
                     f"{guard['tenant_slug']}: {guard['changed_count']} of"
                     f" {guard['customers_count']} customers would change,"
-                    f" {guard['newly_dormant_count']} become dormant"
+                    f" {guard['newly_dormant_count']} would become dormant"
                     for guard in tripped
                 )
+                + "; all other tenants are done; "
                 + (
-                    f"; {rules_in_words(self.other_rules_since)}"
+                    rules_in_words(self.other_rules_since)
                     if self.other_rules_since
-                    else "; `customer-health write-back --dry-run` shows them, --force writes"
-                    " them"
+                    else "`customer-health write-back --dry-run` shows the changes, `--force`"
+                    " writes them"
                 )
             )
         return None
 
 
 def check_freshness(connection: Connection) -> None:
-    """Raise WriteBackHeld when the source has gone quiet, and there is something to write."""
+    """Raise WriteBackHeld if the source is stale and there is something to write."""
     for source in rows(
         connection,
-        # a crash of the server empties what a refresh has computed; a case, so that what
-        # would be written is looked for only where it matters
+        # a server crash empties the unlogged tables of a refresh; the case avoids looking for
+        # pending updates when the source is fresh
         "select newest_at, is_stale"
         f" from (select) as always left join {INTERNAL}.int_source_freshness__orders"
         " on true"
@@ -147,20 +148,22 @@ def check_freshness(connection: Connection) -> None:
         f" then exists (select from {OPERATIONS}.pending_customer_updates) end",
     ):
         if source["is_stale"] is None:
-            raise WriteBackHeld("write-back held: run a refresh first, the server has crashed")
+            raise WriteBackHeld(
+                "write-back held: the database server has crashed; run a refresh first"
+            )
         newest = (
-            f"its newest change is of {source['newest_at']:%Y-%m-%d %H:%M %Z}"
+            f"its newest change is from {source['newest_at']:%Y-%m-%d %H:%M %Z}"
             if source["newest_at"]
-            else "no change of it is known"
+            else "it has no known change"
         )
         raise WriteBackHeld(
             f"write-back held: source orders is stale, {newest};"
-            " `customer-health write-back --force` writes"
+            " `customer-health write-back --force` writes anyway"
         )
 
 
 def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> dict[str, Any]:
-    """Write back what the last refresh left; return the run's log.
+    """Write back the changes of the last refresh; return the entry of the run log.
 
     Raises TestsFailed or WriteBackHeld when the last refresh does not allow it.
     """
@@ -184,14 +187,17 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
 
 
 def rollback(batch_id: int) -> dict[str, Any]:
-    """Put back what one batch of a write-back has written; return the run's log.
+    """Undo one batch of a write-back; return the entry of the run log.
 
-    Values that somebody has changed since are kept. The next write-back writes what the
-    rules say, again. Raises WrongArgument when no such batch has written anything.
+    Values that somebody has changed since stay. The next write-back writes the values of the
+    rules again. Raises WrongArgument if no batch with this id has written anything.
     """
     with refresh_lock(), connect() as connection:
         if is_empty(connection):
-            raise WrongArgument(f"BATCH_ID: there is no batch {batch_id}, and no other one")
+            raise WrongArgument(
+                f"BATCH_ID: there is no batch {batch_id}, because nothing has been written"
+                " back yet"
+            )
         install(connection, "operations.sql")
         check_attached(connection)
         batches = rows(
@@ -202,8 +208,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
         )
         if not batches[0]["is_there"]:
             raise WrongArgument(
-                f"BATCH_ID: batch {batch_id} has written nothing that could be put back,"
-                f" the last that has is {batches[0]['last'] or 'none'}"
+                f"BATCH_ID: batch {batch_id} has written nothing that could be undone; the"
+                f" last batch that has is {batches[0]['last'] or 'none'}"
             )
         install(connection, "write_back.sql")
         with logged(connection, "rollback", "rollback") as log, connection.transaction():
@@ -221,8 +227,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 
 def check_last_refresh(connection: Connection) -> None:
-    """Raise unless the marts stand as a refresh whose tests all passed left them."""
-    # the last one, and the last one of one organization since
+    """Raise unless the last refresh passed all tests and the marts are as it left them."""
+    # the last full or hourly refresh, and the last one of a single organization since then
     last = rows(
         connection,
         f"{REFRESHES} select status, payload ->> 'error' as error,"
@@ -234,7 +240,7 @@ def check_last_refresh(connection: Connection) -> None:
         ") order by log_id desc",
     )
     if not last:
-        raise WriteBackHeld(f"write-back held: there was no refresh yet; {FREED_BY}")
+        raise WriteBackHeld(f"write-back held: no refresh has run yet; {FREED_BY}")
     for refresh in last:
         if refresh["status"] == "tests_failed":
             raise TestsFailed(
@@ -242,32 +248,32 @@ def check_last_refresh(connection: Connection) -> None:
             )
         if refresh["status"] not in ("success", "held"):
             raise WriteBackHeld(
-                f"write-back held: the last refresh ended as {refresh['status']}"
+                f"write-back held: the last refresh ended with status {refresh['status']}"
                 + (f" ({refresh['error']})" if refresh["error"] else "")
                 + f"; {FREED_BY}"
             )
         if not refresh["tests_passed"]:
             raise WriteBackHeld(
-                f"write-back held: no test of the last refresh has passed; {FREED_BY}"
+                f"write-back held: no test of the last refresh passed; {FREED_BY}"
             )
     [there] = rows(
         connection, f"select to_regclass('{OPERATIONS}.orders_publications') as log"
     )
     if there["log"] is None or not rows(
         connection,
-        # the last one that had work in orders, for the others leave them alone
+        # the last refresh that had work in orders; others do not touch them
         f"{REFRESHES} select from {OPERATIONS}.orders_publications where run_id = ("
         "select logid from refreshes where not is_of_one"
         " and (payload -> 'systems' ? 'orders' or not payload ? 'systems')"
         " order by log_id desc limit 1) limit 1",
     ):
         raise WriteBackHeld(
-            f"write-back held: the last refresh has published no orders; {FREED_BY}"
+            f"write-back held: the last refresh did not publish orders; {FREED_BY}"
         )
 
 
 def count_written(connection: Connection, logid: str) -> Counter[str]:
-    """Return how many customers of which tenant a run has written."""
+    """Return the number of customers that a run has written, by tenant."""
     return Counter(
         {
             row["tenant_slug"]: row["customers_count"]
@@ -292,10 +298,10 @@ def write_back(
     *,
     force: bool = False,
 ) -> WriteBack:
-    """Write every customer that differs, but for what the guards hold.
+    """Write every customer that differs, except those that the guards hold.
 
-    What is not written now is still pending and so is tried again by the next run. A tenant
-    that fails leaves the others done. Raises Infrastructure when the lock was lost.
+    Customers that are not written stay pending, and the next run tries them again. If one
+    tenant fails, the others are still written. Raises Infrastructure if the lock is lost.
     """
     connection, logid = log.connection, log.logid
     install(connection, "write_back.sql")
@@ -314,10 +320,14 @@ def write_back(
             progress.say(line)
     if any(guard["is_tripped"] for guard in done.guards):
         done.other_rules_since = other_rules_since(connection)
-    connection.execute(
-        f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
-        (logid, tenant, BATCH_SIZE, force),
-    )
+    if done.guards:
+        connection.execute(
+            f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
+            (logid, tenant, BATCH_SIZE, force),
+        )
+    else:
+        # nothing differs; what a run that died had planned is not to be written any more
+        connection.execute(f"select {OPERATIONS}.give_up_batches(null, '{{}}')")
     batches = rows(
         connection,
         f"select batch_id, tenant_slug from {OPERATIONS}.write_back_batches"
@@ -335,7 +345,7 @@ def write_back(
                 f"batch {number} of {len(batches)}", "error" if error else "success"
             )
     finally:
-        # of a tenant that has failed, of a run that is ended: the next one plans them anew
+        # batches of a failed tenant or an interrupted run; the next run plans them again
         _give_up(connection, logid, done)
     for slug, error in done.errors.items():
         progress.say(f"{slug}: some customers could not be written: {error}")
@@ -345,7 +355,7 @@ def write_back(
 def _write_batch(
     connection: Connection, batch_id: int, done: WriteBack, slug: str
 ) -> str | None:
-    """Write one batch, and store how it ended; return what stopped it."""
+    """Write one batch and store its result; return the error that stopped it."""
     this = {"batch_id": batch_id}
     customers = [
         row["customer_id"]
@@ -397,7 +407,7 @@ def _write_batch(
 
 
 def _give_up(connection: Connection, logid: str, done: WriteBack) -> None:
-    """Say of the batches that were not tried, or did not end, why that is so."""
+    """Store why batches were not tried or did not finish."""
 
     def change(on: Connection) -> None:
         on.execute(f"select {OPERATIONS}.give_up_batches(%s, %s)", (logid, Jsonb(done.failed)))
@@ -405,13 +415,13 @@ def _give_up(connection: Connection, logid: str, done: WriteBack) -> None:
     try:
         change(connection)
     except psycopg.Error:
-        # only our session has ended, it may be; else the next run does this
+        # perhaps only our session has ended; otherwise the next run does this
         with suppress(Infrastructure), connect() as again:
             change(again)
 
 
 def _write(connection: Connection, batch_id: int, customers: list[str]) -> Counter[str]:
-    """Write these customers of a batch, halved down to the one that cannot be written."""
+    """Write these customers of a batch; halve them until a faulty row is alone."""
     this: dict[str, Any] = {"batch_id": batch_id, "customers": customers}
     try:
         with connection.transaction():
@@ -446,9 +456,10 @@ def _in_words(
     batch_id: int | None = None,
     customer: str | None = None,
 ) -> str:
-    """Say an error, and what it is about, as far as PostgreSQL tells it.
+    """Describe an error, with the table, columns and customer if PostgreSQL names them.
 
-    Of a value that a column does not take it names no column, so all that were to change are.
+    For a value that a column does not accept PostgreSQL names no column; then list all columns
+    that were to change.
     """
     text = one_line(error)
     if connection.broken or not isinstance(error, psycopg.Error):

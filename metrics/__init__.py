@@ -1,1 +1,1 @@
-"""Questions to the metrics of models/<system>/metrics, which MetricFlow turns into SQL."""
+"""Query the metrics in models/<system>/metrics; MetricFlow generates the SQL."""

@@ -1,4 +1,4 @@
-"""`python -m metrics dormant_share --by tenant__tenant_slug,metric_time`."""
+"""`python -m metrics dormant_share --by tenant__tenant_slug,metric_time` queries metrics."""
 
 import argparse
 import json
@@ -25,10 +25,10 @@ PYTHON = OUR_PROJECT / ".venv-metrics" / "bin" / "python"
 def ask(connection: Mapping[str, str], questions: Sequence[Any]) -> list[Any]:
     """Return MetricFlow's answers, in the order of the questions.
 
-    Raises WrongArgument for a question that it cannot answer.
+    Raises WrongArgument if MetricFlow cannot answer one of them.
     """
     if not PYTHON.exists():
-        raise Infrastructure("MetricFlow is not installed: `make metrics` does that")
+        raise Infrastructure("MetricFlow is not installed: run `make metrics`")
     with dbt.parsed(connection) as folder:
         asked = {"manifest": f"{folder}/semantic_manifest.json", "questions": questions}
         done = subprocess.run(
@@ -55,10 +55,10 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table."""
     table = Table()
     for column in columns:
-        # names that are cut off nobody can type
+        # nobody can type a name that is cut off
         table.add_column(column, overflow="fold")
     for row in rows:
-        # names are no markup
+        # names may have brackets, which are not markup here
         table.add_row(*(Text("" if value is None else _text(value)) for value in row))
     Console().print(table)
 
@@ -66,32 +66,32 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
-    # a day comes as its midnight in the time zone of the session
+    # MetricFlow returns a day as midnight in the session's time zone
     return re.sub(r"(?<=-\d\d) 00:00:00(\+[\d:]+|-[\d:]+)?$", "", str(value))
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what the command understands."""
+    """Return the command's argument parser."""
     found = argparse.ArgumentParser(
-        prog="python -m metrics", description="Ask for metrics; without any, list them."
+        prog="python -m metrics", description="Query metrics. Without a name, list them."
     )
-    found.add_argument("metrics", nargs="?", help="names, with commas between")
-    found.add_argument("--by", default="", help="what to group by, with commas between")
-    found.add_argument("--where", action="append", help="a condition, as MetricFlow reads it")
+    found.add_argument("metrics", nargs="?", help="names, separated by commas")
+    found.add_argument("--by", default="", help="dimensions to group by, separated by commas")
+    found.add_argument("--where", action="append", help="a condition in MetricFlow's syntax")
     found.add_argument("--from", dest="start", help="first day, such as 2026-01-01")
     found.add_argument("--to", dest="end", help="last day")
-    found.add_argument("--order", default="", help="what to order by, -name for descending")
-    found.add_argument("--limit", type=int, help="so many rows at most")
-    found.add_argument("--explain", action="store_true", help="print the SQL instead")
+    found.add_argument("--order", default="", help="names to order by; -name for descending")
+    found.add_argument("--limit", type=int, help="maximum number of rows")
+    found.add_argument("--explain", action="store_true", help="print the SQL, do not run it")
     return found
 
 
 def answer(options: argparse.Namespace) -> None:
-    """Print what was asked for."""
+    """Print the list of metrics, or the answer to the query."""
     use_environment()
     with connect(as_login=True) as connection:
         database = environment(connection)
-    # the rows that the login may see, and no error about others
+    # show the rows that the login may see; the rest is not an error
     database["PGOPTIONS"] += " -c row_security=on"
     if not options.metrics:
         [metrics] = ask(database, ["list"])
@@ -121,7 +121,7 @@ def answer(options: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Answer one question; every failure is one line on standard error."""
+    """Answer one question; a failure is one line on standard error."""
     print_any_text()
     try:
         answer(parser().parse_args(read_arguments(sys.argv[1:])))

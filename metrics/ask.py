@@ -1,9 +1,9 @@
-"""Answer questions with MetricFlow, in the environment of its own that `make metrics` builds.
+"""Answer questions with MetricFlow, in the separate environment that `make metrics` builds.
 
 Reads one JSON object from standard input, {"manifest": path, "questions": [...]}, and writes
 one to standard output, {"answers": [...]} or {"error": text}. A question is "list", "validate"
-or an object of what MetricFlow is asked for. The `mf` command would look for a newer version
-of itself on the internet at every start, which this does not.
+or an object with the parameters of a MetricFlow query. Unlike the `mf` command, this does not
+look for a newer version on the internet each time it starts.
 """
 
 import json
@@ -46,7 +46,7 @@ class Semantics:
         )
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return every metric, and what it can be asked for by."""
+        """Return every metric and its dimensions."""
         return [
             {
                 "name": metric.name,
@@ -57,7 +57,7 @@ class Semantics:
         ]
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the definitions, or with their SQL on the database."""
+        """Return the errors in the definitions, or in their SQL on the database."""
         results = [
             SemanticManifestValidator[Any](max_workers=1).validate_semantic_manifest(
                 self.manifest
@@ -79,7 +79,7 @@ class Semantics:
             issue.message
             for result in results
             for issue in result.all_issues
-            # it warns of what it has itself made of the definitions while reading them
+            # MetricFlow warns about its own changes to the definitions
             if issue.level != ValidationIssueLevel.WARNING
         ]
 
@@ -126,7 +126,7 @@ def main() -> None:
     try:
         semantics = Semantics(Path(asked["manifest"]).read_text(encoding="utf-8"))
         reply["answers"] = [semantics.reply(question) for question in asked["questions"]]
-    except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked is told
+    except Exception as error:  # noqa: BLE001 - the caller gets every error
         reply = {"error": f"{type(error).__name__}: {error}"}
     json.dump(reply, replies, default=str)
     replies.close()

@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # files that take a minute or so: first, so that no worker is left alone with one at the end
 LONG = (
     *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
-    *("test_check", "test_metrics", "test_inputs", "test_prefix", "test_capture"),
+    *("test_check", "test_inputs", "test_prefix", "test_capture"),
     *(
         "test_fleet",
         "test_uninstall",
@@ -69,6 +69,11 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest."""
+    # Schemathesis gives all operations of a test one id, and pytest-xdist runs an id once
+    for item in items:
+        if label := getattr(item, "operation_label", None):
+            item._id = item._id.with_params(label)  # noqa: SLF001
+    assert len({item.nodeid for item in items}) == len(items)
     order = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 

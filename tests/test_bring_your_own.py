@@ -104,7 +104,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     [said] = walk.follow(trial, "Propose")
     assert "0 lines with TODO, 3 guesses" in said
     [said] = walk.follow(trial, "Check")
-    walk.check_what_is_shown("Look at it")
+    walk.check_what_is_shown("Review it")
     assert "0 wrong, 3 to look at" in said
     assert "1 of 25 rows are left out: customer_id_missing" in said
     [said] = walk.follow(trial, "The first refresh")
@@ -217,8 +217,8 @@ def northwind_statuses(database: Database, tenant: str) -> list[tuple[object, ..
 def test_pagila_with_its_first_refresh(server: Database, tmp_path: Path) -> None:
     owner = application(server, "pagila")
     walk = Walk(tmp_path)
-    walk.follow(owner, "Bookings: the shape of Pagila")
-    walk.check_what_is_shown("Bookings: the shape of Pagila")
+    walk.follow(owner, "Bookings: Pagila")
+    walk.check_what_is_shown("Bookings: Pagila")
     check_pagila(owner)
     assert not owner.rows("select * from operations.quarantined_rows")
     owner.drop()

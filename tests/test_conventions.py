@@ -359,6 +359,16 @@ def test_every_var_is_documented_and_used() -> None:
         assert f"`{name}`" in settings, name
 
 
+def test_every_threshold_is_compared_where_causes_are_told_apart() -> None:
+    seed = (PROJECT / "seeds" / "risk_thresholds.csv").read_text().splitlines()[0]
+    rules = PROJECT / "models" / "orders" / "rules"
+    model = (rules / "int_customers__status_revisions.sql").read_text()
+    [limits] = re.findall(r"set limits = \[(.*?)\]", model, re.DOTALL)
+    # segments are of those who book
+    wanted = {name for name in seed.split(",") if not name.startswith("segment_")}
+    assert set(re.findall(r"\w+", limits)) == wanted - {"tenant_slug"}
+
+
 def test_the_defaults_in_the_documents_are_those_of_the_project() -> None:
     document = (PROJECT / "docs" / "settings.md").read_text()
     cells = [line.split("|") for line in document.splitlines() if line.startswith("| `")]

@@ -95,7 +95,7 @@ def test_demo_data_have_the_dirt_of_real_life(refreshed_template: Database) -> N
 
 def test_demo_never_touches_tables_that_are_there(refreshed: Database) -> None:
     done = refreshed.run("demo")
-    assert (done.returncode, done.stdout) == (0, "demo data: there already\n")
+    assert (done.returncode, done.stdout) == (0, "demo data: already loaded\n")
     refreshed.execute("comment on schema commerce is 'the real thing'")
     done = refreshed.run("demo")
     assert done.returncode == 2

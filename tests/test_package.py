@@ -129,14 +129,14 @@ def test_what_is_installed_says_where_it_is_and_needs_no_clone(
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
-        ({"DATABASE_URL": "mysql://a/b"}, "DATABASE_URL is no address of PostgreSQL"),
-        ({"DATABASE_URL": "postgresql://a:b/c@d/e"}, "DATABASE_URL is no address of"),
-        ({"DATABASE_URL": "postgresql://a:p@ss/rd@d/e"}, "DATABASE_URL is no address of"),
+        ({"DATABASE_URL": "mysql://a/b"}, "DATABASE_URL must be a PostgreSQL address"),
+        ({"DATABASE_URL": "postgresql://a:b/c@d/e"}, "DATABASE_URL must be a PostgreSQL"),
+        ({"DATABASE_URL": "postgresql://a:p@ss/rd@d/e"}, "DATABASE_URL must be a PostgreSQL"),
         (
             {"DATABASE_URL": "postgresql://a@b/c", "PGDATABASE": "d"},
-            "DATABASE_URL and PGDATABASE lead to different places; unset one of them",
+            "DATABASE_URL and PGDATABASE differ; unset one of them",
         ),
-        ({"PGPORT": "a"}, "PGPORT is a, must be 1 to 65535"),
+        ({"PGPORT": "a"}, "PGPORT is a; it must be 1 to 65535"),
     ],
 )
 def test_an_address_that_is_none_is_one_line_without_a_password(
@@ -174,7 +174,7 @@ def test_a_project_without_a_database_starts_none(tmp_path: Path) -> None:
 
     done = status()
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no database is named: set DATABASE_URL")
+    assert done.stderr.startswith("error: no database is set: set DATABASE_URL")
     assert not (tmp_path / ".local").exists()
     # nor one whose name cannot be read
     (tmp_path / ".env").write_bytes("PGDATABASE=caf\xe9".encode("latin-1"))

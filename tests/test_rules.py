@@ -117,7 +117,7 @@ def test_the_readme_tells_the_four_rules_in_the_default_numbers() -> None:
     wanted = {
         "Orders": [*cadence, *(threshold(name) for name in revenue)],
         "Bookings": [threshold(name) for name in segments],
-        "Use of a product": [0, 100, *map(var, levels), var("tenant_trend_points")],
+        "Product usage": [0, 100, *map(var, levels), var("tenant_trend_points")],
         "Accounts": [var("account_at_risk_churn"), var("account_at_risk_health")],
     }
     readme = (PROJECT / "README.md").read_text()

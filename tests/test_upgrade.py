@@ -26,7 +26,9 @@ FIRST = "61f5aa5d70743d46ba2b243103ec62f051ddd79b"
 # what the .gitignore of a project names is no file of the user's
 OURS = {".local", ".user.yml", "dbt_packages", "logs", "target"}
 READER = "reader_of_an_upgrade"
-HOURLY_IS_FULL = "until `customer-health capture install` every hourly refresh is a full one"
+HOURLY_IS_FULL = (
+    "run `customer-health capture install`: until then every hourly refresh is a full one"
+)
 
 # a row or two of the other systems
 OTHERS = f"""
@@ -160,7 +162,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     # what looks only does so before a refresh, too
     for looks in (("capture", "status"), ("status",), ("write-back", "--dry-run")):
         said = run(shop, PROJECT, folder, *looks)
-        assert ("until it is run every hourly refresh is a full one" in said) == (
+        assert ("every hourly refresh is a full one until you run it again" in said) == (
             looks[0] == "capture"
         )
     run(shop, PROJECT, folder, "capture", "install")
@@ -169,7 +171,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     run(shop, PROJECT, folder, "rollback", str(written))
     assert last_order_of(shop, ONE) is None
     said = run(shop, PROJECT, folder, *refresh, "hourly")
-    assert "this hourly refresh recomputes everything: the rules are other ones" in said
+    assert "this hourly refresh recomputes everything: the rules have changed" in said
     assert [last_order_of(shop, one) for one in (ONE, TWO)] == ["2026-05-30", "2026-06-10"]
     after = marts(shop)
 
@@ -233,8 +235,8 @@ def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -
     said = run(shop, PROJECT, folder, "check", code=2)
     [wrong] = [line for line in said.splitlines() if line.startswith("wrong")]
     assert wrong == (
-        'wrong input_orders__sales_reps: relation "commerce.sales_reps" does not exist; that'
-        " is what our own input reads, for your project has no input_orders__sales_reps: write"
+        'wrong input_orders__sales_reps: relation "commerce.sales_reps" does not exist; your'
+        " project has no input_orders__sales_reps, so our own input is read: write"
         " models/orders/inputs/input_orders__sales_reps.sql, or set orders_schema and the"
         " orders_..._table settings"
     )
@@ -246,8 +248,8 @@ def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -
         for command in (("check",), ("refresh", "--mode", "nightly"), ("capture", "install")):
             said = run(shop, PROJECT, folder, *command, code=2)
             assert said.splitlines()[-1] == (
-                "error: setting due_soon_day of dbt_project.yml is not known;"
-                " is it due_soon_days?"
+                "error: setting due_soon_day of dbt_project.yml is unknown;"
+                " did you mean due_soon_days?"
             )
     settings.write_text(yaml.safe_dump(before))
 
@@ -259,6 +261,6 @@ def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -
     (folder / "packages.yml").write_text("packages: []\n")
     for command in (("check",), ("refresh", "--mode", "nightly"), ("capture", "install")):
         said = run(shop, PROJECT, folder, *command, code=2)
-        assert "is version 99.1.0, this command is " in said.splitlines()[-1]
+        assert "is version 99.1.0 but this command is version " in said.splitlines()[-1]
     assert shop.value("select to_regnamespace('analytics_internal') is null")
     shop.drop()

@@ -31,7 +31,7 @@ def show() -> None:
         look.tiles(_leading(_tiles(found["bookings_totals"][0], chosen["days"]), chosen))
         look.heading(
             "Appointments by day",
-            "Customers that come for the first time, and those that return. Paler: ahead.",
+            "First-time and returning customers. Paler bars are still ahead.",
         )
         look.chart(
             _days(found["bookings_days"]),
@@ -41,9 +41,9 @@ def show() -> None:
         _locations(found["bookings_locations"], has_organization=not chosen["organization"])
     else:
         look.empty(
-            f"There was no appointment in {period}. Choose more days or another location."
+            f"There was no appointment over {period}. Choose more days or another location."
         )
-    look.heading("Segments today", "All customers of the organization, wherever they go.")
+    look.heading("Segments today", "All customers of the organization, at all locations.")
     _segments(found["bookings_segments"], chosen["slug"])
     look.heading("Notes of a customer")
     _notes(chosen)
@@ -82,13 +82,13 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
         "slug": organization and organization["organization_slug"],
         "location": location_id,
         "days": days,
-        # of the earliest today, and as long again for the comparison
+        # two periods back from the earliest today: the second is for the comparison
         "first_day": min(row["today"] for row in organizations) - timedelta(days=2 * days),
     }
 
 
 def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
-    """Return tiles that lead to the days, or the new customers, that they add up."""
+    """Return tiles with links to the days or new customers that they count."""
     where = {
         "organization": chosen["slug"],
         "location": chosen["location"],
@@ -105,7 +105,7 @@ def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
 
 
 def _tiles(total: Row, days: int) -> list[look.Tile]:
-    words = f"against the {days} days before"
+    words = f"compared with the {days} days before"
     rate = total["no_show_rate_change"]
     return [
         look.status_tile(
@@ -238,7 +238,7 @@ def _notes(chosen: dict[str, Any]) -> None:
     )["visitors"]
     if not rows:
         look.empty(
-            "No customer of that name has a note on a booking."
+            "No customer with that name has a note on a booking."
             if search
             else "No customer has a note on a booking."
         )
@@ -250,7 +250,7 @@ def _notes(chosen: dict[str, Any]) -> None:
     }
     with which:
         row = by_key[look.pick("Customer", names, "noted")]
-        look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search for others.")
+        look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search to find others.")
     look.notes(
         data.read(
             "visitor_notes",

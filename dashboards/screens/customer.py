@@ -1,4 +1,4 @@
-"""Customer: one customer's time line, and why it has the status it has."""
+"""Customer: one customer's timeline, and why it has its status."""
 
 from typing import Any
 
@@ -9,24 +9,24 @@ from dashboards import belief, contacts, data, look, rows_behind, why
 
 Row = dict[str, Any]
 
-# a band that is narrower has no room for its mark
+# a narrower band has no room for its mark
 DAYS_FOR_A_MARK = 14
 
-# what the reasons of a risk status name, in words
+# labels for the inputs and limits of the rules of the risk status
 RULE_WORDS = {
     "last_order_date": "Last delivery",
     "cadence_days": "Usual gap, days",
-    "cadence_source": "Gap taken from",
+    "cadence_source": "Source of the gap",
     "next_expected_order_date": "Next order expected",
     "revenue_basis": "Revenue",
     "recent_orders_count": "Last deliveries",
-    "recent_average_amount": "Average of the last",
-    "baseline_orders_count": "Deliveries before them",
-    "baseline_average_amount": "Average of those before",
+    "recent_average_amount": "Their average",
+    "baseline_orders_count": "Earlier deliveries",
+    "baseline_average_amount": "Average of the earlier ones",
     "currency": "Currency",
     "dormant_days": "days past the expected date",
     "grace_days": "days past the expected date",
-    "revenue_decline_pct": "smaller by, %",
+    "revenue_decline_pct": "decline, %",
 }
 RULE_VALUES: dict[tuple[str, object], str] = {
     ("cadence_source", "MEASURED"): "its own deliveries",
@@ -72,7 +72,7 @@ def _show_buyer(tenants: list[Row]) -> None:
         **keys,
     )
     [customer] = read["customer"]
-    # without an order model there is nothing in it
+    # it is empty without an order model
     outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
     seen = belief.seen_of(keys["tenant"], outlook) if outlook else None
     doubt = belief.against(outlook, seen) if outlook else ""
@@ -87,12 +87,11 @@ def _show_buyer(tenants: list[Row]) -> None:
             *map(_judgement, read["customer_judgement"]),
         ],
         [
-            customer["risk_status_reason"] or "Nothing was delivered yet: no risk to assess",
+            customer["risk_status_reason"] or "Nothing delivered yet, so no risk to assess",
             customer["account_type_reason"],
             outlook["reason"] if outlook and not doubt else "",
         ],
-        f"{customer['tenant_slug']} · looked after by"
-        f" {customer['sales_rep_name'] or 'nobody'}",
+        f"{customer['tenant_slug']} · sales rep: {customer['sales_rep_name'] or 'nobody'}",
     )
     look.tiles(
         [
@@ -105,45 +104,47 @@ def _show_buyer(tenants: list[Row]) -> None:
         look.show(f'<p class="ch-age">{_how_good(customer, has_outlook=bool(outlook))}</p>')
     _contacts(row["key"], customer["customer_name"], read["customer_contacts"])
     look.heading(
-        "Time line",
-        f"Bands are statuses, marks are deliveries, the last {len(read['customer_orders'])},"
-        " larger for larger ones. Right of the line is what will happen if nothing is"
-        " ordered.",
+        "Timeline",
+        f"Bands are statuses. Marks are the last {len(read['customer_orders'])} deliveries,"
+        " larger for larger amounts. The part to the right of the line assumes that nothing"
+        " is ordered.",
     )
     look.chart(_buyer_line(customer, read), _line_in_words(customer))
     if read["customer_rules"]:
         look.heading(
             "Rules",
-            "Each rule: what it looks at, its limit, and how far away it is. The first that"
-            " applies decides.",
+            "What each rule looks at, its limit, and how far away the limit is. The first rule"
+            " that applies decides.",
         )
         look.show(f'<div class="ch-rules">{"".join(map(_rule, read["customer_rules"]))}</div>')
-    with st.expander("The time line as a table"):
+    with st.expander("The timeline as a table"):
         _steps_table(read["customer_steps"])
     rows_behind.show_buyer(keys)
     why.show(keys, customer["today"])
 
 
 def _judgement(row: Row) -> str:
-    # beside the status, which stays what the rule says
+    # shown beside the status, which only the rule decides
     said = contacts.outcome_of(row, "snooze_outcome")
     return look.pill(
-        "judgement", "SAID", f"{said.lower()}, until {look.day(row['snoozed_until'])}"
+        "judgement", "SAID", f"{said.lower()}, snoozed until {look.day(row['snoozed_until'])}"
     )
 
 
 def _contacts(key: str, name: str, rows: list[Row]) -> None:
-    look.heading("Contacts", "What people have written down. It changes no status.")
+    look.heading("Contacts", "What people have noted. Contacts do not change a status.")
     shown = rows[: look.MOST_NOTES]
-    look.show("".join(map(_contact, shown)) or '<p class="ch-age">None so far.</p>')
-    look.say_if_cut(rows, look.MOST_NOTES, "Your administrator can give you a list of all.")
+    look.show("".join(map(_contact, shown)) or '<p class="ch-age">No contacts yet.</p>')
+    look.say_if_cut(
+        rows, look.MOST_NOTES, "Your administrator can give you a list of all of them."
+    )
     contacts.offer({key: name}, shown)
 
 
 def _contact(row: Row) -> str:
     words = f"{contacts.CHANNELS[row['channel']]}, {contacts.outcome_of(row).lower()}"
     if row["snoozed_until"]:
-        words += f", put off until {look.day(row['snoozed_until'])}"
+        words += f", snoozed until {look.day(row['snoozed_until'])}"
     note = f"<p>{look.escape(row['note'])}</p>" if row["note"] else ""
     corrected = " · corrected" if row["is_corrected"] else ""
     when = look.escape(look.instant(row["contacted_at"]))
@@ -187,9 +188,9 @@ def _show_visitor(organizations: list[Row]) -> None:
     )
     look.tiles(_visitor_tiles(visitor))
     look.heading(
-        "Time line",
-        "Bands are the segment now and the next one, marks are bookings. Right of the line is"
-        " what lies ahead.",
+        "Timeline",
+        "Bands are the current segment and the next one; marks are bookings. The part to the"
+        " right of the line is still ahead.",
     )
     look.chart(
         _visitor_line(visitor, read),
@@ -201,15 +202,15 @@ def _show_visitor(organizations: list[Row]) -> None:
 
 
 def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
-    """Let the reader pick one of those that are searched for, or whom the address names."""
+    """Let the reader pick a customer from the search, or the one that the address names."""
     search = (search or "").strip() or None
     rows = data.read(query, search=search, **where)[query]
     if not rows:
         raise data.NothingToShow(
-            "No customer has such a name. A part of it is enough; closed customers are not"
-            " here."
+            "No customer has that name. Part of a name is enough. Closed customers are not"
+            " listed."
             if search
-            else "There are no customers here yet."
+            else "There are no customers yet."
         )
     found = look.with_linked(rows[: look.MOST_CUSTOMERS], query, key, search, **where)
     several = len({row["slug"] for row in found.values()}) > 1
@@ -217,9 +218,13 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
         name: f"{row['customer_name']} · {row['slug']}" if several else row["customer_name"]
         for name, row in found.items()
     }
-    missing = "" if search else "That customer is not here: closed, or not yours. Choose one."
+    missing = (
+        ""
+        if search
+        else "That customer was not found: it is closed, or not yours. Choose another one."
+    )
     picked = look.pick("Customer", names, key, missing)
-    look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search for others.")
+    look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search to find others.")
     return found[picked]
 
 
@@ -237,7 +242,7 @@ def _head(name: str, pills: list[str], reasons: list[str], owner: str) -> None:
 def _buyer_tiles(customer: Row) -> list[look.Tile]:
     late = customer["days_past_expected"]
     if late is None:
-        expected = "no order to tell from"
+        expected = "no delivery to predict it from"
     elif late > 0:
         expected = f"{look.count_of(late, 'day')} ago"
     elif late < 0:
@@ -255,7 +260,7 @@ def _buyer_tiles(customer: Row) -> list[look.Tile]:
         (
             "Last delivery",
             look.day(customer["last_order_date"]),
-            f"{look.count(customer['total_delivered_orders'] or 0)} deliveries in all",
+            f"{look.count(customer['total_delivered_orders'] or 0)} deliveries in total",
             look.INK,
         ),
         (
@@ -267,7 +272,7 @@ def _buyer_tiles(customer: Row) -> list[look.Tile]:
         (
             "Usual orders per 30 days",
             look.money(customer["revenue_at_risk"], customer["currency"]),
-            "while it orders as lately",
+            "going by its recent averages",
             look.INK,
         ),
     ]
@@ -286,7 +291,7 @@ def _outlook_tiles(
             f"{look.of_100(seen['share'])} of 100"
             if seen and doubt
             else look.chance(outlook["p_order_90d"]),
-            doubt or "says the order model: see “How good is it?” below",
+            doubt or "by the order model; see “How good is it?” below",
             look.INK,
         ),
         (
@@ -300,14 +305,14 @@ def _outlook_tiles(
 
 def _whence(amount: float | None, doubt: str) -> str:
     if amount is None:
-        return "its currencies are mixed, or none is known"
+        return "several currencies, or none known"
     if doubt:
-        return "by the same forecast: do not count on it"
-    return "what the model expects, from its whole history"
+        return "from the same forecast: do not count on it"
+    return "the model's forecast, from the customer's whole history"
 
 
 def _how_good(customer: Row, *, has_outlook: bool) -> str:
-    words = "How good is it?" if has_outlook else "No probability of an order: how good is it?"
+    words = "How good is it?" if has_outlook else "No probability of an order: see why"
     return look.link("how_good_is_it", words, tenant=customer["tenant_slug"])
 
 
@@ -327,7 +332,7 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
             look.count(visitor["total_visits"]),
             "none yet"
             if visitor["days_since_last_visit"] is None
-            else f"last {look.count_of(visitor['days_since_last_visit'], 'day')} ago",
+            else f"the last one {look.count_of(visitor['days_since_last_visit'], 'day')} ago",
             look.INK,
         ),
         (
@@ -346,14 +351,14 @@ def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
 
 
 def _paid(visitor: Row) -> str:
-    """Say what was paid and what of it went back: the summary names the former."""
+    """Say what was paid and how much of it was refunded; the summary says only the former."""
     if not visitor["total_payments"]:
         return "no payment yet"
     payments = look.count_of(visitor["total_payments"], "payment")
     refunded = (
         f"{visitor['refunded_amount']:,.0f}" if visitor["refunded_amount"] else "nothing"
     )
-    return f"{payments}, {visitor['revenue_amount']:,.0f} in all, {refunded} of it refunded"
+    return f"{payments}, {visitor['revenue_amount']:,.0f} in total, {refunded} of it refunded"
 
 
 def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
@@ -412,7 +417,7 @@ def _today(day: Any) -> list[Any]:
 def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
     lanes = ["Deliveries", "Risk status", "Account type"]
     names = {"risk_status": "Risk status", "account_type": "Account type"}
-    # a step that began before today and lasts is cut at today, where the forecast begins
+    # a step that covers today is cut there: the rest of it is a forecast
     bands = [
         _band(row["status_kind"], names[row["status_kind"]], part)
         for row in read["customer_steps"]
@@ -535,7 +540,7 @@ def _rule(row: Row) -> str:
 
 
 def _place(item: tuple[str, object]) -> int:
-    """Return the place of a fact of a rule: the database keeps them in no order."""
+    """Return the place of a rule's fact; the database keeps them in no order."""
     return list(RULE_WORDS).index(item[0]) if item[0] in RULE_WORDS else len(RULE_WORDS)
 
 
@@ -545,17 +550,19 @@ def _margin(row: Row) -> str:
         if row["has_fired"]:
             return f"{word} since {look.day(row['fires_on'])}"
         left = look.count_of(row["days_left"], "day")
-        return f"“{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
+        return (
+            f"Becomes “{word}” on {look.day(row['fires_on'])}, in {left}, without a delivery"
+        )
     if row["points_left"] is None:
-        return "Cannot be judged"
+        return "Cannot be compared"
     then, now = (row["inputs"][f"{which}_average_amount"] for which in ("baseline", "recent"))
-    # as many percent smaller as the limit says
+    # the average at which the rule applies
     limit = then * (1 - row["threshold"]["revenue_decline_pct"] / 100)
     currency = row["inputs"]["currency"] or ""
     if row["has_fired"]:
         said = (
-            f"“{word}”: the average fell from {then:,.2f} to {now:,.2f} {currency}, and"
-            f" {limit:,.2f} is the limit"
+            f"“{word}”: the average fell from {then:,.2f} to {now:,.2f} {currency}; the limit"
+            f" is {limit:,.2f}"
         )
     else:
         said = (
@@ -577,7 +584,7 @@ def _plain(name: str, value: object) -> str:
 
 def _steps_table(rows: list[Row]) -> None:
     look.table(
-        ["Status", "Of", "From", "To"],
+        ["Status", "Kind", "From", "To"],
         [
             [
                 look.pill(row["status_kind"], row["status"]),

@@ -22,8 +22,8 @@ def show() -> None:
     _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
-            f"Nobody {'else ' if found else ''}is due. Customers come here a week before their"
-            " next order is expected; with a filter set, widen it."
+            f"Nobody {'else ' if found else ''}is due. Customers appear here shortly before"
+            " their next order is expected. If a filter is set, widen it."
         )
     look.tiles([_leading(name, totals.get(name), chosen) for name in look.STATUSES["due"]])
 
@@ -38,7 +38,7 @@ def show() -> None:
     )
     rows_count = sum(totals[name]["customers_count"] for name in buckets if name in totals)
     if not rows_count:
-        look.empty("Nobody is in what is shown: choose more of the words above.")
+        look.empty("Nobody is in these groups. Choose more of them above.")
         return
     pages = -(-rows_count // ON_A_PAGE)
     number = 1
@@ -52,7 +52,7 @@ def show() -> None:
         {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows}
     )
     look.show(f'<p class="ch-explained">{_explained(rows, chosen["tenant"])}</p>')
-    look.show(f'<p class="ch-age">In this order: {_order(rows)}.</p>')
+    look.show(f'<p class="ch-age">Sorted: {_order(rows)}.</p>')
     look.table(
         [
             "Customer",
@@ -79,14 +79,14 @@ def _say_who_is_left_out(found: list[dict[str, Any]]) -> None:
     )
     if snoozed:
         st.checkbox(
-            f"Show also {look.count_of(snoozed, 'customer')} that somebody has contacted and"
-            " put off",
+            f"Also show {look.count_of(snoozed, 'customer')} that somebody has contacted and"
+            " snoozed",
             key="snoozed",
         )
     if held_out:
         look.show(
-            f'<p class="ch-age">{look.count_of(held_out, "customer")} more are due and, by'
-            " lot, not shown, so that those shown can be compared with them.</p>"
+            f'<p class="ch-age">{look.count_of(held_out, "more customer")} due but held out at'
+            " random, to compare with those shown.</p>"
         )
 
 
@@ -101,18 +101,18 @@ def _name(row: dict[str, Any], *, has_tenant: bool) -> str:
 
 def _order(rows: list[dict[str, Any]]) -> str:
     if all(row["expected_amount_90d"] is None for row in rows):
-        return "highest usual orders first, as there is no forecast"
+        return "highest usual orders first, because there is no forecast"
     currencies = {row["currency"] for row in rows if row["currency"]}
-    whatever = ", whatever the currency" if len(currencies) > 1 else ""
+    whatever = ", regardless of currency" if len(currencies) > 1 else ""
     return f"highest expected orders first{whatever}"
 
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
-        "Overdue is past the expected date; moderate, urgent and critical say for how long."
-        " Expected orders are what the model expects in the next 90 days, from the customer's"
-        " whole history; usual orders are its last few, per 30 days. Where status and"
-        " forecast disagree, see whom to believe:"
+        "“Overdue” means past the expected date; moderate, urgent and critical say by how"
+        " much. Expected orders are the model's forecast for the next 90 days, from the"
+        " customer's whole history; usual orders are its recent ones, per 30 days. If status"
+        " and forecast disagree, this page says which to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
@@ -148,13 +148,13 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _address(chosen: dict[str, Any]) -> dict[str, str | None]:
-    """Return what stands in the address of the list as it is filtered."""
+    """Return the parameters of the list's address with its filters."""
     owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
     return {"tenant": chosen["slug"], "owner": owner, "find": chosen["search"]}
 
 
 def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:
-    """Return a tile that leads to its part of the list, as all else is filtered."""
+    """Return a tile that links to its part of the list, with all other filters kept."""
     return look.leading(
         _tile(name, row),
         "due_to_order",
@@ -171,7 +171,8 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     words += f": {value}"
     if row["left_out_count"]:
         words += (
-            f", without {look.count(row['left_out_count'])} in other currencies or several"
+            f", not counting {look.count(row['left_out_count'])} in other or several"
+            " currencies"
         )
     if row["critical_count"]:
         words += f" · {look.count(row['critical_count'])} critical"
@@ -200,7 +201,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
             f" {contacts.outcome_of(row, 'last_outcome').lower()}."
         )
     if row["snoozed_until"]:
-        contacted += f" Put off until {look.day(row['snoozed_until'])}."
+        contacted += f" Snoozed until {look.day(row['snoozed_until'])}."
     write_down = ""
     if not contacts.lacking():
         write_down = look.link(
@@ -228,7 +229,7 @@ def _outlook(row: dict[str, Any], *, of_all: bool) -> str:
         return ""
     if of_all and row["disagreement"] == "LIKELY_THOUGH_DORMANT":
         return "Status and forecast disagree: open the customer."
-    # to ask the past of every tenant would take longer than the list
+    # reading the past of every tenant would take longer than the list
     if not of_all and (
         doubt := belief.against(row, belief.seen_of(str(row["tenant_id"]), row))
     ):
@@ -239,6 +240,6 @@ def _outlook(row: dict[str, Any], *, of_all: bool) -> str:
 
 with look.page(
     "Due to order",
-    "Whose order is due: those first of whom most is expected in the next 90 days.",
+    "Customers whose order is due, those with the highest expected orders first.",
 ):
     show()

@@ -1,4 +1,4 @@
-"""How good is it: what statuses, of orders or of visits, have been worth as forecasts."""
+"""How good is it: how well statuses of orders or visits predicted what happened."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ HORIZONS = (30, 60, 90)
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked back on, in its words."""
+    """Orders or visits: their queries, and the words of the page about them."""
 
-    # how its queries begin; those of the words for who has a minute do not wait for others
+    # how its queries begin; those of the summary are read first and do not wait for others
     queries: str
     statuses: str
-    # in their order on the page: the one that a manager asks about first stands first
+    # in the order of the page: what a manager asks about first comes first
     who: Mapping[str, str]
-    # by today's limits, which dashboards/sql/<queries>_today.sql reads
+    # with today's limits, which dashboards/sql/<queries>_today.sql reads
     means: Mapping[str, str]
-    # the one that says that somebody is gone, and those that are held against another one
+    # the status that means gone, and those that are compared with another status
     gone: str
     compared: Collection[str]
     compared_with: str
-    # what to do; dashboards/sql/<queries>_statuses.sql says which
+    # what to do, by status and by the verdict of dashboards/sql/<queries>_statuses.sql
     verdicts: Mapping[tuple[str, str], str]
     nothing_to_compare: str
     model: str
@@ -38,13 +38,13 @@ class Subject:
     did: str
     stop: str
     limits_of_it: str
-    # from which dates are expected
+    # whose expected dates are compared
     dates: str
     no_dates: str
     sources: Mapping[str, str]
 
     def in_a_minute(self) -> tuple[str, ...]:
-        """Return the queries of the words."""
+        """Return the queries of the summary."""
         names = ("statuses", "gone", "today", "period", "model")
         return tuple(f"{self.queries}_{name}" for name in names)
 
@@ -70,22 +70,20 @@ ORDERS = Subject(
     verdicts={
         ("DORMANT", "YES"): "Few come back: give your time to others first.",
         ("DORMANT", "NO"): "Do not write them off: a quarter or more come back.",
-        ("DORMANT", "NOT_SURE"): (
-            "Do not write them off yet: it may be a quarter or more that come back."
-        ),
+        ("DORMANT", "NOT_SURE"): "Do not write them off yet: a quarter or more may come back.",
         ("HEALTHY", "YES"): "You can count on them.",
         ("HEALTHY", "NO"): "You cannot count on them: fewer than three quarters order.",
         ("HEALTHY", "NOT_SURE"): (
-            "You cannot count on them yet: it may be fewer than three quarters."
+            "You cannot count on them yet: fewer than three quarters may order."
         ),
         ("AT_RISK_CADENCE", "YES"): (
-            "A warning: more of them stay away than of the healthy. Ask them why."
+            "A warning: they stay away more often than healthy customers. Ask them why."
         ),
         ("AT_RISK_CADENCE", "NO"): (
             "No clear warning: they may order as often as healthy customers."
         ),
         ("AT_RISK_REVENUE", "YES"): (
-            "A warning: more of them stay away than of the healthy. Ask them why."
+            "A warning: they stay away more often than healthy customers. Ask them why."
         ),
         ("AT_RISK_REVENUE", "NO"): (
             "They may order as often as healthy customers: no sign that they stay away."
@@ -130,19 +128,17 @@ VISITS = Subject(
     verdicts={
         ("LOST", "YES"): "Few come back: give your time to others first.",
         ("LOST", "NO"): "Do not write them off: a quarter or more come back.",
-        ("LOST", "NOT_SURE"): (
-            "Do not write them off yet: it may be a quarter or more that come back."
-        ),
+        ("LOST", "NOT_SURE"): "Do not write them off yet: a quarter or more may come back.",
         ("ACTIVE", "YES"): "You can count on them.",
         ("ACTIVE", "NO"): "You cannot count on them: fewer than three quarters visit.",
         ("ACTIVE", "NOT_SURE"): (
-            "You cannot count on them yet: it may be fewer than three quarters."
+            "You cannot count on them yet: fewer than three quarters may visit."
         ),
         ("NEW", "YES"): "You can count on them to come again.",
         ("NEW", "NO"): "Invite them again: fewer than three quarters come again.",
-        ("NEW", "NOT_SURE"): "Invite them again: it may be fewer than three quarters.",
+        ("NEW", "NOT_SURE"): "Invite them again: fewer than three quarters may come again.",
         ("AT_RISK", "YES"): (
-            "A warning: more of them stay away than of the active. Remind them."
+            "A warning: they stay away more often than active customers. Remind them."
         ),
         ("AT_RISK", "NO"): "No clear warning: they may visit as often as active customers.",
     },
@@ -154,22 +150,22 @@ VISITS = Subject(
     did="visited",
     stop="stop visiting",
     limits_of_it=(
-        "Only visits count, not bookings that nobody came to, even where that was entered"
-        " later. Who comes for the season may look lost."
+        "Only visits count. A booking that the customer missed does not, even if that was"
+        " entered later. Seasonal customers may look lost."
     ),
     dates=(
-        "All visits at least 90 days old, without first visits: after these no date is"
-        " expected. The gap is sure where there were many visits, evenly apart."
+        "All visits at least 90 days old, except first visits, which have no expected next"
+        " date. The gap is reliable if there were many visits at even intervals."
     ),
-    no_dates="No visit that expected a date is 90 days old yet.",
+    no_dates="No visit with an expected next date is 90 days old yet.",
     sources={
-        "HIGH": "customers with a sure gap",
-        "MEDIUM": "with a less sure one",
-        "LOW": "with an unsure one",
+        "HIGH": "customers with a reliable gap",
+        "MEDIUM": "with a less reliable one",
+        "LOW": "with an unreliable one",
     },
 )
 TOO_FEW = "Too few customers to tell."
-RECENT_FIRST = "Call those first who are gone only lately, and leave the others."
+RECENT_FIRST = "First call those who left recently, and leave the others."
 SETTINGS = {
     "dormant_days": (
         "Dormant from",
@@ -178,39 +174,40 @@ SETTINGS = {
     "grace_days": ("Late from", "Days after the expected order from which a customer is late"),
     "fallback_cadence_days": (
         "Second order",
-        "Days until a second order is expected of a customer with only one",
+        "Days until the second order of a customer with only one is expected",
     ),
 }
-# why no other value is suggested; dashboards/sql/forecast_suggestions.sql reads which
+# why no other value is suggested, by the basis of dashboards/sql/forecast_suggestions.sql
 BASES = {
     "NO_STABLE_GAIN": "No other limit is clearly better.",
     "TOO_FEW": (
-        "No other limit is clearly better. A limit is chosen on one half of the months and"
-        " tried on the other, and there too few customers ordered, or stayed away."
+        "No other limit is clearly better. A limit is chosen on the earlier half of the months"
+        " and tested on the later half; in one of them too few customers ordered or stayed"
+        " away."
     ),
     "TOO_SHORT": "No other limit is suggested: the history is too short to tell.",
 }
 NOT_JUDGED = "No other limit is suggested here: it changes who is late, not who is dormant."
-# of each kind of disagreement its name, and what it means to believe the forecast
+# the name of each kind of disagreement, and what follows if the forecast is right
 KINDS = {
-    "LIKELY_THOUGH_DORMANT": ("Dormant, yet likely", "worth a call"),
-    "LIKELY_THOUGH_LATE": ("Late, yet likely", "most order by themselves"),
-    "UNLIKELY_THOUGH_ON_TIME": ("On time, yet unlikely", "no rule warns of them"),
+    "LIKELY_THOUGH_DORMANT": ("Dormant, but likely", "worth a call"),
+    "LIKELY_THOUGH_LATE": ("Late, but likely", "most order by themselves"),
+    "UNLIKELY_THOUGH_ON_TIME": ("On time, but unlikely", "no rule warns of them"),
 }
-# the mart status_disagreement_backtest says which
+# by `believe` of the mart status_disagreement_backtest
 BELIEVE = {
     "FORECAST": "Believe the forecast: {}.",
     "STATUS": "Believe the status.",
-    "NOT_SURE": "Whom to believe cannot be told yet.",
-    "TOO_FEW": "Whom to believe cannot be told yet.",
+    "NOT_SURE": "It is not clear yet which to believe.",
+    "TOO_FEW": "It is not clear yet which to believe.",
 }
-# the probability of an order is right on average where what came differs by less, and far off
-# in a tenth where it differs by this or more
+# the probability is right on average if the actual share differs by less than the first, and
+# far off in a tenth if it differs by the second or more
 RIGHT_ON_AVERAGE, FAR_OFF = 0.025, 0.25
-# tenths in which it says neither that one comes nor that none does
+# tenths in which the model predicts neither that customers order nor that they do not
 UNSURE_BANDS = range(2, 8)
 NEARLY_ALL = 0.8
-# so many customers on whom they disagree are listed
+# how many customers with a disagreement are listed
 MOST_LISTED, LISTED_AT_FIRST = 20, 5
 
 
@@ -225,7 +222,7 @@ def show() -> None:
 
 def _choose(what: str, sources: list[Row]) -> str:
     chosen = look.choose(what, sources, key=what, has_all=False)
-    assert chosen is not None  # noqa: S101 - one of those that there are
+    assert chosen is not None  # noqa: S101 - there is at least one
     return str(chosen[f"{what}_id"])
 
 
@@ -260,7 +257,7 @@ def _show_visits(organization_id: str) -> None:
 
 
 def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
-    """Show what each status has been worth; return what is known of the model."""
+    """Show what became of customers with each status. Return the row about the model."""
     read = data.read(*subject.in_a_minute(), **chosen)
     found, gone, today, periods, models = (read[query] for query in subject.in_a_minute())
     statuses = {(row["status"], row["horizon_days"]): row for row in found}
@@ -278,9 +275,8 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
         _what_became(subject, statuses)
     else:
         look.empty(
-            "There is nothing to look back on yet. What became of customers can be told of the"
-            f" first day of a month that has 90 days of {subject.thing}s before it and 90 days"
-            " after it."
+            "There is nothing to look back on yet. That takes the first day of a month with"
+            f" 90 days of {subject.thing}s before it and 90 days after it."
         )
     [model] = models
     return model
@@ -319,8 +315,8 @@ def _recent_and_others(subject: Subject, parts: Row) -> str:
     days = look.count_of(parts["recent_days"], "day")
     return (
         f"Of 100 who had been {word} for less than {days},"
-        f" {look.of_100(parts['recent_share'])} {subject.did}; of 100 for longer,"
-        f" {look.of_100(parts['other_share'])}."
+        f" {look.of_100(parts['recent_share'])} {subject.did}; of 100 who had been {word} for"
+        f" longer, {look.of_100(parts['other_share'])}."
     )
 
 
@@ -334,23 +330,23 @@ def _meaning(subject: Subject, name: str, today: Sequence[Row]) -> str:
         limits["decline"] = f"{today[0]['revenue_decline_pct'].normalize():f} %"
     counts = {row["status"]: row["customers_count"] for row in today}
     customers = look.count_of(counts.get(name, 0), "customer")
-    return f"{subject.means[name].format(**limits)}. Today {customers}."
+    return f"{subject.means[name].format(**limits)}. Today: {customers}."
 
 
 def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
     """Return the figure in a sentence, and what to do with it."""
     if row is None:
-        return "Nobody had it on such a day.", TOO_FEW
+        return "No customer had this status.", TOO_FEW
     if row["share"] is None:
         customers = look.count_of(row["customers_count"], "customer")
-        return f"Only {customers} had it on such a day.", TOO_FEW
+        return f"Only {customers} had this status.", TOO_FEW
     said = (
-        f"Of 100 {subject.who[name]} {look.of_100(row['share'])} {subject.did} within 90 days"
+        f"Of 100 {subject.who[name]}, {look.of_100(row['share'])} {subject.did} within 90 days"
         f" ({_interval(row)})"
     )
     if name in subject.compared and row["share_to_compare"] is not None:
         compared = look.of_100(row["share_to_compare"])
-        said += f"; of 100 {subject.compared_with.lower()} ones {compared}"
+        said += f"; of 100 {subject.compared_with.lower()} ones, {compared}"
     verdict = subject.verdicts.get((name, row["verdict"]), subject.nothing_to_compare)
     return f"{said}.", verdict
 
@@ -358,11 +354,11 @@ def _verdict(subject: Subject, name: str, row: Row | None) -> tuple[str, str]:
 def _limits_of_it(subject: Subject, period: Row) -> str:
     days = look.count_of(period["cuts_count"], "month")
     return (
-        "In brackets: the range that the true number very likely lies in. Seen on the first"
-        f" days of {days}, from {look.day(period['first_cut_on'])} to"
+        "In parentheses is the range in which the true number very likely lies. The figures"
+        f" are from the first days of {days}, from {look.day(period['first_cut_on'])} to"
         f" {look.day(period['last_cut_on'])}, by today's limits. A customer counts once for"
-        " each month in which it had the status, so who is long gone counts many times."
-        f" {subject.limits_of_it} Whether a call helps, this page cannot tell."
+        " each month in which it had the status, so one that is long gone counts many times."
+        f" {subject.limits_of_it} These figures do not tell whether a call helps."
     )
 
 
@@ -403,7 +399,7 @@ def _what_became(subject: Subject, statuses: dict[tuple[str, int], Row]) -> None
 
 
 def _seen(times: int) -> str:
-    return f"seen {look.count_of(times, 'time')}, once a month each"
+    return f"counted {look.count_of(times, 'time')}, once a month each"
 
 
 def _became(row: Row | None) -> str:
@@ -416,8 +412,8 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
     article = "an" if subject.thing == "order" else "a"
     look.heading(
         f"The probability of {article} {subject.thing}",
-        f"The {subject.model} says of each customer how likely it {subject.do}s in the next"
-        " days. Here is what it said at the time, and what came.",
+        f"The {subject.model} predicts how likely each customer is to {subject.do} in the next"
+        " days. This compares what it predicted at the time with what happened.",
     )
     if model["in_force_from"] is None:
         look.empty(_why_no_model(subject, model))
@@ -430,9 +426,9 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
         )
     if not rows:
         look.empty(
-            f"The model is in force since {look.day(model['in_force_from'])}. No first day of"
-            f" a month since then has 90 days of {subject.thing}s after it: there is nothing"
-            " to compare yet."
+            f"The model has been in force since {look.day(model['in_force_from'])}. No first"
+            f" day of a month since then has 90 days of {subject.thing}s after it, so there is"
+            " nothing to compare yet."
         )
         return
     horizon = (
@@ -452,21 +448,21 @@ def _probability(subject: Subject, model: Row, rows: Sequence[Row]) -> None:
     look.chart(forecast_charts.calibration(shown, subject.did), words)
     look.show(
         '<p class="ch-explained">Each mark stands for customers with about the same'
-        " probability. Its bar is the range that the true share very likely lies in. On the"
-        f" dashed line as many {subject.did} as predicted.</p>"
+        " probability. Its bar is the range in which the true share very likely lies. On the"
+        f" dashed line, as many {subject.did} as predicted.</p>"
     )
 
 
 def _why_no_model(subject: Subject, model: Row) -> str:
     if model["last_fit_on"] is None:
         return (
-            f"There is no probability yet: {subject.command} finds the parameters of the"
-            f" {subject.model}; `customer-health serve` does so each month."
+            f"There is no probability yet. {subject.command} fits the {subject.model};"
+            " `customer-health serve` does so each month."
         )
     if model["is_refused"]:
         return (
             f"There is no probability. The fit for {look.day(model['last_fit_on'])} was"
-            f" refused: {_reason(model)}. {subject.command} tries again when there are more"
+            f" refused: {_reason(model)}. Run {subject.command} again when there are more"
             f" {subject.thing}s."
         )
     return (
@@ -490,7 +486,7 @@ def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -
         for verdict in ("TOO_MUCH", "TOO_LITTLE")
     }
     if not any(wrong.values()):
-        return f"{expected} You can go by it: nowhere is it further off than chance explains."
+        return f"{expected} You can trust it: nowhere is it further off than chance explains."
     worst = max((row for of_one in wrong.values() for row in of_one), key=_off_by)
     furthest = (
         f"Furthest off: where it said {look.chance(worst['told'])},"
@@ -515,14 +511,14 @@ def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -
             f" {subject.did}"
             for of_one in far
         ]
-        return f"On average right, but not {whom}: {'; '.join(parts)}. {expected}"
+        return f"Right on average, but not {whom}: {'; '.join(parts)}. {expected}"
     parts = [
         f"{words} {subject.did} where it said {_bands(wrong[verdict])}"
         for verdict, words in (("TOO_MUCH", "fewer"), ("TOO_LITTLE", "more"))
         if wrong[verdict]
     ]
     trust = (
-        "On average right, but not everywhere"
+        "Right on average, but not everywhere"
         if is_right_on_average
         else "Do not trust it everywhere"
     )
@@ -535,7 +531,7 @@ def _off_by(row: Row) -> float:
 
 
 def _is_nearly_all(some: Sequence[Row], rows: Sequence[Row]) -> bool:
-    """Whether these are nearly all bands, and have nearly all customers."""
+    """Return whether these are nearly all bands, with nearly all customers."""
     cases = sum(row["positions_count"] for row in rows)
     return (
         len(some) >= NEARLY_ALL * len(rows)
@@ -544,14 +540,14 @@ def _is_nearly_all(some: Sequence[Row], rows: Sequence[Row]) -> bool:
 
 
 def _share_of(rows: Sequence[Row]) -> float:
-    """Return of how many customers of some bands together it came."""
+    """Return the share that ordered or visited in several bands together."""
     cases = sum(row["positions_count"] for row in rows)
     share: float = sum(row["share"] * row["positions_count"] for row in rows) / cases
     return share
 
 
 def _bands(rows: Sequence[Row]) -> str:
-    """Write tenths as percentages, neighbours together."""
+    """Write tenths as percentages, joining neighbors."""
     runs: list[list[int]] = []
     for band in (row["band"] for row in rows):
         if runs and runs[-1][1] == band:
@@ -565,23 +561,23 @@ def _dates(subject: Subject, rows: Sequence[Row]) -> None:
     look.heading(
         "The expected date",
         f"How far the next {subject.thing} was from its expected date. {subject.dates} The"
-        f" average counts those with another {subject.thing} within 90 days only.",
+        f" average counts only those with another {subject.thing} within 90 days.",
     )
     if not rows:
         look.empty(subject.no_dates)
         return
-    # of customers with a usual gap of their own, where there are such
+    # customers with a usual gap of their own come first, if there are any
     first = rows[0]
     if first.get("late_by_error_days"):
         days = look.count_of(first["late_by_error_days"], "day")
         grace = look.count_of(first["grace_days"], "day")
         look.show(
-            f"<p>An order that is {days} late is within the usual error; it is called late"
+            f"<p>An order that is {days} late is within the usual error, but counts as late"
             f" from {grace} on.</p>"
         )
     things = f"{subject.thing}s".capitalize()
     look.table(
-        ["Of", "Within 7 days", "Before or after the date, on average", things],
+        ["Customers", "Within 7 days", "Average error", things],
         [
             [
                 look.escape(subject.sources[row["source"]]),
@@ -614,9 +610,9 @@ def _off(row: Row) -> str:
 def _revenue(rows: Sequence[Row]) -> None:
     look.heading(
         "Less revenue",
-        "How many spent less in the 90 days after than in the 90 days before. Customers on"
-        " time with orders enough to judge their revenue, so fewer than above; who orders no"
-        " more counts with nothing.",
+        "How many customers spent less in the 90 days after than in the 90 days before. Only"
+        " customers on time with enough orders to judge their revenue count, so there are"
+        " fewer than above. One that stopped ordering counts as zero.",
     )
     if not rows:
         look.empty("No revenue could be judged yet.")
@@ -624,7 +620,7 @@ def _revenue(rows: Sequence[Row]) -> None:
     by_status = {row["risk_status"]: row for row in rows}
     look.show(f"<p>{look.escape(_revenue_in_words(by_status))}</p>")
     look.table(
-        ["Status", "Spent less", "Revenue of all together", "Seen, once a month each"],
+        ["Status", "Spent less", "Total revenue", "Counted, once a month each"],
         [
             [
                 look.pill("risk_status", row["risk_status"]),
@@ -634,43 +630,43 @@ def _revenue(rows: Sequence[Row]) -> None:
             ]
             for row in (by_status[name] for name in ORDERS.who if name in by_status)
         ],
-        "Revenue after it had declined, and where it had not",
+        "Revenue of customers with and without a decline",
         [by_status[name] for name in ORDERS.who if name in by_status],
     )
 
 
 def _revenue_change(row: Row) -> str:
     said = (
-        "nothing before"
+        "no revenue before"
         if row["revenue_change"] is None
         else look.figures(f"{100 * row['revenue_change']:+.1f}{look.SPACE}%")
     )
     if not row["left_out_count"]:
         return said
-    left_out = f"{look.count(row['left_out_count'])} in other currencies, or several, left out"
+    left_out = f"{look.count(row['left_out_count'])} in other or several currencies left out"
     return said + look.small(f"in {row['currency']}; {left_out}")
 
 
 def _revenue_in_words(rows: dict[str, Row]) -> str:
     flagged, others = rows.get("AT_RISK_REVENUE"), rows.get("HEALTHY")
     if flagged is None or others is None:
-        return "There is nobody to compare with: the others are missing."
+        return "There is nothing to compare: one of the two groups is missing."
     said = (
-        f"Of 100 customers with less revenue {look.of_100(flagged['fell_share'])} spent less"
-        f" afterwards, of 100 healthy ones {look.of_100(others['fell_share'])}."
+        f"Of 100 customers with less revenue, {look.of_100(flagged['fell_share'])} spent less"
+        f" afterward; of 100 healthy ones, {look.of_100(others['fell_share'])}."
     )
     if flagged["fell_share"] > others["fell_share"]:
-        return f"{said} Less revenue was followed by less revenue more often."
-    return f"{said} Less revenue says what has happened, not that it goes on."
+        return f"{said} A decline was followed by another one more often."
+    return f"{said} “Less revenue” says what has happened, not that it will go on."
 
 
 @st.fragment
 def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> None:
     look.heading(
         "Other limits",
-        "What another limit would change today, and how well “Dormant” would have told who"
-        " stops ordering: who orders nothing for 90 days. Only a trial: ask your administrator"
-        " to change one.",
+        "What another limit would change today, and how well “Dormant” would have predicted"
+        " who stops ordering, that is, orders nothing for 90 days. This is only a trial; ask"
+        " your administrator to change a limit.",
     )
     names = [name for name in SETTINGS if any(row["setting"] == name for row in rows)]
     setting = (
@@ -690,12 +686,12 @@ def _limits(tenant_id: str, rows: Sequence[Row], suggestions: Sequence[Row]) -> 
         f"{SETTINGS[setting][1]}: {current['value']} is today's setting",
         list(by_value),
         value=current["value"],
-        # of another tenant another value is in force
+        # each tenant has its own value in force
         key=f"{setting} of {tenant_id}",
         bind="query-params",
     )
     chosen = by_value[value]
-    # a limit that decides who is late only does not change what "dormant" is worth
+    # a limit that decides only who is late does not change how well "dormant" predicts
     is_judged = len({(row["precision"], row["recall"]) for row in by_value.values()}) > 1
     words = _limit_in_words(
         chosen, current, is_judged=is_judged or current["balanced_accuracy"] is None
@@ -716,7 +712,7 @@ def _limit_tile(name: str, chosen: Row, current: Row) -> tuple[str, str, str, st
         "risk_status",
         name,
         look.count(chosen[column]),
-        look.change(chosen[column] - current[column], "against today"),
+        look.change(chosen[column] - current[column], "compared with today"),
     )
 
 
@@ -730,13 +726,13 @@ def _limit_in_words(chosen: Row, current: Row, *, is_judged: bool) -> str:
     if not is_judged:
         return said
     if chosen["balanced_accuracy"] is None:
-        return f"{said} What it would be worth cannot be told: too little has been seen."
+        return f"{said} How well it would predict is unknown: there is too little data."
     if chosen["is_current"]:
         return f"{said} It finds {_found(chosen)}; {_came_after_all(chosen)}."
     return (
-        f"{said} It would have found {_found(chosen)} (today's setting"
-        f" {look.of_100(current['recall'])}); {_came_after_all(chosen)}"
-        f" ({_came_after_all(current)} by today's setting)."
+        f"{said} It would have found {_found(chosen)} (with today's"
+        f" setting, {look.of_100(current['recall'])}); {_came_after_all(chosen)} (with today's"
+        f" setting, {_came_after_all(current)})."
     )
 
 
@@ -757,11 +753,11 @@ def _suggestion(row: Row, by_value: Mapping[int, Row]) -> str:
         return BASES["NO_STABLE_GAIN"]
     then, now = by_value[row["suggested_value"]], by_value[row["current_value"]]
     return (
-        f"{row['suggested_value']} days would have told better who stops ordering than"
+        f"{row['suggested_value']} days would have predicted who stops ordering better than"
         f" {row['current_value']} ({row['as_good_from']} to {row['as_good_to']} are as good)."
-        f" {_price(then, now)} Tried on later months, it was right about"
-        f" {100 * row['gain']:.1f} more of 100 customers, those who stop and those who order"
-        " counting alike. Nothing changes by itself: ask your administrator."
+        f" {_price(then, now)} Tested on later months, it was right about"
+        f" {100 * row['gain']:.1f} more of 100 customers, with equal weight for those who stop"
+        " and those who order. Nothing changes automatically: ask your administrator."
     )
 
 
@@ -792,13 +788,13 @@ def _price(then: Row, now: Row) -> str:
 def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
     look.heading(
         "Where status and forecast disagree",
-        "What came of such customers in the past says whom to believe.",
+        "What became of such customers in the past tells which to believe.",
     )
     if not rows:
         look.empty(
-            "Nobody: that needs the order model, which is not in force."
+            "None: this needs the order model, which is not in force."
             if model["in_force_from"] is None
-            else "Nobody: status and forecast agree."
+            else "None: status and forecast agree about every customer."
         )
         return
     counts = {row["disagreement"]: row["kind_count"] for row in rows}
@@ -828,8 +824,10 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
         names = " and ".join(
             f"“{name}”" for kind, (name, _) in KINDS.items() if kind in left_out
         )
-        look.show(f"<p>{look.escape(f'Not listed: {names}. There, believe the status.')}</p>")
-    # those of whom the forecast is to be believed stand first, each by value
+        look.show(
+            f"<p>{look.escape(f'Not listed: {names}. For these, believe the status.')}</p>"
+        )
+    # customers whose forecast is to be believed come first, then by value
     listed = sorted(
         (row for row in rows if row["disagreement"] not in left_out),
         key=lambda row: (believed[row["disagreement"]] != "FORECAST", row["value_rank"]),
@@ -853,25 +851,25 @@ def _list(rows: Sequence[Row], which: str) -> None:
     look.table(
         ["Customer", "Status", "Within 90 days", "Expected orders, next 90 days"],
         [_disagreement(row) for row in rows],
-        f"Customers on whom status and forecast disagree, by expected orders: {which}",
+        f"Customers whose status and forecast disagree, by expected orders: {which}",
         rows,
     )
 
 
 def _whom_to_believe(kind: str, meaning: str, row: Row | None) -> str:
     if row is None:
-        return f"There were none such in the past. {BELIEVE['TOO_FEW']}"
+        return f"There were no such customers in the past. {BELIEVE['TOO_FEW']}"
     limit = look.chance(row["p_order_limit"])
     said = (
-        f"Below {limit}, says the forecast."
+        f"The forecast is below {limit}."
         if kind == "UNLIKELY_THOUGH_ON_TIME"
-        else f"{limit} or more, says the forecast."
+        else f"The forecast is {limit} or more."
     )
     if row["share"] is None:
         customers = look.count_of(row["customers_count"], "such customer")
         return f"{said} Only {customers} in the past. {BELIEVE['TOO_FEW']}"
     return (
-        f"{said} Of 100 such, {look.of_100(row['share'])} ordered within 90 days"
+        f"{said} Of 100 such customers, {look.of_100(row['share'])} ordered within 90 days"
         f" ({_interval(row)}). {BELIEVE[row['believe']].format(meaning)}"
     )
 

@@ -14,7 +14,8 @@ def show() -> None:
     """Show the page."""
     if services := listed():
         look.heading(
-            "Fleet", "The jobs of all databases that FLEET names. What follows is of this one."
+            "Fleet",
+            "The jobs of all databases in FLEET. The rest of the page is about this one.",
         )
         _fleet(data.read_fleet("operations_jobs", services))
     found = data.read(
@@ -36,20 +37,21 @@ def show() -> None:
                 f" {look.escape(row['job'])}</p><p>{look.escape(row['error'])}</p></div>"
             )
 
-    look.heading("How long runs took", "The last 50, in seconds.")
+    look.heading("How long runs took", "The last 50 runs, in seconds.")
     look.chart(_durations(found["operations_runs"]), _in_words(found["operations_runs"]))
 
     look.heading(
-        "Checks that fail",
-        "What fails stops the publication; what warns does not. The rows are in the table of"
-        " that name in `analytics_internal_failures`; docs/sanity_checks.md says what to do.",
+        "Checks that failed",
+        "A check that fails stops the publication; one that warns does not. The rows"
+        " are in the table with the check's name in `analytics_internal_failures`."
+        " docs/sanity_checks.md says what to do.",
     )
     _checks(found["operations_checks"])
 
     look.heading(
         "Held back",
-        "Tenants that the last write-back left alone, in part or as a whole."
-        " `customer-health write-back --dry-run` shows the changes.",
+        "Tenants for which the last write-back held back some or all changes."
+        " `customer-health write-back --dry-run` shows them.",
     )
     _held(found["operations_held"])
 
@@ -58,8 +60,8 @@ def show() -> None:
 
     look.heading(
         "Runs",
-        "Drift is what a full refresh had to correct though nobody had noticed a change:"
-        " 0 is the promise.",
+        "Drift is how many rows a full refresh had to correct although no change to them was"
+        " noted. It should be 0.",
     )
     _runs(found["operations_runs"])
 
@@ -150,7 +152,7 @@ def _in_words(rows: list[Row]) -> str:
     took = [row["seconds"] for row in rows if row["seconds"] is not None]
     if not took:
         return "No run has ended yet."
-    return f"Seconds of the last {len(took)} runs, from {min(took)} to {max(took)}."
+    return f"The last {len(took)} runs took {min(took)} to {max(took)} seconds."
 
 
 def _checks(rows: list[Row]) -> None:
@@ -172,7 +174,7 @@ def _held(rows: list[Row]) -> None:
         [
             [
                 f"<strong>{look.escape(row['tenant_slug'])}</strong>",
-                "too many at once" if row["is_tripped"] else "its feed is silent",
+                "too many changes at once" if row["is_tripped"] else "its feed is silent",
                 f"{look.count(row['changed_count'])} of {look.count(row['customers_count'])}",
                 look.count(row["newly_dormant_count"]),
                 look.count(row["held_count"]),
@@ -187,7 +189,7 @@ def _held(rows: list[Row]) -> None:
 
 def _alerts(rows: list[Row]) -> None:
     if not rows:
-        look.empty("No alert was ever raised.")
+        look.empty("No alert has been raised yet.")
         return
     look.table(
         ["Message", "Kind", "When", "Delivery"],
@@ -200,14 +202,14 @@ def _alerts(rows: list[Row]) -> None:
             ]
             for row in rows
         ],
-        "The last alerts",
+        "Latest alerts",
         rows,
     )
 
 
 def _runs(rows: list[Row]) -> None:
     look.table(
-        ["Run", "Began", "Seconds", "Rows of marts", "Written back", "Drift"],
+        ["Run", "Began", "Seconds", "Mart rows", "Written back", "Drift"],
         [
             [
                 _of(look.pill("run", row["status"]), row["job"], row["error"] or _full(row)),
@@ -219,7 +221,7 @@ def _runs(rows: list[Row]) -> None:
             ]
             for row in rows
         ],
-        "The last runs",
+        "Latest runs",
         rows,
     )
 
@@ -229,8 +231,8 @@ def _of(pill: str, name: str, remark: str) -> str:
 
 
 def _full(row: Row) -> str:
-    return f"recomputed all: {row['full_because']}" if row["full_because"] else ""
+    return f"recomputed everything: {row['full_because']}" if row["full_because"] else ""
 
 
-with look.page("Operations", "Whether refreshes run, and what they held or corrected."):
+with look.page("Operations", "Whether refreshes run, what failed and what was held back."):
     show()

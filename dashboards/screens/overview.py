@@ -1,4 +1,4 @@
-"""Overview: how many customers are well, and which way they go."""
+"""Overview: how many customers have each status, and how that changes."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     tenant = look.choose("tenant", tenants, key="tenant")
-    # links keep it
+    # links keep the chosen tenant
     slug = str(tenant["tenant_slug"]) if tenant else None
     found = data.read(
         "overview_days",
@@ -27,31 +27,32 @@ def show() -> None:
     days = found["overview_days"]
     if not days:
         raise data.NothingToShow(
-            "No customer has been assessed yet. `operations.quarantined_rows` lists the rows"
-            " of the source that no rule could use."
+            "No customer has been assessed yet. `operations.quarantined_rows` lists the source"
+            " rows that no rule could use."
         )
 
     look.heading("Risk status today", _how_many(days))
     look.tiles(_tiles(days, "risk_status", slug))
     look.heading(
         "Value at risk",
-        "What the customers that are late or spend less order in 30 days, at recent averages;"
-        " without dormant ones.",
+        "What customers that are late or spend less usually order in 30 days, going by their"
+        " recent averages. Dormant customers do not count.",
     )
     value = _value(found["overview_value_at_risk"], slug)
     if value:
         look.tiles(value)
     else:
-        look.empty("Nobody is late or spends less, today or a week ago.")
+        look.empty("There are no such customers, and there were none a week ago.")
     look.heading(
         "Over time",
-        "Customers by risk status. Right of the line is what will happen if nobody orders.",
+        "Customers by risk status. The part to the right of the line assumes that nobody"
+        " orders.",
     )
     look.chart(_areas(days), _in_words(days))
     look.heading("Account types today")
     look.tiles(_tiles(days, "account_type", slug))
 
-    look.heading("Moved in the last 7 days", "Customers by the status they left and reached.")
+    look.heading("Changes in the last 7 days", "Customers by old and new status.")
     risk, account = st.columns(2, gap="large")
     with risk:
         _transitions(found["overview_transitions"], "risk_status", "Risk status", slug)
@@ -66,12 +67,10 @@ def _how_many(days: list[Row]) -> str:
         if row["is_today"]:
             counts[row["status_kind"]] += row["customers_count"]
     never = counts["account_type"] - counts["risk_status"]
-    said = f"{look.count_of(counts['risk_status'], 'customer')} with an order."
+    said = f"{look.count_of(counts['risk_status'], 'customer')} with a delivered order."
     if never <= 0:
         return said
-    return (
-        f"{said} {look.count(never)} more have never had one: they have an account type only."
-    )
+    return f"{said} {look.count(never)} more have none yet, so they have an account type only."
 
 
 def _tiles(days: list[Row], kind: str, slug: str | None) -> list[look.Tile]:
@@ -95,7 +94,7 @@ def _value(rows: list[Row], slug: str | None) -> list[look.Tile]:
     for row in rows:
         customers = look.count_of(row["customers_count"], "customer")
         if row["currency"] is None:
-            tile = ("Several currencies", "no sum", f"{customers}, or without any", look.INK)
+            tile = ("Several currencies, or none", "no sum", customers, look.INK)
             tiles.append(
                 look.leading(tile, "rows", of="value_at_risk", tenant=slug, currency="none")
             )
@@ -128,7 +127,7 @@ def _areas(days: list[Row]) -> Any:
             "customers": row["customers_count"],
             "status": look.status_of("risk_status", row["status"]).word,
             "mark": look.status_of("risk_status", row["status"]).mark,
-            # the healthy ones carry the others
+            # the healthy are at the bottom
             "order": -order.index(row["status"]) if row["status"] in order else 1,
             "is_forecast": row["is_forecast"],
             "is_today": row["is_today"],
@@ -199,7 +198,7 @@ def _transitions(rows: list[Row], kind: str, title: str, slug: str | None) -> No
     st.markdown(f"**{title}**")
     moved = [row for row in rows if row["status_kind"] == kind]
     if not moved:
-        look.empty("Nothing has moved in these seven days.")
+        look.empty("No status changed in these seven days.")
         return
     look.bars(
         [
@@ -207,7 +206,7 @@ def _transitions(rows: list[Row], kind: str, title: str, slug: str | None) -> No
                 f"{look.pill(kind, row['from_status'])} → {look.pill(kind, row['to_status'])}",
                 row["customers_count"],
                 look.status_of(kind, row["to_status"]).colour,
-                "" if row["is_expected_transition"] else "an unusual step: look at these",
+                "" if row["is_expected_transition"] else "unusual change: check these",
                 look.address(
                     "rows",
                     of="moves",
@@ -219,9 +218,9 @@ def _transitions(rows: list[Row], kind: str, title: str, slug: str | None) -> No
             )
             for row in moved
         ],
-        f"{title}: changes of the last seven days",
+        f"{title}: changes in the last 7 days",
     )
 
 
-with look.page("Overview", "Who is well, who is late, and which way it goes."):
+with look.page("Overview", "Who is healthy, who is late, and how that changes."):
     show()

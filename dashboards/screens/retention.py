@@ -1,4 +1,4 @@
-"""Retention: who comes back, by month and week, and by what they came for."""
+"""Retention: who comes back, by month, week, location, service and team member."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from dashboards import data, downloads, look
 Row = dict[str, Any]
 
 WINDOWS = (30, 60, 90)
-# months of a cohort, and weeks, that there is room for
+# how many months of a cohort, and how many weeks, fit on the page
 SHOWN_MONTHS = 12
 SHOWN_WEEKS = 26
 MOST_ROWS = 15
-# what people do, in the words of each system
+# noun, verb and first event, in the words of each system
 WORDS = {
     "orders": ("order", "ordered", "first delivered order"),
     "bookings": ("visit", "came", "first visit"),
@@ -39,13 +39,13 @@ def show() -> None:
     key = "tenant" if system == "orders" else "organization"
     chosen = look.choose(key, sources, key=key, has_all=False)
     if chosen is None:
-        raise data.NothingToShow(f"This {key} is not here. Choose another one.")
+        raise data.NothingToShow(f"This {key} was not found. Choose another one.")
     chosen_id: dict[str, Any] = {key: str(chosen[f"{key}_id"])}
     cohorts, weeks = f"retention_{system}_cohorts", f"retention_{system}_weeks"
     found = data.read(cohorts, weeks, **chosen_id)
     thing, did, first = WORDS[system]
     if not found[cohorts]:
-        look.empty(f"Nobody has had a {first} yet, so nobody could come back.")
+        look.empty(f"Nobody has had a {first} yet, so there is no retention to show.")
         return
 
     _weeks(found[weeks], thing)
@@ -60,11 +60,11 @@ def _weeks(rows: list[Row], thing: str) -> None:
         ""
         if not rows
         else f"From Monday {look.day(rows[-1]['week_begins_on'])} to Sunday."
-        f" Gone: without {_a(thing)} for more than {rows[-1]['gone_after_days']} days."
-        " Resurrected: back after that.",
+        f" Gone: no {thing} for more than {rows[-1]['gone_after_days']} days."
+        " Resurrected: back after being gone.",
     )
     if not rows:
-        look.empty("No week is over yet since the first customer came.")
+        look.empty("No full week has passed since the first customer came.")
         return
     last, before = rows[-1], rows[-2] if len(rows) > 1 else None
     look.tiles(
@@ -80,18 +80,19 @@ def _weeks(rows: list[Row], thing: str) -> None:
     )
     look.show(
         f'<p class="ch-age">{look.count_of(last["active_customers"], "active customer")} at'
-        f" its end, of whom {look.count(last['quiet_customers'])} did not come in it.</p>"
+        f" the end of the week; {look.count(last['quiet_customers'])} of them did not"
+        f" {thing} that week.</p>"
     )
     shown = rows[-SHOWN_WEEKS:]
-    look.heading(f"The last {len(shown)} weeks", "Below the line: gone.")
+    look.heading(f"The last {len(shown)} weeks", "Gone customers are below the line.")
     look.chart(
         _by_week(shown),
         f"Customers by week over {len(shown)} weeks: new, returning and resurrected above the"
         " line, gone below it. The table has the figures.",
     )
-    with st.expander("The same as a table"):
+    with st.expander("As a table"):
         look.table(
-            ["Week from", *(status.word for status in WEEK.values()), "Active at its end"],
+            ["Week from", *(status.word for status in WEEK.values()), "Active at the end"],
             [
                 [
                     look.figures(look.day(row["week_begins_on"])),
@@ -104,10 +105,6 @@ def _weeks(rows: list[Row], thing: str) -> None:
             rows,
             len(rows),
         )
-
-
-def _a(thing: str) -> str:
-    return f"an {thing}" if thing == "order" else f"a {thing}"
 
 
 def _by_week(rows: list[Row]) -> Any:
@@ -126,7 +123,7 @@ def _by_week(rows: list[Row]) -> Any:
         .mark_bar()
         .encode(
             x=alt.X(
-                # each week a place of its own, as wide as there is room for
+                # one slot per week, so that bars are as wide as they can be
                 "yearmonthdate(week):O",
                 title=None,
                 axis=alt.Axis(format="%-d %b", labelAngle=0, labelOverlap=True),
@@ -152,14 +149,15 @@ def _by_week(rows: list[Row]) -> Any:
 
 
 def _cohorts(rows: list[Row], did: str, first: str) -> None:
-    """Show the cohorts as a table whose cells are the darker the more came."""
+    """Show the cohorts as a table: the more customers came, the darker the cell."""
     months = sorted({row["cohort_month"] for row in rows if row["cohort_month"]})
     shown = months[-SHOWN_MONTHS - 1 :]
     look.heading(
         "Cohorts",
-        f"Of the customers whose {first} was in a month: how many of 100 {did} in the months"
-        " after it. The darker, the more; with a dashed line: the month is not over. Empty:"
-        " it has not begun. A month in which nobody began has no line.",
+        f"Of 100 customers whose {first} was in a month, how many {did} in each month after"
+        " it. Darker cells mean more customers. A dashed border means that the month is not"
+        " over, an empty cell that it has not begun. Months without new customers are left"
+        " out.",
     )
     numbers = range(1, min(SHOWN_MONTHS, max(row["months_since"] for row in rows)) + 1)
     cells = {(row["cohort_month"], row["months_since"]): row for row in rows}
@@ -178,17 +176,18 @@ def _cohorts(rows: list[Row], did: str, first: str) -> None:
         for month in (None, *reversed(shown))
         if (month, 0) in cells
     )
-    caption = look.escape(f"Of 100 customers, how many {did}, by months since the first one")
+    caption = look.escape(f"How many of 100 customers {did}, by months since their first")
     look.show(
         f'<table class="ch-cohorts"><caption>{caption}</caption><thead><tr>'
-        f'<th scope="col">Since</th><th scope="col">New</th>{head}'
+        f'<th scope="col">Month</th><th scope="col">New</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table>"
     )
     downloads.offer("Cohorts by month", rows, len(rows))
     if len(months) > len(shown):
         look.show(
-            f'<p class="ch-age">The last {len(shown)} of {len(months)} cohorts; "All months"'
-            " has all of them, by the months that are over. The file has every month.</p>"
+            f'<p class="ch-age">The last {len(shown)} of {len(months)} cohorts. "All months"'
+            " has all of them, and counts only months that are over. The file has every"
+            " month.</p>"
         )
 
 
@@ -228,14 +227,14 @@ def _of_visits(chosen: dict[str, Any]) -> None:
         _dimension([row for row in rows if row["dimension"] == dimension], title)
     look.heading(
         "Between two visits for a service",
-        "Days from one day with a visit for it to the customer's next one; half of them lie"
-        " between the two figures of the last column.",
+        "Days from a visit for the service to the customer's next visit for it. Half of the"
+        " gaps are between the two figures in the last column.",
     )
     look.table(
-        ["Service", "Customers", "Came for it again", "Median days", "Half of them"],
+        ["Service", "Customers", "Came for it again", "Median days", "Middle half"],
         [
             [
-                f"<strong>{look.escape(row['service_id'] or 'Not said')}</strong>",
+                f"<strong>{look.escape(row['service_id'] or 'Unknown')}</strong>",
                 look.figures(look.count(row["customers_count"])),
                 look.figures(f"{look.count(row['intervals_count'])} times"),
                 look.figures(look.count(row["interval_days_median"])),
@@ -251,20 +250,22 @@ def _of_visits(chosen: dict[str, Any]) -> None:
         found[services],
         len(found[services]),
     )
-    look.say_if_cut(found[services], MOST_ROWS, "The file has all.")
+    look.say_if_cut(found[services], MOST_ROWS, "The file has all of them.")
 
 
 def _window(row: Row) -> str:
     days = row["window_days"]
     if row["first_counted_on"] is None:
-        return f"No first visit is more than {days} days ago yet, so nothing can be said."
+        return (
+            f"No first visit is more than {days} days ago yet, so there is nothing to count."
+        )
     return (
         f"{look.count_of(row['new_customers'], 'customer')} had a first visit from"
-        f" {look.day(row['first_counted_on'])} to {look.day(row['last_counted_on'])} and"
-        f" {days} days since: {look.share(row['retention_rate'])} of them came again by then."
-        f" {look.count(row['waiting_customers'])} began later and are not counted yet."
-        f" Booked again: of all visits more than {days} days ago, after how many the next"
-        " booking was made by then."
+        f" {look.day(row['first_counted_on'])} to {look.day(row['last_counted_on'])}, and"
+        f" {look.share(row['retention_rate'])} of them came again within {days} days."
+        f" {look.count(row['waiting_customers'])} more had theirs later; it is too early"
+        f" to count them. “Booked again” is the share of visits, more than {days} days ago,"
+        f" after which the customer booked again within {days} days."
     )
 
 
@@ -276,7 +277,7 @@ def _dimension(rows: list[Row], title: str) -> None:
         ],
         [
             [
-                f"<strong>{look.escape(row['name'] or 'Not said')}</strong>",
+                f"<strong>{look.escape(row['name'] or 'Unknown')}</strong>",
                 look.figures(look.count(row["new_customers"])),
                 look.figures(look.share(row["retention_rate"])),
                 look.figures(look.count(row["visits_count"])),
@@ -288,7 +289,7 @@ def _dimension(rows: list[Row], title: str) -> None:
         rows,
         len(rows),
     )
-    look.say_if_cut(rows, MOST_ROWS, "The file has all.")
+    look.say_if_cut(rows, MOST_ROWS, "The file has all of them.")
 
 
 with look.page("Retention", "Who comes back, and who is gone."):

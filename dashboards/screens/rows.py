@@ -1,4 +1,4 @@
-"""Rows: what stands behind a tile or a bar of the other pages, in full."""
+"""Rows: all rows behind a tile or a bar of another page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PERIODS = {"28 days": 28, "90 days": 90, "A year": 365}
 ALL = "all"
 CAUSES = {
     "ORDER": "an order came",
-    "TIME": "nothing came in time",
+    "TIME": "no order came in time",
     "CREATED": "the customer is new",
 }
 DISAGREEMENTS = {
@@ -28,12 +28,12 @@ DISAGREEMENTS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of rows: what they are called, whose they are, how they are filtered."""
+    """One kind of rows: its title, tenants, filters and columns."""
 
     title: str
-    # what its tenants are called, the key of the choice in the address, who they are
+    # the word for its tenants, their key in the address, the query that lists them
     tenant: tuple[str, str, str]
-    # the words of each choice, by its key in the address
+    # the label and the options of each filter, by its key in the address
     filters: Mapping[str, tuple[str, Mapping[str, str]]]
     columns: Mapping[str, Callable[[Row], str]]
     has_period: bool = False
@@ -126,17 +126,17 @@ KINDS = {
         },
     ),
     "moves": Kind(
-        "Changes of status in the last 7 days",
+        "Status changes in the last 7 days",
         OF_ORDERS,
         {
             "kind": (
-                "Of",
+                "Kind",
                 {"risk_status": "Risk status", "account_type": "Account type"},
             ),
             "before": (
                 "From",
                 {
-                    "none": "Nothing before",
+                    "none": "No status",
                     **_words("risk_status"),
                     **_words("account_type"),
                 },
@@ -151,9 +151,9 @@ KINDS = {
         },
     ),
     "disagreements": Kind(
-        "Customers on whom status and forecast disagree",
+        "Customers whose status and forecast disagree",
         OF_ORDERS,
-        {"disagreement": ("Which", DISAGREEMENTS)},
+        {"disagreement": ("Disagreement", DISAGREEMENTS)},
         {
             "Customer": _buyer,
             "Status": _pill("risk_status", "risk_status"),
@@ -180,7 +180,7 @@ KINDS = {
         {
             "Customer": _visitor,
             "First booking": _day("first_booking_date"),
-            "At": lambda row: look.escape(row["location_name"]),
+            "Location": lambda row: look.escape(row["location_name"]),
             "Segment": _pill("segment", "customer_segment"),
         },
         has_period=True,
@@ -210,7 +210,7 @@ KINDS = {
             "Score": _count("overall_score"),
             "Risk": _pill("risk_level", "risk_level"),
             "Trend": _pill("trend", "trend"),
-            "On": _day("metric_date"),
+            "Day": _day("metric_date"),
         },
     ),
     "accounts": Kind(
@@ -225,8 +225,8 @@ KINDS = {
                 else f"{row['churn_risk_score']:.0f}"
             ),
             "Status": _pill("account", "suggested_status"),
-            "The source says": _pill("account", "reported_status"),
-            "A year": _money("arr"),
+            "Reported status": _pill("account", "reported_status"),
+            "Revenue a year": _money("arr"),
             "Renewal": _day("renewal_on"),
         },
     ),
@@ -235,19 +235,19 @@ KINDS = {
 
 def show() -> None:
     """Show the page."""
-    # only of systems that are there: of another one there are no tenants
+    # a system that is off has no tenants, so its lists are not offered
     sources = {name: data.read(kind.tenant[2])[kind.tenant[2]] for name, kind in KINDS.items()}
     there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
     if not there:
         look.say_age([], "rows")
-    name = look.pick("Rows", there, "of", "That list is not here. Choose another.")
+    name = look.pick("Rows", there, "of", "That list was not found. Choose another one.")
     kind = KINDS[name]
     look.say_age(sources[name], f"{kind.tenant[0]}s")
     chosen = _filters(kind, sources[name])
     query = f"rows_{name}"
     first = data.read(query, **chosen, limit=1, offset=0)[query]
     if not first:
-        look.empty("There is no such row: widen what is chosen above.")
+        look.empty("No row matches. Widen the filters above.")
         return
     rows_count = first[0]["rows_count"]
     pages = -(-rows_count // ON_A_PAGE)
@@ -274,7 +274,7 @@ def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
         tenant = look.choose(what, sources, key=key)
     chosen: dict[str, Any] = {what: tenant and str(tenant[f"{what}_id"])}
     for column, (name, (label, words)) in zip(columns[1:], kind.filters.items(), strict=False):
-        # what only the address names can be chosen, too: a currency, a location
+        # a value that only the address names is an option, too: a currency, a location
         wanted = st.query_params.get(name)
         others = {wanted: wanted} if wanted and wanted not in words else {}
         with column:
@@ -290,10 +290,11 @@ def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
 
 def _sums(row: Row) -> str:
     return (
-        f"In all {look.count(row['all_accepted'])} accepted, {look.count(row['all_no_shows'])}"
-        f" no-shows and {look.count(row['all_cancelled'])} cancelled appointments."
+        f"In total: {look.count(row['all_accepted'])} accepted,"
+        f" {look.count(row['all_no_shows'])} no-shows and {look.count(row['all_cancelled'])}"
+        " cancelled appointments."
     )
 
 
-with look.page("Rows", "What stands behind a figure of the other pages."):
+with look.page("Rows", "The rows behind a figure of another page."):
     show()

@@ -1,4 +1,4 @@
-"""Usage and accounts: their health, what it is made of, and who may leave."""
+"""Usage and accounts: the health of organizations and accounts, and who may leave."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from dashboards import data, look
 
 Row = dict[str, Any]
 
-# so many are in the lists
+# the most rows in each list
 LOWEST, LIKELIEST = 50, 15
 
 DAYS_TO_COME = (
-    "There is one day of scores so far. Each nightly refresh adds one;"
-    " `customer-health refresh --mode nightly --backfill-days 120` adds those before."
+    "There is one day of scores so far. Each nightly refresh adds one."
+    " `customer-health refresh --mode nightly --backfill-days 120` adds earlier days."
 )
 
 
@@ -48,7 +48,7 @@ def _show_usage(organizations: list[Row]) -> None:
         ]
     )
     if len(organizations) > 1:
-        look.heading("The lowest scores", "Of 100, on the latest day of each organization.")
+        look.heading("The lowest scores", "Out of 100, on each organization's latest day.")
         _scores(found["tenant_scores"][:LOWEST])
         look.say_if_cut(found["tenant_scores"], LOWEST, "Choose others below.")
     look.heading("One organization")
@@ -62,7 +62,7 @@ def _show_usage(organizations: list[Row]) -> None:
             "Organization",
             ordered,
             "organization_id",
-            "That organization is not here: switched off, or not yours. Choose one.",
+            "That organization was not found: it is off, or not yours. Choose another one.",
         )
     one = data.read(
         "tenant_scores", "tenant_days", "tenant_factors", organization=organization
@@ -120,7 +120,7 @@ def _show_accounts(organizations: list[Row]) -> None:
     statuses = {row["suggested_status"]: row for row in found["account_statuses"]}
     if not statuses:
         raise data.NothingToShow(
-            f"There is no account that is not archived. {data.FIRST_REFRESH}"
+            f"There are no accounts, or all are archived. {data.FIRST_REFRESH}"
         )
     look.tiles(
         [
@@ -135,11 +135,11 @@ def _show_accounts(organizations: list[Row]) -> None:
         ]
     )
     if not found["account_risks"]:
-        raise data.NothingToShow("No account has such a name. A part of it is enough.")
-    look.heading("The likeliest to leave", "Churn risk in points of 100, the highest first.")
+        raise data.NothingToShow("No account has that name. Part of a name is enough.")
+    look.heading("Most likely to leave", "Churn risk out of 100 points, the highest first.")
     listed = found["account_risks"][:LIKELIEST]
     _risks(listed, has_organization=organization_id is None)
-    look.say_if_cut(found["account_risks"], LIKELIEST, "Search for others.")
+    look.say_if_cut(found["account_risks"], LIKELIEST, "Search to find others.")
     look.heading("One account")
     rows = look.with_linked(
         listed, "account_risks", "account", search, organization=organization_id
@@ -149,7 +149,10 @@ def _show_accounts(organizations: list[Row]) -> None:
             "Account",
             {key: row["account_name"] for key, row in rows.items()},
             "account",
-            "" if search else "That account is not here: archived, or not yours. Choose one.",
+            ""
+            if search
+            else "That account was not found: it is archived, or not yours."
+            " Choose another one.",
         )
     ]
     _show_account(str(account["organization_id"]), str(account["account_id"]))
@@ -168,7 +171,7 @@ def _show_account(organization: str, account: str) -> None:
     [one] = read["account"]
     look.show(
         f"<p>{look.pill('account', one['suggested_status'])}"
-        f" the source says {look.pill('account', one['reported_status'])}</p>"
+        f" reported: {look.pill('account', one['reported_status'])}</p>"
     )
     look.tiles(_account_figures(one))
     _line(
@@ -180,7 +183,7 @@ def _show_account(organization: str, account: str) -> None:
         f"Health of {one['account_name']} by day",
     )
     if one["health_score"] is None:
-        look.empty("Nothing was measured of this account, so it has no score.")
+        look.empty("This account has no measurements, so it has no score.")
     else:
         _waterfall(
             [
@@ -197,7 +200,7 @@ def _show_account(organization: str, account: str) -> None:
         )
     risk, goals = st.columns(2, gap="large")
     with risk:
-        look.heading("Churn risk", "The points that add up to it, of at most 100.")
+        look.heading("Churn risk", "The points that add up to it, 100 at most.")
         _terms(read["account_churn"])
     with goals:
         look.heading("Goals")
@@ -225,7 +228,7 @@ def _account_tile(name: str, row: Row | None) -> tuple[str, str, str, str]:
         " · ".join(
             [
                 look.money(row["arr"], "a year"),
-                f"source disagrees on {look.count(row['disagreeing_count'])}",
+                f"{look.count(row['disagreeing_count'])} reported otherwise",
             ]
         ),
     )
@@ -268,7 +271,7 @@ def _when(days: int | None) -> str:
     if days is None:
         return "no date"
     distance = look.count_of(abs(days), "day")
-    return f"in {distance}" if days >= 0 else f"{distance} ago, and not moved"
+    return f"in {distance}" if days >= 0 else f"{distance} ago, not updated since"
 
 
 def _score(value: Any) -> str:
@@ -302,7 +305,7 @@ def _scores(rows: list[Row]) -> None:
 
 def _risks(rows: list[Row], *, has_organization: bool) -> None:
     look.table(
-        ["Account", "Churn risk", "Health", "Status", "A year", "Renewal"],
+        ["Account", "Churn risk", "Health", "Status", "Revenue a year", "Renewal"],
         [
             [
                 look.link(
@@ -404,20 +407,20 @@ def _waterfall(rows: list[Row], score: float) -> None:
 def _terms(rows: list[Row]) -> None:
     counted = [row for row in rows if row["points"]]
     if not rows or rows[0]["total_points"] is None:
-        look.empty("Nothing was measured of its health, so it has no churn risk.")
+        look.empty("Its health has no measurements, so it has no churn risk.")
         return
     if not counted:
-        look.empty("Nothing speaks for its leaving.")
+        look.empty("Nothing suggests that it will leave.")
         return
     look.bars(
         [(look.escape(row["term"]), row["points"], look.RUST, "") for row in counted],
-        "Terms of the churn risk",
+        "What the churn risk is made of",
     )
     [first, *_] = rows
     reported = first["reported_churn_risk_score"]
     look.show(
-        f'<p class="ch-age">{first["total_points"]} points in all, shown as'
-        f" {_score(first['churn_risk_score'])}; the source says"
+        f'<p class="ch-age">{first["total_points"]} points in total, shown as'
+        f" {_score(first['churn_risk_score'])}; reported"
         f" {look.NONE if reported is None else reported}.</p>"
     )
 
@@ -432,7 +435,7 @@ def _goals(rows: list[Row]) -> None:
             [
                 f"{look.escape(row['title'])}<br>{look.pill('goal', row['goal_status'])}",
                 look.figures(look.share(row["progress_rate"]))
-                + look.small(f"time passed {look.share(row['elapsed_rate'])}"),
+                + look.small(f"{look.share(row['elapsed_rate'])} of the time has passed"),
                 look.figures(look.day(row["target_date"]))
                 + look.small(
                     f"at this pace {look.day(row['forecast_date'])}"
@@ -449,9 +452,9 @@ def _goals(rows: list[Row]) -> None:
 
 def _measured(row: Row) -> str:
     if not row["has_data"]:
-        return "no data: nothing is lost"
+        return "no data: no points lost"
     return (
-        f"{row['measured_ratio'] * 100:.0f} % of a target of {row['target'] * 100:.0f} %:"
+        f"{row['measured_ratio'] * 100:.0f} %, target {row['target'] * 100:.0f} %:"
         f" scored {row['component_score']}, weight {row['weight'] * 100:.0f} %"
     )
 
@@ -460,5 +463,5 @@ def _words(name: str | None) -> str:
     return look.NONE if name is None else name.replace("_", " ").capitalize()
 
 
-with look.page("Usage and accounts", "Whose health falls, and what it is made of."):
+with look.page("Usage and accounts", "Whose health falls, why, and who may leave."):
     show()

@@ -1,7 +1,7 @@
 -- The terms of one account's churn risk, in points.
 select
     terms.term,
-    -- rounded so that what is shown adds up to the total that is shown
+    -- rounded so that the points shown add up to the total shown
     round(sum(terms.points) over so_far, 1)
     - round(sum(terms.points) over so_far - terms.points, 1) as points,
     round(churn_risk.total_points, 1) as total_points,

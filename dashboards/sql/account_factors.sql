@@ -1,9 +1,9 @@
--- What takes one account's score down from 100, the most first.
+-- What reduces one account's score from 100, the largest loss first.
 select
     factors.component,
     factors.sub_score,
     factors.score,
-    -- rounded as people round, half away from zero, which Python does not do
+    -- rounded half away from zero, which Python does not do
     round(factors.points_lost, 1) as points_lost,
     100 - sum(factors.points_lost) over (
         order by factors.points_lost desc, factors.sub_score asc
@@ -17,6 +17,6 @@ inner join analytics.account_health_factors as factors
 where
     profiles.organization_id = %(organization)s
     and profiles.account_id = %(account)s
-    -- what was not measured has handed its weight over
+    -- the weight of what was not measured goes to the rest
     and factors.score is not null
 order by factors.points_lost desc, factors.sub_score asc

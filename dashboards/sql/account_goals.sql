@@ -1,4 +1,4 @@
--- The goals of one account, those in trouble first.
+-- The goals of one account, those at risk first.
 select
     goals.title,
     goals.goal_status,

@@ -1,4 +1,4 @@
--- The accounts that are the likeliest to leave.
+-- The accounts that are most likely to leave.
 select
     profiles.organization_id::text || '/' || profiles.account_id::text as key,
     profiles.organization_id,
@@ -22,7 +22,7 @@ where
         or profiles.account_id::text = %(search)s
     )
 order by
-    -- whose id it is before those who are called so
+    -- a match by id before matches by name
     coalesce(profiles.account_id::text = %(search)s, false) desc,
     profiles.churn_risk_score desc nulls last,
     profiles.organization_id asc,

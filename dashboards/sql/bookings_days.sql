@@ -1,4 +1,4 @@
--- Appointments by day, new customers against returning ones.
+-- Appointments by day, with new and returning customers.
 select
     days.date as day,
     sum(days.accepted_appointments)::bigint as accepted_appointments,
@@ -13,7 +13,7 @@ inner join analytics.analytics_appointments_by_location_daily as days
 where
     (%(organization)s is null or organizations.organization_id = %(organization)s)
     and (%(location)s is null or days.location_id = %(location)s)
-    -- dates that the planner knows keep it from reading all days
+    -- constant dates keep the planner from reading all days
     and days.date > %(first_day)s
     and days.date > organizations.today - %(days)s
     and days.date <= organizations.today + 14

@@ -1,10 +1,10 @@
--- Appointments by location, and the share of them that nobody came to.
+-- Appointments by location, and the share of no-shows.
 select
     organizations.organization_slug,
     coalesce(max(days.location_name), days.location_id::text) as location_name,
     sum(days.accepted_appointments)::bigint as accepted_appointments,
     sum(days.new_customers)::bigint as new_customers,
-    -- who comes on three days counts three times
+    -- a customer that comes on three days counts three times
     sum(days.returning_customers)::bigint as returning_visits,
     sum(days.no_show_appointments)::bigint as no_show_appointments,
     sum(days.cancelled_appointments)::bigint as cancelled_appointments,
@@ -18,7 +18,7 @@ inner join analytics.analytics_appointments_by_location_daily as days
 where
     (%(organization)s is null or organizations.organization_id = %(organization)s)
     and (%(location)s is null or days.location_id = %(location)s)
-    -- dates that the planner knows keep it from reading all days
+    -- constant dates keep the planner from reading all days
     and days.date > %(first_day)s
     and days.date > organizations.today - %(days)s
     and days.date <= organizations.today

@@ -1,4 +1,4 @@
--- The same, in one row, with the days before that for comparison.
+-- Appointments of all chosen days in one row, compared with as many days before.
 with counted as (
     select
         days.date > organizations.today - %(days)s as is_recent,
@@ -16,7 +16,7 @@ with counted as (
     where
         (%(organization)s is null or organizations.organization_id = %(organization)s)
         and (%(location)s is null or days.location_id = %(location)s)
-        -- dates that the planner knows keep it from reading all days
+        -- constant dates keep the planner from reading all days
         and days.date > %(first_day)s
         and days.date > organizations.today - 2 * %(days)s
         and days.date <= organizations.today

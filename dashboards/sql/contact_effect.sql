@@ -1,5 +1,5 @@
--- What contacts with the customers of one tenant have been worth: of all of them first,
--- then by rep.
+-- How much contacts with one tenant's customers helped: the whole tenant first, then
+-- each rep.
 select
     comparison,
     horizon_days,

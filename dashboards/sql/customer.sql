@@ -5,7 +5,7 @@ select
         as customer_name,
     tenants.tenant_slug,
     tenants.today,
-    -- nobody is the owner only where there is none
+    -- an owner without a name is not the same as no owner
     case
         when account_types.sales_rep_id is not null
             then coalesce(

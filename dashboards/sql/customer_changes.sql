@@ -1,4 +1,4 @@
--- What changed one customer's statuses after one day, up to another.
+-- The changes of one customer's statuses after one day and up to another.
 select
     status_kind,
     changed_on,

@@ -1,4 +1,4 @@
--- What was written down of the contacts with one customer, the last one first.
+-- The contacts with one customer, the latest first.
 select
     contact_id,
     contacted_at,

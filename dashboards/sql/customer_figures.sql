@@ -1,4 +1,4 @@
--- The figures of one customer that orders have behind them, and the limits in force.
+-- One customer's figures that come from its orders, and the limits in force.
 select
     risk_status.total_delivered_orders,
     risk_status.last_order_date,

@@ -1,4 +1,4 @@
--- What somebody has said of one customer that holds today, beside its status.
+-- What somebody has noted about one customer and still applies today.
 select
     states.snoozed_until,
     states.snooze_outcome

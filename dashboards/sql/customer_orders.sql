@@ -1,4 +1,4 @@
--- One customer's last deliveries, of the same time.
+-- One customer's deliveries of the last 18 months.
 select
     delivery.delivered_on,
     (delivery.cents / 100.0)::numeric(16, 2) as amount

@@ -1,5 +1,5 @@
--- Refreshes after one day, up to another, that no longer said of the refresh before
--- what that had said.
+-- Refreshes after one day and up to another that revised what the refresh before had
+-- said about one customer.
 select
     revisions.revised_at,
     revisions.said_at,

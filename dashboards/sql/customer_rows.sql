@@ -1,4 +1,5 @@
--- One customer's orders as the application holds them now, and what each counts in.
+-- One customer's orders as they are in the application now, and the figures that each
+-- counts in.
 select
     order_id,
     order_status,

@@ -1,5 +1,5 @@
--- Every rule of one customer's risk status: what it looked at, its threshold, and how
--- far it is from firing.
+-- Every rule of one customer's risk status: its inputs, its threshold, and how far it
+-- is from firing.
 select
     rule.reason ->> 'rule' as risk_status,
     (rule.reason ->> 'fired')::boolean as has_fired,

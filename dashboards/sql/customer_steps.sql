@@ -1,4 +1,4 @@
--- One customer's statuses of the last 18 months and the steps ahead, as far as 90 days.
+-- One customer's statuses of the last 18 months and of the next 90 days.
 with steps as (
     select
         'risk_status' as status_kind,

@@ -1,5 +1,5 @@
--- One customer on two days: its statuses, and what was known of its orders at the end
--- of each, by the rows and the limits of today.
+-- One customer at the end of two days: its statuses and its orders so far, by today's
+-- rows and limits.
 select
     days.day,
     (

@@ -1,4 +1,4 @@
--- Customers that order, by a part of their name.
+-- Customers that order, by part of their name.
 select
     account_types.tenant_id::text || '/' || account_types.customer_id::text as key,
     account_types.tenant_id,
@@ -17,7 +17,7 @@ where
         or account_types.customer_id::text = %(search)s
     )
 order by
-    -- whose id it is before those who are called so
+    -- a match by id before matches by name
     coalesce(account_types.customer_id::text = %(search)s, false) desc,
     customer_name asc,
     account_types.tenant_id asc,

@@ -1,11 +1,11 @@
--- The customers to call, those first of whom most is expected, or where nothing is
--- foreseen those that usually order most.
+-- The customers to call: the highest expected orders first or, without a forecast, the
+-- highest usual orders.
 select
     due.tenant_id,
     due.tenant_slug,
     due.customer_id,
     coalesce(due.customer_name, due.customer_id::text) as customer_name,
-    -- nobody is the owner only where there is none
+    -- an owner without a name is not the same as no owner
     case
         when due.sales_rep_id is not null
             then coalesce(due.sales_rep_name, sales_reps.sales_rep_email, 'no name')
@@ -46,7 +46,8 @@ where
     and not due.is_held_out
     and (
         %(is_snoozed_shown)s
-        -- as a set, worked out once: the column would be looked up for each that is due
+        -- a set that is computed once; the column would be computed for each due
+        -- customer
         or (due.tenant_id, due.customer_id) not in (
             select
                 states.tenant_id,

@@ -1,6 +1,6 @@
--- How many customers the list holds by bucket, and what those in the currency of most
--- of them order in 30 days: amounts of several currencies make no sum. And how many
--- are due and not in the list.
+-- How many customers the list has by bucket, and what those with the most frequent
+-- currency order in 30 days, because amounts in several currencies have no sum. Also
+-- how many customers are due but not in the list.
 with listed as (
     select
         due_bucket,
@@ -53,7 +53,7 @@ ranked as (
         row_number() over (
             partition by due_bucket
             order by
-                -- where none is known, all are taken to be in one
+                -- unless no currency is known; then all are taken to have the same one
                 currency is null asc,
                 customers_count desc,
                 currency asc

@@ -1,4 +1,4 @@
--- Told against seen: of how many customers an order was told, and of how many it came.
+-- Predicted and actual: how many customers were expected to order, and how many did.
 select
     horizon_days,
     band,

@@ -1,5 +1,6 @@
--- How far the expected date of the next order was off; and so many days late is within
--- the usual error, where that is larger than the limit from which a customer is late.
+-- How far the expected date of the next order was off. If the usual error is larger
+-- than the limit from which a customer is late, also how many days late are within that
+-- error.
 select
     errors.cadence_source as source,
     errors.order_days_count as days_count,

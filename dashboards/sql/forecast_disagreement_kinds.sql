@@ -1,4 +1,4 @@
--- What came of customers on whom status and forecast disagreed, and whom to believe.
+-- What became of customers whose status and forecast disagreed, and which to believe.
 select
     disagreement,
     customers_count,

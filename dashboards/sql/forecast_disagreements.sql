@@ -1,5 +1,5 @@
--- Customers on whom status and forecast disagree, the most valuable of each kind first,
--- and how many there are of it.
+-- Customers whose status and forecast disagree, the most valuable of each kind first,
+-- and how many there are of each kind.
 with ranked as (
     select
         tenant_id,

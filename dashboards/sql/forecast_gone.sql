@@ -1,6 +1,6 @@
--- What became of DORMANT customers, of those first that had been so for less than the
--- limit again: many of them may come back where few do of all. Nothing where there are
--- too few of either to tell.
+-- What became of DORMANT customers, split by whether they had been DORMANT for less
+-- than the dormant limit: many of the recent ones may come back even if few do overall.
+-- No row if either part is too small.
 with positions as (
     select
         risk_status.customer_id,
@@ -28,7 +28,7 @@ shares as (
             sum(ordered_count) filter (where not is_recent)
             / sum(positions_count) filter (where not is_recent)
         )::double precision as other_share,
-        -- of a customer there is one row of either
+        -- a customer has one row in each part
         least(
             count(*) filter (where is_recent), count(*) filter (where not is_recent)
         ) as customers_count

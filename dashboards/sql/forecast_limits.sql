@@ -1,5 +1,5 @@
--- What statuses the customers of a tenant would have today with other limits, and what
--- DORMANT would have been worth.
+-- Which statuses a tenant's customers would have today with other limits, and how well
+-- DORMANT would have predicted.
 select
     setting,
     value,

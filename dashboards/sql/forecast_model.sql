@@ -1,4 +1,5 @@
--- The order model of a tenant: since when one is in force, and what the last fit said.
+-- The order model of a tenant: the day from which it applies, and the result of the
+-- last fit.
 select
     tenants.today,
     in_force.valid_from as in_force_from,

@@ -1,4 +1,4 @@
--- The first days of months at which the statuses of a tenant were tried.
+-- The first days of months on which a tenant's statuses were tested.
 select
     cuts_count,
     first_cut_on,

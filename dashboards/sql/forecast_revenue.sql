@@ -1,5 +1,6 @@
--- What came of customers whose revenue had declined, and of those whose had not.
--- Amounts of several currencies make no sum: the change is that in the usual one.
+-- What became of customers whose revenue had declined, and of those whose revenue had
+-- not. Amounts in several currencies have no sum, so the change is in the most frequent
+-- one.
 select
     risk_status,
     positions_count,

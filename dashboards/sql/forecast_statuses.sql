@@ -1,6 +1,7 @@
--- How many customers of each status ordered, and what that says of the status. DORMANT
--- can be taken for gone where surely less than a quarter orders, HEALTHY be counted on
--- where surely three quarters do. The others are held against HEALTHY.
+-- How many customers with each status ordered, and what that says about the status.
+-- DORMANT means gone if the whole interval of the share is below a quarter. HEALTHY can
+-- be counted on if the whole interval is three quarters or more. The others are
+-- compared with HEALTHY.
 with shares as (
     select
         *,
@@ -25,7 +26,7 @@ select
     ordered_share_high as share_high,
     median_days_until_next_order as median_days,
     healthy_share as share_to_compare,
-    -- of all that did not order, who had the status
+    -- which of all customers that did not order had the status
     (gone_count / nullif(all_gone_count, 0))::double precision as share_of_gone,
     case
         when ordered_share is null then 'TOO_FEW'

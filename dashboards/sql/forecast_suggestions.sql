@@ -1,4 +1,4 @@
--- Whether another limit would have told better who is gone, and lastingly so.
+-- Whether another limit would have predicted better who is gone, on later months, too.
 select
     setting,
     current_value,

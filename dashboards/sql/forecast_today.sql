@@ -1,4 +1,4 @@
--- The limits that the statuses mean today, and how many customers have each.
+-- Today's limits of the statuses, and how many customers have each status.
 select
     tenants.dormant_days,
     tenants.grace_days,

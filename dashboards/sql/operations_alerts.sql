@@ -1,4 +1,4 @@
--- The last messages, and what became of them.
+-- The latest alert messages, and whether they were delivered.
 select
     created_at,
     edge,

@@ -1,4 +1,4 @@
--- The tenants that the last write-back left alone, as its run has noted.
+-- The tenants for which the last write-back held back changes, by the run log.
 select
     guard.entry ->> 'tenant_slug' as tenant_slug,
     (guard.entry ->> 'is_tripped')::boolean as is_tripped,

@@ -1,4 +1,4 @@
--- The organizations that the reader may see, and of when their figures are.
+-- The organizations that the reader may see, and how old their figures are.
 select
     organizations.organization_id,
     organizations.organization_slug,

@@ -1,7 +1,7 @@
--- Customers by status at the end of each day, from 90 days ago to 30 days ahead: what
--- there is today, less what the histories say has moved since, plus what they say will
--- move if nothing is ordered. So only the steps of these days are read, by index. Where
--- tenants have different dates, days are counted from each one's today.
+-- Customers by status at the end of each day, from 90 days ago to 30 days ahead. It
+-- takes today's counts, undoes the changes since each past day, and adds the changes
+-- that will come if nothing is ordered. So only the steps of these days are read, by
+-- index. If tenants have different dates, days are counted from each tenant's today.
 with tenants as (
     select
         tenant_id,
@@ -18,7 +18,7 @@ horizon as (
     from tenants
 ),
 
--- how many went from which status to which, on which day
+-- how many customers changed from which status to which on which day
 steps as (
     select
         'risk_status' as status_kind,
@@ -118,7 +118,7 @@ held_today as (
     group by account_types.account_type
 ),
 
--- what was held on the first day, and what has moved on each day since
+-- the counts on the first day, and the changes on each day since
 changes as (
     select
         held_today.status_kind,
@@ -156,7 +156,7 @@ statuses as (
     from changes
 ),
 
--- with a row for each day, also where nothing has moved
+-- a row for each day, even without changes
 moved as (
     select
         status_kind,

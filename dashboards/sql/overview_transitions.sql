@@ -1,4 +1,4 @@
--- Changes of status within the last seven days.
+-- Status changes in the last seven days.
 with tenants as (
     select
         tenant_id,
@@ -44,7 +44,7 @@ cross join
             tenants.tenant_id = histories.tenant_id
             and tenants.today - 7 < histories.valid_from
             and tenants.today >= histories.valid_from
-        -- a fence: each tenant's week is looked up in the index
+        -- an optimizer fence, so that each tenant's week is read by index
         offset 0
     ) as steps
 group by

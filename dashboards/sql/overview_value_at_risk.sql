@@ -1,6 +1,6 @@
--- What the customers that are late or spend less order in 30 days, by currency, and how
--- that differs from a week ago, valued at today's figures. Without a currency are those
--- that order in several, or in none that is known.
+-- What customers that are late or spend less usually order in 30 days, by currency, and
+-- the difference from a week ago at today's figures. The row without a currency is for
+-- customers with several currencies or none known.
 with tenants as (
     select
         tenant_id,
@@ -24,7 +24,7 @@ held_today as (
     group by risk_status.currency
 ),
 
--- the status of a week ago, of customers whose status has changed since
+-- the status a week ago of customers whose status has changed since
 changed as (
     select distinct on (tenants.tenant_id, steps.customer_id)
         tenants.tenant_id,
@@ -42,7 +42,7 @@ changed as (
                 tenants.tenant_id = history.tenant_id
                 and tenants.today - 7 < history.valid_from
                 and tenants.today >= history.valid_from
-            -- a fence: each tenant's week is looked up in the index
+            -- an optimizer fence, so that each tenant's week is read by index
             offset 0
         ) as steps
     order by tenants.tenant_id, steps.customer_id, steps.valid_from

@@ -1,4 +1,4 @@
--- The organizations of the system `platform` that the reader may see, and of when.
+-- The organizations with usage that the reader may see, and how old their figures are.
 select
     organizations.organization_id,
     organizations.organization_slug,

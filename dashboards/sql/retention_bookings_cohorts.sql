@@ -1,4 +1,5 @@
--- The cohorts of an organization, and all of them together where their month is over.
+-- The cohorts of an organization, and all of them together for the months that are
+-- over.
 with cohorts as (
     select *
     from analytics.visit_cohorts_monthly

@@ -1,5 +1,5 @@
--- By location, service and team member, in each window: who came again after a first
--- visit, and after how many visits the next booking was made.
+-- By location, service, team member and window: how many customers came again after a
+-- first visit, and after how many visits the customer booked again.
 select
     rebooking.dimension,
     rebooking.dimension_id,

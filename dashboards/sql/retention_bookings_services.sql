@@ -1,4 +1,4 @@
--- After how many days customers come for a service again.
+-- How many days pass before customers come for a service again.
 select
     service_id,
     customers_count,

@@ -1,4 +1,4 @@
--- The last weeks of an organization that are over.
+-- The last full weeks of an organization.
 select
     weeks.week_begins_on,
     weeks.active_customers,

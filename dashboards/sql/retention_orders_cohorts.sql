@@ -1,4 +1,4 @@
--- The cohorts of a tenant, and all of them together where their month is over.
+-- The cohorts of a tenant, and all of them together for the months that are over.
 with cohorts as (
     select *
     from analytics.order_cohorts_monthly

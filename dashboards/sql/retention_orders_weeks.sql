@@ -1,4 +1,4 @@
--- The last weeks of a tenant that are over.
+-- The last full weeks of a tenant.
 select
     weeks.week_begins_on,
     weeks.active_customers,

@@ -1,4 +1,4 @@
--- Appointments by location and day, the latest first: they add up to the figures of the
+-- Appointments by location and day, the latest first. They add up to the figures on the
 -- page Bookings.
 select
     organizations.organization_slug,
@@ -20,7 +20,7 @@ inner join analytics.analytics_appointments_by_location_daily as days
 where
     (%(organization)s is null or organizations.organization_id = %(organization)s)
     and (%(location)s is null or days.location_id = %(location)s)
-    -- dates that the planner knows keep it from reading all days
+    -- constant dates keep the planner from reading all days
     and days.date > %(first_day)s
     and days.date > organizations.today - %(days)s
     and days.date <= organizations.today

@@ -1,4 +1,4 @@
--- Customers on whom status and forecast disagree, the most valuable first.
+-- Customers whose status and forecast disagree, the most valuable first.
 select
     tenant_id,
     tenant_slug,

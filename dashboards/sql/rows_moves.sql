@@ -1,4 +1,4 @@
--- Changes of status within the last seven days, and what made them.
+-- Status changes in the last seven days, and their causes.
 select
     changes.tenant_id,
     tenants.tenant_slug,

@@ -1,4 +1,4 @@
--- Customers whose first booking lies in the last days, at that location.
+-- Customers whose first booking is in the chosen days, at the chosen location.
 select
     customers.organization_id,
     organizations.organization_slug,

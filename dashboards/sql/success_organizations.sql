@@ -1,4 +1,5 @@
--- The organizations of the system `success` that the reader may see, and of when.
+-- The organizations with accounts that the reader may see, and how old their figures
+-- are.
 select
     organizations.organization_id,
     organizations.organization_slug,

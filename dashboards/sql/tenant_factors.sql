@@ -1,11 +1,11 @@
--- What takes one organization's latest score down from 100, the most first.
+-- What reduces one organization's latest score from 100, the largest loss first.
 select
     factors.component,
     factors.measured_ratio,
     factors.target,
     factors.component_score,
     factors.weight,
-    -- rounded as people round, half away from zero, which Python does not do
+    -- rounded half away from zero, which Python does not do
     round(factors.points_lost, 1) as points_lost,
     factors.has_data,
     100 - sum(factors.points_lost) over (

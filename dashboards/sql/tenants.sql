@@ -1,4 +1,4 @@
--- The tenants that the reader may see, and of when their figures are.
+-- The tenants that the reader may see, and how old their figures are.
 select
     tenants.tenant_id,
     tenants.tenant_slug,

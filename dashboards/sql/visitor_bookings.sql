@@ -1,4 +1,4 @@
--- One customer's last bookings, those ahead included.
+-- One customer's latest bookings, including future ones.
 select
     booking.starts_on,
     booking.booking_status,

@@ -1,4 +1,4 @@
--- All that is known of one customer that books, by the names of the columns.
+-- All columns of one customer that books, by name.
 select
     to_jsonb(customers) as figures,
     organizations.as_of,

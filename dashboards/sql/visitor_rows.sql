@@ -1,5 +1,5 @@
--- One customer's bookings and payments as the application holds them now, and what each
--- counts in.
+-- One customer's bookings and payments as they are in the application now, and the
+-- figures that each counts in.
 select
     row_kind,
     row_id,

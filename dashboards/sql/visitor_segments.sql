@@ -1,4 +1,4 @@
--- One customer's segment now and the next one, as far as 90 days ahead.
+-- One customer's current segment, and the next one within 90 days.
 with customers as (
     select
         profiles.customer_segment,

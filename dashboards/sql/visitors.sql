@@ -1,4 +1,4 @@
--- Customers that book, by a part of their name; those with notes only, if asked.
+-- Customers that book, by part of their name; if asked, only those with notes.
 select
     customers.organization_id::text || '/' || customers.square_customer_id::text as key,
     customers.organization_id,
@@ -18,7 +18,7 @@ where
     )
     and (not %(has_notes)s or customers.notes_count > 0)
 order by
-    -- whose id it is before those who are called so
+    -- a match by id before matches by name
     coalesce(customers.square_customer_id::text = %(search)s, false) desc,
     customers.display_name asc,
     customers.organization_id asc,

@@ -1,4 +1,4 @@
--- Told against seen: of how many customers a visit was told, and of how many it came.
+-- Predicted and actual: how many customers were expected to visit, and how many did.
 select
     horizon_days,
     band,

@@ -1,4 +1,4 @@
--- How far the expected date of the next visit was off; a first visit expects none.
+-- How far the expected date of the next visit was off; first visits have none.
 select
     cadence_confidence as source,
     visit_days_count as days_count,

@@ -1,5 +1,5 @@
--- What became of LOST customers, of those first that had been so for less than the
--- limit again: see forecast_gone.
+-- What became of LOST customers, split by whether they had been LOST for less than the
+-- limit: see forecast_gone.
 with positions as (
     select
         segments.square_customer_id,
@@ -31,7 +31,7 @@ shares as (
             sum(visited_count) filter (where not is_recent)
             / sum(positions_count) filter (where not is_recent)
         )::double precision as other_share,
-        -- of a customer there is one row of either
+        -- a customer has one row in each part
         least(
             count(*) filter (where is_recent), count(*) filter (where not is_recent)
         ) as customers_count

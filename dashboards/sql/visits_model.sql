@@ -1,5 +1,5 @@
--- The visit model of an organization: since when one is in force, and what the last fit
--- said.
+-- The visit model of an organization: the day from which it applies, and the result of
+-- the last fit.
 select
     organizations.today,
     in_force.valid_from as in_force_from,

@@ -1,4 +1,4 @@
--- The first days of months at which the segments of an organization were tried.
+-- The first days of months on which an organization's segments were tested.
 select
     cuts_count,
     first_cut_on,

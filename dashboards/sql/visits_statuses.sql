@@ -1,6 +1,6 @@
--- How many customers of each segment visited, and what that says of the segment: see
--- forecast_statuses. LOST is tried as DORMANT is, ACTIVE and NEW as HEALTHY is; AT_RISK
--- is held against ACTIVE.
+-- How many customers in each segment visited, and what that says about the segment: see
+-- forecast_statuses. LOST is judged like DORMANT, ACTIVE and NEW like HEALTHY; AT_RISK
+-- is compared with ACTIVE.
 with shares as (
     select
         *,
@@ -25,7 +25,7 @@ select
     visited_share_high as share_high,
     median_days_until_next_visit as median_days,
     active_share as share_to_compare,
-    -- of all that did not visit, who had the segment
+    -- which of all customers that did not visit were in the segment
     (gone_count / nullif(all_gone_count, 0))::double precision as share_of_gone,
     case
         when visited_share is null then 'TOO_FEW'

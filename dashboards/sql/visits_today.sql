@@ -1,4 +1,4 @@
--- The limits that the segments mean today, and how many customers have each.
+-- Today's limits of the segments, and how many customers are in each segment.
 select
     organizations.segment_new_days,
     organizations.segment_active_days,

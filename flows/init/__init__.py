@@ -1,4 +1,4 @@
-"""The command `init`: a project of the user's, with inputs proposed from the catalog."""
+"""The command `init`: create a user's project, with inputs proposed from the catalog."""
 
 import difflib
 import shutil
@@ -19,9 +19,9 @@ from flows.init.proposal import Proposal, add_implied_links, evidence, snake
 from flows.progress import Progress
 from flows.project import OUR_PROJECT
 
-# names of projects that dbt has, or that are ours
+# project names that dbt or we use
 TAKEN = ("customer_health", "dbt", "dbt_postgres")
-# written into an input where a person is asked, and where somebody should look
+# marks in an input: a question for a person, and a guess to check
 ASKED, GUESSED = "TODO", ": guess"
 
 
@@ -36,9 +36,9 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
 ) -> None:
     """Write the files of a project into a folder; all of them, or none.
 
-    tables says by INPUT=SCHEMA.TABLE which is which, where a person knows better.
+    tables: INPUT=SCHEMA.TABLE for each table that a person names.
 
-    Raises WrongArgument where a file of such a name is there already.
+    Raises WrongArgument if one of the files exists already.
     """
     if is_demo and (chosen or zone or tables):
         raise WrongArgument("--demo: has all systems and its own time zones, so leave out"
@@ -47,7 +47,7 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
     told = _told(tables)
     settings: dict[str, Any]
     name = name_of(folder)
-    # before the database is read: these do not depend on it
+    # checked before the database is read, on which these files do not depend
     _refuse_files(folder, [Path("dbt_project.yml"), Path("models")])
     if is_demo:
         database, files, settings = "postgres", _demo(), {}
@@ -57,15 +57,14 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
             catalog = read_catalog(connection)
             if zone and not catalog.knows_zone(zone):
                 raise WrongArgument(
-                    f"--time-zone: PostgreSQL knows no {zone!r}; `select name from"
-                    " pg_timezone_names` lists those that it does"
+                    f"--time-zone: PostgreSQL does not know {zone!r};"
+                    " `select name from pg_timezone_names` lists the time zones"
                 )
             database = catalog.database
             files, settings, on = _proposed(catalog, asked, zone, told, progress)
     models = {Path("models") / path: text for path, text in files.items()}
     todos = sum(text.count(ASKED) for text in models.values())
     guesses = sum(text.count(GUESSED) for text in models.values())
-    header = (OUR_PROJECT / "seeds" / "risk_thresholds.csv").read_text().splitlines()[0]
     _write(
         folder,
         {
@@ -76,15 +75,23 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
             ),
             Path(".env.example"): template("env.example", database=database),
             Path(".gitignore"): template("gitignore"),
-            Path("seeds", "input_shared__risk_thresholds.csv"): f"{header}\n",
+            **{
+                Path("seeds", f"input_shared__{seed}.csv"): _header(seed)
+                for seed in ("risk_thresholds", "message_recipients")
+            },
             Path("macros", "customer_health.sql"): template("macros.sql"),
             **models,
         },
     )
     progress.say(
         f"{folder}: {len(models)} files of inputs, {todos} lines with TODO, {guesses} guesses;"
-        " README.md there says what comes next"
+        " README.md there lists the next steps"
     )
+
+
+def _header(seed: str) -> str:
+    """Return the first line of a seed of ours, of which a project has rows of its own."""
+    return (OUR_PROJECT / "seeds" / f"{seed}.csv").read_text().splitlines()[0] + "\n"
 
 
 def name_of(folder: Path) -> str:
@@ -97,20 +104,21 @@ def name_of(folder: Path) -> str:
 
 
 def _asked(chosen: str | None) -> list[str] | None:
-    """Return the systems that a person asks for, in the order of the registry."""
+    """Return the chosen systems in the order of the registry."""
     if chosen is None:
         return None
     names = [name.strip() for name in chosen.split(",")]
     for name in names:
         if name not in systems.registry():
             raise WrongArgument(
-                f"--systems: there is no {name!r}, but {', '.join(systems.registry())}"
+                f"--systems: there is no system {name!r}; there are:"
+                f" {', '.join(systems.registry())}"
             )
     return [name for name in systems.registry() if name in names]
 
 
 def _told(given: Sequence[str]) -> dict[tuple[str, str], str]:
-    """Return the names of tables that a person gives, by system and input."""
+    """Return the table names that a person gives, by system and input."""
     known = {
         (system, name)
         for system in systems.registry()
@@ -118,13 +126,13 @@ def _told(given: Sequence[str]) -> dict[tuple[str, str], str]:
     }
     told: dict[tuple[str, str], str] = {}
     named: set[str] = set()
-    # what is said of the input of one system last: it goes before
+    # names with a system come last, because they override names without one
     for text in sorted(given, key=lambda text: "." in text.partition("=")[0]):
         name, _, table = (part.strip() for part in text.partition("="))
         if not (name and table):
             raise WrongArgument(
-                f"--table: {text!r} must be INPUT=SCHEMA.TABLE, or INPUT=none where there is"
-                " none such"
+                f"--table: {text!r} must be INPUT=SCHEMA.TABLE, or INPUT=none if you have no"
+                " such table"
             )
         system, _, entity = name.rpartition(".")
         meant = {one for one in known if one[1] == entity and system in ("", one[0])}
@@ -133,7 +141,8 @@ def _told(given: Sequence[str]) -> dict[tuple[str, str], str]:
                 name for one, name in known if not system or one == system
             ) or sorted(name for _, name in known)
             raise WrongArgument(
-                f"--table: there is no input {name!r}, but {', '.join(dict.fromkeys(every))}"
+                f"--table: there is no input {name!r}; there are:"
+                f" {', '.join(dict.fromkeys(every))}"
             )
         if name in named:
             raise WrongArgument(f"--table: {name} is named twice")
@@ -157,24 +166,24 @@ def _tables(
             found[one] = alike[0]
         elif alike:
             raise WrongArgument(
-                f"--table: {one[1]}={name}: there are"
-                f" {', '.join(table.relation for table in alike)}; say which"
+                f"--table: {one[1]}={name}: choose one of"
+                f" {', '.join(table.relation for table in alike)}"
             )
         elif name.lower() == "none":
             found[one] = None
         else:
             raise WrongArgument(
-                f"--table: {one[1]}={name}: there is no such table or view that this login may"
+                f"--table: {one[1]}={name}: no table or view of this name that this login may"
                 f" read{_near(catalog, name)}"
             )
     return found
 
 
 def _near(catalog: Catalog, name: str) -> str:
-    """Ask whether a table of a name like this one is meant."""
+    """Return a suggestion of a table with a similar name."""
     names = [f"{table.schema}.{table.name}" for table in catalog.tables.values()]
     near = difflib.get_close_matches(name, names, n=1)
-    return f"; is it {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _proposed(
@@ -189,9 +198,7 @@ def _proposed(
     for table in catalog.tables.values():
         look_at(catalog, table)
     for schema, count in catalog.closed.items():
-        progress.say(
-            f"not looked at: {count} tables of {schema}, which this login may not read"
-        )
+        progress.say(f"skipped {count} tables of {schema}, which this login may not read")
     named = _tables(catalog, told)
     proposals = {
         name: Proposal(
@@ -213,16 +220,16 @@ def _proposed(
             why = (
                 ""
                 if name in found
-                else f", as asked for; not found: {', '.join(proposal.missing)}"
+                else f", as requested; not found: {', '.join(proposal.missing)}"
             )
-            progress.say(f"{name}: on{why}: {tables or 'nothing was found'}")
+            progress.say(f"{name}: on{why}: {tables or 'no table found'}")
         else:
-            missing = f"nothing is like {' and '.join(proposal.missing)}"
-            progress.say(f"{name}: off: {missing if name not in found else 'not asked for'}")
+            missing = f"no table looks like {' and '.join(proposal.missing)}"
+            progress.say(f"{name}: off: {missing if name not in found else 'not requested'}")
     if not on:
         raise WrongArgument(
-            "init: no table of this database is like orders or bookings of customers; is"
-            " PGDATABASE right? --systems orders makes the files all the same"
+            "init: no table of this database looks like orders or bookings of customers;"
+            " check PGDATABASE, or use --systems orders to create the files anyway"
         )
     _say_what_is_open(proposals, on, named, progress)
     off = [name for name in proposals if name not in on]
@@ -246,7 +253,7 @@ def _say_what_is_open(
     named: dict[tuple[str, str], Table | None],
     progress: Progress,
 ) -> None:
-    """Say which inputs have no rows yet; refuse tables that no system that is on reads."""
+    """Print which inputs have no rows yet; refuse tables that no system in use reads."""
     for entity in dict.fromkeys(entity for _, entity in named):
         of = [system for system, name in named if name == entity]
         if not set(of) & set(on):
@@ -254,8 +261,8 @@ def _say_what_is_open(
             raise WrongArgument(
                 f"--table: {entity} is of {' and '.join(of)}, "
                 + (
-                    f"for which nothing is like {missing}: name that, too, or let --systems"
-                    f" {of[0]} make its files all the same"
+                    f"for which no table looks like {missing}: name that, too, or use"
+                    f" --systems {of[0]} to create its files anyway"
                     if missing
                     else "which --systems leaves out"
                 )
@@ -263,8 +270,8 @@ def _say_what_is_open(
     for name in on:
         for entity in proposals[name].without_rows():
             progress.say(
-                f"{name}: no table is like {entity}, so its input has no rows until you write"
-                f" it; --table {entity}=SCHEMA.TABLE names one"
+                f"{name}: no table looks like {entity}, so its input has no rows until you"
+                f" write it; --table {entity}=SCHEMA.TABLE names a table"
             )
 
 
@@ -312,19 +319,19 @@ def _without_comments(path: Path) -> str:
 
 
 def _refuse_files(folder: Path, names: Iterable[Path]) -> None:
-    """Raise WrongArgument where one of these is there already."""
+    """Raise WrongArgument if one of these exists already."""
     if folder.exists() and not folder.is_dir():
-        raise WrongArgument(f"init: {folder} is no folder")
+        raise WrongArgument(f"init: {folder} is not a folder")
     for name in names:
         if (folder / name).exists() or (folder / name).is_symlink():
             raise WrongArgument(
-                f"init: {folder / name} is there already; it writes nothing over a file, so"
-                " name another folder"
+                f"init: {folder / name} exists already and would be overwritten; name another"
+                " folder"
             )
 
 
 def _write(folder: Path, files: dict[Path, str]) -> None:
-    """Write all files, or none: beside the folder first, then each to its place."""
+    """Write all files or none: first to a temporary folder, then each to its place."""
     _refuse_files(folder, files)
     placed: list[Path] = []
     made: Sequence[Path] = []

@@ -1,4 +1,4 @@
-"""What a database holds, read from its catalog and by cheap probes, and never changed.
+"""Read what a database holds, from its catalog and by cheap probes; change nothing.
 
 Everything happens in one transaction that is read-only.
 """
@@ -14,8 +14,8 @@ import psycopg
 from flows.database import Connection, rows
 from flows.schemas import SCHEMAS
 
-# rows of a table that are looked at, words of a column that are listed, and what a look may
-# take: a proposal is not worth more to the application's database
+# limits of a probe: rows of a table, listed words of a column, and time, so as not to burden
+# the application's database
 LOOKED_AT = 20_000
 MOST_WORDS = 30
 PATIENCE = "3s"
@@ -44,24 +44,24 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column, with what a look at its rows has told."""
+    """One column, with the result of a probe of its rows."""
 
     name: str
     quoted: str
-    # as format_type has it, of a domain the type below it
+    # as given by format_type; for a domain the base type
     type: str
     family: str
     is_nullable: bool
     comment: str
     # labels of an enum or of a check, in their order
     labels: tuple[str, ...]
-    # share of the rows looked at that have a value; None: there was none to look at
+    # share of probed rows with a value; None if there were no rows
     filled: float | None = None
 
 
 @dataclass(frozen=True)
 class Link:
-    """One row of another table that a row points at: a foreign key, or what looks like one."""
+    """A foreign key to another table, or columns that look like one."""
 
     columns: tuple[str, ...]
     to: str
@@ -81,7 +81,7 @@ class Table:
     comment: str
     estimate: int
     columns: dict[str, Column]
-    # columns of the primary key, or else of the first unique one
+    # columns of the primary key, or else of the first unique key
     key: tuple[str, ...]
     links: list[Link] = field(default_factory=list)
 
@@ -92,20 +92,20 @@ class Table:
 
 @dataclass
 class Catalog:
-    """All tables that are neither ours nor the system's, by relation."""
+    """All tables that belong neither to us nor to PostgreSQL, by relation."""
 
     database: str
     tables: dict[str, Table]
-    # words that PostgreSQL keeps to itself
+    # reserved words of PostgreSQL
     reserved: frozenset[str]
     # schemas that the login may not read, with the number of their tables
     closed: dict[str, int]
     connection: Connection
 
     def words(self, table: Table, column: Column) -> dict[str, int] | None:
-        """Return the words of a column with their counts, or None where they are too many.
+        """Return the words of a column with their counts, or None if there are too many.
 
-        Labels that no row has come with 0.
+        Labels without rows have a count of 0.
         """
         counts: dict[str, int] = dict.fromkeys(column.labels, 0)
         found = _look(
@@ -130,7 +130,7 @@ class Catalog:
 
 @contextmanager
 def read_only(connection: Connection) -> Iterator[Connection]:
-    """Go on in a transaction that can change nothing, and that no look holds up for long."""
+    """Run a read-only transaction in which no query runs for long."""
     with connection.transaction(force_rollback=True):
         connection.execute("set transaction isolation level repeatable read, read only")
         connection.execute(f"set local statement_timeout = '{PATIENCE}'")
@@ -138,7 +138,7 @@ def read_only(connection: Connection) -> Iterator[Connection]:
 
 
 def read_catalog(connection: Connection) -> Catalog:
-    """Read all tables that the login may read; those it may not are counted."""
+    """Read all tables that the login may read; count the others."""
     script = (Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8")
     tables: dict[str, Table] = {}
     closed: dict[str, int] = {}
@@ -190,7 +190,7 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def look_at(catalog: Catalog, table: Table) -> None:
-    """Find out how far the columns of a table are filled."""
+    """Find out which share of each column of a table is filled."""
     counts = ", ".join(
         f"count({column.quoted}) as c{number}"
         for number, column in enumerate(table.columns.values())
@@ -208,7 +208,7 @@ def look_at(catalog: Catalog, table: Table) -> None:
 
 
 def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Return the rows of a probe, or none where it takes too long or is not allowed."""
+    """Return the rows of a probe, or none if it takes too long or is not allowed."""
     try:
         with connection.transaction():
             return rows(connection, query)
@@ -216,7 +216,7 @@ def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
         psycopg.errors.QueryCanceled,
         psycopg.errors.InsufficientPrivilege,
         psycopg.errors.LockNotAvailable,
-        # a view or a foreign table that does not work
+        # a broken view or foreign table
         psycopg.errors.DataError,
         psycopg.errors.OperationalError,
     ):
@@ -226,7 +226,7 @@ def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
 
 
 def _family(type_name: str) -> str:
-    """Return what kind of values a type has, or its name where nothing of ours is like it."""
+    """Return the family of a type, or its name if it has none."""
     plain = " ".join(
         word.partition("(")[0] for word in type_name.split(" ") if not word.startswith("(")
     )
@@ -234,10 +234,10 @@ def _family(type_name: str) -> str:
 
 
 def _literals(checks: list[str] | None) -> list[str]:
-    """Return the words in quotes of the checks of one column.
+    """Return the quoted words in the checks of one column.
 
-    Each second piece between quotes is a word; a quote within one is doubled, which makes an
-    empty piece between two halves.
+    Every second piece between quotes is a word; a doubled quote within a word leaves an empty
+    piece between its halves.
     """
     found: list[str] = []
     for check in checks or []:

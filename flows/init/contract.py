@@ -1,4 +1,4 @@
-"""What the inputs of a system are to give, read from the yml beside our own inputs."""
+"""Read what the inputs of a system must give, from the yml beside our own inputs."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The files of a user's project, as text."""
+"""Render the files of a user's project."""
 
 import json
 import textwrap
@@ -15,10 +15,10 @@ from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evi
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100
-# what dbt would take for its own in a text of the application
+# signs that dbt would interpret in a text of the application
 JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
-# what is said of a table that no input has rows of
-BESIDE = "Read beside the others, for what it says of their rows."
+# description of a table that inputs only join
+BESIDE = "Joined for details of the rows of other tables."
 # which column of an input holds which part of a row's key
 PARTS = {"location": "location_id", "starts_at": "start_at"}
 
@@ -38,7 +38,7 @@ def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> 
         )
         if system == "orders":
             folders += (
-                "      inputs:\n        # where the roles are installed: the write-back may"
+                "      inputs:\n        # if the roles are installed, the write-back may"
                 " write through it\n        input_orders__customer_statuses:\n"
                 '          +post-hook: "{{ customer_health.secure(this) }}"\n'
             )
@@ -68,7 +68,7 @@ class Rendered:
     def __init__(self, proposal: Proposal, catalog: Catalog, others: Iterable[str]) -> None:
         self.proposal = proposal
         self.catalog = catalog
-        # schemas that other systems read, too: dbt wants two names for them
+        # schemas that other systems also read: dbt needs a source name per system
         self.shared = set(others)
         self.read: dict[str, str] = {}
         # the input whose rows a table has, and the inputs that read a table beside theirs,
@@ -118,7 +118,7 @@ class Rendered:
             schema = self.catalog.tables[relations[0]].schema
             lines += [
                 f"  - name: {name}",
-                f"    description: What the {self.proposal.system} system reads.",
+                f"    description: Tables that the {self.proposal.system} system reads.",
                 f"    schema: {_yaml(schema)}",
                 "    tables:",
             ]
@@ -139,7 +139,7 @@ class Rendered:
         elif captures:
             lines += ["        config:", "          meta:", "            capture:"]
         for capture in captures:
-            # one alone is no list
+            # a single one is no list
             first, then = ("- ", "  ") if captures[1:] else ("", "")
             for part, sql in capture.items():
                 lines.append(f"              {first}{part}: {_yaml(sql)}")
@@ -192,7 +192,7 @@ class Rendered:
         more = "".join(f" join {to.relation} as {to.alias} on {on}" for to, on in rest)
         capture = self._as_keys(given, f"{given.alias}.") | {
             "joins": " ".join(written),
-            # a row that nothing reads decides nothing
+            # only rows that an input reads
             "where": f"exists (select from {first.relation} as {first.alias}{more}"
             f" where {condition})",
         }
@@ -308,11 +308,11 @@ class Rendered:
             comma = "" if name == given[-1] else ","
             if value is None and column.is_optional:
                 lines.append(
-                    f"    -- {name} ({column.type}, optional): nothing here is like it"
+                    f"    -- {name} ({column.type}, optional): no column looks like it"
                 )
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
-                said = f"TODO nothing here is like it. {column.loss}"
+                said = f"TODO no column looks like it. {column.loss}"
                 lines += _one(f"null::{kind}", name, comma, said)
             else:
                 todo = f". TODO {value.todo}" if value.todo else ""

@@ -1,5 +1,6 @@
--- Alerts: episodes, the messages of their edges, and how a message is claimed. What is
--- told stands in the view alert_states; here is only when, and that it is told once.
+-- Alerts: episodes, a message when one begins or ends, and how a message is claimed.
+-- The view alert_states says what the alerts are. This file decides when to send each,
+-- and sends it once.
 
 create table if not exists operations.alert_tenants (
     subject_kind text not null,
@@ -23,7 +24,7 @@ create table if not exists operations.alert_episodes (
 );
 comment on table operations.alert_episodes is
 'customer_health: One row per time that a state lasted: open until it ends. is_told is
-false for what was so already when its tenant was first seen.';
+false if the state already held when its tenant was first seen.';
 create unique index if not exists alert_episodes__open
 on operations.alert_episodes (kind, tenant_id, subject) where closed_at is null;
 
@@ -50,11 +51,13 @@ comment on table operations.alert_outbox is
 'customer_health: One row per message. edge: raised or recovered. state: pending (to be
 sent, or sent again after a refusal), digested (told by the message digest_id), sending,
 sent, failed (refused too often), unknown (may have arrived, so it is never sent
-again).';
+again), passed_on (told to the team by messages of message_outbox only).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
+create index if not exists alert_outbox__created_at
+on operations.alert_outbox (created_at);
 
--- when somebody has dropped the episodes: numbers go on after those of the messages
+-- if somebody dropped the episodes: continue after the numbers in the messages
 select
     setval(
         pg_get_serial_sequence('operations.alert_episodes', 'episode_id'),
@@ -112,7 +115,7 @@ select
 from (
     select
         job,
-        -- held by a guard is told by another kind: the marts are right
+        -- a held write-back has its own kind of alert: the marts are right
         coalesce(
             min(age_rank) filter (where status in ('success', 'held')) - 1, count(*)
         ) as failures_in_a_row,
@@ -120,7 +123,7 @@ from (
         max(error) filter (where age_rank = 1) as error,
         max(created_at) as last_run_at
     from (
-        -- whoever asks for one organization sees how it ends
+        -- whoever refreshes one organization sees the outcome
         select
             jobs.job,
             last_runs.*,
@@ -149,7 +152,7 @@ from (
 ) as streaks;
 comment on view operations.refresh_alert_states is
 'customer_health: One row per job and kind in the columns of alert_states: whether no
-refresh has succeeded of late, and whether the last ones of a job have failed.';
+refresh has succeeded lately, and whether the last runs of a job have failed.';
 
 create or replace function operations.raise_alerts()
 returns void
@@ -161,16 +164,16 @@ declare
     tenant record;
     many record;
 begin
-    -- one at a time: two would both see the same edge
+    -- one run at a time: two would see the same edge
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;
 
-    -- marts that hold a past or coming day, because somebody asked for it, are no news
+    -- marts computed for a past or future day on request are no news
     if
         to_regclass('operations.alert_states') is not null
-        -- away while our views are detached; what is news then is told afterwards
+        -- missing while our views are detached; the news is sent afterwards
         and to_regclass('operations.customer_revenues') is not null
     then
         -- the clock of orders, or of the accounts where there are none
@@ -181,8 +184,43 @@ begin
         select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
             into is_judged from operations.alert_tenants;
     end if;
+    create temporary table judged (
+        kind text, subject_kind text, tenant_id text, subject text, is_on boolean
+    ) on commit drop;
     if is_judged then
-        insert into states select * from operations.alert_states;
+        insert into judged
+        select
+            kind,
+            subject_kind,
+            tenant_id,
+            subject,
+            is_on
+        from operations.alert_states;
+        analyze judged;
+        -- write texts only for states that begin or end, not for thousands of customers
+        create temporary table edges on commit drop as
+        select
+            judged.kind,
+            judged.tenant_id,
+            judged.subject
+        from judged
+        left join operations.alert_episodes as episodes
+            on
+                judged.kind = episodes.kind
+                and judged.tenant_id = episodes.tenant_id
+                and judged.subject = episodes.subject
+                and episodes.closed_at is null
+        where judged.is_on != (episodes.kind is not null);
+        if exists (select from edges) then
+            insert into states
+            select alert_states.*
+            from operations.alert_states
+            inner join edges
+                on
+                    alert_states.kind = edges.kind
+                    and alert_states.tenant_id = edges.tenant_id
+                    and alert_states.subject = edges.subject;
+        end if;
 
         -- no view can do this: every refresh makes these tables anew, and what reads them
         -- would go with them; nor can it be known after a crash has emptied them
@@ -231,6 +269,14 @@ begin
         where
             episodes.closed_at is null
             and (is_judged or episodes.subject_kind = 'job')
+            and not exists (
+                select from judged
+                where
+                    judged.kind = episodes.kind
+                    and judged.tenant_id = episodes.tenant_id
+                    and judged.subject = episodes.subject
+                    and judged.is_on is not false
+            )
             and not exists (
                 select from states
                 where
@@ -340,11 +386,11 @@ begin
                 and revenues.customer_id::text = messages.subject;
         end loop;
 
-        -- a tenant is seen when something is known of its customers
+        -- a tenant counts as seen when its customers were judged
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
-        select distinct states.subject_kind, states.tenant_id, marts_as_of
-        from states
-        where states.subject_kind in ('customer', 'account') and states.is_on is not null
+        select distinct judged.subject_kind, judged.tenant_id, marts_as_of
+        from judged
+        where judged.subject_kind in ('customer', 'account') and judged.is_on is not null
         on conflict (subject_kind, tenant_id)
         do update set judged_as_of = excluded.judged_as_of;
     end if;
@@ -401,7 +447,7 @@ begin
 end
 $raise$;
 comment on function operations.raise_alerts is
-'customer_health: Makes messages of the states that have begun or ended.';
+'customer_health: Makes messages for the states that have begun or ended.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox
@@ -426,26 +472,42 @@ comment on function operations.claim_alert() is
 'customer_health: Takes the message that has waited longest. Commit before it is sent:
 what is sending when its sender has died is never sent again.';
 
+-- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
+-- last
+create or replace function operations.pause_after(attempts integer)
+returns interval
+language sql immutable as $pause$
+    select interval '1 minute' * 2 ^ (attempts - 1)
+$pause$;
+comment on function operations.pause_after(integer) is
+'customer_health: How long a message waits after that many attempts.';
+
+create or replace function operations.state_after(outcome text, attempts integer)
+returns text
+language sql immutable as $state$
+    select case
+        when outcome != 'refused' then outcome
+        when attempts >= 12 then 'failed'
+        else 'pending'
+    end
+$state$;
+comment on function operations.state_after(text, integer) is
+'customer_health: The state of a message after an attempt with this outcome.';
+
 create or replace function operations.end_alert(
     of_message uuid, outcome text, reason text
 )
 returns void
 language sql as $end$
-    -- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
-    -- last
     update operations.alert_outbox
     set
-        state = case
-            when outcome != 'refused' then outcome
-            when attempts >= 12 then 'failed'
-            else 'pending'
-        end,
-        next_attempt_at = now() + interval '1 minute' * 2 ^ (attempts - 1),
+        state = operations.state_after(outcome, attempts),
+        next_attempt_at = now() + operations.pause_after(attempts),
         error = reason,
         finished_at = case
-            when outcome != 'refused' or attempts >= 12 then now()
+            when operations.state_after(outcome, attempts) != 'pending' then now()
         end
     where message_id = of_message and state = 'sending'
 $end$;
 comment on function operations.end_alert(uuid, text, text) is
-'customer_health: Notes what became of a message: sent, refused or unknown.';
+'customer_health: Records the outcome of a message: sent, refused or unknown.';

@@ -1,4 +1,4 @@
--- Who may ask by HTTP. Belongs to the refresher; no other role of ours may read it.
+-- The tokens of the API. The refresher owns them; no other role of ours may read them.
 create table if not exists operations.api_tokens (
     token_id text primary key,
     token_name text not null,
@@ -10,7 +10,7 @@ create table if not exists operations.api_tokens (
     withdrawn_at timestamptz
 );
 comment on table operations.api_tokens is
-'customer_health: One row per token that `customer-health api-tokens create` has made:
-its hash, the role that it reads in, whether it may start refreshes, and until when.';
+'customer_health: One row per token of `customer-health api-tokens create`: its hash,
+the role it reads as, whether it may start refreshes, and when it expires.';
 create unique index if not exists api_tokens__name
 on operations.api_tokens (token_name) where withdrawn_at is null;

@@ -1,5 +1,5 @@
--- The change queue and what feeds it: triggers on the source tables that note which
--- keys a statement has touched. An error of theirs is not the application's.
+-- The change queue and the triggers on the source tables that fill it with the keys
+-- that a statement touches. An error in a trigger never reaches the application.
 do $changed_keys$
 begin
     if to_regclass('operations.changed_keys') is null then
@@ -17,7 +17,8 @@ begin
             relation text,
             rows_count bigint
         );
-        -- somebody has dropped it: what the triggers have noted there is lost
+        -- somebody has dropped the queue, so the keys in it are lost: recompute
+        -- everything
         insert into operations.changed_keys (system, kind)
         select
             systems.system,
@@ -28,13 +29,13 @@ begin
 end
 $changed_keys$;
 comment on table operations.changed_keys is
-'customer_health: One row per key that was touched, and statement. kind: everything,
-tenant (all keys of one), customer, location (all its dates), location_day (the date of
-starts_at). claimed_by: logid of the refresh that is recomputing it. is_written: by the
-real-time hook, which has written the customer already. is_deleted: a row that gave it
-was deleted, so that it may be nobody''s. relation and rows_count: how many rows of which
-table have no key that was found, where they ask for their tenant, or for everything. It
-goes when the marts have taken it.';
+'customer_health: One row per touched key and statement, deleted when the marts have
+taken it. kind: everything, tenant (all its keys), customer, location (all its dates),
+location_day (the date of starts_at). claimed_by: logid of the refresh that recomputes
+it. is_written: the real-time hook has already written the customer. is_deleted: a row
+with this key was deleted, so the key may belong to nobody. relation and rows_count: the
+number of rows of a table whose key was not found, so that their tenant or everything is
+recomputed.';
 
 create table if not exists operations.captured_tables (
     system text not null,
@@ -46,11 +47,11 @@ create table if not exists operations.captured_tables (
     primary key (system, source_name, relation)
 );
 comment on table operations.captured_tables is
-'customer_health: One row per system, source and table that its inputs read: with the
-triggers there, and enabled, every change of the system is noticed. mapping: fingerprint
-of what named the tables. function_name: what the triggers of this very table call.
-watched_by: triggers, updated_at (of what can have none, or was given none), both (where
-rows arrive that fire none), or nothing, as the sources'' yml decides.';
+'customer_health: One row per system, source and table that its inputs read. While all
+triggers exist and are enabled, every change is noticed. mapping: fingerprint of
+everything that the triggers depend on. function_name: the trigger function of this
+table. watched_by: triggers; updated_at (the table cannot have or was not given
+triggers); both (some rows fire no trigger); nothing (as the sources'' yml decides).';
 
 create table if not exists operations.hook_errors (
     error_id bigint generated always as identity primary key,
@@ -60,24 +61,24 @@ create table if not exists operations.hook_errors (
     created_at timestamptz not null default clock_timestamp()
 );
 comment on table operations.hook_errors is
-'customer_health: One row per error in a trigger of ours, which the application did not
-notice.';
+'customer_health: One row per error in a trigger of ours. The application did not see
+it.';
 
 create table if not exists operations.hooked_tables (
     relation text primary key
 );
 comment on table operations.hooked_tables is
-'customer_health: One row per table that `hook install` has put the trigger on, so that
-one which has lost it is said.';
+'customer_health: One row per table on which `hook install` has put the trigger, so that
+a lost trigger is reported.';
 
--- sequences, for they count without a row that transactions could meet at
+-- sequences, because they count without a row that transactions would lock
 create sequence if not exists operations.hook_skips;
 comment on sequence operations.hook_skips is
-'customer_health: How often the hook has left orders to the refresh: in a transaction
-that is not read committed, its work could cost the order.';
+'customer_health: How often the hook has left orders to the refresh, because in a
+transaction that is not read committed it could make the order fail.';
 create sequence if not exists operations.hook_skipped_at;
 comment on sequence operations.hook_skipped_at is
-'customer_health: When the hook has last left orders to the refresh, in seconds since
+'customer_health: When the hook last left orders to the refresh, in seconds since
 1970.';
 
 create or replace function operations.keys_of_rows(
@@ -85,12 +86,12 @@ create or replace function operations.keys_of_rows(
 )
 returns text
 language plpgsql immutable
--- The keys of the rows of `changed`, as SQL: what a trigger notes, and what `capture
--- install` holds against the keys of the inputs. The parts of a key are expressions
--- over the row, which is called `changed`; joins look other tables up. A part that is
--- looked up and not found asks for the tenant of the row, or for everything where that
--- is not known either; a NULL of the row itself is nobody's, and asks for nothing. With
--- looks_up false no other table is read, and so nothing is found.
+-- The SQL of the keys of `changed` rows: a trigger records them, and `capture install`
+-- compares them with the keys of the inputs. The parts of a key are expressions over
+-- the row, which is called `changed`; joins look up other tables. A part that is looked
+-- up and not found recomputes the row's tenant, or everything if the tenant is unknown
+-- too; a NULL of the row itself belongs to nobody and recomputes nothing. With looks_up
+-- false no other table is read, so nothing is found.
 as $keys_of_rows$
 declare
     parts constant text[] := array(
@@ -102,13 +103,14 @@ declare
         select jsonb_array_elements_text(capture -> 'looked_up')
     );
     joins constant text := case when looks_up then capture ->> 'joins' end;
-    -- one that is looked up is not asked where nothing is: better a key too many
+    -- a filter that needs a lookup is skipped when lookups are off: better one key too
+    -- many
     filter constant text := case
         when capture ? 'where' and (looks_up or not 'where' = any(looked_up))
             then format(E'where (%s\n)', capture ->> 'where')
         else ''
     end;
-    -- all parts of a row, and those that the row itself has
+    -- all parts of the key, and only those that the row itself holds
     selected constant text := (
         select string_agg(
             case
@@ -153,7 +155,7 @@ begin
                 )
                 select %s from found
                 union all
-                -- a row that the joins have dropped is one whose key was not found
+                -- the key of a row that the joins have dropped was not found
                 select %s
                 from changed
                 where not exists (
@@ -164,8 +166,9 @@ begin
             filter, selected, joins, array_to_string(parts, ', '), own
         );
     end if;
-    -- Keys become text by the output function of their type, in format(): a cast could be
-    -- one that the owner of the table has made, and would run with the rights of the function.
+    -- format() turns keys into text with the output function of their type: a cast
+    -- could be one that the table's owner has defined, and would run with the rights of
+    -- this function.
     return format(
         'select noted.* from (with keys as (%s) %s) as noted',
         keys,
@@ -241,24 +244,24 @@ begin
 end
 $keys_of_rows$;
 comment on function operations.keys_of_rows is
-'customer_health: The keys that changed rows of a source table give, as SQL.';
+'customer_health: The SQL that yields the keys of changed rows of a source table.';
 
 create or replace procedure operations.make_capture_function(
     function_name text, relation text, captures jsonb
 )
 language plpgsql
 as $make$
--- Make the function that the triggers of one table call. Each table has its own, with the
--- names of its columns in its text, for PostgreSQL plans a statement that is put together
--- anew at every call: that cost an insert of one row three times as much. Several sources may
--- read one table, and one may have several keys: a change is one of each of them.
+-- Create the function that the triggers of one table call. Each table has its own, with
+-- its column names in the text, because PostgreSQL plans dynamic SQL again at every
+-- call: that made an insert of one row three times as slow. Several sources may read
+-- one table, and a source may have several keys: a change records all of them.
 declare
     systems constant text := (
         select string_agg(distinct quote_literal(capture ->> 'system'), ', ')
         from jsonb_array_elements(captures) as capture
     );
-    -- In a serializable transaction what a trigger reads can make the application's commit
-    -- fail, so nothing is looked up there.
+    -- In a serializable transaction the reads of a trigger can make the application's
+    -- commit fail, so nothing is looked up there.
     branches constant text := (
         select string_agg(
             format(
@@ -318,14 +321,14 @@ begin
             end if;
             return null;
         exception when others then
-            -- which keys it was is lost, so all of them are recomputed
+            -- the keys are lost, so everything is recomputed
             begin
                 insert into operations.hook_errors (hook, relation, error)
                 values ('capture', tg_relid::regclass::text, sqlerrm);
                 insert into operations.changed_keys (system, kind)
                 select system, 'everything' from unnest(array[%2$s]) as system;
             exception when others then
-                raise warning 'customer_health could not note a change of %%: %%',
+                raise warning 'customer_health could not record a change of %%: %%',
                     tg_relid::regclass, sqlerrm;
             end;
             return null;
@@ -344,17 +347,17 @@ begin
 end
 $make$;
 comment on procedure operations.make_capture_function is
-'customer_health: Make the function that the triggers of one source table call.';
+'customer_health: Creates the function that the triggers of one source table call.';
 
 create or replace function operations.family_of(relation text)
 returns table (member_id oid, is_source boolean)
 language sql stable
--- The table and, at any depth, its partitions and the tables that inherit from it: a
--- statement on one of them fires its own triggers only.
+-- The table with its partitions and child tables at any depth: a statement on one of
+-- them fires only that one's triggers.
 as $family$
     with recursive family (member_id, is_source) as (
-        -- by the catalog, for of a schema that one may not use nothing can be named: that
-        -- of a system that was switched off, say
+        -- looked up in the catalog, because a name fails in a schema that the login may
+        -- not use, for example of a system that is switched off
         select
             (
                 select pg_class.oid
@@ -377,15 +380,14 @@ as $family$
     from family
 $family$;
 comment on function operations.family_of is
-'customer_health: A source table and, at any depth, its partitions and the tables that
-inherit from it.';
+'customer_health: A source table with its partitions and child tables at any depth.';
 
 create or replace function operations.unlisted_tables(listed oid[])
 returns table (system text, input_name text, relation text)
 language sql stable
--- What the inputs of hourly systems read in truth, through views of the application
--- down to its tables, but for what is listed and what lies below that. Inputs are found
--- below the views that judge their rows, wherever another project has built them.
+-- The tables that inputs of hourly systems really read, through views of the
+-- application, except listed ones and those below them. Inputs are found below the
+-- staging views, in whatever schema a project has built them.
 as $unlisted$
     with recursive reads (system, input_id, relation_id, relkind) as (
         select systems.system, null::oid, pg_class.oid, pg_class.relkind
@@ -441,7 +443,7 @@ with members as (
         captured_tables.relation,
         relatives.member_id,
         relatives.is_source,
-        -- one for each of the four events, and all call the function of this very table
+        -- one trigger for each of the four events, all calling this table's function
         count(distinct pg_trigger.tgtype) = 4 as has_triggers
     from operations.captured_tables
     cross join lateral operations.family_of(captured_tables.relation) as relatives
@@ -483,7 +485,7 @@ inner join members
         captured_tables.system = members.system
         and captured_tables.source_name = members.source_name
         and captured_tables.relation = members.relation
--- all of them: by its key alone the view would stand in the way of another key
+-- all columns: grouped by the key alone, the view would depend on the primary key
 group by
     captured_tables.system,
     captured_tables.source_name,
@@ -491,6 +493,6 @@ group by
     captured_tables.mapping,
     captured_tables.watched_by;
 comment on view operations.capture_status is
-'customer_health: One row per system, source and table that `capture install` has found
-read: how it is watched, whether it still has its triggers, and which of its partitions,
-or of the tables that inherit from it, have none.';
+'customer_health: One row per system, source and table that `capture install` has
+listed: how it is watched, whether it still has its triggers, and which of its
+partitions or child tables have none.';

@@ -1,5 +1,5 @@
--- What outlives a refresh, and what dbt does not own for that reason. Run once for each
--- version of this file.
+-- Objects that outlive a refresh, and that dbt therefore does not own. Run once for
+-- each version of this file.
 create table if not exists operations.application_logs (
     log_id bigint generated always as identity primary key,
     logid text not null unique,
@@ -9,10 +9,10 @@ create table if not exists operations.application_logs (
     created_at timestamptz not null default now()
 );
 comment on table operations.application_logs is
-'customer_health: One row per run. payload->>''cron_name'' says which job it was.';
+'customer_health: One row per run. payload->>''cron_name'' is the job.';
 create index if not exists application_logs__cron_name
 on operations.application_logs ((payload ->> 'cron_name'), created_at);
--- those of full refreshes, among many that had little to do
+-- finds full refreshes among many small runs
 create index if not exists application_logs__relations
 on operations.application_logs (log_id) where payload ? 'relations';
 
@@ -23,7 +23,7 @@ create table if not exists operations.systems (
     tenants text not null
 );
 comment on table operations.systems is
-'customer_health: One row per system, as dbt_project.yml names them in its vars.';
+'customer_health: One row per system in the vars of dbt_project.yml.';
 delete from operations.systems;
 insert into operations.systems (system, is_hourly, tenant, tenants)
 select
@@ -49,10 +49,9 @@ create table if not exists operations.write_back_batches (
 );
 comment on table operations.write_back_batches is
 'customer_health: One row per batch of at most 200 customers, written in one
-transaction. state: planned, written, failed (it was stopped,
-or nothing of it could be written), abandoned (not tried:
-the run ended, or a batch of the tenant before it failed). error: why, or that of single
-customers.';
+transaction. state: planned, written, failed (stopped by an error, or no customer could
+be written), abandoned (not tried: the run ended, or an earlier batch of the tenant
+failed). error: of the batch, or of a single customer.';
 create index if not exists write_back_batches__logid
 on operations.write_back_batches (logid);
 
@@ -70,10 +69,11 @@ create table if not exists operations.write_back_changes (
 );
 comment on table operations.write_back_changes is
 'customer_health: One row per value that a batch changes. state: planned, written,
-conflict (changed by somebody since it was compared), locked (in use), gone (deleted or
-closed), error, abandoned (with its batch), rolled_back.';
+conflict (somebody has changed the value since it was compared), locked (row in use),
+gone (customer deleted or closed), error, abandoned (with its batch), rolled_back.';
 
--- when somebody has dropped the batches: their numbers go on after those of the changes
+-- if somebody has dropped the batches, continue their numbers after those of the
+-- changes
 select
     setval(
         pg_get_serial_sequence('operations.write_back_batches', 'batch_id'),
@@ -91,13 +91,13 @@ create table if not exists operations.detached_views (
     detached_at timestamptz not null default now()
 );
 comment on table operations.detached_views is
-'customer_health: One row per view that `customer-health detach` has taken off the
-tables of the application, or a refresh has dropped to make it anew, until it is back.
-grant_statements: what gives others their rights on it.';
+'customer_health: One row per view that `customer-health detach` or a refresh has
+dropped, until it is created again. grant_statements: the statements that restore the
+rights of others on it.';
 
 create or replace procedure operations.note_grants(view regclass)
 language sql as $note_grants$
--- Before a view of ours is dropped: what gives others their rights on it.
+-- Called before a view of ours is dropped: saves the grants of others on it.
     insert into operations.detached_views (relation, grant_statements)
     select
         format('%I.%I', pg_namespace.nspname, pg_class.relname) as relation,
@@ -137,8 +137,8 @@ language sql as $note_grants$
         detached_at = excluded.detached_at
 $note_grants$;
 comment on procedure operations.note_grants is
-'customer_health: Notes what gives others their rights on a view that is dropped, so
-that the refresh that puts it back gives them again.';
+'customer_health: Saves the grants of others on a view before it is dropped, so that the
+refresh that creates it again can restore them.';
 
 create or replace view operations.job_status with (security_invoker = true) as
 with runs as (
@@ -176,7 +176,7 @@ select
     (payload ->> 'rows_written')::bigint as rows_written,
     (payload ->> 'seconds')::numeric as seconds,
     payload ->> 'error' as error,
-    -- of the last run that recomputed everything
+    -- the drift of the last run that recomputed everything
     (
         select (full_refreshes.payload ->> 'drift')::bigint
         from runs as full_refreshes
@@ -190,8 +190,8 @@ from runs
 where age_rank = 1;
 comment on view operations.job_status is
 'customer_health: One row per job: how its last run ended, when it last succeeded, and
-how many rows its last full refresh had to correct though nobody had noticed a change
-(drift; 0 is the promise).';
+the drift: how many rows its last full refresh corrected although no change was noticed
+(should be 0).';
 
 create or replace view operations.refresh_health
 with (security_invoker = true) as
@@ -200,7 +200,7 @@ select
     now() - max(last_success.created_at) as success_age,
     coalesce(max(last_success.created_at), min(first_run.created_at))
     < now() - {{ refresh_overdue_hours }} * interval '1 hour' as is_overdue
--- a refresh of one organization is no sign that the others are well
+-- a refresh of one organization says nothing about the others
 from (values ('refresh_hourly'), ('refresh_nightly')) as jobs (job)
 left join
     lateral (
@@ -223,5 +223,5 @@ left join
     ) as first_run
     on true;
 comment on view operations.refresh_health is
-'customer_health: One row: when a refresh, hourly or nightly, last succeeded, and
-whether that is too long ago. NULL when there was none.';
+'customer_health: One row: when an hourly or nightly refresh last succeeded, and whether
+that is too long ago. NULL if there was none.';

@@ -1,14 +1,14 @@
--- The roles: what creates them, gives them their rights and takes them away again. For
--- one session, in pg_temp: they run with the rights of the login, so nobody else may
--- have put them there. Each can be called again and again.
+-- Functions that create the roles, grant their rights and drop them again. They live in
+-- pg_temp for one session: they run with the rights of the login, so nobody else may
+-- have created them. Each can be called repeatedly.
 
--- they name roles and tables that the first of them makes
+-- the bodies name roles and tables that do not exist yet
 set local check_function_bodies = off;
 
 create or replace function pg_temp.groups()
 returns text[]
 language sql immutable as $groups$
-    -- in the order in which they can be dropped
+    -- in the order of dropping
     select '{
         customer_health_tenant, customer_health_analyst, customer_health_contact_writer,
         customer_health_write_back, customer_health_refresher
@@ -18,8 +18,8 @@ $groups$;
 create or replace function pg_temp.foreign_roles(tenant_role_names text[])
 returns table (role_name text)
 language sql as $foreign_roles$
-    -- What has the name of a role of ours without the mark of one. Roles are of the whole
-    -- server: a marked one that another database has made is ours, too.
+    -- Roles with one of our names but without our mark. Roles belong to the whole
+    -- server: a marked role from another database is ours, too.
     select pg_roles.rolname::text as role_name
     from pg_roles
     where
@@ -39,8 +39,8 @@ $foreign_roles$;
 create or replace function pg_temp.tenant_comment()
 returns text
 language sql as $tenant_comment$
-    -- roles are of the whole server, so each says whose it is; the name is for people, for a
-    -- database can be renamed
+    -- roles belong to the whole server, so each comment names its database; the oid
+    -- counts, because a database can be renamed, and the name is for people
     select
         format(
             'customer_health: reads the rows of its tenant in database %s (%s), see '
@@ -54,7 +54,7 @@ $tenant_comment$;
 create or replace function pg_temp.tenant_databases()
 returns table (role_name text, database_name text)
 language sql as $tenant_databases$
-    -- of which database the role of a tenant is
+    -- the database that a tenant's role belongs to
     select
         pg_roles.rolname::text as role_name,
         pg_database.datname::text as database_name
@@ -72,7 +72,7 @@ $tenant_databases$;
 create or replace function pg_temp.of_other_databases(role_names text[])
 returns table (role_name text, database_name text)
 language sql as $of_other_databases$
-    -- a copy of a database has the map of the first, whose roles they are
+    -- in a copy of a database the map names the roles of the original
     select
         tenants.role_name,
         tenants.database_name
@@ -85,8 +85,9 @@ $of_other_databases$;
 create or replace function pg_temp.tenant_role_names(mapped text[])
 returns text[]
 language sql as $tenant_role_names$
-    -- The roles of tenants of this database: those that say so, for the map may be gone, and
-    -- those of the map that are of no other database, as after a restore elsewhere.
+    -- The tenant roles of this database: those whose comment says so, because the map
+    -- may be gone, and those in the map that belong to no other database, as after a
+    -- restore.
     select coalesce(array_agg(pg_roles.rolname::text order by pg_roles.rolname), '{}')
     from pg_roles
     where
@@ -111,7 +112,7 @@ $tenant_role_names$;
 create or replace function pg_temp.groups_here()
 returns text[]
 language sql as $groups_here$
-    -- the roles of ours that own something in this database, or have a right on something
+    -- our roles that own an object in this database or have a right on one
     select coalesce(array_agg(groups.role_name order by groups.place), '{}')
     from unnest(pg_temp.groups()) with ordinality as groups (role_name, place)
     inner join pg_roles
@@ -139,7 +140,7 @@ $groups_here$;
 create or replace function pg_temp.mighty_roles()
 returns table (role_name text)
 language sql as $mighty_roles$
-    -- roles of ours that row security or a missing grant would not stop
+    -- our roles that neither row security nor missing grants would stop
     select pg_roles.rolname::text as role_name
     from pg_roles
     where
@@ -149,7 +150,7 @@ language sql as $mighty_roles$
             pg_roles.rolsuper
             or pg_roles.rolcreaterole
             or (
-                -- the refresher may need it, where sources have row security
+                -- the refresher may need it if sources have row security
                 pg_roles.rolbypassrls
                 and pg_roles.rolname != 'customer_health_refresher'
             )
@@ -185,7 +186,7 @@ begin
         end if;
     end loop;
 
-    -- the login writes back, too
+    -- the login also writes back
     perform
         pg_temp.join_role('customer_health_refresher'),
         pg_temp.join_role('customer_health_write_back');
@@ -202,14 +203,15 @@ $create_roles$;
 create or replace function pg_temp.join_role(this_role text)
 returns void
 language plpgsql as $join_role$
--- One who may create roles is not yet one of them, and must be to hand things over.
+-- A login that may create roles is not automatically a member of them, which it must be
+-- to hand objects over.
 begin
     if not pg_has_role(this_role, 'usage') then
         execute format('grant %I to current_user', this_role);
     end if;
 exception when insufficient_privilege then
     raise insufficient_privilege using message = format(
-        'role %s is there, and %s may not grant it to itself: whoever made it can '
+        'role %s exists, and %s may not grant it to itself: its creator can '
         '`grant %1$s to %2$s with admin option`',
         this_role, quote_ident(current_user)
     );
@@ -249,8 +251,8 @@ returns table (
     thing text, step integer, owner_id oid, schema_name name, is_ours boolean
 )
 language sql as $things$
-    -- What has an owner in the warehouse: the schemas, and what commands of ours have put
-    -- there. A schema that others have made is theirs: ours have a comment that says so.
+    -- The objects of the warehouse that have an owner: the schemas, and what our
+    -- commands have created in them. A schema without our comment belongs to others.
     with schemas as (
         select
             pg_namespace.oid,
@@ -284,7 +286,7 @@ language sql as $things$
     inner join schemas
         on pg_class.relnamespace = schemas.oid
     where
-        -- indexes and what a column owns go with their table
+        -- indexes and sequences of columns follow their table
         pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
         and not exists (
@@ -315,8 +317,8 @@ $things$;
 create or replace function pg_temp.note_owners()
 returns void
 language plpgsql as $note_owners$
--- Note whose the warehouse is, before it is the refresher's. flows/sql/row_security.sql
--- makes the table again where somebody drops it.
+-- Record the owners of the warehouse before it is given to the refresher.
+-- flows/sql/row_security.sql creates the table again if somebody drops it.
 begin
     if to_regclass('operations.former_owners') is null then
         create table operations.former_owners (
@@ -346,7 +348,8 @@ begin
 
     union all
 
-    -- and who is to have what the refresher makes: whoever had most
+    -- and the owner for objects that the refresher creates later: the one who owned
+    -- most
     (
         select
             '' as thing,
@@ -363,8 +366,8 @@ $note_owners$;
 create or replace function pg_temp.handing_over()
 returns table (statement text)
 language sql as $handing_over$
-    -- What makes the refresher the owner of the warehouse. What others have put there stays
-    -- theirs.
+    -- The statements that make the refresher the owner of the warehouse. Objects of
+    -- others stay theirs.
     with foreign_things as (
         select
             things.*,
@@ -387,7 +390,7 @@ language sql as $handing_over$
 
         union all
 
-        -- its analysts and its write-back get in by it
+        -- through it analysts and the write-back get access to the schema
         select
             1 as step,
             format(
@@ -433,8 +436,8 @@ $handing_over$;
 create or replace function pg_temp.give_back()
 returns table (owner_name text, things_count bigint, because text)
 language plpgsql as $give_back$
--- Give the warehouse back to those who had it, and return who has it now. What cannot be
--- given back, for its owner is gone or the login may not, is the login's.
+-- Return the warehouse to its former owners; return who owns it now. If an owner is
+-- gone or the login may not give an object back, the login becomes its owner.
 declare
     former jsonb := '{}';
     this record;
@@ -508,7 +511,7 @@ begin
         );
         created := created + 1;
     end loop;
-    -- this database has another name now, or is another one
+    -- the database was renamed, or is a copy
     for missing in
         select tenants.role_name
         from
@@ -532,7 +535,8 @@ $create_tenant_roles$;
 create or replace function pg_temp.blind_readers()
 returns table (role_name text, marts_count bigint)
 language sql as $blind_readers$
-    -- who may read marts by a grant that is not ours, and no policy shows a row to
+    -- roles that may read marts by a grant that is not ours, but see no row by any
+    -- policy
     select
         readers.rolname::text as role_name,
         count(distinct marts.oid) as marts_count
@@ -566,8 +570,8 @@ $blind_readers$;
 create or replace function pg_temp.opening()
 returns table (statement text)
 language sql as $opening$
-    -- What takes the row security off the marts and the contacts, but for those with
-    -- policies of others.
+    -- The statements that switch row security off on the marts and the contacts, except
+    -- on those with policies of others.
     with policies as (
         select
             marts.oid as mart_id,
@@ -616,7 +620,7 @@ $opening$;
 create or replace function pg_temp.belongings_of_others()
 returns table (role_name text, thing text)
 language sql as $belongings_of_others$
-    -- what somebody has given to one of our roles and no command of ours has made
+    -- objects that one of our roles owns but no command of ours has created
     select
         pg_roles.rolname::text as role_name,
         pg_describe_object(owned.classid, owned.objid, 0) as thing
@@ -629,7 +633,7 @@ language sql as $belongings_of_others$
         on
             owned.classid = 'pg_namespace'::regclass
             and owned.objid = pg_namespace.oid
-    -- a sequence goes with its column
+    -- a sequence belongs to its column
     left join pg_depend
         on
             owned.classid = pg_depend.classid
@@ -640,11 +644,11 @@ language sql as $belongings_of_others$
     where
         owned.refclassid = 'pg_authid'::regclass
         and owned.deptype = 'o'
-        -- here, or of the whole server
+        -- in this database, or shared objects
         and owned.dbid in (
             0, (select pg_database.oid from pg_database where datname = current_database())
         )
-        -- what is set for the things that the role makes goes with the role
+        -- default privileges are dropped with the role
         and owned.classid != 'pg_default_acl'::regclass
         and coalesce(pg_namespace.nspname not in (select * from pg_temp.warehouse()), true)
         and starts_with(
@@ -659,8 +663,9 @@ $belongings_of_others$;
 create or replace function pg_temp.drop_roles(mapped text[])
 returns table (role_name text, because text)
 language plpgsql as $drop_roles$
--- Drop the roles, and return those that stay and why: another database uses them, say. Roles
--- that somebody else has made and put into the map are left alone. mapped: those of the map.
+-- Drop the roles; return those that stay, and why, for example because another database
+-- uses them. Roles that somebody else has created and put into the map are not touched.
+-- mapped: the roles in the map.
 declare
     this_role text;
     detail text;
@@ -681,7 +686,7 @@ begin
             'customer_health: '
         ) is not true;
         if this_role = any(pg_temp.groups()) then
-            -- nothing here, and something elsewhere
+            -- skip a role that is used only elsewhere
             continue when this_role != all(pg_temp.groups_here())
             and exists (
                 select from pg_shdepend
@@ -690,9 +695,10 @@ begin
                     and pg_shdepend.refobjid = to_regrole(this_role)
             );
             perform pg_temp.join_role(this_role);
-            -- what it owns here is ours: belongings_of_others() has been asked
+            -- everything that it owns here is ours: belongings_of_others() was checked
+            -- before
             execute format('reassign owned by %I to current_user', this_role);
-            -- takes its rights on other databases, too
+            -- `drop owned` also revokes its rights on other databases: remember them
             elsewhere := array(
                 select format(
                     'grant %s on database %I to %I%s', rights.privilege_type,

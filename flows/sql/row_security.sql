@@ -1,5 +1,5 @@
--- Which role is which tenant's, and what a mart lacks until it keeps to that. Belongs
--- to the refresher, whose refreshes give a new mart its policies.
+-- The map of tenants to roles, and the policies and grants that marts still lack. The
+-- refresher owns these objects, because its refreshes give a new mart its policies.
 create table if not exists operations.tenant_roles (
     role_name text primary key,
     system text not null,
@@ -7,9 +7,9 @@ create table if not exists operations.tenant_roles (
     unique (system, tenant)
 );
 comment on table operations.tenant_roles is
-'customer_health: One row per role of a tenant. Names of roles can be read by everybody,
-so they say nothing; a role reads its own row here only. Rows of tenants that have left
-stay.';
+'customer_health: One row per tenant role. Everybody can read the names of roles, so
+they say nothing about the tenant; a role can read only its own row here. Rows of
+tenants that have left stay.';
 
 create table if not exists operations.source_grants (
     role_name text not null,
@@ -20,10 +20,10 @@ create table if not exists operations.source_grants (
     primary key (role_name, privilege, kind, thing, column_name)
 );
 comment on table operations.source_grants is
-'customer_health: One row per right that `roles install` has given to a role of ours on
-a thing of the application (kind: table, whatever relation it is, routine, schema), or
-on a column of it. What is needed no more is taken away by it, and grants of others are
-not.';
+'customer_health: One row per right that `roles install` has granted one of our roles on
+an object of the application (kind: table for any relation, routine or schema), or on
+one of its columns. Rights in this table are revoked when no longer needed; grants of
+others are not.';
 
 create table if not exists operations.former_owners (
     thing text primary key,
@@ -31,8 +31,8 @@ create table if not exists operations.former_owners (
 );
 comment on table operations.former_owners is
 'customer_health: One row per schema, relation and routine that `roles install` has
-given to the refresher, and whose it was: `roles remove` gives it back. thing '''': who
-gets what the refresher has made since.';
+given to the refresher, with its former owner, to whom `roles remove` returns it. thing
+'''': the owner for objects that the refresher has created since.';
 
 alter table operations.tenant_roles enable row level security;
 drop policy if exists roles_see_themselves on operations.tenant_roles;
@@ -48,7 +48,7 @@ grant select on operations.tenant_roles to customer_health_tenant;
 
 grant usage on schema analytics to customer_health_analyst, customer_health_tenant;
 
--- the write-back reads and marks its plan, and writes through a staging view and the
+-- the write-back reads and updates its plan, and writes through a staging view and the
 -- input behind it
 grant usage on schema operations, analytics_internal to customer_health_write_back;
 grant select, insert, update
@@ -58,7 +58,7 @@ to customer_health_write_back;
 create or replace function operations.map_tenants()
 returns void
 language plpgsql as $map_tenants$
--- Give every tenant that has none a role name, which tells nobody who it is.
+-- Give every tenant without a role a role name that does not reveal the tenant.
 declare
     mart record;
 begin
@@ -81,8 +81,8 @@ begin
 end
 $map_tenants$;
 comment on function operations.map_tenants is
-'customer_health: Give every tenant that has none the name of a role; `roles install`
-creates it.';
+'customer_health: Gives every tenant without one a role name; `roles install` creates
+the role.';
 
 drop view if exists operations.missing_rights;
 create view operations.missing_rights
@@ -96,12 +96,12 @@ with relations as (
         pg_attribute.attname as tenant_column,
         pg_attribute.atttypid::regtype as tenant_type,
         systems.system,
-        -- a seed with words for the numbers of a mart
+        -- a lookup seed, the same for all tenants
         pg_class.relkind = 'v' or pg_class.relname = 'rfm_groups' as is_for_all
     from pg_class
     inner join pg_namespace
         on pg_class.relnamespace = pg_namespace.oid
-    -- macros/ownership/mark.sql writes the system behind our mark
+    -- macros/ownership/mark.sql writes the system after our mark
     left join operations.systems
         on
             pg_class.relkind = 'r'
@@ -117,7 +117,7 @@ with relations as (
     where
         pg_namespace.nspname = 'analytics'
         and pg_class.relowner = to_regrole('customer_health_refresher')
-        -- not what others have put beside the marts
+        -- without the objects that others have put beside the marts
         and starts_with(obj_description(pg_class.oid, 'pg_class'), 'customer_health: ')
         and case pg_class.relkind
             -- a view with the rights of its owner would show the rows of all tenants
@@ -126,8 +126,8 @@ with relations as (
         end
 ),
 
--- what people write down: who reads the marts reads it, and adds to it who may write
--- contacts, too. Nobody may say in its place who has written it down, and when
+-- contacts that people write down: readers of the marts read them, and contact writers
+-- add to them. Nobody may set recorded_by and recorded_at
 contacts as (
     select
         pg_class.oid,
@@ -149,7 +149,7 @@ contacts as (
 ),
 
 gaps as (
-    -- a table that does not say whose its rows are would show those of all tenants
+    -- a table without a tenant column would show the rows of all tenants
     select
         relation,
         0 as step,
@@ -157,9 +157,9 @@ gaps as (
             'do %L',
             format(
                 'begin raise exception using message = %L; end',
-                relation || ' does not say whose its rows are: its comment must begin '
-                || 'with "customer_health: ", a system that dbt_project.yml names and '
-                || '": ", and it must have the tenant column of that system'
+                relation || ' has no known tenant: its comment must begin with '
+                || '"customer_health: ", a system of dbt_project.yml and ": ", and it '
+                || 'must have the tenant column of that system'
             )
         ) as remedy
     from relations
@@ -196,7 +196,7 @@ gaps as (
             (
                 'tenants_see_their_rows',
                 'customer_health_tenant',
-                -- an array is worked out once a query, and looked up in an index
+                -- an array is computed once per query, and an index can be used
                 format(
                     '%I = any(array(select tenant::%s from operations.tenant_roles'
                     ' where system = %L))',
@@ -282,7 +282,7 @@ gaps as (
 
             union all
 
-            -- an older version has made no such role: `roles install` does
+            -- a role that older versions did not create; `roles install` creates it
             select
                 3 as step,
                 'grant usage on schema operations to customer_health_contact_writer;'
@@ -304,7 +304,8 @@ gaps as (
 
     union all
 
-    -- what is written through, and the input behind it, which may lack some columns
+    -- the view that is written through, and the input behind it, which may lack some
+    -- columns
     select
         'analytics_internal.' || pg_class.relname as relation,
         3 as step,
@@ -340,6 +341,5 @@ select
 from gaps
 group by relation;
 comment on view operations.missing_rights is
-'customer_health: One row per relation that lacks the row security or the grants of the
-roles, and the statements that give them. A refresh runs it for the marts that it
-makes.';
+'customer_health: One row per relation that lacks row security or grants for the roles,
+with the statements that add them. A refresh runs them for the marts that it creates.';

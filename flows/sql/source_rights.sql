@@ -1,12 +1,13 @@
--- What the roles need of the application, what they have, and how they get it. For one
--- session, in pg_temp, after flows/sql/roles.sql.
+-- The rights that the roles need on the application, those that they have, and the
+-- grants of missing ones. For one session, in pg_temp, after flows/sql/roles.sql.
 
 create or replace function pg_temp.views(name text, of_project boolean)
 returns oid[]
 language sql as $views$
-    -- Inputs by the beginning of their names, and what is written through: those that are
-    -- there, or those of the project, which `roles install` makes for a moment. By the
-    -- latter alone anything is granted: who works as the refresher may change the former.
+    -- Inputs whose names begin so, and the view that is written through: either the
+    -- built ones, or those of the project, which `roles install` creates as temporary
+    -- views. Only the latter decide what is granted, because the refresher could change
+    -- the former.
     select coalesce(array_agg(pg_class.oid), '{}')
     from pg_class
     where
@@ -39,9 +40,9 @@ returns table (
     column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
 )
 language sql as $written_columns$
-    -- Where the columns of the input that is written through come from: PostgreSQL notes
-    -- that in the view's rule. A view of the application that has the rights of whoever
-    -- asks is written through, too, and what it reads.
+    -- The origins of the columns of the input that is written through, from the view's
+    -- rule in the catalog. Writing also goes through a security_invoker view of the
+    -- application, to what that view reads.
     with recursive written as (
         select
             viewed.attname as column_name,
@@ -94,8 +95,8 @@ language sql as $written_columns$
             }'::text[]
         )
         as is_written,
-        -- by the functions of the real-time hook, which are the refresher's: while a
-        -- trigger calls them, or somebody else may
+        -- for the functions of the real-time hook, which the refresher owns, while a
+        -- trigger calls them or somebody else may execute them
         written.column_name = any('{account_type, last_order_date, dormancy_since}'::text[])
         and (
             exists (
@@ -123,10 +124,10 @@ $written_columns$;
 create or replace function pg_temp.reached(view_ids oid[])
 returns table (class_id oid, object_id oid, column_number integer, is_read boolean)
 language sql as $reached$
-    -- What these views depend on, as the catalog has it: tables, views of the application,
-    -- functions, types. is_read: with the rights of whoever asks, and so all that is below
-    -- a view of security_invoker; what is below another view is read by its owner, but for
-    -- functions, which are called by whoever asks.
+    -- What these views depend on in the catalog: tables, views of the application,
+    -- functions, types. is_read: read with the rights of the caller, also below a
+    -- security_invoker view; below other views the view's owner reads, except that the
+    -- caller needs execute on functions.
     with recursive reached as (
         select
             'pg_class'::regclass::oid as class_id,
@@ -164,7 +165,7 @@ language sql as $reached$
 
             union all
 
-            -- of a body in quotes PostgreSQL notes nothing
+            -- PostgreSQL records no dependencies of a body in quotes
             select
                 reached.class_id,
                 pg_proc.oid as object_id,
@@ -199,8 +200,8 @@ $reached$;
 create or replace function pg_temp.needed_rights(of_project boolean)
 returns table (role_name text, privilege text, kind text, thing text, column_name text)
 language sql as $needed_rights$
-    -- What the roles need of the application: what the inputs depend on. column_name '': a
-    -- right on all of it.
+    -- The rights that the roles need on what the inputs depend on. column_name '': a
+    -- right on the whole object.
     with starting as (
         select
             'customer_health_refresher' as role_name,
@@ -244,7 +245,7 @@ language sql as $needed_rights$
         'SELECT' as privilege,
         'table' as kind,
         found.identity as thing,
-        -- the write-back reads no column that it need not
+        -- the write-back gets only the columns that it needs
         case
             when found.role_name = 'customer_health_write_back'
                 then coalesce(pg_attribute.attname, '')
@@ -262,8 +263,8 @@ language sql as $needed_rights$
 
     union
 
-    -- a row as a whole, as in to_jsonb(row), or a column of the system: no dependency says
-    -- so, but the rule does, by a number under that of the first column
+    -- whole rows, as in to_jsonb(row), and system columns: not in pg_depend, but the
+    -- rule shows them as numbers below that of the first column
     select
         found.role_name,
         'SELECT' as privilege,
@@ -275,7 +276,7 @@ language sql as $needed_rights$
         on
             everything.class_id = 'pg_class'::regclass
             and everything.object_id = pg_rewrite.ev_class
-            -- the refresher may read all of it
+            -- the refresher may read the whole table anyway
             and everything.role_name = 'customer_health_write_back'
     cross join lateral regexp_matches(
         pg_rewrite.ev_action::text,
@@ -332,7 +333,7 @@ $needed_rights$;
 create or replace function pg_temp.given_rights()
 returns table (role_name text, privilege text, kind text, thing text, column_name text)
 language sql as $given_rights$
-    -- what the two roles themselves have been granted, by whomever
+    -- the rights granted directly to the two roles, by any grantor
     select
         pg_roles.rolname::text as role_name,
         given.privilege_type as privilege,
@@ -397,7 +398,7 @@ $given_rights$;
 create or replace function pg_temp.lacking_rights(of_project boolean)
 returns table (role_name text, privilege text, kind text, thing text, column_name text)
 language sql as $lacking_rights$
-    -- what is needed and the roles do not have, by whatever grant
+    -- needed rights that the roles do not have through any grant
     select needed.*
     from pg_temp.needed_rights(of_project) as needed
     where
@@ -406,7 +407,8 @@ language sql as $lacking_rights$
                 then not has_schema_privilege(
                     needed.role_name, to_regnamespace(needed.thing)::oid, needed.privilege
                 )
-            -- what one may not name oneself
+            -- objects in a schema that the login may not use cannot be looked up by
+            -- name
             when
                 not has_schema_privilege(
                     to_regnamespace(quote_ident((parse_ident(needed.thing, false))[1]))::oid,
@@ -434,14 +436,14 @@ $lacking_rights$;
 create or replace function pg_temp.grant_sources()
 returns void
 language plpgsql set client_min_messages = error as $grant_sources$
--- Grant what is needed and nobody has granted yet, and note it. What is noted and needed no
--- more is taken away, as on a table that is no longer mapped. Grants of others stay. What
--- the login may not grant is left to lacking_rights().
+-- Grant missing rights and record them. Revoke recorded rights that are no longer
+-- needed, for example on a table that is no longer mapped. Grants of others stay.
+-- lacking_rights() reports what the login may not grant.
 declare
     change record;
     held boolean;
 begin
-    -- a column that was given another name took its rights along
+    -- a renamed column keeps its rights
     insert into operations.source_grants
     select given.*
     from pg_temp.given_rights() as given
@@ -472,11 +474,11 @@ begin
             (
                 select needed.* from pg_temp.needed_rights(true) as needed
                 union
-                -- until a refresh has made them anew
+                -- keep what the built inputs still need until a refresh replaces them
                 select needed.* from pg_temp.needed_rights(false) as needed
             )
         )
-        -- nor what is gone with its table or its column
+        -- skip rights that are gone with their table or column
         intersect
         select given.* from pg_temp.given_rights() as given
     loop
@@ -498,7 +500,7 @@ begin
             select given.* from pg_temp.given_rights() as given
         ) as needed
         where
-            -- everybody has most of these
+            -- most other rights belong to public anyway
             needed.kind = 'table'
             or (needed.kind, needed.thing, needed.role_name) in (
                 select
@@ -517,7 +519,7 @@ begin
         exception when insufficient_privilege then
             continue;
         end;
-        -- without the right to grant it PostgreSQL only warns
+        -- if the login may not grant it, PostgreSQL only warns
         select count(*) > 0 into held
         from pg_temp.given_rights() as given
         where given = change;
@@ -536,7 +538,8 @@ $grant_sources$;
 create or replace function pg_temp.excess_rights()
 returns table (role_name text, relation text, rights text)
 language sql as $excess_rights$
-    -- what the roles may change in what inputs read beyond their duty, by whatever grant
+    -- rights of the roles to change what inputs read, beyond their duty, through any
+    -- grant
     with relations as (
         select distinct needed.thing::regclass as id
         from pg_temp.needed_rights(true) as needed

@@ -1,14 +1,15 @@
--- The write-back: plan what differs, then write it batch by batch. Both read the rules'
--- answer from the view pending_customer_updates and write through the views
--- stg_orders__customer_statuses and input_orders__customer_statuses, which alone knows
--- the operational names. A value is kept as the text that its column gives and takes,
--- whatever its type; instants in UTC.
+-- The write-back: plan the changes, then write them batch by batch. The plan comes from
+-- the view pending_customer_updates, and the values go through the views
+-- stg_orders__customer_statuses and input_orders__customer_statuses; only the latter
+-- knows the operational names. A value is stored as text in the form of its column's
+-- type, instants in UTC.
 
 create or replace function operations.give_up_batches(run_logid text, failed jsonb)
 returns void
 language sql as $give_up$
--- Batches that a run has planned and not ended, or every run for NULL: they are planned
--- anew. One of a tenant that failed, by slug, says by what.
+-- Abandon the unfinished batches of a run, or of every run for NULL; the next run plans
+-- them again. failed: the error by slug of tenant, which the later batches of the
+-- tenant show.
     with ended as (
         update operations.write_back_batches
         set
@@ -35,7 +36,7 @@ language sql as $give_up$
         and write_back_changes.state = 'planned'
 $give_up$;
 comment on function operations.give_up_batches is
-'customer_health: End the batches that a run has planned and not tried.';
+'customer_health: Abandons the batches that a run has planned and not tried.';
 
 create or replace function operations.plan_write_back(
     run_logid text, only_tenant text, batch_size integer, forced boolean
@@ -43,7 +44,7 @@ create or replace function operations.plan_write_back(
 returns setof bigint
 language plpgsql set timezone = 'UTC' as $plan$
 begin
-    -- what a run that died had planned is planned anew
+    -- abandon what a dead run had planned: it is planned again
     perform operations.give_up_batches(null, '{}');
 
     return query
@@ -101,7 +102,8 @@ begin
             pending.tenant_id::text,
             pending.customer_id::text,
             written_back.column_name,
-            -- as it stands there, for a date could be an instant, which is put back as such
+            -- the value as stored, because a date may be stored as an instant, and
+            -- rollback restores it as such
             to_jsonb(target) ->> written_back.column_name,
             to_jsonb(pending) ->> ('expected_' || written_back.column_name),
             case written_back.column_name
@@ -133,8 +135,8 @@ begin
 end
 $plan$;
 comment on function operations.plan_write_back is
-'customer_health: Record what the write-back may change, in batches of one tenant;
-return their ids. forced: what the guards hold, too.';
+'customer_health: Records what the write-back may change, in batches of one tenant;
+returns their ids. forced: also what the guards hold.';
 
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
 returns table (customer_id text, old_values jsonb, new_values jsonb)
@@ -158,8 +160,8 @@ create or replace function operations.rows_of_customers(
 )
 returns jsonb
 language plpgsql set timezone = 'UTC' as $rows$
--- The operational rows of customers of a batch, by customer. The tenant and the customers
--- are literals, which take the types of the columns; by the tenant Citus finds the node.
+-- The operational rows of a batch's customers, by customer. Tenant and customers are
+-- literals, which take the types of the columns; Citus finds the node by the tenant.
 declare
     found jsonb;
 begin
@@ -188,15 +190,16 @@ begin
 end
 $rows$;
 comment on function operations.rows_of_customers is
-'customer_health: The operational rows of customers of a batch, by customer.';
+'customer_health: The operational rows of a batch''s customers, by customer.';
 
 create or replace function operations.put_into_distributed_table(
     this_batch bigint, tenant text, new_values jsonb
 )
 returns text
 language plpgsql as $statement$
--- The statement that puts these values into the table itself, where Citus has distributed it:
--- it changes no view, and takes values of their types only. NULL where it has not.
+-- The statement that writes these values into the table itself, if Citus has
+-- distributed it: Citus cannot update through a view and needs values of the exact
+-- types. NULL if the table is not distributed.
 declare
     relation text;
     keys constant jsonb := (
@@ -218,8 +221,8 @@ begin
         return null;
     end if;
     if keys -> 'tenant_id' is null or keys -> 'customer_id' is null then
-        raise 'input_orders__customer_statuses must take tenant_id and customer_id from the'
-            ' table as they are, where Citus has distributed it';
+        raise 'input_orders__customer_statuses must give tenant_id and customer_id as they'
+            ' are in the table, because Citus has distributed it';
     end if;
 
     with columns as (
@@ -298,15 +301,15 @@ begin
 end
 $statement$;
 comment on function operations.put_into_distributed_table is
-'customer_health: The statement that puts values into a table that Citus has
+'customer_health: The statement that writes values into a table that Citus has
 distributed.';
 
 create or replace function operations.put_values(this_batch bigint, new_values jsonb)
 returns text[]
 language plpgsql set timezone = 'UTC' as $put$
--- Put these values, by customer and column, into the rows of customers of a batch that are
--- locked. Each is put in as its column's type takes it. Only the columns of the batch are
--- named, for others may be such that nobody can write.
+-- Write these values, by customer and column, into the locked rows of a batch's
+-- customers, each converted to its column's type. Only the columns of the batch are
+-- named, because others may not be writable.
 declare
     tenant constant text := (
         select tenant_id from operations.write_back_batches where batch_id = this_batch
@@ -349,25 +352,26 @@ begin
 end
 $put$;
 comment on function operations.put_values is
-'customer_health: Put values into the operational rows of customers of a batch; return
-the customers.';
+'customer_health: Writes values into the operational rows of a batch''s customers;
+returns the customers.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
 language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $write$
 declare
-    -- the operational rows by customer: those that are there, those that are ours to change
+    -- the operational rows by customer: those that exist, and those that we have locked
     present jsonb;
     locked jsonb;
     written text[];
-    -- by customer, what is to be put in where the values are still those that were compared
+    -- by customer, the new values if the current ones are still those that were
+    -- compared
     unchanged jsonb;
 begin
-    -- what we write ourselves changes no status, so the change queue need not hear of it
+    -- our own writes change no status, so the change queue must ignore them
     perform set_config('customer_health.is_writing_back', 'on', true);
 
-    -- in the order of the key, so that two writers cannot wait for each other; rows that
-    -- are in use are left for the next run
+    -- in the order of the key, so that two writers cannot deadlock; rows in use are
+    -- left for the next run
     locked := operations.rows_of_customers(
         this_batch,
         customers,
@@ -419,8 +423,8 @@ begin
 end
 $write$;
 comment on function operations.write_batch is
-'customer_health: Write the planned changes of these customers, and say how many went
-how.';
+'customer_health: Writes the planned changes of these customers; returns their number by
+outcome.';
 
 create or replace function operations.rollback_batch(this_batch bigint)
 returns table (outcome text, values_count bigint)
@@ -433,10 +437,10 @@ declare
             changes.batch_id = this_batch
             and changes.state = 'written'
     );
-    -- the operational rows by customer: those that are there, those that are ours to change
+    -- the operational rows by customer: those that exist, and those that we have locked
     present jsonb;
     locked jsonb;
-    -- by customer, the values that are still ours, as they were
+    -- by customer, the old values of those columns that still hold our values
     ours jsonb;
 begin
     perform set_config('customer_health.is_writing_back', 'on', true);
@@ -453,12 +457,12 @@ begin
             coalesce(
                 jsonb_object_agg(changes.column_name, changes.old_value) filter (
                     where
-                    -- as its column has it once it was put in
+                    -- our value in the form that its column stores
                     locked -> changes.customer_id ->> changes.column_name
                     is not distinct from to_jsonb(
                         jsonb_populate_record(
                             null::analytics_internal.stg_orders__customer_statuses,
-                            -- all of the row, for some columns must not be NULL
+                            -- the whole row, because some columns must not be NULL
                             locked -> changes.customer_id
                             || jsonb_build_object(changes.column_name, changes.new_value)
                         )
@@ -519,5 +523,5 @@ begin
 end
 $rollback$;
 comment on function operations.rollback_batch is
-'customer_health: Put back the values of a batch that are still ours, and say how many
-went how: rolled_back, kept (changed by somebody since), locked (in use), gone.';
+'customer_health: Restores the old values where ours are unchanged; returns their number
+by outcome: rolled_back, kept (changed by somebody since), locked (row in use), gone.';

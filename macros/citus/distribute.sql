@@ -1,8 +1,8 @@
 {% macro distribute(table, node) -%}
     {#-
-    Spreads a table of ours that is not yet over the nodes of Citus by its tenant, beside the tables of
-    the application that are spread by a tenant of the same type. One of a system that has no
-    tenant stays where it is, on the coordinator; one of no system goes to every node.
+    Distributes a table of ours over the Citus nodes by its tenant, colocated with the
+    application's tables that have a tenant of the same type. A table of a system but
+    without a tenant stays on the coordinator; a table of no system goes to every node.
     -#}
     {%- if not tenant_key_of(node) -%} {{ return(put_on_every_node(table)) }} {%- endif -%}
     {%- set tables = [] -%}
@@ -49,7 +49,10 @@
 
 
 {% macro put_on_every_node(table) -%}
-    {#- what is joined to the rows of all tenants, unless it is there already -#}
+    {#-
+    copies a table that is joined to the rows of all tenants, unless it is copied
+    already
+    -#}
     select create_reference_table('{{ table }}'::regclass)
     where '{{ table }}'::regclass not in (select logicalrelid from pg_dist_partition)
 {%- endmacro %}

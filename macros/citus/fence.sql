@@ -1,7 +1,7 @@
 {% macro fence() -%}
     {#-
-    At the end of a subquery: what it computes is worked out once, not again for each use. Citus
-    refuses it where it sends the subquery to its nodes.
+    Goes at the end of a subquery, so that PostgreSQL computes its columns once and not
+    for each use. Citus refuses it in subqueries that it sends to its nodes.
     -#}
     {{- 'offset 0' if not var('citus') -}}
 {%- endmacro %}

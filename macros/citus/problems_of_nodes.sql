@@ -1,10 +1,9 @@
 {% macro problems_of_nodes() -%}
     {#-
-    What a node of Citus computes, it computes by settings of its own: it hears nothing of
-    those of our session.
+    A Citus node computes with its own settings and does not get those of our session.
     -#}
     {%- if not is_there('pg_catalog', 'pg_dist_partition') -%}
-        select 'citus: it is true, but this database has no extension citus'
+        select 'citus is true, but this database has no extension citus'
     {%- else -%}
         select
             format(

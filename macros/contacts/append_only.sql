@@ -1,4 +1,4 @@
 {% macro append_only(table) -%}
-    {#- from its owner, too; who has to erase a row must say so with a grant first -#}
+    {#- also from its owner; to erase a row, grant the right first -#}
     revoke update, delete, truncate on {{ table }} from current_user
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {% macro is_held_out(customer, last_order_date, day) -%}
     {#-
-    Drawn by lot once an order day: the next order draws again. md5 is the same on every server
-    and in every version.
+    Drawn at random once per order day: the next order draws again. md5 is the same on
+    every server and in every version.
     -#}
     {%- if not var('hold_out_rate') -%} false
     {%- else -%}

@@ -1,9 +1,9 @@
 {% macro begins_for_asker(mart, system) -%}
     {#-
-    How a function begins that shows rows of the application beside a mart: it has the rights
-    of its owner, and answers whoever may read these rows of the mart, and nobody else. Who
-    asks is the role that was chosen, or the login: `current_user` is the owner here. Its first
-    parameter is `of_tenant`.
+    The beginning of a function that shows rows of the application beside a mart: it
+    runs with the rights of its owner, and answers only callers that may read these rows
+    of the mart. The caller is the role that was set, or the login: `current_user` is
+    the owner here. The function's first parameter is `of_tenant`.
     -#}
 declare
     asker constant name := coalesce(
@@ -27,7 +27,7 @@ begin
     inner join pg_roles
         on pg_roles.rolname = asker
     where pg_class.oid = '{{ mart }}'::regclass;
-    -- one within the other, for without the roles there is no such table
+    -- nested, because without the roles the table does not exist
     if not sees_all then
         if not exists (
             select from {{ in_operations('tenant_roles') }} as tenant_roles

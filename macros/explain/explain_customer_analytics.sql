@@ -1,9 +1,9 @@
 {% macro explain_customer_analytics() -%}
 {#-
-explain_customer_analytics(organization, customer), beside the view whose post-hook this is:
-profile, bookings, payments and referral profile of one customer, and of each the figures of
-customer_analytics that it is one of the rows behind. It reads the application, by its index;
-rows that were changed after the refresh say so.
+explain_customer_analytics(organization, customer), a post-hook of the view of this
+name: profile, bookings, payments and referral profile of one customer, each with the
+figures of customer_analytics that it contributes to. It reads the application through
+its index; rows that changed after the refresh are marked.
 -#}
 {%- set customers = ref('customer_analytics').include(database=false) -%}
 {%- set organizations = ref('booking_organizations').include(database=false) -%}
@@ -89,7 +89,7 @@ as $explain$
             asked.*,
             bookings.booking_id,
             bookings.booking_status,
-            -- of rows that are left out no client can read every date
+            -- left-out rows may hold dates that no client can read
             {{ believed('bookings.start_at') }} as start_at,
             {{ believed('bookings.start_at') }} at time zone asked.time_zone
                 as start_local,
@@ -365,6 +365,7 @@ end
 $explain$;
 
 comment on function {{ function }} is
-'{{ our_mark() }}Profile, bookings, payments and referral profile of one customer as the
-application holds them now, and which figures of customer_analytics each is behind.'
+'{{ our_mark() }}The current profile, bookings, payments and referral profile of one
+customer in the application, each with the figures of customer_analytics that it
+contributes to.'
 {%- endmacro %}

@@ -1,9 +1,10 @@
 {% macro explain_risk_status() -%}
 {#-
-explain_risk_status(tenant, customer), beside the view whose post-hook this is: the orders of
-one customer, and of each the figures of customer_risk_status and customer_account_types that
-it is one of the rows behind. It reads the application, by its index; rows that were changed
-after the refresh say so. A mart is read of its publication alone, so it cannot have the hook.
+explain_risk_status(tenant, customer), a post-hook of the view of this name: the orders
+of one customer, each with the figures of customer_risk_status and
+customer_account_types that it contributes to. It reads the application through its
+index; rows that changed after the refresh are marked. A mart selects only its
+publication, so it cannot have this hook.
 -#}
 {%- set risk_status = ref('customer_risk_status').include(database=false) -%}
 {%- set account_types = ref('customer_account_types').include(database=false) -%}
@@ -71,7 +72,7 @@ as $explain$
             asked.*,
             orders.order_id,
             orders.order_status,
-            -- of rows that are left out no client can read every date
+            -- left-out rows may hold dates that no client can read
             {{ believed('orders.ordered_at') }} as ordered_at,
             {{ believed('orders.delivered_at') }} as delivered_at,
             {{ local_date(believed('orders.delivered_at'), 'asked.time_zone') }}
@@ -184,6 +185,6 @@ end
 $explain$;
 
 comment on function {{ function }} is
-'{{ our_mark() }}The orders of one customer as the application holds them now, and which
-figures of its risk status and account type each is one of the rows behind.'
+'{{ our_mark() }}The current orders of one customer in the application, each with the
+figures of risk status and account type that it contributes to.'
 {%- endmacro %}

@@ -1,12 +1,13 @@
 {% macro expected_order_days(horizon_days, history, model) -%}
 {#-
-Order days to expect within a horizon of a customer that has not dropped out: a query for a
-lateral join. So it is worked out for the rows that a query has in the end, and for none where
-it does not ask for it.
+Expected number of order days within a horizon for a customer that has not dropped out:
+a query for a lateral join. So it is computed only for the final rows of a query, and
+not at all if the query does not use it.
 
-The closed form of the model holds a hypergeometric function, a sum of terms: the first is 1,
-and each is the one before times a ratio. It has two forms, equal by Euler's transformation.
-Their terms are logarithms first, so nothing overflows. `offset 0` has a step worked out once.
+The closed form of the model holds a hypergeometric function, a sum of terms: the first
+is 1, and each is the one before times a ratio. It has two forms, equal by Euler's
+transformation. Their terms are computed as logarithms first, so nothing overflows.
+`offset 0` makes PostgreSQL compute a step once.
 -#}
 with parts as (
     select

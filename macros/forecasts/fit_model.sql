@@ -3,14 +3,14 @@
     periods, model, least, words
 ) -%}
 {#-
-Finds the parameters under which the days of a tenant's customers are likeliest, and writes
-them to the parameters of the model, or why there are none. dbt only compiles it; the
-commands fit-orders and fit-visits run it.
+Finds the parameters with the highest likelihood for the days of a tenant's customers,
+and writes them to the model's parameters, or the reason why there are none. dbt only
+compiles it; the commands fit-orders and fit-visits run it.
 
-A pattern search in the logarithms of the parameters: from a few starts it looks around, goes
-where the rows are likelier, and looks closer where they are not. It goes first by the
-rows up to the middle cut, for tenants that have no parameters as old: what came later
-shows what a fit is worth. Then by all rows.
+A pattern search in the logarithms of the parameters: from a few starting points it
+tries the neighbors, moves to a higher likelihood, and halves the step if there is none.
+For tenants without parameters of that age it first fits the rows up to the middle cut,
+so that later rows show how good the fit is. Then it fits all rows.
 -#}
 {%- if execute %} {%- do check_settings() %} {%- endif %}
 {%- set tenant_id = tenant ~ '_id' %}
@@ -35,11 +35,11 @@ begin
         search bigint generated always as identity primary key,
         tenant_id {{ tenant_id_type }},
         at double precision[],
-        -- the last move: it is tried again
+        -- the last move, which is tried again
         moved double precision[] default '{0, 0, 0, 0}',
         step double precision default 1,
         log_likelihood double precision,
-        -- whether it starts at the parameters in force, and how likely they are
+        -- whether it starts at the parameters in force, and their likelihood
         is_in_force boolean,
         first_log_likelihood double precision
     ) on commit drop;
@@ -59,7 +59,7 @@ begin
     foreach stage in array array['MIDDLE_CUT', 'TODAY'] loop
         truncate fits, histories, searches, points;
 
-        -- the first stage may bring some
+        -- the first stage may add parameters
         drop table if exists pg_temp.in_force;
         create temporary table in_force on commit drop as
         select
@@ -103,7 +103,7 @@ begin
                 )
             );
 
-        -- customers that are alike are counted
+        -- identical histories are grouped and counted
         insert into histories
         select
             fits.tenant_id,
@@ -306,7 +306,7 @@ begin
                     on
                         points.point = repeats.point
                         and history.repeats_count = repeats.repeats_count
-                -- the odds are worked out once
+                -- the odds are computed once
                 {{ fence() }}
             ),
 
@@ -361,7 +361,7 @@ begin
         end loop;
 
         update fits set refused_because = format(
-            'those of %s are as likely', {{ iso_date('in_force.valid_from') }}
+            'the parameters of %s are as likely', {{ iso_date('in_force.valid_from') }}
         )
         from in_force
         where
@@ -379,7 +379,7 @@ begin
                     and searches.log_likelihood > start.first_log_likelihood
             );
 
-        -- a refusal does not take the place of parameters
+        -- a refusal does not replace parameters
         insert into {{ parameters }} as parameters (
             {{ tenant_id }}, valid_from, model, r, alpha_days, a, b, fitted_on,
             customers, log_likelihood, state, reason

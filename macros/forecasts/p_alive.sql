@@ -1,5 +1,7 @@
 {% macro p_alive(history, model) -%}
-    {#- one over one and the odds of having dropped out; before the first chance nobody has -#}
+    {#-
+    1 / (1 + odds of having dropped out); before the first chance nobody has dropped out
+    -#}
     case
         when {{ model }}.r is null then null
         when {{ history }}.repeats_count + {{ model }}.first_drop = 0 then 1

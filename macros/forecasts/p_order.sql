@@ -1,5 +1,7 @@
 {% macro p_order(horizon_days, history, model) -%}
-    {#- alive, and not silent for that long -#}
+    {#-
+    the probability of being alive, times that of not staying silent for the horizon
+    -#}
     {{ p_alive(history, model) }}
     * (
         1 - exp(

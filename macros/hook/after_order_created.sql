@@ -1,18 +1,19 @@
 {% macro after_order_created() -%}
 {#-
-The real-time hook: what `customer-health hook install` puts on the orders table, and the
-function behind it. Made by the refresh, as a post-hook of order_facts, so that hook and
-models change together. It runs inside the application's transaction: it waits for no row,
-and keeps its errors to itself. A column that does not take what it would write is left out.
-It stays out of a transaction that is not read committed. Where no source says `hook:` there
-is no trigger function, and callers of the other one have theirs.
+The real-time hook: the trigger function that `customer-health hook install` uses on the
+orders table, and the function behind it. The refresh creates them as a post-hook of
+order_facts, so that hook and models change together. The hook runs inside the
+application's transaction: it waits for no row, and its errors never reach the
+application. It skips a column that does not accept its values, and does nothing in a
+transaction that is not read committed. If no source has `hook:` there is no trigger
+function; callers can still use the other one.
 -#}
 {%- set facts = this.include(database=false) -%}
 {%- set orders = ref('stg_orders__orders').include(database=false) -%}
 {%- set statuses = ref('stg_orders__customer_statuses').include(database=false) -%}
 {%- set order_id_type = var('orders_order_id_type') -%}
 {%- set order_id = key_of_hook() -%}
-{#- asked by name, once it is there -#}
+{#- only if it exists, looked up by name -#}
 {%- do ref('written_columns') -%}
 {%- set columns = status_columns() -%}
 {%- set account_type = in_type_of_marts('target.account_type', columns) -%}
@@ -33,12 +34,13 @@ returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 {%- if columns['last_order_date'].base_type == 'timestamptz' %}
--- a date in a column with time zone is midnight of this one
+-- time zone in which a date in a timestamptz column is midnight
 set timezone = 'UTC'
 {%- endif %}
--- of a table that is being altered; rows in use are skipped at once
+-- waits at most this long for a table that is being altered; rows in use are skipped at
+-- once
 set lock_timeout = '50ms'
--- one plan a session, by index: planning anew takes longer than the work
+-- one plan per session, by index: planning each time takes longer than the work
 set plan_cache_mode = force_generic_plan
 as $hook$
 declare
@@ -47,8 +49,8 @@ declare
     telling {{ order_id_type }}[];
     was_writing constant text := current_setting('customer_health.is_writing_back', true);
 begin
-    -- Where what this reads and writes could cost the application its transaction, with an
-    -- error that comes after us, at its commit for instance, nothing is read or written.
+    -- Read and write nothing where that could make the application's transaction fail
+    -- later, for example at its commit.
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
         perform
             nextval('{{ in_operations("hook_skips") }}'),
@@ -59,7 +61,8 @@ begin
         return null;
     end if;
 
-    -- our views are away, for a migration: the refresh that puts them back sees the orders
+    -- our views are detached for a migration: the refresh that creates them again sees
+    -- the orders
     if exists (select from {{ in_operations('detached_views') }}) then
         return cardinality(order_ids);
     end if;
@@ -87,7 +90,7 @@ begin
     end if;
     {%- if written %}
 
-    -- the order itself is in the change queue already
+    -- the order itself is already in the change queue
     perform set_config('customer_health.is_writing_back', 'on', true);
 
     with news as (
@@ -109,7 +112,8 @@ begin
         group by tenant_id, customer_id
     ),
 
-    -- forward only, and locked in the order of the key; rows in use wait for the refresh
+    -- only forward in time, and locked in the order of the key; rows in use wait for
+    -- the refresh
     held as (
         select
             target.tenant_id,
@@ -176,7 +180,7 @@ begin
     written as (
         update {{ statuses }} as target
         set ({{ written | join(', ') }}) = (
-            -- as the types of their columns take them
+            -- converted to the types of their columns
             select {{ written | join(', ') }}
             from jsonb_populate_record(target, held.changes) as new
         )
@@ -187,7 +191,7 @@ begin
         returning target.tenant_id, target.customer_id
     )
 
-    -- a refresh that runs has not seen the order: its write-back is to leave the customer
+    -- a running refresh has not seen the order: its write-back must skip the customer
     insert into {{ in_operations('changed_keys') }} (system, kind, tenant, key, is_written)
     select
         'orders', 'customer', format('%s', tenant_id), format('%s', customer_id), true
@@ -200,10 +204,10 @@ end
 $hook$;
 
 comment on function {{ in_operations('after_orders_created') }} is
-'{{ our_mark() }}Move the customers of these new orders forward: account type, last
-delivery, dormancy. Returns how many of the orders there are, and NULL where it does
-nothing because the transaction is not read committed. Other columns wait for the next
-refresh.';
+'{{ our_mark() }}Updates the customers of these new orders, only forward in time:
+account type, last delivery, dormancy. Returns how many of the orders exist, or NULL if
+it does nothing because the transaction is not read committed. Other columns wait for
+the next refresh.';
 revoke all on function {{ in_operations('after_orders_created') }} from public
 {%- if order_id %};
 
@@ -216,14 +220,14 @@ as $trigger$
 declare
     calls text;
 begin
-    -- text by format(), not by a cast, which the owner of the table could have made
+    -- text by format(), not by a cast, which the table's owner could have defined
     perform {{ in_operations('after_orders_created') }}(
         array(select format('%s', {{ adapter.quote(order_id) }}) from new_rows)
     );
     return null;
 exception when others or query_canceled or assert_failure then
-    -- Where the insert is all that was asked for, there is nothing left to cancel. Within a
-    -- longer statement, a loop for instance, a cancel or a timeout must be heard.
+    -- If the insert is the whole statement, nothing is left to cancel. Within a longer
+    -- statement, such as a loop, a cancel or a timeout must take effect.
     get diagnostics calls = pg_context;
     if sqlstate = '57014' and calls like e'%\n%' then
         raise;
@@ -232,14 +236,15 @@ exception when others or query_canceled or assert_failure then
         insert into {{ in_operations('hook_errors') }} (hook, relation, error)
         values ('after_order_created', tg_relid::regclass::text, sqlerrm);
     exception when others then
-        raise warning 'customer_health could not note an error of its hook: %', sqlerrm;
+        raise warning 'customer_health could not log an error of its hook: %', sqlerrm;
     end;
     return null;
 end
 $trigger$;
 
 comment on function {{ in_operations('after_order_created') }} is
-'{{ our_mark() }}Statement trigger on orders, put there by `customer-health hook install`.';
+'{{ our_mark() }}The statement trigger on orders that `customer-health hook install`
+creates.';
 revoke all on function {{ in_operations('after_order_created') }} from public
 {%- endif %}
 {%- endmacro %}

@@ -1,8 +1,8 @@
 {% macro key_of_hook() -%}
     {#-
-    The column that the sources' yml names as the key of a new order, by `hook: {order: ...}`
-    of the table that the input reads; none where it names none. An input of the project that
-    takes this one as a package has the place of ours.
+    The key column of a new order, from `hook: {order: ...}` in the sources' yml of the
+    table that the input reads; none if the yml names none. An input of the project that
+    uses this one as a package replaces ours.
     -#}
     {%- set inputs = {} -%}
     {%- for node in (graph.nodes.values() if execute else [])

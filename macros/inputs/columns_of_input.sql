@@ -1,8 +1,8 @@
 {% macro columns_of_input(name) -%}
     {#-
-    The columns that an input is to give. One that is optional and lacks is NULL; one that is
-    required and lacks ends the run, as does one that is not known, for it may be an optional
-    one that is misspelt.
+    The columns that an input must give. A missing optional column is NULL; a missing
+    required one ends the run. So does an unknown one, because it may be a misspelled
+    optional column.
     -#}
     {%- set wanted = columns_wanted_of(name) -%}
     {%- set given = columns_given_by(name) -%}
@@ -12,13 +12,13 @@
             if column.name not in given and not column.config.meta.optional
         -%}
             {%- do wrong.append(
-                name ~ ' lacks ' ~ column.name ~ ' (' ~ column.data_type ~ '): '
+                name ~ ' lacks the column ' ~ column.name ~ ' (' ~ column.data_type ~ '): '
                 ~ column.description | trim | replace('\n', ' ')
             ) -%}
         {%- endfor -%}
         {%- for column in given if column not in wanted -%}
             {%- do wrong.append(
-                name ~ ' has a column ' ~ column ~ ', but its columns are '
+                name ~ ' has the unknown column ' ~ column ~ '; its columns are '
                 ~ wanted | join(', ')
             ) -%}
         {%- endfor -%}
@@ -38,7 +38,7 @@
 
 
 {% macro columns_given_by(name) -%}
-    {#- the columns that an input has; none where nothing is looked up -#}
+    {#- the columns that an input has; empty if nothing is looked up -#}
     {%- set input = input_as_built(name) -%}
     {%- if input is none -%} {{ return([]) }} {%- endif -%}
     {{ return(run_query(
@@ -50,9 +50,9 @@
 
 {% macro input_as_built(name) -%}
     {#-
-    The relation of an input, to look at; none in a unit test, which has rows of its own, while
-    the system of the model is switched off, before the input was built, and where the command
-    `check` has it in a transaction of its own.
+    The relation of an input; none in a unit test, which has its own rows, while the
+    system is switched off, before the input is built, and in the transaction of the
+    command `check`.
     -#}
     {%- set input = ref(name) -%}
     {%- if

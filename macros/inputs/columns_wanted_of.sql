@@ -1,5 +1,5 @@
 {% macro columns_wanted_of(name) -%}
-    {#- as the yml has them, also where a model of another project takes the input's place -#}
+    {#- as in our yml, even if a model of another project replaces the input -#}
     {%- set node = graph.get('nodes', {}).get('model.customer_health.' ~ name) if execute -%}
     {{ return(node.columns if node else {'*': {'name': '*'}}) }}
 {%- endmacro %}

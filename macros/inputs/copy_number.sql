@@ -15,8 +15,8 @@
 
 {% macro is_unique(relation, key) -%}
     {#-
-    Not every index that is unique tells two keys apart as "partition by" does: its operators
-    and its collation must be those of the column.
+    Not every unique index distinguishes keys as "partition by" does: its operators and
+    its collation must be those of the column.
     -#}
     {%- set origin = origin_of(relation, key) -%}
     {%- if origin.is_one_row -%} {{ return(true) }} {%- endif -%}

@@ -1,8 +1,9 @@
 {% macro origin_of(relation, columns) -%}
     {#-
-    Where these columns of a view come from, asked of the planner, which looks through views
-    and joins: the scans whose rows the view has at most once each, and the columns in the
-    words of the plan. No scans where rows may come more than once, or nobody knows.
+    The origin of these columns of a view, from the query plan, which sees through views
+    and joins: the scans whose rows the view returns at most once each, and the columns
+    as written in the plan. No scans if rows may come more than once, or if that is
+    unknown.
     -#}
     {%- set plan = fromjson(run_query(
         "explain (verbose, format json, costs off) select " ~ columns | join(', ')
@@ -86,9 +87,10 @@
 
 {% macro base_of(origin) -%}
     {#-
-    CTEs: the one table of these scans, none when they are of several, or of one more than
-    once; partitions are of their parent. And its columns, with their place among those asked
-    for; a cast that keeps different values different does not matter.
+    CTEs: the one table of these scans, none if they read several tables, or one table
+    more than once; partitions count as their parent. And its columns, with their
+    position among the requested ones; a cast that keeps distinct values distinct does
+    not matter.
     -#}
     {%- set scans = [] -%}
     {%- for scan in origin.scans -%}

@@ -1,5 +1,5 @@
 {% macro words_of_input(name) -%}
-    {#- by column, the words that a row must have to be of use, as the yml has them -#}
+    {#- by column, the words that a valid row may have, as in the yml -#}
     {%- set words = {} -%}
     {%- for column in columns_wanted_of(name).values()
         if execute and column.config.meta.allowed and not column.config.meta.optional

@@ -1,7 +1,8 @@
 {% macro before_seed() -%}
     {#-
-    dbt itself would drop it with what others have built on it, where --full-refresh asks for
-    that, and stop where its file has other columns, or words where all were numbers.
+    dbt itself would, with --full-refresh, drop the seed with all objects of others that
+    depend on it, and would stop if its file has other columns, or words instead of
+    numbers.
     -#}
     {%- set existing = load_cached_relation(this) if execute -%}
     {%- if existing -%}
@@ -25,8 +26,8 @@
 
 {% macro after_seed() -%}
     {#-
-    Marks a seed that is new. It is emptied by delete, which asks for an identity of its rows
-    where all tables are published to subscribers.
+    Marks a new seed. It is emptied by delete, which needs a replica identity if all
+    tables are published to subscribers.
     -#}
     {%- set marked = run_query(
         "select from pg_class where oid = to_regclass('" ~ this ~ "')"

@@ -1,5 +1,7 @@
 {% macro contract_changes(node, existing) -%}
-    {#- columns that the contract of a model adds, gives another type, and has no more -#}
+    {#-
+    columns that the contract of a model adds, changes in type, and no longer has
+    -#}
     {%- set found = {} -%}
     {%- set added = [] -%}
     {%- set retyped = [] -%}

@@ -1,7 +1,7 @@
 {% materialization kept_table, adapter='postgres' %}
     {#-
-    A table whose rows a command writes, and no refresh: made from its contract, with its key,
-    and given columns that are new.
+    A table whose rows a command writes, and no refresh: created from its contract with
+    its key, and extended by new columns.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}

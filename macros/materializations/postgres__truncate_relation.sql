@@ -1,5 +1,5 @@
 {% macro postgres__truncate_relation(relation) -%}
-    {#- what dbt empties a seed with: truncate would wait for everybody who has read it -#}
+    {#- empties a seed for dbt: truncate would wait for all its readers -#}
     {% call statement('truncate_relation') -%}
         delete from {{ relation }}
     {%- endcall %}

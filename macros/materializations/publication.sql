@@ -1,8 +1,8 @@
 {% materialization publication, adapter='postgres' %}
     {#-
-    Makes the tables of the marts that say that they are published by this model, and runs
-    the model's SQL, which moves all of them to their next state in one transaction. The
-    model's own table is the log of what it moved.
+    Creates the tables of the marts that this model publishes, and runs the model's SQL,
+    which moves all of them to their next state in one transaction. The model's own
+    table is the log of the moved rows.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -37,9 +37,9 @@
 
 {% macro make_tables_of_marts(publication) -%}
     {#-
-    Makes the tables of a publication's marts that are not there, with the rights of their
-    readers, and adds columns that are new; each in a transaction of its own, for a change
-    of a table that people read is not to last as long as the publication. Returns them all.
+    Creates missing tables of a publication's marts, with the rights of their readers,
+    and adds new columns; each in its own transaction, because a change of a table that
+    people read must not last as long as the publication. Returns all tables.
     -#}
     {%- set columns = {} -%}
     {%- set tables = [] -%}

@@ -1,14 +1,15 @@
 {% materialization published_table, adapter='postgres' %}
     {#-
-    A table of the public contract. Its publication, which comes before, has made it, filled
-    it and brought it up to its contract: see the materialization publication. So this has its rights
-    and comments to see to, and nothing to build.
+    A table of the public contract. Its publication runs before, and has created it,
+    filled it and brought it up to its contract: see the materialization publication. So
+    only rights and comments are left to set here.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set target_relation = load_cached_relation(this) -%}
     {%- if target_relation is none -%}
         {%- do exceptions.raise_compiler_error(
-            this ~ ' is not there: its publication makes it; run that, too: --select +' ~ model.name
+            this ~ ' does not exist: its publication creates it; run that, too:'
+            ~ ' --select +' ~ model.name
         ) -%}
     {%- endif -%}
 

@@ -1,7 +1,7 @@
 {% macro put_in_place(new, target) -%}
     {#-
-    Puts a table that was made anew in the place of the old one. Where something of others
-    stands on that, such as a view, it stays, and its rows are replaced.
+    Replaces a table by a new one. If an object of others depends on the old table, such
+    as a view, the old table stays and its rows are replaced.
     -#}
     do $put_in_place$
     declare
@@ -30,7 +30,7 @@
         ) then
             raise dependent_objects_still_exist using message =
                 '{{ target.schema }}.{{ target.identifier }} gets other columns, but '
-                || 'something of yours stands on it; drop that first: '
+                || 'your objects depend on it; drop them first: '
                 || replace(others, chr(10), '; ');
         end if;
         truncate {{ target }};
@@ -43,7 +43,7 @@
 
 
 {% macro drop_or_empty(table) -%}
-    {#- drops a table of ours, or empties it where something of others stands on it -#}
+    {#- drops a table of ours, or truncates it if an object of others depends on it -#}
     do $drop_or_empty$
     begin
         drop table if exists {{ table }};

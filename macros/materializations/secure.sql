@@ -1,7 +1,7 @@
 {% macro secure(relation) -%}
     {#-
-    Where the roles are installed: gives a relation that is new the grants and the row
-    security that its readers need, in the transaction that makes it. Else nothing.
+    If the roles are installed, gives a new relation the grants and the row security
+    that its readers need, in the transaction that creates it. Otherwise does nothing.
     -#}
     {%- if customer_health.is_there(customer_health.our_schema('operations'), 'missing_rights') -%}
         {%- set missing = run_query(

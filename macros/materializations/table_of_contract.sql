@@ -1,8 +1,8 @@
 {% macro table_of_contract(node, existing, table) -%}
     {#-
-    What creates the table of a model with the columns of its contract, or adds those
-    that are new. A column that is gone or has another type is refused, but with
-    --full-refresh, which drops the table, unless its model says full_refresh: false.
+    Creates the table of a model with the columns of its contract, or adds new columns.
+    A removed column or a changed type is refused, except with --full-refresh, which
+    drops the table unless its model has full_refresh: false.
     -#}
     {%- set changes = contract_changes(node, existing) -%}
     {%- set refused = changes.retyped + changes.gone -%}
@@ -10,9 +10,9 @@
     {%- if may_drop is none -%} {%- set may_drop = flags.FULL_REFRESH -%} {%- endif -%}
     {%- if refused and not may_drop -%}
         {%- do exceptions.raise_compiler_error(
-            table ~ ' holds ' ~ refused | join(', ')
-            ~ ' other than its contract says; ' ~ (
-                'nothing could compute its rows again, so alter the table by hand'
+            'the contract of ' ~ table ~ ' no longer has, or has another type for, '
+            ~ refused | join(', ') ~ '; ' ~ (
+                'its rows cannot be computed again, so alter the table by hand'
                 if node.config.full_refresh is false else
                 'run once with --full-refresh to drop and rebuild it'
                 ~ ' (grants on it are dropped too)'
@@ -31,8 +31,8 @@
         alter table {{ table }} alter column {{ adapter.quote(column) }} set not null;
         {%- endfor %}
         {%- if node.config.unique_key %}
-        {#- until the first rows bring the key: where all tables are published to
-        subscribers, no row can be changed or deleted without an identity #}
+        {#- until the key is built with the first rows: if all tables are published to
+        subscribers, no row can be changed or deleted without a replica identity #}
         alter table {{ table }} replica identity full;
         {%- endif %}
         {{ mark(table, node=node) }}

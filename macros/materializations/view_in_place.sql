@@ -1,12 +1,12 @@
 {% materialization view_in_place, adapter='postgres' %}
     {#-
-    A view that is replaced where it stands, so that other people's views, grants and
-    policies on it survive. Its columns keep their places: new ones come behind them, wherever
-    they stand in the model. PostgreSQL refuses to remove a column or to change its type; then
-    an input or a staging view is dropped with the views of ours that read it, any other one
-    with --full-refresh only, and none where views of others read it.
-    A view of a system that is switched off has its columns and no rows.
-    Where it says the same already it is left alone: replacing it waits for its readers.
+    A view that is replaced in place, so that views, grants and policies of others on it
+    survive. Its columns keep their order, and new ones come last, wherever they are in
+    the model. PostgreSQL refuses to remove a column or to change its type; then an
+    input or a staging view is dropped with our views that read it, any other view only
+    with --full-refresh, and none if views of others read it. A view of a system that is
+    switched off has its columns and no rows. An unchanged view is not replaced, because
+    replacing waits for its readers.
     -#}
     {%- call statement('session') -%} {{ customer_health.use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -36,7 +36,7 @@
     {% elif held.refused %}
         {% do exceptions.raise_compiler_error(
             this.identifier ~ ' ' ~ held.refused ~ (
-                ': run `customer-health detach`, then a nightly refresh makes it anew'
+                ': run `customer-health detach`, then a nightly refresh to create it again'
                 if config.get('meta', {}).get('of_any_type') else
                 ': run once with --full-refresh to drop and rebuild it'
                 ~ ' (grants on it are dropped too)'
@@ -47,7 +47,7 @@
         {%- set held = customer_health.compared(existing, body) -%}
     {% endif %}
     {% call statement('main') -%}
-        {#- others who drop what it reads need not wait for the one that was compared -#}
+        {#- the view for the comparison must not block others who drop what it reads -#}
         drop view if exists pg_temp.same_view;
         {% if held.is_same -%}
             select 'unchanged'
@@ -77,8 +77,8 @@
 
 {% macro is_left_out(node, existing, is_switched_on) -%}
     {#-
-    Whether an input is not made: it is ours, and a project that has this one as a package has
-    its own, or its system has never been there.
+    Whether an input of ours is not created: the user's project has its own, or its
+    system was never switched on.
     -#}
     {%- if node.fqn[2] != 'inputs' or node.package_name != 'customer_health' -%}
         {{ return(false) }}
@@ -106,7 +106,7 @@
 
 
 {% macro no_rows_of(existing) -%}
-    {#- an input has no contract: it keeps the columns that it has -#}
+    {#- an input has no contract: it keeps its present columns -#}
     {%- set columns = [] -%}
     {%- if model.fqn[2] == 'inputs' -%}
         {%- for column in run_query(
@@ -125,10 +125,10 @@
 
 {% macro compared(view, body) -%}
     {#-
-    What this body would change in the view: nothing (is_same), columns that PostgreSQL does
-    not let it change where it stands (refused, in words), or their places (grown: all columns,
-    those that are there first). Asked of PostgreSQL, which knows: a view for a moment has the
-    words of this one.
+    What this body would change in the view: nothing (is_same), columns in a way that
+    PostgreSQL refuses in place (refused, in words), or their order (grown: all columns,
+    the present ones first). PostgreSQL itself tells, through a temporary view with this
+    body.
     -#}
     {%- if view is none -%} {{ return({}) }} {%- endif -%}
     {%- call statement('compared', fetch_result=True) -%}
@@ -178,7 +178,10 @@
 
 
 {% macro with_types_of_contract(body) -%}
-    {#- what the contract is asked about: columns that may be of any type count as theirs -#}
+    {#-
+    the select for the contract check: columns that may have any type count as the
+    contract's
+    -#}
     {%- set of_any_type = config.get('meta', {}).get('of_any_type') -%}
     {%- if not of_any_type -%} {{ return(body) }} {%- endif -%}
     select

@@ -1,10 +1,10 @@
 {% macro with_short_lock() -%}
     {#-
-    Changes a relation that people read: {% call with_short_lock() %} statement {% endcall %}.
-    Such a change waits for every open transaction that has read it, and new readers wait
-    behind it. So it gives up after a moment, lets them pass, and tries again. The moment is
-    longer while something like a vacuum runs: the server ends an autovacuum that is in the
-    way, but only when it looks for deadlocks.
+    Changes a relation that people read: {% call with_short_lock() %} statement
+    {% endcall %}. Such a change waits for every open transaction that has read the
+    relation, and new readers queue behind it. So it gives up after a short
+    lock_timeout, lets them pass, and tries again. The timeout is longer while a vacuum
+    runs: the server cancels a blocking autovacuum, but only after deadlock_timeout.
     -#}
     do $with_short_lock$
     begin
@@ -36,7 +36,7 @@
             exception when lock_not_available then
                 if attempt = 50 then
                     raise lock_not_available using
-                        message = 'a transaction that has read it does not end';
+                        message = 'a transaction that has read it is still open';
                 end if;
                 perform pg_sleep(0.1);
             end;

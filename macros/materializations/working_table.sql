@@ -1,9 +1,9 @@
 {% materialization working_table, adapter='postgres' %}
     {#-
-    A table between two steps of a refresh: made anew beside the old one and put in its
-    place, in one round trip. It is unlogged, for nothing is lost when a crash empties it;
-    and it is analyzed, for the joins that read it next need its statistics: of a table that
-    is read by few columns, `meta: {analyzed: [...]}` names them.
+    A table between two steps of a refresh: created anew beside the old one and put in
+    its place, in one round trip. It is unlogged, because nothing is lost if a crash
+    empties it, and analyzed, because the next joins need its statistics; if only a few
+    of its columns need them, `meta: {analyzed: [...]}` names these.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}

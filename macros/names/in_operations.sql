@@ -1,4 +1,7 @@
 {% macro in_operations(name) -%}
-    {#- what the commands make there, and so no model, by the name that it has here -#}
+    {#-
+    an object that the commands create in operations, which is no model, by its name in
+    this environment
+    -#}
     {{ return(customer_health.our_schema('operations') ~ '.' ~ name) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
 {% macro our_mark() -%}
-    {#- with the prefix: environments in one database keep to their own -#}
+    {#- with the prefix, so that environments in one database leave each other alone -#}
     {{ return(customer_health.our_schema('customer_health') ~ ': ') }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {% macro check_ownership() -%}
     {#-
-    Refuses a run that would change what no refresh of ours has made: whatever has the name
-    of a relation of ours must carry our mark. Says so before anything is built.
+    Refuses a run that would change an object of others: every object with the name of a
+    relation of ours must carry our mark. It runs before anything is built.
     -#}
     {%- if execute -%}
         {%- do run_query(use_session()) -%}
@@ -13,8 +13,8 @@
                 foreign | join(', ') | replace('"', '')
                 ~ (' are' if are_many else ' is') ~ ' not ours: no refresh of ours has made '
                 ~ ('them; rename them or move them' if are_many else 'it; rename it or move it')
-                ~ ' to another schema (where only the comment of one of ours was changed,'
-                ~ ' let it begin with "' ~ our_mark() ~ '" again)'
+                ~ ' to another schema (if only the comment of one of our objects was'
+                ~ ' changed, let it begin with "' ~ our_mark() ~ '" again)'
             ) -%}
         {%- endif -%}
         {%- do give_identities(ours) -%}
@@ -24,9 +24,10 @@
 
 {% macro relations_of_ours() -%}
     {#-
-    What a run of all makes: the node behind each quoted name, none for an index; a user's
-    inputs, too. The failures of tests only where this is the project itself or its macros
-    say so (customer-health init): else dbt keeps them in its own way, without our mark.
+    The relations that a full run creates, including a user's inputs: by quoted name the
+    node, or none for an index. Tables of test failures count only if this is the root
+    project or its macros store them (customer-health init): otherwise dbt stores them
+    itself, without our mark.
     -#}
     {%- set of_root = context.get(project_name, {}) -%}
     {%- set keeps_failures = project_name == 'customer_health'
@@ -43,7 +44,7 @@
         {%- set schema = adapter.quote(node.schema) ~ '.' -%}
         {%- do ours.update({schema ~ adapter.quote(node.alias): node}) -%}
         {%- if node.config.materialized in ['working_table', 'test'] -%}
-            {#- what is made beside it, and put in its place -#}
+            {#- the table that is built beside it and put in its place -#}
             {%- do ours.update({schema ~ adapter.quote(node.alias[:54] ~ '__dbt_tmp'): none}) -%}
         {%- elif node.config.materialized == 'published_table' -%}
             {%- for index in [{}] + node.config.get('indexes', []) -%}
@@ -58,8 +59,8 @@
 
 {% macro unmarked_among(ours) -%}
     {#-
-    The names of these that something without our mark has: a table, an index of such a
-    table, a type; and the functions that models make.
+    The names among these that belong to objects without our mark: a table, an index of
+    such a table, a type, or a function that models create.
     -#}
     {%- set found = run_query(
         "select names.name from unnest(array['" ~ ours | join("', '") ~ "']) as names (name)"

@@ -1,8 +1,9 @@
 {% macro drop_ours(relation) -%}
     {#-
-    Drops a relation of ours, with the views of ours that read it. What others have built on
-    it is never dropped: then it stays, and PostgreSQL's own words say what is in the way.
-    The rights of others on a view are noted, for the refresh to give them again.
+    Drops a relation of ours, with our views that read it. Objects of others that depend
+    on it are never dropped: then the relation stays, and PostgreSQL's message names
+    what is in the way. The grants of others on a view are saved, so that the refresh
+    can restore them.
     -#}
     {%- if relation is not none -%}
         {%- call statement('drop_ours') -%}
@@ -11,7 +12,7 @@
             dependent record;
             others text;
         begin
-            -- two at once would each wait for a view that the other has dropped
+            -- two at once would deadlock on views that the other has dropped
             perform pg_advisory_xact_lock(hashtext('customer_health drop_ours'));
             for dependent in
                 with recursive dependents (id, depth) as (
@@ -54,12 +55,12 @@
             get stacked diagnostics others = pg_exception_detail;
             raise dependent_objects_still_exist using message =
                 '{{ relation.schema }}.{{ relation.identifier }} would have to be dropped, '
-                || 'but something of yours stands on it; drop that first: '
+                || 'but your objects depend on it; drop them first: '
                 || replace(others, chr(10), '; ');
         end
         $drop_ours$
         {%- endcall -%}
-        {#- it is gone; this tells dbt's own memory of what there is -#}
+        {#- the relation is gone; this updates dbt's cache -#}
         {%- do adapter.drop_relation(relation) -%}
     {%- endif -%}
 {%- endmacro %}

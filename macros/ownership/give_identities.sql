@@ -1,8 +1,8 @@
 {% macro give_identities(ours) -%}
     {#-
-    Gives tables of ours an identity of their rows where they are published to subscribers and
-    have lost it, as with an index that somebody dropped: else nothing could be changed or
-    deleted there. Rewrites nothing.
+    Gives tables of ours a replica identity if they are published to subscribers and
+    have lost it, for example with a dropped index: otherwise no row could be updated or
+    deleted. It rewrites no rows.
     -#}
     {%- set tables = [] -%}
     {%- for name, node in ours.items() if node is not none -%}

@@ -1,7 +1,7 @@
 {% macro mark(relation, kind='table', node=none) -%}
     {#-
-    What tells a relation of ours from those of others: its comment begins with these words.
-    It survives a dump, and costs nothing where it is set with what makes the relation.
+    Marks a relation as ours: its comment begins with these words. The mark survives a
+    dump, and costs nothing if it is set together with the relation.
     -#}
     comment on {{ kind }} {{ relation }} is '{{ customer_health.mark_of(node or model) }}'
 {%- endmacro %}
@@ -9,8 +9,9 @@
 
 {% macro mark_of(node) -%}
     {#-
-    A model's system follows, by which its row security goes (flows/sql/row_security.sql), and
-    the first sentence of its description, for who looks at it in psql.
+    The model's system follows, which its row security uses
+    (flows/sql/row_security.sql), and the first sentence of its description, for people
+    in psql.
     -#}
     {%- set description = (node.description or node.name).split() | join(' ') -%}
     {%- set system = node.fqn[1] ~ ': ' if node.resource_type == 'model' else '' -%}

@@ -1,5 +1,5 @@
 {% macro postgres__create_schema(relation) -%}
-    {#- dbt asks for it where the schema is not there; one of ours gets our mark -#}
+    {#- dbt calls it if the schema is missing; a schema of ours gets our mark -#}
     {%- set schema = relation.without_identifier().include(database=false) -%}
     {%- call statement('create_schema') -%}
         create schema if not exists {{ schema }};

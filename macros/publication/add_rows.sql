@@ -1,5 +1,5 @@
 {% macro add_rows(mart) -%}
-    {#- what is there stays as it is: for good, or until a full refresh has seen all rows -#}
+    {#- existing rows stay as they are until a full refresh has seen all rows -#}
     {%- set columns = mart.node.columns.keys() | map('tojson') | list %}
     insert into {{ mart.table }} ({{ columns | join(', ') }})
     select delta.{{ columns | join(', delta.') }}

@@ -1,8 +1,8 @@
 {% macro build_missing_indexes(marts) -%}
     {#-
-    Builds what is missing of the indexes of the marts, and of the publication's own log.
-    Asked of the tables, not by name: an index goes with a table that somebody renames or
-    moves, and keeps its name.
+    Builds missing indexes of the marts and of the publication's own log. It checks the
+    tables, not index names, because an index keeps its name when somebody renames or
+    moves its table.
     -#}
     for missing in
         select

@@ -1,5 +1,5 @@
 {% macro marts_of(publication) -%}
-    {#- the nodes of the tables that say that they are published by this one, by name -#}
+    {#- the nodes of the tables that this model publishes, by name -#}
     {%- set found = {} -%}
     {%- for node in graph.nodes.values()
         if node.config.materialized == 'published_table'

@@ -1,7 +1,7 @@
 {% macro marts_to_move(deltas) -%}
     {#-
-    What there is to know of each mart of this publication, in the order of its deltas:
-    its table, key, delta, how it moves, and the table of the keys in its scope.
+    The facts about each mart of this publication, in the order of its deltas: table,
+    key, delta, how it moves, and the table of the keys in its scope.
     -#}
     {%- set nodes = marts_of(model) -%}
     {%- set marts = [] -%}
@@ -39,7 +39,7 @@
 
 
 {% macro check_how_published(node, how, scope) -%}
-    {#- refuses what a mart's `meta: {published: ...}` says, where it makes no sense -#}
+    {#- refuses an invalid `meta: {published: ...}` of a mart -#}
     {%- set columns = node.columns.keys() | list -%}
     {%- set key = node.config.unique_key -%}
     {%- set stamps = how.get('stamps', {}) -%}
@@ -48,11 +48,11 @@
         if name not in [
             'scope', 'day', 'keep_days', 'grows_until_nightly', 'only_grows', 'stamps'
         ] -%}
-        {%- do problems.append(name ~ ' is not known') -%}
+        {%- do problems.append(name ~ ' is unknown') -%}
     {%- endfor -%}
     {%- for name in stamps
         if name not in ['inserted', 'changed', 'written', 'unchanged_by'] -%}
-        {%- do problems.append('stamps.' ~ name ~ ' is not known') -%}
+        {%- do problems.append('stamps.' ~ name ~ ' is unknown') -%}
     {%- endfor -%}
     {%- if how.scope and not scope -%}
         {%- do problems.append('scope is ' ~ how.scope ~ ', must be a model') -%}
@@ -60,7 +60,7 @@
         {%- do problems.append('scope is ' ~ how.scope ~ ', which has no unique_key') -%}
     {%- elif scope and key[:scope.config.unique_key | length] != scope.config.unique_key -%}
         {%- do problems.append(
-            'scope is ' ~ how.scope ~ ', whose key must be what unique_key begins with'
+            'scope is ' ~ how.scope ~ ', whose unique_key must begin that of the mart'
         ) -%}
     {%- endif -%}
     {%- if how.day and how.day not in key -%}

@@ -1,5 +1,5 @@
 {% macro move_keys(mart, system) -%}
-    {#- one mart of a system whose changes are announced -#}
+    {#- one mart of an hourly system -#}
     {%- set is_full = var('refresh_scope') == 'all' %}
     {%- if mart.scope %}
     {{ merge_delta(mart, mart.delta if not is_full else
@@ -30,7 +30,8 @@
     {%- if mart.scope %}
     corrected := corrected + moved;
     {%- endif %}
-    -- every row of the delta is there now: a row more than that is one too many
+    -- the mart now has every row of the delta; if it has more rows, the extra ones must
+    -- go
     if
         (select count(*) from {{ mart.table }}) > (select count(*) from {{ mart.delta }})
     then
@@ -50,18 +51,18 @@
 
 {% macro is_to_move_first(row, relation, scope, system) -%}
     {#-
-    One `exists` that is joined. Beside another condition it would be asked row by row as soon
-    as its keys outgrew the memory for a hash; so what is noticed of a key and what is noticed
-    of a whole tenant are two parts, each joined by what it has.
+    A single `exists`, which PostgreSQL can join. Next to another condition it would run
+    row by row as soon as its keys outgrew the memory for a hash; so changes of single
+    keys and of whole tenants are two parts, each with its own join.
     -#}
     {%- set columns = scope.key | join(', ') -%}
     exists (
         select from (
             select {{ columns }} from {{ scope.table }} where is_due
-            {#- Citus moves rows by tables that it has spread only #}
+            {#- on Citus, rows can only be moved by means of distributed tables #}
             {%- if not var('citus') and is_there(our_schema('operations'), 'changed_keys') %}
             {%- set noticed = in_operations('changed_keys') %}
-            -- keys that have changed while a full refresh computed were noticed, too
+            -- keys that changed while a full refresh was computing were also noticed
             union all
             select {{ columns }} from {{ relation }} as changed
             where exists (

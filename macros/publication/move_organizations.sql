@@ -1,5 +1,7 @@
 {% macro move_organizations(mart) -%}
-    {#- one mart of a system that is daily: nobody notices changes, so none is corrected #}
+    {#-
+    one mart of a daily system: changes are not noticed, so none count as corrected
+    #}
     {{ merge_delta(mart, mart.delta) }};
     get diagnostics written = row_count;
     delete from {{ mart.table }} as mart

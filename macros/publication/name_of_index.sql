@@ -1,5 +1,5 @@
 {% macro name_of_index(table, columns) -%}
-    {#- PostgreSQL cuts longer names, silently, and two may be one then -#}
+    {#- PostgreSQL silently truncates longer names, and two could become the same -#}
     {%- set name = table ~ '__' ~ columns | join('__') -%}
     {%- set kept = name.encode()[:50].decode('utf-8', 'ignore') -%}
     {%- if name.encode() | length > 63 -%}

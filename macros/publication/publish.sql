@@ -1,21 +1,21 @@
 {% macro publish(system, deltas, after=[]) -%}
 {#-
-The publication of a system: moves its marts, all at once, to the rows of their deltas.
-Each mart's `meta: {published: ...}` says how; the keys are described where this macro
-is, in macros/_macros.yml.
+The publication of a system: brings all its marts at once to the rows of their deltas.
+Each mart's `meta: {published: ...}` says how; macros/_macros.yml describes its keys
+with this macro.
 
-In an hourly system changes are announced. First come the keys that an hourly refresh
-recomputes; then, in a full refresh, all rows. What is found wrong then, nobody had
-noticed: it is counted as corrected.
+An hourly system knows its changed keys. It first moves the keys that an hourly refresh
+recomputes; then, in a full refresh, all rows. Rows that differ only then had changed
+unnoticed, and count as corrected.
 
-Nothing announces changes in a daily system: a full refresh moves all rows, any other
-one those of the organizations in its scope. What a mart of days holds of days that
-this refresh has not computed stays, for nobody could compute it again. Organizations
-may hold different instants.
+A daily system does not know its changes: a full refresh moves all rows, any other one
+those of the organizations in its scope. In a mart of days, the days that this refresh
+has not computed stay, because they cannot be computed again. Organizations may stand at
+different instants.
 
-It is one block, and so one statement: readers see all marts as they were or all as they
-are. The first mart holds the as_of of all. In the end it takes the keys that were
-recomputed off the change queue.
+It is one block, and so one statement: readers see all marts before it or all after it.
+The first mart holds the as_of of all. At the end it deletes the recomputed keys from
+the change queue.
 -#}
 {%- if execute %}
 {%- set is_hourly = system_of(system).is_hourly %}
@@ -35,8 +35,8 @@ declare
     change text;
 begin
     {%- if var('refresh_scope') == 'all' %}
-    -- a key of several columns looks to the planner as if it had few values: it would look
-    -- every row up by itself, and keep what is never asked for again
+    -- the planner underestimates the distinct values of a key of several columns, and
+    -- would memoize lookups that never repeat
     set local enable_memoize = off;
     {%- endif %}
     select {{ 'max' if is_hourly else 'min' }}(as_of) into held from {{ marts[0].table }};
@@ -46,8 +46,10 @@ begin
     written := 0;
     removed := 0;
     corrected := 0;
-    {%- if mart.how.only_grows
-        or mart.how.grows_until_nightly and var('refresh_scope') != 'all' %}
+    {%- if mart.how.only_grows %}
+    {{ merge_delta(mart, mart.delta) }};
+    get diagnostics written = row_count;
+    {%- elif mart.how.grows_until_nightly and var('refresh_scope') != 'all' %}
     {{- add_rows(mart) }}
     {%- else %}
     {{- move_keys(mart, system) if is_hourly else move_organizations(mart) }}
@@ -65,9 +67,20 @@ begin
         removed,
         corrected
     );
+
+    -- readers come at once, autovacuum in a minute: until then a mart just filled has no
+    -- statistics, and a list that takes milliseconds takes seconds
+    if
+        10 * (written + removed) > (
+            select reltuples from pg_class where oid = '{{ mart.table }}'::regclass
+        )
+    then
+        analyze {{ mart.table }};
+    end if;
     {%- endfor %}
 
-    -- with the first rows come the indexes: built at once, not row by row; so do new ones
+    -- indexes are created with the first rows, built at once and not row by row, and so
+    -- are new ones
     {{ build_missing_indexes(marts) }}
 
     if to_regclass('{{ in_operations("changed_keys") }}') is not null then
@@ -77,8 +90,8 @@ begin
             and claimed_by = '{{ var("run_id") }}';
     end if;
 
-    -- for subscribers the new key is less than the whole row, which has served so far and
-    -- goes on to where somebody is reading: nobody is to wait for this
+    -- the key replaces the whole row as replica identity; if a reader holds the table,
+    -- the whole row serves on, because nobody must wait for this
     perform set_config('lock_timeout', '10ms', true);
     foreach change in array keyed
     loop
@@ -97,8 +110,8 @@ $publish$
 
 {% macro check_deltas(marts) -%}
     {#-
-    Refuses a delta that has not the columns of its mart. More than those has only a table of
-    the scope that is a delta as well.
+    Refuses a delta whose columns differ from those of its mart. Only a scope table that
+    is also a delta may have more.
     -#}
     {%- set columns = {} -%}
     {%- for mart in marts -%} {%- do columns.update({mart.delta: mart.node.columns}) -%} {%- endfor -%}

@@ -1,7 +1,8 @@
 {% macro published_by(publication) -%}
     {#-
-    What a mart says of itself. dbt wants a select of every model, and here it is not run: see
-    materialization published_table. The publication is named so that the mart depends on it.
+    The select of a mart. dbt requires one for every model, but it is not run: see the
+    materialization published_table. It names the publication so that the mart depends
+    on it.
     -#}
     -- {{ publication.identifier }} makes and fills this table, all marts of a system at once
     select * from {{ this }}

@@ -1,7 +1,7 @@
 {% macro tables_of_other_columns(columns) -%}
     {#-
-    Which of these tables are not there, or have not just these columns and types: one
-    question for all, so that a refresh that finds nothing new asks no more.
+    The tables that are missing or do not have exactly these columns and types: one
+    query for all, so that a refresh without changes needs no further ones.
     -#}
     {%- set question -%}
         select name

@@ -1,5 +1,5 @@
 {% macro exact_mean(value, condition='true') -%}
-    {#- avg() has sixteen digits of a third, and halves are lost by that -#}
+    {#- avg() keeps sixteen digits of a third, which loses exact halves -#}
     {{ exact_ratio(
         'sum(' ~ value ~ ') filter (where ' ~ condition ~ ')',
         'count(' ~ value ~ ') filter (where ' ~ condition ~ ')'

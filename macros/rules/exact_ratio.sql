@@ -1,4 +1,4 @@
 {% macro exact_ratio(part, whole) -%}
-    {#- forty decimals: half_up() tells from that what is a half and what is not -#}
+    {#- forty decimals, so that half_up() can tell exact halves from others -#}
     (round({{ part }}, 40) / {{ whole }})
 {%- endmacro %}

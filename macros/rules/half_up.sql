@@ -1,8 +1,8 @@
 {% macro half_up(value, digits) -%}
     {#-
-    The only place where a figure is rounded. A third has no end, so sums of thirds may miss
-    their half by what lies behind the fortieth decimal (exact_ratio): thirty decimals make it
-    one again, and nothing else.
+    The only place where a figure is rounded. A third has infinitely many decimals, so
+    sums of thirds may miss an exact half after the fortieth decimal (exact_ratio):
+    rounding to thirty decimals restores that half and changes nothing else.
     -#}
     round(round({{ value }}, 30), {{ digits }})
 {%- endmacro %}

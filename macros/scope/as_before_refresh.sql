@@ -1,8 +1,8 @@
 {% macro as_before_refresh(mart) -%}
     {#-
-    No ref: the scope reads what the marts of the refresh before hold. What that has not yet,
-    the whole mart or a column that is new, is NULL. The command `check` looks at inputs as if
-    nothing was ever refreshed.
+    No ref: the scope reads the marts as the previous refresh left them. A missing mart
+    has no rows, a new column is NULL. The command `check` works as if no refresh had
+    ever run.
     -#}
     {%- set node = graph.nodes['model.customer_health.' ~ mart] if execute -%}
     {%- set held = run_query(

@@ -1,5 +1,5 @@
 {% macro in_scope(rows, scope, key) -%}
-    {#- a refresh of all rows looks beyond the keys that it recomputes: at rows of nobody -#}
+    {#- a refresh of all rows also reads rows that belong to no key -#}
     {%- if var('refresh_scope') != 'all' -%}
     inner join {{ scope }} as scope
         on {{ same(rows, 'scope', key) }}

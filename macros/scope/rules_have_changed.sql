@@ -1,7 +1,7 @@
 {% macro rules_have_changed() -%}
     {#-
-    Whether this refresh computes by other files than the one that has published the marts of
-    this system last, as the run log has noted: true, false, or null where it has not.
+    Whether the files of the rules have changed since the last refresh that published
+    the marts of this system, by the run log: true, false, or null if it does not tell.
     -#}
     {%- if not execute or not var('run_id') or not is_there(our_schema('operations'), 'application_logs')
         or not is_there(our_schema('operations'), 'orders_publications')

@@ -1,7 +1,7 @@
 {% macro check_session() %}
     {#-
-    Runs at the start. Asks the session what no statement can set: where it has come, and
-    whether the lock of the command that runs dbt is held there.
+    Runs at the start. Checks what no statement can set: which server the session is on,
+    and whether the lock of the command that runs dbt is held there.
     -#}
     {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed') -%}
         {%- set problems = run_query(session_problems()).columns[0].values() -%}
@@ -22,7 +22,7 @@
 
         union all
 
-        select 'PGHOST: this server is a standby, which takes no changes; name its primary'
+        select 'PGHOST: this server is a standby, which allows no changes; set its primary'
         where pg_is_in_recovery()
 
         union all
@@ -35,9 +35,9 @@
         union all
 
         select
-            'profiles.yml: dbt has come to ' || current_database() || ' as ' || session_user
-            || ', where the lock of this refresh is not held: it leads to another database'
-            || ' than the libpq environment, or the lock was lost'
+            'profiles.yml: dbt is connected to ' || current_database() || ' as '
+            || session_user || ', where the lock of this refresh is not held: it names'
+            || ' another database than the libpq environment, or the lock was lost'
         where not {{ holds_lock() }}
         {%- endif %}
         {%- if var('citus') %}

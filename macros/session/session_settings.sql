@@ -1,18 +1,18 @@
 {% macro session_settings() %}
     values
-    -- every row counts: a policy that would hide some is an error
+    -- every row counts: a policy that would hide rows is an error
     ('row_security', 'off'),
-    -- a limit that is meant for people does not stop a refresh half-way
+    -- limits for interactive users must not stop a refresh halfway
     ('statement_timeout', '0'),
     ('lock_timeout', '0'),
     ('idle_session_timeout', '0'),
     ('idle_in_transaction_session_timeout', '0'),
     ('transaction_timeout', '0'),
-    -- each statement sees what is committed, and no order of the application's waits for it
+    -- each statement sees committed rows, and no order of the application waits for it
     ('default_transaction_isolation', 'read committed'),
     ('default_transaction_read_only', 'off'),
     ('default_transaction_deferrable', 'off'),
-    -- what instants, numbers and bytes look like as text, and how text is read
+    -- the text format of instants, numbers and bytes
     ('timezone', 'UTC'),
     ('datestyle', 'ISO, MDY'),
     ('intervalstyle', 'postgres'),
@@ -21,10 +21,10 @@
     ('standard_conforming_strings', 'on'),
     ('backslash_quote', 'safe_encoding'),
     ('quote_all_identifiers', 'off'),
-    -- what an expression means
+    -- settings that change the meaning of an expression
     ('transform_null_equals', 'off'),
     ('array_nulls', 'on'),
-    -- nothing of ours is named without its schema, and nothing stands before PostgreSQL's own
+    -- we name everything with its schema, and nothing precedes PostgreSQL's own schema
     (
         'search_path',
         case
@@ -34,7 +34,7 @@
             else current_setting('search_path')
         end
     ),
-    -- tables are rows that can be updated, and views can be read
+    -- tables use heap, and views can be read
     ('default_table_access_method', 'heap'),
     ('restrict_nonsystem_relation_kind', ''),
     -- all that an index finds

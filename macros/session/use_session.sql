@@ -1,8 +1,9 @@
 {% macro use_session() -%}
     {#-
-    Begins the transaction of a node anew, with the settings that the rules rely on, whatever
-    the server, the database, the role, a service file or a pooler says: they are the
-    transaction's own. Where the roles are installed it has the rights of the refresher.
+    Begins the transaction of a node again, with the settings that the rules rely on,
+    whatever the server, the database, the role, a service file or a pooler sets: they
+    hold for this transaction only. If the roles are installed, it has the rights of the
+    refresher.
     -#}
     commit;
     begin isolation level read committed, read write, not deferrable;
@@ -14,7 +15,7 @@
     from pg_catalog.pg_namespace
     where
         nspname = '{{ customer_health.our_schema("operations") }}'
-        -- as its own, or to make things in: flows/installed.py
+        -- as owner, or with the right to create objects in it: flows/installed.py
         and exists (
             select
             from pg_catalog.aclexplode(

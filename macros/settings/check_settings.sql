@@ -1,5 +1,5 @@
 {% macro check_settings() %}
-    {#- refuses a run whose vars make no sense, before anything is built -#}
+    {#- refuses invalid vars before anything is built -#}
     {%- set problems = [] -%}
     {%- set whole_numbers = {
         'due_soon_days': 0,
@@ -49,6 +49,8 @@
         'alert_churn_over': 0,
         'alert_churn_rise': 1,
         'alert_churn_rise_days': 1,
+        'message_news_days': 1,
+        'weekly_message_hour': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,
@@ -92,7 +94,7 @@
     {%- if var('visit_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['visit_model', 'MBG or BG']) -%}
     {%- endif -%}
-    {#- as PostgreSQL reads them in any session: with their offset -#}
+    {#- with an offset, so that every session reads them alike -#}
     {%- set instant = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
         ~ '( \\d{2}:\\d{2}(:\\d{2})?(Z|[+-]\\d{2}(:?\\d{2})?))?' -%}
     {%- for name in ['earliest_timestamp', 'latest_timestamp']
@@ -128,6 +130,10 @@
         {%- do problems.append(
             ['hold_out_from', 'a day such as "2026-07-01" where there is a hold_out_rate']
         ) -%}
+    {%- endif -%}
+    {%- set hour = var('weekly_message_hour') -%}
+    {%- if hour is integer and hour > 23 -%}
+        {%- do problems.append(['weekly_message_hour', 'at most 23']) -%}
     {%- endif -%}
     {%- if var('order_model') not in ['MBG', 'BG'] -%}
         {%- do problems.append(['order_model', 'MBG or BG']) -%}
@@ -176,7 +182,7 @@
         {%- endif -%}
     {%- endif -%}
 
-    {#- dbt puts names in quotes as they are -#}
+    {#- dbt quotes names without escaping them -#}
     {%- for source in (graph.sources.values() if execute else []) -%}
         {%- set table = source.source_name ~ '_' ~ source.name ~ '_table' -%}
         {%- for name, value in [

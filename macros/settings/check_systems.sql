@@ -1,12 +1,13 @@
 {% macro check_systems() %}
     {#-
-    Refuses a registry that is not that of the models: each of its systems has a publication,
-    a mart of its tenants and one of rows that are left out, and each folder of models is one of its systems, or shared.
+    Refuses a registry that does not match the models: each system needs a publication,
+    a mart of its tenants and one of its quarantined rows, and each folder of models
+    must be a system, or shared.
     -#}
     {%- if execute -%}
     {%- set problems = [] -%}
     {%- if 'systems' in invocation_args_dict.get('vars', {}) -%}
-        {%- do problems.append('it is no setting: leave it as dbt_project.yml has it') -%}
+        {%- do problems.append('it cannot be overridden: leave it as in dbt_project.yml') -%}
     {%- endif -%}
     {%- for name, entry in var('systems').items() -%}
         {%- if entry is not mapping
@@ -14,7 +15,7 @@
             or entry.is_hourly is not boolean
         -%}
             {%- do problems.append(
-                name ~ ' must say is_hourly (true or false), tenant and tenants (words)'
+                name ~ ' must have is_hourly (true or false), tenant and tenants (words)'
             ) -%}
         {%- else -%}
             {%- set key = 'model.customer_health.' -%}

@@ -1,5 +1,8 @@
 {% macro is_believed(column) -%}
-    {#- the bounds take the type of the column: the last dates are no timestamps -#}
+    {#-
+    the bounds are cast to the column's type, because the last dates are not valid
+    timestamps
+    -#}
     (
         {{ column }} >= '{{ var("earliest_timestamp") }}'
         and {{ column }} < '{{ var("latest_timestamp") }}'

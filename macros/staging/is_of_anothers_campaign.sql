@@ -1,5 +1,5 @@
 {% macro is_of_anothers_campaign(assignment, campaigns) -%}
-    {#- the id is known, and of other organizations only; ids that nobody knows are not theirs -#}
+    {#- the id is known, but only in other organizations; unknown ids do not count -#}
     {{ assignment }}.campaign_id in (select any_of.campaign_id from {{ campaigns }} as any_of)
     and (
         ({{ assignment }}.organization_id, {{ assignment }}.campaign_id)

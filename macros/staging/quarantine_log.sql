@@ -1,5 +1,5 @@
 {% macro quarantine_log(system, judged, kept=none) -%}
-    {#- kept: rows that count all the same, without a date that nobody believes -#}
+    {#- kept: rows that count, but without an implausible date -#}
     select
         '{{ system }}' as system,
         "table",

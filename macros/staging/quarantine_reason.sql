@@ -9,7 +9,7 @@
     known_values={},
     ranges={}
 ) -%}
-    {#- the cast changes no amount; of another type it lets the contract say so -#}
+    {#- the cast changes no amount; for another type the contract reports the error -#}
     case
         {%- for column in [key] + required %}
         when {{ column }} is null then '{{ column }}_missing'

@@ -1,7 +1,7 @@
 {% macro in_type_of_marts(column, columns) -%}
     {#-
-    What PostgreSQL itself converts, or a format: a cast could be one that the owner of the
-    table has made. Dates are those of UTC, whatever the session's zone.
+    Only conversions of PostgreSQL itself, or format(): a cast could be one that the
+    table's owner has defined. Dates are those of UTC, whatever the session's time zone.
     -#}
     {%- set name = column.split('.')[-1] -%}
     {%- set base_type = columns.get(name, {}).base_type -%}
@@ -34,7 +34,7 @@
     {%- elif base_type == 'timestamptz' -%}
         ({{ column }} at time zone 'UTC')::date
     {%- elif base_type in ['text', 'char'] -%}
-        {#- no cast from text: one word that is no date would end every refresh -#}
+        {#- no cast from text: one word that is not a date would stop every refresh -#}
         case
             when
                 format('%s', {{ column }})

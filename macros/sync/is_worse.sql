@@ -1,5 +1,5 @@
 {% macro is_worse(new, old) -%}
-    {#- false where one of them is none of these, as on the first write-back -#}
+    {#- false if one of them is not in the list, as on the first write-back -#}
     {%- set worse = [
         'HEALTHY', 'AT_RISK_REVENUE', 'AT_RISK_CADENCE', 'DORMANT',
         'ACTIVE', 'TARGET', 'PROSPECT',

@@ -1,5 +1,8 @@
 {% macro status_columns() -%}
-    {#- by name: what written_columns says of them; as the rules write them where none is -#}
+    {#-
+    by name, the entries of written_columns, or the types of the rules if it does not
+    exist
+    -#}
     {%- set columns = {} -%}
     {%- for name in [
         'last_order_date', 'next_expected_order_date', 'dormancy_since', 'reactivated_date'
@@ -7,7 +10,7 @@
         {%- do columns.update({name: {'base_type': 'date'}}) -%}
     {%- endfor -%}
     {%- do columns.update({'average_order_interval_days': {'base_type': 'int4'}}) -%}
-    {#- a unit test knows no nodes -#}
+    {#- in a unit test the graph has no nodes -#}
     {%- set key = 'model.customer_health.written_columns' -%}
     {%- set node = graph.get('nodes', {}).get(key) if execute -%}
     {%- if node and is_there(node.schema, node.alias) -%}

@@ -1,5 +1,5 @@
 {% macro what_is_taken(expected, column) -%}
-    {#- most do not differ: those are told first -#}
+    {#- most values do not differ, so this is tested first -#}
     case
         when ({{ expected }}.{{ column }} is not distinct from typed.current_{{ column }})
             then typed.current_{{ column }}

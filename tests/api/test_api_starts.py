@@ -66,7 +66,9 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     jobs = {job["job"]: job for job in items(scheduler.get("/operations/jobs"))}
     assert jobs["refresh_hourly"]["last_status"] == run["status"]
     said = problem(scheduler.post(organization, params={"organization": "nobody"}), 422)
-    assert said.startswith("--organization: no active organization 'nobody', there are: ")
+    assert said.startswith(
+        "--organization: no active organization has the slug 'nobody'; there are: "
+    )
     assert "\n" not in said
 
 

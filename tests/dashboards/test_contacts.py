@@ -91,10 +91,10 @@ def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> N
     )
     assert int(tiles(shown)["Overdue"]) in (before, before - 1)
     [box] = shown.checkbox
-    assert "1 customer that somebody has contacted and put off" in box.label
+    assert "1 customer that somebody has contacted and snoozed" in box.label
     box.check().run()
     assert link in markup(shown)
-    assert "Put off until" in text(shown)
+    assert "Snoozed until" in text(shown)
     assert "will order" in text(shown)
     # the file holds what the list does
     chosen = {"tenant": None, "sales_rep": None, "is_unowned": False, "search": None}
@@ -113,17 +113,17 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
         " order by customer_id limit 1"
     )
     shown = page("customer", customer=customer["key"])
-    assert "Somebody says" not in text(shown)
+    assert "Noted:" not in text(shown)
     shown.radio[0].set_value("LOST")
     shown.date_input[0].set_value(datetime.now(UTC).date())
     save(shown)
     # an end of it there must be
-    assert "Lost until when?" in text(shown)
+    assert "“Lost” needs a day after today" in text(shown)
     assert not written(rep)
     shown.date_input[0].set_value(datetime.now(UTC).date() + timedelta(30))
     shown.text_area[0].set_value(HOSTILE)
     save(shown)
-    assert "Somebody says: lost, until" in text(shown)
+    assert "Noted: lost, snoozed until" in text(shown)
     assert "Late since" in text(shown)
     assert "<img" not in markup(shown)
     assert HOSTILE in text(shown)
@@ -132,7 +132,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     correct(shown, written(rep)[0]["contact_id"])
     shown.radio[0].set_value("REACHED")
     save(shown)
-    assert "Somebody says: reached, until" in text(shown)
+    assert "Noted: reached, snoozed until" in text(shown)
     assert "corrected" in text(shown)
     first, second = written(rep)
     assert second["corrects_contact_id"] == first["contact_id"]
@@ -141,8 +141,8 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     correct(shown, second["contact_id"])
     shown.radio[0].set_value("WITHDRAWN")
     save(shown)
-    assert "None so far" in text(shown)
-    assert "Somebody says" not in text(shown)
+    assert "No contacts yet" in text(shown)
+    assert "Noted:" not in text(shown)
     assert rep.value("select count(*) from analytics.effective_contacts") == 0
     assert len(written(rep)) == 3
 
@@ -165,14 +165,14 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     assert len(written(rep)) == 1
     again = said | {"corrects_contact_id": said["contact_id"]}
     contacts.write(again | {"contact_id": uuid4()})
-    with pytest.raises(contacts.NotWritten, match="corrected that contact already"):
+    with pytest.raises(contacts.NotWritten, match="already has a correction"):
         contacts.write(again | {"contact_id": uuid4()})
     other = rep.value(
         "select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce'"
     )
-    with pytest.raises(contacts.NotWritten, match="may not write"):
+    with pytest.raises(contacts.NotWritten, match="may not save this contact"):
         contacts.write(said | {"contact_id": uuid4(), "tenant_id": other})
-    with pytest.raises(contacts.NotWritten, match="cannot be written down"):
+    with pytest.raises(contacts.NotWritten, match="cannot be saved"):
         contacts.write(said | {"contact_id": uuid4(), "note": "x" * 2001})
 
 
@@ -186,7 +186,7 @@ def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
     rep.execute(f"revoke {WRITER} from {REP}")
     look_at(rep.as_user(REP))
     shown = page(name)
-    assert "To write down contacts, this login lacks a right" in text(shown)
+    assert "This login may not save contacts" in text(shown)
     assert f"grant {WRITER} to {REP}" in text(shown)
     assert not shown.text_area
     assert "contact=new" not in markup(shown)
@@ -212,14 +212,14 @@ def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     assert isinstance(due, int)
     assert isinstance(held_out, int)
     assert held_out > 1
-    assert f"{held_out} customers more are due and, by lot, not shown" in text(shown)
+    assert f"{held_out} more customers due but held out at random" in text(shown)
     assert sum(map(int, tiles(shown).values())) == due - held_out
 
 
 def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) -> None:
     shown = page("how_good_is_it")
-    assert "Nothing can be told yet: no contact is old enough" in text(shown)
-    assert "This is no experiment" in text(shown)
+    assert "Nothing to compare yet: no contact is old enough" in text(shown)
+    assert "This is not an experiment" in text(shown)
     numbers = "treated_customers, others_customers, treated_share, others_share, difference,"
     rep.execute(
         instead_of(
@@ -233,12 +233,12 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     data.read.clear()
     said = text(page("how_good_is_it"))
     assert (
-        "Within 14 days, of 100 customers that were contacted 50 ordered, of 100 others 25:"
-        " +25 and, 19 times in 20, between +10 and +40. More order." in said
+        "Of 100 customers that were contacted, 50 ordered within 14 days; of 100 others, 25."
+        " The difference is +25 (95 % interval: +10 to +40). More of them order." in said
     )
-    assert "Within 30 days: too few customers to tell. 29 were contacted, 50 not" in said
-    assert "+5 and, 19 times in 20, between -15 and +25. It cannot be told" in said
-    assert said.index("This is an experiment") < said.index("This is no experiment")
+    assert "Within 30 days: too few customers to tell. 29 were contacted, 50 were not" in said
+    assert "+5 (95 % interval: -15 to +25). Whether it helps is not clear." in said
+    assert said.index("This is an experiment") < said.index("This is not an experiment")
 
 
 def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Database) -> None:
@@ -259,7 +259,7 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
             pytest.fail(f"no key leads to {to}")
 
         go("SUMMARY")
-        assert "Write down a contact" in window.run(focused)
+        assert "Add a contact" in window.run(focused)
         window.press("Enter", 13)
         window.wait_for("document.querySelector('details[open] textarea') !== null")
         for number in range(10):

@@ -84,7 +84,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
     for row in rows:
         if row["ordered_share"] is None:
             customers = look.count_of(row["customers_count"], "customer")
-            assert f"Only {customers} had it on such a day." in said
+            assert f"Only {customers} had this status." in said
             assert "too few to tell" in said
             continue
         share, low, high = (
@@ -92,14 +92,14 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         )
         assert f" {share} ({low} to {high}) " in said
         if row["horizon_days"] == 90:
-            words = f"Of 100 {names[row['risk_status']]} {share} ordered within 90 days"
+            words = f"Of 100 {names[row['risk_status']]}, {share} ordered within 90 days"
             words += f" ({low} to {high})"
             # late and less revenue are told beside HEALTHY
             if row["risk_status"].startswith("AT_RISK") and healthy is not None:
-                words += f"; of 100 healthy ones {100 * healthy:.0f}"
+                words += f"; of 100 healthy ones, {100 * healthy:.0f}"
             assert f"{words}. " in said
             times = look.count_of(row["positions_count"], "time")
-            assert f"{row['customers_count']:,} seen {times}, once a month each" in said
+            assert f"{row['customers_count']:,} counted {times}, once a month each" in said
     # those who had been so for less than the limit again, and the others
     parts = {
         row["is_recent"]: row
@@ -117,11 +117,11 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         recent, others = (parts[is_recent]["share"] for is_recent in (True, False))
         assert (
             f"Of 100 who had been dormant for less than 45 days, {100 * recent:.0f} ordered;"
-            f" of 100 for longer, {100 * others:.0f}." in said
+            f" of 100 who had been dormant for longer, {100 * others:.0f}." in said
         )
     assert ("who had been dormant for less than" in said) is has_parts
     is_recent_first = has_parts and recent >= 0.25 > others
-    assert ("Call those first who are gone only lately" in said) is is_recent_first
+    assert ("First call those who left recently" in said) is is_recent_first
     high = by_status["DORMANT"]["ordered_share_high"]
     assert ("Few come back" in said) is (
         not is_recent_first and high is not None and high < 0.25
@@ -155,7 +155,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         "Closed accounts are left out",
         "Seasonal buyers may look dormant",
         "counts once for each month in which it had the status",
-        "Whether a call helps, this page cannot tell",
+        "These figures do not tell whether a call helps",
     ):
         assert limit in said
 
@@ -183,14 +183,14 @@ def test_a_card_says_what_its_status_means_and_how_many_have_it(
             *(TENANT, status),
         )
         assert isinstance(count, int)
-        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
+        assert f"{words}. Today: {look.count_of(count, 'customer')}." in said
     # nobody has it
     refreshed.execute(
         "update analytics.customer_risk_status set risk_status = 'HEALTHY'"
         " where risk_status = 'DORMANT'"
     )
     data.read.clear()
-    assert f"{means['DORMANT']}. Today 0 customers." in text(shown_of(TENANT))
+    assert f"{means['DORMANT']}. Today: 0 customers." in text(shown_of(TENANT))
 
 
 def test_a_card_of_segments_says_the_same(refreshed: Database, look_at: Point) -> None:
@@ -213,7 +213,7 @@ def test_a_card_of_segments_says_the_same(refreshed: Database, look_at: Point) -
             *(ORGANIZATION, segment),
         )
         assert isinstance(count, int)
-        assert f"{words}. Today {look.count_of(count, 'customer')}." in said
+        assert f"{words}. Today: {look.count_of(count, 'customer')}." in said
 
 
 def test_a_verdict_is_given_only_where_the_interval_carries_it(
@@ -252,17 +252,17 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
         assert ("Do not write them off" in said) is (dormant in ("NO", "NOT_SURE"))
         assert ("Do not write them off yet" in said) is (dormant == "NOT_SURE")
         assert ("You can count on them" in said) is (healthy == "YES")
-        assert ("more of them stay away than of the healthy" in said) is (late == "YES")
+        assert ("they stay away more often than healthy customers" in said) is (late == "YES")
         assert ("No clear warning" in said) is (late == "NO")
         assert ("Too few healthy customers to compare with" in said) is (
             late == "NOTHING_TO_COMPARE"
         )
     # no share, and no figure either
-    assert said.count("Only 12 customers had it on such a day.") == 2
+    assert said.count("Only 12 customers had this status.") == 2
     assert "Too few customers to tell." in said
     assert said.count("too few to tell") == 6
     # nobody had the status
-    assert "Nobody had it on such a day." in said
+    assert "No customer had this status." in said
 
 
 def positions_of(customers: int, recent_share: float, other_share: float) -> str:
@@ -305,11 +305,11 @@ def test_who_is_gone_only_lately_is_told_apart(refreshed: Database, look_at: Poi
         said = text(shown_of(TENANT))
         words = (
             f"Of 100 who had been dormant for less than 45 days, {look.of_100(recent)}"
-            f" ordered; of 100 for longer, {look.of_100(others)}."
+            f" ordered; of 100 who had been dormant for longer, {look.of_100(others)}."
         )
         assert (words in said) is is_told, (customers, recent)
         assert ("who had been dormant" in said) is is_told
-        assert ("Call those first who are gone only lately" in said) is is_first
+        assert ("First call those who left recently" in said) is is_first
         assert ("Few come back" in said) is not is_first
 
 
@@ -327,9 +327,9 @@ def test_a_tenant_without_history_is_told_what_it_takes(analyst: Database) -> No
         "There is nothing to look back on yet",
         "No order is 90 days old yet",
         "No revenue could be judged yet",
-        "too little has been seen",
+        "there is too little data",
         "the history is too short to tell",
-        "that needs the order model",
+        "this needs the order model",
     ):
         assert words in said, words
 
@@ -344,7 +344,7 @@ def test_without_a_model_it_says_what_to_run_and_why(
         data.read.clear()
         return text(shown_of(TENANT))
 
-    assert "There is no probability yet: customer-health fit-orders" in " ".join(
+    assert "There is no probability yet. customer-health fit-orders" in " ".join(
         said().split()
     )
     refreshed.execute(
@@ -364,7 +364,7 @@ def test_without_a_model_it_says_what_to_run_and_why(
     refreshed.execute("delete from analytics.order_model_parameters")
     # no cut has 90 days after it
     refreshed.execute(fitted(TENANT, valid_from="2026-06-01"))
-    assert "in force since 1 Jun 2026" in said()
+    assert "been in force since 1 Jun 2026" in said()
     assert "nothing to compare yet" in said()
     refreshed.execute("update analytics.order_model_parameters set valid_from = '2026-12-01'")
     assert "no probability before 1 Dec 2026" in said()
@@ -400,7 +400,7 @@ def test_told_and_seen_are_what_sql_says(analyst: Database) -> None:
         )
         is_doubted = "Do not trust it" in text(shown) or "but not " in text(shown)
         assert is_doubted is is_off
-        assert ("You can go by it" in text(shown)) is not is_off
+        assert ("You can trust it" in text(shown)) is not is_off
 
 
 def test_neighbouring_tenths_are_told_together(refreshed: Database, look_at: Point) -> None:
@@ -459,7 +459,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
         (
             [(3, 0.35, 0.0, 60), (4, 0.45, 0.04, 60), (5, 0.55, 0.05, 60), many],
             (
-                "On average right, but not for those it is unsure of: where it said 30 to 60"
+                "Right on average, but not for those it is unsure of: where it said 30 to 60"
                 " %, 3 of 100 ordered. It expected 87 of 100 customers to order within 90"
                 " days; 88 did."
             ),
@@ -468,7 +468,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
         (
             [(1, 0.15, 0.6, 60), (3, 0.35, 0.0, 60), many],
             (
-                "On average right, but not everywhere: where it said 30 to 40 %, 0 of 100"
+                "Right on average, but not everywhere: where it said 30 to 40 %, 0 of 100"
                 " ordered; where it said 10 to 20 %, 60 of 100 ordered."
             ),
         ),
@@ -476,7 +476,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
         (
             [(6, 0.65, 0.55, 60), many],
             (
-                "On average right, but not everywhere: fewer ordered where it said 60 to 70 %."
+                "Right on average, but not everywhere: fewer ordered where it said 60 to 70 %."
                 " Furthest off: where it said 65 %, 55 of 100 ordered (53 to 57)."
             ),
         ),
@@ -502,7 +502,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
 
 def test_expected_dates_and_revenue_are_what_sql_says(analyst: Database) -> None:
     said = " ".join(text(shown_of(TENANT)).split())
-    assert "counts those with another order within 90 days only" in said
+    assert "counts only those with another order within 90 days" in said
     for row in analyst.rows(
         "select * from analytics.next_order_date_errors where tenant_slug = %s", TENANT
     ):
@@ -521,10 +521,12 @@ def test_expected_dates_and_revenue_are_what_sql_says(analyst: Database) -> None
         )
     }
     assert (
-        f"Of 100 customers with less revenue {100 * shares['AT_RISK_REVENUE']:.0f} spent less"
-        f" afterwards, of 100 healthy ones {100 * shares['HEALTHY']:.0f}." in said
+        f"Of 100 customers with less revenue, {100 * shares['AT_RISK_REVENUE']:.0f} spent less"
+        f" afterward; of 100 healthy ones, {100 * shares['HEALTHY']:.0f}." in said
     )
-    assert ("not that it goes on" in said) is (shares["AT_RISK_REVENUE"] <= shares["HEALTHY"])
+    assert ("not that it will go on" in said) is (
+        shares["AT_RISK_REVENUE"] <= shares["HEALTHY"]
+    )
 
 
 def test_late_within_the_usual_error_is_said_once(refreshed: Database, look_at: Point) -> None:
@@ -547,8 +549,8 @@ def test_late_within_the_usual_error_is_said_once(refreshed: Database, look_at: 
         assert said.count("is within the usual error") == (0 if days is None else 1)
         if days is not None:
             assert (
-                f"An order that is {days} days late is within the usual error; it is called"
-                " late from 7 days on." in said
+                f"An order that is {days} days late is within the usual error, but counts"
+                " as late from 7 days on." in said
             )
 
 
@@ -595,9 +597,9 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
         came = [100 * (1 - judged["precision"]) for judged in (row, current)]
         assert (
             f"{words} It would have found {100 * row['recall']:.0f} of 100 who stop ordering"
-            f" (today's setting {100 * current['recall']:.0f}); {came[0]:.0f} of 100 dormant"
-            f" customers ordered after all ({came[1]:.0f} of 100 dormant customers ordered"
-            " after all by today's setting)." in text(shown)
+            f" (with today's setting, {100 * current['recall']:.0f}); {came[0]:.0f} of 100"
+            f" dormant customers ordered after all (with today's setting, {came[1]:.0f} of 100"
+            " dormant customers ordered after all)." in text(shown)
         ) is is_judged
         slider = shown.select_slider[0]
 
@@ -637,9 +639,9 @@ def test_a_limit_is_suggested_only_where_it_gains_lastingly(
     look_at(refreshed.as_user(ANALYST))
     words = {
         "NO_STABLE_GAIN": "No other limit is clearly better.",
-        "TOO_FEW": "too few customers ordered, or stayed away",
+        "TOO_FEW": "too few customers ordered or stayed away",
         "TOO_SHORT": "the history is too short",
-        "SUGGESTED": "77 days would have told better who stops ordering than 45",
+        "SUGGESTED": "77 days would have predicted who stops ordering better than 45",
     }
     for basis, expected in words.items():
         value = "77, 70, 80, 0.0321" if basis == "SUGGESTED" else "null, null, null, -0.5"
@@ -705,14 +707,14 @@ def test_a_suggestion_says_what_it_costs(refreshed: Database, look_at: Point) ->
 
 
 KINDS = {
-    "LIKELY_THOUGH_DORMANT": "Dormant, yet likely",
-    "LIKELY_THOUGH_LATE": "Late, yet likely",
-    "UNLIKELY_THOUGH_ON_TIME": "On time, yet unlikely",
+    "LIKELY_THOUGH_DORMANT": "Dormant, but likely",
+    "LIKELY_THOUGH_LATE": "Late, but likely",
+    "UNLIKELY_THOUGH_ON_TIME": "On time, but unlikely",
 }
 BELIEVE = {
     "FORECAST": "Believe the forecast",
     "STATUS": "Believe the status.",
-    "NOT_SURE": "Whom to believe cannot be told yet.",
+    "NOT_SURE": "It is not clear yet which to believe.",
 }
 
 
@@ -756,7 +758,7 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
         if not count:
             assert said[kind] == "No such customer today."
         elif kind not in past:
-            assert said[kind].startswith("There were none such in the past.")
+            assert said[kind].startswith("There were no such customers in the past.")
         elif past[kind]["ordered_share"] is None:
             customers = look.count_of(past[kind]["customers_count"], "such customer")
             assert f"Only {customers} in the past." in said[kind]
@@ -764,11 +766,11 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
             share, low, high = (
                 round(100 * past[kind][f"ordered_share{end}"]) for end in ("", "_low", "_high")
             )
-            limit = "Below 25 %" if kind == "UNLIKELY_THOUGH_ON_TIME" else "50 % or more"
+            limit = "below 25 %" if kind == "UNLIKELY_THOUGH_ON_TIME" else "50 % or more"
             limit = "75 % or more" if kind == "LIKELY_THOUGH_LATE" else limit
             assert said[kind].startswith(
-                f"{limit}, says the forecast. Of 100 such, {share} ordered within 90 days"
-                f" ({low} to {high})."
+                f"The forecast is {limit}. Of 100 such customers, {share} ordered within 90"
+                f" days ({low} to {high})."
             )
         left_out |= {kind} if BELIEVE["STATUS"] in said[kind] else set()
         sure |= {kind} if BELIEVE["FORECAST"] in said[kind] else set()
@@ -810,9 +812,11 @@ def test_whom_to_believe_is_said_as_the_mart_says_it(
     data.read.clear()
     said = believed(shown_of(TENANT))
     assert said["LIKELY_THOUGH_LATE"].startswith(
-        "75 % or more, says the forecast. Only 7 such customers in the past."
+        "The forecast is 75 % or more. Only 7 such customers in the past."
     )
-    assert said["LIKELY_THOUGH_DORMANT"].startswith("There were none such in the past.")
+    assert said["LIKELY_THOUGH_DORMANT"].startswith(
+        "There were no such customers in the past."
+    )
     for kind in ("LIKELY_THOUGH_LATE", "LIKELY_THOUGH_DORMANT"):
         assert BELIEVE["NOT_SURE"] in said[kind]
 
@@ -867,7 +871,7 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
             )
             if believe == "STATUS"
         ]
-        sentence = f"Not listed: {' and '.join(left_out)}. There, believe the status."
+        sentence = f"Not listed: {' and '.join(left_out)}. For these, believe the status."
         assert (sentence in text(shown)) is bool(left_out)
 
 
@@ -903,9 +907,9 @@ def test_shares_are_never_all_or_none_where_they_are_not(
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     for share, words in (
-        (0.001, "dormant customers fewer than 1 ordered"),
-        (0.999, "dormant customers more than 99 ordered"),
-        (1.0, "dormant customers 100 ordered"),
+        (0.001, "dormant customers, fewer than 1 ordered"),
+        (0.999, "dormant customers, more than 99 ordered"),
+        (1.0, "dormant customers, 100 ordered"),
     ):
         refreshed.execute(
             instead_of("risk_status_backtest_summary", status_rows(share, 1, 0.8))
@@ -939,7 +943,7 @@ def test_what_became_of_each_segment_is_what_sql_says(
     for row in rows:
         if row["visited_share"] is None:
             customers = look.count_of(row["customers_count"], "customer")
-            assert f"Only {customers} had it on such a day." in said
+            assert f"Only {customers} had this status." in said
             continue
         told += 1
         share, low, high = (
@@ -948,9 +952,9 @@ def test_what_became_of_each_segment_is_what_sql_says(
         assert f" {share} ({low} to {high}) " in said
         if row["horizon_days"] == 90:
             who = names[row["customer_segment"]]
-            assert f"Of 100 {who} {share} visited within 90 days ({low} to {high})" in said
+            assert f"Of 100 {who}, {share} visited within 90 days ({low} to {high})" in said
             times = look.count_of(row["positions_count"], "time")
-            assert f"{row['customers_count']:,} seen {times}, once a month each" in said
+            assert f"{row['customers_count']:,} counted {times}, once a month each" in said
     assert told > 3
     by_segment = {row["customer_segment"]: row for row in rows if row["horizon_days"] == 90}
     high = by_segment["LOST"]["visited_share_high"]
@@ -1023,8 +1027,10 @@ def test_a_verdict_on_a_segment_is_given_only_where_the_interval_carries_it(
         assert ("Few come back" in said) is (lost == "YES")
         assert ("Do not write them off" in said) is (lost in ("NO", "NOT_SURE"))
         assert ("You can count on them." in said) is (active == "YES")
-        assert ("more of them stay away than of the active" in said) is (at_risk == "YES")
-    assert "Nobody had it on such a day." in said
+        assert ("they stay away more often than active customers" in said) is (
+            at_risk == "YES"
+        )
+    assert "No customer had this status." in said
 
 
 def test_told_and_seen_of_visits_and_their_dates_are_what_sql_says(
@@ -1070,15 +1076,15 @@ def test_visits_without_a_model_or_history_say_what_it_takes(
     look_at(refreshed.as_user(ANALYST))
     refreshed.execute("delete from analytics.visit_model_parameters")
     said = " ".join(text(visits_of(ORGANIZATION)).split())
-    assert "There is no probability yet: customer-health fit-visits" in said
+    assert "There is no probability yet. customer-health fit-visits" in said
     refreshed.execute(visits_fitted(ORGANIZATION, valid_from="2026-12-01"))
     data.read.clear()
     assert "no probability before 1 Dec 2026" in text(visits_of(ORGANIZATION))
     refreshed.execute("truncate analytics.customer_visit_days")
     data.read.clear()
     said = " ".join(text(visits_of(ORGANIZATION)).split())
-    assert "has 90 days of visits before it and 90 days after it" in said
-    assert "No visit that expected a date is 90 days old yet" in said
+    assert "a month with 90 days of visits before it and 90 days after it" in said
+    assert "No visit with an expected next date is 90 days old yet" in said
 
 
 def test_who_has_orders_only_or_bookings_only_need_not_choose(

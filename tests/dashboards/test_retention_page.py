@@ -121,7 +121,7 @@ def test_first_visits_and_rebooking_are_those_of_the_marts(
         assert rows
         assert {tuple(row) for row in table} == {
             (
-                row["name"] or "Not said",
+                row["name"] or "Unknown",
                 f"{row['new_customers']:,}",
                 plain(look.share(row["retention_rate"])),
                 f"{row['visits_count']:,}",

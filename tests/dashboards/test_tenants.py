@@ -187,7 +187,7 @@ def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
         sent = everything(shown)
         # whom they may not see is not there
         has_figures = tiles(shown) or re.search('class="ch-(rule|table)"', markup(shown))
-        assert has_figures or "is not here" in text(shown), query
+        assert has_figures or "was not found" in text(shown), query
         for kind, found in names.items():
             for one in found:
                 assert one not in sent, f"{kind} {one} on {name} {query}"

@@ -1,178 +1,26 @@
 """Alerts: told at the edge, once an episode, and at most once whatever happens on the way."""
 
-import email
-import email.policy
-import json
-import socketserver
-import ssl
 import subprocess
 import sys
 import threading
-from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import PROJECT, UNTIL, Database
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
-from cryptography.x509.oid import NameOID
+from receivers import OK, WebhookReceiver, serving
 
 from flows import channels
 
-Message = dict[str, Any]
-MESSAGE = {"id": "1", "kind": "K", "edge": "raised", "tenant": "t", "message": "m"}
-# what a receiver says to its n-th message: 200 or 250 and the like, or worse
-Answer = Callable[[int], int]
-OK = 250
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    with serving(WebhookReceiver()) as made:
+        yield made
 
 
-class Receiver:
-    """A server of the test that keeps what it accepted, and answers as it is told."""
-
-    environment: dict[str, str]
-
-    def __init__(self) -> None:
-        self.accepted: list[Message] = []
-        self.tried: list[str] = []
-        self.answer: Answer = lambda _number: OK
-        # a message has come in, and its sender waits
-        self.holding = threading.Event()
-        self.release = threading.Event()
-        self.release.set()
-
-    def take(self, message: Message) -> int:
-        self.tried.append(message["id"])
-        self.holding.set()
-        self.release.wait(60)
-        code = self.answer(len(self.tried))
-        if code == OK:
-            self.accepted.append(message)
-        return code
-
-    def kinds(self) -> Counter[tuple[str, str]]:
-        return Counter((message["kind"], message["edge"]) for message in self.accepted)
-
-
-class MailHandler(socketserver.StreamRequestHandler):
-    """One conversation with a mail server of the test."""
-
-    receiver: "MailReceiver"
-    is_encrypted: bool
-    context: ssl.SSLContext | None
-
-    def say(self, *lines: str) -> None:
-        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
-
-    def encrypt(self) -> None:
-        assert self.context
-        self.connection = self.context.wrap_socket(self.connection, server_side=True)
-        self.rfile = self.connection.makefile("rb")
-        self.wfile = self.connection.makefile("wb", 0)
-
-    def handle(self) -> None:
-        if self.is_encrypted:
-            self.encrypt()
-        self.say("220 sink")
-        while line := self.rfile.readline().decode().strip():
-            verb, *words = line.split()
-            match verb.lower():
-                case "ehlo":
-                    offers = ["250-STARTTLS"] if self.context else []
-                    self.say("250-sink", *offers, "250 AUTH PLAIN")
-                case "starttls":
-                    self.say("220 go on")
-                    self.encrypt()
-                case "auth":
-                    self.receiver.logins.append(b64decode(words[-1]).decode())
-                    self.say("235 welcome")
-                case "data":
-                    self.say("354 go on")
-                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                    mail = email.message_from_bytes(text, policy=email.policy.default)
-                    message = json.loads(mail.get_content())
-                    assert mail["Message-ID"] == f"<{message['id']}@customer-health>"
-                    self.say(f"{self.receiver.take(message)} so it is")
-                case "quit":
-                    self.say("221 bye")
-                case _:
-                    self.say("250 yes")
-
-
-class WebhookReceiver(Receiver):
-    """Takes messages by HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                message = json.loads(body)
-                assert self.headers["Idempotency-Key"] == message["id"]
-                code = receiver.take(message)
-                self.send_response({OK: 200, 550: 500}[code])
-                self.end_headers()
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.environment = {
-            "ALERT_WEBHOOK_URL": f"http://127.0.0.1:{self.server.server_port}/hook"
-        }
-
-
-class MailReceiver(Receiver):
-    """Takes messages by SMTP, in TLS from the start, from STARTTLS on, or without."""
-
-    def __init__(self, scheme: str = "smtp", tls: ssl.SSLContext | None = None) -> None:
-        super().__init__()
-        self.logins: list[str] = []
-
-        class Handler(MailHandler):
-            receiver = self
-            is_encrypted = scheme == "smtps"
-            context = tls
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-            def handle_error(self, *_arguments: object) -> None:
-                """A sender that was killed is expected here."""
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.environment = {
-            "ALERT_SMTP_URL": f"{scheme}://127.0.0.1:{self.server.server_address[1]}",
-            "ALERT_MAIL_FROM": "health@example.com",
-            "ALERT_MAIL_TO": "ana@example.com, ben@example.com",
-        }
-
-
-@pytest.fixture(params=[WebhookReceiver, MailReceiver])
-def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
-    made = request.param()
-    threading.Thread(target=made.server.serve_forever, daemon=True).start()
-    yield made
-    made.release.set()
-    made.server.shutdown()
-    made.server.server_close()
-
-
-def send(database: Database, receiver: Receiver) -> subprocess.CompletedProcess[str]:
+def send(database: Database, receiver: WebhookReceiver) -> subprocess.CompletedProcess[str]:
     return database.run("flows", "alerts", environment=receiver.environment)
 
 
@@ -233,7 +81,7 @@ def test_what_was_so_before_is_not_told(refreshed: Database) -> None:
 
 
 def test_an_episode_is_told_once_and_so_is_its_end(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     plain, valued = customers(quiet, 2), customers(quiet, 1, high_value=True)
     set_status(quiet, plain + valued, "DORMANT")
@@ -301,7 +149,7 @@ def test_a_customer_that_is_gone_ends_its_episode_without_a_word(quiet: Database
 
 
 def test_more_than_20_of_a_kind_become_one_message(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     ids = customers(quiet, 41)
     set_status(quiet, ids[:20], "DORMANT")
@@ -329,7 +177,7 @@ def test_more_than_20_of_a_kind_become_one_message(
 
 
 def test_a_refused_message_is_sent_again_and_arrives_once(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     set_status(quiet, customers(quiet, 3), "DORMANT")
     receiver.answer = lambda number: 550 if number in (1, 2, 4) else OK
@@ -350,11 +198,11 @@ def test_a_refused_message_is_sent_again_and_arrives_once(
 
 
 def test_a_receiver_that_is_not_there_is_asked_again_up_to_a_limit(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     set_status(quiet, customers(quiet, 2), "DORMANT")
-    receiver.server.shutdown()  # type: ignore[attr-defined]
-    receiver.server.server_close()  # type: ignore[attr-defined]
+    receiver.server.shutdown()
+    receiver.server.server_close()
     done = send(quiet, receiver)
     assert done.returncode == 4
     assert "1 were refused" in done.stderr
@@ -369,7 +217,7 @@ def test_a_receiver_that_is_not_there_is_asked_again_up_to_a_limit(
 
 
 def test_a_message_whose_sender_is_killed_is_never_sent_again(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     """Killed each time that the receiver has a message in its hands, until none is left."""
     set_status(quiet, customers(quiet, 4), "DORMANT")
@@ -407,87 +255,14 @@ def test_a_webhook_that_falls_silent_is_not_asked_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(channels, "TIMEOUT_SECONDS", 0.5)
-    made = WebhookReceiver()
-    threading.Thread(target=made.server.serve_forever, daemon=True).start()
-    made.release.clear()
-    with pytest.raises(channels.Unknown):
-        channels.Webhook(made.environment["ALERT_WEBHOOK_URL"]).send("1", MESSAGE)
-    made.release.set()
-    made.server.shutdown()
-    made.server.server_close()
-
-
-@pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """What a server of the test needs to be trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "sink.pem"
-    file.write_bytes(
-        certificate.public_bytes(Encoding.PEM)
-        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    return context
-
-
-def mail_to(made: MailReceiver, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
-    """Send a mail to a receiver, with a login."""
-    threading.Thread(target=made.server.serve_forever, daemon=True).start()
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value.replace("://", f"://{login}@"))
-    channel = channels.channel_of_environment()
-    assert channel
-    try:
-        channel.send("1", MESSAGE)
-    finally:
-        made.server.shutdown()
-        made.server.server_close()
-
-
-@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_a_password_goes_to_a_mail_server_with_tls(
-    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = MailReceiver(scheme, tls)
-    mail_to(made, monkeypatch, "ana:p%40ss")
-    assert made.logins == ["\0ana\0p@ss"]
-    assert made.accepted == [MESSAGE]
-
-
-def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = MailReceiver()
-    with pytest.raises(channels.Unreachable, match="no TLS, so it gets no password"):
-        mail_to(made, monkeypatch, "ana:p%40ss")
-    assert made.logins == made.tried == []
-
-
-@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
-    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE")
-    made = MailReceiver(scheme, tls)
-    with pytest.raises(channels.Unreachable, match="certificate verify failed"):
-        mail_to(made, monkeypatch, "ana:p%40ss")
-    assert made.logins == made.tried == []
+    with serving(WebhookReceiver()) as made:
+        made.release.clear()
+        with pytest.raises(channels.Unknown):
+            channels.Webhook(made.url).send("1", {"message": "m"})
 
 
 def test_no_success_for_two_days_is_told_though_nothing_runs(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     back = "update operations.application_logs set created_at = now() - interval '%s hours'"
     quiet.execute(back.replace("%s", "47"))
@@ -504,7 +279,7 @@ def test_no_success_for_two_days_is_told_though_nothing_runs(
 
 
 def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     told = (
         "select edge, subject, message from operations.alert_outbox"
@@ -575,7 +350,7 @@ def test_when_refreshes_are_told_of_is_a_setting(quiet: Database, project: Path)
 
 
 def test_a_source_that_goes_stale_is_told_and_after_a_crash_nobody_knows(
-    quiet: Database, receiver: Receiver
+    quiet: Database, receiver: WebhookReceiver
 ) -> None:
     freshness = "analytics_internal.int_source_freshness__orders"
     quiet.execute(f"create table was as select * from {freshness}")
@@ -617,7 +392,7 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
     assert states(quiet) == {}
     done = quiet.run("flows", "alerts")
     assert done.returncode == 0
-    assert "1 alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_SMTP_URL" in done.stdout
+    assert "1 alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO" in done.stdout
     # before the first refresh there is nothing to tell
     assert empty.run("flows", "alerts").returncode == 0
 
@@ -633,10 +408,9 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
             {"ALERT_SMTP_URL": "smtp://a", "ALERT_MAIL_FROM": "a@b.c", "ALERT_MAIL_TO": "x"},
             "ALERT_MAIL_TO: 'x' is no mail address",
         ),
-        (
-            {"ALERT_SMTP_URL": "smtp://a", "ALERT_WEBHOOK_URL": "http://a"},
-            "set only one of them",
-        ),
+        ({"ALERT_WEBHOOK_FORMAT": "irc"}, "ALERT_WEBHOOK_FORMAT is 'irc', must be one of"),
+        ({"MESSAGE_URL_DAIRY": "https://:secret@"}, "MESSAGE_URL_DAIRY must be a URL"),
+        ({"DASHBOARD_URL": "here"}, "DASHBOARD_URL must be a URL"),
     ],
 )
 def test_a_receiver_that_cannot_be_is_one_clear_line(

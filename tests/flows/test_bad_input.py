@@ -38,16 +38,16 @@ NIGHTLY = ("refresh", "--mode", "nightly", "--as-of", UNTIL)
         (("refresh", "--mode", "weekly"), "invalid choice: 'weekly'"),
         (
             ("refresh", "--mode", "nightly", "--as-of", "yesterday"),
-            "'yesterday' is no time",
+            "'yesterday' is not a timestamp with an offset",
         ),
         (
             ("refresh", "--mode", "nightly", "--as-of", "2026-02-30"),
-            "'2026-02-30' is no time",
+            "'2026-02-30' is not a timestamp with an offset",
         ),
         (("refresh", "--mode", "nightly", "--as-of", "2026-01-01"), "offset"),
         (
             ("refresh", "--mode", "nightly", "--as-of", "infinity"),
-            "'infinity' is no time",
+            "'infinity' is not a timestamp with an offset",
         ),
         (
             ("refresh", "--mode", "nightly", "--as-of", "0001-01-01T00:00Z"),
@@ -72,22 +72,26 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     small: Database, project: Path
 ) -> None:
     code, line = refused(small, *NIGHTLY, "--tenant", "nobody")
     assert code == 2
-    assert line == "error: --tenant: no active tenant 'nobody', there are: acme"
+    assert line == "error: --tenant: no active tenant has the slug 'nobody'; there are: acme"
     # no tenant of a system that is off
     switch_off(project, "orders_enabled")
     code, line = refused(small, *NIGHTLY, "--tenant", "acme", project=project)
-    assert (code, line) == (2, "error: --tenant: no active tenant 'acme', there are: none")
+    assert (code, line) == (
+        2,
+        "error: --tenant: no active tenant has the slug 'acme'; there are: none",
+    )
     (project / "dbt_project.yml").write_text(
         (project / "dbt_project.yml").read_text().replace("\nvars:", "\nvars:\n  dormnt: 1")
     )
     code, line = refused(small, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting dormnt of dbt_project.yml is not known" in line
+    assert "setting dormnt of dbt_project.yml is unknown" in line
     file = project / "dbt_project.yml"
     file.write_text(
         file.read_text()
@@ -218,6 +222,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "accounts_enabled": ("maybe", "must be true or false"),
         "backfill_days": ("-1", "must be a whole number from 0"),
         "account_usage_days": ("0", "must be a whole number from 1"),
+        "weekly_message_hour": ("24", "must be at most 23"),
         "hold_out_rate": ("0.6", "must be a rate from 0 to 0.5"),
         "hold_out_from": ("soon", 'must be a day such as "2026-07-01"'),
         "refresh_scope": ("some", "must be all or changed"),
@@ -242,9 +247,9 @@ def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path:
     file = tmp_path / "dbt_project.yml"
     environment = {"PYTHONPATH": str(PROJECT)}
     for text, said in {
-        "": "is empty: `customer-health init` makes one",
-        "# customer_health\n- a list\n": "is no list of keys and values",
-        "vars: [customer_health]\n": "vars: must be names and values of settings",
+        "": "is empty: `customer-health init` creates a valid one",
+        "# customer_health\n- a list\n": "does not contain keys and values",
+        "vars: [customer_health]\n": "vars must contain names and values of settings",
     }.items():
         file.write_text(text)
         code, line = refused(empty, *NIGHTLY, project=tmp_path, environment=environment)
@@ -258,7 +263,7 @@ def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     file.write_text(file.read_text().replace("  orders_schema: ", "  comerce_schema: "))
     code, error = refused(empty, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting comerce_schema of dbt_project.yml is not known" in error
+    assert "setting comerce_schema of dbt_project.yml is unknown" in error
 
 
 # tables without keys or constraints, and with all that can be wrong in a row

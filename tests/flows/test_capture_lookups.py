@@ -376,15 +376,15 @@ def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     say_captures(shop, CAPTURES | {"users": raw, "stores": None})
     line = refused(empty, shop)
     assert '"shop"."stores" is read by input_orders__tenants, and nothing watches it' in line
-    assert "shop.users: the triggers would note customer " in line
-    assert ", which is no key of input_orders__customer" in line
+    assert "shop.users: the triggers would record customer " in line
+    assert ", but input_orders__customer" in line
     # installed all the same, such a change is consumed and lost, and that is said
     done = run(empty, shop, "flows", "capture", "install", "--allow-gaps")
-    assert "warning: shop.users: the triggers would note" in done
+    assert "warning: shop.users: the triggers would record" in done
     empty.execute("delete from operations.changed_keys")
     empty.execute("""update shop.users set "firstName" = 'Other' where id in (9, 10)""")
     said = run(empty, shop, *HOURLY)
-    assert "warning: 2 keys of the queue are nobody's in orders, such as " in said
+    assert "warning: 2 keys in the queue match no row of orders, such as " in said
     assert last(empty)["keys_of_nobody"] == {"orders": 2}
 
 
@@ -499,10 +499,16 @@ def test_what_of_a_key_is_looked_up_is_found_out(
 @pytest.mark.parametrize(
     ("capture", "reason"),
     [
-        ({"customer": "customer"}, "has no tenant, which every key begins with"),
+        ({"customer": "customer"}, "has no tenant, with which every key begins"),
         ({}, "has no tenant"),
-        ("all", "is 'all', must be none, or tenant, customer, location, starts_at, or a list"),
-        ({"tenant": "1", "custmer": "id"}, "has custmer, must be of tenant, customer,"),
+        (
+            "all",
+            "is 'all'; it must be none, a mapping with tenant, customer, location, starts_at",
+        ),
+        (
+            {"tenant": "1", "custmer": "id"},
+            "has the unknown entry custmer; allowed are tenant",
+        ),
         ({"tenant": "1", "customer": None}, "has customer: None, must be SQL"),
         ({"tenant": "1", "starts_at": "now()"}, "has starts_at without location"),
         (
@@ -511,14 +517,17 @@ def test_what_of_a_key_is_looked_up_is_found_out(
         ),
         ({"tenant": "1", "customer": "nobody"}, "; the columns are id, customerId, customer,"),
         # the name of whoever writes
-        ({"tenant": "1", "customer": "user"}, 'is a word of SQL: the column is "user", in'),
+        (
+            {"tenant": "1", "customer": "user"},
+            'is an SQL keyword: write the column as "user", in',
+        ),
         (
             {"tenant": "1", "customer": "id", "joins": "left join parents on true"},
-            'joins is left join parents on true: relation "parents" does not exist; tables,',
+            'joins is left join parents on true: relation "parents" does not exist',
         ),
         (
             {"tenant": "1", "customer": "slug(id)"},
-            "function slug(integer) does not exist; tabl",
+            "function slug(integer) does not exist",
         ),
         ({"tenant": "1", "customer": "id, id"}, "customer is id, id: "),
         ({"tenant": "1", "customer": "id) from changed; select (1"}, "customer is id) from"),
@@ -531,7 +540,7 @@ def test_what_of_a_key_is_looked_up_is_found_out(
         ({"tenant": "1", "customer": "customer", "joins": PARENT}, "is ambiguous"),
         (
             {"tenant": "1", "location": "1", "starts_at": "started"},
-            "a timestamp without time zone, must be a timestamp with time zone",
+            "a timestamp without time zone; it must be a timestamp with time zone",
         ),
     ],
 )
@@ -566,7 +575,7 @@ def test_what_a_trigger_may_not_read_or_has_no_value_yet_is_refused(odd: Connect
         odd.execute("create table odd.virtual (a text, b text generated always as (lower(a)))")
         source = source_of({"tenant": "1", "customer": "b"}, "virtual")
         _, [line] = captures_of(odd, source, look_at(odd, source))
-        assert "it is generated when it is read, so write the expression that it is" in line
+        assert "it is a virtual generated column, so write its expression instead" in line
 
 
 class Sampled:
@@ -611,37 +620,35 @@ def test_keys_that_are_not_those_of_the_input_are_found_over_a_sample(
     assert compared(["a", "b", None], ALL) == ([], [])
     # nearly all are the same
     [doubt], _ = compared(["A", "b", "c"], lower)
-    assert "odd.bookings: the triggers would note customer acme/A, which is no key of" in doubt
-    assert "input_bookings__bookings; it has acme/a: let `meta: capture`" in doubt
+    assert "odd.bookings: the triggers would record customer acme/A, but" in doubt
+    assert "input_bookings__bookings has acme/a: write the key in `meta: capture`" in doubt
     assert compared(["A", "b", "c"], lower, customer="lower(customer)") == ([], [])
     for mapped in ("'c-' || customer", "md5(customer)"):
         [doubt], _ = compared(["a"], ALL.replace("customer as", f"{mapped} as"))
-        assert "note customer acme/a, which is no key" in doubt
+        assert "record customer acme/a, but input" in doubt
     [doubt], _ = compared(["007", "8"], ALL.replace("customer as", "customer::integer as"))
     assert "acme/007" in doubt
     [doubt], _ = compared([" a", "b"], ALL.replace("customer as", "btrim(customer) as"))
     assert "acme/ a" in doubt
     # another tenant's
     [doubt], _ = compared(["a"], ALL, tenant="'Acme'")
-    assert "note customer Acme/a" in doubt
+    assert "record customer Acme/a" in doubt
     # rows that the input leaves out are no fault, and neither is an input without a row
     doubts, [remark] = compared(["a", "b"], f"{ALL} where customer = 'b'")
     assert doubts == []
-    assert "1 of 2 keys in a sample of odd.bookings are none of input_bookings__boo" in remark
+    assert "1 of 2 keys in a sample of odd.bookings are not in input_bookings__boo" in remark
     assert compared(["a"], f"{ALL} where false") == ([], [])
     # a bare name in a select is that of the table selected from: no row would have a key
     where = "exists (select from odd.parents where parents.customer = customer and id = 7)"
     _, [remark] = compared(["a"], ALL, where=where)
     assert "no row in a sample of odd.bookings has the key tenant: 'acme', customer:" in remark
-    assert "is its `where` right? In a select of its own, a column of the row is" in remark
+    assert "check its `where`: inside a subquery, write a column of the row as" in remark
     assert compared([], ALL, where=where) == ([], [])
     # what fails over rows that are there
     [doubt], _ = compared(["a"], ALL, customer="customer::integer")
-    assert 'cannot be told: invalid input syntax for type integer: "a"' in doubt
+    assert 'cannot be computed: invalid input syntax for type integer: "a"' in doubt
     _, [remark] = compared(["a", "b"], ALL, customer="lower(parents.customer)", joins=PARENT)
-    assert (
-        "of 2 rows in a sample of odd.bookings is not found: a change of such a row" in remark
-    )
+    assert "rows in a sample of odd.bookings: a change of such a row recomputes" in remark
 
 
 def effective(**nodes: dict[str, Any]) -> list[tuple[str, str, object]]:

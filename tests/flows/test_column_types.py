@@ -303,8 +303,8 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     assert "1 customers written back" in run("flows", "write-back")
     assert customer(small, three)[1] == "AT_RISK_CADENCE"
     printed = run("flows", "hook", "install")
-    assert "warning: the hook leaves out last_order_date: not written, for" in printed
-    assert "warning: the hook leaves out dormancy_since: left as it is" in printed
+    assert "warning: the hook does not write last_order_date: not written, for" in printed
+    assert "warning: the hook does not write dormancy_since: left as it is" in printed
     assert printed.count("warning") == 2
     order(small, TWO)
     assert hook_errors(small) == []

@@ -347,7 +347,7 @@ def test_contacts_survive_what_is_made_anew(refreshed: Database) -> None:
     customer = due(refreshed, "rep")
     add(refreshed, "rep", customer)
     done = refreshed.run("flows", "uninstall", "--dry-run")
-    assert f"{CONTACTS} goes with what people have written down" in done.stdout
+    assert f"{CONTACTS} is removed too: people wrote its rows" in done.stdout
     anew = ("run", "--full-refresh", "--select", "customer_contacts")
     done = command(refreshed.os_environment(), *anew)
     assert done.returncode == 0, done.stdout

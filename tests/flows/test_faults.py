@@ -482,7 +482,7 @@ def test_a_view_that_is_read_is_replaced_without_keeping_readers_waiting(
         with idle_reader(live):
             done = live.run("flows", "refresh", "--mode", "nightly", project=project)
             assert done.returncode == 4
-            assert "due_to_order: a transaction that has read it does not end" in done.stderr
+            assert "due_to_order: a transaction that has read it is still open" in done.stderr
         done = live.run("flows", "refresh", "--mode", "nightly", project=project)
         assert done.returncode in PUBLISHED, done.stderr
     assert reader.wrong == []

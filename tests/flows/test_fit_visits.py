@@ -81,7 +81,10 @@ def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> No
 
     done = small.run("flows", "fit-visits", "--organization", "nobody")
     assert done.returncode == 2
-    assert "--organization: no active organization 'nobody', there are: few" in done.stderr
+    assert (
+        "--organization: no active organization has the slug 'nobody'; there are: few"
+        in done.stderr
+    )
 
     done = small.run("flows", "fit-visits", "--json", "--organization", "o'many")
     assert done.returncode == 0, done.stderr

@@ -126,27 +126,27 @@ def nowhere(tmp_path: Path) -> Fleet:
 @pytest.mark.parametrize(
     ("arguments", "changes", "said"),
     [
-        (["status"], {"FLEET": ""}, "FLEET is not set, must be names of services in"),
+        (["status"], {"FLEET": ""}, "FLEET is not set; set it to the names of services"),
         (["status"], {"FLEET": "berlin rome"}, 'FLEET: rome: definition of service "rome"'),
-        (NIGHTLY, {"FLEET": "berlin,../x"}, "FLEET: '../x' must be a name of letters, digits"),
+        (NIGHTLY, {"FLEET": "berlin,../x"}, "FLEET: '../x' must be a service in"),
         (NIGHTLY, {"FLEET": "paris, paris"}, "FLEET: paris is named twice"),
         (NIGHTLY, {"PGSERVICEFILE": "/nonexistent"}, 'service file "/nonexistent" not found'),
         (
             ["--only", "rome", *NIGHTLY],
             {},
-            "--only: no database 'rome' in FLEET, there are: b",
+            "--only: no database 'rome' in FLEET; there are: b",
         ),
         (
             ["--only", "", *NIGHTLY],
             {},
-            "--only: no database '' in FLEET, there are: berlin, p",
+            "--only: no database '' in FLEET; there are: berlin, p",
         ),
         (["--at-once", "0", *NIGHTLY], {}, "'0' must be 1 to 64 (FLEET_AT_ONCE)"),
         (NIGHTLY, {"FLEET_AT_ONCE": "many"}, "'many' must be 1 to 64 (FLEET_AT_ONCE)"),
         (["refresh", "--mode", "daily"], {}, "--mode: invalid choice: 'daily'"),
-        (["serve"], {}, "serve: no command for each database of a fleet"),
-        (["fleet", "status"], {}, "fleet: no command for each database of a fleet"),
-        (["status", "--log-file", "x"], {}, "--log-file: stands before the command"),
+        (["serve"], {}, "serve: cannot run on a fleet"),
+        (["fleet", "status"], {}, "fleet: cannot run on a fleet"),
+        (["status", "--log-file", "x"], {}, "--log-file: put it before the command"),
     ],
 )
 def test_what_is_not_understood_runs_nowhere(
@@ -168,7 +168,7 @@ def test_a_command_for_one_database_does_not_guess_which(nowhere: Fleet) -> None
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: FLEET names many databases: `customer-health fleet")
+    assert done.stderr.startswith("error: FLEET names several databases: use `customer-health")
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert "Connection refused" in ends["down"]
         assert ends["m01"].split()[1:3] == ["busy", "5"]
         assert ends["m01"].endswith(
-            "another refresh or write-back is running; try again when it is done"
+            "another refresh or write-back is running; try again when it has ended"
         )
         for name in ("m00", "m02"):
             assert ends[name].split()[1:3] == ["done", "0"]
@@ -212,7 +212,7 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert rows["m01"]["note"]
         # nothing was made there
         assert not busy.rows("select from pg_namespace where nspname = 'operations'")
-        assert "of unknown age: down, m01" in found["lines"]
+        assert "no successful refresh known: down, m01" in found["lines"]
         [oldest] = [line for line in found["lines"] if "oldest" in line]
         assert oldest.startswith("the oldest figures are those of m00: 20")
 
@@ -293,7 +293,9 @@ def test_a_run_that_stays_is_no_schedule_of_a_fleet(nowhere: Fleet, tmp_path: Pa
     given = {name: nowhere.environment[name] for name in ("FLEET", "PGSERVICEFILE")}
     code, error = serve(tmp_path, REFRESH_EVERY="1m", **given)
     assert code == 2
-    assert error.startswith("error: --refresh-every: 1h or more with FLEET (REFRESH_EVERY)")
+    assert error.startswith(
+        "error: --refresh-every (REFRESH_EVERY): must be 1h or more with FLEET"
+    )
     code, error = serve(tmp_path, **{**given, "FLEET": "berlin rome"})
     assert code == 2
     assert error.startswith('error: FLEET: rome: definition of service "rome" not found')
@@ -339,7 +341,7 @@ def test_a_run_says_by_its_tag_which_database_it_is_of_and_waits_in_line(
         failed = scheduled.nightly.fn()
         assert failed.name == "Failed"
         assert failed.message == (
-            "FLEET is set, so one tag of the run must name its database: berlin, paris"
+            "FLEET is set, so exactly one tag of the run must name a database of berlin, paris"
         )
     assert len(refreshed_by) == 2
 

@@ -224,7 +224,7 @@ def test_what_others_have_built_on_ours_survives_every_refresh(guest: Database) 
     )
     # a seed cannot stay where dbt makes it anew
     assert "reports.groups" in done.stdout, done.stdout
-    assert done.stdout.count("drop that first") == 1, done.stdout
+    assert done.stdout.count("drop them first") == 1, done.stdout
     guest.execute("drop view reports.groups")
     # a view that gets other columns
     guest.execute(
@@ -384,7 +384,7 @@ def test_views_of_ours_are_known_by_their_mark_wherever_they_are(guest: Database
     with pytest.raises(Exception, match="used by a view"):
         guest.execute(migration)
     done = assert_done(guest, "flows", "detach")
-    assert "views are off the application's tables" in done.stdout
+    assert "views on the application's tables" in done.stdout
     guest.execute(migration)
     assert guest.value("select count(*) from pg_views where schemaname = 'reports'") == 1
     assert_done(guest, *NIGHTLY)
@@ -441,7 +441,7 @@ def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_ba
         refreshed, "flows", "refresh", "--mode", "hourly", "--as-of", later, "--no-write-back"
     )
     assert "recomputes everything: analytics." in done.stdout
-    [line] = [line for line in done.stdout.splitlines() if "nobody can collect" in line]
+    [line] = [line for line in done.stdout.splitlines() if "cannot be collected again" in line]
     assert "analytics.tenant_usage_metrics_daily" in line
     assert "analytics.account_health_scores" in line
     assert "before 2026-06-17" in line
@@ -458,8 +458,8 @@ def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_ba
     done = assert_done(
         refreshed, "flows", "refresh", "--mode", "hourly", "--as-of", later, "--no-write-back"
     )
-    assert "which role is which tenant's is lost" in done.stdout
-    assert "nobody can collect" not in done.stdout
+    assert "the map of tenants to roles is lost" in done.stdout
+    assert "cannot be collected again" not in done.stdout
     assert_done(refreshed, "flows", "roles", "install")
     assert_secured(refreshed)
 

@@ -247,7 +247,8 @@ def test_after_a_refresh_that_has_not_ended_well_nothing_is_left_out(
     )
     payload, _ = refresh(captured, *HOURLY)
     assert payload["work"] == {
-        system: ["the last refresh ended as failed"] for system in ("orders", "bookings")
+        system: ["the last refresh ended with status failed"]
+        for system in ("orders", "bookings")
     }
 
 
@@ -451,7 +452,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     assert queue(captured) == []
     done = captured.run(*HOURLY)
     assert done.returncode == 1
-    assert "recomputes everything: a test has failed in the last refresh" in done.stdout
+    assert "recomputes everything: a test failed in the last refresh" in done.stdout
     assert captured.run("flows", "write-back").returncode == 1
     spoilt = "select count(*) from analytics.customer_risk_status where reason = 'spoilt'"
     assert captured.value(spoilt) == 1
@@ -465,8 +466,12 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
 @pytest.mark.parametrize(
     ("change", "arguments", "because"),
     [
-        ("select", ("--as-of", "2026-06-01T00:00:00+00:00"), "the marts hold 2026-06-15"),
-        ("truncate booking.referral_profiles", (), "a table was emptied"),
+        (
+            "select",
+            ("--as-of", "2026-06-01T00:00:00+00:00"),
+            "the marts are already as of 2026-06-15",
+        ),
+        ("truncate booking.referral_profiles", (), "a table was truncated"),
         (
             *("alter table commerce.orders disable trigger customer_health_update", ()),
             "a captured table has lost its triggers",
@@ -535,16 +540,14 @@ def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
         f" analytics.customer_risk_status where tenant_id != '{gone[0]['tenant']}' limit 1)",
     )
     status = captured.run("flows", "capture", "status").stdout
-    assert (
-        "commerce.extra, which input_orders__orders read, is watched by nothing: it" in status
-    )
+    assert "commerce.extra, read by input_orders__orders, is watched by nothing: its" in status
     payload, printed = refresh(captured, *HOURLY, "--no-write-back")
     assert "full_because" not in payload
     assert (
-        "the key of 3 changed rows of commerce.parcels was not found, so all of tenant"
-        f" {gone[0]['tenant']} is recomputed in orders"
+        "no key was found for 3 changed rows of commerce.parcels: orders recomputes all of"
+        f" tenant {gone[0]['tenant']}"
     ) in printed
-    assert "commerce.extra is read by an input and has no triggers" in printed
+    assert "commerce.extra is read by an input but not listed" in printed
     assert payload["unlisted_tables"] == ["commerce.extra"]
     assert payload["keys_of_nobody"] == {"orders": 1}
     told = "select count(distinct tenant_id) from analytics_internal.int_customers__scope"
@@ -563,17 +566,17 @@ def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
     with (project / "seeds" / "risk_thresholds.csv").open("a") as thresholds:
         thresholds.write("harbor-foods,30,,,,,,,,,,,,\n")
     payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
-    assert "rules are other ones" in payload["full_because"]
+    assert "the rules have changed" in payload["full_because"]
     with (project / "dbt_project.yml").open("a") as settings:
         settings.write("# names of tables are what they were\n")
     payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
-    assert "rules are other ones" in payload["full_because"]
+    assert "the rules have changed" in payload["full_because"]
     payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
     assert "full_because" not in payload
     yml = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
     yml.write_text(yml.read_text().replace("customer: id}", "customer: upper(id::text)}"))
     payload, _ = refresh(captured, *HOURLY, "--no-write-back", project=project)
-    assert "since `capture install`" in payload["full_because"]
+    assert "since the last complete `capture install`" in payload["full_because"]
 
 
 @pytest.mark.slow
@@ -584,7 +587,7 @@ def test_an_install_that_did_not_end_asks_for_full_refreshes(refreshed: Database
         done = refreshed.run("flows", "capture", "install")
     assert done.returncode == 4
     assert refreshed.value("select count(*) from operations.changed_keys") == 0
-    assert "or it did not end" in refresh(refreshed, *HOURLY)[1]
+    assert "since the last complete `capture install`" in refresh(refreshed, *HOURLY)[1]
     assert refreshed.run("flows", "capture", "install").returncode == 0
     assert "the triggers are new" in refresh(refreshed, *HOURLY)[1]
     assert "recomputes everything" not in refresh(refreshed, *HOURLY)[1]

@@ -347,7 +347,7 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
         said = init(empty.as_user("half_blind"), tmp_path / "2 Odd-projekt")
     finally:
         empty.execute("drop owned by half_blind; drop role half_blind")
-    assert "not looked at: 2 tables of public, which this login may not read" in said
+    assert "skipped 2 tables of public, which this login may not read" in said
     folder = tmp_path / "2 Odd-projekt"
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
     assert project["name"] == "project_2_odd_projekt"
@@ -362,15 +362,15 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--systems", "order"], "--systems: there is no 'order', but orders, bookings, "),
-        (["--time-zone", "Mars/Olympus"], "--time-zone: PostgreSQL knows no 'Mars/Olympus'; "),
-        ([], "init: no table of this database is like orders or bookings of customers; "),
+        (["--systems", "order"], "--systems: there is no system 'order'; there are: orders"),
+        (["--time-zone", "Mars/Olympus"], "--time-zone: PostgreSQL does not know 'Mars/Olymp"),
+        ([], "init: no table of this database looks like orders or bookings of "),
         (["--demo", "--systems", "orders"], "--demo: has all systems and its own time zones"),
         (["--demo", "--table", "orders=x.y"], "--demo: has all systems and its own time"),
         (["--table", "customers"], "--table: 'customers' must be INPUT=SCHEMA.TABLE, or "),
-        (["--table", "clients=x.y"], "--table: there is no input 'clients', but accounts, "),
-        (["--table", "orders.users=x.y"], "--table: there is no input 'orders.users', but "),
-        (["--table", "orders=x.y"], "--table: orders=x.y: there is no such table or view "),
+        (["--table", "clients=x.y"], "--table: there is no input 'clients'; there are: accou"),
+        (["--table", "orders.users=x.y"], "--table: there is no input 'orders.users'; the"),
+        (["--table", "orders=x.y"], "--table: orders=x.y: no table or view of this name "),
         (["--table", "orders=x", "--table", "orders=y"], "--table: orders is named twice"),
         (["--table", "invoices=none", "--systems", "orders"], "--table: invoices is of acc"),
     ],
@@ -388,7 +388,7 @@ def test_a_system_that_is_asked_for_has_its_files_without_a_table(
     empty: Database, tmp_path: Path
 ) -> None:
     said = init(empty, tmp_path / "it", "--systems", "orders")
-    assert "orders: on, as asked for; not found: orders, customers: nothing was found" in said
+    assert "orders: on, as requested; not found: orders, customers: no table found" in said
     check_types(empty, tmp_path / "it")
     assert todos(tmp_path / "it") == 4
 
@@ -438,7 +438,7 @@ def test_a_table_that_is_named_goes_before_what_is_guessed(
     assert bookings["square_customer_id"] == "florist_id"
     # one of them is enough where the others are not in question
     said = init(empty, tmp_path / "none", "--table", "payments=none")
-    assert "bookings: no table is like payments, so its input has no rows" in said
+    assert "bookings: no table looks like payments, so its input has no rows" in said
     assert (
         "TODO Is there a table with"
         in (inputs_of(tmp_path / "none")["input_bookings__payments"])
@@ -590,17 +590,19 @@ def test_northwind_has_its_right_numbers_without_a_line_written(
     for command in (("refresh", "--mode", "hourly"), ("capture", "install")):
         done = application.run("flows", *command)
         assert done.returncode == 2
-        assert done.stderr.startswith("error: the marts here are those of the project it: ")
+        assert done.stderr.startswith(
+            "error: the marts in this database belong to the project it: "
+        )
     assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
     seed.write_text("tenant_slug,dormant_day\n")
     done = run(application, tmp_path / "it")
     assert done.returncode == 2
-    assert "input_shared__risk_thresholds has a column dormant_day, but its" in done.stderr
+    assert "input_shared__risk_thresholds has the unknown column dormant_day;" in done.stderr
     settings = tmp_path / "it" / "dbt_project.yml"
     settings.write_text(f"{settings.read_text()}\nvars: {{tenant_enabled: false}}\n")
     done = run(application, tmp_path / "it")
     assert done.returncode == 2
-    assert "setting tenant_enabled of dbt_project.yml is not known" in done.stderr
+    assert "setting tenant_enabled of dbt_project.yml is unknown" in done.stderr
 
 
 @pytest.mark.slow

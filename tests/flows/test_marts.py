@@ -235,7 +235,7 @@ def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
     mart = "marts/customer_risk_status.sql"
     scope = "'scope': 'int_customers__scope'"
     assert refused("compile", mart, scope, "'scoop': 1, 'day': 'today', 'keep_days': 3") == (
-        "published of customer_risk_status: scoop is not known; day is today, must be a column"
+        "published of customer_risk_status: scoop is unknown; day is today, must be a column"
         " of unique_key; keep_days needs day and scope"
     )
     assert refused(
@@ -244,13 +244,13 @@ def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
         scope,
         "'scope': 'int_tenant', 'stamps': {'seen': 'a', 'written': 'b'}",
     ) == (
-        "published of customer_risk_status: stamps.seen is not known; scope is int_tenant,"
+        "published of customer_risk_status: stamps.seen is unknown; scope is int_tenant,"
         " must be a model; stamps.seen is a, must be a column; stamps.written is b, must be a"
         " column"
     )
     assert refused("compile", mart, scope, "'scope': 'int_booking_customers__scope'") == (
-        "published of customer_risk_status: scope is int_booking_customers__scope, whose key"
-        " must be what unique_key begins with"
+        "published of customer_risk_status: scope is int_booking_customers__scope, whose"
+        " unique_key must begin that of the mart"
     )
     line = "    'sales_reps': ref('int_sales_reps'),\n"
     assert refused("compile", "orders_publications.sql", line, "") == (

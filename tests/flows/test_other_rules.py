@@ -21,7 +21,7 @@ def test_a_write_back_held_by_a_changed_rule_says_so_and_what_to_do(
         done = refreshed.run(*hourly, project=project)
         assert done.returncode == 3, done.stderr
         [line] = done.stderr.splitlines()
-        assert "held, what is not named is done: harbor-foods: " in line
+        assert "write-back held: harbor-foods: " in line
         assert SAID in line
         assert "`customer-health write-back --dry-run`" in line
         assert "--force" in line

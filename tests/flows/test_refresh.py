@@ -156,6 +156,15 @@ def analyst_of_views(refreshed: Database) -> Iterator[None]:
         refreshed.execute("drop owned by an_analyst; drop role an_analyst")
 
 
+def test_marts_have_statistics_as_soon_as_they_are_filled(refreshed: Database) -> None:
+    # of tables as small as these autovacuum, which comes once a minute, makes them as well
+    assert not refreshed.rows(
+        "select mart from operations.orders_publications"
+        " where rows_written > 0 and not exists ("
+        " select from pg_stats where tablename = mart)"
+    )
+
+
 @pytest.mark.slow
 def test_a_customer_that_leaves_takes_its_rows_along(refreshed: Database) -> None:
     refreshed.execute(

@@ -61,6 +61,16 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     assert [row["status_now"] for row in late] == ["HEALTHY"]
     assert [row["revision_cause"] for row in late] == ["ROWS"]
 
+    # another correction, and a refresh for the same instant again
+    small.execute(
+        "update commerce.orders set status = 'CANCELLED'"
+        " where ordered_at = '2026-07-19 13:00+00'"
+    )
+    run(small, *NIGHTLY, "2026-07-21T13:00:00+00:00")
+    [again] = small.rows(REVISIONS)[1:]
+    assert (again["status_before"], again["status_now"]) == ("HEALTHY", "AT_RISK_CADENCE")
+    assert again["said_at"] == again["revised_at"]
+
     # at an earlier instant nothing is compared
     run(small, *NIGHTLY, UNTIL)
     assert len(small.rows(REVISIONS)) == 2

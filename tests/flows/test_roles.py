@@ -556,9 +556,9 @@ def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
         assert (done.returncode, done.stderr) == (
             4,
             (
-                "error: database: permission denied for schema operations, which is runner's:"
-                " run it as runner or, once `customer-health roles install` has made the"
-                f' roles, `grant {REFRESHER} to "shop_owner"`\n'
+                "error: database: permission denied for schema operations, which runner"
+                " owns: run the command as runner or, after `customer-health roles install`,"
+                f' `grant {REFRESHER} to "shop_owner"`\n'
             ),
         )
         small.execute("drop schema operations")
@@ -583,8 +583,8 @@ def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
         assert (done.returncode, done.stderr) == (
             4,
             (
-                "error: roles: ann may not create roles, which takes CREATEROLE: `alter role"
-                ' "ann" createrole`, or run it as a login that has it\n'
+                'error: roles: ann may not create roles: `alter role "ann" createrole`,'
+                " or run this command as a login with CREATEROLE\n"
             ),
         )
     finally:
@@ -703,12 +703,12 @@ def test_removing_leaves_marts_as_they_were(refreshed: Database) -> None:
     reader = refreshed.as_user("reader")
     try:
         done = refreshed.run("flows", "roles", "install")
-        assert "warning: reader may read 2 marts by grants of yours" in done.stdout
+        assert "warning: reader may read 2 marts by your grants" in done.stdout
         assert not reader.rows("select * from analytics.tenants")
         assert refreshed.run("flows", "roles", "remove").returncode == 0
         assert reader.rows("select * from analytics.tenants")
         again = refreshed.run("flows", "roles", "remove")
-        assert again.stdout.endswith("\nthere are no roles\n")
+        assert again.stdout.endswith("\nthere are no roles of ours\n")
         owners = "select distinct relowner::regrole::text as owner from pg_class"
         names = "where relnamespace::regnamespace::text in ('analytics', 'operations')"
         assert refreshed.rows(f"{owners} {names}") == [{"owner": "postgres"}]
@@ -727,8 +727,8 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
     done = refreshed.run("flows", "roles", "install")
     assert done.returncode == 0, done.stderr
     assert (
-        "warning: customer_health_refresher may insert, update (email) commerce.customers,"
-        " by a grant that is not ours: take it away" in done.stdout
+        "warning: customer_health_refresher may insert, update (email) commerce.customers"
+        " by a grant that is not ours: revoke it" in done.stdout
     )
     refreshed.execute("alter role customer_health_analyst bypassrls")
     try:
@@ -736,7 +736,7 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
         assert done.returncode == 2
         assert done.stderr == (
             "error: role customer_health_analyst has SUPERUSER, CREATEROLE or"
-            " BYPASSRLS: take that away first\n"
+            " BYPASSRLS: remove that attribute first\n"
         )
     finally:
         refreshed.execute("alter role customer_health_analyst nobypassrls")

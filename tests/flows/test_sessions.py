@@ -335,7 +335,7 @@ def test_a_profile_that_leads_elsewhere_is_refused(
     try:
         done = small.run(*NIGHTLY, project=project)
         assert done.returncode == 2, done.stdout + done.stderr
-        assert "profiles.yml: dbt has come to elsewhere" in done.stderr
+        assert "profiles.yml: dbt is connected to elsewhere" in done.stderr
         elsewhere = Database({**small.environment, "PGDATABASE": "elsewhere"})
         assert (
             elsewhere.value("select count(*) from pg_class where starts_with(relname, 'int_')")

@@ -134,7 +134,7 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     small.execute("alter table analytics.account_surveys disable row level security")
     done = small.run("flows", "roles", "install", project=project)
     [line] = done.stderr.splitlines()
-    assert "analytics.account_surveys does not say whose its rows are" in line
+    assert "analytics.account_surveys has no known tenant" in line
     small.execute(
         "comment on table analytics.account_surveys is 'customer_health: surveys: it'"
     )
@@ -188,7 +188,7 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
                 ("    usage: {", "    # {", "it has no usage, which is a folder of models"),
                 ("tenants: tenants}", "tenants: customers}", "orders has no mart customers"),
                 ("is_hourly: true, tenant: tenant,", "is_hourly: 1, tenant: tenant,", "must"),
-                ("is_hourly: true, tenant: tenant,", "tenant: tenant,", "must say is_hourly"),
+                ("is_hourly: true, tenant: tenant,", "tenant: tenant,", "must have is_hourly"),
             )
         ),
     ],
@@ -213,7 +213,7 @@ def test_the_registry_is_no_setting(small: Database) -> None:
     given = "{systems: {orders: {is_hourly: true, tenant: tenant, tenants: tenants}}}"
     done = dbt.command(small.environment, "build", "--select", "rfm_groups", "--vars", given)
     assert done.returncode
-    assert "it is no setting" in done.stdout
+    assert "it cannot be overridden" in done.stdout
 
 
 def test_a_name_that_the_registry_lacks_has_no_default() -> None:

@@ -78,7 +78,9 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
 
 def test_an_organization_that_is_not_there_is_refused(refreshed: Database) -> None:
     [line] = one(refreshed, "nobody's", LATER, code=2).splitlines()
-    assert line.startswith('error: --organization: no active organization "nobody\'s", there')
+    assert line.startswith(
+        'error: --organization: no active organization has the slug "nobody\'s"; there'
+    )
     assert "alder-bank" in line
     for options in (
         ("--organization", "alder-bank", "--mode", "hourly"),

@@ -103,7 +103,7 @@ def test_errors_of_such_names_are_one_line_and_keep_their_exit_code(emoji: Datab
         )
         assert done.returncode == 2
         [line] = done.stderr.splitlines()
-        assert line.startswith(b"error: --tenant: no active tenant '")
+        assert line.startswith(b"error: --tenant: no active tenant has the slug '")
     # what is no text in any encoding
     for environment in (ASCII, NO_LOCALE, {}):
         done = run(emoji, "flows", "write-back", "--tenant", b"\xff\xfe", **environment)
@@ -210,7 +210,7 @@ def test_schedulers_get_one_json_object_however_a_command_ends(
     assert "Alerts that would be sent" in ended("alerts", "--dry-run")["tables"]
 
     wrong = ended("write-back", "--tenant", "nobody", code=2)
-    assert wrong["error"].startswith("--tenant: no active tenant 'nobody'")
+    assert wrong["error"].startswith("--tenant: no active tenant has the slug 'nobody'")
     gone = ended("status", code=4, PGPORT="1")
     assert set(gone) == {"error", "exit_code"}
     emoji.execute("update operations.application_logs set created_at = now() - interval '9 d'")

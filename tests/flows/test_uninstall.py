@@ -163,8 +163,8 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
         succeed(lodge, "flows", *command.split())
     said = succeed(lodge, *UNINSTALL, "--dry-run")
     assert "customer_health_hook" in said
-    assert "1 of tenants" in said
-    assert "dry run: nothing was taken away" in said
+    assert "1 tenant roles" in said
+    assert "dry run: nothing was removed" in said
     assert catalog(lodge) == installed
 
     # nothing of others goes with it
@@ -187,9 +187,9 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
     with lodge.connect() as other:
         other.execute("select pg_advisory_lock(hashtext('customer_health refresh'))")
         refuse(lodge, *UNINSTALL, code=5)
-    assert "stays in the table of customers" in succeed(lodge, *UNINSTALL)
+    assert "stay in up to seven columns of the customers table" in succeed(lodge, *UNINSTALL)
     assert catalog(lodge) == before
-    assert "nothing of ours" in succeed(lodge, *UNINSTALL)
+    assert "nothing of customer-health" in succeed(lodge, *UNINSTALL)
     assert catalog(lodge) == before
 
 
@@ -285,7 +285,7 @@ def test_the_warehouse_goes_back_to_whose_it_was(small: Database) -> None:
         succeed(small, "flows", "roles", "install")
         small.execute("alter role robot rename to gone_robot")
         said = succeed(small, "flows", "roles", "remove")
-        assert "robot had some of the warehouse, which postgres has now: is gone" in said
+        assert "postgres now owns the part of the warehouse that robot owned: is gone" in said
         assert [row["owner"] for row in small.rows(owners)] == ["postgres"]
     finally:
         for role in ("robot", "gone_robot", "temp_robot"):

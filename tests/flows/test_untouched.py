@@ -196,7 +196,7 @@ def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
         file.unlink()
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 0, done.stderr
-    said = "no longer made, and left as it is: operations.read_view; drop it when"
+    said = "no longer made but kept: operations.read_view; drop them when"
     assert said in " ".join(done.stdout.split())
     stands = small.rows(
         "select relname as name from pg_class where relname = any(%s) order by 1",

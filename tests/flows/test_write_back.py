@@ -232,7 +232,9 @@ def test_a_write_back_that_failed_says_what_is_lacking_and_holds_nothing(
     later = "2026-06-15T12:30:00+00:00"
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", later)
     assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
-    assert f"permission denied for table customers; {lacking}; once that is" in done.stderr
+    assert (
+        f"permission denied for table customers; {lacking}; all other tenants" in done.stderr
+    )
     refreshed.execute(
         "grant update (risk_status) on commerce.customers to customer_health_write_back;"
         " alter table commerce.customers add constraint is_short"
@@ -327,7 +329,7 @@ def test_a_tenant_that_would_change_too_much_is_left_alone(refreshed: Database) 
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert done.returncode == 3
     assert "harbor-foods" in done.stderr
-    assert "what is not named is done" in done.stderr
+    assert "all other tenants are done" in done.stderr
     pending = "select distinct tenant_slug from operations.pending_customer_updates"
     assert refreshed.rows(pending) == [{"tenant_slug": "harbor-foods"}]
     assert other in statuses(refreshed)
@@ -411,7 +413,7 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
     )
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 4
-    assert "what is not named is done: kiwi-produce: not this one" in done.stderr
+    assert "write-back failed: kiwi-produce: not this one" in done.stderr
     assert refreshed.rows(
         "select distinct tenant_slug as slug from operations.pending_customer_updates"
     ) == [{"slug": "kiwi-produce"}]

@@ -11,9 +11,13 @@ from psycopg.rows import tuple_row
 
 from metrics.__main__ import PYTHON, ask, show
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="MetricFlow is not installed: `make metrics` does that"
-)
+pytestmark = [
+    # MetricFlow needs its own environment and a minute; few changes affect a metric
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PYTHON.exists(), reason="MetricFlow is not installed: run `make metrics`"
+    ),
+]
 
 # metrics, what they are grouped by, and the SQL on the marts that gives the same rows
 FIGURES = {

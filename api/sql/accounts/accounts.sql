@@ -43,7 +43,7 @@ select
     (select count(*) from accounts) as total
 from accounts
 order by
-    -- one of these is a column, the others are nothing
+    -- one of these is a column, the others are NULL
     case when %(sort)s = 'account_name' then account_name end asc,
     case when %(sort)s = 'health_score' then health_score end asc,
     case when %(sort)s = '-churn_risk_score' then churn_risk_score end desc nulls last,

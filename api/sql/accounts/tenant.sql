@@ -2,6 +2,6 @@
 select organization_id
 from analytics.success_organizations
 where organization_slug = %(tenant)s or organization_id::text = %(tenant)s
--- whose id it is before one that is called so
+-- a match by id comes before a match by slug
 order by organization_id::text = %(tenant)s desc, organization_id asc
 limit 1

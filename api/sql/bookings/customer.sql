@@ -1,4 +1,4 @@
--- One customer of an organization that takes bookings, with all that is kept of it.
+-- One customer of an organization that takes bookings, with everything stored about it.
 select *
 from analytics.customer_analytics
 where

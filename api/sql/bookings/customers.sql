@@ -46,7 +46,7 @@ select
     (select count(*) from customers) as total
 from customers
 order by
-    -- one of these is a column, the others are nothing
+    -- one of these is a column, the others are NULL
     case when %(sort)s = 'display_name' then display_name end asc,
     case when %(sort)s = 'last_booking_at' then last_booking_at end asc,
     case when %(sort)s = '-last_booking_at' then last_booking_at end desc nulls last,

@@ -1,5 +1,5 @@
--- One customer of an organization that takes bookings, with what ages every day and a
--- summary in words.
+-- One customer of an organization that takes bookings, with the values that change
+-- every day, and a summary in words.
 select *
 from analytics.customer_profiles
 where

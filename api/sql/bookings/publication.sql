@@ -1,4 +1,4 @@
--- What is published, when its forecasts were fitted, and of which days it is.
+-- The published state, when its forecasts were fitted, and its days.
 select
     concat_ws(
         '/',

@@ -12,7 +12,7 @@ select
     (select count(*) from scores) as total
 from scores
 order by
-    -- one of these is a column, the others are nothing
+    -- one of these is a column, the others are NULL
     case
         when %(sort)s = '-revenue_percentile_rate' then revenue_percentile_rate
     end desc nulls last,

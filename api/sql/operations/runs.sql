@@ -1,4 +1,4 @@
--- The runs, the latest first.
+-- The runs, latest first.
 with runs as not materialized (
     select
         logs.log_id,

@@ -1,4 +1,4 @@
--- The contacts with one customer that took place, as last corrected, the last first.
+-- The contacts with one customer that took place, as last corrected, latest first.
 with contacts as not materialized (
     select
         tenant_id,

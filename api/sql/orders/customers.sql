@@ -43,7 +43,7 @@ select
     (select count(*) from customers) as total
 from customers
 order by
-    -- one of these is a column, the others are nothing
+    -- one of these is a column, the others are NULL
     case when %(sort)s = 'customer_name' then customer_name end asc,
     case when %(sort)s = 'last_order_date' then last_order_date end asc,
     case when %(sort)s = '-last_order_date' then last_order_date end desc nulls last,

@@ -1,7 +1,7 @@
 -- The customers of a tenant that should order soon or should have ordered, without
--- those whom somebody has put off and the hold-out. How likely they order is told of
--- all; what to expect of their money only where they stand in the order of it, for that
--- takes longer than all the rest.
+-- snoozed customers and the hold-out. Every row says how likely the customer is to
+-- order. The money to expect is given only if the list is sorted by it, because that
+-- takes longest.
 with states as materialized (
     select
         customer_id,
@@ -64,7 +64,7 @@ page as materialized (
         *,
         row_number() over (
             order by
-                -- one of these is a column, the others are nothing
+                -- one of these is a column, the others are NULL
                 case when %(sort)s = 'customer_name' then customer_name end asc,
                 case
                     when %(sort)s = 'next_expected_order_date'

@@ -1,4 +1,4 @@
--- What to expect of one customer, and of its money.
+-- What to expect from one customer, money included.
 select *
 from analytics.customer_outlook
 where

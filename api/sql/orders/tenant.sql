@@ -2,6 +2,6 @@
 select tenant_id
 from analytics.tenants
 where tenant_slug = %(tenant)s or tenant_id::text = %(tenant)s
--- whose id it is before one that is called so
+-- a match by id comes before a match by slug
 order by tenant_id::text = %(tenant)s desc, tenant_id asc
 limit 1

@@ -1,5 +1,5 @@
--- How many customers of a tenant changed from one status to another, by day, those that
--- are to come included.
+-- How many customers of a tenant changed from one status to another, by day, including
+-- those to come.
 with transitions as not materialized (
     select *
     from analytics.status_transitions_daily

@@ -1,4 +1,4 @@
--- What the scores are made of of one organization, of its last days, the latest first.
+-- Factors of the scores of one organization on the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.tenant_health_factors as days

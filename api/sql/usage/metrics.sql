@@ -1,4 +1,4 @@
--- What was counted of one organization, of its last days, the latest first.
+-- Usage metrics of one organization on the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.tenant_usage_metrics_daily as days

@@ -12,7 +12,7 @@ select
     (select count(*) from scores) as total
 from scores
 order by
-    -- one of these is a column, the others are nothing
+    -- one of these is a column, the others are NULL
     case when %(sort)s = 'overall_score' then overall_score end asc,
     case when %(sort)s = 'score_change' then score_change end asc nulls last,
     organization_slug asc,

@@ -1,4 +1,4 @@
--- What is published, and of which days it is.
+-- The published state and its days.
 select
     (
         select runs.log_id::text

@@ -1,4 +1,4 @@
--- start_value is read from the row, for a table may lack it.
+-- start_value is read from the row as JSON, because the table may not have it.
 select
     organization_id,
     account_id,

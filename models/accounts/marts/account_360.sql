@@ -1,7 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
--- Of one account it reads one row, and its days by index; of many, the trend costs only
--- those who ask for it.
+-- For one account it reads one row, and its days by index. For many, the trend costs
+-- only queries that select it.
 with profiles as (
     select * from {{ ref('account_profiles') }}
 ),

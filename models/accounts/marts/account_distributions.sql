@@ -49,7 +49,7 @@ counted as (
     group by organization_id, dimension, bucket
 ),
 
--- of a few accounts a quartile would tell what each of them has
+-- quartiles of only a few accounts would reveal each account's value
 final as (
     select
         organization_id,

@@ -17,7 +17,7 @@ termed as (
         scores.score_date,
         {{ var('churn_points_per_health_point') }} * (100 - scores.exact_score)
             as exact_health_points,
-        -- an account that was not there then has lost nothing
+        -- an account that did not exist then has lost nothing
         least({{ var('churn_decline_most') }}, greatest(
             0, coalesce(scores.earlier_score - scores.exact_score, 0)
         )) as exact_decline_points,
@@ -32,7 +32,7 @@ termed as (
             {{ var('churn_escalated_most') }},
             {{ var('churn_escalated_points') }} * measures.escalated_tickets_count
         )::numeric(8, 4) as escalation_points,
-        -- a renewal that has passed and was not moved is as near as can be
+        -- a past renewal that was not updated counts as near
         case
             when measures.days_to_renewal < {{ var('churn_near_renewal_days') }}
                 then {{ var('churn_near_renewal_points') }}
@@ -55,7 +55,7 @@ termed as (
         measures.has_competitor,
         accounts.reported_churn_risk_score
     from scores
-    -- left joins to rows that are there tell the planner how many there are
+    -- left joins, although every row has a match: they tell the planner the row count
     left join measures
         on
             scores.organization_id = measures.organization_id

@@ -6,7 +6,7 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
--- each day that is published, and the one it is compared with
+-- each published day, and the day with which it is compared
 evaluated as (
     select
         organization_id,

@@ -1,5 +1,5 @@
--- Revenue, size and renewal have no date: they are what the source says today, and so
--- is their rank among the accounts that were there on the day.
+-- Revenue, size and renewal are not dated: they are today's values of the source, and
+-- the rank uses them among the accounts that existed on the day.
 with account_days as not materialized (
     select * from {{ ref('int_account_days') }}
 ),
@@ -26,7 +26,7 @@ valued as not materialized (
             and account_days.account_id = accounts.account_id
 ),
 
--- percent_rank() says 0 of an only one, which has no rank, and is a double
+-- percent_rank() returns 0 for a single row, which should have no rank, and is a double
 ranked as (
     select
         organization_id,
@@ -41,7 +41,7 @@ ranked as (
     window days as (partition by organization_id, evaluated_on)
 ),
 
--- due today and not paid is neither on time nor late
+-- an unpaid invoice due today is neither on time nor late
 billed as (
     select
         account_days.organization_id,

@@ -1,6 +1,6 @@
--- What each sub-score adds to the score of a day that is published, and to that of the
--- day it is compared with. A component's share is divided among its sub-scores that are
--- there; the share of a component that has none goes to the others.
+-- What each sub-score adds to the score of a published day, and to that of the day with
+-- which it is compared. A component's weight is divided among its sub-scores that have
+-- a value; the weight of a component without any goes to the others.
 with measures as (
     select * from {{ ref('int_account_days__measures') }}
 ),
@@ -102,7 +102,7 @@ measured as (
                 ('engagement', covered.engagement_weight, 3, covered.engagement_count),
                 ('business', covered.business_weight, 3, covered.business_count)
             ) as parts (component, component_weight, all_count, there_count)
-            -- a fence: both are worked out once for a component, not for each sub-score
+            -- a fence: both are computed once per component, not once per sub-score
             {{ fence() }}
         ) as components
     inner join
@@ -125,7 +125,7 @@ measured as (
         on components.component = sub_scores.component
 ),
 
--- nothing is rounded here: the scores are made of this
+-- nothing is rounded here, because the scores are computed from this
 final as (
     select
         measured.organization_id,

@@ -1,5 +1,5 @@
--- What the sub-scores and the churn risk are made of. No tickets and no engagements are
--- measured as none; all else that nobody has measured is NULL.
+-- The measures behind the sub-scores and the churn risk. No tickets and no engagements
+-- count as 0; everything else that was not measured is NULL.
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
@@ -45,7 +45,7 @@ final as (
         business.days_to_renewal::numeric as days_to_renewal,
         business.paid_on_time_rate::numeric as paid_on_time,
 
-        -- what the churn risk asks, too
+        -- also used by the churn risk
         usage.measured_on,
         engagement.last_engaged_on,
         account_days.evaluated_on
@@ -57,7 +57,7 @@ final as (
         coalesce(business.overdue_invoices_count, 0) as overdue_invoices_count,
         coalesce(business.overdue_amount, 0)::numeric(18, 2) as overdue_amount
     from account_days
-    -- left joins to rows that are there tell the planner how many there are
+    -- left joins, although every row has a match: they tell the planner the row count
     left join accounts
         on
             account_days.organization_id = accounts.organization_id

@@ -21,7 +21,7 @@ final as (
         max(weights_version) as weights_version
     from factors
     group by account_id, organization_id, score_date
-    -- an account that was archived since is not scored, only what it was ranked among
+    -- an account archived since then is not scored; it only takes part in the ranks
     having bool_or(evaluated_on = score_date)
 )
 

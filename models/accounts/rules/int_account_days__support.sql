@@ -1,4 +1,4 @@
--- The tickets that were created in the days before count, with what was known of them.
+-- Counts the tickets created in the days before, with what was known about them then.
 with account_days as (
     select * from {{ ref('int_account_days') }}
 ),
@@ -17,7 +17,7 @@ judged as (
         tickets.created_on
         > account_days.evaluated_on - {{ var('account_recent_days') }} as is_recent,
         coalesce(tickets.closed_on <= account_days.evaluated_on, false) as is_closed,
-        -- what was said when it was closed nobody knew before
+        -- the rating is unknown until the ticket is closed
         case
             when tickets.closed_on > account_days.evaluated_on then null
             else tickets.satisfaction

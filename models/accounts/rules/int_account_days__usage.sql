@@ -1,6 +1,6 @@
--- The newest metrics of each account up to each day; of those that are too old for it
--- the date only. Their history is long, and few rows of it are wanted: through an
--- index, where there is one, else in two passes over all rows.
+-- Each account's newest metrics up to each day; if they are too old, only their date.
+-- The history is long and few of its rows are needed, so they are read through an index
+-- if there is one, otherwise in two passes over all rows.
 {%- set has_index = has_lookup_index(
     ref('stg_accounts__health_metrics'), ['organization_id', 'account_id', 'metric_date']
 ) %}

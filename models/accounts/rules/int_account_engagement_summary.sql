@@ -46,7 +46,7 @@ final as (
         min(aged.planned_at) filter (where aged.planned_at > {{ as_of() }})
             as next_engagement_at,
         judged.is_onboarding,
-        -- who was never spoken to waits since the account is there
+        -- without any engagement, days count from the account's creation
         coalesce(min(aged.days_ago), judged.account_age_days)
         > case
             when judged.is_onboarding then {{ var('onboarding_gap_days') }}

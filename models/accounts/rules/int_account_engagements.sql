@@ -1,5 +1,5 @@
--- What is published: the columns of the mart, without the archived accounts that
--- int_engagements has for the days before.
+-- The published rows, without the archived accounts that int_engagements keeps for
+-- earlier days.
 with engagements as (
     select * from {{ ref('int_engagements') }}
 ),

@@ -34,7 +34,7 @@ final as (
         on factors.organization_id = organizations.organization_id
     where
         factors.evaluated_on = factors.score_date
-        -- older ones would leave with this refresh
+        -- older factors would be deleted by this refresh
         and factors.score_date > organizations.today - {{ var('account_factor_days') }}
 )
 

@@ -14,7 +14,8 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
--- rounded once; what is published is what is judged: 39.996 reads 40.00 and is 40.00
+-- rounded once, and the published value is judged: 39.996 reads 40.00 and counts as
+-- 40.00
 rounded as (
     select
         organization_id,
@@ -50,9 +51,9 @@ final as (
         (rounded.health_score - rounded.earlier_score)::numeric(5, 2)
             as score_change_30d,
         case
-            -- whoever has left stays gone until the source says otherwise
+            -- churned until the source says otherwise
             when accounts.reported_status = 'churned' then 'churned'
-            -- young accounts have no history to be judged by
+            -- young accounts have no history to judge
             when
                 rounded.score_date - accounts.created_on
                 < {{ var('account_onboarding_days') }}
@@ -70,7 +71,7 @@ final as (
         measures.measured_on,
         rounded.weights_version
     from rounded
-    -- left joins to rows that are there tell the planner how many there are
+    -- left joins, although every row has a match: they tell the planner the row count
     left join accounts
         on
             rounded.organization_id = accounts.organization_id

@@ -59,7 +59,7 @@ final as (
         goals.mean_days_to_achieve,
         coalesce(goals.open_goals, '[]') as open_goals
     from accounts
-    -- left joins to rows that are there tell the planner how many there are
+    -- left joins, although every row has a match: they tell the planner the row count
     left join scores
         on
             accounts.organization_id = scores.organization_id

@@ -1,4 +1,4 @@
--- The day of as_of, always; days before it only where nothing was published yet.
+-- Always the day of as_of; earlier days only if nothing was published for them yet.
 with organizations as (
     select * from {{ ref('int_accounts_organizations') }}
 ),

@@ -1,5 +1,6 @@
--- The days that a backfill leaves alone: they are published. A model of its own, for a
--- unit test can give the rows of a model and not those of a mart before the refresh.
+-- The days that a backfill skips because they are already published. A separate model,
+-- because a unit test can supply the rows of a model but not those of a mart before the
+-- refresh.
 with organizations as (
     select * from {{ ref('int_accounts_organizations') }}
 ),

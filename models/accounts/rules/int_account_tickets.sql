@@ -12,7 +12,7 @@ final as (
         tickets.account_id,
         tickets.ticket_id,
         tickets.severity,
-        -- asked when a ticket is resolved
+        -- customers rate a ticket when it is resolved
         case
             when tickets.resolved_at is null or tickets.resolved_at <= {{ as_of() }}
                 then tickets.satisfaction
@@ -23,7 +23,7 @@ final as (
             -- resolved after as_of is not resolved yet
             when tickets.resolved_at <= {{ as_of() }}
                 then {{ local_date('tickets.resolved_at', 'accounts.time_zone') }}
-            -- closed without a date: it was never open, as far as anybody can tell
+            -- closed without a date: we treat it as never open
             when
                 tickets.resolved_at is null
                 and lower(tickets.ticket_status)
@@ -32,7 +32,7 @@ final as (
                 ) }})
                 then {{ local_date('tickets.created_at', 'accounts.time_zone') }}
         end as closed_on,
-        -- resolved before it was created: how long it took nobody knows
+        -- if it was resolved before it was created, the duration is unknown
         case
             when
                 tickets.resolved_at <= {{ as_of() }}

@@ -1,4 +1,4 @@
--- What happened after as_of has not happened: such an engagement is planned.
+-- An engagement after as_of has not taken place yet; it counts as planned.
 with accounts as (
     select * from {{ ref('int_accounts') }}
 ),
@@ -26,7 +26,7 @@ known as (
         )
 ),
 
--- people are text or a number, or objects with a mail address, an id or a name
+-- people are texts or numbers, or objects with an email address, an id or a name
 attended as (
     select
         known.organization_id,
@@ -63,8 +63,9 @@ final as (
         scheduled_at,
         completed_at,
         completed_on,
-        -- what each is known by, once; NULL for nobody. Addresses and names are text,
-        -- ids may be numbers; a list, an object or true in their place names nobody
+        -- each person's identifier, once; NULL for nobody. Addresses and names are
+        -- text, ids may also be numbers; a list, an object or a boolean in their place
+        -- identifies nobody
         (
             select
                 to_jsonb(nullif(array_remove(array_agg(distinct lower(

@@ -22,9 +22,9 @@ known as (
         and not accounts.is_archived
 ),
 
--- A goal whose target is below where it started is to be lowered, and its way begins
--- there. Without a start only the usual direction is known; the way begins at nothing,
--- and without a target above zero there is none.
+-- If the target is below the starting value, the goal is to decrease the value, and
+-- progress is measured from the start. Without a starting value, the goal is to
+-- increase the value from zero; without a target above zero there is no progress.
 directed as (
     select
         *,
@@ -50,7 +50,7 @@ directed as (
 measured as (
     select
         *,
-        -- nobody is further back than the start, or beyond the target
+        -- progress is never before the start or beyond the target
         case
             when way_gone is not null and whole_way is not null
                 then least(whole_way, greatest(0, way_gone))
@@ -58,14 +58,14 @@ measured as (
     from directed
 ),
 
--- products are compared, not quotients: a third of a goal is no number that ends
+-- compares products, not quotients, because a third has no finite decimal
 judged as (
     select
         *,
         case
             when way >= whole_way then 'achieved'
             when target_date < today then 'missed'
-            -- behind the clock
+            -- progress is behind time
             when
                 (way + {{ var('goal_behind_rate') }} * whole_way) * whole_time
                 < time_gone * whole_way
@@ -80,7 +80,7 @@ judged as (
     from measured
 ),
 
--- at the pace since the start; a date that nobody will live to see is none
+-- at the pace since the start; NULL if it would take over 100 years
 forecast as (
     select
         *,
@@ -98,7 +98,7 @@ forecast as (
     from judged
 ),
 
--- what is achieved has a date, unless that is yet to come
+-- an achieved goal has a completion date, unless it is in the future
 completed as (
     select
         *,
@@ -132,7 +132,7 @@ final as (
         target_date - today as days_left,
         forecast_date,
         completed_on as completion_date,
-        -- reached before it was set: how long it took nobody knows
+        -- if it was reached before it was set, the duration is unknown
         case when completed_on >= started_on then completed_on - started_on end
             as days_to_achieve,
         completed_on > target_date as is_late

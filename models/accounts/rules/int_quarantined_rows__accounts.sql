@@ -6,7 +6,7 @@
     'invoices': 'invoice_id',
 } -%}
 
--- Of a refresh of one organization: what it leaves out of its rows.
+-- A refresh of one organization lists the rows that it leaves out of this organization.
 with organizations as not materialized (
     select * from {{ ref('stg_accounts__organizations') }}
 ),
@@ -63,7 +63,7 @@ judged as (
 
         union all
 
-        -- what belongs to an account that is left out is left out with it
+        -- rows of an account that is left out are left out, too
         {{ rows_left_out(
             table, key,
             'accounts', ['organization_id', 'account_id'], 'account_id_unknown'

@@ -7,7 +7,7 @@ from (
         account_id,
         account_name,
         {{ trimmed('industry') }} as industry,
-        -- a size that is not known is none: no rule rests on it
+        -- an unknown size becomes NULL, because no rule depends on it
         {{ known_word('input_accounts__accounts', 'account_size') }} as account_size,
         case
             when {{ is_amount('arr') }} then arr::numeric(42, 30)

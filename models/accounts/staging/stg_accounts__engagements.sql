@@ -8,7 +8,7 @@ from (
         engagement_id,
         engagement_type,
         {{ trimmed('title') }} as title,
-        -- an outcome that is not known is none: the engagement took place all the same
+        -- an unknown outcome becomes NULL; the engagement still took place
         {{ known_word('input_accounts__engagements', 'outcome') }} as outcome,
         scheduled_at,
         completed_at,

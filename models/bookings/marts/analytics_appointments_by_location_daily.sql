@@ -33,7 +33,7 @@ placed as (
         on
             location_days.organization_id = locations.organization_id
             and location_days.location_id = locations.location_id
-    -- by index for each row, so that the price is that of the rows asked for
+    -- looked up by index for each row, so that the cost depends on the rows requested
     cross join
         lateral (
             select count(*) as new_customers

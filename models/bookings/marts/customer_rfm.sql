@@ -57,7 +57,7 @@ final as (
     left join groups
         on
             scored.recency_score = groups.recency_score
-            -- half up
+            -- rounded half up
             and (scored.frequency_score + scored.monetary_score + 1) / 2
             = groups.value_score
 )

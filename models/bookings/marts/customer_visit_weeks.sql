@@ -8,7 +8,7 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
--- and the week in which the customer would be gone, if it did not come again
+-- and the week in which the customer would be gone without another visit
 weeks as (
     select
         organization_id,
@@ -52,7 +52,7 @@ final as (
             ),
             (
                 followed.gone_week_begins_on,
-                -- whoever comes back in that very week is not gone at its end
+                -- a customer that comes back in that week is not gone at its end
                 case
                     when
                         coalesce(

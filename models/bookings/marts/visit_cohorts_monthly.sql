@@ -34,7 +34,7 @@ cohorts as (
     where active.cohort_month = active.active_month
 ),
 
--- as many months of every cohort as the oldest one has
+-- every cohort gets as many months as the oldest one
 cells as (
     select
         cohorts.*,

@@ -16,7 +16,7 @@ measured as (
         dimensions.dimension_id,
         windows.days as window_days,
         visits.visit_on,
-        -- an application that does not date its bookings dates no next one
+        -- without a creation date of bookings, there is none for the next one either
         visits.visit_on + windows.days < organizations.today
         and visits.booked_on is not null as is_counted,
         coalesce(visits.rebooked_on <= visits.visit_on + windows.days, false)

@@ -14,7 +14,7 @@ final as (
     select
         scope.organization_id,
         scope.square_customer_id,
-        -- a short key: the rows of a customer sort and hash faster by it
+        -- a short key, by which rows sort and hash faster
         row_number() over (
             partition by scope.organization_id order by scope.square_customer_id
         )::integer as customer_number,

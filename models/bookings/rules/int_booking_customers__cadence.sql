@@ -10,7 +10,7 @@ organizations as (
     select * from {{ ref('int_booking_organizations') }}
 ),
 
--- a gap stands with the day that it follows
+-- a gap is in the row of the day before it
 gaps as (
     select
         visit_days.*,
@@ -32,13 +32,13 @@ measured as (
         customer_number,
         min(visit_on) as first_visit_on,
         max(visit_on) as last_visit_on,
-        -- the latest visit after a silence in which the customer was at risk or lost
+        -- the latest visit after the customer was AT_RISK or LOST
         max(next_visit_on) filter (where gap_days > segment_active_days + 1)
             as came_back_on,
         avg(gap_days) as mean_days,
         percentile_cont(0.5) within group (order by gap_days)::numeric as median_days,
         stddev_samp(gap_days) as stddev_days,
-        -- as it is known after the last visit
+        -- as known after the last visit
         max(recent_cadence_days) filter (where next_visit_on is null)
             as recent_cadence_days,
         max(cadence_confidence) filter (where next_visit_on is null)

@@ -1,4 +1,4 @@
--- The customers that change though nothing of theirs was written.
+-- Customers that change although none of their rows was written.
 with analytics as not materialized (
     select * from {{ as_before_refresh('customer_analytics') }} as published
 ),

@@ -1,8 +1,7 @@
 {{ config(meta={'analyzed': ['organization_id', 'customer_number']}) }}
 
--- What is asked of the bookings of a customer in their order: the latest first, and of
--- those that begin at once the smallest id. All of it has one order, and so they are
--- sorted once.
+-- Everything that needs a customer's bookings sorted: the latest first, then by the
+-- smallest id. One order for all, so the bookings are sorted once.
 with bookings as (
     select
         *,
@@ -29,11 +28,11 @@ final as (
                 where start_at <= {{ as_of() }}
             )
         )[1] as last_booking_status,
-        -- to look at, for people: no rule reads them
+        -- to show to people; no rule reads them
         (
             array_agg(start_local::date order by start_at desc, id asc)
         )[:{{ var('shown_orders') }}] as start_dates,
-        -- of varchar an array is no array of text
+        -- an array of varchar is not an array of text
         (
             array_agg(booking_status::text order by start_at desc, id asc)
         )[:{{ var('shown_orders') }}] as booking_statuses,

@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 
--- The first booking of each customer that was accepted; the smallest id where several
--- begin at once.
+-- Each customer's first accepted booking; the smallest id if several start at the same
+-- time.
 with lists as (
     select * from {{ ref('int_booking_customers__lists') }}
 ),
@@ -21,7 +21,7 @@ dated as (
     from lists
 ),
 
--- of those that begin at once the smallest id comes first
+-- if several start at the same time, the smallest id comes first
 first_bookings as (
     select
         organization_id,

@@ -29,7 +29,7 @@ completed as (
     where
         payments.is_valid
         and payments.payment_status = 'COMPLETED'
-    -- a fence: without it every use of days_ago works it out again
+    -- a fence: without it, every use of days_ago would compute it again
     {{ fence() }}
 ),
 
@@ -94,8 +94,8 @@ final as (
         median_ticket_cents,
         max_ticket_cents,
         last_ticket_cents,
-        -- what payments and refunds have nearly made nothing of divides into anything:
-        -- what does not fit is the largest, or the smallest, that does
+        -- dividing by a tiny amount can overflow; a value that does not fit is capped
+        -- at the largest or smallest that does
         case
             when tip_rate is not null
                 then

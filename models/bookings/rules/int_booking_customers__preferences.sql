@@ -19,7 +19,7 @@ visits as not materialized (
     where is_visit
 ),
 
--- how often, and when last, a customer has chosen what
+-- how often, and when last, a customer made each choice
 counted as (
     {%- for kind, chosen in kinds.items() %}
         select
@@ -38,7 +38,7 @@ counted as (
     {%- endfor %}
 ),
 
--- all kinds have one order, and are sorted once
+-- one order for all kinds of choice, so they are sorted once
 favourites as (
     select
         organization_id,

@@ -1,6 +1,6 @@
 {{ config(meta={'analyzed': ['organization_id', 'square_customer_id']}) }}
 
--- Bookings to look at, for people: no rule reads them.
+-- Bookings to show to people; no rule reads them.
 with customers as (
     select * from {{ ref('int_booking_customers') }}
 ),

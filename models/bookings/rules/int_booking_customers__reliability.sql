@@ -29,13 +29,13 @@ final as (
             as show_rate,
         case
             when agreed_visits = 0 then 'NO_HISTORY'
-            -- stays away often, and not just once
+            -- misses bookings often, and more than once
             when
                 total_no_shows
                 >= {{ var('unreliable_no_show_rate') }} * expected_visits
                 and total_no_shows >= {{ var('unreliable_no_shows') }}
                 then 'UNRELIABLE'
-            -- stays away now and then, or cancels often
+            -- misses bookings now and then, or cancels often
             when
                 total_no_shows > 0
                 and total_no_shows >= {{ var('watch_no_show_rate') }} * expected_visits

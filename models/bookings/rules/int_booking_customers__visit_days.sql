@@ -49,7 +49,8 @@ measured as (
 judged as (
     select
         *,
-        -- their deviation exceeds that share of their mean: both squared, and undivided
+        -- whether the standard deviation exceeds that share of the mean: both sides
+        -- squared, without a division
         (gaps_count * total_squares - total_days * total_days) * gaps_count
         > {{ var('irregular_visits_cv') }} * total_days
         * {{ var('irregular_visits_cv') }} * total_days * (gaps_count - 1)
@@ -65,7 +66,7 @@ final as (
         judged.next_visit_on,
         judged.first_visit_on,
         judged.visit_day_number,
-        -- between the last five visit days lie four gaps
+        -- the last five visit days have four gaps
         round(
             (
                 judged.visit_on

@@ -6,7 +6,7 @@ bookings as (
     select * from {{ ref('int_bookings') }}
 ),
 
--- what was booked and neither taken back nor refused
+-- bookings that were neither cancelled nor declined
 standing as (
     select
         *,
@@ -27,7 +27,7 @@ neighbours as (
         max(starts_on) filter (where is_visit) over earlier_days_of_service
             as previous_same_service_on
     from standing
-    -- the latest day first: so each row adds to what the row before has found
+    -- the latest day first, so that each row adds to the result of the row before
     window
         later_days as (
             partition by customer_number, organization_id

@@ -16,8 +16,8 @@ with bookings as (
                 and scope.location_id = bookings.location_id
                 and scope.earliest_start_at <= bookings.start_at
                 and scope.latest_start_at > bookings.start_at
-            -- a fence: each date is looked up in the index; the planner cannot know how
-            -- narrow the dates are, and would rather read all bookings
+            -- a fence: each date is looked up in the index. The planner cannot know how
+            -- narrow the date ranges are and would otherwise read all bookings
             {{ fence() }}
         ) as bookings
     {%- else %}

@@ -97,7 +97,8 @@ final as (
         organization_id,
         location_id,
         date,
-        -- wide enough for any clock: a date begins within a day of its midnight in UTC
+        -- wide enough for any time zone: a date starts within a day of its midnight in
+        -- UTC
         (date - 1)::timestamp at time zone 'UTC' as earliest_start_at,
         (date + 2)::timestamp at time zone 'UTC' as latest_start_at,
         true as is_due

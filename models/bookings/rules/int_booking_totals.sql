@@ -8,7 +8,7 @@ after as (
     {{ booking_totals() }}
 ),
 
--- the application has written while the refresh read: the next one checks these
+-- if the application wrote while the refresh was reading, the next refresh checks these
 written_to as (
     select coalesce(before.organization_id, after.organization_id) as organization_id
     from before

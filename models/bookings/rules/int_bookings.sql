@@ -23,7 +23,7 @@ placed as (
             customers.organization_id = bookings.organization_id
             and customers.square_customer_id = bookings.square_customer_id
     where bookings.is_valid
-    -- a fence: without it every use of start_local works it out again
+    -- a fence: without it, every use of start_local would compute it again
     {{ fence() }}
 ),
 

@@ -1,5 +1,5 @@
--- What has changed since the last refresh: noticed by triggers or, where there are
--- none, told by updated_at.
+-- Keys that have changed since the last refresh, from triggers or, without triggers,
+-- from updated_at.
 with organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
@@ -139,7 +139,7 @@ final as (
         organization_id is not null
         and (square_customer_id is not null or kind != 'customer')
         and (location_id is not null or kind not in ('location', 'location_day'))
-        -- a booking that is not believed has no date
+        -- an invalid booking has no date
         and (
             kind != 'location_day'
             or (

@@ -61,7 +61,7 @@ final as (
         customers.profile_created_at,
         customers.acquisition_source,
         customers.has_profile,
-        -- chronology
+        -- timeline
         bookings.first_booking_at,
         bookings.last_booking_at,
         bookings.first_visit_at,

@@ -1,5 +1,6 @@
--- Keys that triggers have noted and nobody has, neither an input nor, until this
--- refresh, a mart. Each is looked up by itself, through an index: mostly they are few.
+-- Keys that triggers recorded but that exist neither in an input nor, until this
+-- refresh, in a mart. Each is looked up individually through an index, because there
+-- are usually few.
 with noted as (
     select * from {{ ref('int_changed_keys__bookings') }}
 ),

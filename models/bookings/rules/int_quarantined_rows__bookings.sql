@@ -8,8 +8,8 @@
 {%- set customer = ['organization_id', 'square_customer_id'] -%}
 
 -- depends_on: {{ ref('int_booking_location_days__scope') }}
--- Of a refresh of some customers and dates: what it leaves out of their rows, and of
--- the tables that it reads whole.
+-- A refresh of some customers and dates lists the rows of theirs that it leaves out,
+-- and those of the tables that it reads completely.
 with organizations as (
     select * from {{ ref('stg_bookings__organizations') }}
 ),
@@ -23,7 +23,7 @@ customers as (
     {{ in_scope('given', ref('int_booking_customers__scope'), customer) }}
 ),
 
--- of nobody, on the dates that are recomputed; dates overlap
+-- rows without a customer, on the dates that are recomputed; dates overlap
 walk_ins as (
     {%- if var('refresh_scope') == 'changed' %}
         select distinct bookings.*

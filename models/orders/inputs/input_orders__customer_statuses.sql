@@ -1,5 +1,5 @@
--- Statuses are written through this one: keep it a plain select from one table, and
--- name the last seven bare, whatever their types.
+-- The write-back updates through this view: keep it a plain select from one table, and
+-- do not cast the last seven columns, whatever their types.
 select
     tenant_id,
     id as customer_id,

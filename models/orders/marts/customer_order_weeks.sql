@@ -32,7 +32,7 @@ order_days as (
             and closed_days.delivered_at <= tenants.as_of
 ),
 
--- and the week in which the customer would be gone, if nothing more was ordered
+-- and the week in which the customer would be gone without another order
 weeks as (
     select
         tenant_id,
@@ -76,7 +76,7 @@ final as (
             ),
             (
                 followed.gone_week_begins_on,
-                -- whoever comes back in that very week is not gone at its end
+                -- a customer that comes back in that week is not gone at its end
                 case
                     when
                         coalesce(

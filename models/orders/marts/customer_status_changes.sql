@@ -41,11 +41,11 @@ final as (
         from_status,
         to_status,
         case
-            -- nothing but an order makes these begin
+            -- only an order starts these
             when to_status in ('HEALTHY', 'AT_RISK_REVENUE', 'ACTIVE') then 'ORDER'
             -- without an order so far
             when from_status is null then 'CREATED'
-            -- nothing came, and a limit was reached
+            -- no order came and a limit was reached
             else 'TIME'
         end as change_cause,
         is_expected_transition

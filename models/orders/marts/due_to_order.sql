@@ -16,7 +16,7 @@ outlook as (
     select * from {{ ref('customer_outlook') }}
 ),
 
--- looked up for each that is due: joined, all of them would be worked out for each
+-- subqueries, because a join would compute the states of all customers for each due one
 states as not materialized (
     select * from {{ ref('customer_contact_states') }}
 ),
@@ -109,9 +109,9 @@ final as (
         on
             due.tenant_id = sales_reps.tenant_id
             and due.sales_rep_id = sales_reps.sales_rep_id
-    -- who has a status has an outlook. An outer join would work out that of all
-    -- customers, this one of those that are due; their last order days are looked up by
-    -- the whole key
+    -- every customer with a status has an outlook. An outer join would compute it for
+    -- all customers, this inner join only for due ones, whose last order days are
+    -- looked up by the whole key
     inner join outlook
         on
             due.tenant_id = outlook.tenant_id

@@ -42,7 +42,7 @@ summed as (
     window by_week as (partition by tenant_id order by week_begins_on)
 ),
 
--- and the weeks in which nothing happened, up to the next in which something did
+-- adds the weeks without changes, up to the next week with one
 spread as (
     select
         summed.*,

@@ -20,7 +20,7 @@ sales_reps as (
     select * from {{ ref('sales_reps') }}
 ),
 
--- the customers of every rep, and one empty row per rep so that none is left out
+-- each rep's customers, plus one empty row per rep so that no rep is left out
 portfolios as (
     select
         account_types.tenant_id,

@@ -1,4 +1,4 @@
--- status_transitions_daily by sales rep: running totals of it are the customers in a
+-- status_transitions_daily by sales rep. Its running totals give the customers in a
 -- status on any day, by rep, without a row for each customer and day.
 with customers as (
     select * from {{ ref('customer_account_types') }}

@@ -24,6 +24,7 @@ judged as (
         'CUSTOMER_DORMANT' as kind,
         risk_status = 'DORMANT' as is_on,
         revenue_at_risk,
+        currency,
         reason
     from risk_status
 
@@ -38,6 +39,7 @@ judged as (
         'ACCOUNT_TARGET' as kind,
         account_type = 'TARGET' as is_on,
         null as revenue_at_risk,
+        null as currency,
         reason
     from account_types
     where account_type in ('ACTIVE', 'TARGET')
@@ -57,7 +59,8 @@ final as (
             'customer_id', judged.customer_id,
             'customer_name', judged.customer_name,
             'sales_rep_id', judged.sales_rep_id,
-            'revenue_at_risk', judged.revenue_at_risk
+            'revenue_at_risk', judged.revenue_at_risk,
+            'currency', judged.currency
         ) as details
     from judged
     inner join tenants

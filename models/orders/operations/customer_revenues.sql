@@ -1,5 +1,5 @@
--- Asked for one tenant at a time, when one of its customers has become dormant: then
--- only the orders of that tenant are read.
+-- Queried for one tenant at a time, when one of its customers becomes dormant, so that
+-- only this tenant's orders are read.
 with tenants as (
     select * from {{ ref('tenants') }}
 ),
@@ -44,7 +44,7 @@ valued as (
         customers.last_order_date,
         case when coalesce(summed.currencies_count, 1) <= 1 then summed.currency end
             as currency,
-        -- an amount of mixed currencies means nothing
+        -- an amount in mixed currencies is meaningless
         case
             when coalesce(summed.currencies_count, 1) <= 1
                 then coalesce(summed.revenue_cents, 0) / 100.0
@@ -74,12 +74,13 @@ final as (
         ranked.revenue_amount::numeric(18, 2) as revenue_last_365d_amount,
         ranked.revenue_rank,
         outlook.expected_amount_90d,
-        -- equal ones at the limit are all in
+        -- ties at the limit are all included
         ranked.revenue_amount > 0
         and (ranked.revenue_rank - 1) * 100
         < ranked.customers_count * {{ var('high_value_pct') }} as is_high_value
     from ranked
-    -- who has a status has an outlook; it is worked out for those that are asked for
+    -- every customer with a status has an outlook; it is computed only for the queried
+    -- ones
     inner join outlook
         on
             ranked.tenant_id = outlook.tenant_id

@@ -54,7 +54,7 @@ final as (
 
     union all
 
-    -- few rows, which every refresh reads whole
+    -- small tables that every refresh reads completely
     select
         'tenants have changed' as reason,
         'rows' as known_by,

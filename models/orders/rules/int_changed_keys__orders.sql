@@ -1,5 +1,5 @@
--- What has changed since the last refresh: noticed by triggers or, where there are
--- none, told by updated_at.
+-- Keys that have changed since the last refresh, from triggers or, without triggers,
+-- from updated_at.
 with tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),

@@ -19,7 +19,8 @@ known as (
         customers.tenant_id,
         customers.customer_id,
         latest.first_ordered_on,
-        -- since the customer was created, at the latest since its first order or today
+        -- from the day the customer was created, or its first order or today if that is
+        -- earlier
         least(
             coalesce(
                 customers.created_on,
@@ -70,7 +71,7 @@ steps as (
 
     union all
 
-    -- what a pause brings, unless an order ends it before
+    -- the steps of a pause, unless an order ends it first
     select
         pauses.tenant_id,
         pauses.customer_id,

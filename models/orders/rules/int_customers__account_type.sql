@@ -58,7 +58,8 @@ dated as (
         case
             when account_type = 'ACTIVE' then target_on
             when account_type = 'TARGET' then prospect_on
-            -- not created yet, by its own date: its history begins today, every day
+            -- created in the future, by its own date: its history begins today, on
+            -- every refresh
             when last_ordered_on is null and created_on > today then today + 1
         end as changes_on
     from judged

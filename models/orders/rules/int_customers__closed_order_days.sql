@@ -1,5 +1,5 @@
--- Closed customers are assessed no more. What they ordered is still part of what became
--- of those who began when they did.
+-- Closed customers are no longer assessed, but their orders still belong to the history
+-- of their cohort.
 with scope as (
     select * from {{ ref('int_customers__scope') }}
 ),
@@ -41,7 +41,7 @@ delivered as (
         and orders.delivered_at is not null
 ),
 
--- days ahead, too: nothing would say when they come
+-- future days, too, because nothing would announce when they come
 days as (
     select
         tenant_id,

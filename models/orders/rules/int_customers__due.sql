@@ -1,4 +1,4 @@
--- The customers that change though nothing of theirs was written: time has passed.
+-- Customers that change only because time has passed.
 with risk_status as (
     select * from {{ as_before_refresh('customer_risk_status') }} as published
 ),

@@ -4,7 +4,7 @@ with deliveries as (
     select * from {{ ref('int_deliveries') }}
 ),
 
--- what is known after a day's last delivery
+-- the state after a day's last delivery
 days as (
     select *
     from deliveries

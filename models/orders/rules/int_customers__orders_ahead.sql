@@ -1,4 +1,4 @@
--- Orders dated after as_of do not count yet, but the moment when they will is known.
+-- Orders dated after as_of do not count yet, but we know when they will.
 with orders as (
     select * from {{ ref('int_orders') }}
 ),

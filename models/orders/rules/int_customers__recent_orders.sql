@@ -1,6 +1,6 @@
 {{ config(meta={'analyzed': ['tenant_id', 'customer_id']}) }}
 
--- Deliveries to look at, for people: no rule reads them.
+-- Deliveries to show to people; no rule reads them.
 with orders as (
     select * from {{ ref('int_orders') }}
 ),

@@ -6,7 +6,7 @@ deliveries as not materialized (
     select * from {{ ref('int_deliveries') }}
 ),
 
--- a delivery reactivates when it ends a silence that had made the customer dormant
+-- a delivery reactivates a customer that had become dormant
 reactivations as (
     select
         tenant_id,

@@ -6,7 +6,7 @@ tenants as (
     select * from {{ ref('int_tenants') }}
 ),
 
--- what each delivery starts, until the next one; the last delivery of a day decides
+-- the steps after each delivery, until the next one; the last delivery of a day decides
 steps as (
     select
         deliveries.tenant_id,

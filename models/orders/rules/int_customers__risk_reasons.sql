@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 
--- Each rule with what it looked at, its limit, whether it fired, and how far it is from
--- firing: a date for the rules on dates, percentage points for the rule on revenue.
+-- Each rule with its inputs, its limit, whether it fired, and how far it is from
+-- firing: a date for the date rules, percentage points for the revenue rule.
 with figures as (
     select * from {{ ref('int_customers__risk_figures') }}
 ),

@@ -110,7 +110,8 @@ final as (
         dated.currency,
         dated.recent_average_amount::numeric(16, 2) as recent_average_amount,
         dated.baseline_average_amount::numeric(16, 2) as baseline_average_amount,
-        -- cut, not rounded: a decline just under the limit must not read as the limit
+        -- truncated, not rounded: a decline just under the limit must not read as the
+        -- limit
         trunc(dated.revenue_change_pct, 2)::numeric(18, 2) as revenue_change_pct,
         (dated.recent_average_amount * 30 / dated.cadence_days)::numeric(18, 2)
             as revenue_at_risk,

@@ -1,9 +1,14 @@
-{#- what of an order day are its orders alone, and no limit -#}
+{#- columns of an order day that depend on its orders alone, not on a threshold -#}
 {%- set fact_columns = 'delivered_on, orders_count, delivered_cents, currency' -%}
-{%- set not_limits = "'{tenant_slug, tenant_name, time_zone, as_of, today}'::text[]" -%}
+{#- compared one by one: Citus loses the column names of a whole row -#}
+{%- set limits = [
+    'dormant_days', 'grace_days', 'revenue_decline_pct', 'cadence_orders', 'recent_orders',
+    'baseline_orders', 'min_baseline_orders', 'fallback_cadence_days', 'active_days',
+    'target_days'
+] -%}
 
--- What the refresh before has said of its own instant, and this one no longer says of
--- it: no time has passed there, so rows of the past or the rules have changed since.
+-- Statuses that this refresh computes differently for the instant of the previous one.
+-- No time has passed, so past rows or the rules have changed.
 with customers as (
     select * from {{ ref('int_customers') }}
 ),
@@ -38,22 +43,21 @@ held_days as (
     from {{ as_before_refresh('customer_order_days') }} as published
 ),
 
--- of a refresh for an earlier instant nothing is compared
+-- a refresh for an earlier instant compares nothing
 compared_tenants as (
     select
         held_tenants.tenant_id,
         held_tenants.as_of as said_at,
         held_tenants.today as status_of,
-        -- all else in the two is a limit
-        to_jsonb(held_tenants) - {{ not_limits }}
-        != to_jsonb(tenants) - {{ not_limits }} as has_other_limits
+        ({{ differ('held_tenants', 'tenants', limits) | indent(4) }}
+        ) as has_other_limits
     from tenants
     inner join held_tenants
         on tenants.tenant_id = held_tenants.tenant_id
     where held_tenants.as_of <= tenants.as_of
 ),
 
--- the status of a day is that of its end: what came since on that day has changed it
+-- a day's status is that at its end, so a delivery later on that day has changed it
 delivered_since as (
     select distinct
         orders.tenant_id,
@@ -99,7 +103,7 @@ revised as (
         and risk_history.status is distinct from held_statuses.risk_status
 ),
 
--- the order days up to then, as they were and as they are: what is equal is there twice
+-- the order days up to then, before and now: unchanged ones occur twice
 days as (
     select held_days.*
     from revised
@@ -121,17 +125,12 @@ days as (
 ),
 
 changed as (
-    select distinct
-        compared.tenant_id,
-        compared.customer_id
-    from (
-        select
-            tenant_id,
-            customer_id
-        from days
-        group by tenant_id, customer_id, {{ fact_columns }}
-        having count(*) != 2
-    ) as compared
+    select
+        tenant_id,
+        customer_id
+    from days
+    group by tenant_id, customer_id
+    having count(*) != 2 * count(distinct row({{ fact_columns }}))
 ),
 
 final as (
@@ -143,7 +142,7 @@ final as (
         revised.status_of,
         revised.status_before,
         revised.status_now,
-        -- none is named but where only one of the two has changed
+        -- a cause is named only if exactly one of the two has changed
         case
             when changed.tenant_id is not null and not revised.has_other_rules
                 then 'ROWS'

@@ -38,8 +38,9 @@ neighbours as (
     )
 ),
 
--- How many orders count differs by tenant, and a window frame takes no column. Totals
--- since the first order do it: the last n are the total now less the total n ago.
+-- The number of orders that count differs by tenant, and a window frame cannot use a
+-- column. So we use running totals: the sum of the last n is the total now minus the
+-- total n orders ago.
 totals as (
     select
         *,
@@ -83,7 +84,7 @@ figures as (
         tenant_id,
         customer_id,
         delivery_number,
-        -- a gap is what lies between two days
+        -- a gap is between two different days
         total_gaps + 1 as order_day_number,
         first_delivered_on,
         delivered_on,

@@ -1,5 +1,5 @@
--- All that account types depend on: the latest order of each customer, and the earlier
--- ones that were followed by a pause of more than active_days.
+-- Everything that account types depend on: each customer's latest order, and earlier
+-- orders that were followed by a pause of more than active_days.
 with orders as (
     select * from {{ ref('int_orders') }}
 ),
@@ -32,7 +32,7 @@ final as (
         neighbours.first_ordered_on,
         neighbours.ordered_at as last_ordered_at,
         neighbours.ordered_on as last_ordered_on,
-        -- the first days on which more than so many have passed
+        -- the first days on which more than active_days or target_days have passed
         neighbours.ordered_on + tenants.active_days + 1 as target_on,
         neighbours.ordered_on + tenants.target_days + 1 as prospect_on,
         neighbours.next_ordered_on

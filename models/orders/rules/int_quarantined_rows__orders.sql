@@ -1,5 +1,5 @@
--- Of a refresh of some customers: what it leaves out of their rows, and of the tables
--- that it reads whole.
+-- A refresh of some customers lists the rows of theirs that it leaves out, and those of
+-- the tables that it reads completely.
 with tenants as (
     select * from {{ ref('stg_orders__tenants') }}
 ),

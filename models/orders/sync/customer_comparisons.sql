@@ -1,5 +1,5 @@
--- The statuses of the operational row beside those of the marts, in the types of the
--- marts. A value that its column does not take is expected to stay as it is.
+-- The statuses of the operational row beside those of the marts, in the marts' types.
+-- If a column does not take a value, the current value is expected.
 {%- set columns = status_columns() %}
 with statuses as (
     select
@@ -73,7 +73,7 @@ typed as (
         on
             account_types.tenant_id = statuses.tenant_id
             and account_types.customer_id = statuses.customer_id
-            -- a key that stands several times does not say which row to write
+            -- a duplicate key does not say which row to write
             and statuses.rows_count = 1
     left join written_by_the_hook
         on
@@ -81,7 +81,7 @@ typed as (
             and statuses.customer_id = written_by_the_hook.customer_id
     where
         not statuses.is_closed
-        -- the hook knows an order that the marts do not know yet
+        -- the hook has seen an order that is not in the marts yet
         and written_by_the_hook.tenant_id is null
 ),
 

@@ -1,5 +1,5 @@
--- What the columns that are written back are made of, as the view that is written
--- through gives them. Asked of the catalog each time: NOT NULL can change between
+-- Types of the columns that are written back, as in the view through which they are
+-- written. Read from the catalog each time, because NOT NULL can change between
 -- refreshes.
 {%- set view = ref('stg_orders__customer_statuses') %}
 with recursive duties (column_name, holds, statuses) as (
@@ -17,8 +17,8 @@ with recursive duties (column_name, holds, statuses) as (
     ('reactivated_date', 'date', '{}')
 ),
 
--- a domain is of the type that is at its bottom, and takes no NULL when one of them
--- does not
+-- a domain resolves to its base type; it takes no NULL if any domain on the way does
+-- not
 types as (
     select
         pg_attribute.attname as column_name,

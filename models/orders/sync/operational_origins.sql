@@ -1,5 +1,5 @@
--- Where the columns of the input come from: PostgreSQL notes that in the view's rule;
--- of a system that was never there, there is none.
+-- Where the input's columns come from, which PostgreSQL records in the view's rule. A
+-- system that was never enabled has none.
 with final as (
     select distinct on (part.words[1])
         part.words[1] as column_name,

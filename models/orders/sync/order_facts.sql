@@ -1,18 +1,18 @@
 {{ config(post_hook="{{ after_order_created() }}") }}
 
--- Dates rather than answers, for the hook asks at any moment. Nested, without CTEs, so
--- that one order is looked up by its index.
+-- Dates rather than statuses, because the hook can run at any moment. Nested, without
+-- CTEs, so that one order is looked up by index.
 select
     tenant_id,
     customer_id,
     order_id,
     time_zone,
     placed_at,
-    -- the dates of int_order_pauses and int_deliveries, as this one order says them
+    -- the dates of int_order_pauses and int_deliveries, for this order alone
     placed_on + active_days + 1 as target_on,
     delivered_at,
     delivered_on,
-    -- with the shortest cadence there is
+    -- with the shortest possible cadence
     delivered_on + 1 + dormant_days as dormant_on
 from (
     select

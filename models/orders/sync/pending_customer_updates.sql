@@ -1,6 +1,6 @@
--- What the write-back would change: where the operational row says something else than
--- the marts, and only there. Closed customers are left alone; what a feed that has
--- stopped would make worse is held.
+-- What the write-back would change: only rows that differ from the marts. Closed
+-- customers are never changed. Changes for the worse are held if the tenant's feed has
+-- stopped.
 with compared as (
     select * from {{ ref('customer_comparisons') }}
 ),
@@ -68,7 +68,7 @@ final as (
                 )
                 then 'FEED_SILENT'
         end as held_because,
-        -- as json a date is ISO in every session, and of any year
+        -- in JSON, dates are ISO in every session, for any year
         num_nonnulls(
             nullif(compared.current_account_type, defaults.value_of ->> 'account_type'),
             nullif(compared.current_risk_status, defaults.value_of ->> 'risk_status'),

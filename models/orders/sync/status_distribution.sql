@@ -1,4 +1,4 @@
--- Customers by status: as the operational table has them, and as the marts do.
+-- Customers by status, in the operational table and in the marts.
 {%- set columns = status_columns() %}
 -- depends_on: {{ ref('written_columns') }}
 with statuses as (

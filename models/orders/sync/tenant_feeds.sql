@@ -1,10 +1,12 @@
--- Whether orders still arrive. A feed that has stopped makes every customer look late.
--- The customers' own cadences tell it from a quiet week: many were due, and none came.
+-- Whether orders still arrive. A stopped feed makes every customer look late. The
+-- customers' cadences distinguish it from a quiet week: many were due, and none
+-- ordered.
 with tenants as (
     select * from {{ ref('tenants') }}
 ),
 
-risk_status as (
+-- read twice by few columns: kept, it would be written to disk
+risk_status as not materialized (
     select * from {{ ref('customer_risk_status') }}
 ),
 

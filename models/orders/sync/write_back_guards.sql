@@ -1,5 +1,5 @@
--- What the next write-back would do to each tenant, and whether that is too much to be
--- true.
+-- What the next write-back would change for each tenant, and whether that is too much
+-- to be plausible.
 with account_types as (
     select * from {{ ref('customer_account_types') }}
 ),
@@ -40,7 +40,7 @@ counted as (
         tenant_slug,
         count(*) as pending_count,
         count(*) filter (where is_held) as held_count,
-        -- a customer that nobody has ever assessed does not change
+        -- a customer's first statuses are not a change
         count(*) filter (where is_initial) as initial_count,
         count(*) filter (where not is_held and not is_initial) as changed_count,
         count(*) filter (where not is_held and not is_initial and is_newly_dormant)

@@ -1,4 +1,5 @@
--- What the columns that are written back take. Labels can be added between refreshes.
+-- The values that the write-back columns take. Enum labels can be added between
+-- refreshes.
 with columns as (
     select * from {{ ref('operational_columns') }}
 ),
@@ -6,7 +7,7 @@ with columns as (
 judged as (
     select
         *,
-        -- of those that the rules give
+        -- among the statuses that the rules give
         array(
             select status.name
             from unnest(columns.statuses) as status (name)
@@ -61,7 +62,7 @@ final as (
         relation,
         origin,
         why_never is null as is_written,
-        -- and where the row is not written: all of them
+        -- all of them, if the column is not written
         case
             when why_never is not null then array['any']
             when is_required then missing_statuses || 'NULL'::text
@@ -98,7 +99,7 @@ final as (
             )
         end as remark
     from judged
-    -- of a system that is switched off nothing is written
+    -- nothing is written for a disabled system
     where {{ var('orders_enabled') }}
 )
 

@@ -1,2 +1,2 @@
--- A seed of this name in a project of your own has the rows and cells that differ.
+-- To override rows and values, add a seed of this name to your own project.
 select * from {{ ref('risk_thresholds') }}

@@ -12,7 +12,7 @@ latest as (
     select max(today) as today from todays
 ),
 
--- no day ahead: a total that runs on would say of it what is so today
+-- no future days: a cumulative metric would show today's value for them
 final as (
     select latest.today - back.days as metric_day
     from latest

@@ -1,6 +1,6 @@
 with united as (
     {% for system in var('systems') %}
-        -- by name: a mart that has grown has its new columns last
+        -- by name, because columns added to a mart come last
         select
             system,
             "table",

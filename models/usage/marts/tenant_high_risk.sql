@@ -4,7 +4,7 @@ with latest as (
     select * from {{ ref('tenant_latest_health') }}
 ),
 
--- first the latest day, then the filter: who has recovered is not here
+-- first the latest day, then the filter, so that recovered organizations are left out
 final as (
     select * from latest
     where risk_level = 'HIGH'

@@ -9,7 +9,7 @@ scores as (
 ),
 
 final as (
-    -- the latest day up to as_of, whatever days are there beyond
+    -- the latest day up to as_of, even if later days exist
     select distinct on (scores.organization_id)
         scores.organization_id,
         organizations.organization_slug,

@@ -8,7 +8,7 @@
     'support_tickets': 'ticket_id',
 } -%}
 
--- Of a refresh of one organization: what it leaves out of its rows.
+-- A refresh of one organization lists the rows that it leaves out of this organization.
 with organizations as (
     select * from {{ ref('stg_usage__organizations') }}
 ),
@@ -20,7 +20,7 @@ with organizations as (
     ),
 
 {% endfor %}
--- of every organization, whichever is asked for
+-- for every organization, whichever is refreshed
 all_campaigns as (
     select
         organization_id,

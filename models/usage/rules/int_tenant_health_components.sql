@@ -1,4 +1,4 @@
--- What every day that was ever collected says of the components.
+-- The components of every day that was ever collected.
 with collected as not materialized (
     select * from {{ ref('int_usage_counts') }}
 ),
@@ -24,7 +24,7 @@ metrics as (
 
     union all
 
-    -- days of before, unless they have just been collected anew
+    -- earlier days, unless this refresh has collected them again
     select
         organization_id,
         metric_date,

@@ -1,5 +1,5 @@
--- Every day by the weights in force; the last day before new weights by the new ones,
--- too, so that the first day after can be compared with it.
+-- Every day with the weights in force. The last day before new weights is also scored
+-- with the new ones, so that the next day can be compared with it.
 with days as not materialized (
     select * from {{ ref('int_tenant_health_days') }}
 ),
@@ -44,7 +44,7 @@ measured as (
         weights.weight,
         weights.target,
         weights.score_without_data,
-        -- tickets: what is left of 100 points; else so many of those that are possible
+        -- tickets: what is left of 100 points; otherwise the share of what was possible
         case
             when weights.points_per_ticket is null then components.measured_count
             else

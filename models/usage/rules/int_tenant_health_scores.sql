@@ -47,8 +47,8 @@ compared as (
         totals.*,
         days.previous_metric_date,
         previous.overall_score as previous_score,
-        -- the day before by the weights of this day: other weights are no change of the
-        -- organization
+        -- the previous day with this day's weights, because new weights are not a
+        -- change in the organization
         comparable.overall_score as comparable_previous_score,
         totals.overall_score - comparable.overall_score as score_change,
         coalesce(days.weights_version != days.previous_weights_version, false)
@@ -77,7 +77,7 @@ trended as (
         case
             when score_change > {{ var('tenant_trend_points') }} then 'IMPROVING'
             when score_change < -{{ var('tenant_trend_points') }} then 'DECLINING'
-            -- a first day has nothing to be compared with
+            -- the first day has no earlier day to compare with
             else 'STABLE'
         end as trend
     from compared

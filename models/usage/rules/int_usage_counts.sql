@@ -37,7 +37,7 @@ final as (
             as completed_assignments_count,
         coalesce(features.tracked_features_count, 0) as tracked_features_count,
         coalesce(features.adopted_features_count, 0) as adopted_features_count,
-        -- no tickets is good news, no source of tickets is none
+        -- no tickets means 0; no source of tickets means NULL
         case
             when {{ var('usage_support_tickets_enabled') }}
                 then coalesce(tickets.support_tickets_count, 0)

@@ -10,7 +10,7 @@ campaigns as (
     select * from {{ ref('stg_usage__campaigns') }}
 ),
 
--- an assignment of another organization's campaign is due never; the quarantine has it
+-- an assignment to another organization's campaign is never due; it is quarantined
 dated as (
     select
         assignments.organization_id,
@@ -31,7 +31,7 @@ dated as (
     where assignments.is_valid
 ),
 
--- an assignment counts when it is due: before, nobody knows
+-- an assignment counts when it is due; before that, its outcome is open
 final as (
     select
         days.organization_id,

@@ -28,7 +28,7 @@ final as (
     select
         days.organization_id,
         days.metric_date,
-        -- a case that nobody investigated has no deadline to keep
+        -- a case without an investigation has no deadline
         count(judged.is_on_time) as closed_cases_count,
         count(*) filter (where judged.is_on_time) as on_time_cases_count,
         count(*) filter (where not judged.is_on_time) as overdue_cases_count,

@@ -11,7 +11,7 @@ features as (
     where is_valid
 ),
 
--- a feature that is tracked has a row, used or not
+-- a tracked feature has a row, used or not
 final as (
     select
         days.organization_id,
@@ -24,7 +24,8 @@ final as (
                 features.first_used_at >= days.window_starts_at
                 or (
                     features.last_used_at >= days.window_starts_at
-                    -- a later use hides those before it: made up for, it counts as one
+                    -- a later use hides earlier ones; on a backfilled day it counts as
+                    -- a use
                     and (
                         features.last_used_at < days.window_ends_at
                         or days.is_backfilled

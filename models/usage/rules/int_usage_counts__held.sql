@@ -1,5 +1,5 @@
--- What earlier refreshes have collected. A table of its own, so that it can be given in
--- unit tests.
+-- Days that earlier refreshes collected. A separate model, so that unit tests can
+-- supply its rows.
 with organizations as (
     select * from {{ ref('int_usage_organizations') }}
 ),

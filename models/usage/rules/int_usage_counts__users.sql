@@ -16,8 +16,8 @@ final as (
             users.last_login_at >= days.window_starts_at
             and (
                 users.last_login_at < days.window_ends_at
-                -- the last login is all that the source keeps: who logged in later was
-                -- there before, as far as anybody can still say
+                -- the source keeps only the last login: on a backfilled day, a user who
+                -- logged in later is assumed to have been active before
                 or days.is_backfilled
             )
         ) as active_users_count

@@ -1,4 +1,4 @@
--- The days that this refresh collects: that of as_of, and earlier ones to make up for.
+-- The days that this refresh collects: the day of as_of, and earlier days to backfill.
 with organizations as (
     select * from {{ ref('int_usage_organizations') }}
 ),
@@ -17,7 +17,7 @@ spine as (
     from organizations
     cross join lateral generate_series(0, {{ var('backfill_days') }}) as days_ago
     where
-        -- a backfill does not reach behind the organization's beginning
+        -- a backfill does not go back beyond the organization's creation
         days_ago = 0
         or organizations.created_at is null
         or {{ local_date('organizations.created_at', 'organizations.time_zone') }}
@@ -39,7 +39,7 @@ final as (
     select
         dated.organization_id,
         dated.metric_date,
-        -- by the hour: a day of the session's time zone may have 23
+        -- in hours, because a day in the session's time zone may have only 23
         dated.window_ends_at
         - make_interval(hours => 24 * {{ var('tenant_window_days') }})
             as window_starts_at,
@@ -53,7 +53,8 @@ final as (
             and dated.metric_date = held.metric_date
     where
         held.organization_id is null
-        -- the day of as_of is collected anew, unless that was done later than this
+        -- the day of as_of is collected again, unless it was collected for a later
+        -- instant
         or (not dated.is_backfilled and held.collected_at <= dated.as_of)
 )
 

@@ -1,11 +1,13 @@
 {{ config(tags=['sanity', 'accounts'], meta={'sanity_check': 12}) }}
 
--- States: of every account and day the 13 factors sum to its score, what they lose is
--- what the score lacks of 100, their shares sum to 1, and nobody is without them.
--- Matters: before anything is published; a score that its factors do not explain.
+-- States: the 13 factors of every account and day sum to its score, their lost points
+-- sum to 100 minus the score, their weights sum to 1, and every scored account has
+-- them.
+-- Matters: before anything is published; factors must explain their score.
 -- To resolve: compare int_account_health_factors and int_account_health_scores for the
--- account and day it names. Factors are rounded to eight decimals, the score once, from
--- exact values: the sum of the factors is near it, on either side of a half.
+-- account and day that the test names. Factors are rounded to eight decimals and the
+-- score once, from exact values, so near a half the sum of the factors may round
+-- differently.
 with factors as (
     select * from {{ ref('int_account_health_factors') }}
 ),

@@ -1,9 +1,9 @@
 {{ config(tags=['sanity', 'accounts'], meta={'sanity_check': 2}) }}
 
 -- States: every account that is not archived has one profile, one summary of
--- engagements, one score and one churn risk of today, and none else has.
--- Matters: before anything is published; an account that a join has lost or doubled.
--- To resolve: what has a count other than 1 lacks a row of the account, or has two.
+-- engagements, one score and one churn risk for today, and no other account has.
+-- Matters: before anything is published; a join may have lost or duplicated an account.
+-- To resolve: a relation whose count is not 1 has no row of the account, or several.
 with expected as (
     select * from {{ ref('int_accounts') }}
     where not is_archived

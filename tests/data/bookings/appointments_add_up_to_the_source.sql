@@ -1,9 +1,9 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 8}) }}
 
 -- States: the bookings of all locations and dates, with and without a customer, add up
--- to what the source holds, per organization: all, accepted, no-shows, cancelled.
--- Matters: before anything is published. Organizations that are written to meanwhile
--- are checked by the next refresh.
+-- to the source's totals, per organization: all, accepted, no-shows, cancelled.
+-- Matters: before anything is published. The next refresh checks organizations that
+-- were written to meanwhile.
 -- To resolve: see int_booking_location_days; a booking counts once, wherever it is.
 with totals as (
     select

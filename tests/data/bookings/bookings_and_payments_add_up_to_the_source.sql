@@ -1,12 +1,12 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 9}) }}
 
 -- States: bookings, accepted bookings, no-shows, cancellations, payments and revenue of
--- all customers add up to what the source holds for bookings and payments with a
--- customer, per organization. Those without one count at their location.
--- Matters: before anything is published. Organizations that are written to meanwhile
--- are checked by the next refresh.
--- To resolve: rows are lost or doubled between staging and int_customer_analytics;
--- compare their keys for the organization and figure it names.
+-- all customers add up to the source's totals for bookings and payments with a
+-- customer, per organization. Those without a customer count at their location.
+-- Matters: before anything is published. The next refresh checks organizations that
+-- were written to meanwhile.
+-- To resolve: rows are lost or duplicated between staging and int_customer_analytics;
+-- compare their keys for the organization and figure that the test names.
 with totals as (
     select * from {{ ref('int_booking_totals') }}
     where

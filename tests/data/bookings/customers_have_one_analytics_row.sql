@@ -2,7 +2,7 @@
 
 -- States: every customer of an assessed organization has one row in customer_analytics.
 -- Matters: before anything is published; sums over customers count nobody twice.
--- To resolve: a join of int_customer_analytics finds several rows, or none, for a
+-- To resolve: a join in int_customer_analytics finds several rows, or none, for a
 -- customer.
 with customers as (
     select * from {{ ref('int_booking_customers') }}

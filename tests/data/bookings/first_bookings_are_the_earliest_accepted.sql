@@ -1,7 +1,7 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 6}) }}
 
 -- States: first_booking_at is the earliest start of the customer's accepted bookings,
--- and is missing only where there is none.
+-- and is NULL only if there is none.
 -- Matters: before anything is published; it decides who is new, where and when.
 -- To resolve: see int_booking_customers__bookings, and the analysis
 -- first_booking_mismatches for the rows behind it.

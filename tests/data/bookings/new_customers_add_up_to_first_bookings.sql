@@ -2,7 +2,7 @@
 
 -- States: the new customers of all locations and dates are the customers with a first
 -- booking, per organization: everybody is new once.
--- Matters: after the publication; nothing is written back when it fails.
+-- Matters: after the publication; if it fails, nothing is written back.
 -- To resolve: a customer's first booking has no row in booking_location_days, or two.
 with appointments as (
     select

@@ -1,9 +1,10 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 21}) }}
 
--- States: no visit, status or payment dated after as_of is in any figure; what lies
--- ahead is in next_booking_at.
--- Matters: before anything is published; the answer for a past day must be of that day.
--- To resolve: a model of the bookings system lacks its comparison with as_of.
+-- States: no visit, status or payment dated after as_of is in any figure; upcoming
+-- bookings are only in next_booking_at.
+-- Matters: before anything is published; the answer for a past day must not change
+-- later.
+-- To resolve: a model of the bookings system does not compare with as_of.
 with customers as (
     select * from {{ ref('int_customer_analytics') }}
 )

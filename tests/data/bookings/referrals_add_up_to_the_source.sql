@@ -1,10 +1,9 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 7}) }}
 
--- States: referrers, referrals and rewards of all customers, and of the referral
--- profiles that belong to no customer, add up to what the source holds, per
--- organization.
--- Matters: before anything is published. Organizations that are written to meanwhile
--- are checked by the next refresh.
+-- States: referrers, referrals and rewards of all customers, and of referral profiles
+-- without a customer, add up to the source's totals, per organization.
+-- Matters: before anything is published. The next refresh checks organizations that
+-- were written to meanwhile.
 -- To resolve: see int_booking_customers__referrals.
 with totals as (
     select * from {{ ref('int_booking_totals') }}

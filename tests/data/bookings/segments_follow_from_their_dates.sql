@@ -1,6 +1,6 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 4}) }}
 
--- States: the segment of every customer is the one that its visits and thresholds give.
+-- States: every customer's segment follows from its visits and thresholds.
 -- Matters: before anything is published; people act on segments.
 -- To resolve: the rule was changed in one place only; see
 -- int_booking_customers__segment.

@@ -1,8 +1,8 @@
 {{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 8}) }}
 
--- States: cohorts add up to the customers with a visit, and the weeks lead from nobody
--- to those whose last one was at most gone_after_days days ago as the last week ended.
--- Matters: after the publication; nothing is written back when it fails.
+-- States: cohorts add up to the customers with a visit, and the weeks' changes add up
+-- to the customers that are not gone at the end of the last week.
+-- Matters: after the publication; if it fails, nothing is written back.
 -- To resolve: visit_cohorts_monthly or customer_visit_weeks loses a customer, or counts
 -- one twice.
 with visit_days as (

@@ -2,9 +2,8 @@
 
 -- States: customer_analytics has the columns, types and indexes it promises, and at
 -- least 65 columns.
--- Matters: after the publication; nothing is written back when it fails.
--- To resolve: somebody altered the table; put it right, or run once with
--- --full-refresh.
+-- Matters: after the publication; if it fails, nothing is written back.
+-- To resolve: somebody altered the table; restore it, or run once with --full-refresh.
 with promised as (
     {{ contract_parts(ref('customer_analytics')) }}
 ),
@@ -39,7 +38,7 @@ mart_indexes as (
     group by pg_index.indexrelid, pg_index.indisunique, pg_am.amname
 ),
 
--- with the first rows come the indexes
+-- indexes are created with the first rows
 published as (
     select promised.*
     from promised

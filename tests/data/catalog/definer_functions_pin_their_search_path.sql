@@ -1,9 +1,9 @@
 {{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 24}) }}
 
--- States: every function of ours that runs with the rights of its owner has a
--- search_path of its own, which ends in pg_temp.
--- Matters: after the publication; else whoever calls it, or fires it, can put a table
--- or a function of their own in its way, and have it run with those rights.
+-- States: each of our security definer functions sets its own search_path, which ends
+-- in pg_temp.
+-- Matters: after the publication; otherwise a caller could put a table or function in
+-- its path and have it run with the owner's rights.
 -- To resolve: alter function ... set search_path = pg_catalog, pg_temp.
 select pg_proc.oid::regprocedure::text as function_name
 from pg_proc

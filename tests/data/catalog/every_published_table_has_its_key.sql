@@ -1,15 +1,15 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
 
--- States: every published table has a unique index on its key, and no part of the key
--- may be missing.
--- Matters: after the publication; without it two refreshes could double a row.
+-- States: every published table has a unique index on its key, and no key column may be
+-- NULL.
+-- Matters: after the publication; without it, two refreshes could duplicate a row.
 -- To resolve: somebody dropped the index or the constraint; run once with
 -- --full-refresh.
 with promised as (
     {{ published_keys() }}
 ),
 
--- with the first rows come the indexes
+-- indexes are created with the first rows
 published as (
     select mart from {{ ref('orders_publications') }}
     union

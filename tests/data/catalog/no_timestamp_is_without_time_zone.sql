@@ -1,8 +1,8 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
 
 -- States: no column of a public table or view is a timestamp without time zone.
--- Matters: after the publication; such a timestamp means something else to every
--- reader.
+-- Matters: after the publication; such a timestamp means something different in each
+-- session.
 -- To resolve: make the column timestamptz in its model and contract.
 select
     table_schema,

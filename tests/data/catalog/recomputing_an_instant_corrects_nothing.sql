@@ -1,10 +1,11 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 18}, severity='warn') }}
 
--- States: a full refresh for an instant that the marts hold already, be it from an
--- hourly refresh or a full one, finds nothing to correct.
--- Matters: after the publication; a warning, for the source may have been edited since.
--- To resolve: unless it was, a change is missed by what tells the hourly refresh which
--- customers to recompute. The marts are right now.
+-- States: a full refresh for the as_of that the marts already have finds nothing to
+-- correct.
+-- Matters: after the publication; a warning, because the source may have been edited
+-- since.
+-- To resolve: unless it was edited, the hourly refresh missed a change: check triggers,
+-- updated_at and valid_until. The marts are correct now.
 with publications as (
     {% for system in var('systems') %}
         select
@@ -27,5 +28,5 @@ where
     and refresh_scope = 'all'
     and held_as_of = as_of
     and rows_written + rows_removed > 0
-    -- days that are made up for are new
+    -- backfilled days are new
     and {{ var('backfill_days') }} = 0

@@ -1,10 +1,10 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 17}, severity='warn') }}
 
--- States: some order, and some booking, changed of late, see source_stale_after_hours,
--- where their systems are switched on.
--- Matters: a warning here; the write-back of a system that is stale is held, unless
+-- States: in each enabled system, at least one order or booking has changed within
+-- source_stale_after_hours.
+-- Matters: only a warning here, but the write-back of a stale system is held unless
 -- forced.
--- To resolve: find out why no data of the application arrives any more.
+-- To resolve: find out why the application's data no longer arrives.
 with freshness as (
     select * from {{ ref('int_source_freshness__orders') }}
     union all

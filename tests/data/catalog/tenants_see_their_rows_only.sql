@@ -1,8 +1,8 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 24}) }}
 
--- States: where the roles are installed, every table of analytics that carries a
--- tenant, and that of the contacts, has row security, and only the policy by the map of
--- roles shows a tenant rows.
+-- States: if the roles are installed, every table in analytics with a tenant column,
+-- and the contacts table, has row-level security, and only the policy that uses the
+-- role map shows rows to a tenant.
 -- Matters: after the publication; a tenant could read the rows of others.
 -- To resolve: put the policy back with `customer-health roles install`; drop a policy
 -- that shows more.

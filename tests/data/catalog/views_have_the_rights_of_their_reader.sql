@@ -4,9 +4,9 @@
     severity='warn',
 ) }}
 
--- States: every view of ours is a security_invoker view.
--- Matters: after the publication; with the rights of its owner a view shows the rows of
--- all tenants to everybody who may read it. A warning, for the view may be yours.
+-- States: each of our views is security_invoker.
+-- Matters: after the publication; with its owner's rights, a view shows the rows of all
+-- tenants to everybody who may read it. A warning, because the view may be yours.
 -- To resolve: alter view ... set (security_invoker = true), or let the next full
 -- refresh do it.
 select
@@ -22,7 +22,7 @@ where
         '{{ ref("int_tenants").schema }}',
         '{{ ref("orders_publications").schema }}'
     )
-    -- what others have put beside them has the rights of others
+    -- skips views of other owners in these schemas
     and pg_class.relowner = (
         select marts.relowner
         from pg_class as marts

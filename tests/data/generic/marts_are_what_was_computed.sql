@@ -1,6 +1,6 @@
 {% test marts_are_what_was_computed(model, deltas) %}
--- Each mart of this publication holds what was computed for it: publishing the same again
--- would move nothing. Stamps of the run are not compared.
+-- Each mart of this publication has exactly the rows computed for it, so publishing
+-- again would change nothing. The run's own timestamps are not compared.
 {%- if execute %}
 {%- set marts = marts_of(graph.nodes['model.customer_health.' ~ model.identifier]) %}
 {%- if marts | sort != deltas | sort %}

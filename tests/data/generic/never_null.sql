@@ -1,5 +1,5 @@
 {% test never_null(model, columns) %}
--- These columns have a value in every row.
+-- These columns are never NULL.
 select *
 from {{ ours(model) }}
 where num_nulls({{ columns | join(', ') }}) > 0

@@ -1,5 +1,5 @@
 {% test same_keys_as(model, other, key) %}
--- Both have the same keys: nothing was lost or doubled by a join.
+-- Both have the same keys: no join lost or duplicated rows.
 {%- set columns = key | map('tojson') | join(', ') %}
 (
     select {{ columns }} from {{ ours(model) }}

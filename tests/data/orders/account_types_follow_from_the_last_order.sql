@@ -1,6 +1,6 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 14}) }}
 
--- States: the account type of every customer is the one that its last order gives.
+-- States: every customer's account type follows from its last order.
 -- Matters: before anything is published; people act on the type.
 -- To resolve: the rule was changed in one place only; see int_customers__account_type.
 with account_types as (

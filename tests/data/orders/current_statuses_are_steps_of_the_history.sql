@@ -1,8 +1,9 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 15}) }}
 
--- States: every customer's risk status and account type is the step of its history that
--- holds today, and every history has such a step.
--- Matters: before anything is published; the two are computed apart, and must agree.
+-- States: every customer's risk status and account type equal today's step of its
+-- history, and every history has a step for today.
+-- Matters: before anything is published; the two are computed separately and must
+-- agree.
 -- To resolve: a rule was changed in one place only; see int_customers__risk_status and
 -- int_customers__risk_history, or the two models on account types.
 with tenants as (

@@ -1,9 +1,10 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 21}) }}
 
--- States: no order dated after as_of is in any status, and every row's validity ends
+-- States: no order dated after as_of affects a status, and every row's valid_until is
 -- after as_of.
--- Matters: before anything is published; the answer for a past day must be of that day.
--- To resolve: a model of the orders system lacks its comparison with as_of.
+-- Matters: before anything is published; the answer for a past day must not change
+-- later.
+-- To resolve: a model of the orders system does not compare with as_of.
 with tenants as (
     select * from {{ ref('int_tenants') }}
 ),

@@ -1,9 +1,9 @@
 {{ config(tags=['sanity', 'nightly'], meta={'sanity_check': 8}) }}
 
--- States: cohorts add up to the customers with a delivered order, and the weeks lead
--- from nobody to those whose last one was at most gone_after_days days ago when the
--- last week ended, closed customers included.
--- Matters: after the publication; nothing is written back when it fails.
+-- States: cohorts add up to the customers with a delivered order, and the weeks'
+-- changes add up to the customers that are not gone at the end of the last week. Closed
+-- customers are included.
+-- Matters: after the publication; if it fails, nothing is written back.
 -- To resolve: order_cohorts_monthly or customer_order_weeks loses a customer, or counts
 -- one twice.
 with order_days as (

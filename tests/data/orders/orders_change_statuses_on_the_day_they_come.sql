@@ -1,11 +1,10 @@
 {{ config(tags=['nightly']) }}
 
--- States: a risk status that changes by an order changes on a day with a delivery, and
--- one that changes by time on a day without.
--- Matters: after the publication; pages and reports tell people what made a status
--- change.
--- To resolve: change_cause in customer_status_changes follows from the status that
--- begins; a status that can begin otherwise, too, needs another condition there.
+-- States: a risk status that changes because of an order changes on a day with a
+-- delivery; one that changes because of time, on a day without.
+-- Matters: after the publication; pages and reports tell people why a status changed.
+-- To resolve: customer_status_changes derives change_cause from the new status; if that
+-- status can also begin for another reason, add a condition there.
 select
     changes.tenant_id,
     changes.customer_id,

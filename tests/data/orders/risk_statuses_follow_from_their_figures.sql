@@ -1,6 +1,6 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 13}) }}
 
--- States: the risk status of every customer is the one that the figures beside it give.
+-- States: every customer's risk status follows from the figures beside it.
 -- Matters: before anything is published; people act on the status and read the figures.
 -- To resolve: the rule was changed in one place only; see int_customers__risk_status.
 with statuses as (

@@ -2,7 +2,7 @@
 
 -- States: every summary of a tenant counts the same customers: those with a risk
 -- status, and those that are not closed.
--- Matters: after the publication; nothing is written back when it fails.
+-- Matters: after the publication; if it fails, nothing is written back.
 -- To resolve: a summary loses customers in a join, or counts some twice.
 with risk_status as (
     select

@@ -1,9 +1,9 @@
 {{ config(tags=['settings', 'sanity', 'accounts'], meta={'sanity_check': 23}) }}
 
 -- States: every version of the weights has the four components once, weights that sum
--- to exactly 1 and one date; every day has one version; every scale leads from one
--- value to another; every outcome has a score.
--- Matters: always; no score is computed with weights that are not.
+-- to exactly 1 and one date; every day has one version; every scale has two different
+-- ends; every outcome has a score.
+-- Matters: always; no score is computed with wrong weights.
 -- To resolve: correct the row of seeds/account_health_weights.csv,
 -- account_health_scales.csv or account_outcome_scores.csv that it names.
 with weights as (

@@ -1,9 +1,9 @@
 {{ config(tags=['settings', 'sanity', 'usage'], meta={'sanity_check': 23}) }}
 
 -- States: every version of the weights has the five components once, weights that sum
--- to exactly 1, sensible targets and one date; every day has one version.
--- Matters: always; no score is computed with weights that are not.
--- To resolve: correct the row of seeds/tenant_health_weights.csv that it names.
+-- to exactly 1, targets above 0 and one date; every day has one version.
+-- Matters: always; no score is computed with wrong weights.
+-- To resolve: correct the row of seeds/tenant_health_weights.csv that the test names.
 with weights as (
     select * from {{ ref('tenant_health_weights') }}
 ),

@@ -1,8 +1,8 @@
 {{ config(severity='warn') }}
 
--- States: every row of the seed risk_thresholds is the default, or that of a tenant or
--- an organization.
--- Matters: a misspelt slug leaves the tenant with the defaults.
+-- States: every row of the seed risk_thresholds is `default` or names a tenant or an
+-- organization.
+-- Matters: a misspelled slug leaves the tenant with the defaults.
 -- To resolve: correct the slug in seeds/risk_thresholds.csv, or delete the row.
 with thresholds as (
     select * from {{ ref('int_risk_thresholds') }}

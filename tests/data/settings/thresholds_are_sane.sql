@@ -1,9 +1,9 @@
 {{ config(tags=['settings', 'sanity'], meta={'sanity_check': 23}) }}
 
--- States: every threshold in force is a sensible number, and thresholds that belong
--- together are in order.
--- Matters: always; nothing is built on thresholds that are not.
--- To resolve: correct the cell of seeds/risk_thresholds.csv that it names.
+-- States: every threshold in force is within its limits, and related thresholds are in
+-- order.
+-- Matters: always; nothing is built on wrong thresholds.
+-- To resolve: correct the cell of seeds/risk_thresholds.csv that the test names.
 with thresholds as (
     select * from {{ ref('int_risk_thresholds') }}
 ),

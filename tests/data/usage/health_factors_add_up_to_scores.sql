@@ -1,10 +1,10 @@
 {{ config(tags=['sanity', 'usage'], meta={'sanity_check': 12}) }}
 
--- States: the five factors of every organization and day sum to its score, what they
--- lose is what the score lacks of 100, and their weights sum to exactly 1.
--- Matters: before anything is published; a score that its factors do not explain.
+-- States: the five factors of every organization and day sum to its score, their lost
+-- points sum to 100 minus the score, and their weights sum to exactly 1.
+-- Matters: before anything is published; factors must explain their score.
 -- To resolve: compare int_tenant_health_factors and int_tenant_health_scores for the
--- organization and day it names.
+-- organization and day that the test names.
 with factors as (
     select * from {{ ref('int_tenant_health_factors') }}
 ),

@@ -17,7 +17,7 @@ counted as (
         count(*) filter (where days_until_next_visit <= 30) as visited_30d_count,
         count(*) filter (where days_until_next_visit <= 60) as visited_60d_count,
         count(*) filter (where days_until_next_visit <= 90) as visited_90d_count,
-        -- where no next visit was seen, it may be at any later time
+        -- without a known next visit, it may come at any later time
         percentile_disc(0.5) within group (
             order by coalesce(days_until_next_visit, {{ more_days_than_any() }})
         ) as median_days
@@ -54,7 +54,7 @@ final as (
         shared.customers_count,
         shared.visited_count,
         shared.visited_share,
-        -- a customer stands in many cuts: its positions are no trials of their own
+        -- a customer is in many cuts, so its positions are not independent trials
         {{ wilson('shared.visited_share', 'shared.customers_count', '-') }}
             as visited_share_low,
         {{ wilson('shared.visited_share', 'shared.customers_count', '+') }}

@@ -1,7 +1,7 @@
 {{ config(materialized='view_in_place') }}
 {%- set among = 'organization_id, horizon_days' %}
 
--- Gone is a customer that did not visit within the horizon; LOST foretells that.
+-- A customer is gone if it did not visit within the horizon; LOST is the forecast.
 with outcomes as not materialized (
     select
         positions.organization_id,
@@ -10,7 +10,7 @@ with outcomes as not materialized (
         coalesce(positions.days_until_next_visit > horizon.days, true) as is_gone,
         positions.days_since_last_visit,
         positions.days_past_expected,
-        -- equal to 12 digits is equal
+        -- probabilities that agree to 12 digits are ties
         (horizon.p_visit * 1e12)::bigint as p_visit
     from {{ ref('customer_segment_positions') }} as positions
     cross join
@@ -26,7 +26,7 @@ organizations as (
     select * from {{ ref('booking_organizations') }}
 ),
 
--- the longer the silence, the likelier it is gone
+-- the longer without a visit, the likelier the customer is gone
 by_silence as (
     select
         organization_id,
@@ -70,7 +70,8 @@ silence as (
     group by organization_id, horizon_days
 ),
 
--- the higher another score, the likelier it is gone; a first visit expects no date
+-- the higher the other score, the likelier the customer is gone; no date is expected
+-- after a first visit
 by_score as (
     select
         outcomes.organization_id,

@@ -12,7 +12,7 @@ periods as (
     select * from {{ ref('visit_backtest_periods') }}
 ),
 
--- visit days after which 90 days have been seen
+-- visit days for which the next 90 days are known
 judged as (
     select
         visit_days.organization_id,

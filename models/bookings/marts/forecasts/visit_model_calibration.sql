@@ -14,7 +14,7 @@ forecasts as (
         positions.square_customer_id,
         horizons.horizon_days,
         horizons.p_visit,
-        -- tenths; certainty belongs to the last one
+        -- tenths; a probability of 1 belongs to the last one
         least(floor(horizons.p_visit * 10), 9)::integer as band,
         coalesce(positions.days_until_next_visit <= horizons.horizon_days, false)
             as has_visited
@@ -29,7 +29,7 @@ forecasts as (
     where horizons.p_visit is not null
 ),
 
--- a customer at a time first: to count distinct ones would sort all
+-- group by customer first, because count(distinct) would sort all rows
 by_customer as (
     select
         organization_id,

@@ -85,7 +85,7 @@ in_buckets as (
         )
 ),
 
--- as Cochran, Mantel and Haenszel weigh. A bucket without one of the two says nothing
+-- Cochran-Mantel-Haenszel weights; buckets with only one of the groups say nothing
 weighed as (
     select
         *,
@@ -122,7 +122,7 @@ summed as (
     group by tenant_id, sales_rep_id, comparison, horizon_days
 ),
 
--- trials: how many customers of one bucket would be as telling
+-- trials: customers of one bucket that would carry as much information
 shares as (
     select
         *,

@@ -16,7 +16,7 @@ models as (
     select * from {{ ref('order_model_periods') }}
 ),
 
--- until a day of which the next 14 are known, while the customer has not ordered
+-- up to the last day whose next 14 days are known, until the customer orders
 listed as (
     select
         stays.*,
@@ -45,8 +45,8 @@ chosen as (
 
     union all
 
-    -- each Monday without a contact so far. Whether one comes later is not looked at:
-    -- who orders soon is called by nobody any more
+    -- each Monday without a contact so far, even if one comes later: leaving those out
+    -- would favor customers who order soon, because nobody calls them any more
     select
         listed.*,
         'CONTACTED' as comparison,
@@ -67,7 +67,7 @@ chosen as (
 
     union all
 
-    -- by lot, whether they were called or not
+    -- random assignment, whether they were called or not
     select
         listed.*,
         'SHOWN' as comparison,

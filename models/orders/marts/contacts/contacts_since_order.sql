@@ -55,7 +55,7 @@ first_contacts as (
     group by stays.tenant_id, stays.customer_id, stays.delivered_on
 ),
 
--- before, nobody can be told to have had no contact
+-- before that day, we cannot know that a customer had no contact
 recorded as (
     select
         tenant_id,

@@ -19,7 +19,7 @@ ranked as (
             partition by customer_id, tenant_id
             order by contacted_at desc, recorded_at desc, contact_id desc
         ) as recency,
-        -- a contact that says nothing of it leaves the snooze of an earlier one alone
+        -- a contact without a snooze leaves the snooze of an earlier one in place
         row_number() over (
             partition by customer_id, tenant_id, snoozed_until is null
             order by contacted_at desc, recorded_at desc, contact_id desc

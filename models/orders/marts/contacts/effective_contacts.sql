@@ -1,6 +1,6 @@
 {{ config(materialized='view_in_place') }}
 
--- not materialized, so that those of one customer are looked up by the key
+-- not materialized, so that one customer's contacts are looked up by key
 with contacts as not materialized (
     select * from {{ ref('customer_contacts') }}
 ),

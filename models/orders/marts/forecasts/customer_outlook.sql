@@ -1,7 +1,8 @@
 {{ config(materialized='view_in_place') }}
 
--- Nested and without CTEs, so that a query that joins it works out the outlook of the
--- customers that it has in the end: a view with CTEs is planned by itself, for all.
+-- Nested and without CTEs, so that a query that joins this view computes the outlook
+-- only for its own customers. A view with CTEs is planned separately, for all
+-- customers.
 select
     tenant_id,
     tenant_slug,
@@ -38,8 +39,8 @@ select
 from (
     select
         customers.*,
-        -- no join: one more, and those that join this view would have it worked out for
-        -- all customers
+        -- a subquery: with one more join, queries that join this view would compute it
+        -- for all customers
         (
             select risk_status.risk_status
             from {{ ref('customer_risk_status') }} as risk_status
@@ -53,7 +54,7 @@ from (
             {{ p_order(days, 'customers', 'models') }} as p_order_{{ days }}d,
         {%- endfor %}
         expected.expected_order_days,
-        -- its own mean, drawn towards the usual one while it has few order days
+        -- the customer's mean, shrunk toward the tenant's while it has few order days
         (
             customers.total_cents
             + {{ var('usual_order_days') }} * usual.cents
@@ -77,7 +78,7 @@ from (
             customers.tenant_id = models.tenant_id
             and customers.today >= models.valid_from
             and (customers.today < models.valid_to or models.valid_to is null)
-    -- what an order day brings the tenant, in each currency
+    -- the tenant's mean value per order day, in each currency
     left join (
         select
             tenant_id,

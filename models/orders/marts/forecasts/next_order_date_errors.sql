@@ -12,7 +12,7 @@ periods as (
     select * from {{ ref('backtest_periods') }}
 ),
 
--- order days after which 90 days have been seen
+-- order days for which the next 90 days are known
 judged as (
     select
         order_days.tenant_id,

@@ -14,7 +14,7 @@ forecasts as (
         positions.customer_id,
         horizons.horizon_days,
         horizons.p_order,
-        -- tenths; certainty belongs to the last one
+        -- tenths; a probability of 1 belongs to the last one
         least(floor(horizons.p_order * 10), 9)::integer as band,
         coalesce(positions.days_until_next_order <= horizons.horizon_days, false)
             as has_ordered
@@ -29,7 +29,7 @@ forecasts as (
     where horizons.p_order is not null
 ),
 
--- a customer at a time first: to count distinct ones would sort all
+-- group by customer first, because count(distinct) would sort all rows
 by_customer as (
     select
         tenant_id,

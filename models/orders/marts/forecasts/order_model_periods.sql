@@ -12,7 +12,7 @@ final as (
         model,
         r,
         alpha_days,
-        -- expected order days divide by a - 1: a hair beside 1 they are the same
+        -- the formula divides by a - 1; just above 1 the result is the same
         case when abs(a - 1) < 1e-6 then 1 + 1e-6 else a end as a,
         b,
         -- in MBG/NBD a customer may drop out after its first order, in BG/NBD not

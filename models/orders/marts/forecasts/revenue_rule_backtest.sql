@@ -12,7 +12,7 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
--- on time, so that it is the revenue that tells them apart
+-- customers on time only, so that only the revenue distinguishes them
 judged as (
     select *
     from positions
@@ -69,7 +69,7 @@ totaled as (
     from by_currency
 ),
 
--- that of most positions; where none is known, all are taken to be in one
+-- the currency of most positions; if none is known, assume one for all
 ranked as (
     select
         *,

@@ -17,7 +17,7 @@ counted as (
         count(*) filter (where days_until_next_order <= 30) as ordered_30d_count,
         count(*) filter (where days_until_next_order <= 60) as ordered_60d_count,
         count(*) filter (where days_until_next_order <= 90) as ordered_90d_count,
-        -- where no next order was seen, it may be at any later time
+        -- without a known next order, it may come at any later time
         percentile_disc(0.5) within group (
             order by coalesce(days_until_next_order, {{ more_days_than_any() }})
         ) as median_days
@@ -54,7 +54,7 @@ final as (
         shared.customers_count,
         shared.ordered_count,
         shared.ordered_share,
-        -- a customer stands in many cuts: its positions are no trials of their own
+        -- a customer is in many cuts, so its positions are not independent trials
         {{ wilson('shared.ordered_share', 'shared.customers_count', '-') }}
             as ordered_share_low,
         {{ wilson('shared.ordered_share', 'shared.customers_count', '+') }}

@@ -1,6 +1,6 @@
 {{ config(materialized='view_in_place') }}
 
--- Gone is a customer that did not order within the horizon; DORMANT foretells that.
+-- A customer is gone if it did not order within the horizon; DORMANT is the forecast.
 with outcomes as not materialized (
     select
         positions.tenant_id,
@@ -8,7 +8,7 @@ with outcomes as not materialized (
         positions.risk_status = 'DORMANT' as is_called_gone,
         coalesce(positions.days_until_next_order > horizon.days, true) as is_gone,
         positions.days_past_expected,
-        -- equal to 12 digits is equal
+        -- probabilities that agree to 12 digits are ties
         (horizon.p_order * 1e12)::bigint as p_order
     from {{ ref('risk_status_positions') }} as positions
     cross join
@@ -24,7 +24,7 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
--- the later, the likelier it is gone
+-- the later a customer is, the likelier it is gone
 by_days as (
     select
         tenant_id,
@@ -70,7 +70,7 @@ lateness as (
     group by tenant_id, horizon_days
 ),
 
--- the less probable an order, the likelier it is gone
+-- the less probable an order, the likelier the customer is gone
 by_p_order as (
     select
         tenant_id,

@@ -15,7 +15,7 @@ judged as (
     from positions
 ),
 
--- a customer at a time first: to count distinct ones would sort all
+-- group by customer first, because count(distinct) would sort all rows
 by_customer as (
     select
         tenant_id,
@@ -64,7 +64,8 @@ shares as (
         on counted.tenant_id = tenants.tenant_id
 ),
 
--- whom to believe: where surely at least half ordered, who called them likely
+-- believe whoever called them likely to order if the whole interval is at least one
+-- half
 judged_by_share as (
     select
         *,

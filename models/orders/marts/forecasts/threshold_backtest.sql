@@ -1,7 +1,8 @@
 {{ config(materialized='view_in_place') }}
 
--- Every value of a limit, judged at every cut. A position is called gone by all values
--- up to its own critical one, where it is counted; the sums are running ones.
+-- Every value of a limit, judged at every cut. A position counts as gone with every
+-- value up to its own critical value. So it is counted there, and running sums give the
+-- rest.
 with positions as (
     select * from {{ ref('risk_status_positions') }}
 ),
@@ -18,7 +19,7 @@ limits as (
     select * from {{ ref('threshold_values') }}
 ),
 
--- positions that each value treats alike
+-- positions that every value treats in the same way
 alike as (
     select
         positions.tenant_id,

@@ -1,7 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
--- A value is chosen on the earlier cuts and tried on the later ones. Only where it has
--- gained enough is a value suggested, the one that all cuts choose.
+-- A value is chosen on the earlier cuts and tried on the later ones. If it gains enough
+-- there, the value that is best over all cuts is suggested.
 with backtest as (
     select * from {{ ref('threshold_backtest') }}
 ),
@@ -14,7 +14,7 @@ periods as not materialized (
     select * from {{ ref('backtest_periods') }}
 ),
 
--- the gaps between order days that half of them do not exceed
+-- median gaps between order days
 gaps as (
     select
         order_days.tenant_id,
@@ -32,7 +32,7 @@ gaps as (
     group by order_days.tenant_id
 ),
 
--- the value that tells best who is gone; of equal ones the smallest
+-- the value that predicts best who is gone; in a tie, the smallest
 ranked as (
     select
         *,

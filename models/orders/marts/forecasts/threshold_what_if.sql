@@ -1,6 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
--- A customer is late, or dormant, by all values of a limit up to its own critical one.
+-- A customer is late, or dormant, with every value of a limit up to its own critical
+-- value.
 with customers as (
     select * from {{ ref('customer_risk_status') }}
 ),
@@ -52,7 +53,7 @@ criticals as (
         judged.risk_status,
         case when judged.is_revenue_declined then 'AT_RISK_REVENUE' else 'HEALTHY' end
             as status_on_time,
-        -- below 0 all are alike
+        -- all values below 0 are equivalent
         greatest(0, critical.dormant_up_to) as dormant_up_to,
         greatest(0, critical.late_up_to) as late_up_to
     from judged

@@ -1,0 +1,185 @@
+"""Turn a row of message_outbox into the text that a person reads.
+
+flows/sql/messages.sql decides who gets which message. flows/letters/forms.py makes the formats
+in which it is sent.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+# title by kind of alert, in the order of the sections
+KINDS = {
+    "REFRESH_OVERDUE": "No refresh has succeeded",
+    "REFRESH_FAILED": "Refreshes fail",
+    "SOURCE_STALE": "Nothing changes in a source",
+    "FEED_SILENT": "Orders no longer arrive",
+    "GUARD_TRIPPED": "The write-back is held",
+    "HIGH_VALUE_CUSTOMER_DORMANT": "Dormant and of high value",
+    "CUSTOMER_DORMANT": "Dormant",
+    "ACCOUNT_TARGET": "To be won back",
+    "ACCOUNT_CHURN_RISK": "High churn risk",
+    "ACCOUNT_CHURN_RISING": "Rising churn risk",
+    "ACCOUNT_TICKET_ESCALATED": "Ticket escalated",
+    "ACCOUNT_ENGAGEMENT_GAP": "Nobody has spoken to them",
+    "TENANT_HEALTH_CRITICAL": "Very low health score",
+    "TENANT_HEALTH_LOW": "Low health score",
+    "ACCOUNT_TYPE_SHARE": "Unusual shares of account types",
+}
+ENDED = {
+    "HIGH_VALUE_CUSTOMER_DORMANT": "Came back and of high value",
+    "CUSTOMER_DORMANT": "Came back",
+    "ACCOUNT_TARGET": "Orders again",
+}
+SECTIONS = {
+    "TENANTS": "The week by tenant",
+    "CALL_FIRST": "Call first",
+    "BECAME_LATE": "Became late",
+    "LOST": "Lost",
+    "CAME_BACK": "Came back",
+    **{f"{kind} raised": title for kind, title in KINDS.items()},
+    **{
+        f"{kind} recovered": ENDED.get(kind, f"Over: {title[0].lower()}{title[1:]}")
+        for kind, title in KINDS.items()
+    },
+}
+
+LONGEST_NAME, LONGEST_WORDS, LONGEST_SUBJECT = 120, 300, 150
+# characters that hide or reverse the text around them
+INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One customer, account or tenant, and the news about it."""
+
+    name: str
+    words: str
+    # URL of its page; empty if DASHBOARD_URL is not set
+    link: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Lines of one kind, most important first."""
+
+    title: str
+    lines: tuple[Line, ...]
+    # total number of that kind, including those not shown
+    count: int
+
+    @property
+    def more(self) -> int:
+        """How many are not shown."""
+        return self.count - len(self.lines)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message to one person or channel."""
+
+    message_id: str
+    address: str
+    subject: str
+    # the text before the first section; closing is the text after the last
+    opening: str
+    sections: tuple[Section, ...]
+    closing: str
+
+    def with_at_most(self, lines: int) -> "Letter":
+        """Return the letter with at most that many lines in each section."""
+        return replace(
+            self,
+            sections=tuple(
+                replace(section, lines=section.lines[:lines]) for section in self.sections
+            ),
+        )
+
+
+def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
+    """Return the letter for a row of message_outbox."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for line in row["body"]:
+        found.setdefault(line["section"], []).append(line)
+    order = list(SECTIONS)
+    sections = [
+        Section(
+            SECTIONS.get(name, _plain(name.replace("_", " ").capitalize())),
+            tuple(_line(line, row["reach"], pages) for line in found[name]),
+            found[name][0]["of"],
+        )
+        for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
+    ]
+    where = _plain(row["tenant_slug"]) if row["reach"] != "team" else "all tenants"
+    what = ", ".join(
+        f"{section.title[0].lower()}{section.title[1:]} ({section.count})"
+        for section in sections
+    )
+    if row["kind"] == "weekly":
+        week = date.fromisoformat(row["body"][0]["week_begins_on"])
+        subject = f"{where}, week of {_day(week)}: {what}"
+        news, when = "what happened", f" in the week of {_day(week)}"
+    else:
+        subject = f"{where}: {what}"
+        news, when = "what is new", ""
+    return Letter(
+        message_id=str(row["message_id"]),
+        address=row["address"],
+        subject=_cut(subject, LONGEST_SUBJECT),
+        opening=_opening(row, news, where + when),
+        sections=tuple(sections),
+        closing=CLOSINGS[row["reach"]],
+    )
+
+
+CLOSINGS = {
+    "owner": "You get this because you look after these customers. Whoever runs"
+    " customer_health can send it elsewhere, set quiet hours, or stop it.",
+    "tenant": "This place is told of all customers of this tenant.",
+    "team": "You get this because you run customer_health: it is told of all tenants.",
+}
+
+
+def _opening(row: Mapping[str, Any], news: str, where: str) -> str:
+    if row["reach"] != "owner":
+        return f"Here is {news} at {where}."
+    name = _plain(row["recipient_name"] or "")
+    return f"Hello{f' {name}' if name else ''}, here is {news} with your customers at {where}."
+
+
+def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
+    tenant = _plain(line.get("tenant") or "")
+    name = _cut(_plain(line.get("name") or ""), LONGEST_NAME)
+    if reach == "team" and tenant:
+        name = f"{tenant}: {name}" if name else tenant
+    words = _cut(_plain(line["words"]), LONGEST_WORDS)
+    if (expected := line.get("expected_amount_90d")) is not None:
+        words += f" · {_money(expected, line)} expected within 90 days"
+    elif (ordered := line.get("revenue_at_risk")) is not None:
+        words += f" · usually orders {_money(ordered, line)} in 30 days"
+    link = ""
+    if pages and line.get("link"):
+        link = f"{pages}/customer?{urlencode({'customer': line['link']})}"
+    return Line(name, words, link)
+
+
+def _money(amount: Any, line: Mapping[str, Any]) -> str:
+    return f"{float(amount):,.0f} {_plain(line.get('currency') or '')}".strip()
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _plain(text: str) -> str:
+    """Return text as one line, without invisible characters."""
+    return " ".join(INVISIBLE.sub(" ", text).split())
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,243 @@
+"""The formats of a message: mail, JSON, Slack, Teams and Mattermost.
+
+The name of a customer never becomes markup. HTML is escaped. Slack and Teams have elements
+for plain text (rich_text, RichTextBlock). Mattermost has only Markdown: it is escaped where
+possible. A zero-width space follows the other signs, so that no @ mentions anybody.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from email.utils import formatdate
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.letters import Letter, Line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+HERE = Path(__file__).parent
+
+# Teams refuses cards over 28 KB, Mattermost posts over 16383 characters; Slack does not say
+# what it refuses: people have met it from 15,000 on
+SLACK_BYTES, TEAMS_BYTES, MATTERMOST_SIGNS = 12_000, 27_000, 16_000
+# lines per section to try, until the message fits
+FEWER = (20, 10, 5, 2, 1, 0)
+
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>])")
+# where mentions, channels, tags, emoji, links and HTML begin
+CALLING = re.compile(r"(?<=[@~#:<])(?=\S)|(?<=www)(?=\d*\.)")
+
+
+def text_of(letter: Letter) -> str:
+    """Return a message as plain text."""
+    parts = [letter.opening]
+    for section in letter.sections:
+        lines = [f"{section.title} ({section.count})"]
+        for line in section.lines:
+            lines.append(f"- {line.name}: {line.words}" if line.name else f"- {line.words}")
+            lines += [f"  {line.link}"] if line.link else []
+        lines += [f"  and {section.more} more"] if section.more else []
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, letter.closing]) + "\n"
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loaded = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return loaded.get_template("mail.html")
+
+
+def html_of(letter: Letter) -> str:
+    """Return a message as HTML."""
+    return _template().render(letter=letter)
+
+
+def mail_of(letter: Letter, sender: str) -> EmailMessage:
+    """Return a message as a mail, in plain text and HTML."""
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = letter.address
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = f"<{letter.message_id}@customer-health>"
+    # no out-of-office answers
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Subject"] = letter.subject
+    mail.set_content(text_of(letter))
+    mail.add_alternative(html_of(letter), subtype="html")
+    return mail
+
+
+def json_of(letter: Letter) -> dict[str, Any]:
+    """Return a message as JSON for a program."""
+    return {
+        "id": letter.message_id,
+        "subject": letter.subject,
+        "sections": [
+            {
+                "title": section.title,
+                "count": section.count,
+                "lines": [vars(line) for line in section.lines],
+            }
+            for section in letter.sections
+        ],
+    }
+
+
+def slack_of(letter: Letter) -> dict[str, Any]:
+    """Return a message as Slack shows it; text of its elements is never read as markup."""
+    return _that_fits(letter, _blocks, SLACK_BYTES)
+
+
+def _blocks(letter: Letter) -> dict[str, Any]:
+    blocks: list[dict[str, Any]] = [
+        {
+            "type": "header",
+            "text": {"type": "plain_text", "text": letter.subject, "emoji": False},
+        },
+        _slack_text(letter.opening),
+    ]
+    for section in letter.sections:
+        items = [
+            {
+                "type": "rich_text_section",
+                "elements": [*_slack_name(line), {"type": "text", "text": line.words}],
+            }
+            for line in section.lines
+        ]
+        title = {
+            "type": "text",
+            "text": f"{section.title} ({section.count})",
+            "style": {"bold": True},
+        }
+        elements: list[dict[str, Any]] = [{"type": "rich_text_section", "elements": [title]}]
+        # Slack refuses an empty list
+        if items:
+            elements.append({"type": "rich_text_list", "style": "bullet", "elements": items})
+        if section.more:
+            more = {"type": "text", "text": f"and {section.more} more"}
+            elements.append({"type": "rich_text_section", "elements": [more]})
+        blocks.append({"type": "rich_text", "elements": elements})
+    blocks.append(_slack_text(letter.closing))
+    # notifications show this text and read it as markup
+    plain = letter.subject
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        plain = plain.replace(sign, entity)
+    return {"text": plain, "blocks": blocks}
+
+
+def _slack_text(text: str) -> dict[str, Any]:
+    element = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [element]}
+
+
+def _slack_name(line: Line) -> list[dict[str, Any]]:
+    if not line.name:
+        return []
+    name: dict[str, Any] = {"type": "text", "text": line.name, "style": {"bold": True}}
+    if line.link:
+        name = {"type": "link", "url": line.link, "text": line.name}
+    return [name, {"type": "text", "text": ": "}]
+
+
+def teams_of(letter: Letter) -> dict[str, Any]:
+    """Return a message as an adaptive card, for the webhook of a workflow of Teams."""
+    return _that_fits(letter, _card, TEAMS_BYTES)
+
+
+def _card(letter: Letter) -> dict[str, Any]:
+    body = [
+        _run([{"text": letter.subject, "weight": "Bolder", "size": "Large"}]),
+        _run([{"text": letter.opening}]),
+    ]
+    for section in letter.sections:
+        title = f"{section.title} ({section.count})"
+        body.append(_run([{"text": title, "weight": "Bolder"}], "Large"))
+        for line in section.lines:
+            name: dict[str, Any] = {"text": line.name, "weight": "Bolder"}
+            if line.link:
+                name["selectAction"] = {"type": "Action.OpenUrl", "url": line.link}
+            named = [name, {"text": ": "}] if line.name else []
+            body.append(_run([{"text": "• "}, *named, {"text": line.words}], "Small"))
+        if section.more:
+            body.append(_run([{"text": f"and {section.more} more"}], "Small"))
+    body.append(_run([{"text": letter.closing, "isSubtle": True, "size": "Small"}], "Large"))
+    return {
+        "type": "message",
+        "attachments": [
+            {
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "contentUrl": None,
+                "content": {
+                    "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                    "type": "AdaptiveCard",
+                    "version": "1.4",
+                    "msteams": {"width": "Full"},
+                    "body": body,
+                },
+            }
+        ],
+    }
+
+
+def _run(inlines: list[dict[str, Any]], spacing: str = "Default") -> dict[str, Any]:
+    return {
+        "type": "RichTextBlock",
+        "spacing": spacing,
+        "inlines": [{"type": "TextRun", **inline} for inline in inlines],
+    }
+
+
+def mattermost_of(letter: Letter) -> dict[str, Any]:
+    """Return a message as Mattermost shows it."""
+    return _that_fits(letter, _post, MATTERMOST_SIGNS)
+
+
+def _post(letter: Letter) -> dict[str, Any]:
+    parts = [f"#### {_escaped(letter.subject)}", _escaped(letter.opening)]
+    for section in letter.sections:
+        lines = [f"**{section.title} ({section.count})**"]
+        for line in section.lines:
+            name = f"**{_escaped(line.name)}**"
+            if line.link:
+                name = f"[{_escaped(line.name)}]({line.link})"
+            named = f"{name}: " if line.name else ""
+            lines.append(f"* {named}{_escaped(line.words)}")
+        lines += [f"* and {section.more} more"] if section.more else []
+        parts.append("\n".join(lines))
+    return {"text": "\n\n".join([*parts, _escaped(letter.closing)])}
+
+
+def _escaped(text: str) -> str:
+    """Return text that Mattermost shows as is: no Markdown, mentions or links."""
+    return MARKDOWN.sub(r"\\\1", CALLING.sub("\u200b", text))
+
+
+def _that_fits(
+    letter: Letter, form: Callable[[Letter], dict[str, Any]], most: int
+) -> dict[str, Any]:
+    """Return the message in a format, with as many lines as fit."""
+    for lines in FEWER:
+        body = form(letter.with_at_most(lines))
+        if len(json.dumps(body)) <= most:
+            break
+    return body
+
+
+FORMS: Mapping[str, Callable[[Letter], dict[str, Any]]] = {
+    "json": json_of,
+    "slack": slack_of,
+    "teams": teams_of,
+    "mattermost": mattermost_of,
+}

@@ -1,0 +1,591 @@
+-- Messages: alerts and weekly news for people, each about their own customers only. The
+-- view recipients says who gets messages, and where. This file finds what is new to
+-- whom, and sends it once.
+
+create table if not exists operations.message_outbox (
+    message_id uuid primary key,
+    kind text not null,
+    reach text not null,
+    tenant_id text not null,
+    tenant_slug text not null,
+    channel text not null,
+    address text not null,
+    recipient_name text,
+    body jsonb not null,
+    quiet_from time,
+    quiet_to time,
+    time_zone text,
+    state text not null default 'pending',
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
+    error text,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz
+);
+comment on table operations.message_outbox is
+'customer_health: One row per message to a person or channel. kind: alerts or weekly.
+reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
+its content, one object per line. state: as in alert_outbox, or withdrawn
+(nobody gets messages there any more).';
+create index if not exists message_outbox__waiting
+on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
+
+create table if not exists operations.message_told (
+    channel text not null,
+    address text not null,
+    news text not null,
+    message_id uuid,
+    told_at timestamptz not null default now(),
+    primary key (channel, address, news)
+);
+comment on table operations.message_told is
+'customer_health: One row per address and piece of news that was put into a message for
+it: raised or recovered with the number of the episode, week with its Monday, tenant and
+reach. message_id is NULL if there was nothing to say. The row without an address says
+when messages began: sales reps do not hear of alerts raised before.';
+insert into operations.message_told (channel, address, news)
+values ('', '', 'begun') on conflict do nothing;
+
+create or replace function operations.is_quiet(
+    instant timestamptz, zone text, quiet_from time, quiet_to time
+)
+returns boolean
+language sql stable as $quiet$
+    select coalesce(
+        case
+            when quiet_from <= quiet_to
+                then local_time >= quiet_from and local_time < quiet_to
+            else local_time >= quiet_from or local_time < quiet_to
+        end,
+        false
+    )
+    from (select (instant at time zone coalesce(zone, 'UTC'))::time as local_time) as clock
+$quiet$;
+comment on function operations.is_quiet(timestamptz, text, time, time) is
+'customer_health: Whether an instant lies in quiet hours, [from, to), which may span
+midnight.';
+
+create or replace function operations.way_to(channel text, address text)
+returns text
+language sql immutable as $way$
+    select case when channel = 'mail' then channel else channel || ' ' || address end
+$way$;
+comment on function operations.way_to(text, text) is
+'customer_health: What a message needs to arrive: a mail server, or the webhook of
+a channel and address.';
+
+create or replace function operations.add_messages(of_kind text)
+returns void
+language plpgsql as $add$
+begin
+    -- One message per address; the first 20 lines of each section, 10 of CALL_FIRST.
+    -- Reads the temporary table fresh, which the caller has filled.
+    with ranked as (
+        select
+            *,
+            row_number() over (
+                partition by channel, address, reach, tenant_id, section
+                order by
+                    (line ->> 'expected_amount_90d')::numeric desc nulls last,
+                    (line ->> 'revenue_at_risk')::numeric desc nulls last,
+                    line ->> 'tenant', line ->> 'name', line ->> 'words'
+            ) as place,
+            count(*) over (
+                partition by channel, address, reach, tenant_id, section
+            ) as lines_count
+        from fresh
+        where line is not null
+    ),
+
+    written as (
+        select
+            gen_random_uuid() as message_id,
+            channel,
+            address,
+            reach,
+            tenant_id,
+            min(tenant_slug) as tenant_slug,
+            -- a shared address gets no name
+            case when count(distinct recipient_name) = 1 then min(recipient_name) end
+                as recipient_name,
+            min(quiet_from) as quiet_from,
+            min(quiet_to) as quiet_to,
+            min(time_zone) as time_zone,
+            jsonb_agg(
+                line || jsonb_build_object('section', section, 'of', lines_count)
+                order by section, place
+            ) filter (
+                where place <= case when section = 'CALL_FIRST' then 10 else 20 end
+            ) as body
+        from ranked
+        group by channel, address, reach, tenant_id
+    ),
+
+    added as (
+        insert into operations.message_outbox (
+            message_id, kind, reach, tenant_id, tenant_slug, channel, address,
+            recipient_name, quiet_from, quiet_to, time_zone, body
+        )
+        select
+            message_id, of_kind, reach, tenant_id, tenant_slug, channel, address,
+            recipient_name, quiet_from, quiet_to, time_zone, body
+        from written
+    )
+
+    insert into operations.message_told (channel, address, news, message_id)
+    select distinct on (fresh.channel, fresh.address, fresh.news)
+        fresh.channel, fresh.address, fresh.news, written.message_id
+    from fresh
+    left join written
+        on
+            fresh.channel = written.channel
+            and fresh.address = written.address
+            and fresh.reach = written.reach
+            and fresh.tenant_id = written.tenant_id
+    order by fresh.channel, fresh.address, fresh.news, written.message_id nulls last;
+end
+$add$;
+comment on function operations.add_messages(text) is
+'customer_health: Makes messages from the news in the temporary table fresh.';
+
+create or replace function operations.compose_messages(
+    instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
+)
+returns void
+language plpgsql as $compose$
+declare
+    tenant record;
+begin
+    -- one run at a time, as in raise_alerts: two would find the same news
+    perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
+
+    create temporary table readers (
+        reader_id uuid default gen_random_uuid(), reach text, tenant_id text,
+        tenant_slug text, sales_rep_id text, recipient_name text, channel text,
+        address text, quiet_from time, quiet_to time, time_zone text
+    ) on commit drop;
+    insert into readers (reach, tenant_id, tenant_slug, channel, address)
+    select
+        'team',
+        '',
+        '',
+        split_part(place, ' ', 1),
+        split_part(place, ' ', 2)
+    from unnest(team) as given (place);
+
+    -- the view is missing while our views are detached
+    if to_regclass('operations.recipients') is not null then
+        insert into readers (
+            reach, tenant_id, tenant_slug, sales_rep_id, recipient_name,
+            channel, address, quiet_from, quiet_to, time_zone
+        )
+        select distinct
+            case when sales_rep_id is null then 'tenant' else 'owner' end,
+            tenant_id, tenant_slug, sales_rep_id, sales_rep_name,
+            channel, address, quiet_from, quiet_to, time_zone
+        from operations.recipients
+        where not_told_because is null;
+
+        -- withdraw what waits for people who get no more messages
+        update operations.message_outbox as messages
+        set state = 'withdrawn', finished_at = now()
+        where
+            state = 'pending'
+            and reach != 'team'
+            and not exists (
+                select from readers
+                where
+                    readers.reach = messages.reach
+                    and readers.tenant_id = messages.tenant_id
+                    and readers.channel = messages.channel
+                    and readers.address = messages.address
+            );
+    end if;
+    -- news during quiet hours becomes one message at their end
+    delete from readers
+    where
+        operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
+        or operations.way_to(channel, address) != all(reachable);
+
+    create temporary table fresh (
+        reach text, tenant_id text, tenant_slug text, recipient_name text, channel text,
+        address text, quiet_from time, quiet_to time, time_zone text,
+        news text, section text, line jsonb
+    ) on commit drop;
+    perform operations.find_alerts_of_people(instant);
+    perform operations.add_messages('alerts');
+
+    if not is_told_by_machine and cardinality(team) > 0 then
+        update operations.alert_outbox
+        set state = 'passed_on', finished_at = now()
+        where state = 'pending';
+    end if;
+
+    if to_regclass('operations.weekly_lines') is null then
+        return;
+    end if;
+    truncate fresh;
+    for tenant in
+        select
+            tenants.tenant_id,
+            tenants.tenant_slug,
+            clock.local_monday::date - 7 as week_begins_on
+        from analytics.tenants
+        cross join
+            lateral (
+                select
+                    instant at time zone tenants.time_zone as local_at,
+                    date_trunc('week', instant at time zone tenants.time_zone) as local_monday
+            ) as clock
+        where
+            -- on Monday, or on Tuesday after an outage
+            clock.local_at
+            >= clock.local_monday + interval '1 hour' * {{ weekly_message_hour }}
+            and clock.local_at < clock.local_monday + interval '2 days'
+            -- and the marts have reached the new week
+            and tenants.as_of <= instant
+            and date_trunc('week', tenants.today::timestamp) = clock.local_monday
+    loop
+        perform operations.find_week_of_people(
+            tenant.tenant_id::text, tenant.tenant_slug, tenant.week_begins_on
+        );
+    end loop;
+    perform operations.add_messages('weekly');
+end
+$compose$;
+comment on function operations.compose_messages(
+    timestamptz, text[], text[], boolean
+) is
+'customer_health: Makes a message for everybody who has news to receive.
+team: channel and address of each, with a space between; reachable: as way_to says.';
+
+create or replace function operations.find_alerts_of_people(instant timestamptz)
+returns void
+language plpgsql as $alerts$
+begin
+    create temporary table news on commit drop as
+    select
+        alerts.edge || ' ' || alerts.episode_id::text as news,
+        'raised ' || alerts.episode_id::text as beginning,
+        alerts.kind || ' ' || alerts.edge as section,
+        alerts.edge,
+        episodes.subject_kind,
+        episodes.tenant_id,
+        alerts.tenant_slug,
+        episodes.subject,
+        alerts.message,
+        alerts.details,
+        -- old alerts go to the team only, if they still wait
+        alerts.created_at
+        > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
+        as is_recent,
+        null::text as sales_rep_id
+    from operations.alert_outbox as alerts
+    inner join operations.alert_episodes as episodes
+        on alerts.episode_id = episodes.episode_id
+    cross join operations.message_told as begun
+    where
+        begun.channel = '' and begun.address = '' and begun.news = 'begun'
+        and (
+            alerts.state = 'pending'
+            or alerts.created_at
+            > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
+        )
+        -- skip alerts that ended before anybody heard of them
+        and (alerts.edge = 'recovered' or episodes.closed_at is null);
+    if to_regclass('analytics.customer_account_types') is not null then
+        -- today's sales rep, from one read of the mart
+        update news
+        set sales_rep_id = owners.sales_rep_id::text
+        from analytics.customer_account_types as owners
+        where
+            news.subject_kind = 'customer'
+            and news.tenant_id = owners.tenant_id::text
+            and news.subject = owners.customer_id::text;
+    end if;
+
+    insert into fresh
+    with pairs as (
+        -- separate queries, so that each joins by equality
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        cross join news
+        where readers.reach = 'team'
+
+        union all
+
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        inner join news
+            on
+                readers.tenant_id = news.tenant_id
+                -- ids of two systems may collide
+                and readers.tenant_slug = news.tenant_slug
+        where readers.reach = 'tenant' and news.is_recent
+
+        union all
+
+        select
+            readers.reader_id,
+            readers.reach,
+            readers.channel,
+            readers.address,
+            news.*
+        from readers
+        inner join news
+            on
+                readers.tenant_id = news.tenant_id
+                and readers.sales_rep_id = news.sales_rep_id
+        where
+            readers.reach = 'owner'
+            and news.subject_kind = 'customer'
+            and news.is_recent
+    ),
+
+    -- an address of the team gets each piece of news once, as the team's
+    untold as (
+        select distinct on (pairs.channel, pairs.address, pairs.news)
+            pairs.*,
+            case
+                when pairs.subject_kind in ('customer', 'account')
+                    then coalesce(
+                        pairs.details ->> 'customer_name',
+                        pairs.details ->> 'account_name',
+                        pairs.subject
+                    )
+            end as name
+        from pairs
+        where
+            not exists (
+                select from operations.message_told as told
+                where
+                    told.channel = pairs.channel
+                    and told.address = pairs.address
+                    and told.news = pairs.news
+            )
+            -- the end goes only to those who heard of the beginning
+            and (
+                pairs.edge = 'raised'
+                or exists (
+                    select from operations.message_told as told
+                    where
+                        told.channel = pairs.channel
+                        and told.address = pairs.address
+                        and told.news = pairs.beginning
+                )
+            )
+        order by
+            pairs.channel, pairs.address, pairs.news,
+            array_position(array['team', 'tenant', 'owner'], pairs.reach)
+    )
+
+    select
+        readers.reach,
+        readers.tenant_id,
+        readers.tenant_slug,
+        readers.recipient_name,
+        readers.channel,
+        readers.address,
+        readers.quiet_from,
+        readers.quiet_to,
+        readers.time_zone,
+        untold.news,
+        untold.section,
+        jsonb_build_object(
+            'tenant', untold.tenant_slug,
+            'name', untold.name,
+            'words', case
+                when starts_with(untold.message, untold.name || ': ')
+                    then substr(untold.message, length(untold.name) + 3)
+                else untold.message
+            end,
+            'link', case
+                when untold.subject_kind = 'customer'
+                    then untold.tenant_id || '/' || untold.subject
+            end,
+            'expected_amount_90d', untold.details -> 'expected_amount_90d',
+            'revenue_at_risk', untold.details -> 'revenue_at_risk',
+            'currency', untold.details -> 'currency'
+        ) as line
+    from untold
+    inner join readers
+        on untold.reader_id = readers.reader_id;
+end
+$alerts$;
+comment on function operations.find_alerts_of_people(timestamptz) is
+'customer_health: Finds the alerts that somebody should hear of and has not.';
+
+create or replace function operations.find_week_of_people(
+    of_tenant_id text, of_tenant_slug text, of_week date
+)
+returns void
+language plpgsql as $week$
+begin
+    create temporary table waiting on commit drop as
+    select *
+    from (
+        select
+            readers.*,
+            concat_ws(
+                ' ', 'week', of_week, of_tenant_id, readers.reach, readers.sales_rep_id
+            ) as news
+        from readers
+        where readers.reach = 'team' or readers.tenant_id = of_tenant_id
+    ) as all_of_them
+    where
+        not exists (
+            select from operations.message_told as told
+            where
+                told.channel = all_of_them.channel
+                and told.address = all_of_them.address
+                and told.news = all_of_them.news
+        );
+    -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
+    if
+        exists (select from waiting)
+        and not exists (
+            select from operations.tenant_feeds as feeds
+            where feeds.tenant_id::text = of_tenant_id and feeds.is_silent
+        )
+    then
+        create temporary table lines on commit drop as
+        select *
+        from operations.weekly_lines
+        where
+            tenant_id = (
+                select tenants.tenant_id from analytics.tenants
+                where tenants.tenant_id::text = of_tenant_id
+            );
+
+        insert into fresh
+        select
+            waiting.reach,
+            waiting.tenant_id,
+            waiting.tenant_slug,
+            waiting.recipient_name,
+            waiting.channel,
+            waiting.address,
+            waiting.quiet_from,
+            waiting.quiet_to,
+            waiting.time_zone,
+            waiting.news,
+            lines.section,
+            case
+                when lines.section is not null
+                    then jsonb_build_object(
+                        'tenant', of_tenant_slug,
+                        'name', lines.customer_name,
+                        'words', lines.words,
+                        'link', of_tenant_id || '/' || lines.customer_id::text,
+                        'expected_amount_90d', lines.expected_amount_90d,
+                        'revenue_at_risk', lines.revenue_at_risk,
+                        'currency', lines.currency,
+                        'week_begins_on', of_week
+                    )
+            end as line
+        from waiting
+        left join lines
+            on
+                waiting.reach = 'tenant'
+                or waiting.sales_rep_id = lines.sales_rep_id::text
+        where waiting.reach != 'team'
+
+        union all
+
+        -- the team gets one line per tenant
+        select
+            waiting.reach,
+            waiting.tenant_id,
+            waiting.tenant_slug,
+            waiting.recipient_name,
+            waiting.channel,
+            waiting.address,
+            waiting.quiet_from,
+            waiting.quiet_to,
+            waiting.time_zone,
+            waiting.news,
+            'TENANTS' as section,
+            case
+                when counted.lines_count > 0
+                    then jsonb_build_object(
+                        'tenant', of_tenant_slug,
+                        'words', format(
+                            '%s became late, %s lost, %s came back, %s to call',
+                            counted.late_count, counted.lost_count, counted.back_count,
+                            counted.call_count
+                        ),
+                        'week_begins_on', of_week
+                    )
+            end as line
+        from waiting
+        cross join (
+            select
+                count(*) as lines_count,
+                count(*) filter (where section = 'BECAME_LATE') as late_count,
+                count(*) filter (where section = 'LOST') as lost_count,
+                count(*) filter (where section = 'CAME_BACK') as back_count,
+                count(*) filter (where section = 'CALL_FIRST') as call_count
+            from lines
+        ) as counted
+        where waiting.reach = 'team';
+        drop table lines;
+    end if;
+    drop table waiting;
+end
+$week$;
+comment on function operations.find_week_of_people(text, text, date) is
+'customer_health: Finds a tenant''s weekly news for those who have not received it.';
+
+create or replace function operations.claim_message(
+    instant timestamptz, team text[], reachable text[]
+)
+returns setof operations.message_outbox
+language sql as $claim$
+    update operations.message_outbox
+    set state = 'sending', attempts = attempts + 1
+    where
+        message_id = (
+            select message_id from operations.message_outbox
+            where
+                state = 'pending'
+                and next_attempt_at <= now()
+                and operations.way_to(channel, address) = any(reachable)
+                -- people who left the team get nothing, not even waiting messages
+                and (reach != 'team' or channel || ' ' || address = any(team))
+                and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
+            order by next_attempt_at, created_at, message_id
+            limit 1
+            for update skip locked
+        )
+    returning *
+$claim$;
+comment on function operations.claim_message(timestamptz, text[], text[]) is
+'customer_health: Takes the message that has waited longest, as claim_alert does.';
+
+create or replace function operations.end_message(
+    of_message uuid, outcome text, reason text
+)
+returns void
+language sql as $end$
+    update operations.message_outbox
+    set
+        state = operations.state_after(outcome, attempts),
+        next_attempt_at = now() + operations.pause_after(attempts),
+        error = reason,
+        finished_at = case
+            when operations.state_after(outcome, attempts) != 'pending' then now()
+        end
+    where message_id = of_message and state = 'sending'
+$end$;
+comment on function operations.end_message(uuid, text, text) is
+'customer_health: Records the outcome of a message: sent, refused or unknown.';

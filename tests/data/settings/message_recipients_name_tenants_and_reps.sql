@@ -1,0 +1,43 @@
+{{ config(severity='warn') }}
+
+-- States: every row of the seed of recipients names a tenant or an organization, and a
+-- sales rep of it, or says default.
+-- Matters: a misspelt slug or rep is never told anything.
+-- To resolve: correct the row of input_shared__message_recipients, or delete it.
+with named as (
+    select * from {{ ref('int_message_recipients') }}
+),
+
+recipients as (
+    select * from {{ ref('recipients') }}
+),
+
+tenants as (
+    select tenant_slug from {{ ref('tenants') }}
+    union all
+    select organization_slug as tenant_slug from {{ ref('platform_organizations') }}
+    union all
+    select organization_slug as tenant_slug from {{ ref('success_organizations') }}
+)
+
+select
+    named.tenant_slug,
+    named.sales_rep_id
+from named
+where
+    named.tenant_slug != 'default'
+    and (
+        not exists (
+            select from tenants
+            where named.tenant_slug = tenants.tenant_slug
+        )
+        or (
+            named.sales_rep_id != 'default'
+            and not exists (
+                select from recipients
+                where
+                    named.tenant_slug = recipients.tenant_slug
+                    and named.sales_rep_id = recipients.sales_rep_id
+            )
+        )
+    )

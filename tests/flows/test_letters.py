@@ -1,0 +1,358 @@
+"""What a message looks like: words, the forms it is sent in, and the way to a mail server."""
+
+import json
+import re
+import ssl
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+from markdown_it import MarkdownIt
+from receivers import MailReceiver, read_mail, serving
+
+from flows import channels
+from flows.letters import SECTIONS, Letter, letter_of
+from flows.letters.forms import (
+    SLACK_BYTES,
+    TEAMS_BYTES,
+    json_of,
+    mail_of,
+    mattermost_of,
+    slack_of,
+    teams_of,
+    text_of,
+)
+
+PAGES = "https://health.example.com"
+
+
+def line(section: str, name: str | None, words: str, **more: Any) -> dict[str, Any]:
+    return {"section": section, "tenant": "harbor", "name": name, "words": words} | {
+        "of": more.pop("of", 1),
+        "link": more.pop("link", None),
+        **more,
+    }
+
+
+def row(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "message_id": "1-2-3",
+        "kind": "alerts",
+        "reach": "owner",
+        "tenant_slug": "harbor",
+        "address": "ana@example.com",
+        "recipient_name": "Ana",
+        "body": list(lines),
+        **changes,
+    }
+
+
+ALERTS = row(
+    line("CUSTOMER_DORMANT recovered", "Sol", "On time", currency="EUR"),
+    line(
+        "HIGH_VALUE_CUSTOMER_DORMANT raised",
+        "Luna",
+        "Dormant since 2026-06-01",
+        expected_amount_90d=1234.5,
+        revenue_at_risk=99,
+        currency="EUR",
+        link="t/c",
+    ),
+    line("CUSTOMER_DORMANT raised", "Mar", "Late", revenue_at_risk=80.4, of=23),
+)
+LETTER = letter_of(ALERTS, PAGES)
+
+# a name that would be markup in one of the forms, and one that would be another header
+EVIL = (
+    "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x :y: www.evil.example `y`"
+    "\r\nBcc: eve@evil.example"
+)
+AS_TEXT = " ".join(EVIL.split())
+WICKED = letter_of(
+    row(
+        line("CUSTOMER_DORMANT raised", EVIL, f"{EVIL} again", link="t/c"),
+        line("CUSTOMER_DORMANT recovered", EVIL, "back"),
+        tenant_slug=EVIL,
+        recipient_name=EVIL,
+    ),
+    PAGES,
+)
+
+
+def test_a_message_reads_as_it_should() -> None:
+    assert LETTER.subject == (
+        "harbor: dormant and of high value (1), dormant (23), came back (1)"
+    )
+    assert text_of(LETTER) == (
+        "Hello Ana, here is what is new with your customers at harbor.\n"
+        "\n"
+        "Dormant and of high value (1)\n"
+        "- Luna: Dormant since 2026-06-01 · 1,234 EUR expected within 90 days\n"
+        "  https://health.example.com/customer?customer=t%2Fc\n"
+        "\n"
+        "Dormant (23)\n"
+        "- Mar: Late · usually orders 80 in 30 days\n"
+        "  and 22 more\n"
+        "\n"
+        "Came back (1)\n"
+        "- Sol: On time\n"
+        "\n"
+        "You get this because you look after these customers. Whoever runs customer_health"
+        " can send it elsewhere, set quiet hours, or stop it.\n"
+    )
+
+
+def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None:
+    week = {"week_begins_on": "2026-06-08"}
+    weekly = letter_of(
+        row(
+            line("LOST", "Sol", "dormant since 2026-06-10", **week),
+            line("CALL_FIRST", "Luna", "Late", **week),
+            kind="weekly",
+        ),
+        "",
+    )
+    assert weekly.subject == "harbor, week of 8 June 2026: call first (1), lost (1)"
+    assert text_of(weekly).startswith(
+        "Hello Ana, here is what happened with your customers at harbor in the week of 8 June"
+        " 2026.\n"
+    )
+    assert "http" not in text_of(weekly)
+    team = letter_of(
+        row(
+            line("TENANTS", None, "3 became late", **week),
+            kind="weekly",
+            reach="team",
+            tenant_slug="",
+        ),
+        PAGES,
+    )
+    assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
+    assert "- harbor: 3 became late\n" in text_of(team)
+    # a kind that nobody has given words
+    other = letter_of(row(line("SHOP_BURNS raised", None, "help")), "")
+    assert other.subject == "harbor: shop burns raised (1)"
+
+
+class Tags(HTMLParser):
+    """Collects the tags and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attributes if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
+    text = mail_of(WICKED, "health@example.com").as_bytes()
+    mail = read_mail(text)
+    assert mail["id"] == "1-2-3"
+    assert mail["to"] == "ana@example.com"
+    assert "\n" not in mail["subject"]
+    assert b"\nBcc" not in text.partition(b"\n\n")[0]
+    assert f"- {AS_TEXT[:119]}" in mail["plain"]
+    page = Tags(mail["html"])
+    assert AS_TEXT[:119] in page.text
+    assert page.tags <= {
+        *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b")
+    }
+    assert page.links == [f"{PAGES}/customer?customer=t%2Fc"]
+    # an address that is more than one line of a header is never one
+    evil = Letter("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
+    with pytest.raises(ValueError, match=r"newline|linefeed"):
+        mail_of(evil, "health@example.com")
+
+
+def every(tree: Any, key: str) -> list[Any]:
+    """Return all values of a key in a tree."""
+    if isinstance(tree, dict):
+        here = [tree[key]] if key in tree else []
+        return here + [found for value in tree.values() for found in every(value, key)]
+    if isinstance(tree, list):
+        return [found for value in tree for found in every(value, key)]
+    return []
+
+
+def test_slack_is_sent_blocks_whose_text_is_only_text() -> None:
+    """https://docs.slack.dev/reference/block-kit/blocks/rich-text-block."""
+    message = slack_of(WICKED)
+    assert set(message) == {"text", "blocks"}
+    # notifications read this as markup: signs of it are entities
+    assert "<" not in message["text"]
+    assert "&lt;!channel&gt;" in message["text"]
+    assert len(message["blocks"]) <= 50
+    header, *others = message["blocks"]
+    assert header["text"]["type"] == "plain_text"
+    assert len(header["text"]["text"]) <= 150
+    assert {block["type"] for block in others} == {"rich_text"}
+    kinds = set(every(message["blocks"], "type"))
+    assert kinds == {
+        *("header", "plain_text", "rich_text", "rich_text_section", "rich_text_list"),
+        *("text", "link"),
+    }
+    assert every(message, "url") == [f"{PAGES}/customer?customer=t%2Fc"]
+    [shown, *_] = [text for text in every(others, "text") if text.startswith("<b>")]
+    assert shown == AS_TEXT[:119] + "…" if len(AS_TEXT) > 120 else AS_TEXT
+
+
+def test_teams_is_sent_an_adaptive_card_without_markdown() -> None:
+    """Cards read Markdown in TextBlock and FactSet only."""
+    message = teams_of(WICKED)
+    assert message["type"] == "message"
+    [attachment] = message["attachments"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
+    runs = [run for block in card["body"] for run in block["inlines"]]
+    assert {run["type"] for run in runs} == {"TextRun"}
+    assert all(run["text"] for run in runs)
+    actions = [run["selectAction"] for run in runs if "selectAction" in run]
+    assert actions == [{"type": "Action.OpenUrl", "url": f"{PAGES}/customer?customer=t%2Fc"}]
+
+
+def test_mattermost_is_sent_markdown_in_which_names_are_none() -> None:
+    text = mattermost_of(WICKED)["text"]
+    tokens = [
+        token
+        for block in MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+        for token in (block, *(block.children or []))
+    ]
+    kinds = {token.type for token in tokens if not token.type.endswith("_close")}
+    assert kinds == {
+        *("heading_open", "paragraph_open", "bullet_list_open", "list_item_open"),
+        *("inline", "text", "link_open", "strong_open"),
+    }
+    links = [token.attrs["href"] for token in tokens if token.type == "link_open"]
+    assert links == [f"{PAGES}/customer?customer=t%2Fc"]
+    # two titles, and the name that has no link
+    assert len([token for token in tokens if token.type == "strong_open"]) == 3
+    # Mattermost has signs of its own that no backslash takes away: nobody is called by an @,
+    # and nothing is a channel, a tag, an emoji or a link by itself
+    shown = "".join(
+        token.content for token in tokens if token.type == "text" and token.content != ": "
+    )
+    assert not re.search(r"[@~#:<](?=[^\s\u200b])", shown)
+    assert "<\u200bb>" in shown
+    assert "www\u200b.evil" in shown
+    assert len(re.findall("^\\* ", text, re.MULTILINE)) == 2
+
+
+def test_a_message_fits_into_what_they_take() -> None:
+    kinds = ("CUSTOMER_DORMANT", "ACCOUNT_TARGET", "ACCOUNT_CHURN_RISK", "FEED_SILENT")
+    many = row(
+        *(
+            line(f"{kind} {edge}", "N" * 500, "w" * 900, link="t/" + "c" * 36, of=20)
+            for kind in kinds
+            for edge in ("raised", "recovered")
+            for _ in range(20)
+        )
+    )
+    letter = letter_of(many, PAGES)
+    card = teams_of(letter)
+    assert len(json.dumps(card)) <= TEAMS_BYTES
+    # fewer lines, and it says how many are missing
+    assert "and 15 more" in every(card, "text") or "and 18 more" in every(card, "text")
+    assert len(mattermost_of(letter)["text"]) <= 16383
+    assert len(json.dumps(slack_of(letter))) <= SLACK_BYTES
+    # and with every section that there can be, each with the longest lines
+    most = row(
+        *(
+            line(section, "N" * 500, "w" * 900, link="t/" + "c" * 36, of=20)
+            for section in SECTIONS
+            for _ in range(20)
+        )
+    )
+    letter_of_all = letter_of(most, PAGES)
+    assert len(json.dumps(slack_of(letter_of_all))) <= SLACK_BYTES
+    assert all(every(slack_of(letter_of_all), "elements"))
+    assert len(json.dumps(teams_of(letter_of_all))) <= TEAMS_BYTES
+    assert len(mattermost_of(letter_of_all)["text"]) <= 16383
+    assert len(json_of(letter)["sections"]) == 8
+    assert len(letter.subject) <= 150
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server of the test needs to be trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "sink.pem"
+    file.write_bytes(
+        certificate.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return context
+
+
+def mail_to(made: MailReceiver, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """Send a mail to a receiver, with a login."""
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value.replace("://", f"://{login}@"))
+    server = channels.channels_of_environment().mail_server
+    assert server
+    with serving(made):
+        server.send(mail_of(LETTER, server.sender))
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_password_goes_to_a_mail_server_with_tls(
+    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MailReceiver(scheme, tls)
+    mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == ["\0ana\0p@ss"]
+    assert [message["to"] for message in made.accepted] == [LETTER.address]
+
+
+def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MailReceiver()
+    with pytest.raises(channels.Unreachable, match="no TLS, so it gets no password"):
+        mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == made.tried == []
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
+    scheme: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    made = MailReceiver(scheme, tls)
+    with pytest.raises(channels.Unreachable, match="certificate verify failed"):
+        mail_to(made, monkeypatch, "ana:p%40ss")
+    assert made.logins == made.tried == []
