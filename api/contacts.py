@@ -113,6 +113,7 @@ def write_contact(
 
     def write(connection: Connection, caller: Caller) -> Response:
         use_role(connection, caller.role)
+        contacted_by = caller.name if said.contacted_by is None else said.contacted_by
         row = _write(
             connection,
             caller,
@@ -121,9 +122,7 @@ def write_contact(
                 **ids_of(connection, "orders", tenant),
                 "customer_id": customer_id,
                 "contact_id": contact_id,
-                "contacted_by": caller.name
-                if said.contacted_by is None
-                else said.contacted_by,
+                "contacted_by": contacted_by,
             },
         )
         path = "/".join(quote(part, safe="") for part in (tenant, "contacts", customer_id))
