@@ -244,7 +244,7 @@ def test_people_who_are_an_email_address_of_attendees(
         counts[row["booking_status"]] = counts.get(row["booking_status"], 0) + 1
         assert row["square_customer_id"] in ("cleo@example.org", "dan@example.org")
     assert counts == {"ACCEPTED": 14, "CANCELLED_BY_CUSTOMER": 3, "NO_SHOW": 4}
-    assert "guess, 3 rows: by whom?" in inputs["input_bookings__bookings"]
+    assert "guess, 3 rows: who canceled?" in inputs["input_bookings__bookings"]
     payments = read(application, as_sql(tmp_path / "it", inputs["input_bookings__payments"]))
     assert {row["payment_status"] for row in payments} == {"COMPLETED"}
 
@@ -266,7 +266,7 @@ def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     assert len(delivered) == 17
     # what is unknown stays, so that it is left out and said
     assert sum(row["order_status"] == "in_limbo" for row in orders) == 3
-    assert "TODO 3 rows: DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
+    assert "TODO 3 rows: which of DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
     customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
     assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
 
@@ -279,7 +279,7 @@ def test_a_word_that_may_mean_two_things_is_a_guess(
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
     orders = inputs_of(tmp_path / "it")["input_orders__orders"]
-    assert "'sent' then 'SHIPPED'  -- guess, 15 rows: the goods, or an offer?" in orders
+    assert "'sent' then 'SHIPPED'  -- guess, 15 rows: were the goods sent, or an offer?" in orders
     assert "'cancel' then 'CANCELLED'  -- 20 rows" in orders
     # what the lines add up to
     assert "price_unit\n            * sale_order_line.product_uom_qty" in orders
@@ -372,7 +372,7 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
         (["--table", "orders.users=x.y"], "--table: there is no input 'orders.users'; the"),
         (["--table", "orders=x.y"], "--table: orders=x.y: no table or view of this name "),
         (["--table", "orders=x", "--table", "orders=y"], "--table: orders is named twice"),
-        (["--table", "invoices=none", "--systems", "orders"], "--table: invoices is of acc"),
+        (["--table", "invoices=none", "--systems", "orders"], "--table: invoices belongs"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
@@ -438,7 +438,7 @@ def test_a_table_that_is_named_goes_before_what_is_guessed(
     assert bookings["square_customer_id"] == "florist_id"
     # one of them is enough where the others are not in question
     said = init(empty, tmp_path / "none", "--table", "payments=none")
-    assert "bookings: no table looks like payments, so its input has no rows" in said
+    assert "bookings: no table looks like payments, so its input is empty" in said
     assert (
         "TODO Is there a table with"
         in (inputs_of(tmp_path / "none")["input_bookings__payments"])
@@ -456,12 +456,12 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     # a name that says how a row stands; a word that is known, and two that are not
     assert "when outcome = 'no_show' then 'NO_SHOW'  -- 20 rows" in bookings
     for word in ("showed up", "ghosted"):
-        assert f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: PENDING," in bookings
+        assert f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: which of PENDING," in bookings
     # a name that says nothing: of two columns that with a word that is known
     payments = inputs["input_bookings__payments"]
     assert "when fate = 'captured' then 'COMPLETED'" in payments
-    assert "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: APPROVED," in payments
-    assert "TODO does it say it, or how ('card', 'cash')? If nothing does" in " ".join(
+    assert "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: which of APPROVED," in payments
+    assert "TODO is this the status, or how ('card', 'cash')? If none is, use" in " ".join(
         payments.split()
     ).replace(" -- ", " ")
     check_types(empty, tmp_path / "it")
@@ -478,18 +478,19 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     number = 1 + bookings[: bookings.index("'ghosted'")].count("\n")
     assert (
         f"look  models/bookings/inputs/input_bookings__bookings.sql:{number}: TODO is left:"
-        " 20 rows: PENDING,"
+        " 20 rows: which of PENDING,"
     ) in done.stdout
     assert (
         "look  input_bookings__payments.payment_status: is 'COMPLETED' in all rows, and"
-        " flora.fees.how, which no input uses, has few words: 'card' 30, 'cash' 30; if"
+        " flora.fees.how, which no input uses, has few distinct values: 'card' 30,"
+        " 'cash' 30; if"
     ) in done.stdout
     assert "input_bookings__payments.sql:" not in done.stdout
     # neither has any, nor are there words at all: a constant, as a guess
     empty.execute("alter table flora.fees drop column how, drop column fate")
     init(empty, tmp_path / "plain", *named)
     assert (
-        "'COMPLETED' as payment_status,  -- no column of words: nothing tells it: guess"
+        "'COMPLETED' as payment_status,  -- no status column found, so a constant (guess)"
         in (inputs_of(tmp_path / "plain")["input_bookings__payments"])
     )
 
@@ -511,9 +512,9 @@ def test_a_status_behind_a_key_is_found_by_whatever_names_it(
     inputs = inputs_of(tmp_path / "it")
     orders = inputs["input_orders__orders"]
     assert "when stages.wording = 'delivered' then 'DELIVERED'" in orders
-    assert "TODO 1 row: DRAFT," in orders
-    # nothing is named for it, but a status may say it
-    assert "TODO does status ('left', 'on') say it?" in inputs["input_orders__customers"]
+    assert "TODO 1 row: which of DRAFT," in orders
+    # no column is named like it, but a status may show it
+    assert "TODO can it be derived from status ('left', 'on')?" in inputs["input_orders__customers"]
     check_types(empty, tmp_path / "it")
 
 
@@ -642,6 +643,6 @@ def test_a_table_that_all_rows_belong_to_may_be_a_business(
     )
     init(empty, tmp_path / "it")
     inputs = inputs_of(tmp_path / "it")
-    assert "TODO rows of several tables" in " ".join(inputs["input_orders__tenants"].split())
+    assert "TODO several tables link to" in " ".join(inputs["input_orders__tenants"].split())
     for name in ("customers", "orders"):
-        assert "1 as tenant_id,  -- one business: guess" in inputs[f"input_orders__{name}"]
+        assert "1 as tenant_id,  -- one business (guess)" in inputs[f"input_orders__{name}"]
