@@ -15,7 +15,7 @@ from api.problems import Problem, log
 from flows.errors import Busy, WrongArgument
 from flows.project import for_command
 
-# a command that is not in the log by then continues, and appears there later
+# a command that is not in the run log by then continues and is logged later
 SECONDS_TO_BEGIN = 60
 SECONDS_TO_LOOK = 0.1
 
@@ -62,4 +62,4 @@ def _refused(exit_code: int, told: IO[bytes]) -> Problem:
         case WrongArgument.exit_code:
             return Problem(422, error)
     log(f"refresh: {error}")
-    return Problem(503, "the refresh could not begin; the log of the API says why")
+    return Problem(503, "the refresh could not start; the log of the API says why")

@@ -200,24 +200,26 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(customers, limit=501).startswith("limit: '501': ")
     assert said(customers, page=10**30).startswith("page: ")
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
-    assert said(customers, search="a\0b") == "search: must have no NUL character"
-    assert said(customers, limit=[1, 2]) == "'limit': is given 2 times, must be once"
+    assert said(customers, search="a\0b") == "search: must not contain a NUL character"
+    assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
     assert said(customers, tenant="x") == (
-        "no parameter 'tenant' here: /openapi.json lists them"
+        "no parameter 'tenant' here: /openapi.json lists the parameters"
     )
     assert said(f"{TENANT}/transitions", **{"from": "2026-01-01", "to": "2026-02-30"}) == (
         "to: '2026-02-30' must be a date such as 2026-01-31"
     )
     assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
     assert (
-        missing("/orders/tenants/nobody/customers") == "none that you may see: tenant 'nobody'"
+        missing("/orders/tenants/nobody/customers")
+        == "not found, or hidden from this token: tenant 'nobody'"
     )
     nobody = str(uuid.UUID(int=0))
     assert missing(f"{customers}/{nobody}") == (
-        f"none that you may see: customer_id '{nobody}'"
+        f"not found, or hidden from this token: customer_id '{nobody}'"
     )
-    assert missing(f"{customers}?sales_rep=x") == "none that you may see: sales_rep 'x'"
-    assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists them"
+    hidden = "not found, or hidden from this token: sales_rep 'x'"
+    assert missing(f"{customers}?sales_rep=x") == hidden
+    assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists the paths"
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
     answer = analyst.post(customers)
@@ -231,7 +233,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
         "this path takes no body"
     )
     assert problem(analyst.request("GET", customers, content=iter([b"x"])), 413) == (
-        "a body: at most 32768 bytes, with a Content-Length"
+        "body: must have at most 32768 bytes, and a Content-Length"
     )
     head = analyst.head(customers)
     assert (head.status_code, head.content) == (200, b"")
@@ -291,13 +293,15 @@ def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
 
     create = ("create", "other", "--role")
     assert refused(*create, "postgres").startswith("error: --role: 'postgres' must be")
-    assert "a token in force has it" in refused("create", "portal of ann", "--role", ANALYST)
+    assert "a token in force has this name" in refused(
+        "create", "portal of ann", "--role", ANALYST
+    )
     assert "--days: '0' must be 1 to 3650" in refused(*create, ANALYST, "--days", "0")
     assert "name '-- x'" in refused("create", "--role", ANALYST, "--", "-- x")
-    assert "no token has it" in refused("withdraw", "nobody")
+    assert "no token to withdraw has" in refused("withdraw", "nobody")
     done = api.command("api-tokens", "withdraw", token_id)
     assert "portal of ann" in done.stdout
-    assert "no token has it" in refused("withdraw", "portal of ann")
+    assert "no token to withdraw has" in refused("withdraw", "portal of ann")
     # its name is free again
     api.create_token("portal of ann", ANALYST)
 
@@ -324,7 +328,7 @@ def test_a_token_that_asks_too_often_is_told_to_wait(
         answers = [first.get("/orders/tenants") for _ in range(60)]
         assert {answer.status_code for answer in answers} == {200, 429}
         over = next(answer for answer in answers if answer.status_code == 429)
-        assert problem(over, 429) == "at most 5 requests a second for one token"
+        assert problem(over, 429) == "at most 5 requests per second per token"
         assert over.headers["Retry-After"] == "1"
         assert second.get("/orders/tenants").status_code == 200
 
@@ -338,8 +342,8 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
         done = refreshed.run("flows", *arguments)
         assert done.returncode == 2
         assert done.stderr == (
-            "error: there are no roles, which say whose rows a token shows:"
-            " `customer-health roles install`\n"
+            "error: no roles are installed, and a token reads as a role:"
+            " run `customer-health roles install`\n"
         )
     assert refreshed.run("flows", "roles", "install").returncode == 0
     assert refreshed.run("flows", "uninstall").returncode == 0
@@ -447,7 +451,7 @@ def test_a_login_needs_the_roles_of_its_tokens_and_no_others(
             made = Api(refreshed, api.url, api.log)
             client = api.client(made.create_token("screen", ANALYST))
             said = problem(client.get("/orders/tenants"), 403)
-            assert said.startswith("the API may not act in the role of this token")
+            assert said.startswith("the API may not take the role of this token")
             assert "grant customer_health_analyst to api_login" in api.log.read_text()
             refreshed.execute("grant customer_health_analyst to api_login")
             assert items(client.get("/orders/tenants"))

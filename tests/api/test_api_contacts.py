@@ -108,9 +108,10 @@ def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: s
     # another contact is not taken for it
     for other in ({"note": "twice"}, {"channel": "VISIT"}, {"snoozed_until": in_days(2)}):
         answer = rep.post(path, json={**said, **other})
-        assert problem(answer, 409) == "contact_id: another contact with this customer has it"
+        said_again = problem(answer, 409)
+        assert said_again == "contact_id: another contact with this customer has this id"
     answer = rep.post(path, json=said, headers=key)
-    assert problem(answer, 422).startswith("contact_id: must be the Idempotency-Key")
+    assert problem(answer, 422).startswith("contact_id: must equal the Idempotency-Key")
     assert problem(rep.post(path, json=SAID, headers={"Idempotency-Key": "x"}), 422)
     assert len(api.database.rows(ROWS)) == before + 4
 
@@ -131,8 +132,8 @@ def test_who_may_not_write_is_told_what_to_grant(
         for role, asks in ((ANALYST, analyst), (reader, client)):
             answer = asks.post(path, json=SAID)
             assert problem(answer, 403) == (
-                "the role of this token may write no contacts:"
-                f" `grant {WRITER} to {role}` lets it"
+                "the role of this token may not record contacts:"
+                f" run `grant {WRITER} to {role}`"
             )
         problem(httpx.post(f"{api.url}{path}", json=SAID), 401)
         assert api.database.rows(ROWS) == before
@@ -210,7 +211,7 @@ def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) ->
     assert items(rep.get(path)) == [second]
     answer = rep.post(path, json={**SAID, **of_first})
     assert problem(answer, 409) == (
-        "corrects_contact_id: it was corrected already: correct the correction"
+        "corrects_contact_id: already corrected; correct the correction instead"
     )
     withdrawn = {"channel": "PHONE", "outcome": "WITHDRAWN"}
     gone = rep.post(path, json={**withdrawn, "corrects_contact_id": second["contact_id"]})
@@ -240,21 +241,27 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
         "outcome: 'BOUGHT' must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER, OTHER,"
         " WITHDRAWN"
     )
-    assert said(note="x" * 2001) == "note: must fit length(note) <= 2000"
-    assert said(contacted_by=" ").startswith("contacted_by: must fit btrim(contacted_by) <>")
-    assert said(contacted_by="").startswith("contacted_by: must fit btrim(contacted_by) <>")
+    assert said(note="x" * 2001) == "note: must satisfy length(note) <= 2000"
+    assert said(contacted_by=" ").startswith(
+        "contacted_by: must satisfy btrim(contacted_by) <>"
+    )
+    assert said(contacted_by="").startswith(
+        "contacted_by: must satisfy btrim(contacted_by) <>"
+    )
     assert said(outcome="LOST") == (
-        "outcome, snoozed_until: must fit outcome <> 'LOST' OR snoozed_until IS NOT NULL"
+        "outcome, snoozed_until: must satisfy outcome <> 'LOST' OR snoozed_until IS NOT NULL"
     )
     assert said(outcome="WITHDRAWN").startswith(
-        "outcome, snoozed_until, corrects_contact_id: must fit"
+        "outcome, snoozed_until, corrects_contact_id: must satisfy"
     )
     for at in ("2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"):
-        assert said(contacted_at=at).startswith("contacted_at: must fit contacted_at >= ")
+        assert said(contacted_at=at).startswith("contacted_at: must satisfy contacted_at >= ")
     for until in (in_days(-2), in_days(368), "0001-01-01", "9999-12-31"):
-        assert said(snoozed_until=until).startswith("contacted_at, snoozed_until: must fit ")
+        assert said(snoozed_until=until).startswith(
+            "contacted_at, snoozed_until: must satisfy "
+        )
     assert said(contacted_at="2026-06-15T12:00:00+21:19").startswith(
-        "the database knows no such value: time zone displacement out of range"
+        "the database refuses a value: time zone displacement out of range"
     )
     # what is none of its types
     assert said(snoozed_until="tomorrow") == (
@@ -264,12 +271,12 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
         assert said(snoozed_until=wrong).startswith("snoozed_until: ")
     for wrong in (0, "2026-01-31", "2026-01-31T12:00:00", "infinity", "now"):
         assert said(contacted_at=wrong).startswith("contacted_at: ")
-    assert said(note="a\0b") == "note: must have no NUL character"
+    assert said(note="a\0b") == "note: must not contain a NUL character"
     assert said(note=5).startswith("note: '5': ")
     assert said(contact_id="x") == "contact_id: 'x' must be a uuid"
     assert said(channel=None).startswith("channel: ")
     assert said(recorded_by="boss") == (
-        "no parameter 'recorded_by' here: /openapi.json lists them"
+        "no parameter 'recorded_by' here: /openapi.json lists the parameters"
     )
     assert problem(rep.post(path, json={}), 422) == "channel: is missing; outcome: is missing"
     for body in (b"", b"[]", b"null", b"{", b"\xff", b'{"note": "\\ud800"}', b"[" * 20_000):
@@ -293,7 +300,7 @@ def test_what_people_write_comes_back_as_text(rep: httpx.Client, path: str) -> N
 
 
 def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: str) -> None:
-    said = "a body: at most 32768 bytes, with a Content-Length"
+    said = "body: must have at most 32768 bytes, and a Content-Length"
     assert problem(rep.post(path, content=b" " * 32_769), 413) == said
     assert problem(rep.post(path, content=iter([b"{}"])), 413) == said
     # announced, and never sent: who has no token is not waited for

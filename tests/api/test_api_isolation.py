@@ -183,7 +183,7 @@ def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> 
                     for whose in (other, nobody)
                     for of in (own, other, nobody)
                 }
-                assert told == {"none that you may see: tenant 'TENANT'"}
+                assert told == {"not found, or hidden from this token: tenant 'TENANT'"}
             assert written() == before
             # the same id is another contact with another customer
             url = path.format(own["slug"], own["ids"]["customer_id"])

@@ -82,7 +82,7 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
     with started.client(started.tokens["screen"]) as screen:
         for job in jobs:
             answer = screen.post(job, params=of if "organization" in job else {})
-            assert problem(answer, 403).startswith("this token may start nothing")
+            assert problem(answer, 403).startswith("this token may not start a refresh")
     for slug in (organization, tenant):
         with started.client(started.tokens[slug]) as client:
             for job in jobs[:2]:
