@@ -1,6 +1,6 @@
--- Messages: alerts and weekly news for people, each about their own customers only. The
--- view recipients says who gets messages, and where. This file finds what is new to
--- whom, and sends it once.
+-- Messages: alerts and weekly news for people, about their own customers only. The view
+-- recipients says who gets messages, and where. This file finds the news for each
+-- recipient, so that it is sent once.
 
 create table if not exists operations.message_outbox (
     message_id uuid primary key,
@@ -26,7 +26,7 @@ comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
 reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
 its content, one object per line. state: as in alert_outbox, or withdrawn
-(nobody gets messages there any more).';
+(that address no longer gets messages).';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
@@ -39,10 +39,10 @@ create table if not exists operations.message_told (
     primary key (channel, address, news)
 );
 comment on table operations.message_told is
-'customer_health: One row per address and piece of news that was put into a message for
-it: raised or recovered with the number of the episode, week with its Monday, tenant and
-reach. message_id is NULL if there was nothing to say. The row without an address says
-when messages began: sales reps do not hear of alerts raised before.';
+'customer_health: One row per address and piece of news that a message to it contains.
+news: raised or recovered with the number of the episode, or week with its Monday, tenant
+and reach. message_id is NULL if there was nothing to say. The row without an address
+says when messages began: sales reps do not hear of earlier alerts.';
 insert into operations.message_told (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
@@ -146,7 +146,7 @@ begin
 end
 $add$;
 comment on function operations.add_messages(text) is
-'customer_health: Makes messages from the news in the temporary table fresh.';
+'customer_health: Creates messages from the news in the temporary table fresh.';
 
 create or replace function operations.compose_messages(
     instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
@@ -186,7 +186,7 @@ begin
         from operations.recipients
         where not_told_because is null;
 
-        -- withdraw what waits for people who get no more messages
+        -- withdraw messages that wait for people who no longer get any
         update operations.message_outbox as messages
         set state = 'withdrawn', finished_at = now()
         where
@@ -256,8 +256,8 @@ $compose$;
 comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
-'customer_health: Makes a message for everybody who has news to receive.
-team: channel and address of each, with a space between; reachable: as way_to says.';
+'customer_health: Creates a message for everybody who has news to receive.
+team: each channel and address, separated by a space. reachable: results of way_to.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
@@ -275,7 +275,7 @@ begin
         episodes.subject,
         alerts.message,
         alerts.details,
-        -- old alerts go to the team only, if they still wait
+        -- older alerts go only to the team, if they are still pending
         alerts.created_at
         > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         as is_recent,
@@ -305,7 +305,7 @@ begin
                 account_types.tenant_id::text = news.tenant_id
                 and account_types.customer_id::text = news.subject
         where news.subject_kind = 'customer';
-        -- apart: Citus joins no update to a table that it has spread
+        -- separately, because on Citus an update cannot join a distributed table
         update news
         set sales_rep_id = owners.sales_rep_id
         from owners
@@ -431,7 +431,7 @@ begin
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
-'customer_health: Finds the alerts that somebody should hear of and has not.';
+'customer_health: Finds the alerts that each reader should hear of and has not.';
 
 create or replace function operations.find_week_of_people(
     of_tenant_id text, of_tenant_slug text, of_week date
@@ -460,7 +460,8 @@ begin
                 and told.address = all_of_them.address
                 and told.news = all_of_them.news
         );
-    -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
+    -- while the feed is silent, nobody knows who is late; if orders arrive by Tuesday, the
+    -- message is sent
     select coalesce(bool_or(feeds.is_silent), false) into is_waited_for
     from operations.tenant_feeds as feeds
     where feeds.tenant_id::text = of_tenant_id;
@@ -577,7 +578,7 @@ language sql as $claim$
     returning *
 $claim$;
 comment on function operations.claim_message(timestamptz, text[], text[]) is
-'customer_health: Takes the message that has waited longest, as claim_alert does.';
+'customer_health: Claims the message that has waited longest, as claim_alert does.';
 
 create or replace function operations.end_message(
     of_message uuid, outcome text, reason text

@@ -325,7 +325,7 @@ def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
         {
             "edge": "recovered",
             "subject": "refresh_hourly",
-            "message": "refresh_hourly is well again",
+            "message": "refresh_hourly succeeds again",
         }
     ]
 

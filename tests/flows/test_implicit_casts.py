@@ -196,7 +196,7 @@ def test_triggers_hourly_refreshes_and_alerts_work_there(cast: Database) -> None
     digest = cast.rows(
         "select message from operations.alert_outbox where events_count > 1 limit 1"
     )
-    assert re.match(r"\d+ of these at once: [a-z-]+ \d+", digest[0]["message"])
+    assert re.match(r"\d+ alerts of this kind: [a-z-]+ \d+", digest[0]["message"])
 
     run(cast, "write-back", "--dry-run")
     run(cast, "write-back", "--force")

@@ -93,24 +93,24 @@ WICKED = letter_of(
 
 def test_a_message_reads_as_it_should() -> None:
     assert LETTER.subject == (
-        "harbor: dormant and of high value (1), dormant (23), came back (1)"
+        "harbor: high value, now dormant (1), now dormant (23), back again (1)"
     )
     assert text_of(LETTER) == (
         "Hello Ana, here is what is new with your customers at harbor.\n"
         "\n"
-        "Dormant and of high value (1)\n"
+        "High value, now dormant (1)\n"
         "- Luna: Dormant since 2026-06-01 · 1,234 EUR expected within 90 days\n"
         "  https://health.example.com/customer?customer=t%2Fc\n"
         "\n"
-        "Dormant (23)\n"
+        "Now dormant (23)\n"
         "- Mar: Late · usually orders 80 in 30 days\n"
         "  and 22 more\n"
         "\n"
-        "Came back (1)\n"
+        "Back again (1)\n"
         "- Sol: On time\n"
         "\n"
-        "You get this because you look after these customers. Whoever runs customer_health"
-        " can send it elsewhere, set quiet hours, or stop it.\n"
+        "You receive this because you look after these customers. To change the address, set"
+        " quiet hours or unsubscribe, ask whoever runs customer_health.\n"
     )
 
 
@@ -141,7 +141,7 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
     )
     assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
     assert "- harbor: 3 became late\n" in text_of(team)
-    # a kind that nobody has given words
+    # a kind without a title
     other = letter_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"
 
