@@ -1,7 +1,7 @@
-"""Alerts: what has begun or ended becomes messages, and each is sent at most once.
+"""Alerts: a state that begins or ends becomes a message, which is sent at most once.
 
-What is told is said by the view operations.alert_states, when by flows/sql/alerts.sql. A
-program gets each of them; people get messages of what is their own, by flows/sql/messages.sql.
+The view operations.alert_states decides what to report, flows/sql/alerts.sql when. A program
+gets every alert; people get messages about their own customers, by flows/sql/messages.sql.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ Outcomes = tuple[Counter[str], str | None]
 
 
 def raise_alerts(progress: Progress) -> None:
-    """Make messages of states that began or ended; an error here stops no refresh."""
+    """Create messages for states that began or ended; an error does not stop the refresh."""
     try:
         with connect() as connection:
             _raise(connection)
@@ -40,8 +40,8 @@ def raise_alerts(progress: Progress) -> None:
 def run_alerts(progress: Progress, *, dry_run: bool) -> None:
     """Raise and send alerts, or print what would be sent.
 
-    Raises WrongArgument when the environment names no proper receiver, Infrastructure when
-    some message was refused; it is tried again, later.
+    Raises WrongArgument if a receiver in the environment is invalid, and Infrastructure if a
+    message was refused; a later run sends it again.
     """
     channels = channels_of_environment()
     with connect() as connection:
@@ -76,7 +76,7 @@ def _raise(connection: Connection) -> None:
 
 
 def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:
-    """Make messages of the news that people have not received yet."""
+    """Create messages from the news that people have not received yet."""
     connection.execute(
         f"select {OPERATIONS}.compose_messages(now(), %s::text[], %s::text[], %s)",
         (list(channels.team), reachable, channels.machine is not None),
@@ -135,8 +135,8 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
     reasons = [reason for _, reason in ended if reason]
     if outcomes["refused"] or outcomes["unknown"]:
         raise Infrastructure(
-            f"alerts: {outcomes['refused']} were refused and are tried again later,"
-            f" {outcomes['unknown']} may have arrived and are not: {reasons[-1]}"
+            f"alerts: {outcomes['refused']} were refused and will be sent again,"
+            f" {outcomes['unknown']} may have arrived and will not: {reasons[-1]}"
         )
 
 
@@ -207,7 +207,7 @@ def _deliver_messages(
 
 
 def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
-    """Send; return the outcome, the error, and whether the channel can be reached."""
+    """Send a message; return outcome, error, and whether the channel can be reached."""
     try:
         send()
     except Refused as refused:

@@ -44,7 +44,7 @@ EVENTS = {
     "truncate": "",
 }
 # the functions that the triggers call, one for each table; the comment tells ours from others
-# of such a name
+# with such a name
 FUNCTIONS = f"""
     select oid::regprocedure::text as name from pg_proc
     where
@@ -511,7 +511,7 @@ def missing_relations(connection: Connection) -> list[str]:
 
 
 def last_relations(connection: Connection) -> list[str]:
-    """Return the relations that the last full refresh with passing tests made or found."""
+    """Return the relations that the last full refresh with passing tests created or found."""
     found = rows(
         connection,
         f"select payload -> 'relations' as made from {OPERATIONS}.application_logs"

@@ -11,7 +11,7 @@ from flows.schemas import ANALYTICS, OPERATIONS
 
 
 def print_messages(connection: Connection, progress: Progress) -> None:
-    """Print messages that were not surely delivered, and who gets none, and why."""
+    """Print messages that may not have arrived, and who gets none, and why."""
     if gap(connection, "messages.sql"):
         # alerts are missing, too, and status already says so
         return
@@ -40,7 +40,7 @@ def print_messages(connection: Connection, progress: Progress) -> None:
             f"sales reps get no messages: ALERT_SMTP_URL is not set, and no {NAMED}NAME is"
         )
     elif untold := _untold(connection, channels):
-        progress.table("Who is not told now, and why", untold)
+        progress.table("Who gets no messages now, and why", untold)
 
 
 def _untold(connection: Connection, channels: Channels) -> list[DictRow]:

@@ -183,7 +183,7 @@ def test_a_refused_message_is_sent_again_and_arrives_once(
     receiver.answer = lambda number: 550 if number in (1, 2, 4) else OK
     done = send(quiet, receiver)
     assert done.returncode == 4
-    assert done.stderr.startswith("error: alerts: 2 were refused and are tried again later")
+    assert done.stderr.startswith("error: alerts: 2 were refused and will be sent again")
     assert states(quiet) == {"sent": 1, "pending": 2}
     # not before its time
     assert send(quiet, receiver).returncode == 0
@@ -403,10 +403,10 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
         ({"ALERT_WEBHOOK_URL": "ftp://there"}, "ALERT_WEBHOOK_URL must be a URL"),
         ({"ALERT_WEBHOOK_URL": "https://:secret@"}, "ALERT_WEBHOOK_URL must be a URL"),
         ({"ALERT_WEBHOOK_URL": "http://a:x/"}, "ALERT_WEBHOOK_URL must be a URL"),
-        ({"ALERT_SMTP_URL": "smtp://a"}, "ALERT_MAIL_FROM: '' is no mail address"),
+        ({"ALERT_SMTP_URL": "smtp://a"}, "ALERT_MAIL_FROM: '' is not an e-mail address"),
         (
             {"ALERT_SMTP_URL": "smtp://a", "ALERT_MAIL_FROM": "a@b.c", "ALERT_MAIL_TO": "x"},
-            "ALERT_MAIL_TO: 'x' is no mail address",
+            "ALERT_MAIL_TO: 'x' is not an e-mail address",
         ),
         ({"ALERT_WEBHOOK_FORMAT": "irc"}, "ALERT_WEBHOOK_FORMAT is 'irc', must be one of"),
         ({"MESSAGE_URL_DAIRY": "https://:secret@"}, "MESSAGE_URL_DAIRY must be a URL"),

@@ -499,7 +499,7 @@ def test_what_of_a_key_is_looked_up_is_found_out(
 @pytest.mark.parametrize(
     ("capture", "reason"),
     [
-        ({"customer": "customer"}, "has no tenant, with which every key begins"),
+        ({"customer": "customer"}, "has no tenant, which every key needs"),
         ({}, "has no tenant"),
         (
             "all",
@@ -509,7 +509,7 @@ def test_what_of_a_key_is_looked_up_is_found_out(
             {"tenant": "1", "custmer": "id"},
             "has the unknown entry custmer; allowed are tenant",
         ),
-        ({"tenant": "1", "customer": None}, "has customer: None, must be SQL"),
+        ({"tenant": "1", "customer": None}, "has customer: None, which must be SQL"),
         ({"tenant": "1", "starts_at": "now()"}, "has starts_at without location"),
         (
             {"tenant": "1", "customer": "customerId"},

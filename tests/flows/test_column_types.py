@@ -112,7 +112,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert "dry run: 1 customers would be changed" in printed
     said = run("flows", "write-back")
     assert "1 customers written back" in said
-    assert "` puts it back" in said
+    assert "` undoes it" in said
     one = (
         *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 00:00:00", "2026-06-09 00:00:00"),
         *("10", None, None),
@@ -131,7 +131,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert "2 customers written back" in run("flows", "write-back")
     assert customer(small, ONE) == one
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
-    assert "2 values put back" in run("flows", "rollback", batch)
+    assert "2 values restored" in run("flows", "rollback", batch)
     assert customer(small, ONE)[2] == "2026-05-01 14:20:00.123"
     assert customer(small, TWO)[0] == "TARGET"
     assert "2 customers written back" in run("flows", "write-back")
@@ -154,7 +154,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
     printed = run("flows", "rollback", str(int(batch) + 2))
-    assert "\n1 values put back" in printed
+    assert "\n1 values restored" in printed
     assert "2 values that were changed by somebody since" in printed
 
 
@@ -313,7 +313,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     small.execute("alter type commerce.\"NoDormant\" add value 'DORMANT'")
     assert pending(small) == 1
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
-    assert "1 values put back" in run("flows", "rollback", batch)
+    assert "1 values restored" in run("flows", "rollback", batch)
 
     # a cast that goes changes the type: the views are made anew, with the rights on them
     view = project / STATUSES

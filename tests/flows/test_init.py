@@ -279,7 +279,9 @@ def test_a_word_that_may_mean_two_things_is_a_guess(
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
     orders = inputs_of(tmp_path / "it")["input_orders__orders"]
-    assert "'sent' then 'SHIPPED'  -- guess, 15 rows: were the goods sent, or an offer?" in orders
+    assert (
+        "'sent' then 'SHIPPED'  -- guess, 15 rows: were the goods sent, or an offer?" in orders
+    )
     assert "'cancel' then 'CANCELLED'  -- 20 rows" in orders
     # what the lines add up to
     assert "price_unit\n            * sale_order_line.product_uom_qty" in orders
@@ -456,11 +458,16 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     # a name that says how a row stands; a word that is known, and two that are not
     assert "when outcome = 'no_show' then 'NO_SHOW'  -- 20 rows" in bookings
     for word in ("showed up", "ghosted"):
-        assert f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: which of PENDING," in bookings
+        assert (
+            f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: which of PENDING,"
+            in bookings
+        )
     # a name that says nothing: of two columns that with a word that is known
     payments = inputs["input_bookings__payments"]
     assert "when fate = 'captured' then 'COMPLETED'" in payments
-    assert "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: which of APPROVED," in payments
+    assert (
+        "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: which of APPROVED," in payments
+    )
     assert "TODO is this the status, or how ('card', 'cash')? If none is, use" in " ".join(
         payments.split()
     ).replace(" -- ", " ")
@@ -514,7 +521,10 @@ def test_a_status_behind_a_key_is_found_by_whatever_names_it(
     assert "when stages.wording = 'delivered' then 'DELIVERED'" in orders
     assert "TODO 1 row: which of DRAFT," in orders
     # no column is named like it, but a status may show it
-    assert "TODO can it be derived from status ('left', 'on')?" in inputs["input_orders__customers"]
+    assert (
+        "TODO can it be derived from status ('left', 'on')?"
+        in inputs["input_orders__customers"]
+    )
     check_types(empty, tmp_path / "it")
 
 

@@ -342,7 +342,7 @@ def test_a_password_goes_to_a_mail_server_with_tls(
 
 def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     made = MailReceiver()
-    with pytest.raises(channels.Unreachable, match="no TLS, so it gets no password"):
+    with pytest.raises(channels.Unreachable, match="no TLS, so no password was sent"):
         mail_to(made, monkeypatch, "ana:p%40ss")
     assert made.logins == made.tried == []
 

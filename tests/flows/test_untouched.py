@@ -196,7 +196,7 @@ def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
         file.unlink()
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 0, done.stderr
-    said = "no longer made but kept: operations.read_view; drop them when"
+    said = "no longer refreshed but kept: operations.read_view; drop them when"
     assert said in " ".join(done.stdout.split())
     stands = small.rows(
         "select relname as name from pg_class where relname = any(%s) order by 1",
@@ -204,4 +204,4 @@ def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
     )
     assert [one["name"] for one in stands] == ["read_view", "reader"]
     # said once
-    assert "no longer made" not in small.run(*NIGHTLY, project=project).stdout
+    assert "no longer refreshed" not in small.run(*NIGHTLY, project=project).stdout
