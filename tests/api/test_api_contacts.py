@@ -1,4 +1,4 @@
-"""Contacts by HTTP: who may write them, that it happens once, and what others see at once."""
+"""Contacts by HTTP: who may write them, that each is written once, and what others see."""
 
 import http.client
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ ROWS = "select * from operations.customer_contacts order by recorded_at, contact
 
 @pytest.fixture
 def rep(api: Api, writers: dict[str, str]) -> Iterator[httpx.Client]:
-    """Somebody who may write for one tenant."""
+    """A client that may write for one tenant."""
     with api.client(writers["north-dairy"]) as client:
         yield client
 
 
 @pytest.fixture
 def path(api: Api, analyst: httpx.Client) -> str:
-    """Where contacts are written with a customer that is due and was not contacted yet."""
+    """Return the path for contacts with a due customer that nobody has contacted yet."""
     due = items(analyst.get(f"{TENANT}/due-to-order", params={"limit": 500}))
     former = {str(row["customer_id"]) for row in api.database.rows(ROWS)}
     customer = next(row for row in due if row["customer_id"] not in former)
@@ -46,7 +46,7 @@ def path(api: Api, analyst: httpx.Client) -> str:
 
 
 def written(answer: httpx.Response) -> dict[str, Any]:
-    """Return the row that was written."""
+    """Return the row of a contact that was written."""
     assert answer.status_code == 201, answer.text
     row: dict[str, Any] = answer.json()
     return row
@@ -79,11 +79,11 @@ def test_a_contact_is_written_down_as_it_was_said(
     ]
     assert {name: str(kept[name]) for name in said} == said
     assert row["recorded_by"] == kept["recorded_by"] == "postgres"
-    # who gives no name is called as the token is
+    # without contacted_by, the contact has the name of the token
     row = written(rep.post(path, json=SAID))
     assert row["contacted_by"] == "writer_north_dairy"
     assert UUID(row["contact_id"])
-    # the last one first
+    # the latest first
     assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "EMAIL"]
     assert len(items(rep.get(path, params={"limit": 1}))) == 1
 
@@ -98,14 +98,14 @@ def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: s
     by_key = [written(rep.post(path, json=SAID, headers=key)) for _ in range(2)]
     assert by_key[0] == by_key[1]
     assert by_key[0]["contact_id"] == key["Idempotency-Key"]
-    # at the same time, a correction among them
+    # at the same time, and with a correction among them
     for contact in ({}, {"corrects_contact_id": said["contact_id"], "outcome": "OTHER"}):
         again = {**SAID, **contact, "contact_id": str(uuid4())}
         with ThreadPoolExecutor(8) as pool:
             answers = pool.map(lambda one: rep.post(path, json=one), [again] * 8)
         assert len({str(written(answer)) for answer in answers}) == 1
     assert len(api.database.rows(ROWS)) == before + 4
-    # another contact is not taken for it
+    # another contact with this id is not taken for it
     for other in ({"note": "twice"}, {"channel": "VISIT"}, {"snoozed_until": in_days(2)}):
         answer = rep.post(path, json={**said, **other})
         said_again = problem(answer, 409)
@@ -137,7 +137,7 @@ def test_who_may_not_write_is_told_what_to_grant(
             )
         problem(httpx.post(f"{api.url}{path}", json=SAID), 401)
         assert api.database.rows(ROWS) == before
-        # that is all that is missing
+        # only that grant is missing
         api.database.execute(f"grant {WRITER} to {reader}")
         try:
             written(client.post(path, json=SAID))
@@ -149,7 +149,7 @@ def test_who_may_not_write_is_told_what_to_grant(
 def test_who_is_put_off_leaves_the_list_at_once(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
-    """And a screen that polls is told so, by whoever and however it was written."""
+    """A screen that polls sees it, too, whoever wrote the contact and however."""
     url, customer_id = f"{TENANT}/due-to-order", path.rpartition("/")[2]
 
     def poll() -> httpx.Response:
@@ -181,7 +181,7 @@ def test_who_is_put_off_leaves_the_list_at_once(
         if row["customer_id"] == customer_id
     ]
     assert (row["snoozed_until"], row["snooze_outcome"]) == (until, "REACHED")
-    # by the pages or by SQL
+    # written by the pages or by SQL
     tag = after.headers["ETag"]
     assert poll().status_code == 304
     api.database.execute(
@@ -192,7 +192,7 @@ def test_who_is_put_off_leaves_the_list_at_once(
         contact["contact_id"],
     )
     assert {row["customer_id"] for row in items(poll())} == {*others, customer_id}
-    # the contacts themselves are asked for again, too; what knows nothing of them is not
+    # the contacts have a new ETag, too; a list without contacts has not
     for of_contacts, other in ((path, f"{TENANT}/customers"),):
         tags = {of: rep.get(of).headers["ETag"] for of in (of_contacts, other)}
         written(rep.post(path, json=SAID))
@@ -228,7 +228,7 @@ def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) ->
 def test_what_no_contact_can_be_is_refused_in_one_line(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
-    """By the table, whose rules stand nowhere else."""
+    """The table refuses them: its constraints are the only place of these rules."""
     before = api.database.rows(ROWS)
 
     def said(**fields: Any) -> str:
@@ -263,7 +263,7 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
     assert said(contacted_at="2026-06-15T12:00:00+21:19").startswith(
         "the database refuses a value: time zone displacement out of range"
     )
-    # what is none of its types
+    # values of the wrong type
     assert said(snoozed_until="tomorrow") == (
         "snoozed_until: 'tomorrow' must be a date such as 2026-01-31"
     )
@@ -292,7 +292,7 @@ def test_what_people_write_comes_back_as_text(rep: httpx.Client, path: str) -> N
         answer = rep.get(path, params={"contact_id": row["contact_id"]})
         assert items(answer) == [row]
         assert answer.headers["Content-Type"] == "application/json"
-    # all that it may hold, in the longest way to write it
+    # all fields at their longest, in the longest notation
     longest = b'{"channel": "PHONE", "outcome": "OTHER", "note": "%s"}' % (
         b"\\ud83e\\udd50" * 2000
     )
@@ -303,7 +303,7 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
     said = "body: must have at most 32768 bytes, and a Content-Length"
     assert problem(rep.post(path, content=b" " * 32_769), 413) == said
     assert problem(rep.post(path, content=iter([b"{}"])), 413) == said
-    # announced, and never sent: who has no token is not waited for
+    # a body that is announced and never sent: without a valid token, nobody waits for it
     connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
     connection.putrequest("POST", path)
     connection.putheader("Content-Length", "100")
@@ -315,7 +315,7 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
 def test_writing_counts_as_asking(refreshed: Database, tmp_path: Path) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         client = api.client(api.create_token("a", ANALYST))
-        # also what cannot be read
+        # also for bodies that cannot be parsed
         answers = [client.post(f"{TENANT}/contacts/x", content=b"{") for _ in range(60)]
     assert {answer.status_code for answer in answers} == {422, 429}
 
@@ -336,9 +336,7 @@ def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) 
         for name in ("idle", "more", "mighty", "none"):
             done = api.command("api-tokens", "create", name, "--role", f"token_{name}")
             assert done.returncode == 2
-            assert f"or one of yours that was granted these, {WRITER} and no others" in (
-                done.stderr
-            )
+            assert f"or a role of yours that has only these and {WRITER}" in done.stderr
         client = api.client(api.create_token("portal", "token_portal"))
         assert items(client.get("/orders/tenants"))
         # it is an analyst's in all that analysts may

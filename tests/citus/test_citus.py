@@ -1,4 +1,4 @@
-"""On Citus every mart is what it is on one PostgreSQL, at the same instants."""
+"""On Citus, every mart equals that of one PostgreSQL server at the same instant."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 SHARDS = (8, 32)
 CUSTOMERS = 200
 START = datetime.fromisoformat(UNTIL)
-# when and as what things ran: different each time
+# columns about the run, which differ each time
 OF_RUNS = {
     "alert_episodes",
     "alert_outbox",
@@ -46,7 +46,7 @@ def programs() -> Iterator[Path]:
 
 @pytest.fixture
 def of_citus(project: Path) -> Path:
-    """The project with the one switch that is for Citus."""
+    """The project, with the one setting that Citus needs."""
     settings = project / "dbt_project.yml"
     text = settings.read_text()
     assert "\n  citus: false\n" in text
@@ -55,20 +55,20 @@ def of_citus(project: Path) -> Path:
 
 
 def node(nodes: Cluster, number: int = 0) -> Database:
-    """Return the database as a node has it; the first is the coordinator."""
+    """Return the database on a node; the first node is the coordinator."""
     return Database(nodes.nodes[number])
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same application on one PostgreSQL and on Citus."""
+    """The same application on one PostgreSQL server and on Citus."""
 
     plain: Database
     distributed: Database
     project: Path
 
     def run(self, *command: str, code: int = 0) -> list[subprocess.CompletedProcess[str]]:
-        """Run a command of ours on both."""
+        """Run one of our commands on both."""
         done = [
             self.plain.run("flows", *command),
             self.distributed.run("flows", *command, project=self.project),
@@ -78,13 +78,13 @@ class Pair:
         return done
 
     def change(self, seed: int, hours: int) -> str:
-        """Let the application work until an instant; return it."""
+        """Let the application work until an instant, and return it."""
         now = START + timedelta(hours=hours)
         change([self.plain, self.distributed], seed, now, 60)
         return now.isoformat()
 
     def different(self) -> dict[str, tuple[list[str], list[str]]]:
-        """Return the rows that only one of them has, by relation."""
+        """Return the rows that only one side has, by relation."""
         plain, distributed = content(self.plain), content(self.distributed)
         assert plain.keys() == distributed.keys()
         assert sum(map(len, plain.values())) > 10_000
@@ -99,7 +99,7 @@ class Pair:
 
 
 def content(database: Database) -> dict[str, set[str]]:
-    """Return the rows of all marts and views of ours, and of the table we write to."""
+    """Return the rows of all our marts and views, and of the table that we write to."""
     with database.connect() as connection:
         names = [
             row["name"]
@@ -135,7 +135,7 @@ def pair(
     plain.drop()
 
 
-# by the last refresh
+# left by the last refresh
 RECOMPUTED = """
     select count(*) from analytics_internal.int_customers as customers
     cross join lateral (
@@ -274,7 +274,7 @@ def test_owners_get_their_messages(nodes: Cluster, of_citus: Path) -> None:
         for row in database.rows("select sales_rep_email from analytics.sales_reps")
     }
     assert {message["to"] for message in mails.accepted} & owners
-    # the day of the refresh is a Monday
+    # a Monday, so the weekly messages are due
     database.execute(
         "select operations.compose_messages(%s, '{}', array['mail'], false)",
         START + timedelta(hours=20),
@@ -296,7 +296,7 @@ def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
     assert after == before
 
 
-# What is not computed where its rows are kept, and why. All else is.
+# Views that are not computed where their rows are stored, and why. All others are.
 PULLED = {
     "from the application's tables of tenants, which are on every node: a row a tenant": {
         "int_tenants",
