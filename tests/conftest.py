@@ -148,8 +148,8 @@ class Database:
 
     def os_environment(self, **changes: str) -> dict[str, str]:
         """Return the environment for a program that uses this database."""
-        # dbt parses again, for seconds, if connection or prefix differ from the last time, so each
-        # combination has its own folder
+        # dbt parses again, for seconds, if connection or prefix differ from those of the last
+        # time, so each combination has its own folder
         folder = zlib.crc32(repr(sorted(self.environment.items())).encode())
         target = str(Path(os.environ["DBT_TARGET_PATH"], str(folder)))
         return {**os.environ, "DBT_TARGET_PATH": target, **self.environment, **changes}

@@ -339,7 +339,7 @@ def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) 
             assert f"or a role of yours that has only these and {WRITER}" in done.stderr
         client = api.client(api.create_token("portal", "token_portal"))
         assert items(client.get("/orders/tenants"))
-        # it is an analyst's in all that analysts may
+        # it may read all that analysts may
         assert items(client.get("/operations/jobs"))
         for change in (
             "grant customer_health_refresher to token_portal",
