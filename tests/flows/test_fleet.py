@@ -375,7 +375,7 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
 
             for one in offered:
                 for key in ("first", "second"):
-                    # sent again if the server was busy, which may have done it already: hence the key
+                    # sent again if the server was busy: it may have done it, hence the key
                     asked = {"idempotency_key": f"{key} of {one['name']}, {served.pid}"}
                     post(api, f"/deployments/{one['id']}/create_flow_run", asked)
             runs = {

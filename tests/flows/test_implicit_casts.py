@@ -1,4 +1,4 @@
-"""Databases in which everything is text, too: what scripts for applications of old leave."""
+"""Databases in which every type casts to text implicitly, as in some old applications."""
 
 import re
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ TYPES = (
 
 
 def add_casts(database: Database) -> None:
-    """Let all these types become text wherever a text would do."""
+    """Let all these types cast to text implicitly."""
     for name in TYPES:
         database.execute(f"create cast ({name} as text) with inout as implicit")
-    # PostgreSQL has one, which only assignments use, and which says true and not t
+    # PostgreSQL has one, for assignments only, which yields true instead of t
     database.execute(
         "delete from pg_cast"
         " where castsource = 'boolean'::regtype and casttarget = 'text'::regtype"
@@ -40,7 +40,7 @@ def cast_template(server: Database) -> Iterator[Database]:
     database = new_database(server, USUAL)
     add_casts(database)
     load_demo(database)
-    # first, so that no refresh but this one has to recompute everything
+    # first, so that only this refresh has to recompute everything
     run(database, "capture", "install")
     run(database, *NIGHTLY)
     run(database, "roles", "install")
@@ -63,7 +63,7 @@ def run(database: Database, *arguments: str) -> str:
 
 
 def contents(database: Database) -> dict[str, object]:
-    """Return a fingerprint of every mart, every view beside them, and what was written."""
+    """Return a fingerprint of every mart, the views beside them, and the values written back."""
     relations = database.rows(
         "select format('%%I.%%I', nspname, relname) as name from pg_class"
         " inner join pg_namespace on relnamespace = pg_namespace.oid"
@@ -143,7 +143,7 @@ def test_pages_show_what_they_show_without_the_casts(
     found = 0
     for query in sorted({query for queries in PAGES.values() for query in queries}):
         if query.startswith("operations_"):
-            # of runs at other moments: that it can be asked is all
+            # figures of runs at other times: it is enough that the query works
             ask(cast_template, query, {})
             continue
         for case in cases:
@@ -156,7 +156,7 @@ def test_pages_show_what_they_show_without_the_casts(
 @pytest.mark.slow
 def test_triggers_hourly_refreshes_and_alerts_work_there(cast: Database) -> None:
     run(cast, "hook", "install")
-    # more customers become dormant at once than are told of one by one
+    # more customers become dormant at once than are reported one by one
     cast.execute(
         "delete from commerce.orders using analytics.customer_risk_status as statuses"
         " where orders.customer_id = statuses.customer_id"
@@ -183,7 +183,7 @@ def test_triggers_hourly_refreshes_and_alerts_work_there(cast: Database) -> None
     assert cast.rows("select * from operations.hook_errors") == []
     kinds = {row["kind"] for row in cast.rows("select kind from operations.changed_keys")}
     assert kinds == {"customer", "location_day", "location"}
-    # the hook has written
+    # written by the hook
     assert cast.value("select count(*) from operations.changed_keys where is_written") != 0
 
     printed = run(cast, *HOURLY, "--no-write-back")

@@ -1,4 +1,4 @@
-"""What a message looks like: words, the forms it is sent in, and the way to a mail server."""
+"""Messages: their text, their formats, and the way to a mail server."""
 
 import json
 import re
@@ -74,7 +74,7 @@ ALERTS = row(
 )
 LETTER = letter_of(ALERTS, PAGES)
 
-# a name that would be markup in one of the forms, and one that would be another header
+# a name that would be markup in one of the formats, and one that would be another header
 EVIL = (
     "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x :y: www.evil.example `y`"
     "\r\nBcc: eve@evil.example"
@@ -178,7 +178,7 @@ def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
         *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b")
     }
     assert page.links == [f"{PAGES}/customer?customer=t%2Fc"]
-    # an address that is more than one line of a header is never one
+    # an address that would be more than one line of the header
     evil = Letter("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
     with pytest.raises(ValueError, match=r"newline|linefeed"):
         mail_of(evil, "health@example.com")
@@ -198,7 +198,7 @@ def test_slack_is_sent_blocks_whose_text_is_only_text() -> None:
     """https://docs.slack.dev/reference/block-kit/blocks/rich-text-block."""
     message = slack_of(WICKED)
     assert set(message) == {"text", "blocks"}
-    # notifications read this as markup: signs of it are entities
+    # notifications read this text as markup, so its signs are entities
     assert "<" not in message["text"]
     assert "&lt;!channel&gt;" in message["text"]
     assert len(message["blocks"]) <= 50
@@ -248,8 +248,8 @@ def test_mattermost_is_sent_markdown_in_which_names_are_none() -> None:
     assert links == [f"{PAGES}/customer?customer=t%2Fc"]
     # two titles, and the name that has no link
     assert len([token for token in tokens if token.type == "strong_open"]) == 3
-    # Mattermost has signs of its own that no backslash takes away: nobody is called by an @,
-    # and nothing is a channel, a tag, an emoji or a link by itself
+    # Mattermost has signs that no backslash escapes: an @ mentions nobody, and nothing becomes
+    # a channel, a tag, an emoji or a link by itself
     shown = "".join(
         token.content for token in tokens if token.type == "text" and token.content != ": "
     )
@@ -272,11 +272,11 @@ def test_a_message_fits_into_what_they_take() -> None:
     letter = letter_of(many, PAGES)
     card = teams_of(letter)
     assert len(json.dumps(card)) <= TEAMS_BYTES
-    # fewer lines, and it says how many are missing
+    # fewer lines, and the message says how many are missing
     assert "and 15 more" in every(card, "text") or "and 18 more" in every(card, "text")
     assert len(mattermost_of(letter)["text"]) <= 16383
     assert len(json.dumps(slack_of(letter))) <= SLACK_BYTES
-    # and with every section that there can be, each with the longest lines
+    # and with every possible section, each with the longest lines
     most = row(
         *(
             line(section, "N" * 500, "w" * 900, link="t/" + "c" * 36, of=20)
@@ -295,7 +295,7 @@ def test_a_message_fits_into_what_they_take() -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """What a server of the test needs to be trusted."""
+    """Certificates for a mail server of the tests."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
     now = datetime.now(UTC)
