@@ -63,7 +63,7 @@ def run(database: Database, *arguments: str) -> str:
 
 
 def contents(database: Database) -> dict[str, object]:
-    """Return a fingerprint of every mart, the views beside them, and the values written back."""
+    """Return a digest of every mart, the views beside them, and the values written back."""
     relations = database.rows(
         "select format('%%I.%%I', nspname, relname) as name from pg_class"
         " inner join pg_namespace on relnamespace = pg_namespace.oid"
