@@ -93,20 +93,21 @@ WICKED = letter_of(
 
 def test_a_message_reads_as_it_should() -> None:
     assert LETTER.subject == (
-        "harbor: high value, now dormant (1), now dormant (23), back again (1)"
+        "harbor: high-value customers now dormant (1), customers now dormant (23), customers"
+        " back (1)"
     )
     assert text_of(LETTER) == (
         "Hello Ana, here is what is new with your customers at harbor.\n"
         "\n"
-        "High value, now dormant (1)\n"
+        "High-value customers now dormant (1)\n"
         "- Luna: Dormant since 2026-06-01 · 1,234 EUR expected within 90 days\n"
         "  https://health.example.com/customer?customer=t%2Fc\n"
         "\n"
-        "Now dormant (23)\n"
+        "Customers now dormant (23)\n"
         "- Mar: Late · usually orders 80 in 30 days\n"
         "  and 22 more\n"
         "\n"
-        "Back again (1)\n"
+        "Customers back (1)\n"
         "- Sol: On time\n"
         "\n"
         "You receive this because you look after these customers. To change the address, set"

@@ -63,7 +63,7 @@ def put_model(database: Database, model: Model) -> None:
 
 
 def put_histories(database: Database, histories: Sequence[History]) -> None:
-    """Insert a customer for each history, with its last order day; the outlook reads no other."""
+    """Insert a customer for each history, with the last order day that the outlook reads."""
     database.execute("truncate analytics.customer_order_days")
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
