@@ -421,7 +421,7 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
     assert (first["state"], first["error"]) == ("failed", "not this one")
     assert first["finished_at"] is not None
     assert {(batch["state"], batch["error"]) for batch in others} <= {
-        ("abandoned", "a batch before it failed: not this one")
+        ("abandoned", "an earlier batch failed: not this one")
     }
     assert not refreshed.value(STILL_PLANNED)
 

@@ -1,7 +1,7 @@
 {{ config(tags=['settings']) }}
 
--- States: every cell of the seed of recipients is something that it can be.
--- Matters: always; a message would go nowhere, or to people it is not for.
+-- States: every cell of the recipients' seed has an allowed value.
+-- Matters: always; otherwise a message goes nowhere, or to the wrong people.
 -- To resolve: correct the row of input_shared__message_recipients that it names.
 with recipients as (
     select * from {{ ref('int_message_recipients') }}

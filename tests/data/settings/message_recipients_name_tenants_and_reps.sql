@@ -1,8 +1,8 @@
 {{ config(severity='warn') }}
 
--- States: every row of the seed of recipients names a tenant or an organization, and a
+-- States: every row of the recipients' seed names a tenant or an organization, and a
 -- sales rep of it, or says default.
--- Matters: a misspelt slug or rep is never told anything.
+-- Matters: a row with a misspelled slug or rep has no effect.
 -- To resolve: correct the row of input_shared__message_recipients, or delete it.
 with named as (
     select * from {{ ref('int_message_recipients') }}
