@@ -162,8 +162,8 @@ class Database:
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m ...` in the project, on this database.
 
-        Our own command runs in this process where nothing about it is unusual: loading all
-        that it needs would take longer than most of what it does.
+        Unless something about it is unusual, our own command runs in this process: loading
+        its modules would take longer than most of its work.
         """
         is_usual = project == PROJECT and not environment and set(self.environment) == LIBPQ
         if is_usual and arguments[0] == "flows" and sys.executable == PYTHON and in_main():

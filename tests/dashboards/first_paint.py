@@ -1,7 +1,7 @@
 """Measure how long each page takes to be painted, from the address to the last figure.
 
-`python -m bench pages` runs this on its database, with the environment of the pages. Prints
-one JSON object: for each page the seconds when nothing of it is cached, and when all is.
+`python -m bench pages` runs this on its database, in the environment of the pages. Prints one
+JSON object: for each page, the seconds with an empty cache and with a full one.
 """
 
 import json

@@ -268,8 +268,8 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
 def positions_of(customers: int, recent_share: float, other_share: float) -> str:
     """Return SQL that replaces all positions by DORMANT ones.
 
-    Each of so many customers stands on the last day of the limit again, and on the day after,
-    and one who is not there has nothing to do with it.
+    Each of so many customers has two: on day 89 after the expected order, and on day 90. The
+    given shares of them order within 90 days.
     """
     return instead_of(
         "risk_status_positions",

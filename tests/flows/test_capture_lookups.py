@@ -1,7 +1,7 @@
 """Keys in other tables: a normalized shop, with triggers on all its tables.
 
-In the style of Solidus and Medusa: a customer is an e-mail, whatever its case, an order has it
-too, a parcel holds orders by a table of links, and an adjustment is of an order or of none.
+In the style of Solidus and Medusa: an e-mail address in any case identifies a customer, also
+on its orders, a link table has the orders of a parcel, an adjustment has one order or none.
 """
 
 import json

@@ -43,7 +43,7 @@ def map_columns(
 ) -> None:
     """Give the seven columns Prisma's types and names, and map them.
 
-    selected: what the view selects instead, of those that it does not take as they are.
+    selected: expressions of the view for columns that it does not select as they are.
     """
     view = project / STATUSES
     text = view.read_text()

@@ -1,6 +1,6 @@
 """Kills at any moment, overlapping starts and waiting locks, under live writes and reads.
 
-`make test` runs a short form, `make faults` a long one, and prints what was seen.
+`make test` runs a short form, `make faults` a long one, which prints what it observed.
 """
 
 import os
@@ -167,9 +167,9 @@ class Application:
 class Reader:
     """Reads all marts of both systems in one snapshot, and remembers what each refresh left.
 
-    The publications log is written by the statement that moves the marts. So as long as its
-    last entry is the same, every row must be: a state that differs is half a publication, or
-    something that no refresh has published.
+    The statement that publishes the marts also writes the publications log. While its last
+    entry is the same, so must be every row: a different state is half a publication, or one
+    that no refresh has published.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Roles and schemas of others with our names: `customer-health roles` leaves them alone.
 
-Roles are of the whole server, and other tests have ours there: those step aside meanwhile.
+Roles belong to the whole server, where other tests have ours: these are renamed for a while.
 """
 
 import subprocess

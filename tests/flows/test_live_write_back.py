@@ -1,6 +1,6 @@
 """The write-back beside an application that writes to the same customers all the time.
 
-`make test` runs a short form, `make faults` the long one, and prints what was seen.
+`make test` runs a short form, `make faults` the long one, which prints what it observed.
 """
 
 import random

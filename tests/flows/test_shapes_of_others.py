@@ -1,7 +1,7 @@
 """Applications of others, mapped as their owner would: init, edits, triggers.
 
-A wholesaler's ERP in the shape of Odoo, and the appointments of a studio in that of Bookly.
-Whatever changes in whichever of their tables, an hourly refresh is what a nightly one is.
+A wholesaler's ERP in Odoo's style, the appointments of a studio in Bookly's, and others.
+Whatever changes in any of their tables, an hourly refresh equals a nightly one.
 """
 
 import json

@@ -279,7 +279,7 @@ def test_every_metric_is_held_against_a_mart(answers: dict[str, Any]) -> None:
 def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]:
     """Marts with rows that the demo lacks, and the answers of three metrics.
 
-    A currency that is another, an account that was archived, an organization that has left.
+    They have a second currency, an archived account, and an organization that has left.
     """
     database = refreshed_template.copy()
     database.execute(

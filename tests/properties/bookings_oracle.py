@@ -547,7 +547,7 @@ def gaps_between(days: list[date]) -> list[Fraction]:
 def customers(organization: Organization, as_of: datetime) -> list[Customer]:
     """Return the customers that have a row in customer_analytics.
 
-    A payment that is still ahead counts for nothing yet, but its customer is there.
+    A future payment does not count yet, but its customer does.
     """
     if not organization.is_active:
         return []

@@ -1,8 +1,8 @@
 """The order model by simulation instead of a formula: draw customers, and weight them.
 
-MBG/NBD: a customer orders at its own rate, and after each order, the first one too, it may
-have gone for good, with a probability of its own. Rates are gamma distributed, probabilities
-beta. BG/NBD: not after the first one. Each draw counts by how well it explains what was seen.
+MBG/NBD: a customer orders at its own rate and may leave for good after each order, even the
+first, with its own probability. Rates are gamma distributed, probabilities beta. BG/NBD: not
+after the first. Each draw is weighted by how well it explains the observed orders.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The order model compared with published results on CDNOW, a shop that sold CDs.
 
-BG/NBD: Fader, Hardie, Lee (2005); MBG/NBD: Batislam, Denizel, Filiztekin (2007). The data of
-2,357 customers come in a package of the index; the published figures are in weeks.
+BG/NBD: Fader, Hardie, Lee (2005); MBG/NBD: Batislam, Denizel, Filiztekin (2007). A package of
+the index contains the data of 2,357 customers; the published figures are in weeks.
 """
 
 import itertools

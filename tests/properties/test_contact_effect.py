@@ -128,7 +128,7 @@ def effects(
 ) -> list[dict[str, Any]]:
     """Draw the customers of so many tenants; return the estimates for their contacts.
 
-    contacts: which of the drawn are called. effect: how many more of those order.
+    contacts: which of the drawn customers are called. effect: how many more of these order.
     """
     with database.connect() as connection:
         connection.execute(
