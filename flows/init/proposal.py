@@ -1393,7 +1393,7 @@ def _sum(  # noqa: C901 - prices and quantities, or totals
     todo = ""
     if money.family == "integer" and not is_cents:
         todo = "whole numbers: cents or whole units?"
-    reason = f"the sum of {' * '.join(used)}"
+    reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
 
 
