@@ -83,8 +83,9 @@ select
         when not is_overdue then 'a refresh has succeeded again'
         else
             coalesce(
-                'no refresh has succeeded since '
-                || to_char(last_success_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+                'no refresh has succeeded since ' || to_char(
+                    last_success_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'
+                ),
                 'no refresh has succeeded yet'
             )
     end as message,
@@ -262,8 +263,8 @@ begin
     end if;
     analyze states;
 
-    -- close episodes: with a message if the state is off, without one if the customer or
-    -- the tenant is no longer assessed
+    -- close episodes: with a message if the state is off, without one if the customer
+    -- or the tenant is no longer assessed
     with ended as (
         update operations.alert_episodes as episodes
         set closed_at = now()
@@ -304,8 +305,8 @@ begin
         on ended.episode_id = raised.episode_id and raised.edge = 'raised'
     where ended.is_told;
 
-    -- open episodes: with a message, except for customers and accounts of a tenant that is
-    -- seen for the first time
+    -- open episodes: with a message, except for customers and accounts of a tenant that
+    -- is seen for the first time
     with begun as (
         insert into operations.alert_episodes
             (kind, subject_kind, tenant_id, subject, is_told)
@@ -344,8 +345,8 @@ begin
     where begun.is_told;
 
     if is_judged then
-        -- customers of high value get a kind of their own, so that a digest does not hide
-        -- them; revenues are computed only for tenants with a new message
+        -- customers of high value get a kind of their own, so that a digest does not
+        -- hide them; revenues are computed only for tenants with a new message
         for tenant in
             select tenants.tenant_id
             from analytics.tenants
@@ -361,8 +362,8 @@ begin
                         and messages.created_at = now()
                 )
         loop
-            -- for the whole tenant at once: message by message, each query would sum all
-            -- orders of the tenant again
+            -- for the whole tenant at once: message by message, each query would sum
+            -- all orders of the tenant again
             create temporary table revenues on commit drop as
             select
                 customer_id::text as customer_id,

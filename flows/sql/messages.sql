@@ -40,9 +40,9 @@ create table if not exists operations.message_told (
 );
 comment on table operations.message_told is
 'customer_health: One row per address and piece of news that a message to it contains.
-news: raised or recovered with the number of the episode, or week with its Monday, tenant
-and reach. message_id is NULL if there was nothing to say. The row without an address
-says when messages began: sales reps do not hear of earlier alerts.';
+news: raised or recovered with the number of the episode, or week with its Monday,
+tenant and reach. message_id is NULL if there was nothing to say. The row without an
+address says when messages began: sales reps do not hear of earlier alerts.';
 insert into operations.message_told (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
@@ -460,8 +460,8 @@ begin
                 and told.address = all_of_them.address
                 and told.news = all_of_them.news
         );
-    -- while the feed is silent, nobody knows who is late; if orders arrive by Tuesday, the
-    -- message is sent
+    -- while the feed is silent, nobody knows who is late; if orders arrive by Tuesday,
+    -- the message is sent
     select coalesce(bool_or(feeds.is_silent), false) into is_waited_for
     from operations.tenant_feeds as feeds
     where feeds.tenant_id::text = of_tenant_id;
