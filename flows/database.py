@@ -356,8 +356,8 @@ def refresh_lock() -> Iterator[Lock]:
 def environment(connection: Connection) -> dict[str, str]:
     """Return the libpq variables that connect another client to the same database.
 
-    They hold all options of this session, so PGSERVICE is no longer needed, and its settings,
-    which dbt needs before our macros can set them, because it queries the catalog first.
+    They hold all options of this session, so PGSERVICE is no longer needed. They also hold its
+    settings, because dbt queries the catalog before our macros can set them.
     """
     found = {
         option.envvar.decode(): option.val.decode()

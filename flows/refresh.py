@@ -60,8 +60,8 @@ class Part:
 def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
     """Return what a full refresh runs: everything except the tests after the write-back.
 
-    It also leaves out systems that are switched off, whose marts are empty already, and with
-    stands the lasting objects, but not their tests. Tests of systems that are off do not run.
+    It also leaves out systems that are switched off, whose marts are empty already, with their
+    tests. With `stands` it leaves out the lasting objects, but not their tests.
     """
     left_out = [_tags(("after_write_back", *empty))]
     if stands:
