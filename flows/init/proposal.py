@@ -1037,7 +1037,7 @@ class Proposal:
         if key is None or self.people_by is None:
             return
         given.where.append(
-            (f"{ROW}{self.people_by.quoted} is not null", "else nobody is known")
+            (f"{ROW}{self.people_by.quoted} is not null", "rows without it name no customer")
         )
         for name, value in given.values.items():
             if value and name not in (given.entity.key, given.entity.tenant):
