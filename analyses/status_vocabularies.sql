@@ -1,5 +1,5 @@
--- How often two vocabularies of docs/rules.md describe the same customer or organization
--- with which words: one row per pair of words.
+-- How often two vocabularies of docs/rules.md use which two words for the same customer
+-- or organization: one row per pair of words.
 --   dbt show --select status_vocabularies --limit 100
 with risk_status as (
     select * from {{ ref('customer_risk_status') }}

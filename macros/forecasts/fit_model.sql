@@ -348,8 +348,8 @@ begin
                     points.search,
                     points.at,
                     points.log_likelihood,
-                    -- a smaller gain does not count: if nobody drops out, a and b may be
-                    -- almost anything
+                    -- a smaller gain does not count: if nobody drops out, almost any a
+                    -- and b fit
                     points.log_likelihood > coalesce(
                         before.log_likelihood + 0.00001, '-infinity'
                     ) as is_better

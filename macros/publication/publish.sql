@@ -69,8 +69,8 @@ begin
     );
 
     -- a mart that was just filled has no statistics until autovacuum comes, a minute
-    -- later, and a list that should take milliseconds takes seconds. If rows only changed,
-    -- autovacuum does it: analyzing 93 columns takes time
+    -- later, and a list that should take milliseconds takes seconds. If rows only
+    -- changed, autovacuum does it: analyzing 93 columns takes time
     if
         written > 2 * (
             select reltuples from pg_class where oid = '{{ mart.table }}'::regclass
@@ -80,8 +80,8 @@ begin
     end if;
     {%- endfor %}
 
-    -- indexes are created after the first rows, so they are built in one pass; so are new
-    -- indexes
+    -- indexes are created after the first rows, so that they are built in one pass; so
+    -- are new indexes
     {{ build_missing_indexes(marts) }}
 
     if to_regclass('{{ in_operations("changed_keys") }}') is not null then

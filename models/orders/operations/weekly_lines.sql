@@ -55,8 +55,8 @@ to_call as (
     from due
     where
         not due.is_held_out
-        -- a set that is computed once; the column, or a join, would be computed for each
-        -- due customer
+        -- a set that is computed once; the column, or a join, would be computed for
+        -- each due customer
         and (due.tenant_id, due.customer_id) not in (
             select
                 contact_states.tenant_id,

@@ -31,7 +31,7 @@ select
         else 'differs'
     end as problem
 from {{ delta }} as delta
-{#- a refresh of some keys computes only these; marts of days and logs keep older rows #}
+{#- a refresh of some keys computes only them; marts of days and logs keep old rows #}
 {%- set is_all = var('refresh_scope') == 'all' and not (how.day or how.only_grows) %}
 {{ 'full' if is_all else 'left' }} join {{ node.relation_name }} as mart
     on {{ same('delta', 'mart', key) }}
