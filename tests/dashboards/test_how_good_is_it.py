@@ -155,7 +155,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         "Closed accounts are left out",
         "Seasonal buyers may look dormant",
         "counts once for each month in which it had the status",
-        "These figures do not tell whether a call helps",
+        "These figures do not say whether a call helps",
     ):
         assert limit in said
 
