@@ -66,7 +66,7 @@ class Connections(PostgresConnectionManager):
     # whether each error is temporary; dbt keeps only the message
     are_temporary: ClassVar[list[bool]] = []
 
-    # when this thread's connection became idle
+    # when this thread's connection became idle; None while a node has it
     _idle: ClassVar[threading.local] = threading.local()
 
     def release(self) -> None:
@@ -92,8 +92,8 @@ class Connections(PostgresConnectionManager):
         The server or a pooler may have closed it.
         """
         connection = self.get_if_exists()
-        idle = time.monotonic() - getattr(self._idle, "since", time.monotonic())
-        if connection and connection.state == "open" and idle > SECONDS_IDLE:
+        since, self._idle.since = getattr(self._idle, "since", None), None
+        if connection and since and time.monotonic() - since > SECONDS_IDLE:
             super().release()
         return super().set_connection_name(name)
 
