@@ -287,6 +287,16 @@ def wait_for(database: Database, query: str) -> object:
     raise AssertionError(query)
 
 
+def test_connections_are_kept_from_node_to_node(small: Database) -> None:
+    sessions = "select sessions from pg_stat_database where datname = current_database()"
+    before = int(str(small.value(sessions)))
+    # what a node leaves behind is not there for the next: a temporary object would keep what
+    # it reads from being replaced
+    refresh(small)
+    assert int(str(small.value(sessions))) - before < 50
+    assert small.value("select count(*) from pg_class where relpersistence = 't'") == 0
+
+
 def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:
     with running(small) as refreshing:
         pid = wait_for(small, LOCK)
