@@ -565,6 +565,9 @@ def _rebuilt_because(
     """Return why a refresh cannot build on the last one, or None."""
     if since := detached_since(connection):
         return f"our views were detached on {since:%Y-%m-%d %H:%M:%S %Z}"
+    # before missing relations: a new version may add some
+    if last and last["rules"] != rules:
+        return "the rules have changed since the last refresh"
     if missing := missing_relations(connection):
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         name = missing[0].replace('"', "")
@@ -574,7 +577,6 @@ def _rebuilt_because(
     later = f"the marts are already as of {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
     reasons = {
         "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
-        "the rules have changed since the last refresh": last["rules"] != rules,
         later: last["as_of"] > as_of,
     }
     return next((reason for reason, is_so in reasons.items() if is_so), None)

@@ -368,7 +368,7 @@ def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> Non
         for action in ("remove", "install"):
             done = small.as_user("another").run("flows", "capture", action)
             assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
-            assert "capture: a_reader owns operations.capture_" in done.stderr
+            assert 'capture: a_reader owns operations."capture_' in done.stderr
             assert small.rows(TRIGGERS) == before
             now = small.rows("select * from operations.capture_status order by relation")
             assert now == listed

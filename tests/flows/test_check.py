@@ -333,7 +333,7 @@ def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> 
     assert lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look") == []
     small.execute(f"update commerce.customers set company_id = '{ONE}'")
     [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
-    assert "commerce.customers.company_id leads 1 rows to another row of the table" in found
+    assert "commerce.customers.company_id links 1 rows to another row of the table" in found
     assert "'looked_at': ['company_id']" in found
 
 
@@ -475,7 +475,8 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
     path = "models/orders/inputs/input_orders__orders.sql"
     lacks = (
         f"input_orders__orders.delivered_at: is missing but required (timestamptz); add it to"
-        f" {path}: When it was delivered, NULL until then: cadence and risk status go by it."
+        f" {path}: When the order was delivered; NULL until then. It decides cadence and risk"
+        " status. An order with this date counts as delivered unless its status is CANCELLED."
     )
     enum = (
         "input_orders__orders.order_status: is commerce.state, must be text; cast it in"

@@ -110,9 +110,9 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert said in printed
     assert "1 customers get their first statuses" in printed
     assert "dry run: 1 customers would be changed" in printed
-    said = run("flows", "write-back")
-    assert "1 customers written back" in said
-    assert "` undoes it" in said
+    printed = run("flows", "write-back")
+    assert "1 customers written back" in printed
+    assert "` undoes it" in printed
     one = (
         *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 00:00:00", "2026-06-09 00:00:00"),
         *("10", None, None),

@@ -214,7 +214,7 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert not busy.rows("select from pg_namespace where nspname = 'operations'")
         assert "no successful refresh known: down, m01" in found["lines"]
         [oldest] = [line for line in found["lines"] if "oldest" in line]
-        assert oldest.startswith("the oldest figures are those of m00: 20")
+        assert oldest.startswith("the oldest figures are those of m00, from 20")
 
         code, told, errors = fleet.run(
             "--only", "m00,m02", "write-back", "--dry-run", "--json"

@@ -110,7 +110,7 @@ def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> 
         )
         before = crowded.rows(state, [*SCHEMAS, "app"])
         assert_refused(crowded.run(*INSTALL), f"role {REFRESHER} is not ours")
-        assert done_well(crowded, *REMOVE).endswith("\nthere are no roles\n")
+        assert done_well(crowded, *REMOVE).endswith("\nthere are no roles of ours\n")
         assert crowded.rows(state, [*SCHEMAS, "app"]) == before
         assert crowded.value("select to_regrole(%s)", GROUPS[1]) is None
 
@@ -217,7 +217,7 @@ def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -
         )
         == 0
     )
-    assert done_well(crowded, *REMOVE).endswith("\nthere are no roles\n")
+    assert done_well(crowded, *REMOVE).endswith("\nthere are no roles of ours\n")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -131,7 +132,9 @@ def test_pages_show_what_they_show_without_the_casts(
     usual = {
         "buckets": ["DUE_SOON", "OVERDUE", "URGENT", "CRITICAL"],
         "days": 90,
-        "first_day": refreshed_template.value("select date '2026-01-01'"),
+        "first_day": date(2026, 1, 1),
+        "from_day": date(2026, 6, 1),
+        "to_day": date(2026, 6, 14),
         "has_notes": False,
         "is_unowned": False,
         "is_snoozed_shown": False,

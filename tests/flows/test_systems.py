@@ -173,7 +173,9 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     # the queue was dropped, and with it the keys of all systems
     small.execute("drop table operations.changed_keys cascade")
     # a dry run creates nothing
-    assert "is missing" in succeed(small, project, "flows", "capture", "status")
+    assert "missing objects: operations.changed_keys" in succeed(
+        small, project, "flows", "capture", "status"
+    )
     said = succeed(small, project, *HOURLY)
     assert "recomputes everything" in said, said
 

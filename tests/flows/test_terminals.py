@@ -108,7 +108,7 @@ def test_errors_of_such_names_are_one_line_and_keep_their_exit_code(emoji: Datab
     for environment in (ASCII, NO_LOCALE, {}):
         done = run(emoji, "flows", "write-back", "--tenant", b"\xff\xfe", **environment)
         assert done.returncode == 2
-        assert done.stderr == b"error: argument '\\udcff\\udcfe' is no UTF-8\n"
+        assert done.stderr == b"error: argument '\\udcff\\udcfe' is not UTF-8\n"
 
 
 @pytest.mark.slow
