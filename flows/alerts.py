@@ -19,8 +19,8 @@ from flows.channels import (
 from flows.database import Connection, connect, install, rows
 from flows.errors import Infrastructure
 from flows.installed import gap
-from flows.letters import Letter, letter_of
-from flows.letters.forms import FORMS, mail_of, text_of
+from flows.messages import Letter, letter_of
+from flows.messages.formats import FORMS, mail_of, text_of
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
 

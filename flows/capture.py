@@ -420,11 +420,13 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
     }
 
 
-def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dict[str, Any]:
+def report_unknown_keys(
+    scope: Scope, connection: Connection, progress: Progress
+) -> dict[str, Any]:
     """Print which claimed keys match no row of any input or mart; return the log entry."""
-    nobodys = {}
+    unknown = {}
     for system in sorted({row["system"] for row in scope.keys}):
-        keys = f"{INTERNAL}.int_nobodys_keys__{system}"
+        keys = f"{INTERNAL}.int_unknown_keys__{system}"
         [there] = rows(connection, f"select to_regclass('{keys}') as keys")
         if there["keys"] is None:
             continue
@@ -432,18 +434,18 @@ def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dic
             connection,
             # the non-null parts of the key, in order
             "select count(*) as keys, min((select string_agg(value, '/' order by place)"
-            " from json_each_text(row_to_json(nobodys)) with ordinality"
+            " from json_each_text(row_to_json(unknown)) with ordinality"
             " as parts (name, value, place) where name != 'kind')) as example"
-            f" from {keys} as nobodys",
+            f" from {keys} as unknown",
         )
         if found["keys"]:
-            nobodys[system] = found["keys"]
+            unknown[system] = found["keys"]
             progress.say(
                 f"warning: {found['keys']} keys in the queue match no row of {system}, such as"
                 f" {found['example']}: does {WHERE_TO_SAY} write the key in the same form as"
                 " the input?"
             )
-    return {"keys_of_nobody": nobodys} if nobodys else {}
+    return {"unknown_keys": unknown} if unknown else {}
 
 
 def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:

@@ -83,7 +83,7 @@ MADE: dict[str, dict[str, str]] = {
     "messages.sql": {
         "message_outbox": "table",
         "message_outbox__waiting": "index",
-        "message_told": "table",
+        "message_news": "table",
         "is_quiet": "function",
         "way_to": "function",
         "add_messages": "function",

@@ -12,7 +12,7 @@ from flows.capture import (
     fingerprint_of_files,
     last_relations,
     missing_relations,
-    say_nobodys,
+    report_unknown_keys,
     say_scope,
 )
 from flows.database import (
@@ -293,7 +293,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
-    log.payload |= say_nobodys(scope, connection, progress)
+    log.payload |= report_unknown_keys(scope, connection, progress)
 
     # drift: rows that changed without a trigger or updated_at showing it; not counted for a
     # first refresh, changed rules or an earlier instant

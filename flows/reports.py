@@ -14,7 +14,7 @@ from flows.fit_models import Fit
 from flows.installed import IS_OF_REFRESHER, gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
-from flows.untold import print_messages
+from flows.undelivered import print_messages
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",

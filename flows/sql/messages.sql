@@ -30,7 +30,7 @@ its content, one object per line. state: as in alert_outbox, or withdrawn
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
-create table if not exists operations.message_told (
+create table if not exists operations.message_news (
     channel text not null,
     address text not null,
     news text not null,
@@ -38,12 +38,12 @@ create table if not exists operations.message_told (
     told_at timestamptz not null default now(),
     primary key (channel, address, news)
 );
-comment on table operations.message_told is
+comment on table operations.message_news is
 'customer_health: One row per address and piece of news that a message to it contains.
 news: raised or recovered with the number of the episode, or week with its Monday,
 tenant and reach. message_id is NULL if there was nothing to say. The row without an
 address says when messages began: sales reps do not hear of earlier alerts.';
-insert into operations.message_told (channel, address, news)
+insert into operations.message_news (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
 create or replace function operations.is_quiet(
@@ -132,7 +132,7 @@ begin
         from written
     )
 
-    insert into operations.message_told (channel, address, news, message_id)
+    insert into operations.message_news (channel, address, news, message_id)
     select distinct on (fresh.channel, fresh.address, fresh.news)
         fresh.channel, fresh.address, fresh.news, written.message_id
     from fresh
@@ -283,7 +283,7 @@ begin
     from operations.alert_outbox as alerts
     inner join operations.alert_episodes as episodes
         on alerts.episode_id = episodes.episode_id
-    cross join operations.message_told as begun
+    cross join operations.message_news as begun
     where
         begun.channel = '' and begun.address = '' and begun.news = 'begun'
         and (
@@ -361,7 +361,7 @@ begin
     ),
 
     -- an address of the team gets each piece of news once, as the team's
-    untold as (
+    unsent as (
         select distinct on (pairs.channel, pairs.address, pairs.news)
             pairs.*,
             case
@@ -375,7 +375,7 @@ begin
         from pairs
         where
             not exists (
-                select from operations.message_told as told
+                select from operations.message_news as told
                 where
                     told.channel = pairs.channel
                     and told.address = pairs.address
@@ -385,7 +385,7 @@ begin
             and (
                 pairs.edge = 'raised'
                 or exists (
-                    select from operations.message_told as told
+                    select from operations.message_news as told
                     where
                         told.channel = pairs.channel
                         and told.address = pairs.address
@@ -407,27 +407,27 @@ begin
         readers.quiet_from,
         readers.quiet_to,
         readers.time_zone,
-        untold.news,
-        untold.section,
+        unsent.news,
+        unsent.section,
         jsonb_build_object(
-            'tenant', untold.tenant_slug,
-            'name', untold.name,
+            'tenant', unsent.tenant_slug,
+            'name', unsent.name,
             'words', case
-                when starts_with(untold.message, untold.name || ': ')
-                    then substr(untold.message, length(untold.name) + 3)
-                else untold.message
+                when starts_with(unsent.message, unsent.name || ': ')
+                    then substr(unsent.message, length(unsent.name) + 3)
+                else unsent.message
             end,
             'link', case
-                when untold.subject_kind = 'customer'
-                    then untold.tenant_id || '/' || untold.subject
+                when unsent.subject_kind = 'customer'
+                    then unsent.tenant_id || '/' || unsent.subject
             end,
-            'expected_amount_90d', untold.details -> 'expected_amount_90d',
-            'revenue_at_risk', untold.details -> 'revenue_at_risk',
-            'currency', untold.details -> 'currency'
+            'expected_amount_90d', unsent.details -> 'expected_amount_90d',
+            'revenue_at_risk', unsent.details -> 'revenue_at_risk',
+            'currency', unsent.details -> 'currency'
         ) as line
-    from untold
+    from unsent
     inner join readers
-        on untold.reader_id = readers.reader_id;
+        on unsent.reader_id = readers.reader_id;
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
@@ -454,7 +454,7 @@ begin
     ) as all_of_them
     where
         not exists (
-            select from operations.message_told as told
+            select from operations.message_news as told
             where
                 told.channel = all_of_them.channel
                 and told.address = all_of_them.address

@@ -28,7 +28,7 @@ OF_RUNS = {
     "installed_scripts",
     "job_status",
     "message_outbox",
-    "message_told",
+    "message_news",
     "refresh_alert_states",
     "refresh_health",
     "write_back_batches",
@@ -307,8 +307,8 @@ PULLED = {
     "the few keys that have changed, read from the queue on the coordinator": {
         "int_changed_keys__orders",
         "int_changed_keys__bookings",
-        "int_nobodys_keys__orders",
-        "int_nobodys_keys__bookings",
+        "int_unknown_keys__orders",
+        "int_unknown_keys__bookings",
     },
     "keys alone: those that have changed, whose time has come, and the others, united": {
         "int_customers__due",

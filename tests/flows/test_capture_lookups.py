@@ -366,7 +366,7 @@ def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     hourly = check_hourly_is_nightly(empty, shop)
     assert "full_because" not in hourly
     assert "keys_not_found" not in hourly
-    assert "keys_of_nobody" not in hourly
+    assert "unknown_keys" not in hourly
     [asked] = hourly["claimed_keys"]
     assert asked["kind"] == "customer"
     assert asked["keys"] < int(str(customers))
@@ -385,7 +385,7 @@ def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     empty.execute("""update shop.users set "firstName" = 'Other' where id in (9, 10)""")
     said = run(empty, shop, *HOURLY)
     assert "warning: 2 keys in the queue match no row of orders, such as " in said
-    assert last(empty)["keys_of_nobody"] == {"orders": 2}
+    assert last(empty)["unknown_keys"] == {"orders": 2}
 
 
 @pytest.mark.slow
@@ -407,7 +407,7 @@ def test_the_same_over_more_rounds_with_keys_that_are_not_found(
         # users belong to no customer
         if number < 3:
             assert ("full_because" in said) == (tables == ["orders", "line_items"])
-            assert "keys_of_nobody" not in said
+            assert "unknown_keys" not in said
     assert empty.value("select count(*) from operations.hook_errors") == 0
 
 

@@ -549,7 +549,7 @@ def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
     ) in printed
     assert "commerce.extra is read by an input but not listed" in printed
     assert payload["unlisted_tables"] == ["commerce.extra"]
-    assert payload["keys_of_nobody"] == {"orders": 1}
+    assert payload["unknown_keys"] == {"orders": 1}
     told = "select count(distinct tenant_id) from analytics_internal.int_customers__scope"
     assert captured.value(told) == 2
     for mart, key, one in (

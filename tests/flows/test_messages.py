@@ -216,7 +216,7 @@ def test_who_is_not_reached_does_not_keep_others_from_their_messages(
     tries = "select sum(attempts) from operations.message_outbox where channel = 'mail'"
     assert quiet.value(tries) == 1
     assert "topsecret" not in done.stdout + done.stderr
-    kept = str(composed(quiet)) + str(quiet.rows("select * from operations.message_told"))
+    kept = str(composed(quiet)) + str(quiet.rows("select * from operations.message_news"))
     assert "topsecret" not in kept
 
 
@@ -523,7 +523,7 @@ def test_the_week_is_told_on_monday_of_the_zone(quiet: Database, tenant: str) ->
     quiet.execute("update analytics.tenants set as_of = '2030-01-01'")
     for local, marts_local, is_told in WEEKS:
         quiet.execute("delete from operations.message_outbox")
-        quiet.execute("delete from operations.message_told where news != 'begun'")
+        quiet.execute("delete from operations.message_news where news != 'begun'")
         quiet.execute(
             "update analytics.tenants set as_of = %s, today = %s::timestamp::date,"
             " time_zone = %s where tenant_slug = %s",
@@ -564,7 +564,7 @@ def test_a_week_in_which_nothing_was_is_no_message(quiet: Database) -> None:
     compose(quiet, monday, "ops@example.com")
     assert composed(quiet) == []
     # and the command does not search for it again
-    told = quiet.rows("select from operations.message_told where starts_with(news, 'week ')")
+    told = quiet.rows("select from operations.message_news where starts_with(news, 'week ')")
     reps = quiet.rows("select from operations.recipients where tenant_slug = 'north-dairy'")
     assert len(told) == len(reps) + 1 > 1
 
@@ -682,14 +682,14 @@ def test_what_was_told_before_messages_came_is_no_news(
     gone = customers(quiet, limit=4)
     set_status(quiet, gone[:1], "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
-    quiet.execute("drop table operations.message_told, operations.message_outbox cascade")
+    quiet.execute("drop table operations.message_news, operations.message_outbox cascade")
     set_status(quiet, gone[1:2], "DORMANT")
     assert send(quiet, mails).returncode == 0
     assert told(mails) == of(gone[1:2])
     set_status(quiet, gone[2:3], "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
     quiet.execute(
-        "update operations.message_told set told_at = now() - interval '1 year'"
+        "update operations.message_news set told_at = now() - interval '1 year'"
         " where news = 'begun'"
     )
     quiet.execute(

@@ -106,7 +106,7 @@ class Organization:
         return ZoneInfo(self.time_zone)
 
 
-def believed(value: Date | None) -> date | None:
+def plausible(value: Date | None) -> date | None:
     """Return a date, or None if it is missing or outside 1970 to 2200."""
     if value is None or isinstance(value, str) or not 1970 <= value.year <= 2200:
         return None
@@ -291,7 +291,7 @@ class Evaluation:
 
     @property
     def days_to_renewal(self) -> int | None:
-        renewal_on = believed(self.account.renewal_on)
+        renewal_on = plausible(self.account.renewal_on)
         return (renewal_on - self.day).days if renewal_on else None
 
     @property
@@ -424,7 +424,7 @@ class Progress:
         self.goal = goal
         self.today = today
         self.started_on = goal.created_at.astimezone(organization.zone).date()
-        self.target_date = believed(goal.target_date)
+        self.target_date = plausible(goal.target_date)
 
     @property
     def is_to_be_lowered(self) -> bool:
@@ -485,7 +485,7 @@ class Progress:
         return self.started_on + timedelta(days=ceil(needed)) if needed < 36500 else None
 
     def row(self) -> Row:
-        completed_on = believed(self.goal.completion_date)
+        completed_on = plausible(self.goal.completion_date)
         if not self.is_achieved or (completed_on and completed_on > self.today):
             completed_on = None
         progress, elapsed = self.progress, self.elapsed
@@ -538,7 +538,7 @@ def lost_dates(organization: Organization) -> set[tuple[str, int, str]]:
     found = set()
 
     def look(table: str, number: int, column: str, value: Date | None) -> None:
-        if value is not None and believed(value) is None:
+        if value is not None and plausible(value) is None:
             found.add((table, number, f"{column}_out_of_range"))
 
     for account in organization.accounts:

@@ -22,10 +22,10 @@ from usage_oracle import (
     Usage,
     User,
     Weight,
-    believed,
     collect,
     component_score,
     in_force,
+    plausible,
     scores,
 )
 
@@ -296,7 +296,7 @@ def noted_by_rules(usage: Usage, other: Usage) -> set[tuple[object, ...]]:
                 key = UUID(int=organization.int * 1000 + number)
                 found.add(("campaign_assignments", key, "campaign_id_of_another", True))
             ends_at = assignment.campaign_ends_at
-            if owner == ORGANIZATION and ends_at and not believed(ends_at):
+            if owner == ORGANIZATION and ends_at and not plausible(ends_at):
                 found.add(("campaigns", campaign, "ends_at_out_of_range", False))
     return found
 

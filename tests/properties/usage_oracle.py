@@ -101,7 +101,7 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
     due = [
         assignment
         for assignment in usage.assignments
-        if is_in_window(assignment.due_at or believed(assignment.campaign_ends_at))
+        if is_in_window(assignment.due_at or plausible(assignment.campaign_ends_at))
         and not assignment.is_campaign_of_another
     ]
     completed = [
@@ -127,7 +127,7 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
     }
 
 
-def believed(instant: datetime | str | None) -> datetime | None:
+def plausible(instant: datetime | str | None) -> datetime | None:
     """Return an instant, or None if it is missing or outside 1970 to 2200."""
     if isinstance(instant, str) or (instant and not 1970 <= instant.year <= 2200):
         return None

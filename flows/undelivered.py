@@ -39,11 +39,11 @@ def print_messages(connection: Connection, progress: Progress) -> None:
         progress.say(
             f"sales reps get no messages: ALERT_SMTP_URL is not set, and no {NAMED}NAME is"
         )
-    elif untold := _untold(connection, channels):
-        progress.table("Who gets no messages now, and why", untold)
+    elif without := _without_messages(connection, channels):
+        progress.table("Who gets no messages now, and why", without)
 
 
-def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
+def _without_messages(connection: Connection, channels: Channels) -> list[DictRow]:
     return rows(
         connection,
         f"""

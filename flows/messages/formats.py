@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.letters import Letter, Line
+from flows.messages import Letter, Line
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -23,8 +23,8 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
-from flows.letters import SECTIONS, Letter, letter_of
-from flows.letters.forms import (
+from flows.messages import SECTIONS, Letter, letter_of
+from flows.messages.formats import (
     SLACK_BYTES,
     TEAMS_BYTES,
     json_of,

@@ -1,7 +1,7 @@
 """Turn a row of message_outbox into the text that a person reads.
 
-flows/sql/messages.sql decides who gets which message. flows/letters/forms.py makes the formats
-in which it is sent.
+flows/sql/messages.sql decides who gets which message. flows/messages/formats.py makes the
+formats in which it is sent.
 """
 
 import re
