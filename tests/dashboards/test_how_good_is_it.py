@@ -718,7 +718,7 @@ BELIEVE = {
 }
 
 
-def plausible(shown: AppTest) -> dict[str, str]:
+def believed(shown: AppTest) -> dict[str, str]:
     """Return the sentences below the figures of the disagreement tiles."""
     return {
         kind: html.unescape(
@@ -751,7 +751,7 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
             TENANT,
         )
     }
-    said, left_out, sure = plausible(shown), set(), set()
+    said, left_out, sure = believed(shown), set(), set()
     for kind, word in KINDS.items():
         count = sum(row["disagreement"] == kind for row in rows)
         assert tiles(shown)[word] == f"{count:,}"
@@ -794,7 +794,7 @@ def test_whom_to_believe_is_said_as_the_mart_says_it(
     for believe, expected in BELIEVE.items():
         refreshed.execute(came_of(dict.fromkeys(KINDS, believe)))
         data.read.clear()
-        for kind, words in plausible(shown_of(TENANT)).items():
+        for kind, words in believed(shown_of(TENANT)).items():
             if kind == "UNLIKELY_THOUGH_ON_TIME":
                 # no customer
                 assert words == "No such customer today."
@@ -810,7 +810,7 @@ def test_whom_to_believe_is_said_as_the_mart_says_it(
         )
     )
     data.read.clear()
-    said = plausible(shown_of(TENANT))
+    said = believed(shown_of(TENANT))
     assert said["LIKELY_THOUGH_LATE"].startswith(
         "The forecast is 75 % or more. Only 7 such customers in the past."
     )
