@@ -223,6 +223,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "backfill_days": ("-1", "must be a whole number from 0"),
         "account_usage_days": ("0", "must be a whole number from 1"),
         "weekly_message_hour": ("24", "must be at most 23"),
+        "operations_keep_days": ("0", "must be a whole number from 1"),
         "hold_out_rate": ("0.6", "must be a rate from 0 to 0.5"),
         "hold_out_from": ("soon", 'must be a day such as "2026-07-01"'),
         "refresh_scope": ("some", "must be all or changed"),
