@@ -287,7 +287,11 @@ KINDS = {
 def show() -> None:
     """Show the page."""
     # a system that is off has no tenants, so its lists are not offered
-    sources = {name: _sources(kind, name) for name, kind in KINDS.items()}
+    jobs = _jobs()
+    sources = {
+        name: data.read(kind.tenant[2])[kind.tenant[2]] if kind.tenant else jobs
+        for name, kind in KINDS.items()
+    }
     there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
     if not there:
         look.say_age([], "rows")
@@ -320,18 +324,17 @@ def show() -> None:
     )
 
 
-def _sources(kind: Kind, name: str) -> data.Rows:
-    """Return the tenants of a kind of rows, or the jobs if it is for operators.
+def _jobs() -> data.Rows:
+    """Return the jobs, without which nothing is in the lists for operators.
 
-    Raises NothingToShow, which says why, if the address asks for rows of operators and the
-    reader is none.
+    If the reader is no operator, return none; raise NothingToShow, which says why, if the
+    address asks for such a list.
     """
-    if kind.tenant:
-        return data.read(kind.tenant[2])[kind.tenant[2]]
     try:
         return data.read("operations_jobs", is_for_operators=True)["operations_jobs"]
     except data.NothingToShow:
-        if st.query_params.get("of") == name:
+        asked = KINDS.get(st.query_params.get("of", ""))
+        if asked and asked.tenant is None:
             raise
         return []
 

@@ -92,7 +92,6 @@ begin
     delete from operations.write_back_batches as batches
     where
         batches.created_at < kept_from
-        and batches.state != 'planned'
         and not exists (
             select from operations.write_back_changes as changes
             where changes.batch_id = batches.batch_id

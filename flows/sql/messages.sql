@@ -181,8 +181,8 @@ begin
 end
 $untold$;
 comment on function operations.untold(text[]) is
-'customer_health: One row per person or channel that gets no messages at this moment, and
-why. reachable: as way_to says; NULL if it is not known what is set.';
+'customer_health: One row per person or channel that gets no messages at this moment,
+and why. reachable: as way_to says; NULL if it is not known what is set.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
