@@ -1,5 +1,6 @@
 """Operations: whether refreshes run, how long they take, what failed and what was held."""
 
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
@@ -45,7 +46,9 @@ def show() -> None:
                 f" {look.escape(row['job'])}</p><p>{look.escape(row['error'])}</p></div>"
             )
 
-    look.heading("How long runs took", f"The last {LATEST} runs, in seconds.")
+    look.heading(
+        "How long runs took", f"The last {look.count_of(len(runs), 'run')}, in seconds."
+    )
     look.chart(_durations(runs), _in_words(runs))
 
     look.heading(
@@ -157,7 +160,9 @@ def _durations(rows: list[Row]) -> Any:
                 "at:T",
                 title="UTC",
                 scale=alt.Scale(type="utc"),
-                axis=alt.Axis(grid=False, format="%-d %b %H:%M", tickCount=5),
+                axis=alt.Axis(
+                    grid=False, format=_format(rows), tickCount=5, labelOverlap=True
+                ),
             ),
             y=alt.Y("seconds:Q", title=None, scale=alt.Scale(zero=True)),
             color=alt.Color("colour:N", scale=None),
@@ -171,6 +176,14 @@ def _durations(rows: list[Row]) -> Any:
         )
         .properties(height=180)
     )
+
+
+def _format(rows: list[Row]) -> str:
+    """Return how to write instants so that those of the first few runs differ, too."""
+    began = [row["created_at"] for row in rows]
+    if max(began) - min(began) < timedelta(minutes=10):
+        return "%H:%M:%S"
+    return "%-d %b %H:%M"
 
 
 def _in_words(rows: list[Row]) -> str:

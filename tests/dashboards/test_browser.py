@@ -67,10 +67,10 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
             keep_picture(window, f"{name or 'overview'}_{width}", width)
 
 
-def keep_picture(window: Browser, name: str, width: int) -> None:
+def keep_picture(window: Browser, name: str, width: int, highest: int = 1500) -> None:
     assert PICTURES
     file = Path(PICTURES) / f"{name}.png"
-    window.picture(file, width, 1500)
+    window.picture(file, width, highest)
     # all colours: fewer of them would change the paper, or the marks of statuses
     Image.open(file).convert("RGB").save(file, optimize=True)
 
@@ -83,9 +83,7 @@ def test_the_form_for_a_contact_is_painted(address: str, window: Browser, width:
         assert label in window.run(f"{form}.innerText"), label
     assert window.run(f"{form}.getBoundingClientRect().right") <= width
     if PICTURES:
-        # what stands above it is on the picture of the page
-        window.run("document.querySelector('.ch-head').scrollIntoView()")
-        keep_picture(window, f"contact_{width}", width)
+        keep_picture(window, f"contact_{width}", width, 2100 if width < WIDTHS[0] else 1700)
 
 
 def test_a_tile_that_leads_somewhere_looks_so_and_another_one_does_not(

@@ -223,7 +223,6 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "backfill_days": ("-1", "must be a whole number from 0"),
         "account_usage_days": ("0", "must be a whole number from 1"),
         "weekly_message_hour": ("24", "must be at most 23"),
-        "operations_keep_days": ("0", "must be a whole number from 1"),
         "hold_out_rate": ("0.6", "must be a rate from 0 to 0.5"),
         "hold_out_from": ("soon", 'must be a day such as "2026-07-01"'),
         "refresh_scope": ("some", "must be all or changed"),
@@ -242,6 +241,17 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
     assert code == 2
     for name, (value, allowed) in absurd.items():
         assert f"setting {name} is {value}, {allowed}" in error
+
+
+def test_what_is_news_must_be_kept(refreshed: Database, project: Path) -> None:
+    file = project / "dbt_project.yml"
+    text = file.read_text()
+    assert "\n  operations_keep_days: 400\n" in text
+    file.write_text(text.replace("operations_keep_days: 400", "operations_keep_days: 7"))
+    assert refused(refreshed, *NIGHTLY, project=project) == (
+        2,
+        "error: setting operations_keep_days is 7, must be over message_news_days",
+    )
 
 
 def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path: Path) -> None:
