@@ -61,6 +61,13 @@ def _money(column: str) -> Callable[[Row], str]:
 
 
 def _buyer(row: Row) -> str:
+    if row.get("is_closed"):
+        # no page shows it
+        return (
+            look.escape(row["customer_name"])
+            + look.small("closed")
+            + look.small(row["tenant_slug"])
+        )
     key = f"{row['tenant_id']}/{row['customer_id']}"
     return (
         look.link("customer", row["customer_name"], tenant=row["tenant_slug"], customer=key)

@@ -7,6 +7,7 @@ select
     weeks.week_begins_on,
     weeks.activity,
     risk_status.risk_status,
+    account_types.customer_id is null as is_closed,
     count(*) over () as rows_count
 from analytics.customer_order_weeks as weeks
 inner join analytics.tenants

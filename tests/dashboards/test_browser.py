@@ -83,7 +83,7 @@ def test_the_form_for_a_contact_is_painted(address: str, window: Browser, width:
         assert label in window.run(f"{form}.innerText"), label
     assert window.run(f"{form}.getBoundingClientRect().right") <= width
     if PICTURES:
-        keep_picture(window, f"contact_{width}", width, 2100 if width < WIDTHS[0] else 1700)
+        keep_picture(window, f"contact_{width}", width, 2250 if width < WIDTHS[0] else 1700)
 
 
 def test_a_tile_that_leads_somewhere_looks_so_and_another_one_does_not(
