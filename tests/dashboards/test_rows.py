@@ -243,6 +243,23 @@ def test_rows_of_operators_are_not_for_others(of: str) -> None:
     assert of not in page("rows").selectbox(key="of").options
 
 
+def test_a_closed_customer_is_in_its_weeks_and_leads_nowhere(analyst: Database) -> None:
+    # by its id it is on the first page: nobody shows its name
+    [one] = analyst.rows(
+        "select tenant_slug, customer_id::text, week_begins_on::text, activity"
+        " from analytics.customer_order_weeks inner join analytics.tenants using (tenant_id)"
+        " where week_begins_on > today - 372 and customer_id::text < 'a'"
+        " and (tenant_id, customer_id) in"
+        " (select tenant_id, customer_id from analytics.closed_customer_order_days)"
+        " order by customer_id, week_begins_on limit 1"
+    )
+    chosen = {"tenant": one["tenant_slug"], "week": one["week_begins_on"]}
+    shown = page("rows", of="order_weeks", activity=one["activity"], **chosen)
+    [row] = [row for row in next(iter(tables(shown).values())) if one["customer_id"] in row]
+    assert "closed" in row
+    assert "href" not in row
+
+
 @pytest.mark.usefixtures("analyst")
 def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
     shown = page("rows", of="customers")
