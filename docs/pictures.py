@@ -1,6 +1,6 @@
 """`PYTHONPATH=. python docs/pictures.py`: draw the pictures of the documents anew.
 
-Those of Prefect need Debian's chromium.
+Those of Prefect need Debian's chromium; `python docs/pictures.py summary` leaves them out.
 """
 
 import io
@@ -133,6 +133,8 @@ def main() -> None:
         output("demo", "--until", UNTIL)
         nightly = ("refresh", "--mode", "nightly", "--backfill-days", "120")
         draw_summary(output("flows", *nightly, "--as-of", UNTIL))
+        if sys.argv[1:] == ["summary"]:
+            return
         # what Prefect starts is computed for the present
         use_embedded(folder / "of_today")
         output("demo")

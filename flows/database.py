@@ -48,6 +48,7 @@ SETTINGS = (
     "refresh_failed_runs",
     "message_news_days",
     "weekly_message_hour",
+    "operations_keep_days",
 )
 
 # how often we try to lock a table that is in use

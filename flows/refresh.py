@@ -28,6 +28,7 @@ from flows.database import (
 )
 from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure, WriteBackHeld, WrongArgument
+from flows.forget import forget_old_rows
 from flows.hook import say_lost_hook
 from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
@@ -196,6 +197,8 @@ def _with_lock(
         finally:
             # also after a held or failed refresh, which people want to hear about
             raise_alerts(progress)
+            if options.mode == "nightly":
+                forget_old_rows(progress)
         return log.payload
 
 

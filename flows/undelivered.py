@@ -18,8 +18,8 @@ def print_messages(connection: Connection, progress: Progress) -> None:
     if undelivered := rows(
         connection,
         "select state, kind, channel, count(*) as messages, max(error) as error"
-        f" from {OPERATIONS}.message_outbox"
-        " where state in ('pending', 'failed', 'unknown', 'withdrawn')"
+        f" from {OPERATIONS}.message_states"
+        " where state in ('pending', 'quiet', 'failed', 'unknown', 'withdrawn')"
         " group by state, kind, channel order by state, kind, channel",
     ):
         progress.table("Messages that wait, were refused, or may have arrived", undelivered)
@@ -47,51 +47,29 @@ def _without_messages(connection: Connection, channels: Channels) -> list[DictRo
     return rows(
         connection,
         f"""
-        with looked_after as (
+        with unreached as (
             select
-                tenant_id::text as tenant_id,
-                sales_rep_id::text as sales_rep_id,
-                count(*) as customers_count
-            from {ANALYTICS}.customer_account_types
-            group by tenant_id, sales_rep_id
-        ),
-
-        judged as (
-            select
-                recipients.tenant_slug,
-                coalesce(
-                    recipients.sales_rep_name, recipients.sales_rep_id, 'the whole tenant'
-                ) as name,
-                looked_after.customers_count,
-                coalesce(
-                    recipients.not_told_because,
-                    case
-                        when
-                            {OPERATIONS}.way_to(channel, address)
-                            != all(%(reachable)s::text[])
-                            then
-                                case when channel = 'mail' then 'ALERT_SMTP_URL'
-                                else %(named)s || upper(address) end || ' is not set'
-                        when {OPERATIONS}.is_quiet(now(), time_zone, quiet_from, quiet_to)
-                            then 'quiet until ' || to_char(quiet_to, 'HH24:MI')
-                    end
-                ) as why
-            from {OPERATIONS}.recipients
-            left join looked_after
-                on
-                    recipients.tenant_id = looked_after.tenant_id
-                    and recipients.sales_rep_id = looked_after.sales_rep_id
-            -- a rep without customers gets no messages anyway
-            where recipients.sales_rep_id is null or looked_after.customers_count > 0
+                tenant_slug,
+                recipient_name,
+                customers_count,
+                case reason
+                    when 'not set'
+                        then
+                            case channel
+                                when 'mail' then 'ALERT_SMTP_URL'
+                                else %(named)s || upper(address)
+                            end || ' is not set'
+                    else why
+                end as why
+            from {OPERATIONS}.unreached(%(reachable)s::text[])
         )
 
         select
             tenant_slug as tenant,
             why,
             coalesce(sum(customers_count), 0)::bigint as customers,
-            string_agg(distinct name, ', ' order by name) as who
-        from judged
-        where why is not null
+            string_agg(distinct recipient_name, ', ' order by recipient_name) as who
+        from unreached
         group by tenant_slug, why
         order by tenant_slug, why
         """,

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -488,12 +489,29 @@ def test_the_api_says_what_it_reads(manifest: dict[str, Any]) -> None:
     assert {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]} == relations
 
 
-def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:
-    spec = importlib.util.spec_from_file_location("site_of_docs", PROJECT / "docs" / "site.py")
+def module_of_docs(name: str) -> Any:
+    """Return a module of docs/, which is no package."""
+    file = PROJECT / "docs" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_of_docs", file)
     assert spec
     assert spec.loader
-    site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(site)
+    module = importlib.util.module_from_spec(spec)
+    # data classes look their module up
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_of_what_reads_what_are_current(manifest: dict[str, Any]) -> None:
+    pictures = module_of_docs("lineage").pictures(manifest)
+    assert len(pictures) == len(registry())
+    for file, picture in pictures.items():
+        # `PYTHONPATH=. python docs/lineage.py` draws them again
+        assert file.read_text() == picture, file.name
+
+
+def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:
+    site = module_of_docs("site")
     text = site.render_overview(manifest)
     assert "[[" not in text
     assert "| DORMANT | 45 days or more" in text
@@ -505,6 +523,7 @@ def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
     # these numbers are not rules, but technical limits and numbers of rows to show
     machinery = {"backfill_days", "metric_days_back", "account_factor_days"}
+    machinery.add("operations_keep_days")
     shown = {"account_trend_shown_days", "shown_orders"}
     rules = {name for name, value in settings.items() if type(value) in (int, float)}
     told = set(re.findall(r"""(?:var|percent)\(['"](\w+)['"]\)""", blocks))

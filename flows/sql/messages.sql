@@ -65,6 +65,35 @@ comment on function operations.is_quiet(timestamptz, text, time, time) is
 'customer_health: Whether an instant lies in quiet hours, [from, to), which may span
 midnight.';
 
+create or replace view operations.message_states
+with (security_invoker = true) as
+select
+    message_id,
+    kind,
+    reach,
+    tenant_slug,
+    channel,
+    address,
+    recipient_name,
+    jsonb_array_length(body) as lines_count,
+    case
+        when
+            state = 'pending'
+            and operations.is_quiet(now(), time_zone, quiet_from, quiet_to)
+            then 'quiet'
+        else state
+    end as state,
+    quiet_to,
+    attempts,
+    next_attempt_at,
+    error,
+    created_at,
+    finished_at
+from operations.message_outbox;
+comment on view operations.message_states is
+'customer_health: One row per message to a person or channel. state: as in
+message_outbox, or quiet (it waits, and quiet hours hold it at this moment).';
+
 create or replace function operations.way_to(channel text, address text)
 returns text
 language sql immutable as $way$
@@ -73,6 +102,87 @@ $way$;
 comment on function operations.way_to(text, text) is
 'customer_health: What a message needs to arrive: a mail server, or the webhook of
 a channel and address.';
+
+create or replace function operations.unreached(reachable text[])
+returns table (
+    tenant_slug text,
+    recipient_name text,
+    channel text,
+    address text,
+    customers_count bigint,
+    reason text,
+    why text
+)
+language plpgsql stable as $unreached$
+-- a function, because the view recipients is missing while our views are detached
+#variable_conflict use_column
+begin
+    return query
+    with looked_after as (
+        select
+            tenant_id::text as tenant_id,
+            sales_rep_id::text as sales_rep_id,
+            count(*) as customers_count
+        from analytics.customer_account_types
+        group by tenant_id, sales_rep_id
+    ),
+
+    judged as (
+        select
+            recipients.tenant_slug,
+            coalesce(
+                recipients.sales_rep_name, recipients.sales_rep_id, 'the whole tenant'
+            ) as recipient_name,
+            recipients.channel,
+            recipients.address,
+            looked_after.customers_count,
+            recipients.quiet_to,
+            coalesce(
+                recipients.not_told_because,
+                case
+                    when
+                        operations.way_to(recipients.channel, recipients.address)
+                        != all(reachable)
+                        then 'not set'
+                    when
+                        operations.is_quiet(
+                            now(),
+                            recipients.time_zone,
+                            recipients.quiet_from,
+                            recipients.quiet_to
+                        )
+                        then 'quiet hours'
+                end
+            ) as reason
+        from operations.recipients
+        left join looked_after
+            on
+                recipients.tenant_id = looked_after.tenant_id
+                and recipients.sales_rep_id = looked_after.sales_rep_id
+        -- a rep without customers gets no messages anyway
+        where
+            recipients.sales_rep_id is null
+            or looked_after.customers_count > 0
+    )
+
+    select
+        judged.tenant_slug,
+        judged.recipient_name,
+        judged.channel,
+        judged.address,
+        judged.customers_count,
+        judged.reason,
+        case judged.reason
+            when 'quiet hours' then 'quiet until ' || to_char(judged.quiet_to, 'HH24:MI')
+            else judged.reason
+        end as why
+    from judged
+    where judged.reason is not null;
+end
+$unreached$;
+comment on function operations.unreached(text[]) is
+'customer_health: One row per person or channel that gets no messages at this moment,
+and why. reachable: as way_to says; NULL if it is not known what is set.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void

@@ -28,6 +28,8 @@ PICTURES = os.environ.get("PICTURES")
 @pytest.fixture(scope="module")
 def address(marts: Database) -> Iterator[str]:
     """The address of the pages, served for a login that may see all of them."""
+    # the form for contacts is a part of the pages
+    marts.execute(f"grant customer_health_contact_writer to {OPERATOR}")
     # for pictures, use the database of the environment
     environment = dict(os.environ) if PICTURES else marts.as_user(OPERATOR).os_environment()
     with served(environment) as url:
@@ -62,10 +64,42 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
             # a long part waits until the reader opens it
             assert name != "how_good_is_it" or window.run(HEIGHT) < MOST_HEIGHT
         if PICTURES:
-            file = Path(PICTURES) / f"{name or 'overview'}_{width}.png"
-            window.picture(file, width, 1500)
-            # all colors: fewer of them would change the background or the marks of statuses
-            Image.open(file).convert("RGB").save(file, optimize=True)
+            keep_picture(window, f"{name or 'overview'}_{width}", width)
+
+
+def keep_picture(window: Browser, name: str, width: int, highest: int = 1500) -> None:
+    assert PICTURES
+    file = Path(PICTURES) / f"{name}.png"
+    window.picture(file, width, highest)
+    # all colors: fewer of them would change the background or the marks of statuses
+    Image.open(file).convert("RGB").save(file, optimize=True)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_form_for_a_contact_is_painted(address: str, window: Browser, width: int) -> None:
+    window.open(f"{address}/customer?contact=new", width)
+    form = "document.querySelector('[data-testid=stForm]')"
+    for label in ("Outcome", "How", "Note", "Your name", "Save"):
+        assert label in window.run(f"{form}.innerText"), label
+    assert window.run(f"{form}.getBoundingClientRect().right") <= width
+    if PICTURES:
+        keep_picture(window, f"contact_{width}", width, 2250 if width < WIDTHS[0] else 1700)
+
+
+def test_a_tile_that_leads_somewhere_looks_so_and_another_one_does_not(
+    address: str, window: Browser
+) -> None:
+    window.open(f"{address}/customer", WIDTHS[0])
+    arrow = "getComputedStyle(tile.querySelector('.ch-word'), '::after').content"
+    ground = "getComputedStyle(tile).backgroundColor"
+    tiles = window.run(
+        "[...document.querySelectorAll('.ch-tile')].map(tile =>"
+        f" [tile.tagName, {arrow} !== 'none', {ground}])"
+    )
+    assert {tuple(tile) for tile in tiles} == {
+        ("A", True, "rgb(255, 255, 255)"),
+        ("DIV", False, "rgba(0, 0, 0, 0)"),
+    }
 
 
 def test_what_is_painted_equals_sql(address: str, window: Browser, marts: Database) -> None:

@@ -96,6 +96,10 @@ def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> N
     assert link in markup(shown)
     assert "Snoozed until" in text(shown)
     assert "will order" in text(shown)
+    # a link to it shows the same, and the tiles keep the choice
+    assert box.proto.query_param_key == "snoozed"
+    assert "snoozed=true" in markup(shown)
+    assert link in markup(page("due_to_order", snoozed="true"))
     # the file has the same rows as the list
     chosen = {"tenant": None, "sales_rep": None, "is_unowned": False, "search": None}
     for is_shown in (False, True):

@@ -674,6 +674,81 @@ def test_operations_shows_runs_alerts_and_what_was_held(
     assert "<held>" not in markup(page("operations"))
 
 
+def test_operations_shows_which_messages_did_not_arrive_and_who_gets_none(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(OPERATOR))
+    assert "No message has been made yet." in text(page("operations"))
+    # of each state, one more than of that before; the day is one long quiet hour for some
+    states = ("unknown", "failed", "pending", "quiet", "withdrawn", "sending", "sent")
+    for count, state in enumerate(states, 1):
+        refreshed.execute(
+            "insert into operations.message_outbox (message_id, kind, reach, tenant_id,"
+            " tenant_slug, channel, address, recipient_name, body, state, error, quiet_from,"
+            " quiet_to, time_zone) select gen_random_uuid(), 'weekly', 'owner', 't',"
+            " 'kiwi-produce', 'mail', 'ann@kiwi.example', '<Ann>', '[{}, {}]', %s, %s,"
+            " '00:00', case %s when 'quiet' then '23:59:59.999999'::time else '00:00' end,"
+            " 'Asia/Tokyo' from generate_series(1, %s)",
+            "pending" if state == "quiet" else state,
+            "mailbox <full>" if state == "failed" else None,
+            state,
+            count,
+        )
+    refreshed.execute(
+        """
+        update analytics.sales_reps
+        set
+            is_active = place != 2,
+            sales_rep_email = case when place not in (3, 4) then 'rep@kiwi.example' end
+        from (
+            select tenant_id, sales_rep_id, row_number() over (order by sales_rep_id) as place
+            from analytics.sales_reps
+        ) as numbered
+        where
+            sales_reps.tenant_id = numbered.tenant_id
+            and sales_reps.sales_rep_id = numbered.sales_rep_id
+        """
+    )
+    # reps without customers are not told anything
+    unreached = {
+        row["reason"]: row["number"]
+        for row in refreshed.rows(
+            "select not_told_because as reason, count(*) as number from operations.recipients"
+            " inner join (select distinct tenant_id::text, sales_rep_id::text"
+            " from analytics.customer_account_types) as with_customers"
+            " using (tenant_id, sales_rep_id) where not_told_because is not null group by 1"
+        )
+    }
+    assert unreached.keys() == {"has left", "no e-mail address"}
+    data.read.clear()
+    shown = page("operations")
+    figures = tiles(shown)
+    for kind, counts in (
+        ("message", {state: count for count, state in enumerate(states, 1)}),
+        ("unreached", unreached),
+    ):
+        for name, status in look.STATUSES[kind].items():
+            count = counts.get(name, 0)
+            assert figures[status.word] == str(count), name
+            key = "message_state" if kind == "message" else "reason"
+            of = "messages" if kind == "message" else "unreached"
+            assert f"rows?of={of}&amp;{key}={name.replace(' ', '+')}" in markup(shown)
+            rows = page("rows", of=of, **{key: name})
+            said = f"{look.count_of(count, 'row')}. Page" if count else "No row matches."
+            assert said in text(rows), name
+    refused = page("rows", of="messages", message_state="failed")
+    assert "mailbox <full>" in text(refused)
+    assert "<Ann>" in text(refused)
+    assert "<Ann>" not in markup(refused)
+
+    # without the view the rest of the page is there
+    refreshed.execute("drop view operations.recipients")
+    data.read.clear()
+    shown = page("operations")
+    assert "operations.recipients" in text(shown)
+    assert tiles(shown)["Refused"] == "2"
+
+
 def test_operations_shows_the_jobs_of_a_fleet(
     refreshed: Database, look_at: Point, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,17 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         assert f"setting {name} is {value}, {allowed}" in error
 
 
+def test_what_is_news_must_be_kept(refreshed: Database, project: Path) -> None:
+    file = project / "dbt_project.yml"
+    text = file.read_text()
+    assert "\n  operations_keep_days: 400\n" in text
+    file.write_text(text.replace("operations_keep_days: 400", "operations_keep_days: 7"))
+    assert refused(refreshed, *NIGHTLY, project=project) == (
+        2,
+        "error: setting operations_keep_days is 7, must be over message_news_days",
+    )
+
+
 def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path: Path) -> None:
     file = tmp_path / "dbt_project.yml"
     environment = {"PYTHONPATH": str(PROJECT)}
