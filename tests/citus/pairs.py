@@ -1,5 +1,6 @@
 """The same application on one PostgreSQL and on Citus, and what is different then."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,16 +47,24 @@ def programs() -> Iterator[Path]:
 @pytest.fixture
 def of_citus(project: Path) -> Path:
     """The project with the one switch that is for Citus."""
-    switch(project, old="citus: false", new="citus: true")
+    switch(project)
     return project
 
 
-def switch(project: Path, old: str, new: str) -> None:
-    """Replace a line of the settings of a copy of the project."""
+def switch(project: Path) -> None:
+    """Set the switch in a copy of the project."""
     settings = project / "dbt_project.yml"
     text = settings.read_text()
-    assert f"\n  {old}\n" in text
-    settings.write_text(text.replace(f"\n  {old}\n", f"\n  {new}\n"))
+    assert "\n  citus: false\n" in text
+    settings.write_text(text.replace("\n  citus: false\n", "\n  citus: true\n"))
+
+
+def for_both(project: Path, factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return two copies of a project that was edited: for Citus, and for one server."""
+    plain = factory.mktemp("plain") / "project"
+    shutil.copytree(project, plain)
+    switch(project)
+    return project, plain
 
 
 def node(nodes: Cluster, number: int = 0) -> Database:

@@ -1,0 +1,53 @@
+"""Real data, where ../shared has them: on Citus as on one server, and as the oracle says."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SHARED, Database, new_database
+from pairs import Pair, node
+
+from bench.cluster import cluster
+
+CHECK = SHARED / "acceptance" / "check.py"
+SALES, STAYS = "2011-12-10T12:00:00+00:00", "2017-09-30T12:00:00+00:00"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHECK.exists(), reason=f"no acceptance data in {SHARED}"),
+]
+pytest_plugins = ["pairs"]
+
+
+def check(database: Database, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(CHECK), *arguments],
+        env=database.os_environment(PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def pair(server: Database, programs: Path, of_citus: Path) -> Iterator[Pair]:
+    plain = new_database(server)
+    with cluster(programs, shards=8) as nodes:
+        for database in (plain, node(nodes)):
+            check(database, "create")
+            check(database, "load", "retail", "hotels")
+        nodes.distribute_demo()
+        yield Pair(plain, node(nodes), of_citus)
+    plain.drop()
+
+
+def test_shops_and_hotels_are_as_on_one_server_and_as_the_oracle_says(pair: Pair) -> None:
+    for data, as_of in (("retail", SALES), ("hotels", STAYS)):
+        pair.run("refresh", "--mode", "nightly", "--as-of", as_of)
+        assert pair.different() == {}
+        told = check(pair.distributed, "compare", data, "--as-of", as_of)
+        assert told.endswith("\n0 differences\n")
