@@ -22,6 +22,7 @@ OF_RUNS = {
     "alert_episodes",
     "alert_outbox",
     "application_logs",
+    "detached_views",
     "installed_scripts",
     "job_status",
     "message_outbox",
