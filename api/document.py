@@ -110,7 +110,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The time up to which the marts were last refreshed.",
+        "description": "The instant of the figures; if tenants differ, the oldest.",
         "schema": {"type": "string"},
     },
 }
