@@ -116,7 +116,7 @@ def start_organization(asks: Asks, given: Annotated[Organization, Query()]) -> R
 
 
 def _start(asks: Asked, option: str, organization: str | None = None) -> Response:
-    def may(connection: Connection, caller: Caller) -> None:
+    def is_analyst(connection: Connection, caller: Caller) -> bool:
         if not caller.may_start:
             raise Problem(
                 403,
@@ -124,22 +124,23 @@ def _start(asks: Asked, option: str, organization: str | None = None) -> Respons
                 " `customer-health api-tokens create --may-start`",
             )
         if caller.is_analyst:
-            return
+            return True
         if organization is None:
             _check_analyst(caller)
-            return
+            return False
         use_role(connection, caller.role)
         if not _may_see(connection, organization):
             what = f"organization {shown(organization)}"
             raise Problem(404, f"not found, or hidden from this token: {what}")
+        return False
 
-    asks.run(may)
+    is_shown = asks.run(is_analyst)
 
     def is_logged(run_id: str) -> bool:
         find = partial(_find_run, run_id=run_id)
         return asks.service.pool.run(find) is not None
 
-    run_id = start([option], is_logged)
+    run_id = start([option], is_logged, is_shown=is_shown)
     url = f"{router.prefix}/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, {**NOT_KEPT, "Location": url}, 202)
 

@@ -17,8 +17,8 @@ from api.database import Connection
 from api.problems import unauthorized
 from flows.citus import refuse_on_citus
 from flows.contacts import WRITER
+from flows.database import REFRESHER, WRITE_BACK, connect, install, reading, rows
 from flows.database import Connection as Session
-from flows.database import connect, install, reading, rows
 from flows.errors import WrongArgument
 from flows.progress import Progress
 from flows.roles import are_installed
@@ -46,13 +46,23 @@ READS = f"""
         left join {OPERATIONS}.tenant_roles on granted.rolname = tenant_roles.role_name
         where role.rolname = api_tokens.role_name
         having
-            bool_or(
-                granted.oid = role.oid
-                and (granted.rolname = '{ANALYST}' or tenant_roles.role_name is not null)
-            )
-            or bool_and(
+            -- whatever somebody has made of the role since
+            bool_and(
                 not (role.rolsuper or role.rolbypassrls)
-                and (
+                and pg_has_role(role.oid, to_regrole('{REFRESHER}')::oid, 'member')
+                is not true
+                and pg_has_role(role.oid, to_regrole('{WRITE_BACK}')::oid, 'member')
+                is not true
+            )
+            and (
+                bool_or(
+                    granted.oid = role.oid
+                    and (
+                        granted.rolname = '{ANALYST}'
+                        or tenant_roles.role_name is not null
+                    )
+                )
+                or bool_and(
                     granted.oid = role.oid
                     or granted.rolname in ('{ANALYST}', '{WRITER}')
                     or tenant_roles.role_name is not null

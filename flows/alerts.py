@@ -6,6 +6,7 @@ gets every alert; people get messages about their own customers, by flows/sql/me
 
 from collections import Counter
 from collections.abc import Callable
+from email.errors import MessageError
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from flows.channels import (
     Unreachable,
     channels_of_environment,
 )
-from flows.database import Connection, connect, install, rows
+from flows.database import Connection, connect, install, one_line, rows
 from flows.errors import Infrastructure
 from flows.installed import gap
 from flows.messages import Letter, letter_of
@@ -220,7 +221,12 @@ def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
 def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
     # only messages to reachable channels are claimed
     if row["channel"] == "mail" and (server := channels.mail_server):
-        server.send(mail_of(letter, server.sender))
+        try:
+            mail = mail_of(letter, server.sender)
+        except (ValueError, MessageError) as error:
+            # an address that no header can have; the others must not wait for it
+            raise Refused(one_line(error)) from error
+        server.send(mail)
     else:
         webhook = channels.webhooks[row["channel"], row["address"]]
         webhook.send(letter.message_id, FORMS[row["channel"]](letter))

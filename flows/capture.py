@@ -48,7 +48,7 @@ EVENTS = {
 FUNCTIONS = f"""
     select oid::regprocedure::text as name from pg_proc
     where
-        pronamespace = '{OPERATIONS}'::regnamespace and starts_with(proname, 'capture_')
+        pronamespace = '{OPERATIONS}'::regnamespace and starts_with(proname::text, 'capture_')
         and position('Note the keys that a statement' in obj_description(oid, 'pg_proc')) > 0
 """
 NAME_BYTES = 63

@@ -77,6 +77,9 @@ class MailServer:
         """Send the mail. Raises Refused or Unknown."""
         try:
             client = self._connect()
+        except UnicodeError as error:
+            # not its text, which has a part of the password
+            raise Unreachable("login and password of ALERT_SMTP_URL must be ASCII") from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unreachable(one_line(error)) from error
         try:

@@ -91,7 +91,7 @@ inner join pg_namespace on relnamespace = pg_namespace.oid
 where
     relkind in ('r', 'p', 'v', 'm', 'f')
     and not relispartition
-    and not starts_with(nspname, 'pg_')
+    and not starts_with(nspname::text, 'pg_')
     and nspname != 'information_schema'
     -- our schemas, with any prefix
     and nspname != all(%(ours)s)

@@ -73,7 +73,8 @@ def mail_of(letter: Letter, sender: str) -> EmailMessage:
     mail["Message-ID"] = f"<{letter.message_id}@customer-health>"
     # prevents out-of-office replies
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Subject"] = letter.subject
+    # a zero-width space, or a name could be read as an encoded word, with headers of its own
+    mail["Subject"] = letter.subject.replace("=?", "=\u200b?")
     mail.set_content(text_of(letter))
     mail.add_alternative(html_of(letter), subtype="html")
     return mail

@@ -167,7 +167,9 @@ declare
     many record;
 begin
     -- one run at a time: two would see the same edge
+    perform set_config('lock_timeout', '1min', true);
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
+    perform set_config('lock_timeout', '0', true);
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;

@@ -194,14 +194,14 @@ begin
         select
             *,
             row_number() over (
-                partition by channel, address, reach, tenant_id, section
+                partition by channel, address, reach, tenant_id, tenant_slug, section
                 order by
                     (line ->> 'expected_amount_90d')::numeric desc nulls last,
                     (line ->> 'revenue_at_risk')::numeric desc nulls last,
                     line ->> 'tenant', line ->> 'name', line ->> 'words'
             ) as place,
             count(*) over (
-                partition by channel, address, reach, tenant_id, section
+                partition by channel, address, reach, tenant_id, tenant_slug, section
             ) as lines_count
         from fresh
         where line is not null
@@ -214,7 +214,7 @@ begin
             address,
             reach,
             tenant_id,
-            min(tenant_slug) as tenant_slug,
+            tenant_slug,
             -- a shared address gets no name
             case when count(distinct recipient_name) = 1 then min(recipient_name) end
                 as recipient_name,
@@ -228,7 +228,7 @@ begin
                 where place <= case when section = 'CALL_FIRST' then 10 else 20 end
             ) as body
         from ranked
-        group by channel, address, reach, tenant_id
+        group by channel, address, reach, tenant_id, tenant_slug
     ),
 
     added as (
@@ -252,6 +252,7 @@ begin
             and fresh.address = written.address
             and fresh.reach = written.reach
             and fresh.tenant_id = written.tenant_id
+            and fresh.tenant_slug = written.tenant_slug
     order by fresh.channel, fresh.address, fresh.news, written.message_id nulls last;
 end
 $add$;
@@ -267,7 +268,9 @@ declare
     tenant record;
 begin
     -- one run at a time, as in raise_alerts: two would find the same news
+    perform set_config('lock_timeout', '1min', true);
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
+    perform set_config('lock_timeout', '0', true);
 
     create temporary table readers (
         reader_id uuid default gen_random_uuid(), reach text, tenant_id text,
@@ -307,6 +310,7 @@ begin
                 where
                     readers.reach = messages.reach
                     and readers.tenant_id = messages.tenant_id
+                    and readers.tenant_slug = messages.tenant_slug
                     and readers.channel = messages.channel
                     and readers.address = messages.address
             );
@@ -560,7 +564,13 @@ begin
                 ' ', 'week', of_week, of_tenant_id, readers.reach, readers.sales_rep_id
             ) as news
         from readers
-        where readers.reach = 'team' or readers.tenant_id = of_tenant_id
+        where
+            readers.reach = 'team'
+            -- ids of two systems may collide
+            or (
+                readers.tenant_id = of_tenant_id
+                and readers.tenant_slug = of_tenant_slug
+            )
     ) as all_of_them
     where
         not exists (

@@ -113,7 +113,7 @@ def test_pages_show_what_they_show_without_the_casts(
 ) -> None:
     def one(column: str, relation: str) -> object:
         return refreshed_template.value(
-            f"select {column} from analytics.{relation} order by {column}::text limit 1"
+            f"select {column}::text from analytics.{relation} order by {column}::text limit 1"
         )
 
     chosen = {
