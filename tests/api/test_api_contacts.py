@@ -79,12 +79,15 @@ def test_a_contact_is_written_down_as_it_was_said(
     ]
     assert {name: str(kept[name]) for name in said} == said
     assert row["recorded_by"] == kept["recorded_by"] == "postgres"
+    # a name of more bytes than an identifier of PostgreSQL has
+    long = written(rep.post(path, json={**SAID, "contacted_by": "Ж" * 100}))
+    assert long["contacted_by"] == "Ж" * 100
     # without contacted_by, the contact has the name of the token
     row = written(rep.post(path, json=SAID))
     assert row["contacted_by"] == "writer_north_dairy"
     assert UUID(row["contact_id"])
     # the latest first
-    assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "EMAIL"]
+    assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "PHONE", "EMAIL"]
     assert len(items(rep.get(path, params={"limit": 1}))) == 1
 
 
@@ -359,3 +362,37 @@ def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) 
         for name in roles:
             api.database.execute(f"drop role token_{name}")
     problem(client.get("/orders/tenants"), 401)
+
+
+def test_what_a_token_may_no_longer_see_is_not_said_to_be_unchanged(api: Api) -> None:
+    mine, other = (
+        str(
+            api.database.value(
+                "select role_name from operations.tenant_roles inner join analytics.tenants"
+                " on tenant = tenant_id::text where system = 'orders' and tenant_slug = %s",
+                slug,
+            )
+        )
+        for slug in ("north-dairy", "harbor-foods")
+    )
+    api.database.execute(f"create role token_both in role {mine}, {other}")
+    try:
+        client = api.client(api.create_token("both", "token_both"))
+        path = f"{TENANT}/due-to-order"
+        headers = {"If-None-Match": client.get(path).headers["ETag"]}
+        assert client.get(path, headers=headers).status_code == 304
+        api.database.execute(f"revoke {mine} from token_both")
+        problem(client.get(path, headers=headers), 404)
+        # a role of ours that somebody has made more of
+        client = api.client(api.create_token("more", other))
+        assert items(client.get("/orders/tenants"))
+        for change, back in (
+            ("grant {} to {}", "revoke {} from {}"),
+            ("alter role {1} bypassrls", "alter role {1} nobypassrls"),
+        ):
+            api.database.execute(change.format("customer_health_refresher", other))
+            problem(client.get("/orders/tenants"), 401)
+            api.database.execute(back.format("customer_health_refresher", other))
+            assert items(client.get("/orders/tenants"))
+    finally:
+        api.database.execute("drop role token_both")

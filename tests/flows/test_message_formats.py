@@ -3,6 +3,7 @@
 import json
 import re
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from ipaddress import IPv4Address
@@ -179,6 +180,11 @@ def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
         *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b")
     }
     assert page.links == [f"{PAGES}/customer?customer=t%2Fc"]
+    # a name that is an encoded word with headers of its own
+    coded = replace(WICKED, subject="=?utf-8?q?a=0d=0aBcc:_eve=40evil.example?=")
+    text = mail_of(coded, "health@example.com").as_bytes()
+    assert b"\nBcc" not in text.partition(b"\n\n")[0]
+    assert "evil.example" in str(read_mail(text)["subject"])
     # an address that would be more than one line of the header
     evil = Letter("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
     with pytest.raises(ValueError, match=r"newline|linefeed"):

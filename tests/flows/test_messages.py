@@ -797,6 +797,24 @@ def test_equal_ids_of_two_systems_are_two_tenants(quiet: Database) -> None:
     assert [line["tenant"] for line in message["body"]] == ["north-dairy"]
 
 
+def test_a_week_stays_with_its_tenant_where_two_systems_have_equal_ids(
+    quiet: Database,
+) -> None:
+    quiet.execute(f"insert into {SEED} values ('elsewhere', null, 'mail', 'all@e.example')")
+    quiet.execute(
+        "update analytics.platform_organizations set organization_slug = 'elsewhere',"
+        " organization_id = (select tenant_id from analytics.tenants"
+        " where tenant_slug = 'north-dairy')"
+        " where organization_id ="
+        " (select organization_id from analytics.platform_organizations limit 1)"
+    )
+    now = set_monday(quiet, "north-dairy")
+    compose(quiet, now)
+    week = [message for message in composed(quiet) if message["kind"] == "weekly"]
+    assert week
+    assert "all@e.example" not in {message["address"] for message in week}
+
+
 @pytest.mark.slow
 def test_a_row_of_recipients_that_makes_no_sense_is_named(
     small: Database, project: Path
