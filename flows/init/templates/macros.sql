@@ -1,4 +1,4 @@
-{#- dbt looks for these macros only in this project; each calls that of customer_health. -#}
+{#- dbt looks for these macros only here; each calls that of customer_health. -#}
 {% materialization test, adapter='postgres' %}
     {{ return(customer_health.materialization_test_postgres()) }}
 {% endmaterialization %}

@@ -110,7 +110,8 @@ final as (
         {{ accepted_value('risk_status', 'average_order_interval_days') }}
             as expected_average_order_interval_days,
         typed.current_dormancy_since,
-        {{ accepted_value('risk_status', 'dormancy_since') }} as expected_dormancy_since,
+        {{ accepted_value('risk_status', 'dormancy_since') }}
+            as expected_dormancy_since,
         typed.current_reactivated_date,
         {{ accepted_value('risk_status', 'reactivated_date') }}
             as expected_reactivated_date,
