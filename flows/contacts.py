@@ -1,4 +1,4 @@
-"""The statement that records a contact, for the pages and the API."""
+"""The statement that records a contact, for the pages and the API, and what it met."""
 
 from flows.schemas import OPERATIONS, OURS
 
@@ -19,4 +19,19 @@ INSERT = f"""
     )
     -- a second click, or a retry after a network error
     on conflict (tenant_id, customer_id, contact_id) do nothing
+"""
+
+# whether a contact with this id has the same content
+SAME = f"""
+    select true as is_same
+    from {TABLE}
+    where
+        tenant_id = %(tenant_id)s
+        and customer_id = %(customer_id)s
+        and contact_id = %(contact_id)s
+        and channel = %(channel)s
+        and outcome = %(outcome)s
+        and note is not distinct from %(note)s
+        and snoozed_until is not distinct from %(snoozed_until)s
+        and corrects_contact_id is not distinct from %(corrects_contact_id)s
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -167,6 +168,9 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     contacts.write(said)
     contacts.write(said)
     assert len(written(rep)) == 1
+    # saved, but the answer was lost; then somebody changed the form
+    with pytest.raises(contacts.NotWritten, match="before you changed it"):
+        contacts.write(said | {"outcome": "LOST"})
     again = said | {"corrects_contact_id": said["contact_id"]}
     contacts.write(again | {"contact_id": uuid4()})
     with pytest.raises(contacts.NotWritten, match="already has a correction"):
@@ -288,3 +292,11 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
         )
         == 10
     )
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Pacific/Kiritimati", 14), (None, 0), ("x", 0)])
+def test_the_day_is_that_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch, zone: str | None, hours: int
+) -> None:
+    monkeypatch.setattr(contacts.st, "context", SimpleNamespace(timezone=zone))
+    assert contacts.today_of_reader() == (datetime.now(UTC) + timedelta(hours=hours)).date()
