@@ -43,7 +43,7 @@ final as (
             'at ' || explained.location_id,
             'by ' || explained.team_member_id,
             'for ' || explained.service_id,
-            'amount ' || explained.amount_cents || ' cents',
+            'amount ' || explained.amount_cents::text || ' cents',
             'tip ' || explained.tip_cents || ' cents',
             'refunded ' || explained.refunded_cents || ' cents'
         ) as detail,

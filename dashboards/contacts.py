@@ -156,7 +156,7 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
             "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
         )
         until = st.date_input(
-            "Snooze until this day, or until it orders",
+            "Snooze until this day or the next order",
             today + timedelta(DAYS_AT_FIRST),
             min_value=today,
             max_value=today + timedelta(MOST_DAYS - 1),

@@ -148,7 +148,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "sent": Status("Sent", "●", GREEN),
     },
     # why somebody gets no messages
-    "untold": {
+    "unreached": {
         "unsubscribed": Status("Unsubscribed", "○", GREY),
         "has left": Status("Has left", "■", PLUM),
         "no e-mail address": Status("No e-mail address", "▲", RUST),

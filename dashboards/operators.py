@@ -93,7 +93,7 @@ UNTOLD: Columns = {
     "By": _way,
     "Customers": _count("customers_count"),
     "Why": lambda row: (
-        look.pill("untold", row["reason"])
+        look.pill("unreached", row["reason"])
         + look.small(row["why"] if row["reason"] == "quiet hours" else "")
     ),
 }

@@ -145,7 +145,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "operations_checks",
         "operations_held",
         "operations_messages",
-        "operations_untold",
+        "operations_unreached",
         "rows_runs",
         "rows_alerts",
     ),
@@ -154,7 +154,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "rows_runs",
         "rows_alerts",
         "rows_messages",
-        "rows_untold",
+        "rows_unreached",
     ),
 }
 

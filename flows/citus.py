@@ -1,4 +1,4 @@
-"""Refuse the commands that Citus, which spreads a table over nodes, does not allow."""
+"""Refuse commands that do not work on Citus, which distributes tables over nodes."""
 
 from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument

@@ -13,8 +13,9 @@ INSERT = f"""
     )
     values (
         %(tenant_id)s, %(customer_id)s, %(contact_id)s, coalesce(%(contacted_at)s, now()),
-        coalesce(%(contacted_by)s, session_user), %(channel)s, %(outcome)s, %(note)s,
-        %(snoozed_until)s, %(corrects_contact_id)s
+        -- as text: the type of session_user would cut it at 63 bytes
+        coalesce(%(contacted_by)s::text, session_user::text), %(channel)s, %(outcome)s,
+        %(note)s, %(snoozed_until)s, %(corrects_contact_id)s
     )
     -- a second click, or a retry after a network error
     on conflict (tenant_id, customer_id, contact_id) do nothing

@@ -83,11 +83,11 @@ MADE: dict[str, dict[str, str]] = {
     "messages.sql": {
         "message_outbox": "table",
         "message_outbox__waiting": "index",
-        "message_told": "table",
+        "message_news": "table",
         "is_quiet": "function",
         "message_states": "view",
         "way_to": "function",
-        "untold": "function",
+        "unreached": "function",
         "add_messages": "function",
         "compose_messages": "function",
         "find_alerts_of_people": "function",

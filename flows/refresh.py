@@ -12,9 +12,10 @@ from flows.capture import (
     fingerprint_of_files,
     last_relations,
     missing_relations,
-    say_nobodys,
+    report_unknown_keys,
     say_scope,
 )
+from flows.citus import refuse_on_citus
 from flows.database import (
     REFRESHER,
     Connection,
@@ -61,8 +62,8 @@ class Part:
 def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
     """Return what a full refresh runs: everything except the tests after the write-back.
 
-    It also leaves out systems that are switched off, whose marts are empty already, and with
-    stands the lasting objects, but not their tests. Tests of systems that are off do not run.
+    It also leaves out systems that are switched off, whose marts are empty already, with their
+    tests. With `stands` it leaves out the lasting objects, but not their tests.
     """
     left_out = [_tags(("after_write_back", *empty))]
     if stands:
@@ -138,6 +139,13 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     if options.tenant is not None:
         _check_first_tenant(options.tenant)
     with connect(as_login=True) as login:
+        if are_installed(login):
+            refuse_on_citus(
+                login,
+                "refresh",
+                "its nodes accept none of our roles, which this database has:"
+                " `customer-health roles remove` removes them",
+            )
         is_first = is_empty(login)
         made_again = make_schemas(login, REFRESHER)
     with refresh_lock() as lock:
@@ -296,7 +304,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
-    log.payload |= say_nobodys(scope, connection, progress)
+    log.payload |= report_unknown_keys(scope, connection, progress)
 
     # drift: rows that changed without a trigger or updated_at showing it; not counted for a
     # first refresh, changed rules or an earlier instant

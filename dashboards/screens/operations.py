@@ -80,7 +80,7 @@ def show() -> None:
         "Sales reps with customers, and tenants' channels. `customer-health status` also says"
         " which channel has no address set.",
     )
-    _untold()
+    _unreached()
 
     look.heading(
         "Runs",
@@ -251,10 +251,10 @@ def _messages(rows: list[Row]) -> None:
     )
 
 
-def _untold() -> None:
+def _unreached() -> None:
     # apart: while our views are detached, the rest of the page is there
     try:
-        rows = data.read("operations_untold", is_for_operators=True)["operations_untold"]
+        rows = data.read("operations_unreached", is_for_operators=True)["operations_unreached"]
     except data.NothingToShow as nothing:
         look.empty(str(nothing))
         return
@@ -265,12 +265,12 @@ def _untold() -> None:
     look.tiles(
         [
             look.leading(
-                look.status_tile("untold", reason, look.count(counts.get(reason, 0)), ""),
+                look.status_tile("unreached", reason, look.count(counts.get(reason, 0)), ""),
                 "rows",
-                of="untold",
+                of="unreached",
                 reason=reason,
             )
-            for reason in look.STATUSES["untold"]
+            for reason in look.STATUSES["unreached"]
         ]
     )
 

@@ -282,10 +282,10 @@ KINDS = {
         },
         operators.MESSAGES,
     ),
-    "untold": Kind(
+    "unreached": Kind(
         "People who get no messages now",
         None,
-        {"reason": ("Why", _words("untold"))},
+        {"reason": ("Why", _words("unreached"))},
         operators.UNTOLD,
     ),
 }

@@ -131,8 +131,8 @@ begin
     return next;
 
     -- who was told of an episode is needed as long as the episode is there
-    relation := 'message_told';
-    delete from operations.message_told as told
+    relation := 'message_news';
+    delete from operations.message_news as told
     where
         told.told_at < kept_from
         and told.news != 'begun'

@@ -1,4 +1,4 @@
-"""Tables have their files, tiles lead to as many rows as they say, links open the same."""
+"""Tables offer files, tiles lead to as many rows as they count, links open the same view."""
 
 import csv
 import html
@@ -20,8 +20,8 @@ from dashboards.downloads import file_of
 pytest_plugins = ("reading",)
 
 # lists for those who run the refreshes
-OF_OPERATORS = ("runs", "alerts", "messages", "untold")
-# each page as it opens, and with what else it can show
+OF_OPERATORS = ("runs", "alerts", "messages", "unreached")
+# each page as it opens, and with the other choices that it offers
 SHOWN: list[tuple[str, dict[str, str]]] = [
     *((name, {}) for name in screens()),
     ("customer", {"system": "Bookings"}),
@@ -62,7 +62,7 @@ BAR = re.compile(r'<a href="([^"]*)" target="_self"><span class="ch-count">(.*?)
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
-    """Return the files that a page offers, by the captions of their tables."""
+    """Return the files that a page offers, by table caption."""
     offered: dict[str, tuple[str, Any]] = {}
 
     def offer(label: str, made: Any, **options: Any) -> bool:
@@ -76,7 +76,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
 
 
 def tables(shown: AppTest) -> dict[str, list[str]]:
-    """Return the rows of the tables of a page, as HTML, by their captions."""
+    """Return the rows of a page's tables, as HTML, by table caption."""
     found = TABLE.findall(markup(shown).replace("\n", " "))
     return {html.unescape(name): re.findall(r"<tr><td.*?</tr>", body) for name, body in found}
 
@@ -112,14 +112,14 @@ def test_every_table_has_its_file(
     look_at(marts.as_user(reader(name, query)))
     shown = page(name, **query)
     there = tables(shown)
-    # the picture of the cohorts is no list of rows
+    # the picture of the cohorts is not a list of rows
     assert there.keys() == files.keys() - {"Cohorts by month"}
     for caption, rows in there.items():
         label, made = files[caption]
         in_file = rows_in(made)
         assert f": {len(in_file):,} row" in label, caption
         if len(in_file) != len(rows):
-            # more only where the page says that there are more
+            # a file has more rows than the table only if the page says so
             assert len(in_file) > len(rows), caption
             assert re.search(r"Page 1 of|The (first|last) \d+", text(shown)), caption
         assert len(in_file) > 0
@@ -164,13 +164,13 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
         leads = page(to, **dict(parse_qsl(asked)))
         of = dict(parse_qsl(asked)).get("of")
         if of == "appointment_days":
-            # a sum of days, which the page says above them
+            # a sum of days, as the page says above them
             what = {"Accepted": "accepted", "Cancelled": "cancelled"}.get(word)
             if what:
                 assert f"{figure} {what}" in text(leads), (word, figure)
             seen += 1
         elif of == "value_at_risk":
-            # an amount of money, under it how many customers
+            # an amount of money, with the number of customers below it
             [customers] = re.findall(
                 rf'href="{re.escape(address)}".*?<div class="ch-sub">([\d,]+) customer', found
             )
@@ -276,7 +276,7 @@ def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
         key: value[0] if isinstance(value, list) else value
         for key, value in shown.query_params.items()
     }
-    # what the browser puts there
+    # the address bar of a browser
     address |= {
         box.proto.query_param_key: box.value
         for box in shown.selectbox
@@ -309,7 +309,7 @@ def test_a_file_has_no_formulas() -> None:
 
 
 def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """Return which pages there are, and whether the menu has them."""
+    """Return which pages exist, and whether the menu lists them."""
     seen: dict[str, bool] = {}
     page_of = st.Page
 
@@ -331,7 +331,7 @@ def test_the_menu_has_no_pages_of_systems_that_are_off(
     menu = names_of_menu(monkeypatch)
     assert not menu.pop("Rows")
     assert all(menu.values())
-    # as they stand when usage, accounts and bookings are off
+    # with usage, accounts and bookings switched off
     refreshed.execute(
         "truncate analytics.platform_organizations, analytics.success_organizations,"
         " analytics.booking_organizations"

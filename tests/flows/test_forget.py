@@ -23,7 +23,7 @@ def bare(refreshed: Database) -> Database:
         " operations.alert_tenants, operations.message_outbox, operations.hook_errors,"
         " operations.write_back_batches,"
         " operations.write_back_changes;"
-        "delete from operations.message_told where news != 'begun'"
+        "delete from operations.message_news where news != 'begun'"
     )
     return refreshed
 
@@ -142,17 +142,17 @@ def test_an_episode_is_remembered_until_its_end_has_been_told(bare: Database) ->
                 )
             for edge in ("raised", *(["recovered"] if "told recovered" in expected else [])):
                 connection.execute(
-                    "insert into operations.message_told (channel, address, news, told_at)"
+                    "insert into operations.message_news (channel, address, news, told_at)"
                     f" values ('mail', %s, %s, {OLD})",
                     (subject, f"{edge} {row['episode_id']}"),
                 )
         for age, told_at in AGES.items():
             connection.execute(
-                "insert into operations.message_told (channel, address, news, told_at)"
+                "insert into operations.message_news (channel, address, news, told_at)"
                 f" values ('mail', '{age}', 'week 2025-01-06 t owner r', {told_at})"
             )
         connection.execute(
-            f"update operations.message_told set told_at = {OLD} where news = 'begun'"
+            f"update operations.message_news set told_at = {OLD} where news = 'begun'"
         )
         forget(connection)
         left: dict[str, set[str]] = {subject: set() for subject in EPISODES}
@@ -160,13 +160,13 @@ def test_an_episode_is_remembered_until_its_end_has_been_told(bare: Database) ->
             "select subject, 'episode' as what from operations.alert_episodes"
             " union all select subject, edge from operations.alert_outbox"
             " union all select address, 'told ' || split_part(news, ' ', 1)"
-            " from operations.message_told where news != 'begun'"
+            " from operations.message_news where news != 'begun'"
         ):
             left.setdefault(row["subject"], set()).add(row["what"])
         # the message of the week is not told again within its week
         weeks = {left.pop(age, set()) != set() and age for age in AGES}
         begun = connection.execute(
-            "select count(*) as rows from operations.message_told where news = 'begun'"
+            "select count(*) as rows from operations.message_news where news = 'begun'"
         ).fetchall()
     assert left == {subject: expected for subject, (_, _, expected) in EPISODES.items()}
     assert weeks == {False, "kept", "new"}

@@ -2,5 +2,5 @@
 select
     reason,
     count(*) as recipients_count
-from operations.untold(null)
+from operations.unreached(null)
 group by reason

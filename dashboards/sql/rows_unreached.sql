@@ -8,7 +8,7 @@ select
     reason,
     why,
     count(*) over () as rows_count
-from operations.untold(null)
+from operations.unreached(null)
 where %(reason)s is null or reason = %(reason)s
 order by customers_count desc nulls first, tenant_slug asc, recipient_name asc
 limit %(limit)s offset %(offset)s

@@ -11,7 +11,7 @@ from flows.schemas import ANALYTICS, OPERATIONS
 
 
 def print_messages(connection: Connection, progress: Progress) -> None:
-    """Print messages that were not surely delivered, and who gets none, and why."""
+    """Print messages that may not have arrived, and who gets none, and why."""
     if gap(connection, "messages.sql"):
         # alerts are missing, too, and status already says so
         return
@@ -39,15 +39,15 @@ def print_messages(connection: Connection, progress: Progress) -> None:
         progress.say(
             f"sales reps get no messages: ALERT_SMTP_URL is not set, and no {NAMED}NAME is"
         )
-    elif untold := _untold(connection, channels):
-        progress.table("Who is not told now, and why", untold)
+    elif without := _without_messages(connection, channels):
+        progress.table("Who gets no messages now, and why", without)
 
 
-def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
+def _without_messages(connection: Connection, channels: Channels) -> list[DictRow]:
     return rows(
         connection,
         f"""
-        with untold as (
+        with unreached as (
             select
                 tenant_slug,
                 recipient_name,
@@ -61,7 +61,7 @@ def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
                             end || ' is not set'
                     else why
                 end as why
-            from {OPERATIONS}.untold(%(reachable)s::text[])
+            from {OPERATIONS}.unreached(%(reachable)s::text[])
         )
 
         select
@@ -69,7 +69,7 @@ def _untold(connection: Connection, channels: Channels) -> list[DictRow]:
             why,
             coalesce(sum(customers_count), 0)::bigint as customers,
             string_agg(distinct recipient_name, ', ' order by recipient_name) as who
-        from untold
+        from unreached
         group by tenant_slug, why
         order by tenant_slug, why
         """,
