@@ -37,9 +37,10 @@ def output(*arguments: str) -> str:
 
 def draw_summary(text: str) -> None:
     """Draw the summary that `make demo` ends with."""
-    summary = text[text.index("Risk status") :]
-    console = Console(record=True, width=112, file=io.StringIO(), highlight=False)
-    console.print(summary.rstrip(), markup=False)
+    lines = [line.rstrip() for line in text[text.index("Risk status") :].splitlines()]
+    width = max(map(len, lines))
+    console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
+    console.print("\n".join(lines).rstrip(), markup=False)
     console.save_svg(str(HERE / "demo.svg"), title="make demo")
 
 
