@@ -170,7 +170,7 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     assert len(written(rep)) == 1
     # saved, but the answer was lost; then somebody changed the form
     with pytest.raises(contacts.NotWritten, match="before you changed it"):
-        contacts.write(said | {"outcome": "LOST"})
+        contacts.write(said | {"outcome": "WILL_ORDER"})
     again = said | {"corrects_contact_id": said["contact_id"]}
     contacts.write(again | {"contact_id": uuid4()})
     with pytest.raises(contacts.NotWritten, match="already has a correction"):
