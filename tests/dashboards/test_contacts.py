@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+import streamlit as st
 from browser import CHROMIUM, IS_DONE, browser, served
 from conftest import Database
 from reading import Point, instead_of, markup, page, text, tiles
@@ -298,5 +299,5 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
 def test_the_day_is_that_of_the_reader(
     monkeypatch: pytest.MonkeyPatch, zone: str | None, hours: int
 ) -> None:
-    monkeypatch.setattr(contacts.st, "context", SimpleNamespace(timezone=zone))
+    monkeypatch.setattr(st, "context", SimpleNamespace(timezone=zone))
     assert contacts.today_of_reader() == (datetime.now(UTC) + timedelta(hours=hours)).date()
