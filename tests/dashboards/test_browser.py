@@ -89,11 +89,6 @@ def test_the_form_for_a_contact_is_painted(address: str, window: Browser, width:
 def test_a_tile_that_leads_somewhere_looks_so_and_another_one_does_not(
     address: str, window: Browser
 ) -> None:
-<<<<<<< HEAD
-=======
-    # a trial of other limits counts no rows, customers with a disagreement do
-    window.open(f"{address}/how_good_is_it?tenant=harbor-foods", WIDTHS[0])
->>>>>>> pages-2
     arrow = "getComputedStyle(tile.querySelector('.ch-word'), '::after').content"
     ground = "getComputedStyle(tile).backgroundColor"
     tiles = []
