@@ -4,135 +4,29 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from application import change
-from conftest import PYTHON, UNTIL, Database, load_demo, new_database
+from conftest import PYTHON, UNTIL, Database
+from pairs import NIGHTLY, START, Pair, content, node, same_demo
 from receivers import MailReceiver, serving
 
-from bench.cluster import WHERE, Cluster, cluster, installation
+from bench.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
+pytest_plugins = ["pairs"]
 SHARDS = (8, 32)
-CUSTOMERS = 200
-START = datetime.fromisoformat(UNTIL)
-# when and as what things ran: different each time
-OF_RUNS = {
-    "alert_episodes",
-    "alert_outbox",
-    "application_logs",
-    "installed_scripts",
-    "job_status",
-    "message_outbox",
-    "message_told",
-    "refresh_alert_states",
-    "refresh_health",
-    "write_back_batches",
-    *(f"{system}_publications" for system in ("orders", "bookings", "usage", "accounts")),
-}
-
-
-@pytest.fixture(scope="session")
-def programs() -> Iterator[Path]:
-    with installation() as found:
-        if found is None:
-            pytest.skip(WHERE)
-        yield found
-
-
-@pytest.fixture
-def of_citus(project: Path) -> Path:
-    """The project with the one switch that is for Citus."""
-    settings = project / "dbt_project.yml"
-    text = settings.read_text()
-    assert "\n  citus: false\n" in text
-    settings.write_text(text.replace("\n  citus: false\n", "\n  citus: true\n"))
-    return project
-
-
-def node(nodes: Cluster, number: int = 0) -> Database:
-    """Return the database as a node has it; the first is the coordinator."""
-    return Database(nodes.nodes[number])
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The same application on one PostgreSQL and on Citus."""
-
-    plain: Database
-    distributed: Database
-    project: Path
-
-    def run(self, *command: str, code: int = 0) -> list[subprocess.CompletedProcess[str]]:
-        """Run a command of ours on both."""
-        done = [
-            self.plain.run("flows", *command),
-            self.distributed.run("flows", *command, project=self.project),
-        ]
-        for run in done:
-            assert run.returncode == code, run.stdout + run.stderr
-        return done
-
-    def change(self, seed: int, hours: int) -> str:
-        """Let the application work until an instant; return it."""
-        now = START + timedelta(hours=hours)
-        change([self.plain, self.distributed], seed, now, 60)
-        return now.isoformat()
-
-    def different(self) -> dict[str, tuple[list[str], list[str]]]:
-        """Return the rows that only one of them has, by relation."""
-        plain, distributed = content(self.plain), content(self.distributed)
-        assert plain.keys() == distributed.keys()
-        assert sum(map(len, plain.values())) > 10_000
-        return {
-            name: (
-                sorted(plain[name] - distributed[name]),
-                sorted(distributed[name] - plain[name]),
-            )
-            for name in plain
-            if plain[name] != distributed[name]
-        }
-
-
-def content(database: Database) -> dict[str, set[str]]:
-    """Return the rows of all marts and views of ours, and of the table we write to."""
-    with database.connect() as connection:
-        names = [
-            row["name"]
-            for row in connection.execute(
-                "select format('%%I.%%I', nspname, relname) as name from pg_class"
-                " inner join pg_namespace on pg_namespace.oid = relnamespace"
-                " where nspname in ('analytics', 'operations') and relkind in ('r', 'v')"
-                " and obj_description(pg_class.oid, 'pg_class') like 'customer_health:%%'"
-                " and relname != all(%s)",
-                (list(OF_RUNS),),
-            )
-        ]
-        connection.execute("set timezone to 'UTC'")
-        found = {}
-        for name in [*names, "commerce.customers"]:
-            with connection.cursor().copy(
-                f"copy (select * from {name}) to stdout".encode()
-            ) as rows:
-                found[name] = {bytes(row).decode() for row in rows}
-    return found
 
 
 @pytest.fixture(params=SHARDS)
 def pair(
     request: pytest.FixtureRequest, server: Database, programs: Path, of_citus: Path
 ) -> Iterator[Pair]:
-    plain = new_database(server)
-    with cluster(programs, request.param) as nodes:
-        for database in (plain, node(nodes)):
-            load_demo(database, CUSTOMERS)
-        nodes.distribute_demo()
-        yield Pair(plain, node(nodes), of_citus)
-    plain.drop()
+    with same_demo(server, programs, of_citus, request.param) as both:
+        yield both
 
 
 # by the last refresh
@@ -166,17 +60,6 @@ def test_every_row_is_as_on_one_server(pair: Pair) -> None:
     batch = str(pair.plain.value("select max(batch_id) from operations.write_back_batches"))
     pair.run("rollback", batch)
     assert pair.different() == {}
-
-
-@pytest.fixture
-def nodes(programs: Path) -> Iterator[Cluster]:
-    with cluster(programs, shards=4) as started:
-        load_demo(node(started), 60)
-        started.distribute_demo()
-        yield started
-
-
-NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 
 
 def test_what_citus_does_not_take_is_refused_before_anything_is_made(
