@@ -111,8 +111,11 @@ def change(databases: list[Database], seed: int, now: datetime, count: int) -> N
     done: list[tuple[str, dict[str, Any]]] = []
     for number in range(count):
         table = drawn.choice([*STATEMENTS, "commerce.customers", "booking.customers"])
-        parameters = drawn.choice(rows[table]) | {
-            "new_id": f"{seed:08x}-0000-0000-0000-{number:012x}",
+        row = drawn.choice(rows[table])
+        parameters = row | {
+            "new_id": seed * 1000 + number
+            if isinstance(row.get("id"), int)
+            else f"{seed:08x}-0000-0000-0000-{number:012x}",
             "number": drawn.randint(1, 90_000),
             "now": now - timedelta(minutes=drawn.randint(1, 50)),
             # an hourly refresh asks for what was written since the last, by the clock
