@@ -40,34 +40,23 @@ known as (
             and latest.next_ordered_on is null
 ),
 
+-- Each side is read once, with one row per step: Citus sends no union to its nodes of
+-- which one side is read twice.
 steps as (
+    -- a prospect, unless the first order is on the same day
     select
-        tenant_id,
-        customer_id,
-        'PROSPECT' as status,
-        known_on as begins_on
+        known.tenant_id,
+        known.customer_id,
+        step.status,
+        step.begins_on
     from known
-    where known_on < first_ordered_on or first_ordered_on is null
-
-    union all
-
-    select
-        tenant_id,
-        customer_id,
-        'ACTIVE' as status,
-        first_ordered_on as begins_on
-    from known
-    where first_ordered_on is not null
-
-    union all
-
-    select
-        tenant_id,
-        customer_id,
-        'ACTIVE' as status,
-        next_ordered_on as begins_on
-    from pauses
-    where next_ordered_on is not null
+    cross join
+        lateral (
+            values
+            ('PROSPECT', nullif(known.known_on, known.first_ordered_on)),
+            ('ACTIVE', known.first_ordered_on)
+        ) as step (status, begins_on)
+    where step.begins_on is not null
 
     union all
 
@@ -81,12 +70,17 @@ steps as (
     cross join
         lateral (
             values
+            ('ACTIVE', pauses.next_ordered_on),
             ('TARGET', pauses.target_on),
             ('PROSPECT', pauses.prospect_on)
         ) as step (status, begins_on)
     where
-        pauses.next_ordered_on is null
-        or step.begins_on < pauses.next_ordered_on
+        step.begins_on is not null
+        and (
+            step.status = 'ACTIVE'
+            or pauses.next_ordered_on is null
+            or step.begins_on < pauses.next_ordered_on
+        )
 ),
 
 changes as (
