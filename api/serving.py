@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flows.errors import Infrastructure, WrongArgument
+from flows.errors import Infrastructure
 from flows.progress import Progress
 
 # names of the loopback interface
@@ -102,13 +102,11 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     from api.database import Pool
     from api.limits import Limits
     from api.reading import Service
-    from api.tokens import NO_ROLES
+    from api.tokens import check_roles
     from flows.database import reading
-    from flows.roles import are_installed
 
     with reading() as connection:
-        if not are_installed(connection):
-            raise WrongArgument(NO_ROLES)
+        check_roles(connection)
     pool = Pool(arguments.connections)
     app = create_app()
     app.state.service = Service(pool, Limits(arguments.rate))

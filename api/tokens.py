@@ -15,6 +15,7 @@ import psycopg
 
 from api.database import Connection
 from api.problems import unauthorized
+from flows.citus import refuse_on_citus
 from flows.contacts import WRITER
 from flows.database import Connection as Session
 from flows.database import connect, install, reading, rows
@@ -126,7 +127,7 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
     token_id = secrets.token_hex(8)
     token = f"ch_{token_id}_{secrets.token_urlsafe(32)}"
     with connect() as connection:
-        _check_roles(connection)
+        check_roles(connection)
         install(connection, "api_tokens.sql")
         [allowed] = rows(
             connection,
@@ -170,7 +171,7 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
 def print_tokens(progress: Progress) -> None:
     """Print the tokens without their secrets."""
     with reading() as connection:
-        _check_roles(connection)
+        check_roles(connection)
         progress.table(
             "Tokens",
             rows(
@@ -191,7 +192,7 @@ def withdraw(name: str, progress: Progress) -> None:
     Raises WrongArgument if no such token is left to revoke.
     """
     with connect() as connection:
-        _check_roles(connection)
+        check_roles(connection)
         found = _are_made(connection) and rows(
             connection,
             f"update {OPERATIONS}.api_tokens set withdrawn_at = now()"
@@ -208,8 +209,15 @@ def withdraw(name: str, progress: Progress) -> None:
         progress.say(f"{token['token_name']} ({token['token_id']}) is withdrawn")
 
 
-def _check_roles(connection: Session) -> None:
+def check_roles(connection: Session) -> None:
+    """Raise WrongArgument if there are no roles of ours, and if Citus allows none."""
     if not are_installed(connection):
+        refuse_on_citus(
+            connection,
+            "api",
+            "a token shows the rows of its role, and the nodes accept none of our roles;"
+            " read the marts by SQL",
+        )
         raise WrongArgument(NO_ROLES)
 
 

@@ -15,6 +15,7 @@ from flows.capture import (
     say_nobodys,
     say_scope,
 )
+from flows.citus import refuse_on_citus
 from flows.database import (
     REFRESHER,
     Connection,
@@ -137,6 +138,13 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
     if options.tenant is not None:
         _check_first_tenant(options.tenant)
     with connect(as_login=True) as login:
+        if are_installed(login):
+            refuse_on_citus(
+                login,
+                "refresh",
+                "its nodes accept none of our roles, which this database has:"
+                " `customer-health roles remove` removes them",
+            )
         is_first = is_empty(login)
         made_again = make_schemas(login, REFRESHER)
     with refresh_lock() as lock:

@@ -697,7 +697,7 @@ begin
             perform pg_temp.join_role(this_role);
             -- everything that it owns here is ours: belongings_of_others() was checked
             -- before
-            execute format('reassign owned by %I to current_user', this_role);
+            execute format('reassign owned by %I to %I', this_role, current_user);
             -- `drop owned` also revokes its rights on other databases: remember them
             elsewhere := array(
                 select format(
