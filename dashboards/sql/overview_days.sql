@@ -41,7 +41,11 @@ steps as (
                 tenants.tenant_id = history.tenant_id
                 and tenants.today - 90 < history.valid_from
                 and tenants.today + 30 >= history.valid_from
-            group by history.valid_from, history.previous_status, history.status
+            group by
+                history.tenant_id,
+                history.valid_from,
+                history.previous_status,
+                history.status
         ) as history
     group by day, is_past, history.status, history.previous_status
 
@@ -68,7 +72,11 @@ steps as (
                 tenants.tenant_id = history.tenant_id
                 and tenants.today - 90 < history.valid_from
                 and tenants.today + 30 >= history.valid_from
-            group by history.valid_from, history.previous_status, history.status
+            group by
+                history.tenant_id,
+                history.valid_from,
+                history.previous_status,
+                history.status
         ) as history
     group by day, is_past, history.status, history.previous_status
 ),

@@ -26,26 +26,24 @@ held_today as (
 
 -- the status a week ago of customers whose status has changed since
 changed as (
-    select distinct on (tenants.tenant_id, steps.customer_id)
+    select
         tenants.tenant_id,
         steps.customer_id,
         steps.previous_status
     from tenants
     cross join
+        -- `distinct` also keeps this apart, so that each tenant's week is read by index
         lateral (
-            select
+            select distinct on (history.tenant_id, history.customer_id)
                 history.customer_id,
-                history.valid_from,
                 history.previous_status
             from analytics.customer_risk_status_history as history
             where
                 tenants.tenant_id = history.tenant_id
                 and tenants.today - 7 < history.valid_from
                 and tenants.today >= history.valid_from
-            -- an optimizer fence, so that each tenant's week is read by index
-            offset 0
+            order by history.tenant_id, history.customer_id, history.valid_from
         ) as steps
-    order by tenants.tenant_id, steps.customer_id, steps.valid_from
 ),
 
 moved as (

@@ -19,7 +19,8 @@ inner join analytics.customer_status_changes as changes
         and tenants.today >= changes.changed_on
 left join analytics.customer_account_types as account_types
     on
-        changes.tenant_id = account_types.tenant_id
+        -- Citus joins to no column of a union here
+        tenants.tenant_id = account_types.tenant_id
         and changes.customer_id = account_types.customer_id
 where
     (%(tenant)s is null or tenants.tenant_id = %(tenant)s)

@@ -51,8 +51,9 @@ as $explain$
                 select max(days.delivered_on)
                 from {{ order_days }} as days
                 where
-                    days.tenant_id = risk_status.tenant_id
-                    and days.customer_id = risk_status.customer_id
+                    -- again by the arguments, which tell Citus the node
+                    days.tenant_id = of_tenant::{{ var('orders_tenant_id_type') }}
+                    and days.customer_id = of_customer::{{ var('orders_customer_id_type') }}
                     and days.delivered_on < risk_status.reactivated_date
             ) as silent_since
         from {{ account_types }} as customers
