@@ -110,7 +110,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The instant that the marts were last brought up to.",
+        "description": "The instant of the figures; of tenants at different ones, the oldest.",
         "schema": {"type": "string"},
     },
 }

@@ -1,7 +1,7 @@
 """What the commands print: the statistics of a run, a dry run, the state of the jobs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -14,6 +14,7 @@ from flows.fit_models import Fit
 from flows.installed import IS_OF_REFRESHER, gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
+from flows.systems import registry
 from flows.untold import print_messages
 
 RISK_COLUMNS = {
@@ -444,6 +445,8 @@ def print_status(connection: Connection, progress: Progress) -> bool:
     print_messages(connection, progress)
     if since := detached_since(connection):
         progress.say(in_words(since))
+    if oldest := oldest_instant(connection):
+        progress.say(f"figures as of {_minute(oldest)}")
     health = read_health(connection)
     progress.say(health_in_words(health))
     return health["success_age"] is not None and not health["is_overdue"]
@@ -472,6 +475,25 @@ def read_health(connection: Connection) -> DictRow:
     """Return when a refresh has last succeeded, and whether that is too long ago."""
     [health] = rows(connection, f"select * from {OPERATIONS}.refresh_health")
     return health
+
+
+def oldest_instant(connection: Connection) -> datetime | None:
+    """Return the oldest instant of any tenant's figures.
+
+    Tenants differ after a refresh of one organization and, on Citus, while a refresh commits.
+    """
+    marts = rows(
+        connection,
+        "select mart from unnest(%(marts)s::text[]) as mart"
+        " where has_table_privilege(to_regclass(mart), 'select')",
+        {"marts": [f"{ANALYTICS}.{system.tenants}" for system in registry().values()]},
+    )
+    if not marts:
+        return None
+    union = " union all ".join(f"select as_of from {row['mart']}" for row in marts)
+    [found] = rows(connection, f"select min(as_of) as oldest from ({union}) as figures")
+    oldest: datetime | None = found["oldest"]
+    return oldest
 
 
 def health_in_words(health: Mapping[str, Any]) -> str:

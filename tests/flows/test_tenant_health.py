@@ -58,6 +58,9 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     assert "alder-bank" not in out
     for mart in MARTS:
         assert rows_of(refreshed, mart, "alder-bank") == before[mart]
+    # what reads all organizations says the oldest instant
+    oldest = "\nfigures as of 2026-06-15 12:00 UTC\n"
+    assert oldest in refresh(refreshed, "flows", "status")
     by_itself = {mart: rows_of(refreshed, mart, "cedar-health") for mart in MARTS}
     refresh(refreshed, *NIGHTLY, LATER)
     for mart in MARTS:

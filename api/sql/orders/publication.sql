@@ -22,6 +22,6 @@ select
             limit 1
         )
     ) as publication,
-    max(as_of) as as_of,
+    min(as_of) as as_of,
     string_agg(distinct today::text, ' ') as days
 from analytics.tenants

@@ -12,6 +12,6 @@ select
         order by runs.log_id desc
         limit 1
     ) as publication,
-    max(as_of) as as_of,
+    min(as_of) as as_of,
     string_agg(distinct today::text, ' ') as days
 from analytics.platform_organizations
