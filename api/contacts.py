@@ -23,7 +23,7 @@ from api.paging import Day, Id, Page, Tenant
 from api.problems import Problem, shown
 from api.reading import PAGE, WRITTEN, Asked, Asks, ids_of, json_response, missing, run
 from api.tokens import Caller
-from flows.contacts import INSERT, TABLE, WRITER
+from flows.contacts import INSERT, RECORDED, TABLE, WRITER
 from flows.database import one_line
 
 router = APIRouter(prefix="/orders", tags=["orders"])
@@ -158,9 +158,9 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
         raise _refused(connection, error.diag.constraint_name, contact) from error
     except psycopg.DataError as error:
         raise Problem(422, f"the database refuses a value: {one_line(error)}") from error
-    if not (rows := run(connection, "orders/contact", contact)):
+    if not (recorded := connection.execute(RECORDED.encode(), contact).fetchone()):
         raise Problem(409, "contact_id: another contact with this customer has this id")
-    return rows[0]
+    return recorded
 
 
 def _refused(connection: Connection, name: str | None, contact: dict[str, Any]) -> Problem:

@@ -11,7 +11,7 @@ import streamlit as st
 from psycopg.rows import dict_row
 
 from dashboards import data, look
-from flows.contacts import INSERT, SAME, TABLE, WRITER
+from flows.contacts import INSERT, RECORDED, TABLE, WRITER
 from flows.database import one_line
 from flows.schemas import OPERATIONS
 from flows.session import ARGUMENTS, use_settings
@@ -95,8 +95,8 @@ def write(contact: Row) -> None:
     try:
         with _connect() as connection:
             use_settings(connection, data.SETTINGS, is_local=True)
-            is_new = connection.execute(INSERT.encode(), contact).rowcount
-            if not is_new and not connection.execute(SAME.encode(), contact).fetchone():
+            connection.execute(INSERT.encode(), contact)
+            if not connection.execute(RECORDED.encode(), contact).fetchone():
                 raise NotWritten(
                     "An earlier try has saved this contact, before you changed it. Reload the"
                     " page and correct it."

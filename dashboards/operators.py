@@ -85,7 +85,7 @@ MESSAGES: Columns = {
         + look.small(f"until {row['quiet_to']:%H:%M}" if row["state"] == "quiet" else "")
     ),
 }
-UNTOLD: Columns = {
+UNREACHED: Columns = {
     "Who": lambda row: (
         f"<strong>{look.escape(row['recipient_name'])}</strong>"
         + look.small(row["tenant_slug"])

@@ -1,4 +1,4 @@
-"""The statement that records a contact, for the pages and the API, and what it met."""
+"""Record a contact, and read it back: the statements of the pages and the API."""
 
 from flows.schemas import OPERATIONS, OURS
 
@@ -21,9 +21,21 @@ INSERT = f"""
     on conflict (tenant_id, customer_id, contact_id) do nothing
 """
 
-# whether a contact with this id has the same content
-SAME = f"""
-    select true as is_same
+# the contact of this id, if it has this content: it was just recorded, or sent before
+RECORDED = f"""
+    select
+        tenant_id,
+        customer_id,
+        contact_id,
+        contacted_at,
+        contacted_by,
+        channel,
+        outcome,
+        note,
+        snoozed_until,
+        corrects_contact_id,
+        recorded_at,
+        recorded_by
     from {TABLE}
     where
         tenant_id = %(tenant_id)s
@@ -34,4 +46,7 @@ SAME = f"""
         and note is not distinct from %(note)s
         and snoozed_until is not distinct from %(snoozed_until)s
         and corrects_contact_id is not distinct from %(corrects_contact_id)s
+        -- without them, INSERT chose
+        and (%(contacted_by)s::text is null or contacted_by = %(contacted_by)s)
+        and (%(contacted_at)s::timestamptz is null or contacted_at = %(contacted_at)s)
 """

@@ -84,7 +84,8 @@ class Connections(PostgresConnectionManager):
             connection.handle.autocommit = autocommit
         except psycopg2.Error:
             super().release()
-        self._idle.since = time.monotonic()
+        else:
+            self._idle.since = time.monotonic()
 
     def set_connection_name(self, name: str | None = None) -> Connection:
         """Take the thread's connection, or a new one if it has been idle for long.

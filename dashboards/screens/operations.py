@@ -238,17 +238,7 @@ def _messages(rows: list[Row]) -> None:
         look.empty("No message has been made yet. docs/alerts.md says how to send them.")
         return
     counts = {row["state"]: row["messages_count"] for row in rows}
-    look.tiles(
-        [
-            look.leading(
-                look.status_tile("message", state, look.count(counts.get(state, 0)), ""),
-                "rows",
-                of="messages",
-                message_state=state,
-            )
-            for state in look.STATUSES["message"]
-        ]
-    )
+    _tiles("message", counts, "messages", "message_state")
 
 
 def _unreached() -> None:
@@ -262,15 +252,20 @@ def _unreached() -> None:
         look.empty("Nobody: everybody who should get messages can get them.")
         return
     counts = {row["reason"]: row["recipients_count"] for row in rows}
+    _tiles("unreached", counts, "unreached", "reason")
+
+
+def _tiles(statuses: str, counts: dict[str, int], of: str, key: str) -> None:
+    """Show a tile for each status, which leads to the rows that it counts."""
     look.tiles(
         [
             look.leading(
-                look.status_tile("unreached", reason, look.count(counts.get(reason, 0)), ""),
+                look.status_tile(statuses, name, look.count(counts.get(name, 0)), ""),
                 "rows",
-                of="unreached",
-                reason=reason,
+                of=of,
+                **{key: name},
             )
-            for reason in look.STATUSES["unreached"]
+            for name in look.STATUSES[statuses]
         ]
     )
 

@@ -286,7 +286,7 @@ KINDS = {
         "People who get no messages now",
         None,
         {"reason": ("Why", _words("unreached"))},
-        operators.UNTOLD,
+        operators.UNREACHED,
     ),
 }
 
