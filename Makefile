@@ -113,7 +113,7 @@ test: setup ## what each change is worth, on databases of its own
 	$(PYTEST)
 
 slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out
-	$(PYTEST) -m slow
+	$(PYTEST) --verbose -m slow
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards

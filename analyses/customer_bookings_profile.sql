@@ -43,9 +43,9 @@ final as (
             'at ' || explained.location_id,
             'by ' || explained.team_member_id,
             'for ' || explained.service_id,
-            'amount ' || explained.amount_cents || ' cents',
-            'tip ' || explained.tip_cents || ' cents',
-            'refunded ' || explained.refunded_cents || ' cents'
+            'amount ' || explained.amount_cents::text || ' cents',
+            'tip ' || explained.tip_cents::text || ' cents',
+            'refunded ' || explained.refunded_cents::text || ' cents'
         ) as detail,
         coalesce(
             'left out: ' || explained.left_out_because,

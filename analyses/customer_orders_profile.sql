@@ -40,9 +40,9 @@ final as (
         concat_ws(
             ', ',
             explained.order_status,
-            'delivered ' || explained.delivered_on,
-            explained.gap_days || ' days after the one before',
-            explained.amount || ' ' || explained.currency
+            'delivered ' || explained.delivered_on::text,
+            explained.gap_days::text || ' days after the one before',
+            explained.amount::text || ' ' || explained.currency
         ) as detail,
         coalesce(
             'not delivered: ' || explained.left_out_because,

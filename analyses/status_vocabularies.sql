@@ -1,5 +1,5 @@
--- Where the vocabularies of docs/rules.md say different things of the same
--- customer, or of the same organization: one row per pair of words.
+-- How often two vocabularies of docs/rules.md use which two words for the same customer
+-- or organization: one row per pair of words.
 --   dbt show --select status_vocabularies --limit 100
 with risk_status as (
     select * from {{ ref('customer_risk_status') }}
@@ -26,7 +26,7 @@ customers as (
         'account_type' as other_vocabulary,
         account_types.account_type as other_says,
         coalesce(
-            -- late by its own cadence, though its last order is not half a year old
+            -- late by its own cadence, although it ordered within half a year
             risk_status.risk_status = 'DORMANT'
             and account_types.account_type = 'ACTIVE'
             -- on time by a cadence of more than half a year

@@ -11,26 +11,28 @@ from api.reading import PAGE, ROW, Asks
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
 Score = Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)]
-OfAccount = Annotated[Text | None, Field(description="Id of the account; or else all.")]
+OfAccount = Annotated[Text | None, Field(description="Id of one account.")]
 
 
 class Accounts(Page):
-    """Which accounts."""
+    """Parameters of the list of accounts."""
 
     status: Annotated[
         Literal["onboarding", "active", "at_risk", "churned"] | None,
         Field(description="The suggested status."),
     ] = None
-    health_from: Annotated[Score, Field(description="Health score, at least.")] = None
-    health_to: Annotated[Score, Field(description="Health score, less than.")] = None
-    search: Annotated[Text | None, Field(description="A part of the name, or the id.")] = None
+    health_from: Annotated[Score, Field(description="Lowest health score, inclusive.")] = None
+    health_to: Annotated[Score, Field(description="Highest health score, exclusive.")] = None
+    search: Annotated[Text | None, Field(description="Part of the name, or the whole id.")] = (
+        None
+    )
     sort: Literal[
         "account_id", "account_name", "health_score", "-churn_risk_score", "-arr", "renewal_on"
     ] = "account_id"
 
 
 class Engagements(Page):
-    """Which engagements."""
+    """Parameters of the list of engagements."""
 
     account: OfAccount = None
     engagement_type: Literal["meeting", "call", "email", "note", "demo", "training"] | None = (
@@ -40,14 +42,14 @@ class Engagements(Page):
 
 
 class Health(Page):
-    """Which account, and how many days."""
+    """The account, and the number of days."""
 
     account: Annotated[Text, Field(description="Id of the account.")]
     days: Days = 30
 
 
 class Goals(Page):
-    """Which goals."""
+    """Parameters of the list of goals."""
 
     account: OfAccount = None
     goal_status: Literal["on_track", "at_risk", "achieved", "missed"] | None = None
@@ -85,7 +87,7 @@ def engagements(
 def health(
     asks: Asks, organization: Organization, given: Annotated[Health, Query()]
 ) -> Response:
-    """List the health scores of one account on the last days."""
+    """List the health scores of one account for the last days."""
     return asks.page("accounts/health", given, organization)
 
 
@@ -93,5 +95,5 @@ def health(
 def goals(
     asks: Asks, organization: Organization, given: Annotated[Goals, Query()]
 ) -> Response:
-    """List goals, those due next first."""
+    """List goals, the next due first."""
     return asks.page("accounts/goals", given, organization)

@@ -46,7 +46,7 @@ def _refused(scope: Scope) -> Problem | None:
     if "Transfer-Encoding" in headers or len(length) > DIGITS or int(length) > MOST_BYTES:
         return Problem(
             413,
-            f"a body: at most {MOST_BYTES} bytes, with a Content-Length",
+            f"body: must have at most {MOST_BYTES} bytes, and a Content-Length",
             Connection="close",
         )
     return None

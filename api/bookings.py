@@ -16,12 +16,12 @@ CUSTOMER = "/{square_customer_id:path}"
 
 
 class Customers(Page):
-    """Which customers."""
+    """Parameters of the list of customers."""
 
     customer_segment: Segment | None = None
     reliability_tier: Literal["NO_HISTORY", "UNRELIABLE", "WATCH", "RELIABLE"] | None = None
     search: Annotated[
-        Text | None, Field(description="A part of the name, the e-mail address or the id.")
+        Text | None, Field(description="Part of the name, or the whole e-mail address or id.")
     ] = None
     sort: Literal[
         "square_customer_id",
@@ -34,7 +34,7 @@ class Customers(Page):
 
 
 class Scores(Page):
-    """Which scores."""
+    """Parameters of the list of scores."""
 
     rfm_group: Annotated[
         Text | None, Field(description="A group of the seed rfm_groups, such as CHAMPION.")
@@ -43,10 +43,12 @@ class Scores(Page):
 
 
 class Appointments(Page):
-    """Which days and places."""
+    """The days and the location."""
 
     first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
+    last_day: Annotated[
+        Day, Field(alias="to", description="The last day, even in the future.")
+    ]
     location: Annotated[Text | None, Field(description="Id of the location.")] = None
 
 

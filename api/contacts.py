@@ -51,7 +51,7 @@ RULE = f"""
 class Contacts(Page):
     """Which contacts."""
 
-    contact_id: Annotated[UUID | None, Field(description="The one that has this id.")] = None
+    contact_id: Annotated[UUID | None, Field(description="Id of one contact.")] = None
 
 
 class Contact(BaseModel):
@@ -80,7 +80,7 @@ async def _said(request: Request, _asks: Writes) -> Contact:
     try:
         return Contact.model_validate_json(await request.body())
     except ClientDisconnect:
-        raise Problem(400, "the body has no end") from None
+        raise Problem(400, "the body is incomplete") from None
     except ValidationError as error:
         raise RequestValidationError(
             [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
@@ -102,12 +102,12 @@ def write_contact(
     customer_id: Id,
     said: Annotated[Contact, Depends(_said)],
     idempotency_key: Annotated[
-        UUID | None, Header(description="Instead of a contact_id of yours.")
+        UUID | None, Header(description="A uuid of yours; you need no contact_id then.")
     ] = None,
 ) -> Response:
-    """Record a contact, once, however often you send it."""
+    """Record a contact; with an id of yours, sending it again records nothing new."""
     if said.contact_id and idempotency_key not in (None, said.contact_id):
-        raise Problem(422, "contact_id: must be the Idempotency-Key, where both are given")
+        raise Problem(422, "contact_id: must equal the Idempotency-Key if both are given")
     # chosen before the transaction, which is retried if the connection was lost
     contact_id = said.contact_id or idempotency_key or uuid4()
 
@@ -147,28 +147,28 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
     except psycopg.errors.InsufficientPrivilege as error:
         raise Problem(
             403,
-            "the role of this token may write no contacts:"
-            f" `grant {WRITER} to {caller.role}` lets it",
+            "the role of this token may not record contacts:"
+            f" run `grant {WRITER} to {caller.role}`",
         ) from error
     except psycopg.errors.UniqueViolation as error:
         raise Problem(
-            409, "corrects_contact_id: it was corrected already: correct the correction"
+            409, "corrects_contact_id: already corrected; correct the correction instead"
         ) from error
     except psycopg.errors.CheckViolation as error:
         raise _refused(connection, error.diag.constraint_name, contact) from error
     except psycopg.DataError as error:
-        raise Problem(422, f"the database knows no such value: {one_line(error)}") from error
+        raise Problem(422, f"the database refuses a value: {one_line(error)}") from error
     if not (rows := run(connection, "orders/contact", contact)):
-        raise Problem(409, "contact_id: another contact with this customer has it")
+        raise Problem(409, "contact_id: another contact with this customer has this id")
     return rows[0]
 
 
 def _refused(connection: Connection, name: str | None, contact: dict[str, Any]) -> Problem:
-    """Return a Problem that names the fields and the rule of the table that they break."""
+    """Return a Problem that names the fields and the table's rule that they break."""
     [found] = connection.execute(RULE.encode(), {"name": name}).fetchall()
     names, rule = found["names"], found["rule"]
     if words := re.fullmatch(r"\w+ = ANY \(ARRAY\[(.*)\]\)", rule):
         given, allowed = shown(contact[names[0]]), words[1].replace("'", "")
         return Problem(422, f"{names[0]}: {given} must be one of {allowed}")
     fields = ", ".join(name for name in names if name in Contact.model_fields)
-    return Problem(422, f"{fields}: must fit {rule}")
+    return Problem(422, f"{fields}: must satisfy {rule}")

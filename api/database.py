@@ -17,7 +17,7 @@ from flows.database import REFRESHER, one_line, take_role
 from flows.errors import Failure
 from flows.session import ARGUMENTS, refuse_shared_backends, use_settings
 
-# a longer query is of no use to a screen and burdens the database
+# a query that takes longer is too slow for a screen, and burdens the database
 STATEMENT_TIMEOUT = "10s"
 # how long a request waits for a connection
 SECONDS_TO_WAIT = 5
@@ -46,7 +46,7 @@ class JsonLoader(Loader):
 def open_connection() -> Connection:
     """Open a read-only connection; between requests it has the refresher's rights.
 
-    Raises a Failure if the login may not take them.
+    Raises a Failure if the login may not take that role.
     """
     connection = psycopg.connect(
         **ARGUMENTS,
@@ -79,9 +79,9 @@ def use_role(connection: Connection, role: str) -> None:
     try:
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
     except MAY_NOT as error:
-        log(f"role {role}: {one_line(error)}; `grant {role} to {connection.info.user}`")
+        log(f"role {role}: {one_line(error)}; run `grant {role} to {connection.info.user}`")
         raise Problem(
-            403, "the API may not act in the role of this token; its log says what to grant"
+            403, "the API may not take the role of this token; its log says what to grant"
         ) from error
 
 
@@ -136,11 +136,11 @@ def _as_problem(error: psycopg.Error | Failure) -> Problem:
     """Return a Problem for the caller; the details go to the log only."""
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
-            detail = "there are no figures yet, or our views are detached: refresh"
+            detail = "there are no figures yet, or the views are detached: run a refresh"
         case psycopg.errors.QueryCanceled():
-            detail = f"the database took more than {STATEMENT_TIMEOUT}: ask for less"
+            detail = f"the query took more than {STATEMENT_TIMEOUT}: request fewer rows"
         case psycopg.errors.InsufficientPrivilege():
-            detail = "a role lacks a right: `customer-health roles install` gives it"
+            detail = "a role lacks a right: run `customer-health roles install`"
         case psycopg.OperationalError() | Failure():
             detail = "the database cannot be reached"
         case _:

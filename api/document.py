@@ -1,7 +1,7 @@
 """`python -m api.document`: the OpenAPI document, in api/openapi.json.
 
-The functions define the parameters of a path. The columns of its query define the answer, with
-the descriptions from the yml of the marts. Needs a clone.
+Each path takes its parameters from its function, the columns of the answer from its query,
+and their descriptions from the marts' yml. Needs a clone.
 """
 
 import json
@@ -45,7 +45,7 @@ TYPES: dict[str, Schema] = {
 }
 STEPS: Schema = {
     "type": "array",
-    "description": "Its steps, the first first, those ahead included.",
+    "description": "The steps of the history, oldest first, including future ones.",
     "items": {
         "type": "object",
         "properties": {
@@ -54,7 +54,7 @@ STEPS: Schema = {
             "valid_to": {
                 "type": ["string", "null"],
                 "format": "date",
-                "description": "The day after its last one; null: it has no end.",
+                "description": "The day after its last day; null if it has no end.",
             },
         },
         "required": ["status", "valid_from", "valid_to"],
@@ -62,71 +62,71 @@ STEPS: Schema = {
     },
 }
 EXPECTED_AMOUNT = (
-    "Money to expect within 90 days. NULL where the tenant has no order model, where the"
-    " customer orders in several currencies, and where the list is not sorted by it."
+    "Expected amount within 90 days. NULL if the tenant has no order model, if the customer"
+    " orders in several currencies, or if the list is not sorted by this column."
 )
 # columns that a query computes, or reads from a relation that is not a mart
 MADE: dict[str, tuple[str, str]] = {
     "expected_amount_90d": ("numeric(18, 2)", EXPECTED_AMOUNT),
-    "job": ("text", "What has run, such as refresh_nightly."),
-    "run_id": ("text", "What the run log calls the run."),
+    "job": ("text", "The job, such as refresh_nightly."),
+    "run_id": ("text", "Id of the run in the run log."),
     "status": (
         "text",
         "running, success, tests_failed, held, wrong_argument, failed or interrupted.",
     ),
-    "started_at": ("timestamptz", "When it began."),
-    "as_of": ("timestamptz", "The instant that it computes for."),
-    "organization_slug": ("text", "The one organization that it is of."),
-    "rows_written": ("bigint", "Rows that its write-back has changed."),
-    "seconds": ("double precision", "How long it took."),
-    "error": ("text", "Why it has not succeeded; only for those who see all tenants."),
-    "last_run_at": ("timestamptz", "When its last run began."),
-    "last_status": ("text", "How that has ended."),
-    "last_success_at": ("timestamptz", "When its last run that succeeded began."),
-    "failures_in_a_row": ("bigint", "Runs since then that have not succeeded."),
+    "started_at": ("timestamptz", "When the run began."),
+    "as_of": ("timestamptz", "The moment for which the run computes."),
+    "organization_slug": ("text", "The organization, if the run recomputes only one."),
+    "rows_written": ("bigint", "Rows that the run's write-back changed."),
+    "seconds": ("double precision", "Duration of the run in seconds."),
+    "error": ("text", "Why the run did not succeed; only for tokens that see all tenants."),
+    "last_run_at": ("timestamptz", "When the job's last run began."),
+    "last_status": ("text", "State of the last run."),
+    "last_success_at": ("timestamptz", "When the job's last successful run began."),
+    "failures_in_a_row": ("bigint", "Unsuccessful runs since the last successful one."),
     "drift": (
         "bigint",
-        "Rows that its last full refresh had to correct, though nobody had noticed a change.",
+        "Rows that the last full refresh corrected although no change had been noticed.",
     ),
 }
 STARTED: Schema = {
     "type": "object",
     "properties": {
         "run_id": {"type": "string", "format": "uuid", "description": MADE["run_id"][1]},
-        "url": {"type": "string", "description": "Where to ask how it is doing."},
+        "url": {"type": "string", "description": "Path that shows the state of the run."},
     },
     "required": ["run_id", "url"],
     "additionalProperties": False,
 }
 PAGE = {
-    "page": {"type": "integer", "description": "Which page this is."},
-    "limit": {"type": "integer", "description": "Rows on a page."},
-    "total": {"type": "integer", "description": "Rows on all pages."},
-    "hasMore": {"type": "boolean", "description": "Whether there are pages behind this one."},
+    "page": {"type": "integer", "description": "Number of this page, from 1."},
+    "limit": {"type": "integer", "description": "Most rows on a page."},
+    "total": {"type": "integer", "description": "Number of rows on all pages."},
+    "hasMore": {"type": "boolean", "description": "Whether more pages follow."},
 }
 HEADERS = {
     "ETag": {
-        "description": "Send it as If-None-Match to be told 304 while nothing has changed.",
+        "description": "Send this as If-None-Match: the answer is 304 if nothing has changed.",
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The instant of the figures; of tenants at different ones, the oldest.",
+        "description": "The instant of the figures; if tenants differ, the oldest.",
         "schema": {"type": "string"},
     },
 }
 # errors of every path, of paths that start a refresh, and of paths that write
 REFUSALS = {
-    "401": "No token, or none that is in force.",
+    "401": "The token is missing, unknown, expired or withdrawn.",
     "403": "The token may not do this.",
-    "404": "There is none that the token may see.",
+    "404": "There is no such row, or the token may not see it.",
     "414": "Path and parameters are too long.",
-    "422": "A parameter is not as it must be.",
-    "429": "The token asks too often.",
+    "422": "A parameter or field is wrong.",
+    "429": "The token sent too many requests.",
     "503": "The database does not answer, or has no figures yet.",
 }
 BUSY = {"409": "Another refresh is running."}
 NOT_WRITTEN = {
-    "409": "The contact that it corrects was corrected already, or its id is another one's.",
+    "409": "The contact to correct is already corrected, or another contact has the id.",
     "413": "The body is too long.",
 }
 LOCATION = {"Location": {"schema": {"type": "string"}}}
@@ -268,8 +268,8 @@ def openapi() -> Schema:
     app.title, app.version = "customer_health", version()
     app.description = (
         "Which customers are healthy, late, shrinking or gone: the marts of customer_health,"
-        " as a token may see them. Exact numbers are text; NULL is null; instants have their"
-        " offset. Other parameters than those that are listed are refused."
+        " as far as a token may see them. Exact numbers are strings, NULL is null, timestamps"
+        " have an offset. Parameters that are not listed are refused."
     )
     content: Schema = app.openapi()
     schemas = content["components"]["schemas"]
@@ -281,7 +281,7 @@ def openapi() -> Schema:
         "token": {
             "type": "http",
             "scheme": "bearer",
-            "description": "Made by `customer-health api-tokens create`.",
+            "description": "`customer-health api-tokens create` creates a token.",
         }
     }
     content["security"] = [{"token": []}]
@@ -305,7 +305,7 @@ def _complete(
         operation["operationId"] += f"_by_{method.lower()}"
         operation["responses"] = {
             "202": {
-                "description": "It runs.",
+                "description": "The refresh has started.",
                 "headers": LOCATION,
                 **_json(STARTED, examples["started"]),
             },
@@ -319,7 +319,7 @@ def _complete(
         row = {"$ref": "#/components/schemas/OrdersContacts"}
         operation["responses"] = {
             "201": {
-                "description": "It is written down, now or before.",
+                "description": "The contact is recorded, now or by an earlier request.",
                 "headers": LOCATION,
                 **_json(row, examples["rows"]["orders/contacts"]),
             },
@@ -339,7 +339,7 @@ def _complete(
                 {"items": [example], "page": 1, "limit": 1, "total": 42, "hasMore": True},
             ),
         }
-        responses = {"200": {"description": "What there is.", **_json(*answer[kind])}}
+        responses = {"200": {"description": "The answer.", **_json(*answer[kind])}}
         # the run log changes all the time
         if route.tags != ["operations"]:
             responses["200"]["headers"] = HEADERS

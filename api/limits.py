@@ -12,7 +12,7 @@ MOST_TOKENS = 10_000
 
 
 class Limits:
-    """A token bucket for each API token: a request takes one, and it refills at the rate."""
+    """A token bucket for each API token: a request takes one, the rate refills it."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -34,5 +34,5 @@ class Limits:
                 self._buckets.popitem(last=False)
         if is_over:
             raise Problem(
-                429, f"at most {self._rate} requests a second for one token", Retry_After="1"
+                429, f"at most {self._rate} requests per second per token", Retry_After="1"
             )

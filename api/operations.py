@@ -40,14 +40,14 @@ Status = Literal[
 
 
 class Runs(Page):
-    """Which runs."""
+    """Parameters of the list of runs."""
 
-    job: Annotated[Text | None, Field(description="A job, such as refresh_nightly.")] = None
+    job: Annotated[Text | None, Field(description="The job, such as refresh_nightly.")] = None
     status: Status | None = None
 
 
 class Organization(Asking):
-    """Which organization."""
+    """The organization to refresh."""
 
     organization: Annotated[Text, Field(description="Slug of the organization.")]
 
@@ -77,7 +77,7 @@ def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
 
 @router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
 def one_run(asks: Asks, run_id: Id) -> Response:
-    """Get one run; a run with nothing to do is merged into the next such run."""
+    """Get one run. A run with nothing to do is merged into the next run like it."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         found = _find_run(connection, run_id)
@@ -88,7 +88,7 @@ def one_run(asks: Asks, run_id: Id) -> Response:
             # the error may name other tenants
             found = {**found, "error": None} if is_seen else None
         if not found:
-            raise Problem(404, f"none that you may see: run {shown(run_id)}")
+            raise Problem(404, f"not found, or hidden from this token: run {shown(run_id)}")
         return json_response(found, NOT_KEPT)
 
     return asks.run(read)
@@ -116,32 +116,38 @@ def start_organization(asks: Asks, given: Annotated[Organization, Query()]) -> R
 
 
 def _start(asks: Asked, option: str, organization: str | None = None) -> Response:
-    def may(connection: Connection, caller: Caller) -> None:
+    def is_analyst(connection: Connection, caller: Caller) -> bool:
         if not caller.may_start:
-            raise Problem(403, "this token may start nothing: `api-tokens create --may-start`")
+            raise Problem(
+                403,
+                "this token may not start a refresh: create one that may, with"
+                " `customer-health api-tokens create --may-start`",
+            )
         if caller.is_analyst:
-            return
+            return True
         if organization is None:
             _check_analyst(caller)
-            return
+            return False
         use_role(connection, caller.role)
         if not _may_see(connection, organization):
-            raise Problem(404, f"none that you may see: organization {shown(organization)}")
+            what = f"organization {shown(organization)}"
+            raise Problem(404, f"not found, or hidden from this token: {what}")
+        return False
 
-    asks.run(may)
+    is_shown = asks.run(is_analyst)
 
     def is_logged(run_id: str) -> bool:
         find = partial(_find_run, run_id=run_id)
         return asks.service.pool.run(find) is not None
 
-    run_id = start([option], is_logged)
+    run_id = start([option], is_logged, is_shown=is_shown)
     url = f"{router.prefix}/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, {**NOT_KEPT, "Location": url}, 202)
 
 
 def _check_analyst(caller: Caller) -> None:
     if not caller.is_analyst:
-        raise Problem(403, f"only for tokens with the role {ANALYST}: it tells of all tenants")
+        raise Problem(403, f"only for tokens with the role {ANALYST}, which see all tenants")
 
 
 def _find_run(connection: Connection, run_id: str) -> dict[str, Any] | None:

@@ -13,11 +13,11 @@ router = APIRouter(prefix="/orders", tags=["orders"])
 RiskStatus = Literal["HEALTHY", "AT_RISK_REVENUE", "AT_RISK_CADENCE", "DORMANT"]
 AccountType = Literal["ACTIVE", "TARGET", "PROSPECT"]
 SalesRep = Annotated[Text | None, Field(description="Id of the sales rep.")]
-Search = Annotated[Text | None, Field(description="A part of the name, or the id.")]
+Search = Annotated[Text | None, Field(description="Part of the name, or the whole id.")]
 
 
 class Customers(Page):
-    """Which customers."""
+    """Parameters of the list of customers."""
 
     account_type: AccountType | None = None
     risk_status: RiskStatus | None = None
@@ -34,14 +34,14 @@ class Customers(Page):
 
 
 class Due(Page):
-    """Which customers that are due."""
+    """Parameters of the list of due customers."""
 
     due_bucket: Literal["DUE_SOON", "DUE_TODAY", "OVERDUE", "DORMANT"] | None = None
     urgency: Literal["MODERATE", "URGENT", "CRITICAL"] | None = None
     sales_rep: SalesRep = None
     search: Search = None
     snoozed: Annotated[
-        bool, Field(description="Those that somebody has put off are listed, too.")
+        bool, Field(description="Also list customers whom somebody has snoozed.")
     ] = False
     sort: Literal[
         "customer_id",
@@ -53,16 +53,18 @@ class Due(Page):
 
 
 class Summary(Asking):
-    """Which sales rep."""
+    """The sales rep, or all."""
 
     sales_rep: SalesRep = None
 
 
 class Transitions(Page):
-    """Which changes."""
+    """Parameters of the list of changes."""
 
     first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[Day, Field(alias="to", description="The last, which may lie ahead.")]
+    last_day: Annotated[
+        Day, Field(alias="to", description="The last day, even in the future.")
+    ]
     status_kind: Literal["risk_status", "account_type"] | None = None
 
 
@@ -86,13 +88,13 @@ def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
 
 @router.get("/tenants/{tenant}/outlooks/{customer_id:path}", openapi_extra=ROW)
 def outlook(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
-    """Get what to expect from one customer, money included."""
+    """Get the outlook of one customer, including the expected amount."""
     return asks.one("orders/outlook", tenant, customer_id=customer_id)
 
 
 @router.get("/tenants/{tenant}/due-to-order", openapi_extra=PAGE)
 def due_to_order(asks: Asks, tenant: Tenant, given: Annotated[Due, Query()]) -> Response:
-    """List the customers that should order soon or should have ordered."""
+    """List the customers who should order soon or should already have ordered."""
     return asks.page("orders/due_to_order", given, tenant)
 
 

@@ -39,15 +39,15 @@ def _day(text: object) -> date:
 Day = Annotated[
     date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
 ]
-Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="So many days, up to today.")]
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="Number of days, up to today.")]
 
-Id = Annotated[Text, Path(description="As the source has it.")]
+Id = Annotated[Text, Path(description="The id, as in the source.")]
 Tenant = Annotated[Text, Path(description="Slug or id of the tenant.")]
 Organization = Annotated[Text, Path(description="Slug or id of the organization.")]
 
 
 class Asking(BaseModel):
-    """Parameters; any that are not listed are refused."""
+    """Query parameters; others are refused."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -60,9 +60,9 @@ class Page(Asking):
     """One page of a list."""
 
     page: Annotated[
-        int, Field(ge=1, le=MOST_PAGES, description="Which page, the first is 1.")
+        int, Field(ge=1, le=MOST_PAGES, description="Number of the page, from 1.")
     ] = 1
-    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows on a page.")] = 50
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Most rows on a page.")] = 50
 
     def values(self) -> dict[str, Any]:
         """Return the values for the query, by parameter name."""

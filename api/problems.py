@@ -23,7 +23,7 @@ SCHEMA = {
         "type": {"type": "string", "const": "about:blank"},
         "title": {"type": "string", "description": "The status in words."},
         "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {"type": "string", "description": "What, and what is allowed."},
+        "detail": {"type": "string", "description": "What is wrong, and what is allowed."},
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": False,
@@ -31,7 +31,7 @@ SCHEMA = {
 
 
 class Problem(Exception):
-    """An error that the caller is told about."""
+    """An error to report to the caller."""
 
     def __init__(self, status: int, detail: str, **headers: str) -> None:
         super().__init__(detail)
@@ -82,7 +82,7 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     async def _of_routing(request: Request, error: HTTPException) -> Response:
         match error.status_code:
             case HTTPStatus.NOT_FOUND:
-                detail = f"no path {shown(request.url.path)}: /openapi.json lists them"
+                detail = f"no path {shown(request.url.path)}: /openapi.json lists the paths"
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 # of all routes with this path; the router reports only the first
                 allowed = {
@@ -102,7 +102,7 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     @app.exception_handler(Exception)
     async def _unforeseen(_request: Request, _error: Exception) -> Response:
         # the server logs the traceback
-        return Problem(500, "not your fault; the log of the API has more").response()
+        return Problem(500, "internal error; see the log of the API").response()
 
 
 def _in_words(error: ErrorDetails) -> str:
@@ -112,7 +112,7 @@ def _in_words(error: ErrorDetails) -> str:
     given = shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
-            return f"no parameter {shown(name)} here: /openapi.json lists them"
+            return f"no parameter {shown(name)} here: /openapi.json lists the parameters"
         case "missing":
             what = "is missing"
         case "literal_error":
@@ -121,7 +121,7 @@ def _in_words(error: ErrorDetails) -> str:
         case "string_too_long":
             what = f"must have at most {context['max_length']} characters"
         case "string_pattern_mismatch":
-            what = "must have no NUL character"
+            what = "must not contain a NUL character"
         case "uuid_parsing":
             what = f"{given} must be a uuid"
         case "value_error":

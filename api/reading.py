@@ -104,7 +104,7 @@ class Asked:
         names = Counter(name for name, _ in request.query_params.multi_items())
         for name, times in names.items():
             if times > 1:
-                raise Problem(422, f"{shown(name)}: is given {times} times, must be once")
+                raise Problem(422, f"{shown(name)}: must be given once, not {times} times")
         self.known = request.headers.get("If-None-Match", "")
         self.target = f"{request.url.path}?{request.url.query}"
 
@@ -163,11 +163,12 @@ class Asked:
             if query in OF_CONTACTS:
                 [written] = run(connection, "orders/contacts_state", {"tenant": tenant})
                 state |= written
+            use_role(connection, caller.role)
+            # even 304 would say something about a tenant that the caller may not see
+            ids = ids_of(connection, system, tenant) if tenant is not None else {}
             headers = self._headers(caller, state)
             if self._has(headers["ETag"]):
                 return Response(status_code=304, headers=headers)
-            use_role(connection, caller.role)
-            ids = ids_of(connection, system, tenant) if tenant is not None else {}
             return json_response(read(connection, ids), headers)
 
         return self.run(answer)
@@ -200,7 +201,7 @@ def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
 def missing(sought: Mapping[str, Any]) -> Problem:
     """Return the problem for rows that do not exist or that the caller may not see."""
     named_ids = ", ".join(f"{name} {shown(value)}" for name, value in sought.items())
-    return Problem(404, f"none that you may see: {named_ids}")
+    return Problem(404, f"not found, or hidden from this token: {named_ids}")
 
 
 def json_response(

@@ -21,25 +21,25 @@ STOPPED = 130
 
 def api_commands(commands: Any) -> None:
     """Add both commands to those of the command line."""
-    _api_arguments(commands.add_parser("api", help="the marts by HTTP, for programs"))
-    _token_arguments(commands.add_parser("api-tokens", help="who may ask the API"))
+    _api_arguments(commands.add_parser("api", help="serve the marts by HTTP, for programs"))
+    _token_arguments(commands.add_parser("api-tokens", help="manage the tokens of the API"))
 
 
 def _api_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of the server; their defaults come from the environment."""
     command.description = (
-        "Answers by HTTP what the marts hold, to programs with a token of"
-        " `customer-health api-tokens`, until it is stopped."
+        "Serve the marts by HTTP to programs with a token, until you stop it."
+        " `customer-health api-tokens` creates tokens."
     )
     command.add_argument(
         "--host",
         default=os.environ.get("API_HOST") or "127.0.0.1",
-        help="where it listens (API_HOST, or 127.0.0.1)",
+        help="address to listen on (API_HOST, or 127.0.0.1)",
     )
     for name, usual, most, what in (
-        ("port", 8600, 65535, "on which port"),
-        ("connections", 8, 100, "connections to the database, and so requests at a time"),
-        ("rate", 100, 100_000, "requests a second that one token may send"),
+        ("port", 8600, 65535, "port to listen on"),
+        ("connections", 8, 100, "connections to the database; as many requests run at a time"),
+        ("rate", 100, 100_000, "requests per second for each token"),
     ):
         variable = f"API_{name.upper()}"
         command.add_argument(
@@ -63,16 +63,20 @@ def _number(variable: str, most: int) -> Callable[[str], int]:
 def _token_arguments(command: argparse.ArgumentParser) -> None:
     """Add the actions on tokens."""
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", help="make one, and show it this once")
-    create.add_argument("name", metavar="NAME", help="what uses it")
+    create = actions.add_parser("create", help="create a token and show it once")
+    create.add_argument("name", metavar="NAME", help="name of the program that uses it")
     create.add_argument(
-        "--role", required=True, help="whose rows it shows: `customer-health roles status`"
+        "--role",
+        required=True,
+        help="role that it reads as; see `customer-health roles status`",
     )
-    create.add_argument("--days", metavar="N", default="365", help="until it expires (365)")
-    create.add_argument("--may-start", action="store_true", help="it may start refreshes")
-    actions.add_parser("list", help="show all, without their secrets")
-    withdraw = actions.add_parser("withdraw", help="take one out of force, at once")
-    withdraw.add_argument("name", metavar="NAME", help="its name, or its id")
+    create.add_argument(
+        "--days", metavar="N", default="365", help="days until it expires (365)"
+    )
+    create.add_argument("--may-start", action="store_true", help="allow it to start refreshes")
+    actions.add_parser("list", help="list all tokens, without their secrets")
+    withdraw = actions.add_parser("withdraw", help="revoke a token at once")
+    withdraw.add_argument("name", metavar="NAME", help="name or id of the token")
 
 
 def run_tokens(arguments: argparse.Namespace, progress: Progress) -> None:
@@ -113,10 +117,10 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     with _listening(arguments.host, arguments.port) as listener:
         if arguments.host not in THIS_MACHINE:
             progress.say(
-                "warning: what is sent here can be read on the way; put a proxy with TLS"
-                " before it, and let it listen to that alone"
+                "warning: connections to this address are not encrypted; put a proxy with TLS"
+                " in front, and let only the proxy connect"
             )
-        progress.say(f"answering on http://{arguments.host}:{arguments.port}; Ctrl-C stops it")
+        progress.say(f"serving on http://{arguments.host}:{arguments.port}; Ctrl-C stops it")
         config = uvicorn.Config(
             app,
             log_level="warning",

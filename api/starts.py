@@ -15,16 +15,17 @@ from api.problems import Problem, log
 from flows.errors import Busy, WrongArgument
 from flows.project import for_command
 
-# a command that is not in the log by then continues, and appears there later
+# a command that is not in the run log by then continues and is logged later
 SECONDS_TO_BEGIN = 60
 SECONDS_TO_LOOK = 0.1
 
 
-def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
+def start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bool) -> str:
     """Start a refresh; return the id of its run as soon as it is in the log.
 
     The run continues if the API stops. Raises Problem if it did not begin: another run has
-    the lock, or an argument is wrong.
+    the lock, or an argument is wrong. is_shown: whether the caller may read why, which may
+    name organizations.
     """
     run_id = str(uuid.uuid4())
     with tempfile.TemporaryFile() as told:
@@ -47,19 +48,23 @@ def start(options: list[str], is_logged: Callable[[str], bool]) -> str:
             if is_logged(run_id):
                 break
             if has_ended:
-                raise _refused(process.returncode, told)
+                raise _refused(process.returncode, told, is_shown=is_shown)
             time.sleep(SECONDS_TO_LOOK)
     return run_id
 
 
-def _refused(exit_code: int, told: IO[bytes]) -> Problem:
+def _refused(exit_code: int, told: IO[bytes], *, is_shown: bool) -> Problem:
     told.seek(0)
     lines = told.read().splitlines()
     error = json.loads(lines[-1])["error"] if lines else f"exit code {exit_code}"
     match exit_code:
         case Busy.exit_code:
             return Problem(409, error, Retry_After="60")
-        case WrongArgument.exit_code:
+        case WrongArgument.exit_code if is_shown:
             return Problem(422, error)
+        case WrongArgument.exit_code:
+            # it may name what this caller may not see
+            log(f"refresh: {error}")
+            return Problem(422, "the refresh was refused; the log of the API says why")
     log(f"refresh: {error}")
-    return Problem(503, "the refresh could not begin; the log of the API says why")
+    return Problem(503, "the refresh could not start; the log of the API says why")

@@ -17,8 +17,8 @@ from api.database import Connection
 from api.problems import unauthorized
 from flows.citus import refuse_on_citus
 from flows.contacts import WRITER
+from flows.database import REFRESHER, WRITE_BACK, connect, install, reading, rows
 from flows.database import Connection as Session
-from flows.database import connect, install, reading, rows
 from flows.errors import WrongArgument
 from flows.progress import Progress
 from flows.roles import are_installed
@@ -29,11 +29,11 @@ FORM = re.compile(r"ch_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
 MOST_DAYS = 3650
 MOST_CHARACTERS = 100
 NO_ROLES = (
-    "there are no roles, which say whose rows a token shows: `customer-health roles install`"
+    "no roles are installed, and a token reads as a role: run `customer-health roles install`"
 )
 
-# what a token may read: as an analyst, or as a tenant. Its role is one of ours, or one of
-# yours that was granted some of these, or the writing of contacts, and nothing else
+# whether a token reads as an analyst or as a tenant. Its role is one of ours, or one of
+# yours that has only these and the writer of contacts
 READS = f"""
     left join lateral (
         select
@@ -46,13 +46,23 @@ READS = f"""
         left join {OPERATIONS}.tenant_roles on granted.rolname = tenant_roles.role_name
         where role.rolname = api_tokens.role_name
         having
-            bool_or(
-                granted.oid = role.oid
-                and (granted.rolname = '{ANALYST}' or tenant_roles.role_name is not null)
-            )
-            or bool_and(
+            -- whatever somebody has made of the role since
+            bool_and(
                 not (role.rolsuper or role.rolbypassrls)
-                and (
+                and pg_has_role(role.oid, to_regrole('{REFRESHER}')::oid, 'member')
+                is not true
+                and pg_has_role(role.oid, to_regrole('{WRITE_BACK}')::oid, 'member')
+                is not true
+            )
+            and (
+                bool_or(
+                    granted.oid = role.oid
+                    and (
+                        granted.rolname = '{ANALYST}'
+                        or tenant_roles.role_name is not null
+                    )
+                )
+                or bool_and(
                     granted.oid = role.oid
                     or granted.rolname in ('{ANALYST}', '{WRITER}')
                     or tenant_roles.role_name is not null
@@ -99,14 +109,14 @@ def check(connection: Connection, token: str) -> Caller:
     try:
         found = connection.execute(LOOKUP.encode(), {"token_id": form[1]}).fetchone()
     except psycopg.errors.UndefinedTable:
-        # no token was ever made
+        # no token was ever created
         raise refused from None
     kept = found["secret_hash"] if found else bytes(32)
     is_same = hmac.compare_digest(hash_of(token), kept)
     if not found or not is_same or found["is_expired"] or found["is_withdrawn"]:
         raise refused
     if not (found["is_analyst"] or found["is_tenant"]):
-        raise unauthorized("the role of this token is none that reads marts any more")
+        raise unauthorized("the role of this token may no longer read the marts")
     return Caller(
         found["token_name"], found["role_name"], found["is_analyst"], found["may_start"]
     )
@@ -119,8 +129,8 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
     """
     if not re.fullmatch(rf"[^\W_][\w .@-]{{0,{MOST_CHARACTERS - 1}}}", name):
         raise WrongArgument(
-            f"name {name!r}: must be up to {MOST_CHARACTERS} letters, digits, blanks and . @"
-            " - _, with a letter or digit first"
+            f"name {name!r}: must have 1 to {MOST_CHARACTERS} letters, digits, spaces or . @"
+            " - _, and begin with a letter or digit"
         )
     if not (days.isascii() and days.isdecimal() and 0 < int(days) <= MOST_DAYS):
         raise WrongArgument(f"--days: {days!r} must be 1 to {MOST_DAYS}")
@@ -137,9 +147,9 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
         )
         if not (allowed["is_analyst"] or allowed["is_tenant"]):
             raise WrongArgument(
-                f"--role: {role!r} must be {ANALYST} or the role of a tenant, which"
-                " `customer-health roles status` names, or one of yours that was granted"
-                f" these, {WRITER} and no others"
+                f"--role: {role!r} must be {ANALYST}, the role of a tenant"
+                " (`customer-health roles status` lists them), or a role of yours that has"
+                f" only these and {WRITER}"
             )
         try:
             [made] = rows(
@@ -159,12 +169,12 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
             )
         except psycopg.errors.UniqueViolation:
             raise WrongArgument(
-                f"name {name!r}: a token in force has it; withdraw that first"
+                f"name {name!r}: a token in force has this name; withdraw it first"
             ) from None
     starts = " and may start refreshes" if may_start else ""
     until = made["expires_at"].astimezone(UTC)
     progress.say(f"{name}: reads as {role}{starts}, until {until:%Y-%m-%d %H:%M} UTC")
-    progress.say("its token, which is shown this once:")
+    progress.say("the token, which is shown only once:")
     progress.say(token)
 
 
@@ -202,8 +212,8 @@ def withdraw(name: str, progress: Progress) -> None:
         )
     if not found:
         raise WrongArgument(
-            f"name {name!r}: no token has it that is not withdrawn;"
-            " `customer-health api-tokens list` names them"
+            f"name {name!r}: no token to withdraw has this name or id;"
+            " `customer-health api-tokens list` lists the tokens"
         )
     for token in found:
         progress.say(f"{token['token_name']} ({token['token_id']}) is withdrawn")

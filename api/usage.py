@@ -11,7 +11,7 @@ router = APIRouter(prefix="/usage", tags=["usage"])
 
 
 class Organizations(Page):
-    """Which organizations."""
+    """Parameters of the list of organizations."""
 
     risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None
     trend: Literal["IMPROVING", "STABLE", "DECLINING"] | None = None
@@ -19,20 +19,20 @@ class Organizations(Page):
 
 
 class History(Page):
-    """How many days."""
+    """The number of days."""
 
     days: Days = 30
 
 
 @router.get("/organizations", openapi_extra=PAGE)
 def organizations(asks: Asks, given: Annotated[Organizations, Query()]) -> Response:
-    """List the latest score of the organizations that the token may see."""
+    """List the latest score of each organization that the token may see."""
     return asks.page("usage/organizations", given)
 
 
 @router.get("/high-risk", openapi_extra=PAGE)
 def high_risk(asks: Asks, given: Annotated[Page, Query()]) -> Response:
-    """List the organizations whose latest day is at high risk, lowest score first."""
+    """List the organizations that are at high risk on their latest day, lowest score first."""
     return asks.page("usage/high_risk", given)
 
 
@@ -54,7 +54,7 @@ def history(
 def factors(
     asks: Asks, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
-    """List the factors of the scores of the last days."""
+    """List the factors behind the scores of the last days."""
     return asks.page("usage/factors", given, organization)
 
 

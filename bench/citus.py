@@ -96,7 +96,7 @@ class Side:
     def measure(self, command: Sequence[str], written: datetime | None) -> list[float]:
         """Return a command's wall-clock seconds, and the CPU seconds of each node.
 
-        written: when new rows are written before the command; without it, none are.
+        written: the time of new rows, inserted before the command; None: no new rows.
         """
         self.enter()
         if written:

@@ -1,6 +1,6 @@
 """Run a Citus cluster for tests and benchmarks: a coordinator and workers on loopback.
 
-Citus is not part of this project. This looks for it in the PostgreSQL installation that
+Citus is not part of this project. This module looks for it in the PostgreSQL installation that
 CITUS_INSTALLATION names, or else unpacks an archive in shared/ over a copy of the wheel's
 PostgreSQL.
 """

@@ -186,6 +186,7 @@ closed_order_days as (
         where
             customers.is_closed
             and orders.delivered_at >= '1970-01-01'
+            and orders.delivered_at < '2201-01-01'
             and orders.ordered_at >= '1970-01-01'
             and orders.status != 'CANCELLED'
     ) as delivered

@@ -2,15 +2,16 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 import streamlit as st
 from psycopg.rows import dict_row
 
 from dashboards import data, look
-from flows.contacts import INSERT, TABLE, WRITER
+from flows.contacts import INSERT, SAME, TABLE, WRITER
 from flows.database import one_line
 from flows.schemas import OPERATIONS
 from flows.session import ARGUMENTS, use_settings
@@ -94,7 +95,12 @@ def write(contact: Row) -> None:
     try:
         with _connect() as connection:
             use_settings(connection, data.SETTINGS, is_local=True)
-            connection.execute(INSERT.encode(), contact)
+            is_new = connection.execute(INSERT.encode(), contact).rowcount
+            if not is_new and not connection.execute(SAME.encode(), contact).fetchone():
+                raise NotWritten(
+                    "An earlier try has saved this contact, before you changed it. Reload the"
+                    " page and correct it."
+                )
     except psycopg.errors.UniqueViolation as error:
         raise NotWritten(
             "This contact already has a correction. Reload the page and correct the"
@@ -108,8 +114,8 @@ def write(contact: Row) -> None:
         raise NotWritten(f"This contact cannot be saved ({one_line(error)}).") from error
     except psycopg.OperationalError as error:
         raise NotWritten(
-            f"The database cannot be reached ({one_line(error)}). Nothing was saved; press"
-            " Save again."
+            f"The database cannot be reached ({one_line(error)}). If you press Save again"
+            " without changes, the contact is saved once."
         ) from error
     # for all readers
     data.read.clear()
@@ -131,11 +137,20 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
         _form(look.told_apart(customers), former)
 
 
+def today_of_reader() -> date:
+    """Return the day in the time zone of the browser; UTC if it names none."""
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    return datetime.now(zone).date()
+
+
 def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
     keys = list(customers)
     contact_id = st.session_state.setdefault("contact_id", uuid.uuid4())
     said: dict[str, Any] = {"contact_id": contact_id}
-    today = datetime.now(UTC).date()
+    today = today_of_reader()
     with st.form("contact", border=False):
         picked = keys[0]
         if len(keys) > 1:
@@ -156,7 +171,7 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
             "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
         )
         until = st.date_input(
-            "Snooze until this day, or until it orders",
+            "Snooze until this day or the next order",
             today + timedelta(DAYS_AT_FIRST),
             min_value=today,
             max_value=today + timedelta(MOST_DAYS - 1),

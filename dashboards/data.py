@@ -101,7 +101,7 @@ def fetch(
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise NothingToShow(
             f"There are no figures yet ({one_line(error)}). {FIRST_REFRESH} If the views are"
-            " detached for a migration, the next refresh puts them back."
+            " detached for a migration, the next refresh recreates them."
         ) from error
     except psycopg.errors.QueryCanceled as error:
         raise NothingToShow(

@@ -66,9 +66,10 @@ def file_of(found: Found) -> str:
     return text.getvalue()
 
 
-def all_of(query: str, chosen: Mapping[str, Any]) -> Rows:
+def all_of(query: str, chosen: Mapping[str, Any], *, is_for_operators: bool = False) -> Rows:
     """Return all rows of a query whose table shows one page of them."""
-    return data.fetch([query], {**chosen, "limit": MOST_ROWS, "offset": 0})[query]
+    all_rows = {**chosen, "limit": MOST_ROWS, "offset": 0}
+    return data.fetch([query], all_rows, is_for_operators=is_for_operators)[query]
 
 
 def due_to_order(chosen: Mapping[str, Any]) -> Rows:

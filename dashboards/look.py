@@ -130,13 +130,36 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "interrupted": Status("Interrupted", "■", PLUM),
         "wrong_argument": Status("Wrong argument", "■", PLUM),
     },
-    "message": {
+    "alert": {
         "sent": Status("Sent", "●", GREEN),
         "pending": Status("Waiting", "○", GREY),
         "sending": Status("Sending", "○", BLUE),
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
         "passed_on": Status("Told by a message", "●", GREEN),
+    },
+    "message": {
+        "unknown": Status("May have arrived", "◆", SAND),
+        "failed": Status("Refused", "■", PLUM),
+        "pending": Status("Waiting", "○", GREY),
+        "quiet": Status("Held by quiet hours", "○", BLUE),
+        "withdrawn": Status("Withdrawn", "○", GREY),
+        "sending": Status("Sending", "○", BLUE),
+        "sent": Status("Sent", "●", GREEN),
+    },
+    # why somebody gets no messages
+    "unreached": {
+        "unsubscribed": Status("Unsubscribed", "○", GREY),
+        "has left": Status("Has left", "■", PLUM),
+        "no e-mail address": Status("No e-mail address", "▲", RUST),
+        "no proper e-mail address": Status("No valid e-mail address", "▲", RUST),
+        "quiet hours": Status("In quiet hours", "○", BLUE),
+    },
+    "week": {
+        "NEW": Status("New", "★", BLUE),
+        "RETURNING": Status("Returning", "●", GREEN),
+        "RESURRECTED": Status("Resurrected", "◆", SAND),
+        "GONE": Status("Gone", "■", PLUM),
     },
     "edge": {
         "raised": Status("Raised", "▲", RUST),

@@ -125,12 +125,14 @@ PAGES: dict[str, tuple[str, ...]] = {
         "rows_value_at_risk",
         "rows_moves",
         "rows_disagreements",
+        "rows_order_weeks",
     ),
     "rows, of bookings": (
         "organizations",
         "rows_visitors",
         "rows_new_visitors",
         "rows_appointment_days",
+        "rows_visit_weeks",
     ),
     "rows, of others": (
         "platform_organizations",
@@ -140,10 +142,19 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "operations": (
         "operations_jobs",
-        "operations_runs",
         "operations_checks",
         "operations_held",
-        "operations_alerts",
+        "operations_messages",
+        "operations_unreached",
+        "rows_runs",
+        "rows_alerts",
+    ),
+    "rows, of operations": (
+        "operations_jobs",
+        "rows_runs",
+        "rows_alerts",
+        "rows_messages",
+        "rows_unreached",
     ),
 }
 

@@ -1,6 +1,6 @@
 """The rows of the application behind each figure of a customer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards import data, look
@@ -28,27 +28,63 @@ LEFT_OUT = {
 }
 
 
-# the figures of a buyer's first tiles, in the order of the tiles
-TILES = (
+# the figure behind each tile, in the order of the tiles
+BUYER_TILES = (
     "next_expected_order_date",
     "last_order_date",
     "average_order_interval_days",
     "recent_average_amount",
 )
+VISITOR_TILES = (
+    "recent_cadence_days",
+    "total_visits",
+    "total_no_shows",
+    "total_revenue_cents",
+)
 
 
-def leading(tiles: list[look.Tile], slug: str, keys: Mapping[str, Any]) -> list[look.Tile]:
+def leading_of_buyer(
+    tiles: Sequence[look.Tile], slug: str, keys: Mapping[str, Any]
+) -> list[look.Tile]:
     """Return a buyer's tiles, each with a link to the orders behind it."""
+    rows = _of_buyer(keys)["customer_rows"]
     key = f"{keys['tenant']}/{keys['customer']}"
+    return _leading(tiles, BUYER_TILES, rows, tenant=slug, customer=key)
+
+
+def leading_of_visitor(
+    tiles: Sequence[look.Tile], slug: str, keys: Mapping[str, Any]
+) -> list[look.Tile]:
+    """Return a visitor's tiles, each with a link to the rows behind it."""
+    rows = _of_visitor(keys)["visitor_rows"]
+    key = f"{keys['organization']}/{keys['visitor']}"
+    return _leading(
+        tiles, VISITOR_TILES, rows, system="Bookings", organization=slug, visitor=key
+    )
+
+
+def _leading(
+    tiles: Sequence[look.Tile], figures: Sequence[str], rows: data.Rows, **whose: str
+) -> list[look.Tile]:
+    # a figure that no row counts in leads nowhere
+    behind = {name for row in rows for name in row["counts_in"]}
     return [
-        look.leading(tile, "customer", tenant=slug, customer=key, figure=figure)
-        for tile, figure in zip(tiles, TILES, strict=True)
+        look.leading(tile, "customer", **whose, figure=figure) if figure in behind else tile
+        for tile, figure in zip(tiles, figures, strict=True)
     ]
+
+
+def _of_buyer(keys: Mapping[str, Any]) -> dict[str, data.Rows]:
+    return data.read("customer_figures", "customer_rows", **keys)
+
+
+def _of_visitor(keys: Mapping[str, Any]) -> dict[str, data.Rows]:
+    return data.read("visitor_figures", "visitor_rows", **keys)
 
 
 def show_buyer(keys: Mapping[str, Any]) -> None:
     """Show a buyer's figures and the orders behind them."""
-    found = data.read("customer_figures", "customer_rows", **keys)
+    found = _of_buyer(keys)
     [known] = found["customer_figures"]
     rows = found["customer_rows"]
     _head(
@@ -84,7 +120,7 @@ def show_buyer(keys: Mapping[str, Any]) -> None:
 
 def show_visitor(keys: Mapping[str, Any]) -> None:
     """Show a visitor's figures and the rows behind them."""
-    found = data.read("visitor_figures", "visitor_rows", **keys)
+    found = _of_visitor(keys)
     [known] = found["visitor_figures"]
     rows = found["visitor_rows"]
     _head(

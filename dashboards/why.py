@@ -181,7 +181,7 @@ def _say_revisions(revisions: data.Rows) -> None:
         )
         return
     look.table(
-        ["Refresh", "Status as of", "Said before", "Says now", "Because"],
+        ["Refresh", "Status as of", "Published", "Revised to", "Because"],
         [
             [
                 look.figures(look.instant(row["revised_at"])),

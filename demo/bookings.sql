@@ -20,7 +20,7 @@ cross join lateral (
     ])[(number - 1) % 8 + 1] as slug
 ) as names;
 
--- four locations each; the last one lies in another time zone, some leave theirs open
+-- four locations each; the last one is in another time zone, some have none
 insert into booking.locations (organization_id, id, name, time_zone, updated_at)
 select
     organizations.id,

@@ -1,6 +1,6 @@
 """`PYTHONPATH=. python docs/pictures.py`: draw the pictures of the documents anew.
 
-Those of Prefect need Debian's chromium.
+Those of Prefect need Debian's chromium; `python docs/pictures.py summary` leaves them out.
 """
 
 import io
@@ -37,9 +37,10 @@ def output(*arguments: str) -> str:
 
 def draw_summary(text: str) -> None:
     """Draw the summary that `make demo` ends with."""
-    summary = text[text.index("Risk status") :]
-    console = Console(record=True, width=112, file=io.StringIO(), highlight=False)
-    console.print(summary.rstrip(), markup=False)
+    lines = [line.rstrip() for line in text[text.index("Risk status") :].splitlines()]
+    width = max(map(len, lines))
+    console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
+    console.print("\n".join(lines).rstrip(), markup=False)
     console.save_svg(str(HERE / "demo.svg"), title="make demo")
 
 
@@ -133,6 +134,8 @@ def main() -> None:
         output("demo", "--until", UNTIL)
         nightly = ("refresh", "--mode", "nightly", "--backfill-days", "120")
         draw_summary(output("flows", *nightly, "--as-of", UNTIL))
+        if sys.argv[1:] == ["summary"]:
+            return
         # what Prefect starts is computed for the present
         use_embedded(folder / "of_today")
         output("demo")

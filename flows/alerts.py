@@ -1,11 +1,12 @@
-"""Alerts: what has begun or ended becomes messages, and each is sent at most once.
+"""Alerts: a state that begins or ends becomes a message, which is sent at most once.
 
-What is told is said by the view operations.alert_states, when by flows/sql/alerts.sql. A
-program gets each of them; people get messages of what is their own, by flows/sql/messages.sql.
+The view operations.alert_states decides what to report, flows/sql/alerts.sql when. A program
+gets every alert; people get messages about their own customers, by flows/sql/messages.sql.
 """
 
 from collections import Counter
 from collections.abc import Callable
+from email.errors import MessageError
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,11 @@ from flows.channels import (
     Unreachable,
     channels_of_environment,
 )
-from flows.database import Connection, connect, install, rows
+from flows.database import Connection, connect, install, one_line, rows
 from flows.errors import Infrastructure
 from flows.installed import gap
-from flows.letters import Letter, letter_of
-from flows.letters.forms import FORMS, mail_of, text_of
+from flows.messages import Letter, letter_of
+from flows.messages.formats import FORMS, mail_of, text_of
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
 
@@ -29,7 +30,7 @@ Outcomes = tuple[Counter[str], str | None]
 
 
 def raise_alerts(progress: Progress) -> None:
-    """Make messages of states that began or ended; an error here stops no refresh."""
+    """Create messages for states that began or ended; an error does not stop the refresh."""
     try:
         with connect() as connection:
             _raise(connection)
@@ -40,8 +41,8 @@ def raise_alerts(progress: Progress) -> None:
 def run_alerts(progress: Progress, *, dry_run: bool) -> None:
     """Raise and send alerts, or print what would be sent.
 
-    Raises WrongArgument when the environment names no proper receiver, Infrastructure when
-    some message was refused; it is tried again, later.
+    Raises WrongArgument if a receiver in the environment is invalid, and Infrastructure if a
+    message was refused; a later run sends it again.
     """
     channels = channels_of_environment()
     with connect() as connection:
@@ -76,7 +77,7 @@ def _raise(connection: Connection) -> None:
 
 
 def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:
-    """Make messages of the news that people have not received yet."""
+    """Create messages from the news that people have not received yet."""
     connection.execute(
         f"select {OPERATIONS}.compose_messages(now(), %s::text[], %s::text[], %s)",
         (list(channels.team), reachable, channels.machine is not None),
@@ -135,8 +136,8 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
     reasons = [reason for _, reason in ended if reason]
     if outcomes["refused"] or outcomes["unknown"]:
         raise Infrastructure(
-            f"alerts: {outcomes['refused']} were refused and are tried again later,"
-            f" {outcomes['unknown']} may have arrived and are not: {reasons[-1]}"
+            f"alerts: {outcomes['refused']} were refused and will be sent again,"
+            f" {outcomes['unknown']} may have arrived and will not: {reasons[-1]}"
         )
 
 
@@ -207,7 +208,7 @@ def _deliver_messages(
 
 
 def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
-    """Send; return the outcome, the error, and whether the channel can be reached."""
+    """Send a message; return outcome, error, and whether the channel can be reached."""
     try:
         send()
     except Refused as refused:
@@ -220,7 +221,12 @@ def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
 def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
     # only messages to reachable channels are claimed
     if row["channel"] == "mail" and (server := channels.mail_server):
-        server.send(mail_of(letter, server.sender))
+        try:
+            mail = mail_of(letter, server.sender)
+        except (ValueError, MessageError) as error:
+            # an address that no header can have; the others must not wait for it
+            raise Refused(one_line(error)) from error
+        server.send(mail)
     else:
         webhook = channels.webhooks[row["channel"], row["address"]]
         webhook.send(letter.message_id, FORMS[row["channel"]](letter))

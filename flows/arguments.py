@@ -111,7 +111,7 @@ def check_organization(connection: Connection, slug: str | None) -> None:
             connection,
             "select to_regclass(%(mart)s) as mart, (select min(oid::regclass::text)"
             " from pg_class where relnamespace = to_regnamespace(%(schema)s)"
-            " and starts_with(relname, %(prefix)s)"
+            " and starts_with(relname::text, %(prefix)s)"
             " and starts_with(obj_description(oid, 'pg_class'), %(mark)s)"
             " and cardinality(%(columns)s::name[]) = ("
             "select count(*) from pg_attribute where attrelid = pg_class.oid"

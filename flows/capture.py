@@ -44,11 +44,11 @@ EVENTS = {
     "truncate": "",
 }
 # the functions that the triggers call, one for each table; the comment tells ours from others
-# of such a name
+# with such a name
 FUNCTIONS = f"""
     select oid::regprocedure::text as name from pg_proc
     where
-        pronamespace = '{OPERATIONS}'::regnamespace and starts_with(proname, 'capture_')
+        pronamespace = '{OPERATIONS}'::regnamespace and starts_with(proname::text, 'capture_')
         and position('Note the keys that a statement' in obj_description(oid, 'pg_proc')) > 0
 """
 NAME_BYTES = 63
@@ -420,11 +420,13 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
     }
 
 
-def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dict[str, Any]:
+def report_unknown_keys(
+    scope: Scope, connection: Connection, progress: Progress
+) -> dict[str, Any]:
     """Print which claimed keys match no row of any input or mart; return the log entry."""
-    nobodys = {}
+    unknown = {}
     for system in sorted({row["system"] for row in scope.keys}):
-        keys = f"{INTERNAL}.int_nobodys_keys__{system}"
+        keys = f"{INTERNAL}.int_unknown_keys__{system}"
         [there] = rows(connection, f"select to_regclass('{keys}') as keys")
         if there["keys"] is None:
             continue
@@ -432,18 +434,18 @@ def say_nobodys(scope: Scope, connection: Connection, progress: Progress) -> dic
             connection,
             # the non-null parts of the key, in order
             "select count(*) as keys, min((select string_agg(value, '/' order by place)"
-            " from json_each_text(row_to_json(nobodys)) with ordinality"
+            " from json_each_text(row_to_json(unknown)) with ordinality"
             " as parts (name, value, place) where name != 'kind')) as example"
-            f" from {keys} as nobodys",
+            f" from {keys} as unknown",
         )
         if found["keys"]:
-            nobodys[system] = found["keys"]
+            unknown[system] = found["keys"]
             progress.say(
                 f"warning: {found['keys']} keys in the queue match no row of {system}, such as"
                 f" {found['example']}: does {WHERE_TO_SAY} write the key in the same form as"
                 " the input?"
             )
-    return {"keys_of_nobody": nobodys} if nobodys else {}
+    return {"unknown_keys": unknown} if unknown else {}
 
 
 def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
@@ -511,7 +513,7 @@ def missing_relations(connection: Connection) -> list[str]:
 
 
 def last_relations(connection: Connection) -> list[str]:
-    """Return the relations that the last full refresh with passing tests made or found."""
+    """Return the relations that the last full refresh with passing tests created or found."""
     found = rows(
         connection,
         f"select payload -> 'relations' as made from {OPERATIONS}.application_logs"
@@ -565,6 +567,9 @@ def _rebuilt_because(
     """Return why a refresh cannot build on the last one, or None."""
     if since := detached_since(connection):
         return f"our views were detached on {since:%Y-%m-%d %H:%M:%S %Z}"
+    # before missing relations: a new version may add some
+    if last and last["rules"] != rules:
+        return "the rules have changed since the last refresh"
     if missing := missing_relations(connection):
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         name = missing[0].replace('"', "")
@@ -574,7 +579,6 @@ def _rebuilt_because(
     later = f"the marts are already as of {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
     reasons = {
         "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
-        "the rules have changed since the last refresh": last["rules"] != rules,
         later: last["as_of"] > as_of,
     }
     return next((reason for reason, is_so in reasons.items() if is_so), None)

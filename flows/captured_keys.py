@@ -118,9 +118,9 @@ def _misfit(entry: dict[str, Any], allowed: Sequence[str]) -> str | None:
         )
     for name, text in entry.items():
         if isinstance(text, bool) or not isinstance(text, str | int) or not str(text).strip():
-            return f"has {name}: {text!r}, must be SQL"
+            return f"has {name}: {text!r}, which must be SQL"
     if "tenant" not in entry:
-        return "has no tenant, with which every key begins"
+        return "has no tenant, which every key needs"
     if "starts_at" in entry and "location" not in entry:
         return "has starts_at without location"
     return None

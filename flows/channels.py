@@ -1,4 +1,4 @@
-"""Webhooks and the mail server: send a message once, and say if it arrived."""
+"""Send a message once, to a webhook or the mail server, and report whether it arrived."""
 
 import os
 import smtplib
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class Unreachable(Refused):
-    """The receiver cannot be reached: other messages would fail, too."""
+    """The receiver cannot be reached, so other messages would fail, too."""
 
 
 class Unknown(Exception):
@@ -77,6 +77,9 @@ class MailServer:
         """Send the mail. Raises Refused or Unknown."""
         try:
             client = self._connect()
+        except UnicodeError as error:
+            # not its text, which has a part of the password
+            raise Unreachable("login and password of ALERT_SMTP_URL must be ASCII") from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unreachable(one_line(error)) from error
         try:
@@ -113,7 +116,7 @@ class MailServer:
         if self.server.username:
             if not is_private:
                 client.close()
-                raise smtplib.SMTPException(f"{host} has no TLS, so it gets no password")
+                raise smtplib.SMTPException(f"{host} has no TLS, so no password was sent")
             client.login(unquote(self.server.username), unquote(self.server.password or ""))
         return client
 
@@ -178,7 +181,7 @@ def channels_of_environment() -> Channels:
 
 def _address(name: str, address: str) -> str:
     if address.count("@") != 1 or address != "".join(address.split()):
-        raise WrongArgument(f"{name}: {address!r} is no mail address")
+        raise WrongArgument(f"{name}: {address!r} is not an e-mail address")
     return address
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from flows.check_inputs import Input, quoted, temporary, whole
 from flows.database import Connection, rows
 
-# the number of customers computed in each group, of which three telling ones are chosen
+# the number of customers computed in each group, of which three instructive ones are chosen
 CANDIDATES = 6
 SHOWN_DATES = 12
 
@@ -221,7 +221,7 @@ def work_through(
 
 
 def choose(connection: Connection, way: Way, as_of: datetime) -> None:
-    """Store the keys of telling customers: with many rows, new, silent, or a little late."""
+    """Store the keys of instructive customers: many rows, new, silent, or a little late."""
     connection.execute(
         f"create table pg_temp.candidates as {way.candidates}".encode(), {"as_of": as_of}
     )

@@ -200,7 +200,7 @@ def look_at_drafts(connection: Connection, one: Input) -> None:
 def look_at_clocks(connection: Connection, one: Input) -> None:
     """Note timestamps without a time zone, which are read as UTC.
 
-    The query plan tells an implicit cast from `at time zone`, and ignores constants.
+    The query plan distinguishes an implicit cast from `at time zone`, and ignores constants.
     """
     for name, kind in one.given.items():
         if kind != "timestamp with time zone":

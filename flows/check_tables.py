@@ -206,7 +206,7 @@ def note_constants(
                             LOOK,
                             name,
                             f"is {constant} in all rows, and {table['relation']}.{column},"
-                            f" which no input uses, has few words: {said}",
+                            f" which no input uses, has few distinct values: {said}",
                             f"if they are the status, use them in {one.path}"
                             + (f", mapped to {', '.join(allowed)}" if allowed else "")
                             + "; if not, put"
@@ -236,7 +236,7 @@ def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
 def few_words(
     connection: Connection, table: dict[str, Any], *, is_named: bool
 ) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield unused columns with few words that may be a status.
+    """Yield unused columns with few distinct values, which may be a status.
 
     is_named: only columns named like a status, of any type.
     """

@@ -1,4 +1,4 @@
-"""What is different where Citus spreads tables over nodes: what it refuses, its shards."""
+"""Refuse commands that do not work on Citus, which distributes tables; find its shards."""
 
 from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument

@@ -46,7 +46,7 @@ class Round(Progress):
     """Holds back the output of a round until it has done something."""
 
     def __init__(self, shown: Progress) -> None:
-        """Print to this when there is something to print."""
+        """Print to this progress once there is something to print."""
         self._shown = shown
         self._held: list[str] | None = []
 
@@ -72,7 +72,7 @@ class Round(Progress):
         """Show no table, because each round would replace the tables of the last."""
 
     def show(self) -> None:
-        """Print what was held back, and hold back nothing more."""
+        """Print what was held back, and from now on hold nothing back."""
         held, self._held = self._held or [], None
         for text in held:
             self._shown.say(text)

@@ -48,6 +48,7 @@ SETTINGS = (
     "refresh_failed_runs",
     "message_news_days",
     "weekly_message_hour",
+    "operations_keep_days",
 )
 
 # how often we try to lock a table that is in use
@@ -356,8 +357,8 @@ def refresh_lock() -> Iterator[Lock]:
 def environment(connection: Connection) -> dict[str, str]:
     """Return the libpq variables that connect another client to the same database.
 
-    They hold all options of this session, so PGSERVICE is no longer needed, and its settings,
-    which dbt needs before our macros can set them, because it queries the catalog first.
+    They hold all options of this session, so PGSERVICE is no longer needed. They also hold its
+    settings, because dbt queries the catalog before our macros can set them.
     """
     found = {
         option.envvar.decode(): option.val.decode()
@@ -409,13 +410,33 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
             {"script": script},
         )
         if known != [{"version": version}] or found.missing or again:
-            connection.execute(text.encode())
+            _run(connection, script, text)
             connection.execute(
                 f"insert into {OPERATIONS}.installed_scripts values (%(script)s, %(version)s)"
                 " on conflict (script) do update set version = excluded.version",
                 {"script": script, "version": version},
             )
     return found.missing
+
+
+def _run(connection: Connection, script: str, text: str) -> None:
+    """Run a script; drop the functions of an earlier version if they cannot be replaced.
+
+    PostgreSQL replaces no function whose columns differ, and keeps one beside it whose
+    arguments differ.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(text.encode())
+    except (psycopg.errors.InvalidFunctionDefinition, psycopg.errors.AmbiguousFunction):
+        for function in rows(
+            connection,
+            "select oid::regprocedure::text as signature from pg_proc"
+            f" where pronamespace = '{OPERATIONS}'::regnamespace and proname = any(%(names)s)",
+            {"names": list(installed.MADE[script])},
+        ):
+            connection.execute(f"drop routine {function['signature']}".encode())
+        connection.execute(text.encode())
 
 
 def text_of(script: Path) -> str:

@@ -17,6 +17,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,8 @@ OUTPUT = ("target_path", "log_path")
 HEARD = ("ConcurrencyLine", "NodeFinished")
 
 SECONDS_TO_LEAVE = 1.5
+# how long a connection may wait for the next node
+SECONDS_IDLE = 1.0
 WRITING = threading.Lock()
 # set once the end is reported: then the parent may close our input, and we exit by ourselves
 TOLD = threading.Event()
@@ -54,10 +57,45 @@ MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 
 
 class Connections(PostgresConnectionManager):
-    """dbt's connections, which also record whether database errors are temporary."""
+    """dbt's connections, kept from node to node, with a record of temporary errors.
+
+    dbt opens one for every node. A new one costs several milliseconds, because its server
+    process knows no table yet, and on Citus it connects to the workers again.
+    """
 
     # whether each error is temporary; dbt keeps only the message
     are_temporary: ClassVar[list[bool]] = []
+
+    # when this thread's connection became idle; None while a node has it
+    _idle: ClassVar[threading.local] = threading.local()
+
+    def release(self) -> None:
+        """Reset the thread's connection, as a pooler does, instead of closing it."""
+        connection = self.get_if_exists()
+        if not connection or connection.state != "open" or connection.credentials.role:
+            super().release()
+            return
+        try:
+            connection.handle.rollback()
+            connection.transaction_open = False
+            autocommit = connection.handle.autocommit
+            connection.handle.autocommit = True
+            connection.handle.cursor().execute("discard all")
+            connection.handle.autocommit = autocommit
+        except psycopg2.Error:
+            super().release()
+        self._idle.since = time.monotonic()
+
+    def set_connection_name(self, name: str | None = None) -> Connection:
+        """Take the thread's connection, or a new one if it has been idle for long.
+
+        The server or a pooler may have closed it.
+        """
+        connection = self.get_if_exists()
+        since, self._idle.since = getattr(self._idle, "since", None), None
+        if connection and since and time.monotonic() - since > SECONDS_IDLE:
+            super().release()
+        return super().set_connection_name(name)
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:

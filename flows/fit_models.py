@@ -1,6 +1,6 @@
 """Fit the models of returning customers: `customer-health fit-orders` and `fit-visits`.
 
-macros/forecasts/fit_model.sql searches the parameters.
+macros/forecasts/fit_model.sql searches for the parameters.
 """
 
 from dataclasses import dataclass

@@ -83,9 +83,11 @@ MADE: dict[str, dict[str, str]] = {
     "messages.sql": {
         "message_outbox": "table",
         "message_outbox__waiting": "index",
-        "message_told": "table",
+        "message_news": "table",
         "is_quiet": "function",
+        "message_states": "view",
         "way_to": "function",
+        "unreached": "function",
         "add_messages": "function",
         "compose_messages": "function",
         "find_alerts_of_people": "function",
@@ -102,6 +104,9 @@ MADE: dict[str, dict[str, str]] = {
         "put_values": "function",
         "write_batch": "function",
         "rollback_batch": "function",
+    },
+    "forget.sql": {
+        "forget_old_rows": "function",
     },
     "row_security.sql": {
         "tenant_roles": "table",

@@ -1,6 +1,6 @@
 """Show a running command: a live line on a terminal, plain lines elsewhere.
 
-For schedulers there are one JSON object at the end and a file with every line.
+Schedulers can get one JSON object at the end, and a file with every line.
 """
 
 import io

@@ -12,7 +12,7 @@ from flows.capture import (
     fingerprint_of_files,
     last_relations,
     missing_relations,
-    say_nobodys,
+    report_unknown_keys,
     say_scope,
 )
 from flows.citus import refuse_on_citus
@@ -29,6 +29,7 @@ from flows.database import (
 )
 from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure, WriteBackHeld, WrongArgument
+from flows.forget import forget_old_rows
 from flows.hook import say_lost_hook
 from flows.installed import is_empty, make_schemas
 from flows.progress import Progress
@@ -61,8 +62,8 @@ class Part:
 def _all(empty: tuple[str, ...], *, stands: bool) -> Part:
     """Return what a full refresh runs: everything except the tests after the write-back.
 
-    It also leaves out systems that are switched off, whose marts are empty already, and with
-    stands the lasting objects, but not their tests. Tests of systems that are off do not run.
+    It also leaves out systems that are switched off, whose marts are empty already, with their
+    tests. With `stands` it leaves out the lasting objects, but not their tests.
     """
     left_out = [_tags(("after_write_back", *empty))]
     if stands:
@@ -204,6 +205,8 @@ def _with_lock(
         finally:
             # also after a held or failed refresh, which people want to hear about
             raise_alerts(progress)
+            if options.mode == "nightly":
+                forget_old_rows(progress)
         return log.payload
 
 
@@ -301,7 +304,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     move_clock(connection, work.idle, as_of)
     check_tenant(connection, options.tenant)
     say_lost_hook(connection, progress)
-    log.payload |= say_nobodys(scope, connection, progress)
+    log.payload |= report_unknown_keys(scope, connection, progress)
 
     # drift: rows that changed without a trigger or updated_at showing it; not counted for a
     # first refresh, changed rules or an earlier instant

@@ -1,4 +1,4 @@
-"""What the commands print: the statistics of a run, a dry run, the state of the jobs."""
+"""Print what the commands report: a run's statistics, a dry run, the state of the jobs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from flows.installed import IS_OF_REFRESHER, gap
 from flows.progress import Progress
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
 from flows.systems import registry
-from flows.untold import print_messages
+from flows.undelivered import print_messages
 
 RISK_COLUMNS = {
     "tenant": "tenant_slug",
-    "analysed": "analysed_count",
+    "analyzed": "analysed_count",
     "updated": "updated_count",
     "skipped": "skipped_count",
     "healthy": "healthy_count",
@@ -79,7 +79,7 @@ OUTCOMES = {
 }
 
 
-# of a model of who comes again, as a table shows them
+# the parameters of a model, by column title
 MODEL_COLUMNS = {
     "r": "r",
     "alpha, days": "alpha_days",
@@ -96,12 +96,12 @@ LEFT_BY_ROLLBACK = {
 
 
 def risk_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the part of the statistics block on risk statuses, one line a tenant."""
+    """Return the statistics of risk statuses, one line per tenant."""
     return _titled(tenants, RISK_COLUMNS)
 
 
 def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the part of the statistics block on account types, one line a tenant."""
+    """Return the statistics of account types, one line per tenant."""
     return [
         {"tenant": tenant["tenant_slug"]}
         | {
@@ -113,12 +113,12 @@ def account_statistics(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, A
 
 
 def segment_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the part of the statistics block on segments, one line an organization."""
+    """Return the statistics of segments, one line per organization."""
     return _titled(organizations, SEGMENT_COLUMNS)
 
 
 def health_statistics(organizations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the part of the statistics block on tenant health, one line an organization."""
+    """Return the statistics of tenant health, one line per organization."""
     return _titled(organizations, HEALTH_COLUMNS)
 
 
@@ -157,7 +157,7 @@ def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
 
 
 def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print which rows no rule could use, and which not all of, of those that it has read."""
+    """Print how many rows the run left out, or counted without a date, and why."""
     for row in payload["quarantined_rows"]:
         what = "left out" if row["is_left_out"] else "counted without a date"
         progress.say(
@@ -167,20 +167,20 @@ def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print what a write-back by itself has done, and what takes it back."""
+    """Print what a write-back did outside a refresh, and the command that undoes it."""
     progress.say(f"{payload['rows_written']} customers written back")
     if payload["rows_written"]:
         first, *more = payload["batches"]
         progress.say(
-            f"batches {first} to {more[-1]}: `customer-health rollback {first}` puts one back"
+            f"batches {first} to {more[-1]}: `customer-health rollback {first}` undoes one"
             if more
-            else f"batch {first}: `customer-health rollback {first}` puts it back"
+            else f"batch {first}: `customer-health rollback {first}` undoes it"
         )
     print_outcomes(payload["write_back"], progress)
 
 
 def written_in_words(payload: Mapping[str, Any]) -> str:
-    """Say in one line what a run has written back, and what it left."""
+    """Return in one line what a run wrote back, and what it left."""
     outcomes = payload.get("write_back", {})
     left = [
         f"{outcomes[outcome]} {meaning}"
@@ -199,14 +199,14 @@ def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
 
 def print_rollback(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what a rollback did, and what it left."""
-    progress.say(f"{outcomes.get('rolled_back', 0)} values put back")
+    progress.say(f"{outcomes.get('rolled_back', 0)} values restored")
     for outcome, meaning in LEFT_BY_ROLLBACK.items():
         if outcomes.get(outcome):
-            progress.say(f"not put back: {outcomes[outcome]} values that {meaning}")
+            progress.say(f"not restored: {outcomes[outcome]} values that {meaning}")
 
 
 def print_models(fit: Fit, payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print the parameters of the models, and of whom there are none, and why."""
+    """Print the parameters of each tenant's model, or why it has none."""
     progress.table(
         f"{fit.model.capitalize()}s",
         [
@@ -226,7 +226,7 @@ def print_models(fit: Fit, payload: Mapping[str, Any], progress: Progress) -> No
 
 
 def guard_lines(guard: Mapping[str, Any], *, is_forced: bool = False) -> list[str]:
-    """Say what a person should know of a tenant before it is written to."""
+    """Return what a person should know before a tenant is written."""
     lines = []
     if guard["initial_count"]:
         lines.append(f"{guard['initial_count']} customers get their first statuses")
@@ -248,9 +248,9 @@ def guard_lines(guard: Mapping[str, Any], *, is_forced: bool = False) -> list[st
 
 
 def other_rules_since(connection: Connection) -> str | None:
-    """Return the day of the last write-back by other rules than those of now, or None.
+    """Return the time of the last write-back if the rules have changed since, or None.
 
-    Then many changes at once are what somebody wanted, it may be.
+    In that case many changes at once may be intended.
     """
     [last] = rows(
         connection,
@@ -278,16 +278,16 @@ def other_rules_since(connection: Connection) -> str | None:
 
 
 def rules_in_words(since: str) -> str:
-    """Say what may be the reason of many changes, and what to do about it."""
+    """Return a line with a possible reason for many changes, and what to do about them."""
     return (
         f"the rules (a setting, a threshold, a model) have changed since the write-back of"
-        f" {since}: look with `customer-health write-back --dry-run`, then write with"
-        " `customer-health write-back --force`, or for one tenant with --tenant SLUG as well"
+        f" {since}: see the changes with `customer-health write-back --dry-run`, then write"
+        " them with `customer-health write-back --force`, for one tenant with --tenant SLUG"
     )
 
 
 def say_what_stays(connection: Connection, progress: Progress) -> None:
-    """Say which of the seven columns do not take all that the rules give, and why."""
+    """Print which of the seven columns cannot take every computed value, and why."""
     for column in rows(
         connection,
         "select string_agg(column_name, ', ' order by column_name) as names, remark"
@@ -298,7 +298,7 @@ def say_what_stays(connection: Connection, progress: Progress) -> None:
 
 
 def lacking_rights(connection: Connection) -> list[str]:
-    """Say what the write-back may not, and so would fail by; a line for each table."""
+    """Return the rights that the write-back lacks, one line per table."""
     [who] = rows(
         connection,
         "select session_user::text as login, role,"
@@ -321,7 +321,7 @@ def lacking_rights(connection: Connection) -> list[str]:
     ]
     if not who["is_it"]:
         lines.append(
-            f"{who['login']} is no member of {who['role']}: whoever installed the roles can"
+            f"{who['login']} is not a member of {who['role']}: whoever installed the roles can"
             f' `grant {who["role"]} to "{who["login"]}"`'
         )
     return lines
@@ -390,7 +390,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
     ):
         progress.say(
             f"{finding['tenant_slug']}: {finding['share_pct']} % {finding['account_type']},"
-            f" usual elsewhere are {finding['expected_min_pct']} to"
+            f" usually {finding['expected_min_pct']} to"
             f" {finding['expected_max_pct']} %"
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
@@ -412,7 +412,7 @@ def preview(tenant: str | None, progress: Progress) -> None:
     """Print what a write-back would do."""
     with reading() as connection:
         if not is_built(connection):
-            raise WriteBackHeld("there was no refresh yet, so nothing to compare")
+            raise WriteBackHeld("no refresh has run yet, so there is nothing to compare")
         check_tenant(connection, tenant)
         check_attached(connection)
         print_dry_run(connection, tenant, progress)
@@ -422,12 +422,12 @@ def summarize(progress: Progress) -> None:
     """Print the weekly summary."""
     with reading() as connection:
         if not is_built(connection):
-            raise WriteBackHeld("there was no refresh yet, so there is no summary")
+            raise WriteBackHeld("no refresh has run yet, so there is no summary")
         print_weekly_summary(connection, progress)
 
 
 def print_status(connection: Connection, progress: Progress) -> bool:
-    """Print how the jobs are doing; return whether some refresh succeeded of late."""
+    """Print how the jobs are doing; return whether a refresh succeeded recently."""
     if missing := gap(connection, "operations.sql"):
         progress.say(missing)
         return False
@@ -458,7 +458,7 @@ def read_jobs(connection: Connection) -> list[DictRow]:
 
 
 def job_line(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job as a table shows it."""
+    """Return the row of a job in the table."""
     return {
         "job": job["job"],
         "last run": _minute(job["last_run_at"]),
@@ -472,7 +472,7 @@ def job_line(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_health(connection: Connection) -> DictRow:
-    """Return when a refresh has last succeeded, and whether that is too long ago."""
+    """Return when a refresh last succeeded, and whether that is too long ago."""
     [health] = rows(connection, f"select * from {OPERATIONS}.refresh_health")
     return health
 
@@ -497,10 +497,10 @@ def oldest_instant(connection: Connection) -> datetime | None:
 
 
 def health_in_words(health: Mapping[str, Any]) -> str:
-    """Say how old the figures are."""
+    """Return a line that says how old the figures are."""
     if health["success_age"] is None:
         return "no refresh has succeeded yet"
-    return f"the last refresh that succeeded is {_hours(health['success_age'])} hours old"
+    return f"the last successful refresh is {_hours(health['success_age'])} hours old"
 
 
 def _titled(

@@ -1,4 +1,4 @@
-"""Drop what an earlier version of the project made and this one no longer makes."""
+"""Drop what an earlier version of the project created and this one no longer does."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ RETIRED = f"""
 def drop_retired(
     connection: Connection, before: list[str], made: list[str], progress: Progress
 ) -> None:
-    """Drop views and intermediate tables that were made before and are no longer made.
+    """Drop views and intermediate tables that are no longer created.
 
     Marts with rows stay, and so does everything that objects of others depend on. This is
     printed once, because the next refresh no longer knows about them.
@@ -48,10 +48,12 @@ def drop_retired(
             break
         waiting = left
     if dropped := [one["name"] for one in retired if one["name"] not in stays]:
-        progress.say(f"dropped, no longer made: {', '.join(dropped)}".replace('"', ""))
+        progress.say(f"dropped, no longer in use: {', '.join(dropped)}".replace('"', ""))
     if stays:
         names = ", ".join(name.replace('"', "") for name in stays)
-        progress.say(f"no longer made but kept: {names}; drop them when nobody reads them")
+        progress.say(
+            f"no longer refreshed but kept: {names}; drop them when nobody reads them"
+        )
 
 
 def _drop(connection: Connection, one: dict[str, Any]) -> bool:

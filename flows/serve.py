@@ -238,7 +238,7 @@ def _server(address: Address) -> Iterator[None]:
                 break
             if server.poll() is not None or time.monotonic() > deadline:
                 raise Infrastructure(
-                    f"the Prefect server did not come up on {address.host}:{address.port}"
+                    f"the Prefect server did not start on {address.host}:{address.port}"
                 )
             time.sleep(0.5)
         yield

@@ -458,8 +458,8 @@ def _in_words(
 ) -> str:
     """Describe an error, with the table, columns and customer if PostgreSQL names them.
 
-    For a value that a column does not accept PostgreSQL names no column; then list all columns
-    that were to change.
+    If a column does not accept a value, PostgreSQL does not name it; the text then lists all
+    columns that were to change.
     """
     text = one_line(error)
     if connection.broken or not isinstance(error, psycopg.Error):

@@ -1,4 +1,4 @@
-"""Databases for the tests: a server of their own, which they start and remove."""
+"""Databases for the tests, on a server that the tests start and remove."""
 
 import importlib
 import importlib.util
@@ -30,17 +30,17 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
-# what the one database of a test is called: dbt parses anew for one of another name
+# the name of every test's database: with another name dbt would parse the project again
 USUAL, BUILT = "usual", "built"
 
-# what the demo data of the tests end at, and what most refreshes are computed for
+# the instant at which the demo data of the tests end, and for which most refreshes compute
 UNTIL = "2026-06-15T12:00:00+00:00"
-# of the demo data of most tests
+# size of the demo data in most tests
 CUSTOMERS = 400
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let longer runs ask for more of what `make test` does a little of."""
+    """Add options for longer runs of what `make test` does in a short form."""
     parser.addoption("--histories", type=int, default=8)
     parser.addoption("--kills", type=int, default=2)
     parser.addoption("--overlaps", type=int, default=2)
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=40)
 
 
-# files that take a minute or so: first, so that no worker is left alone with one at the end
+# files that take about a minute run first, so that no worker ends alone with one of them
 LONG = (
     *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
     *("test_check", "test_inputs", "test_prefix", "test_capture"),
@@ -68,8 +68,8 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest."""
-    # Schemathesis gives all operations of a test one id, and pytest-xdist runs an id once
+    """Run the slowest files first."""
+    # Schemathesis gives all operations of a test one id, and pytest-xdist runs an id only once
     for item in items:
         if label := getattr(item, "operation_label", None):
             item._id = item._id.with_params(label)  # noqa: SLF001
@@ -78,19 +78,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 
 
-# what leads to a database of the usual kind
+# variables that lead to an ordinary database
 LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
 
 
 def in_main() -> bool:
-    """Whether this thread may take signals, and the streams of this process."""
+    """Return whether this thread can take signals and the streams of this process."""
     return threading.current_thread() is threading.main_thread()
 
 
 def run_here(
     arguments: list[str], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of ours in this process, as if it were one of its own."""
+    """Run one of our commands in this process, as if it were a process of its own."""
     main = importlib.import_module("flows.__main__").main
     before = dict(os.environ)
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
@@ -111,7 +111,7 @@ def run_here(
 
 @dataclass(frozen=True)
 class Database:
-    """One database, as the environment that leads to it."""
+    """One database, and the environment that leads to it."""
 
     environment: dict[str, str]
 
@@ -132,7 +132,7 @@ class Database:
             return connection.execute(query.encode(), parameters).fetchall()
 
     def value(self, query: str, *parameters: object) -> object:
-        """Run a query and return its one value."""
+        """Run a query and return its only value."""
         [row] = self.rows(query, *parameters)
         [value] = row.values()
         return value
@@ -147,9 +147,9 @@ class Database:
         return Database({**self.environment, "PGUSER": name})
 
     def os_environment(self, **changes: str) -> dict[str, str]:
-        """Return the environment of a program that is to use this database."""
-        # dbt parses anew, for seconds, whenever it has come by another connection or prefix:
-        # each has a folder, so that tests which take turns do not pay for it again and again
+        """Return the environment for a program that uses this database."""
+        # dbt parses again, for seconds, if connection or prefix differ from those of the last
+        # time, so each combination has its own folder
         folder = zlib.crc32(repr(sorted(self.environment.items())).encode())
         target = str(Path(os.environ["DBT_TARGET_PATH"], str(folder)))
         return {**os.environ, "DBT_TARGET_PATH": target, **self.environment, **changes}
@@ -160,10 +160,10 @@ class Database:
         project: Path = PROJECT,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python -m ...` in the project, against this database.
+        """Run `python -m ...` in the project, on this database.
 
-        Our own command runs in this process where nothing about it is unusual: loading all
-        that it needs would take longer than most of what it does.
+        Unless something about it is unusual, our own command runs in this process: loading
+        its modules would take longer than most of its work.
         """
         is_usual = project == PROJECT and not environment and set(self.environment) == LIBPQ
         if is_usual and arguments[0] == "flows" and sys.executable == PYTHON and in_main():
@@ -180,31 +180,31 @@ class Database:
         )
 
     def copy(self, name: str = "") -> "Database":
-        """Make another database with the same content."""
+        """Create another database with the same content."""
         name = name or f"copy_{uuid.uuid4().hex[:12]}"
         template = self.environment["PGDATABASE"]
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
-        # a test that failed may have left it
+        # left behind by a test that failed
         admin.execute(f"drop database if exists {name} with (force)")
         admin.execute(f"create database {name} template {template}")
         return Database({**self.environment, "PGDATABASE": name})
 
     def as_template(self) -> "Database":
-        """Give it a name of its own, so that copies of it can have the usual one."""
+        """Rename the database, so that copies of it can have the usual name."""
         name = f"template_{uuid.uuid4().hex[:12]}"
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
         admin.execute(f"alter database {self.environment['PGDATABASE']} rename to {name}")
         return Database({**self.environment, "PGDATABASE": name})
 
     def drop(self) -> None:
-        """Remove the database with all that is connected to it."""
+        """Drop the database and end all its connections."""
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
         admin.execute(f"drop database {self.environment['PGDATABASE']} with (force)")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_dbt() -> Iterator[None]:
-    """Keep what dbt writes out of the project's own folders, and dbt loaded."""
+    """Keep dbt's output out of the project's own folders, and dbt loaded."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
             "DBT_TARGET_PATH": f"{folder}/target",
@@ -212,7 +212,7 @@ def _quiet_dbt() -> Iterator[None]:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         if sys.executable != PYTHON:
-            # that of the pages, which runs commands elsewhere
+            # the environment of the pages, which runs commands in another one
             yield
             return
         with importlib.import_module("flows.dbt").kept_warm():
@@ -236,7 +236,7 @@ def server() -> Iterator[Database]:
                 "PGDATABASE": "postgres",
             }
         )
-        # processes are killed here, machines are not: what was written is there without
+        # tests kill processes but not the machine, so unsynced writes are not lost
         database.execute("alter system set fsync = off")
         database.execute("select pg_reload_conf()")
         yield database
@@ -279,16 +279,16 @@ def server_15() -> Iterator[Database]:
 
 @pytest.fixture
 def empty(server: Database) -> Iterator[Database]:
-    """A database with nothing in it."""
+    """An empty database."""
     database = new_database(server, "empty")
     yield database
     database.drop()
 
 
 def new_database(server: Database, name: str = "") -> Database:
-    """Make an empty database on a server."""
+    """Create an empty database on a server."""
     name = name or f"test_{uuid.uuid4().hex[:12]}"
-    # a test that failed may have left it
+    # left behind by a test that failed
     server.execute(f"drop database if exists {name} with (force)")
     server.execute(f"create database {name}")
     return Database({**server.environment, "PGDATABASE": name})
@@ -309,12 +309,12 @@ def load_demo(database: Database, customers: int = CUSTOMERS) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# the smallest business there is: customer One ordered every ten days, customer Two never
+# the smallest business: customer One ordered every ten days, customer Two never
 TENANT, ONE, TWO = (f"00000000-0000-0000-0000-00000000000{number}" for number in range(3))
 
 
 def load_two_customers(database: Database) -> None:
-    """Make the demo's schemas, with one tenant and two customers in orders."""
+    """Create the demo's schemas, with one tenant and two customers in orders."""
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
     database.execute(
         "insert into commerce.tenants (id, slug, name) values (%s, 'acme', 'Acme')", TENANT
@@ -340,7 +340,7 @@ def load_two_customers(database: Database) -> None:
 
 @pytest.fixture
 def small(server: Database) -> Iterator[Database]:
-    """The smallest business there is, before its first refresh; a nightly takes 15 s."""
+    """The smallest business before its first refresh; a nightly refresh takes 15 s."""
     database = new_database(server, USUAL)
     load_two_customers(database)
     yield database
@@ -349,7 +349,7 @@ def small(server: Database) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def refreshed_template(server: Database) -> Database:
-    """Demo data after a nightly refresh and a write-back, with the roles; to be copied."""
+    """Demo data after a nightly refresh and a write-back, with the roles, as a template."""
     database = new_database(server, USUAL)
     load_demo(database)
     done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
@@ -369,14 +369,14 @@ def refreshed(refreshed_template: Database) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where dbt keeps what it has parsed and compiled for `built`."""
+    """The folder with what dbt has parsed and compiled for `built`."""
     return tmp_path_factory.mktemp("target")
 
 
 @pytest.fixture(scope="session")
 def built_template(server: Database, built_folder: Path) -> Database:
-    """All tables and views on sources without a row; to be copied."""
-    # by name, for the environment of the pages has none of what this needs
+    """All tables and views on sources without rows, as a template."""
+    # imported here, because the environment of the pages has none of these packages
     compiled = importlib.import_module("bench.compiled")
     database = new_database(server, BUILT)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
@@ -386,7 +386,7 @@ def built_template(server: Database, built_folder: Path) -> Database:
 
 @pytest.fixture(scope="module")
 def built(built_template: Database) -> Iterator[Database]:
-    """All tables and views on sources without a row."""
+    """All tables and views on sources without rows."""
     database = built_template.copy(BUILT)
     yield database
     database.drop()
@@ -406,7 +406,7 @@ def project(tmp_path: Path) -> Path:
         if (PROJECT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, tmp_path / name)
-    # what was parsed last was most likely by the connection of this test, too
+    # the last parse was most likely for the connection of this test, too
     kept = Path(os.environ["DBT_TARGET_PATH"]).glob("*/partial_parse.msgpack")
     if parsed := max(kept, key=lambda file: file.stat().st_mtime, default=None):
         (tmp_path / "target").mkdir()

@@ -1,4 +1,4 @@
-"""Servers that take messages in the tests: by HTTP and by SMTP."""
+"""Servers that receive messages in the tests, by HTTP and by SMTP."""
 
 import email
 import email.policy
@@ -14,13 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 Message = dict[str, Any]
-# what a receiver says to its n-th message: 200 or 250 and the like, or worse
+# the answer to the n-th message: 200, 250 and the like, or a failure
 Answer = Callable[[int], int]
 OK = 250
 
 
 class Receiver:
-    """A server of the test that keeps what it accepted, and answers as it is told."""
+    """A server that keeps the messages it accepted, and answers as told."""
 
     environment: dict[str, str]
     server: socketserver.BaseServer
@@ -29,7 +29,7 @@ class Receiver:
         self.accepted: list[Message] = []
         self.tried: list[str] = []
         self.answer: Answer = lambda _number: OK
-        # a message has come in, and its sender waits
+        # set when a message has arrived and its sender waits
         self.holding = threading.Event()
         self.release = threading.Event()
         self.release.set()
@@ -48,7 +48,7 @@ class Receiver:
 
 
 def read_mail(text: bytes) -> Message:
-    """Return a mail as a person sees it, in both its forms."""
+    """Return a mail as a person sees it, in both formats."""
     mail = email.message_from_bytes(text, policy=email.policy.default)
     forms = {
         kind: mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ def read_mail(text: bytes) -> Message:
 
 
 class MailHandler(socketserver.StreamRequestHandler):
-    """One conversation with a mail server of the test."""
+    """One session with a mail server of the tests."""
 
     receiver: "MailReceiver"
     is_encrypted: bool
@@ -99,7 +99,7 @@ class MailHandler(socketserver.StreamRequestHandler):
                     self.say("354 go on")
                     text = b"".join(iter(self.rfile.readline, b".\r\n"))
                     message = read_mail(text)
-                    # whom it is handed to, which is who reads it
+                    # the recipient, who is the one that reads it
                     assert recipients == [message["to"]]
                     self.say(f"{self.receiver.take(message)} so it is")
                     recipients = []
@@ -113,7 +113,7 @@ class MailHandler(socketserver.StreamRequestHandler):
 
 
 class WebhookReceiver(Receiver):
-    """Takes messages by HTTP."""
+    """Receives messages by HTTP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class WebhookReceiver(Receiver):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                # what Slack and the like are sent has no id of ours in it
+                # messages for Slack and the like have no id of ours
                 message = {"id": self.headers["Idempotency-Key"], **json.loads(body)}
                 assert self.headers["Idempotency-Key"] == message["id"]
                 code = receiver.take(message)
@@ -138,7 +138,7 @@ class WebhookReceiver(Receiver):
 
 
 class MailReceiver(Receiver):
-    """Takes messages by SMTP, in TLS from the start, from STARTTLS on, or without."""
+    """Receives messages by SMTP: with TLS from the start, with STARTTLS, or without."""
 
     def __init__(self, scheme: str = "smtp", tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class MailReceiver(Receiver):
             daemon_threads = True
 
             def handle_error(self, *_arguments: object) -> None:
-                """A sender that was killed is expected here."""
+                """Ignore errors: the tests kill senders."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.environment = {
@@ -168,7 +168,7 @@ Made = TypeVar("Made", bound=Receiver)
 
 @contextmanager
 def serving(receiver: Made) -> Iterator[Made]:
-    """Let a receiver take what comes."""
+    """Let a receiver accept messages."""
     server = receiver.server
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

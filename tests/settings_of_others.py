@@ -1,8 +1,8 @@
-"""A database whose owner has set everything otherwise, for the tests of our sessions."""
+"""A database whose owner has changed every setting, for the tests of our sessions."""
 
 from conftest import Database
 
-# all that one may set, and that could change what a statement means or how it ends
+# all settings that an owner may set and that could change a statement's meaning or its end
 UNUSUAL = {
     "row_security": "on",
     "timezone": "'Pacific/Kiritimati'",
@@ -30,7 +30,7 @@ UNUSUAL = {
     "work_mem": "'64kB'",
     "jit": "on",
 }
-# what stands before PostgreSQL's own where search_path says so
+# schemas before PostgreSQL's own in search_path
 SHADOWS = """
     create function public.lower(text) returns text language sql as $$ select 'shadow' $$;
     create function public.hashtext(text) returns integer language sql
@@ -43,7 +43,7 @@ SHADOWS = """
 
 
 def set_otherwise(database: Database) -> None:
-    """Set everything otherwise for all who come to this database from now on."""
+    """Change all settings for everybody who connects to this database from now on."""
     known = {
         row["name"] for row in database.rows("select lower(name) as name from pg_settings")
     }
@@ -59,7 +59,7 @@ def set_otherwise(database: Database) -> None:
 
 
 def set_as_usual(database: Database) -> None:
-    """Take that back."""
+    """Reset the settings."""
     _execute(
         database,
         f"alter database {database.environment['PGDATABASE']} reset all",

@@ -1,4 +1,4 @@
-"""Real data against independent oracles, where ../shared with both is at hand."""
+"""Real data against independent oracles, if ../shared has both."""
 
 import json
 import subprocess
@@ -75,7 +75,7 @@ def of(database: Database, relation: str, shop: str, *, where: str = "true") -> 
 
 
 def close(value: float | None) -> Any:
-    """The oracle's figures have six decimals."""
+    """Compare with the oracle's figures, which have six decimals."""
     return None if value is None else pytest.approx(value, abs=6e-7)
 
 
@@ -102,7 +102,7 @@ def test_the_backtest_equals_the_oracle(retail: Database, shop: str) -> None:
             row["positions"],
             row["ordered"],
         )
-        # of few customers no share is told
+        # no share is reported for few customers
         is_told = seen["customers_count"] >= 30
         assert seen["ordered_share"] == (close(row["share"]) if is_told else None)
         if "median_days_until_next" in row:
@@ -166,7 +166,7 @@ def test_limits_equal_the_oracle(retail: Database, shop: str) -> None:
     for setting in ("dormant_days", "fallback_cadence_days"):
         tried = oracle["suggestions"][setting]
         assert suggestions[setting]["gain"] == close(tried["gain"])
-        # no gain in the one shop, too few positions in the other
+        # no gain for one shop, and too few positions for the other
         assert suggestions[setting]["suggested_value"] is None
         assert suggestions[setting]["basis"] == (
             "NO_STABLE_GAIN" if shop == "retail-uk" else "TOO_FEW"
@@ -223,7 +223,7 @@ def test_the_fit_is_as_likely_as_the_oracle_s_and_tells_more_than_lateness(
             " as parameters inner join analytics.tenants using (tenant_id)"
         )
     }
-    # at the middle cut, which is before all that it is judged by, and today
+    # at the middle cut, which is before everything that it is judged by, and today
     first = fits["retail-uk", "2011-06-01"]
     assert first["customers"] == oracle["customers"] == 173
     assert first["log_likelihood"] >= oracle["log_likelihood"] - 0.005
@@ -241,7 +241,7 @@ def test_the_fit_is_as_likely_as_the_oracle_s_and_tells_more_than_lateness(
         oracle["later_auc_days_past_expected"]
     )
 
-    # what is as likely already stays
+    # a model in force stays if it is as likely
     again = retail.run("flows", "fit-orders", "--tenant", "retail-uk")
     assert again.returncode == 0, again.stdout + again.stderr
     kept = retail.rows("select * from analytics.order_model_parameters order by 1, 2")
@@ -287,13 +287,13 @@ def test_real_data_equal_the_oracle(database: Database, data: str, as_of: str) -
     assert check(database, "compare", data, "--as-of", as_of).endswith("\n0 differences\n")
     with database.connect() as connection:
         seen = compare(connection, told(database, as_of))
-    # the hotels had no guest yet when the shops had customers
+    # the hotels had no guests yet when the shops had customers
     asked = {mart for mart in seen if ("order" in mart) == (data == "retail")}
     assert {mart for mart in asked if not seen[mart]} == set()
 
 
 def told(database: Database, as_of: str) -> History:
-    """Return all that the applications hold, for the oracle of who comes back."""
+    """Return the rows of all applications, for the retention oracle."""
     return History(
         datetime.fromisoformat(as_of),
         [

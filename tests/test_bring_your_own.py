@@ -1,4 +1,4 @@
-"""docs/bring_your_own_database.md, carried out as it stands there."""
+"""docs/bring_your_own_database.md, carried out as written."""
 
 import json
 import os
@@ -22,7 +22,7 @@ UNTIL = "2026-06-15T12:00:00+00:00"
 
 
 def blocks(heading: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the code of a section: its language, what its first line names, and the rest."""
+    """Yield the code blocks of a section: language, the file of the first line, the rest."""
     text = DOCUMENT.read_text()
     [section] = re.findall(rf"^##+ {heading}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     for language, code in BLOCK.findall(section):
@@ -36,10 +36,10 @@ def block(heading: str, begins: str) -> str:
 
 
 class Walk:
-    """Somebody who goes through the document, in a folder of theirs."""
+    """A reader who follows the document, in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin where the project shall be made."""
+        """Begin in the folder for the project."""
         self.folder = folder
 
     def follow(self, database: Database, heading: str) -> list[str]:
@@ -55,13 +55,13 @@ class Walk:
                     continue
                 assert command == "customer-health"
                 done = database.run("flows", *arguments, project=self.folder)
-                # of `check`: something to look at
+                # `check` exits with 1, because there is something to look at
                 assert done.returncode == (arguments[0] == "check"), done.stdout + done.stderr
                 printed.append(done.stdout)
         return printed
 
     def check_what_is_shown(self, heading: str) -> None:
-        """Hold the inputs that the document shows against those that were proposed."""
+        """Compare the inputs in the document with the proposed ones."""
         shown = [
             (name.removeprefix("proposed: "), code)
             for _, name, code in blocks(heading)
@@ -81,7 +81,7 @@ def application(server: Database, *names: str) -> Database:
 
 @pytest.fixture
 def owner(server: Database) -> Iterator[Database]:
-    """The shape of Northwind, for whoever owns it."""
+    """Northwind's tables, with the login that owns them."""
     database = application(server, "northwind")
     yield database
     database.drop()
@@ -89,7 +89,7 @@ def owner(server: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def trial(owner: Database) -> Iterator[Database]:
-    """The same for the login that the document makes."""
+    """The same database, with the login that the document creates."""
     rights = block("What it may do", "in psql, as the owner of the database")
     owner.execute(rights.replace(':"DBNAME"', owner.environment["PGDATABASE"]))
     yield owner.as_user(LOGIN)
@@ -174,7 +174,7 @@ def test_what_stands_in_for_columns_that_somebody_does_not_have(
 
 @pytest.mark.slow
 def test_two_companies_in_the_same_tables(server: Database, tmp_path: Path) -> None:
-    """The same orders twice: what the one company reads of the other would show."""
+    """The same orders twice, so that a row of the other company would show."""
     owner = application(server, "northwind", "companies")
     walk = Walk(tmp_path)
     walk.follow(owner, "Several businesses in the same tables")
@@ -193,7 +193,7 @@ def test_two_companies_in_the_same_tables(server: Database, tmp_path: Path) -> N
 
 
 NOTICED = [("customer", "1", "ALPEN"), ("customer", "1", "CIDRE")]
-# worked out by hand, for 15 June 2026
+# computed by hand, for June 15, 2026
 NORTHWIND_STATUSES = [
     ("ALPEN", "HEALTHY", "2026-06-01", "2026-07-01", None, 1),
     ("BREZL", "AT_RISK_CADENCE", "2026-05-20", "2026-06-03", None, 1),
@@ -225,7 +225,7 @@ def test_pagila_with_its_first_refresh(server: Database, tmp_path: Path) -> None
 
 
 def check_pagila(database: Database) -> None:
-    """Compare with figures that were worked out by hand, for 15 June 2026."""
+    """Compare with figures computed by hand, for June 15, 2026."""
     customers = database.rows(
         "select square_customer_id, customer_segment, total_visits, total_revenue_cents,"
         " first_booking_location_id from analytics.customer_analytics order by 1"
@@ -261,10 +261,10 @@ def test_another_dbt_project_builds_it_as_a_package(server: Database, tmp_path: 
     differ = yaml.safe_load((proposed / "dbt_project.yml").read_text())["vars"]
     project["vars"]["customer_health"] |= differ
     settings.write_text(yaml.safe_dump(project))
-    # theirs is not ours, though it has the name of one of ours
+    # models of the user's project do not replace ours, even with the same name
     for name in ("tenants", "stg_orders__orders", "int_customers", "risk_thresholds"):
         (own / "models" / f"{name}.sql").write_text("select 'theirs' as tenant_id")
-    # but for an input
+    # except an input
     (own / "models/orders/inputs/input_orders__customers.sql").unlink()
     profile = (PROJECT / "profiles.example.yml").read_text()
     (own / "profiles.yml").write_text(
@@ -275,9 +275,9 @@ def test_another_dbt_project_builds_it_as_a_package(server: Database, tmp_path: 
 
     [build] = [code.strip() for language, _, code in blocks(PACKAGE) if language == "sh"]
     printed = run(owner, own, f"{build} --vars 'as_of: {UNTIL}'")
-    # of sources_are_fresh: the sample is from some days before
+    # sources_are_fresh warns, because the sample is some days old
     assert "WARN=1 ERROR=0" in printed
-    # their input does not say who looks after a customer
+    # the user's input has no sales rep
     found = northwind_statuses(owner, "northwind")
     assert found == [(*row[:-1], None) for row in NORTHWIND_STATUSES]
     check_pagila(owner)
@@ -303,7 +303,7 @@ def test_another_dbt_project_builds_it_as_a_package(server: Database, tmp_path: 
         seed = "timeout 60 dbt seed --select risk_thresholds"
         assert "WARN=0 ERROR=0" in run(owner, own, f"{seed} --vars 'as_of: {UNTIL}'")
 
-    # where dbt would look for ours first, a run says so before anything is built wrong
+    # if dbt would find our model first, the run says so before anything wrong is built
     project["flags"]["require_ref_searches_node_package_before_root"] = True
     settings.write_text(yaml.safe_dump(project))
     with pytest.raises(AssertionError, match="must be false"):
@@ -311,7 +311,7 @@ def test_another_dbt_project_builds_it_as_a_package(server: Database, tmp_path: 
 
 
 def run(database: Database, folder: Path, commands: str) -> str:
-    """Run commands of a shell in a dbt project, and return what they print."""
+    """Run shell commands in a dbt project, and return what they print."""
     done = subprocess.run(
         ["/bin/sh", "-e", "-c", commands],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""What the inputs' yml says of them is what their page, their staging and their words say."""
+"""The inputs' yml agrees with their page, their staging views and their words."""
 
 import importlib.util
 import re
@@ -59,7 +59,7 @@ def test_words_that_are_allowed_are_described_and_no_others_in_capitals(
         words = set(re.findall(r"\w+", column["description"]))
         assert set(meta.get("allowed", [])) <= words, name
         assert set(meta) <= {"optional", "nullable", "allowed"}, name
-        # one that may lack may be NULL
+        # an optional column may be NULL
         assert not (meta.get("optional") and meta.get("nullable")), name
 
 
@@ -78,7 +78,7 @@ def test_no_row_is_left_out_for_the_lack_of_what_may_lack(
             for column in re.findall(r"'(\w+)'", listed):
                 seen += 1
                 assert f"{one['name']}.{column}" not in may_lack
-        # the key and the words are those of the yml, and stand nowhere else
+        # the key and the words are those of the yml, and are written nowhere else
         assert text.count("known_values=") == text.count("words_of_input(")
         assert f"copy_number('{one['name']}'" in " ".join(text.split()).replace(
             "( '", "('"

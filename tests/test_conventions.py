@@ -1,10 +1,11 @@
-"""What the project promises about itself, read from dbt's manifest and from the files."""
+"""The project's conventions, read from dbt's manifest and from the files."""
 
 import csv
 import hashlib
 import importlib.util
 import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ Node = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def manifest(server: Database, built_folder: Path) -> dict[str, Any]:
-    # all of it, for dbt warns of a file only when it reads that; kept for who needs `built`
+    # parsed completely, because dbt warns about a file only when it reads it; kept for `built`
     options = (*STRICT, "--no-partial-parse", "--target-path", str(built_folder))
     variables = ("--vars", json.dumps({"as_of": SENTINEL}))
     environment = {**server.environment, "PGDATABASE": BUILT}
@@ -45,7 +46,7 @@ def marts(models: list[Node]) -> list[Node]:
 
 
 def role_of(model: Node) -> str:
-    """Return the folder within that of its system: what the model is for."""
+    """Return the model's folder within its system: its role."""
     return "publication" if len(model["fqn"]) == 3 else str(model["fqn"][2])
 
 
@@ -79,7 +80,7 @@ def test_names_that_are_put_together_stay_apart_and_are_not_cut(
         aliases = [
             n["alias"] for n in manifest["nodes"].values() if n["resource_type"] == kind
         ]
-        # dbt puts __dbt_backup behind the name of what it replaces
+        # dbt appends __dbt_backup to the name of what it replaces
         most = 63 if kind == "test" else 63 - len("__dbt_backup")
         assert [alias for alias in aliases if len(alias.encode()) > most] == []
         assert len(set(aliases)) == len(aliases)
@@ -145,7 +146,7 @@ def test_a_mart_is_described_in_the_yml_of_its_name(
     for mart in marts(models):
         own = mart["original_file_path"].replace(".sql", ".yml")
         if mart["config"]["materialized"] == "view_in_place":
-            # a view may stand in that of a mart whose columns it repeats
+            # a view may be described with the mart whose columns it repeats
             parents = manifest["parent_map"][mart["unique_id"]]
             beside = {described.get(parent) for parent in parents}
         else:
@@ -196,14 +197,14 @@ def test_only_sync_reads_the_operational_statuses(manifest: dict[str, Any]) -> N
     statuses = "model.customer_health.stg_orders__customer_statuses"
     behind = manifest["child_map"]["model.customer_health.input_orders__customer_statuses"]
     for child in {*manifest["child_map"][statuses], *behind} - {statuses}:
-        # an exposure reads nothing: it says what is written
+        # an exposure depends on nothing, but says what is written
         if not child.startswith("exposure."):
             assert manifest["nodes"][child]["fqn"][2] == "sync", child
 
 
 def test_only_inputs_name_operational_tables(models: list[Node]) -> None:
     for model in models:
-        # thresholds are a seed of ours, no table of the application
+        # thresholds are a seed of ours, not a table of the application
         is_input = model["fqn"][2] == "inputs" and model["fqn"][1] != "shared"
         assert bool(model["sources"]) == is_input, model["name"]
 
@@ -230,13 +231,13 @@ def test_an_input_is_a_plain_select_and_all_its_columns_are_described(
 
 
 def test_every_model_can_be_read_in_a_minute(models: list[Node]) -> None:
-    # only puts 93 columns side by side, one a line, of a model for each subject
+    # only puts 93 columns side by side, one per line, from a model per subject
     wide = {"int_customer_analytics"}
     for model in models:
         if model["name"] not in wide:
             assert len(model["raw_code"].splitlines()) <= 160, model["name"]
-            # what lists the bad rows of a system, and what says whether it has work, read all
-            # tables; a publication moves all marts
+            # the list of a system's bad rows, and the view of its work, read all tables;
+            # a publication moves all marts
             reads_all = re.search("^int_quarantined_rows__|_work$", model["name"])
             if not reads_all and model["config"]["materialized"] != "publication":
                 assert len(model["depends_on"]["nodes"]) <= 7, model["name"]
@@ -259,7 +260,7 @@ def test_every_singular_test_says_how_to_resolve_it() -> None:
 
 def test_no_model_or_macro_looks_at_the_clock() -> None:
     clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|clock_timestamp|localtime)")
-    # the hook runs between refreshes, for the moment of an order
+    # the hook runs between refreshes, at the moment of an order
     hook = PROJECT / "macros" / "hook" / "after_order_created.sql"
     for folder in ("models", "macros", "analyses", "tests/data"):
         for file in (PROJECT / folder).rglob("*.sql"):
@@ -267,7 +268,7 @@ def test_no_model_or_macro_looks_at_the_clock() -> None:
 
 
 def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, Any]) -> None:
-    """A file holds the macro of its name; another one in it serves that folder only."""
+    """A file holds the macro of its name; a second macro in it serves only that folder."""
     files: dict[Any, set[str]] = defaultdict(set)
     for macro in manifest["macros"].values():
         if macro["package_name"] == "customer_health" and not macro["name"].startswith(
@@ -297,7 +298,7 @@ def test_every_macro_is_found_by_its_name_and_is_described(manifest: dict[str, A
 def test_what_comments_and_documents_point_at_is_there() -> None:
     folders = "analyses|api|bench|dashboards|demo|docs|flows|macros|metrics|models|seeds|tests"
     place = re.compile(rf"(?<![\w./{{}}-])(?:{folders})/[\w./<>*-]*[\w/>]")
-    # tests write projects of their own, and what has changed was there once
+    # tests write projects of their own, and the changelog names files that are gone
     texts = [
         file
         for folder in folders.split("|")
@@ -311,11 +312,11 @@ def test_what_comments_and_documents_point_at_is_there() -> None:
         if file.name == "CHANGELOG.md":
             continue
         for line in file.read_text().splitlines():
-            # a document names so the file of another project that it shows
+            # documents name files of other projects like this
             if file.suffix == ".md" and line.startswith("-- "):
                 continue
             for name in place.findall(line):
-                # where the wheel puts our dbt project
+                # the folder of our dbt project in the wheel
                 name = name.removeprefix("flows/customer_health/")  # noqa: PLW2901
                 found += 1
                 assert any(PROJECT.glob(re.sub(r"<\w+>", "*", name))), f"{file.name}: {line}"
@@ -323,7 +324,7 @@ def test_what_comments_and_documents_point_at_is_there() -> None:
 
 
 def test_in_our_sql_the_names_of_our_schemas_are_nothing_else() -> None:
-    """A prefix is put before them where the file is read: flows/schemas.py."""
+    """flows/schemas.py puts a prefix before them when it reads a file."""
     words = r"\b(analytics|analytics_internal|analytics_internal_failures|operations)\b"
     folders = ("flows/sql/*.sql", "dashboards/sql/*.sql", "api/sql/*/*.sql")
     for file in [file for folder in folders for file in PROJECT.glob(folder)]:
@@ -348,13 +349,13 @@ def test_every_var_is_documented_and_used() -> None:
     for script in PROJECT.glob("flows/sql/*.sql"):
         used |= set(re.findall(r"\{\{ (\w+) \}\}", script.read_text()))
     assert used <= declared
-    # the rest are read by a name that is put together, or in a loop
+    # the others are read by a name that is composed, or in a loop
     assert declared - used <= {
         *(f"{system}_enabled" for system in registry()),
         "usage_support_tickets_enabled",
     }
     settings = (PROJECT / "docs/settings.md").read_text()
-    # the registry is no setting
+    # the registry is not a setting
     for name in declared - {"systems"}:
         assert f"`{name}`" in settings, name
 
@@ -364,7 +365,7 @@ def test_every_threshold_is_compared_where_causes_are_told_apart() -> None:
     rules = PROJECT / "models" / "orders" / "rules"
     model = (rules / "int_customers__status_revisions.sql").read_text()
     [limits] = re.findall(r"set limits = \[(.*?)\]", model, re.DOTALL)
-    # segments are of those who book
+    # segments belong to customers who book
     wanted = {name for name in seed.split(",") if not name.startswith("segment_")}
     assert set(re.findall(r"\w+", limits)) == wanted - {"tenant_slug"}
 
@@ -374,7 +375,7 @@ def test_the_defaults_in_the_documents_are_those_of_the_project() -> None:
     cells = [line.split("|") for line in document.splitlines() if line.startswith("| `")]
     told = {cell[1].strip(" `"): cell[2].strip(" `") for cell in cells}
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-    # none, which is told in words, and two instants, told as years
+    # described in words, and two instants that are shown as years
     words = {"as_of", "schema_prefix", "systems", "earliest_timestamp", "latest_timestamp"}
     for name in set(settings) - words:
         assert yaml.safe_load(told[name]) == settings[name], name
@@ -385,7 +386,7 @@ def test_the_defaults_in_the_documents_are_those_of_the_project() -> None:
     thresholds = dict(zip(header, lines[0], strict=True))
     assert thresholds.pop("tenant_slug") == "default"
     assert {name: told[name] for name in thresholds} == thresholds
-    # which system a threshold is read by, and an example that fits
+    # the system that reads a threshold, and a suitable example
     readers = {cell[1].strip(" `"): cell[3].strip() for cell in cells if len(cell) == 6}
     assert set(readers) == set(thresholds)
     for system, model in (
@@ -466,15 +467,15 @@ def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
         name = page.partition(",")[0]
         exposed = "usage_and_accounts" if name in ("usage", "accounts") else name
         for query in queries:
-            # a function reads what stands beside it
+            # a function reads the files beside it
             named = re.findall(r"\banalytics\.(\w+)\b(?!\()", text_of(query))
             reads[exposed] |= set(named)
     for page, relations in reads.items():
         exposure = manifest["exposures"][f"exposure.customer_health.page_{page}"]
-        # the first page is what the bare address shows
+        # the first page opens at the bare address
         path = "" if page == next(iter(PAGES)) else page
         assert exposure["url"] == f"http://127.0.0.1:8501/{path}"
-        # the page of operations reads the run log, which is none of dbt's
+        # the operations page reads the run log, which dbt does not own
         if page != "operations":
             found = {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]}
             assert found == relations, page
@@ -488,12 +489,29 @@ def test_the_api_says_what_it_reads(manifest: dict[str, Any]) -> None:
     assert {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]} == relations
 
 
-def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:
-    spec = importlib.util.spec_from_file_location("site_of_docs", PROJECT / "docs" / "site.py")
+def module_of_docs(name: str) -> Any:
+    """Return a module of docs/, which is no package."""
+    file = PROJECT / "docs" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_of_docs", file)
     assert spec
     assert spec.loader
-    site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(site)
+    module = importlib.util.module_from_spec(spec)
+    # data classes look their module up
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_of_what_reads_what_are_current(manifest: dict[str, Any]) -> None:
+    pictures = module_of_docs("lineage").pictures(manifest)
+    assert len(pictures) == len(registry())
+    for file, picture in pictures.items():
+        # `PYTHONPATH=. python docs/lineage.py` draws them again
+        assert file.read_text() == picture, file.name
+
+
+def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any]) -> None:
+    site = module_of_docs("site")
     text = site.render_overview(manifest)
     assert "[[" not in text
     assert "| DORMANT | 45 days or more" in text
@@ -503,8 +521,9 @@ def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any
         if doc["package_name"] == "customer_health"
     )
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-    # these numbers are no rules: of the machinery, and of how much is shown
+    # these numbers are not rules, but technical limits and numbers of rows to show
     machinery = {"backfill_days", "metric_days_back", "account_factor_days"}
+    machinery.add("operations_keep_days")
     shown = {"account_trend_shown_days", "shown_orders"}
     rules = {name for name, value in settings.items() if type(value) in (int, float)}
     told = set(re.findall(r"""(?:var|percent)\(['"](\w+)['"]\)""", blocks))

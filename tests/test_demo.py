@@ -1,4 +1,4 @@
-"""What a newcomer does first, from a bare clone, and the data that it shows."""
+"""A newcomer's first steps from a bare clone, and the demo's data."""
 
 import os
 import re
@@ -14,13 +14,13 @@ LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE"}
 
 @pytest.mark.slow
 def test_make_demo_in_a_bare_clone_ends_with_the_summary(tmp_path: Path) -> None:
-    """With the environment that is there already: `make setup` has built it before."""
+    """In the existing environment, which `make setup` has built before."""
     if not (PROJECT / ".venv" / "done").exists():
         pytest.skip("no .venv: run `make setup` first")
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(clone)], check=True)
     (clone / ".venv").symlink_to(PROJECT / ".venv")
-    # as old as can be, so that the environment counts as newer
+    # as old as possible, so that the environment counts as newer
     os.utime(clone / "requirements.lock", (0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in LIBPQ}
 
@@ -107,7 +107,7 @@ def test_the_row_in_the_readme_is_one_of_the_demo(refreshed_template: Database) 
     readme = (PROJECT / "README.md").read_text()
     assert f"--customers {CUSTOMERS} --years 2 --until {UNTIL}" in readme
     [block] = re.findall(r"```text\n(customer_name .*?)\n```", readme, re.DOTALL)
-    # a value may go on in the next line
+    # a value may continue on the next line
     lines = re.sub(r"\n {20,}", " ", block).splitlines()
     told = {name.strip(): value for name, value in (line.split(" | ") for line in lines)}
     assert {"risk_status", "reason"} <= told.keys()

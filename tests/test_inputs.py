@@ -1,4 +1,4 @@
-"""Inputs: whatever a mapping is, copies are found, indexes reached, and gaps told."""
+"""Inputs: in any mapping, duplicates are found, indexes are used, and gaps are reported."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ create unique index on app.kept (id);
 create view app.seen as select id as seen_id, tenant from app.plain;
 """
 
-# the select of an input, the key that its staging view asks for, and whether that is unique
+# the select of an input, the key that its staging view needs, and whether that is unique
 MAPPINGS = [
     ("select id as order_id from app.plain", ["order_id"], True),
     ("select p.id as order_id from app.plain as p", ["order_id"], True),
@@ -72,7 +72,7 @@ MAPPINGS = [
     ("select id from app.childless", ["id"], False),
     ("select id from app.kept", ["id"], True),
     ("select seen_id as id from app.seen as s", ["id"], True),
-    # what a cast keeps apart, and what it does not
+    # casts that keep values distinct, and others
     ("select id::text as id from app.plain", ["id"], True),
     ("select id::bigint as id from app.plain", ["id"], True),
     ("select code::int as id from app.plain", ["id"], False),
@@ -95,7 +95,7 @@ MAPPINGS = [
         True,
     ),
     (
-        # unique, but the plan does not say so: copies are looked for
+        # unique, but the plan does not show it, so the view looks for duplicates
         "select h.id, p.tenant from app.hashed as h join app.plain as p on h.plain_id = p.id",
         ["tenant", "id"],
         False,
@@ -118,7 +118,7 @@ MAPPINGS = [
     ("select l.id from app.line as l join app.two as t on l.plain_id = t.id", ["id"], False),
     ("select a.id from app.plain as a join app.plain as b on a.id = b.parent", ["id"], False),
     ("select b.id from app.plain as a join app.plain as b on a.id = b.parent", ["id"], True),
-    # rows without a key are no copies
+    # rows without a key are not duplicates
     ("select a.id from app.plain as a full join app.line as b on a.id = b.id", ["id"], True),
     ("select a.id from app.plain as a full join app.two as b on a.id = b.id", ["id"], False),
     ("select a.id from app.plain as a cross join app.two", ["id"], False),
@@ -133,7 +133,7 @@ MAPPINGS = [
     ("select id from app.plain union all select id from app.line", ["id"], False),
     ("select id from app.hashed union all select id from app.hashed", ["id"], False),
     ("select id from app.hashed_0 union all select id from app.hashed_0", ["id"], False),
-    # no table at all
+    # no table
     ("select 1 as id", ["id"], True),
     ("select 1 as id union all select 1", ["id"], False),
     ("select id from (values (1), (1)) as given (id)", ["id"], False),
@@ -160,7 +160,7 @@ PROVE = """
 def check_proven(
     database: Database, project: Path, mappings: list[tuple[str, list[str], bool]]
 ) -> None:
-    """Ask is_unique() of each of these."""
+    """Call is_unique() for each of these mappings."""
     for number, (select, _, _) in enumerate(mappings):
         database.execute(f"create view app.input_{number} as {select}")
     cases = [[number, key] for number, (_, key, _) in enumerate(mappings)]
@@ -200,7 +200,7 @@ def test_the_same_on_postgresql_15_with_tables_of_other_servers(
         "create server other foreign data wrapper postgres_fdw;"
         "create user mapping for public server other;"
         "create foreign table app.foreign_one (id int) server other;"
-        # unique as texts are, which are two where the type knows one
+        # unique as text, but not by the type's own equality
         "create table app.citext (id citext); create unique index on app.citext (id text_ops);"
         "create collation app.any_case"
         " (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
@@ -252,14 +252,14 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
         "select c.tenant_id, c.id as customer_id, c.is_closed, c.name as customer_name\n"
         "from {{ source('orders', 'customers') }} as c\n"
     )
-    # the tenant is that of the customer
+    # the tenant is the customer's
     input_of(project, "input_orders__orders").write_text(
         "select o.id as order_id, c.tenant_id, o.customer_id, o.status as order_status,\n"
         '    o.ordered_at, o.delivered_at, o."totalAmount" as total_amount, o.updated_at\n'
         "from {{ source('orders', 'orders') }} as o\n"
         "inner join {{ source('orders', 'customers') }} as c on o.customer_id = c.id\n"
     )
-    # one desk has two rows, and so would its representative
+    # one desk has two rows, so its representative would have two
     yml = project / "models/orders/inputs/_orders__sources.yml"
     yml.write_text(f"{yml.read_text()}      - name: desks\n")
     input_of(project, "input_orders__sales_reps").write_text(
@@ -289,7 +289,7 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
     [mart] = small.rows(delivered)
     assert mart["total_delivered_orders"] == 10
 
-    # the keys are there again, and a column has another type: no flag is needed
+    # the keys exist again, and a column has another type: no flag is needed
     small.execute(
         "delete from commerce.orders where ctid in (select max(ctid) from commerce.orders"
         " group by id having count(*) > 1);"
@@ -315,7 +315,7 @@ def test_an_input_may_be_anything_and_lack_what_is_optional(
         )
     )
 
-    # what is required, and what nobody knows, is told in one line
+    # missing and unknown columns are reported in one line
     path.write_text(path.read_text().replace("o.customer_id, ", ""))
     path = input_of(project, "input_orders__customers")
     path.write_text(path.read_text().replace("customer_name", "customer_nmae"))

@@ -9,21 +9,21 @@ from conftest import UNTIL, USUAL, Database, load_demo, new_database
 from bench.compiled import SENTINEL
 from flows.dbt import command
 
-# every warning is an error, but for the one that dbt_project.yml silences
+# every warning is an error, except the one that dbt_project.yml silences
 STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
 
 
 def test_unit_tests(built: Database, built_folder: Path) -> None:
-    """Where no table has a row, for they bring theirs: `make check`, too, runs this."""
+    """On empty tables, because unit tests bring their rows; `make check` runs this, too."""
     options = ("--select", "test_type:unit", "--target-path", str(built_folder))
-    # by the same vars as `built`, so that nothing is parsed anew
+    # with the vars of `built`, so that dbt need not parse again
     variables = ("--vars", json.dumps({"as_of": SENTINEL}))
     done = command(built.environment, "test", *STRICT, *options, *variables)
     assert done.returncode == 0, done.stdout
     assert " unit tests" in done.stdout
 
 
-# the data tests of these rows have passed wherever a test has `refreshed`
+# the data tests on the demo's rows pass in every test that uses `refreshed`
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["server", "server_15"])
 def test_models_data_tests_and_unit_tests(

@@ -1,4 +1,4 @@
-"""Ours as a package, in another dbt project by dbt alone; and what a wheel installs."""
+"""Our project as a package in another dbt project, with dbt alone; and the installed wheel."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def test_a_table_of_another_project_on_marts_has_their_rows_in_one_build(
         "--exclude-resource-type=unit_test",
     )
     assert empty.value("select count(*) from reports.customers_to_call") == 3
-    # what is replaced is left out, and what is off is not there
+    # replaced inputs are not built, and systems that are off do not exist
     assert empty.rows("select relname from pg_class where relname ~ '^default_'") == [
         {"relname": "default_input_shared__risk_thresholds"}
     ]
@@ -73,7 +73,7 @@ def test_dbt_takes_it_from_git_by_its_tag(empty: Database, another: Path) -> Non
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command, installed by a wheel into an environment of its own."""
+    """The command, installed from a wheel into a separate environment."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
@@ -83,7 +83,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True
     )
     [packages] = (folder / "venv").glob("lib/python*/site-packages")
-    # what it needs is here already
+    # its dependencies are installed already
     [here] = {path for path in map(Path, sys.path) if path.name == "site-packages"}
     (packages / "here.pth").write_text(f"{here}\n")
     [wheel] = folder.glob("*.whl")
@@ -110,13 +110,13 @@ def test_what_is_installed_says_where_it_is_and_needs_no_clone(
     name, version = done.stdout.split()
     assert name == "customer-health"
     host, database = empty.environment["PGHOST"], empty.environment["PGDATABASE"]
-    # a scheme, and an option, that other programs want
+    # a scheme and an option that other programs need
     url = f"postgresql+asyncpg://postgres:secret@/{database}?host={host}&schema=public"
     done = run(installed, tmp_path, DATABASE_URL=url)
     [first, *_] = done.stdout.splitlines()
     assert first.startswith(f"{name} {version}: database {database} on {host}, port ")
     assert "secret" not in done.stdout + done.stderr
-    # the same by .env, where the project is
+    # the same from .env in the project's folder
     (tmp_path / "dbt_project.yml").write_text("name: mine\nprofile: customer_health\n")
     (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
     (tmp_path / "below").mkdir()
@@ -156,7 +156,7 @@ def test_an_address_that_is_none_is_one_line_without_a_password(
 
 
 def test_a_project_without_a_database_starts_none(tmp_path: Path) -> None:
-    """The demo's own is for those who try the demo."""
+    """The demo's embedded database is only for those who try the demo."""
     (tmp_path / "dbt_project.yml").write_text("name: mine\nprofile: customer_health\n")
     (tmp_path / "dbt_packages").mkdir()
     (tmp_path / "dbt_packages" / "customer_health").symlink_to(PROJECT)
@@ -176,7 +176,7 @@ def test_a_project_without_a_database_starts_none(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: no database is set: set DATABASE_URL")
     assert not (tmp_path / ".local").exists()
-    # nor one whose name cannot be read
+    # nor a project whose name cannot be read
     (tmp_path / ".env").write_bytes("PGDATABASE=caf\xe9".encode("latin-1"))
     done = status()
     assert (done.returncode, done.stderr) == (

@@ -16,7 +16,7 @@ EXAMPLES = {
 
 
 def expected(name: str, **key: object) -> list[dict[str, Any]]:
-    """Return the rows that a unit test expects, those with these values."""
+    """Return the rows that a unit test expects, with these values."""
     rows = rules.unit_tests()[name]["expect"]["rows"]
     return [row for row in rows if all(row[column] == key[column] for column in key)]
 
@@ -37,7 +37,7 @@ def test_every_example_is_on_the_page_and_goes_by_the_defaults() -> None:
         assert f"example('{name}'" in words
         assert set(test.get("overrides", {}).get("vars", {})) <= {"as_of"}, name
         for given in test["given"]:
-            # without rows of its own a seed has those of its file
+            # without rows of its own in a test, a seed has those of its file
             rows = given.get("rows", [])
             [of] = re.findall(r"\w+(?='\))", given["input"])
             if rows and (PROJECT / "seeds" / f"{of}.csv").exists():

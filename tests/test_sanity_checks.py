@@ -1,4 +1,4 @@
-"""Every sanity check is seen to pass, and to catch what it guards against."""
+"""Every sanity check passes on the demo, and fails on the damage that it guards against."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flows.dbt import command
 
 RUN_ID = "the run under test"
 
-# check -> statements, each of which breaks the data in a way that the check must catch
+# check -> statements, each of which damages the data in a way that the check must find
 DAMAGE = {
     "customer_analytics_keeps_its_contract": """
         drop index analytics.customer_analytics__is_referrer;
@@ -320,7 +320,7 @@ DAMAGE = {
 def database(refreshed_template: Database) -> Iterator[Database]:
     database = refreshed_template.copy()
     database.execute("analyze")
-    # a second view of the same, for a test to put a broken one in its place
+    # a second view of the same name, in which a test can put a broken one
     words = database.value(
         "select pg_get_viewdef('analytics.customer_health_summary'::regclass)"
     )
@@ -337,7 +337,7 @@ def database(refreshed_template: Database) -> Iterator[Database]:
 def checks(
     database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """Every test with the tag, compiled, by its name."""
+    """Return the SQL of every test with the tag, compiled, by name."""
     folder = tmp_path_factory.mktemp("target")
     done = command(
         database.environment,
@@ -354,7 +354,7 @@ def checks(
 
 
 def offenders(database: Database, check: dict[str, Any], damage: str | None) -> int:
-    """Count what the check finds after the damage, which does not last."""
+    """Return what the check finds after the damage, which is rolled back."""
     with database.connect() as connection, connection.transaction(force_rollback=True):
         if damage:
             done = connection.execute(damage.encode())
@@ -366,7 +366,7 @@ def offenders(database: Database, check: dict[str, Any], damage: str | None) -> 
 def test_every_check_passes_and_catches_what_it_guards_against(
     name: str, database: Database, checks: dict[str, dict[str, Any]]
 ) -> None:
-    # of a key that serves as identity PostgreSQL itself keeps the not null
+    # PostgreSQL itself guards the not null of a key that is the replica identity
     database.execute("alter table analytics.customer_analytics replica identity full")
     assert offenders(database, checks[name], None) == 0
     for damage in DAMAGE[name].split(";"):

@@ -1,4 +1,4 @@
-"""A new version takes what an earlier one has left: a user's folder, and a database."""
+"""A new version works with what an earlier one has left: a user's folder and a database."""
 
 import io
 import subprocess
@@ -21,16 +21,16 @@ from conftest import (
 )
 from psycopg import sql
 
-# the first commit in which what `init` makes can be refreshed
+# the first commit whose `init` creates a project that a refresh can use
 FIRST = "61f5aa5d70743d46ba2b243103ec62f051ddd79b"
-# what the .gitignore of a project names is no file of the user's
+# files that the project's .gitignore names do not belong to the user
 OURS = {".local", ".user.yml", "dbt_packages", "logs", "target"}
 READER = "reader_of_an_upgrade"
 HOURLY_IS_FULL = (
     "run `customer-health capture install`: until then every hourly refresh is a full one"
 )
 
-# a row or two of the other systems
+# a row or two for the other systems
 OTHERS = f"""
 insert into booking.organizations (id, slug, name) values ('{TENANT}', 'salon', 'Salon');
 insert into booking.locations values ('{TENANT}', 'L1', 'Here', 'UTC', now());
@@ -47,7 +47,7 @@ insert into success.organizations (id, slug, name) values ('{TENANT}', 'team', '
 insert into success.accounts (id, organization_id, name, status, created_at)
 values ('{TENANT}', '{TENANT}', 'An account', 'active', '2026-01-01');
 """
-# customer Two orders for the first time; no clock of the row says so
+# customer Two orders for the first time; updated_at does not show it
 NEW_ORDER = f"""
 insert into commerce.orders
     (id, tenant_id, customer_id, status, ordered_at, delivered_at, total_amount, updated_at)
@@ -60,7 +60,7 @@ BEFORE, AFTER = NEW_ORDER.replace("%s", "2026-06-10"), NEW_ORDER.replace("%s", "
 
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
-    """This software as it was at the first commit."""
+    """This software as of its first commit."""
     packed = subprocess.run(
         ["git", "archive", FIRST], cwd=PROJECT, capture_output=True, check=False
     )
@@ -74,7 +74,7 @@ def earlier(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(server: Database) -> Iterator[Database]:
-    """Two customers, and a row or two of the other systems."""
+    """Two customers, and a row or two for the other systems."""
     database = new_database(server, USUAL)
     load_two_customers(database)
     database.execute(OTHERS)
@@ -85,7 +85,7 @@ def shop(server: Database) -> Iterator[Database]:
 def run(
     database: Database, software: Path, folder: Path, *arguments: str, code: int = 0
 ) -> str:
-    """Run a command of this software in the user's folder; return what it says."""
+    """Run a command of this software in the user's folder; return its output."""
     done = database.run(
         "flows", *arguments, project=folder, environment={"PYTHONPATH": str(software)}
     )
@@ -102,14 +102,14 @@ def files_of(folder: Path) -> dict[Path, bytes]:
 
 
 def last_order_of(database: Database, customer: str) -> object:
-    """Return what the application has of it."""
+    """Return the customer's last order date in the application."""
     return database.value(
         "select last_order_date::text from commerce.customers where id = %s", customer
     )
 
 
 def marts(database: Database) -> dict[str, list[str]]:
-    """Return the rows of all that is public, as text; columns that came later may be last."""
+    """Return all public rows as text; columns added later may come last."""
     found: dict[str, list[str]] = {}
     with database.connect() as connection:
         names = connection.execute(
@@ -126,7 +126,7 @@ def marts(database: Database) -> dict[str, list[str]]:
 
 
 def make_it_all(shop: Database, earlier: Path, folder: Path) -> None:
-    """Make what somebody has who has used everything."""
+    """Create everything that a user has who has used every command."""
     run(shop, earlier, folder.parent, "init", str(folder))
     run(shop, earlier, folder, "refresh", "--mode", "nightly", "--as-of", UNTIL)
     for part in ("capture", "hook", "roles"):
@@ -136,7 +136,7 @@ def make_it_all(shop: Database, earlier: Path, folder: Path) -> None:
         f"grant select on analytics.due_to_order to {READER};"
         f"create schema reports; grant usage on schema analytics to {READER};"
         "create view reports.mine as select * from analytics.customer_risk_status;" + BEFORE
-        # noted by the triggers of before
+        # recorded by the earlier version's triggers
     )
 
 
@@ -155,11 +155,11 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     # docs/upgrade.md, command by command
     said = run(shop, PROJECT, folder, "check", code=1)
     to_look_at = [line for line in said.splitlines() if line.strip().startswith("look ")]
-    # and what the first commit's `init` has left to be decided
+    # and the questions that the first commit's `init` left open
     asked = [line for line in to_look_at if "TODO is left" not in line]
     assert [HOURLY_IS_FULL in line for line in asked] == [True, True], said
     assert said.splitlines()[-1] == f"0 wrong, {len(to_look_at)} to look at", said
-    # what looks only does so before a refresh, too
+    # a dry run changes nothing before a refresh, either
     for looks in (("capture", "status"), ("status",), ("write-back", "--dry-run")):
         said = run(shop, PROJECT, folder, *looks)
         assert ("every hourly refresh is a full one until you run it again" in said) == (
@@ -167,7 +167,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
         )
     run(shop, PROJECT, folder, "capture", "install")
     assert "have changed" not in run(shop, PROJECT, folder, "capture", "status")
-    # what the version before has written can be put back
+    # a batch of the earlier version can be rolled back
     run(shop, PROJECT, folder, "rollback", str(written))
     assert last_order_of(shop, ONE) is None
     said = run(shop, PROJECT, folder, *refresh, "hourly")
@@ -175,7 +175,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     assert [last_order_of(shop, one) for one in (ONE, TWO)] == ["2026-05-30", "2026-06-10"]
     after = marts(shop)
 
-    # nothing of others is lost, and a tenant sees its rows and no other's
+    # no object of others is lost, and a tenant sees its own rows only
     assert shop.value("select count(*) from reports.mine") == 2
     assert shop.value(
         f"select has_table_privilege('{READER}', 'analytics.due_to_order', 'select')"
@@ -188,7 +188,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
         seen = connection.execute("select tenant_slug from analytics.tenants").fetchall()
     assert [row["tenant_slug"] for row in seen] == ["acme"]
 
-    # the hook goes on, and so do the triggers: nothing else tells of a row that is gone
+    # the hook and the triggers still work: only they show that a row was deleted
     shop.execute(AFTER)
     assert last_order_of(shop, TWO) == "2026-06-12"
     shop.execute("delete from commerce.orders where delivered_at = '2026-05-30 00:00+00'")
@@ -201,12 +201,12 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     assert last_order_of(shop, ONE) == "2026-05-20"
     assert shop.rows("select * from operations.hook_errors") == []
 
-    # all of it as where nothing was there before
+    # everything is as on a database without an earlier version
     fresh.execute(BEFORE)
     upgraded, other = shop.as_template(), fresh.copy(USUAL)
     run(other, PROJECT, folder, *refresh, "nightly")
     assert marts(other) == after
-    # and all of it goes, whichever version has made it
+    # and uninstall removes everything, whichever version created it
     upgraded.execute(
         f"drop schema reports cascade; drop owned by {READER}; drop role {READER}"
     )
@@ -223,7 +223,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
 
 @pytest.mark.slow
 def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -> None:
-    """An input that it adds, a setting that it knows no more, a package of another version."""
+    """A new input, a removed setting, and a package of another version."""
     shop = new_database(server, USUAL)
     load_two_customers(shop)
     shop.execute(
@@ -253,7 +253,7 @@ def test_check_says_what_a_new_version_wants(server: Database, tmp_path: Path) -
             )
     settings.write_text(yaml.safe_dump(before))
 
-    # dbt deps has put another version there than the command is
+    # dbt deps has installed another version than that of the command
     package = folder / "dbt_packages" / "customer_health"
     package.unlink()
     package.mkdir()

@@ -95,7 +95,9 @@ def _show_buyer(tenants: list[Row]) -> None:
     )
     look.tiles(
         [
-            *rows_behind.leading(_buyer_tiles(customer), customer["tenant_slug"], keys),
+            *rows_behind.leading_of_buyer(
+                _buyer_tiles(customer), customer["tenant_slug"], keys
+            ),
             *_outlook_tiles(outlook, seen, doubt),
         ],
         in_threes=outlook is not None,
@@ -186,7 +188,11 @@ def _show_visitor(organizations: list[Row]) -> None:
         [visitor["summary"]],
         visitor["organization_slug"],
     )
-    look.tiles(_visitor_tiles(visitor))
+    look.tiles(
+        rows_behind.leading_of_visitor(
+            _visitor_tiles(visitor), visitor["organization_slug"], keys
+        )
+    )
     look.heading(
         "Timeline",
         "Bands are the current segment and the next one; marks are bookings. The part to the"
@@ -316,7 +322,7 @@ def _how_good(customer: Row, *, has_outlook: bool) -> str:
     return look.link("how_good_is_it", words, tenant=customer["tenant_slug"])
 
 
-def _visitor_tiles(visitor: Row) -> list[tuple[str, str, str, str]]:
+def _visitor_tiles(visitor: Row) -> list[look.Tile]:
     ahead = visitor["days_until_next_booking"]
     return [
         (

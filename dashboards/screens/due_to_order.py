@@ -16,7 +16,10 @@ def show() -> None:
     tenants = data.read("tenants")["tenants"]
     look.say_age(tenants, "tenants")
     chosen = _filters(tenants)
-    chosen["is_snoozed_shown"] = bool(st.session_state.get("snoozed"))
+    # the box stands below what it decides; from a link only the address has its choice yet
+    chosen["is_snoozed_shown"] = bool(
+        st.session_state.get("snoozed", st.query_params.get("snoozed") == "true")
+    )
     found = data.read("due_totals", **chosen)["due_totals"]
     totals = {row["due_bucket"]: row for row in found if row["customers_count"]}
     _say_who_is_left_out(found)
@@ -82,6 +85,7 @@ def _say_who_is_left_out(found: list[dict[str, Any]]) -> None:
             f"Also show {look.count_of(snoozed, 'customer')} that somebody has contacted and"
             " snoozed",
             key="snoozed",
+            bind="query-params",
         )
     if held_out:
         look.show(
@@ -150,7 +154,12 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
 def _address(chosen: dict[str, Any]) -> dict[str, str | None]:
     """Return the parameters of the list's address with its filters."""
     owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
-    return {"tenant": chosen["slug"], "owner": owner, "find": chosen["search"]}
+    return {
+        "tenant": chosen["slug"],
+        "owner": owner,
+        "find": chosen["search"],
+        "snoozed": "true" if chosen["is_snoozed_shown"] else None,
+    }
 
 
 def _leading(name: str, row: dict[str, Any] | None, chosen: dict[str, Any]) -> look.Tile:

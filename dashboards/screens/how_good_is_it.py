@@ -358,7 +358,7 @@ def _limits_of_it(subject: Subject, period: Row) -> str:
         f" are from the first days of {days}, from {look.day(period['first_cut_on'])} to"
         f" {look.day(period['last_cut_on'])}, by today's limits. A customer counts once for"
         " each month in which it had the status, so one that is long gone counts many times."
-        f" {subject.limits_of_it} These figures do not tell whether a call helps."
+        f" {subject.limits_of_it} These figures do not say whether a call helps."
     )
 
 
@@ -486,7 +486,7 @@ def _calibration_in_words(subject: Subject, rows: Sequence[Row], horizon: int) -
         for verdict in ("TOO_MUCH", "TOO_LITTLE")
     }
     if not any(wrong.values()):
-        return f"{expected} You can trust it: nowhere is it further off than chance explains."
+        return f"{expected} You can trust it: chance alone explains how far it is off."
     worst = max((row for of_one in wrong.values() for row in of_one), key=_off_by)
     furthest = (
         f"Furthest off: where it said {look.chance(worst['told'])},"
@@ -656,7 +656,7 @@ def _revenue_in_words(rows: dict[str, Row]) -> str:
         f" afterward; of 100 healthy ones, {look.of_100(others['fell_share'])}."
     )
     if flagged["fell_share"] > others["fell_share"]:
-        return f"{said} A decline was followed by another one more often."
+        return f"{said} After a decline, revenue fell again more often."
     return f"{said} “Less revenue” says what has happened, not that it will go on."
 
 
@@ -788,7 +788,7 @@ def _price(then: Row, now: Row) -> str:
 def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
     look.heading(
         "Where status and forecast disagree",
-        "What became of such customers in the past tells which to believe.",
+        "Which to believe depends on what such customers did in the past.",
     )
     if not rows:
         look.empty(

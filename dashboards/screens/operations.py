@@ -1,13 +1,17 @@
 """Operations: whether refreshes run, how long they take, what failed and what was held."""
 
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
 
-from dashboards import data, look
+from dashboards import data, look, operators
 from flows.fleet import listed
 
 Row = dict[str, Any]
+
+# how many runs and alerts the page shows; the page Rows has all of them
+LATEST = 50
 
 
 def show() -> None:
@@ -20,13 +24,18 @@ def show() -> None:
         _fleet(data.read_fleet("operations_jobs", services))
     found = data.read(
         "operations_jobs",
-        "operations_runs",
         "operations_checks",
         "operations_held",
-        "operations_alerts",
+        "operations_messages",
+        "rows_runs",
+        "rows_alerts",
         is_for_operators=True,
+        limit=LATEST,
+        offset=0,
+        **dict.fromkeys(("job", "run_status", "alert_state", "edge")),
     )
-    if not found["operations_runs"]:
+    runs = found["rows_runs"]
+    if not runs:
         raise data.NothingToShow(f"No run yet. {data.FIRST_REFRESH}")
     look.heading("Jobs")
     look.tiles([_job(row) for row in found["operations_jobs"]])
@@ -37,8 +46,10 @@ def show() -> None:
                 f" {look.escape(row['job'])}</p><p>{look.escape(row['error'])}</p></div>"
             )
 
-    look.heading("How long runs took", "The last 50 runs, in seconds.")
-    look.chart(_durations(found["operations_runs"]), _in_words(found["operations_runs"]))
+    look.heading(
+        "How long runs took", f"The last {look.count_of(len(runs), 'run')}, in seconds."
+    )
+    look.chart(_durations(runs), _in_words(runs))
 
     look.heading(
         "Checks that failed",
@@ -56,14 +67,28 @@ def show() -> None:
     _held(found["operations_held"])
 
     look.heading("Alerts")
-    _alerts(found["operations_alerts"])
+    _alerts(found["rows_alerts"])
+
+    look.heading(
+        "Messages to people",
+        "What sales reps, tenants' channels and the team were sent. A message that may have"
+        " arrived is not sent again.",
+    )
+    _messages(found["operations_messages"])
+    look.heading(
+        "Who gets no messages now",
+        "Sales reps with customers, and tenants' channels. `customer-health status` also says"
+        " which channel has no address set.",
+    )
+    _unreached()
 
     look.heading(
         "Runs",
         "Drift is how many rows a full refresh had to correct although no change to them was"
         " noted. It should be 0.",
     )
-    _runs(found["operations_runs"])
+    operators.table(operators.RUNS, runs, "Latest runs")
+    _say_all(runs, "runs")
 
 
 def _fleet(databases: list[tuple[str, list[Row], str]]) -> None:
@@ -76,7 +101,9 @@ def _fleet(databases: list[tuple[str, list[Row], str]]) -> None:
         lines += [
             [
                 name,
-                _of(look.pill("run", row["last_status"]), row["job"], row["error"] or ""),
+                operators.of(
+                    look.pill("run", row["last_status"]), row["job"], row["error"] or ""
+                ),
                 look.instant(row["last_run_at"]),
                 look.instant(row["last_success_at"]),
                 look.count(row["failures_in_a_row"]),
@@ -91,7 +118,7 @@ def _fleet(databases: list[tuple[str, list[Row], str]]) -> None:
     )
 
 
-def _job(row: Row) -> tuple[str, str, str, str]:
+def _job(row: Row) -> look.Tile:
     status = look.status_of("run", row["last_status"])
     age = row["success_age_seconds"]
     words = "never succeeded" if age is None else f"succeeded {_ago(age)} ago"
@@ -101,7 +128,8 @@ def _job(row: Row) -> tuple[str, str, str, str]:
         words += f" · drift {look.count(row['drift'])}"
     mark = f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>'
     heading = mark + look.escape(row["job"].replace("_", " "))
-    return heading, status.word, words, status.colour
+    tile = (heading, status.word, words, status.colour)
+    return look.leading(tile, "rows", of="runs", job=row["job"])
 
 
 def _ago(seconds: int) -> str:
@@ -132,7 +160,9 @@ def _durations(rows: list[Row]) -> Any:
                 "at:T",
                 title="UTC",
                 scale=alt.Scale(type="utc"),
-                axis=alt.Axis(grid=False, format="%-d %b %H:%M", tickCount=5),
+                axis=alt.Axis(
+                    grid=False, format=_format(rows), tickCount=5, labelOverlap=True
+                ),
             ),
             y=alt.Y("seconds:Q", title=None, scale=alt.Scale(zero=True)),
             color=alt.Color("colour:N", scale=None),
@@ -146,6 +176,14 @@ def _durations(rows: list[Row]) -> Any:
         )
         .properties(height=180)
     )
+
+
+def _format(rows: list[Row]) -> str:
+    """Return how to write instants so that those of the first few runs differ, too."""
+    began = [row["created_at"] for row in rows]
+    if max(began) - min(began) < timedelta(minutes=10):
+        return "%H:%M:%S"
+    return "%-d %b %H:%M"
 
 
 def _in_words(rows: list[Row]) -> str:
@@ -191,47 +229,58 @@ def _alerts(rows: list[Row]) -> None:
     if not rows:
         look.empty("No alert has been raised yet.")
         return
-    look.table(
-        ["Message", "Kind", "When", "Delivery"],
+    operators.table(operators.ALERTS, rows, "Latest alerts")
+    _say_all(rows, "alerts")
+
+
+def _messages(rows: list[Row]) -> None:
+    if not rows:
+        look.empty("No message has been made yet. docs/alerts.md says how to send them.")
+        return
+    counts = {row["state"]: row["messages_count"] for row in rows}
+    look.tiles(
         [
-            [
-                _of(look.pill("edge", row["edge"]), row["tenant_slug"], row["message"]),
-                look.escape(row["kind"].replace("_", " ").lower()),
-                look.instant(row["created_at"]),
-                look.pill("message", row["state"]) + look.small(row["error"] or ""),
-            ]
-            for row in rows
-        ],
-        "Latest alerts",
-        rows,
+            look.leading(
+                look.status_tile("message", state, look.count(counts.get(state, 0)), ""),
+                "rows",
+                of="messages",
+                message_state=state,
+            )
+            for state in look.STATUSES["message"]
+        ]
     )
 
 
-def _runs(rows: list[Row]) -> None:
-    look.table(
-        ["Run", "Began", "Seconds", "Mart rows", "Written back", "Drift"],
+def _unreached() -> None:
+    # apart: while our views are detached, the rest of the page is there
+    try:
+        rows = data.read("operations_unreached", is_for_operators=True)["operations_unreached"]
+    except data.NothingToShow as nothing:
+        look.empty(str(nothing))
+        return
+    if not rows:
+        look.empty("Nobody: everybody who should get messages can get them.")
+        return
+    counts = {row["reason"]: row["recipients_count"] for row in rows}
+    look.tiles(
         [
-            [
-                _of(look.pill("run", row["status"]), row["job"], row["error"] or _full(row)),
-                look.instant(row["created_at"]),
-                look.NONE if row["seconds"] is None else f"{row['seconds']}",
-                look.count(row["rows_moved"]),
-                look.count(row["rows_written"]),
-                look.count(row["drift"]),
-            ]
-            for row in rows
-        ],
-        "Latest runs",
-        rows,
+            look.leading(
+                look.status_tile("unreached", reason, look.count(counts.get(reason, 0)), ""),
+                "rows",
+                of="unreached",
+                reason=reason,
+            )
+            for reason in look.STATUSES["unreached"]
+        ]
     )
 
 
-def _of(pill: str, name: str, remark: str) -> str:
-    return f"{pill} {look.escape(name)}{look.small(remark)}"
-
-
-def _full(row: Row) -> str:
-    return f"recomputed everything: {row['full_because']}" if row["full_because"] else ""
+def _say_all(rows: list[Row], of: str) -> None:
+    """Say where the other rows are if there are more than are shown."""
+    count = rows[0]["rows_count"]
+    if count > len(rows):
+        link = look.link("rows", f"All {count:,} {of}", of=of)
+        look.show(f'<p class="ch-age">The latest {len(rows)} are shown. {link}</p>')
 
 
 with look.page("Operations", "Whether refreshes run, what failed and what was held back."):

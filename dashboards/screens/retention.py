@@ -19,12 +19,8 @@ WORDS = {
     "orders": ("order", "ordered", "first delivered order"),
     "bookings": ("visit", "came", "first visit"),
 }
-WEEK = {
-    "new_customers": look.Status("New", "★", look.BLUE),
-    "returning_customers": look.Status("Returning", "●", look.GREEN),
-    "resurrected_customers": look.Status("Resurrected", "◆", look.SAND),
-    "gone_customers": look.Status("Gone", "■", look.PLUM),
-}
+# by the column that counts them
+WEEK = {f"{name.lower()}_customers": status for name, status in look.STATUSES["week"].items()}
 DIMENSIONS = {
     "location": "By location",
     "service": "By service",
@@ -48,13 +44,13 @@ def show() -> None:
         look.empty(f"Nobody has had a {first} yet, so there is no retention to show.")
         return
 
-    _weeks(found[weeks], thing)
+    _weeks(found[weeks], thing, {key: chosen[f"{key}_slug"]})
     _cohorts(found[cohorts], did, first)
     if system == "bookings":
         _of_visits(chosen_id)
 
 
-def _weeks(rows: list[Row], thing: str) -> None:
+def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
     look.heading(
         "The last week",
         ""
@@ -69,13 +65,20 @@ def _weeks(rows: list[Row], thing: str) -> None:
     last, before = rows[-1], rows[-2] if len(rows) > 1 else None
     look.tiles(
         [
-            (
-                f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>{status.word}',
-                look.count(last[column]),
-                look.change(None if before is None else last[column] - before[column]),
-                status.colour,
+            look.leading(
+                look.status_tile(
+                    "week",
+                    name,
+                    look.count(last[column]),
+                    look.change(None if before is None else last[column] - before[column]),
+                ),
+                "rows",
+                of=f"{thing}_weeks",
+                week=last["week_begins_on"],
+                activity=name,
+                **whose,
             )
-            for column, status in WEEK.items()
+            for name, column in zip(look.STATUSES["week"], WEEK, strict=True)
         ]
     )
     look.show(

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, downloads, look
+from dashboards import data, downloads, look, operators
 
 Row = dict[str, Any]
 ON_A_PAGE = 25
@@ -31,8 +31,9 @@ class Kind:
     """One kind of rows: its title, tenants, filters and columns."""
 
     title: str
-    # the word for its tenants, their key in the address, the query that lists them
-    tenant: tuple[str, str, str]
+    # the word for its tenants, their key in the address, the query that lists them;
+    # None: the rows are of no tenant, and for those who run the refreshes
+    tenant: tuple[str, str, str] | None
     # the label and the options of each filter, by its key in the address
     filters: Mapping[str, tuple[str, Mapping[str, str]]]
     columns: Mapping[str, Callable[[Row], str]]
@@ -60,6 +61,13 @@ def _money(column: str) -> Callable[[Row], str]:
 
 
 def _buyer(row: Row) -> str:
+    if row.get("is_closed"):
+        # no page shows it
+        return (
+            look.escape(row["customer_name"])
+            + look.small("closed")
+            + look.small(row["tenant_slug"])
+        )
     key = f"{row['tenant_id']}/{row['customer_id']}"
     return (
         look.link("customer", row["customer_name"], tenant=row["tenant_slug"], customer=key)
@@ -100,6 +108,7 @@ def _moved(row: Row) -> str:
 
 OF_ORDERS = ("tenant", "tenant", "tenants")
 OF_BOOKINGS = ("organization", "organization", "organizations")
+WEEKS = {"week": ("Week from", {}), "activity": ("In the week", _words("week"))}
 RISK = ("Risk status", _words("risk_status"))
 KINDS = {
     "customers": Kind(
@@ -161,6 +170,17 @@ KINDS = {
             "Expected orders, next 90 days": _money("expected_amount_90d"),
         },
     ),
+    "order_weeks": Kind(
+        "What customers did by week: orders",
+        OF_ORDERS,
+        WEEKS,
+        {
+            "Customer": _buyer,
+            "In the week": _pill("week", "activity"),
+            "Week from": _day("week_begins_on"),
+            "Risk status today": _pill("risk_status", "risk_status"),
+        },
+    ),
     "visitors": Kind(
         "Customers that book",
         OF_BOOKINGS,
@@ -184,6 +204,17 @@ KINDS = {
             "Segment": _pill("segment", "customer_segment"),
         },
         has_period=True,
+    ),
+    "visit_weeks": Kind(
+        "What customers did by week: visits",
+        OF_BOOKINGS,
+        WEEKS,
+        {
+            "Customer": _visitor,
+            "In the week": _pill("week", "activity"),
+            "Week from": _day("week_begins_on"),
+            "Segment today": _pill("segment", "customer_segment"),
+        },
     ),
     "appointment_days": Kind(
         "Appointments by day and location",
@@ -230,36 +261,69 @@ KINDS = {
             "Renewal": _day("renewal_on"),
         },
     ),
+    "runs": Kind(
+        "Runs",
+        None,
+        {"job": ("Job", operators.JOBS), "run_status": ("Ended", _words("run"))},
+        operators.RUNS,
+    ),
+    "alerts": Kind(
+        "Alerts",
+        None,
+        {"alert_state": ("Delivery", _words("alert")), "edge": ("Edge", _words("edge"))},
+        operators.ALERTS,
+    ),
+    "messages": Kind(
+        "Messages to people",
+        None,
+        {
+            "message_state": ("State", _words("message")),
+            "message_kind": ("Kind", operators.KINDS),
+        },
+        operators.MESSAGES,
+    ),
+    "unreached": Kind(
+        "People who get no messages now",
+        None,
+        {"reason": ("Why", _words("unreached"))},
+        operators.UNTOLD,
+    ),
 }
 
 
 def show() -> None:
     """Show the page."""
     # a system that is off has no tenants, so its lists are not offered
-    sources = {name: data.read(kind.tenant[2])[kind.tenant[2]] for name, kind in KINDS.items()}
+    jobs = _jobs()
+    sources = {
+        name: data.read(kind.tenant[2])[kind.tenant[2]] if kind.tenant else jobs
+        for name, kind in KINDS.items()
+    }
     there = {name: kind.title for name, kind in KINDS.items() if sources[name]}
     if not there:
         look.say_age([], "rows")
     name = look.pick("Rows", there, "of", "That list was not found. Choose another one.")
     kind = KINDS[name]
-    look.say_age(sources[name], f"{kind.tenant[0]}s")
+    if kind.tenant:
+        look.say_age(sources[name], f"{kind.tenant[0]}s")
     chosen = _filters(kind, sources[name])
     query = f"rows_{name}"
-    first = data.read(query, **chosen, limit=1, offset=0)[query]
+    read = partial(data.read, query, **chosen, is_for_operators=kind.tenant is None)
+    first = read(limit=1, offset=0)[query]
     if not first:
         look.empty("No row matches. Widen the filters above.")
         return
     rows_count = first[0]["rows_count"]
     pages = -(-rows_count // ON_A_PAGE)
     number = st.pagination(pages, key="page", bind="query-params") or 1 if pages > 1 else 1
-    rows = data.read(query, **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)[query]
+    rows = read(limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)[query]
     if name == "appointment_days":
         look.show(f'<p class="ch-explained">{look.escape(_sums(rows[0]))}</p>')
     look.table(
         list(kind.columns),
         [[cell(row) for cell in kind.columns.values()] for row in rows],
         kind.title,
-        partial(downloads.all_of, query, chosen),
+        partial(downloads.all_of, query, chosen, is_for_operators=kind.tenant is None),
         rows_count,
     )
     look.show(
@@ -267,16 +331,34 @@ def show() -> None:
     )
 
 
+def _jobs() -> data.Rows:
+    """Return the jobs, without which nothing is in the lists for operators.
+
+    If the reader is no operator, return none; raise NothingToShow, which says why, if the
+    address asks for such a list.
+    """
+    try:
+        return data.read("operations_jobs", is_for_operators=True)["operations_jobs"]
+    except data.NothingToShow:
+        asked = KINDS.get(st.query_params.get("of", ""))
+        if asked and asked.tenant is None:
+            raise
+        return []
+
+
 def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
-    what, key, _ = kind.tenant
-    columns = st.columns(1 + len(kind.filters) + kind.has_period)
-    with columns[0]:
-        tenant = look.choose(what, sources, key=key)
-    chosen: dict[str, Any] = {what: tenant and str(tenant[f"{what}_id"])}
-    for column, (name, (label, words)) in zip(columns[1:], kind.filters.items(), strict=False):
-        # a value that only the address names is an option, too: a currency, a location
+    chosen: dict[str, Any] = {}
+    columns = st.columns((kind.tenant is not None) + len(kind.filters) + kind.has_period)
+    if kind.tenant:
+        what, key, _ = kind.tenant
+        with columns[0]:
+            tenant = look.choose(what, sources, key=key)
+        chosen[what] = tenant and str(tenant[f"{what}_id"])
+    filters = zip(columns[kind.tenant is not None :], kind.filters.items(), strict=False)
+    for column, (name, (label, words)) in filters:
+        # a value that only the address names is an option, too: a currency, a location, a day
         wanted = st.query_params.get(name)
-        others = {wanted: wanted} if wanted and wanted not in words else {}
+        others = {wanted: look.sentence(wanted)} if wanted and wanted not in words else {}
         with column:
             picked = look.pick(label, {ALL: "All", **words, **others}, name)
         chosen[name] = None if picked == ALL else picked

@@ -22,7 +22,7 @@ from flows.project import OUR_PROJECT
 # project names that dbt or we use
 TAKEN = ("customer_health", "dbt", "dbt_postgres")
 # marks in an input: a question for a person, and a guess to check
-ASKED, GUESSED = "TODO", ": guess"
+ASKED, GUESSED = "TODO", "(guess)"
 
 
 def make_project(  # noqa: PLR0913 - what a person may ask for
@@ -34,7 +34,7 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
     zone: str | None = None,
     tables: Sequence[str] = (),
 ) -> None:
-    """Write the files of a project into a folder; all of them, or none.
+    """Write the files of a project into a folder: all or none.
 
     tables: INPUT=SCHEMA.TABLE for each table that a person names.
 
@@ -47,7 +47,7 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
     told = _told(tables)
     settings: dict[str, Any]
     name = name_of(folder)
-    # checked before the database is read, on which these files do not depend
+    # before the database is read, because these files do not depend on it
     _refuse_files(folder, [Path("dbt_project.yml"), Path("models")])
     if is_demo:
         database, files, settings = "postgres", _demo(), {}
@@ -84,18 +84,18 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
         },
     )
     progress.say(
-        f"{folder}: {len(models)} files of inputs, {todos} lines with TODO, {guesses} guesses;"
-        " README.md there lists the next steps"
+        f"{folder}: {len(models)} input files, {todos} lines with TODO, {guesses} guesses;"
+        " its README.md lists the next steps"
     )
 
 
 def _header(seed: str) -> str:
-    """Return the first line of a seed of ours, of which a project has rows of its own."""
+    """Return the header of one of our seeds, for the project's own rows."""
     return (OUR_PROJECT / "seeds" / f"{seed}.csv").read_text().splitlines()[0] + "\n"
 
 
 def name_of(folder: Path) -> str:
-    """Return the name of the project that a folder holds, as dbt allows it."""
+    """Return a project name that dbt allows, from the folder's name."""
     name = snake(folder.resolve().name)
     name = "".join(sign for sign in name if sign.isascii())
     if not name[:1].isalpha():
@@ -259,10 +259,10 @@ def _say_what_is_open(
         if not set(of) & set(on):
             missing = " and ".join(proposals[of[0]].missing)
             raise WrongArgument(
-                f"--table: {entity} is of {' and '.join(of)}, "
+                f"--table: {entity} belongs to {' and '.join(of)}, "
                 + (
-                    f"for which no table looks like {missing}: name that, too, or use"
-                    f" --systems {of[0]} to create its files anyway"
+                    f"for which no table looks like {missing}: name those with --table, too,"
+                    f" or use --systems {of[0]} to create its files anyway"
                     if missing
                     else "which --systems leaves out"
                 )
@@ -270,8 +270,8 @@ def _say_what_is_open(
     for name in on:
         for entity in proposals[name].without_rows():
             progress.say(
-                f"{name}: no table looks like {entity}, so its input has no rows until you"
-                f" write it; --table {entity}=SCHEMA.TABLE names a table"
+                f"{name}: no table looks like {entity}, so its input is empty until you"
+                f" write it; to name a table, use --table {entity}=SCHEMA.TABLE"
             )
 
 

@@ -14,8 +14,7 @@ import psycopg
 from flows.database import Connection, rows
 from flows.schemas import SCHEMAS
 
-# limits of a probe: rows of a table, listed words of a column, and time, so as not to burden
-# the application's database
+# limits of a probe, to spare the application's database: rows read, distinct values, time
 LOOKED_AT = 20_000
 MOST_WORDS = 30
 PATIENCE = "3s"
@@ -236,8 +235,8 @@ def _family(type_name: str) -> str:
 def _literals(checks: list[str] | None) -> list[str]:
     """Return the quoted words in the checks of one column.
 
-    Every second piece between quotes is a word; a doubled quote within a word leaves an empty
-    piece between its halves.
+    Split at the quotes, every second piece is a word. A doubled quote within a word leaves an
+    empty piece between its halves.
     """
     found: list[str] = []
     for check in checks or []:

@@ -14,7 +14,7 @@ select
                 jsonb_build_object(
                     'name', attname,
                     'quoted', quote_ident(attname),
-                    -- of a domain the type below it
+                    -- for a domain, its base type
                     'type', format_type(
                         coalesce(nullif(typbasetype, 0), atttypid),
                         case when typtype = 'd' then typtypmod else atttypmod end
@@ -91,13 +91,13 @@ inner join pg_namespace on relnamespace = pg_namespace.oid
 where
     relkind in ('r', 'p', 'v', 'm', 'f')
     and not relispartition
-    and not starts_with(nspname, 'pg_')
+    and not starts_with(nspname::text, 'pg_')
     and nspname != 'information_schema'
-    -- ours, and those of ours with another prefix
+    -- our schemas, with any prefix
     and nspname != all(%(ours)s)
     and coalesce(obj_description(pg_namespace.oid, 'pg_namespace'), '')
     not like '%%customer\_health: %%'
-    -- what an extension has brought
+    -- relations of an extension
     and not exists (
         select from pg_depend
         where

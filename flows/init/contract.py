@@ -17,46 +17,47 @@ class Wanted:
     """One column that an input gives."""
 
     name: str
-    # of an id the default of its var
+    # for an id, the default of its setting
     type: str
-    # the var that says the type, of an id
+    # for an id, the setting that holds its type; else ''
     type_var: str
     is_optional: bool
     description: str
 
     @property
     def loss(self) -> str:
-        """What it is for, on one line."""
+        """The description on one line."""
         return " ".join(self.description.split()).rstrip(".")
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One input: what a row of it is, and its columns."""
+    """One input: its grain and its columns."""
 
     system: str
     name: str
     description: str
     columns: dict[str, Wanted]
-    # parts of a row's key that the triggers note, and what is said of it for the hook
+    # SQL for each part of the key, for the triggers
     capture: dict[str, str]
-    # whether no trigger is to tell of a change: `capture: none`
+    # True if changes wait for the nightly refresh: `capture: none`
     decides_nothing: bool
+    # the key of an order, for the hook
     hook: dict[str, str]
 
     @property
     def model(self) -> str:
-        """Name of the model."""
+        """The name of the model."""
         return f"input_{self.system}__{self.name}"
 
     @cached_property
     def tenant(self) -> str:
-        """The column that says whose a row is."""
+        """The tenant column."""
         return f"{systems.registry()[self.system].tenant}_id"
 
     @cached_property
     def key(self) -> str | None:
-        """The column that tells a row from others, as far as its name says so."""
+        """The key column, recognized by its name, or None."""
         own = singular(self.name)
         for name in self.columns:
             stem = name.removesuffix("_id")
@@ -67,7 +68,7 @@ class Entity:
 
 
 def singular(name: str) -> str:
-    """Return the last word of a name as of one thing."""
+    """Return a name with its last word in the singular."""
     if name.endswith("ies"):
         return f"{name[:-3]}y"
     if name.endswith(("sses", "xes", "ches", "shes", "uses")):
@@ -90,7 +91,7 @@ def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
         columns = {}
         for column in model["columns"]:
             kind = column["data_type"]
-            # an id names its var in quotes
+            # the type of an id is a quoted setting
             var = kind.split("'")[1] if "var(" in kind else ""
             columns[column["name"]] = Wanted(
                 name=column["name"],

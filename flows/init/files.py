@@ -15,16 +15,16 @@ from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evi
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100
-# signs that dbt would interpret in a text of the application
+# signs that dbt would interpret in the application's names and words
 JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
 # description of a table that inputs only join
-BESIDE = "Joined for details of the rows of other tables."
-# which column of an input holds which part of a row's key
+BESIDE = "Joined to look up details."
+# columns of an input whose names differ from the part of the key that they hold
 PARTS = {"location": "location_id", "starts_at": "start_at"}
 
 
 def template(file: str, **values: str) -> str:
-    """Return a file of templates/ with these values in it."""
+    """Return a file of templates/, filled with these values."""
     text = (TEMPLATES / file).read_text(encoding="utf-8")
     return Template(text).substitute(values)
 
@@ -38,8 +38,8 @@ def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> 
         )
         if system == "orders":
             folders += (
-                "      inputs:\n        # if the roles are installed, the write-back may"
-                " write through it\n        input_orders__customer_statuses:\n"
+                "      inputs:\n        # lets the write-back update this view once the roles"
+                " are installed\n        input_orders__customer_statuses:\n"
                 '          +post-hook: "{{ customer_health.secure(this) }}"\n'
             )
     differing = "".join(
@@ -49,7 +49,7 @@ def project_file(name: str, chosen: Sequence[str], settings: dict[str, Any]) -> 
         "dbt_project.yml",
         name=name,
         folders=folders.rstrip("\n"),
-        vars=f"vars:\n{differing}".rstrip("\n") if differing else "# vars: what differs",
+        vars=f"vars:\n{differing}".rstrip("\n") if differing else "# vars: your settings",
     )
 
 
@@ -71,8 +71,8 @@ class Rendered:
         # schemas that other systems also read: dbt needs a source name per system
         self.shared = set(others)
         self.read: dict[str, str] = {}
-        # the input whose rows a table has, and the inputs that read a table beside theirs,
-        # with the joins that lead there
+        # by table: the input that reads it, and the inputs that join it, with the joins that
+        # lead there
         self.captured: dict[str, Input] = {}
         self.beside: dict[str, list[tuple[Input, list[Join]]]] = {}
         # tables whose changes wait for the nightly refresh
@@ -89,7 +89,7 @@ class Rendered:
     # sources
 
     def source_of(self, relation: str) -> tuple[str, str]:
-        """Return how dbt calls a table: source and name."""
+        """Return the names of a table in dbt: source and table."""
         table = self.catalog.tables[relation]
         name = table.schema
         if name == "public":
@@ -106,10 +106,10 @@ class Rendered:
         for relation in self.read:
             by_source.setdefault(self.source_of(relation)[0], []).append(relation)
         lines = [
-            "# The tables that the inputs beside this file read. capture: the key of a row,",
-            "# for the triggers of `capture install`: SQL over the row, which is called",
-            "# changed, in the form that the input gives it; hook: the key of an order, for",
-            "# `hook install`.",
+            "# The tables that the inputs in this folder read. `capture` is the key of a",
+            "# row, for the triggers of `capture install`: SQL over the row, whose alias is",
+            "# `changed`, in the form that the input returns. `hook` is the key of an",
+            "# order, for `hook install`.",
         ]
         if not by_source:
             return "\n".join([*lines, "sources: []", ""])
@@ -139,7 +139,7 @@ class Rendered:
         elif captures:
             lines += ["        config:", "          meta:", "            capture:"]
         for capture in captures:
-            # a single one is no list
+            # a single capture needs no list
             first, then = ("- ", "  ") if captures[1:] else ("", "")
             for part, sql in capture.items():
                 lines.append(f"              {first}{part}: {_yaml(sql)}")
@@ -150,7 +150,7 @@ class Rendered:
         return lines
 
     def _captures(self, relation: str) -> list[dict[str, str]]:
-        """Return how a row of a table tells the keys of the rows that it decides on."""
+        """Return which keys a changed row of a table affects."""
         found = []
         if given := self.captured.get(relation):
             found.append(self._of_own(given))
@@ -163,7 +163,7 @@ class Rendered:
         ]
 
     def _of_own(self, given: Input) -> dict[str, str]:
-        """Return the key that a row of an input's table has."""
+        """Return the key of a row of an input's own table."""
         parts = self._parts(given)
         joins = _joins_of(parts)
         looks_up = joins or any(FROM in value.sql for value in parts.values())
@@ -176,7 +176,7 @@ class Rendered:
         )
 
     def _of_readers(self, given: Input, chain: list[Join]) -> dict[str, str]:
-        """Return the keys of the rows that read a row of a table beside theirs."""
+        """Return the keys of the rows that join a row of another table."""
         if given.table is None:
             return {}
         nearest = [*chain[:-1], Join(given.alias, given.table.relation, "")]
@@ -201,7 +201,7 @@ class Rendered:
         return capture
 
     def _parts(self, given: Input) -> dict[str, Value]:
-        """Return the parts of the key of a row, or none where one of them is not known."""
+        """Return the parts of a row's key; if one is unknown, only tenant and customer."""
         entity, names = given.entity, {"tenant": given.entity.tenant, **PARTS}
         customers = self.proposal.contract.get("customers")
         if customers and customers.key:
@@ -213,7 +213,7 @@ class Rendered:
         }  # fmt: skip
 
     def _as_keys(self, given: Input, row: str) -> dict[str, str]:
-        """Return the parts as SQL; one value for all rows is a constant in quotes."""
+        """Return the parts as SQL; a number becomes a quoted constant."""
         keys = {}
         for part, value in self._parts(given).items():
             sql = value.sql.replace(FROM, "").replace(TO, "").replace(ROW, row)
@@ -221,7 +221,7 @@ class Rendered:
         return keys
 
     def _note(self, given: Input, joins: list[Join]) -> None:
-        """Note which tables an input reads, and how a row of its own tells its key."""
+        """Note which tables an input reads, and whose changes affect its keys."""
         if given.table is None:
             return
         entity = given.entity
@@ -257,9 +257,9 @@ class Rendered:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
         if entity.name in self.proposal.through:
             head += [
-                "-- Statuses are written through this one: keep it a plain select from one",
-                "-- table, and name the seven columns bare, whatever their types. Without",
-                "-- them nothing is written back: see docs/bring_your_own_database.md.",
+                "-- The write-back updates this view: keep it a plain select from one table,",
+                "-- with the seven columns and no cast, whatever their types. Without them,",
+                "-- nothing is written back: see docs/bring_your_own_database.md.",
             ]
         joins = _merge_joins(given)
         self._note(given, joins)
@@ -293,9 +293,9 @@ class Rendered:
             for column in wanted
         )
         rows = f"{entity.description[:1].lower()}{entity.description[1:].rstrip('.')}"
-        said = f"-- No table is named like one with {rows},\n-- so there are none.\n"
+        said = f"-- No table looks like one with {rows},\n-- so this input has no rows.\n"
         if entity.name not in evidence()["seldom"]:
-            said = f"-- TODO Is there a table with {rows}?\n-- Until then there are none.\n"
+            said = f"-- TODO Is there a table with {rows}?\n-- Until then, no rows.\n"
         return f"{said}select\n{columns}\nwhere false\n"
 
     def _select_list(self, entity: Entity, values: dict[str, Value | None]) -> list[str]:
@@ -307,22 +307,20 @@ class Rendered:
             column = entity.columns[name]
             comma = "" if name == given[-1] else ","
             if value is None and column.is_optional:
-                lines.append(
-                    f"    -- {name} ({column.type}, optional): no column looks like it"
-                )
+                lines.append(f"    -- {name} ({column.type}, optional): no column found")
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
-                said = f"TODO no column looks like it. {column.loss}"
+                said = f"TODO no column found for: {column.loss}"
                 lines += _one(f"null::{kind}", name, comma, said)
             else:
                 todo = f". TODO {value.todo}" if value.todo else ""
                 lines += _one(
-                    value.sql, name, comma, f"{value.reason}: {value.confidence}{todo}"
+                    value.sql, name, comma, f"{value.reason} ({value.confidence}){todo}"
                 )
         return lines
 
     def _with_sources(self, text: str) -> str:
-        """Put dbt's source() where a table is read; what looks like Jinja stays text."""
+        """Read tables by dbt's source(), and keep dbt from rendering the rest as Jinja."""
         before, *pieces = text.split(FROM)
         written = [_raw(before)]
         for piece in pieces:
@@ -333,7 +331,7 @@ class Rendered:
 
 
 def _one(sql: str, name: str, comma: str, reason: str) -> list[str]:
-    """Return one column with its reason beside it, or above where there is no room."""
+    """Return one column, with its reason beside it, or above if the line is too long."""
     is_same = sql.replace(ROW, "") == name
     said = f"{sql}{'' if is_same else f' as {name}'}{comma}"
     said = textwrap.indent(said, "    ")
@@ -345,7 +343,7 @@ def _one(sql: str, name: str, comma: str, reason: str) -> list[str]:
 
 
 def _merge_joins(given: Input) -> list[Join]:
-    """Return the joins of all columns, each once, and each under a name of its own."""
+    """Return the distinct joins of all columns, each with its own alias."""
     merged: dict[str, Join] = {}
     for value in given.values.values():
         for join in value.joins if value else []:
@@ -361,7 +359,7 @@ def _merge_joins(given: Input) -> list[Join]:
 
 
 def _joins_of(parts: dict[str, Value]) -> list[Join]:
-    """Return the joins that these parts of a key need, each once."""
+    """Return the distinct joins that these parts of a key need."""
     joins = [join for value in parts.values() for join in value.joins]
     return list(dict.fromkeys(joins))
 
@@ -371,7 +369,7 @@ def _relations(sql: str) -> list[str]:
 
 
 def _comment(text: str) -> str:
-    """Return a text of the application as a comment: on one line, and no Jinja."""
+    """Return a text as a comment on one line, without Jinja."""
     for sign in JINJA:
         text = text.replace(sign, " ".join(sign))
     return f"-- {' '.join(text.split())}"
@@ -390,7 +388,7 @@ def _plain(name: str) -> str:
 
 
 def _yaml(text: str) -> str:
-    """Return a text as YAML has it, without quotes where it needs none."""
+    """Return a text as a YAML scalar, quoted only if necessary."""
     is_plain = text.isascii() and text.replace("_", "a").isalnum() and text[0].isalpha()
     if is_plain and text.lower() not in ("true", "false", "null", "yes", "no", "on", "off"):
         return text

@@ -1,7 +1,7 @@
-"""Which table and column of an application is which of ours: evidence, points, a word.
+"""Match tables and columns of an application with our inputs, by points.
 
-What names mean stands in evidence.yml, what is wanted in the contract of the inputs; this
-only compares. Every value says why it was taken and how sure that is.
+evidence.yml says what names mean, the contract of the inputs what they need; this module
+only compares. Every proposed value says why it was chosen, and how sure that is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,24 +15,26 @@ import yaml  # type: ignore[import-untyped]
 from flows.init.catalog import Catalog, Column, Link, Table
 from flows.init.contract import Entity, Wanted, singular
 
-# stands before each column of the row itself, until it is known whether it needs a name
+# marks a column of the row itself, until it is known whether it needs the table's alias
 ROW = "\0"
-# stands for what reads a table: source() of dbt
+# enclose a relation that dbt's source() replaces
 FROM, TO = "\1", "\2"
 
 CERTAIN, LIKELY, GUESS = 85, 65, 40
-# points of a name: the first of the list, one less for each after it, at least; of a part of
-# a name; of a type that fits as it is; of a column that is filled; that no row has
+# points of a column: for the first name of a list; less for each after it; at least; for a
+# part of a name; for a type that needs no cast; for a filled column; for an empty one
 NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -10
-# points of a table: its name, its columns, its link to the table of the system
+# points of a table: for its name, its columns, its link to the system's main table; the
+# least that a table needs
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
+# points that another schema and a view cost
 ELSEWHERE, VIEW = 15, 10
-# keys that are followed from a row to what is wanted: to its business one more
+# how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
-# tables that a schema has at least, for what their names begin with to say something
+# a schema with fewer tables shows no common prefix
 FEW = 4
-# words of a column that may be those of a status
+# a column with more distinct values is not a status
 FEW_WORDS = 12
 TIMES = ("timestamptz", "timestamp", "date")
 NUMBERS = ("integer", "numeric", "float", "money")
@@ -40,7 +42,7 @@ NUMBERS = ("integer", "numeric", "float", "money")
 
 @cache
 def evidence() -> dict[str, Any]:
-    """Return what init goes by."""
+    """Return evidence.yml."""
     path = Path(__file__).parent / "evidence.yml"
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
@@ -48,7 +50,7 @@ def evidence() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Join:
-    """A table that a key leads to: one row at most."""
+    """A table joined by a key, so with at most one row."""
 
     alias: str
     relation: str
@@ -62,17 +64,17 @@ class Value:
     sql: str
     reason: str
     points: int
-    # what a person must look at; '' where nothing is open
+    # the question for a person; '' if there is none
     todo: str = ""
     type: str = ""
-    # the tables that keys lead to, one after the other
+    # joined tables, each reached from the one before
     joins: list[Join] = field(default_factory=list)
-    # the tables whose keys lead here, from the nearest on: what a select in brackets reads
+    # tables that reference the row, nearest first: what a scalar subquery reads
     behind: list[Join] = field(default_factory=list)
 
     @property
     def confidence(self) -> str:
-        """The points as a word."""
+        """How sure the value is, in a word."""
         if self.points >= CERTAIN:
             return "certain"
         if self.points >= LIKELY:
@@ -82,17 +84,17 @@ class Value:
 
 @dataclass
 class Input:
-    """One input as it is proposed."""
+    """One proposed input."""
 
     entity: Entity
-    # None: nothing in the database is like it
+    # None: no table looks like it
     table: Table | None
     alias: str
     reason: str
     values: dict[str, Value | None] = field(default_factory=dict)
     # conditions with their reasons
     where: list[tuple[str, str]] = field(default_factory=list)
-    # people who are told apart by a value of theirs, such as an e-mail address
+    # set if customers have no table: see _people
     group_by: list[str] = field(default_factory=list)
 
 
@@ -117,12 +119,12 @@ def snake(name: str) -> str:
 
 
 def one_of(name: str) -> str:
-    """Return the name of a table in snake case, for one row of it."""
+    """Return the name of a table in snake case and singular."""
     return singular(snake(name))
 
 
 class Proposal:
-    """What is proposed for one system."""
+    """The proposal for one system."""
 
     def __init__(
         self,
@@ -139,9 +141,9 @@ class Proposal:
         self.through: dict[str, str] = evidence()["written_through"]
         self.tables: dict[str, Table] = {}
         self.reasons: dict[str, str] = {}
-        # by input the table that a person has named; None: there is none such
+        # tables that --table names, by input; None: there is no such table
         self.named = named
-        # people that stand in rows behind those of the table of the system: see _people
+        # the e-mail column that identifies customers who have no table: see _people
         self.people_by: Column | None = None
         self._choose()
 
@@ -149,12 +151,12 @@ class Proposal:
 
     @property
     def anchor(self) -> str:
-        """The entity that the system is told by."""
+        """The system's main entity."""
         return str(evidence()["systems"][self.system][0])
 
     @property
     def missing(self) -> list[str]:
-        """Which tables the system would need, and are not there."""
+        """The tables that the system needs and that were not found."""
         return [name for name in evidence()["systems"][self.system] if name not in self.tables]
 
     def _choose(self) -> None:
@@ -186,7 +188,7 @@ class Proposal:
             )
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
-        """Return how much a table is like an entity, and by what."""
+        """Return how well a table matches an entity, and why."""
         rank, part = _rank_of_table(table, synonyms, self.catalog)
         if rank is None:
             return 0, ""
@@ -198,18 +200,18 @@ class Proposal:
         ]
         fitting = [column for column in wanted if self._plain(name, table, column)]
         if name == self.anchor and not fitting:
-            # a name alone switches no system on
+            # a matching name alone does not switch a system on
             return 0, ""
         points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
         reasons = [f"named like {synonyms[rank]}"]
         if fitting:
-            reasons.append(f"{len(fitting)} of {len(wanted)} columns are like those wanted")
+            reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
         elif name in ("tenants", "organizations") and self.anchor in self.tables:
-            # a business is one only if its rows lead to it
+            # a table is that of the businesses only if customers link to it
             return 0, ""
         if table.is_view:
             points -= VIEW
@@ -219,29 +221,29 @@ class Proposal:
         return points, ", ".join(reasons)
 
     def _linked(self, name: str, table: Table) -> str:
-        """Say how a table hangs together with what was found before."""
+        """Return how a table links to those found before, or ''."""
         if name == self.anchor:
             people = evidence()["tables"][self.system].get("customers", [])
             for link in table.links:
                 other = self.catalog.tables[link.to]
                 if _rank_of_table(other, people, self.catalog)[0] is not None:
-                    return f"{', '.join(link.columns)} leads to {other.relation}"
+                    return f"{', '.join(link.columns)} links to {other.relation}"
             return ""
         is_tenant = name in ("tenants", "organizations")
         found = list(self.tables.items())
         if is_tenant:
-            # those of the rows that others hang on must lead to it
+            # only a link from these shows that each belongs to a business
             hang_on = ("customers", "users", "accounts")
             found = [pair for pair in found if pair[0] in hang_on]
         for entity, there in found:
             if self._paths(there, table, FARTHEST + is_tenant):
-                return f"{entity} lead to it"
+                return f"{entity} link to it"
             if not is_tenant and self._paths(table, there):
-                return f"it leads to {entity}"
+                return f"it links to {entity}"
         return ""
 
     def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
-        """Return the shortest ways by keys from a table to another, the surest first."""
+        """Return the shortest paths of links from a table to another, the surest first."""
         ways: list[list[Link]] = [[]]
         for _ in range(most):
             longer = []
@@ -258,7 +260,7 @@ class Proposal:
         return []
 
     def without_rows(self) -> list[str]:
-        """Return the inputs that have no rows, though many applications have such."""
+        """Return the inputs without a table that most applications have."""
         return [
             name
             for name, entity in self.contract.items()
@@ -273,7 +275,7 @@ class Proposal:
         return [self._input(entity) for entity in self.contract.values()]
 
     def types(self) -> dict[str, str]:
-        """Return the type of each id, by its var."""
+        """Return the type of each id by the name of its setting."""
         types: dict[str, set[str]] = {}
         for entity in self.contract.values():
             if entity.name in self.through or entity.key is None:
@@ -315,7 +317,7 @@ class Proposal:
                 given.where.append(
                     (
                         f"{ROW}{gone.quoted} {'is not true' if is_boolean else 'is null'}",
-                        f"{_told(gone)}: its rows count as deleted",
+                        f"{_told(gone)}; if it is set, the row counts as deleted",
                     )
                 )
         if is_written:
@@ -327,12 +329,12 @@ class Proposal:
     def _value(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
-        """Return what is given for a column, or None."""
+        """Return the value for a column of an input, or None."""
         if column.name == entity.key:
             return self._key(entity)
         if column.name == entity.tenant:
             return self._reference(table, alias, self._entity_of(column), column)
-        # what is written into must stand there by itself
+        # the write-back can update only a plain column
         if entity.name in self.through and column.is_optional:
             found = self._exact(table, column.name)
             return _bare(found, CERTAIN) if found else None
@@ -360,7 +362,7 @@ class Proposal:
         return value
 
     def _key(self, entity: Entity) -> Value | None:
-        """Return what tells a row of an entity from others."""
+        """Return the key of an entity's rows."""
         name = self.through.get(entity.name, entity.name)
         table = self.tables.get(name)
         if table is None or entity.key is None:
@@ -368,7 +370,7 @@ class Proposal:
         if self.people_by and name == "customers":
             return Value(
                 f"lower({ROW}{self.people_by.quoted})",
-                f"{_told(self.people_by)}: no table has one row per customer",
+                f"{_told(self.people_by)}; no table has one row per customer",
                 LIKELY,
                 type="text",
             )
@@ -387,17 +389,18 @@ class Proposal:
             named = self._exact(table, "id") or self._exact(table, f"{one_of(table.name)}_id")
             if named is None:
                 return None
-            return _bare(named, GUESS, "no key says so")
+            return _bare(named, GUESS, "named like a key, but the table has none")
         if len(own) == 1:
             key = table.columns[own[0]]
             is_alone = set(table.key) <= {*own, *leads_to_tenant}
-            return _bare(key, CERTAIN if is_alone else LIKELY, "its key" if is_alone else
-                         "a part of its key, named like one")  # fmt: skip
+            return _bare(key, CERTAIN if is_alone else LIKELY, "key of the table" if is_alone
+                         else "part of the key, and named like an id")  # fmt: skip
         together = " || '-' || ".join(f"{ROW}{table.columns[n].quoted}::text" for n in own)
-        return Value(together, f"{', '.join(own)}: its key, put together", LIKELY, type="text")
+        reason = f"{', '.join(own)}: key of the table, concatenated"
+        return Value(together, reason, LIKELY, type="text")
 
     def _is_needed(self, entity: Entity) -> bool:
-        """Return whether rows of others count only with one of these: bookings, locations."""
+        """Return whether other inputs require this key, as bookings require a location."""
         return entity.name in evidence()["seldom"] and any(
             column.name == entity.key and not column.is_optional
             for other in self.contract.values()
@@ -406,7 +409,7 @@ class Proposal:
         )
 
     def key_column(self, entity: Entity) -> str | None:
-        """Return the column that is the key of an entity, where one column is."""
+        """Return the key column of an entity, or None if the key is not a single column."""
         key, table = self._key(entity), self.tables.get(entity.name)
         if key is None or table is None:
             return None
@@ -416,11 +419,11 @@ class Proposal:
 
     @property
     def _tenants(self) -> str:
-        """The entity of the businesses."""
+        """The entity whose rows are the tenants."""
         return next(name for name, e in self.contract.items() if e.key == e.tenant)
 
     def _entity_of(self, column: Wanted) -> Entity | None:
-        """Return the entity that a column of this name leads to."""
+        """Return the entity whose key a column holds."""
         return next(
             (
                 entity
@@ -433,7 +436,7 @@ class Proposal:
     def _reference(  # noqa: PLR0911 - the first that fits
         self, table: Table, alias: str, target: Entity | None, column: Wanted
     ) -> Value | None:
-        """Return the key of the row that a row belongs to, however many keys lead there."""
+        """Return the key of another entity's row that a row belongs to."""
         if target is None:
             return None
         there = self.tables.get(target.name)
@@ -444,8 +447,8 @@ class Proposal:
         if there is table:
             return self._key(target)
         if there is None and self._is_needed(target) and not column.is_optional:
-            return Value("'main'", f"no table of {target.name}, so there is one", CERTAIN,
-                         type="text")  # fmt: skip
+            return Value("'main'", f"no table of {target.name}, so each business has one",
+                         CERTAIN, type="text")  # fmt: skip
         if there is None:
             return None
         if self.people_by and target.name == "customers":
@@ -456,8 +459,8 @@ class Proposal:
         customers = self.tables.get("customers")
 
         def last(way: list[Link]) -> tuple[bool, int]:
-            # where a customer is at home says little of where a row was; of several links
-            # the one whose column is named as wanted
+            # a path through the customer comes last: a booking need not be at the customer's
+            # usual location; of several links, the best-named column comes first
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             return bool(by_customer and way[1:]), _name_rank(way[0].columns[-1], names)
 
@@ -468,13 +471,13 @@ class Proposal:
         if ways[1:]:
             value.points -= 10
             other = next(link for link in ways[1] if link not in ways[0])
-            value.reason += f"; or by {other.columns[-1]}?"
+            value.reason += f"; {other.columns[-1]} leads there, too"
         return value
 
     def _along(
         self, table: Table, alias: str, way: list[Link], key: Value, there: Table
     ) -> Value:
-        """Return the key at the end of a way, with the joins that it takes."""
+        """Return the key at the end of a path, with the joins that lead there."""
         joins: list[Join] = []
         prefix, at = ROW, table
         column = key.sql.replace(ROW, "")
@@ -485,7 +488,7 @@ class Proposal:
                 strict=True,
             )
         )
-        # the key itself stands at the end of the last link, or one join farther
+        # the last link may hold the key itself; if not, one more join is needed
         steps = way[:-1] if column in pairs else way
         for link in steps:
             to = self.catalog.tables[link.to]
@@ -500,17 +503,17 @@ class Proposal:
         is_sure = all(link.is_declared for link in way)
         told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
         points = (95 if is_sure else 75) - 10 * (len(way) - 1)
-        how = "a foreign key" if is_sure else "named like a key of it"
+        keys = f"{len(way)} foreign keys" if way[1:] else "foreign key"
         return Value(
             f"{prefix}{taken.quoted if taken else column}",
-            f"{told}: {how}" + (f", {len(way)} keys away" if way[1:] else ""),
+            f"{told}: {keys if is_sure else f'{keys} by name, not all declared'}",
             points,
             type=plain_type(taken.type) if taken else key.type,
             joins=joins,
         )
 
     def _alias(self, table: Table, taken: Iterable[str]) -> str:
-        """Name a table in a query."""
+        """Return the alias of a table in a query."""
         for entity, there in self.tables.items():
             if there is table and entity not in taken:
                 return entity
@@ -520,7 +523,7 @@ class Proposal:
         return f'"{name}"' if name in self.catalog.reserved or name[0].isdigit() else name
 
     def _of_last(self, table: Table, target: Entity) -> Value | None:
-        """Return what the last row of the system says, where the row itself says nothing."""
+        """Return a customer's value from its latest order, if its own table has none."""
         anchor = self.tables.get(self.anchor)
         there = self.tables.get(target.name)
         if there is None or anchor is None or anchor is table or self.people_by:
@@ -546,17 +549,17 @@ class Proposal:
             f"    from {FROM}{anchor.relation}{TO} as {self.anchor}\n"
             f"    where {condition}\n"
             f"    order by {', '.join(order)}\n    limit 1\n)",
-            f"{own.name} of the last of {anchor.relation}: the row itself does not say",
+            f"{own.name} of the latest row in {anchor.relation}; the table itself has none",
             LIKELY,
             type=plain_type(own.type),
         )
 
     def _plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
-        """Return a column of the row whose name and type are like what is wanted."""
+        """Return the table's column that best matches by name and type."""
         names = self._names(entity, column)
         best: Value | None = None
         for found in table.columns.values():
-            # of what leads to another row the key is no value
+            # a foreign key is an id, not a value
             if table.link_of(found.name) and not column.name.endswith("_id"):
                 continue
             converted = convert(found, column, self.zone)
@@ -574,7 +577,7 @@ class Proposal:
         return best if best and best.points >= GUESS else None
 
     def _names(self, entity: str, column: Wanted) -> list[str]:
-        """Return the names that a column may have, the most telling first."""
+        """Return the names that a column may have, the most specific first."""
         stem = f"{singular(entity)}_"
         columns = evidence()["columns"]
         listed = columns.get(f"{entity}.{column.name}") or columns.get(column.name, [])
@@ -601,7 +604,7 @@ class Proposal:
                 else:
                     sql = row if is_yes else f"not {row}"
                 points = CERTAIN if found.name == column.name else 75
-                meant = "" if is_yes else ", the opposite"
+                meant = "" if is_yes else ", negated"
                 return Value(sql, f"{_told(found)}{meant}", points)
         return None
 
@@ -614,21 +617,21 @@ class Proposal:
             return None
         columns = [f"{ROW}{part.quoted}" for part in found if part]
         named = ", ".join(part.name for part in found if part)
-        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}, put together", 70)
+        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 70)
 
     def _one_key_away(
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
-        """Return a column of a table that a key of the row leads to."""
+        """Return a column of a table that the row references."""
         if column.name not in evidence()["one_key_away"]:
             return None
         for link in table.links:
             there = self.catalog.tables[link.to]
-            # a row of another input is somebody else
+            # the rows of another input have their own names and dates
             if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
-            # by its whole name
+            # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
             name = self._alias(there, {alias})
@@ -638,7 +641,7 @@ class Proposal:
             )
             return Value(
                 found.sql.replace(ROW, f"{name}."),
-                f"{', '.join(link.columns)} -> {link.to}.{found.reason}, one key away",
+                f"{', '.join(link.columns)} -> {link.to}.{found.reason}, through a key",
                 found.points - 10,
                 found.todo,
                 joins=[Join(name, there.relation, condition)],
@@ -648,7 +651,7 @@ class Proposal:
     def _behind(
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
-        """Return what rows behind this one say: items their sum, parcels when they arrived."""
+        """Return a value from a row's children: the sum of items, the last arrival."""
         known = evidence()["children"].get(column.name)
         if not known or entity.name != self.anchor:
             return None
@@ -679,7 +682,7 @@ class Proposal:
     def _to_parent(
         self, child: Table, parent: Table, alias: str
     ) -> tuple[str, str, str, list[Join]] | None:
-        """Return how rows behind a row are found: by their own key, or by a table of links."""
+        """Return how to find a row's children: by their foreign key, or by a link table."""
         name = self._alias(child, {alias})
         for link in child.links:
             if link.to == parent.relation:
@@ -721,11 +724,11 @@ class Proposal:
     def _otherwise(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, column: Wanted
     ) -> Value | None:
-        """Return what is taken where no column says it."""
+        """Return a substitute for a column that was not found."""
         known = evidence()["booleans"].get(column.name)
         if known and column.type == "boolean":
             todo = "" if column.is_optional else self._may_say(table)
-            return Value(known["otherwise"], "no column says so", 60, todo)
+            return Value(known["otherwise"], "no column found, so a constant", 60, todo)
         if column.name == "time_zone" and not column.is_optional:
             return self._zone()
         if column.name == f"{entity.tenant.removesuffix('_id')}_slug":
@@ -734,7 +737,7 @@ class Proposal:
             if named:
                 return Value(
                     f"lower(replace({named.sql}, ' ', '-'))",
-                    f"made of {named.reason}",
+                    f"derived from {named.reason}",
                     LIKELY,
                 )
         if self._ours(entity, column) and not column.is_optional:
@@ -742,7 +745,8 @@ class Proposal:
             return self._told_by_times(entity, table, column, told or {})
         if column.name == "location_name" and (key := self._key(entity)):
             kind = one_of(table.name).replace("_", " ").capitalize()
-            return Value(f"'{kind} ' || {key.sql}::text", "no column says it", LIKELY)
+            reason = "no column found, so made from the key"
+            return Value(f"'{kind} ' || {key.sql}::text", reason, LIKELY)
         if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
             times = [c for c in table.columns.values() if c.family in TIMES]
             times = [c for c in times if _is_past(c.name)]
@@ -752,7 +756,7 @@ class Proposal:
                 named_all = ", ".join(c.name for c in times)
                 todo = next((v[1] for v in values if v and v[1]), "")
                 sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {_lines(sqls)}\n)"
-                return Value(sql, f"{named_all}: the latest that the row knows", LIKELY, todo)
+                return Value(sql, f"{named_all}: the latest date in the row", LIKELY, todo)
         return None
 
     def _told_by_times(
@@ -779,19 +783,19 @@ class Proposal:
                     otherwise = told["else"]
         if not lines:
             return self._of_few_words(entity, table, column) or (
-                Value(f"'{otherwise}'", "no column of words: nothing tells it", GUESS)
+                Value(f"'{otherwise}'", "no status column found, so a constant", GUESS)
                 if otherwise
                 else None
             )
-        reason = f"no column of words: {', '.join(named)} tells it"
+        reason = f"no status column found, so derived from {', '.join(named)}"
         lines.append(f"else '{otherwise}'")
         return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
 
     def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
-        """Return a column of few words that nothing is known of, with the question.
+        """Return a column with few distinct values as a possible status, with a question.
 
-        The one with most words that mean something here is taken, for a constant would count
-        every row, and nobody would hear of it.
+        The column with the largest share of known status words wins. A constant would count
+        every row, and nobody would notice.
         """
         ours = self._ours(entity, column) or {}
         known = {like for likes in ours.values() for like in likes} | set(map(snake, ours))
@@ -801,7 +805,7 @@ class Proposal:
             return None
         name, words = max(
             found.items(),
-            # the first of those that are alike
+            # of several equal ones, the first
             key=lambda pair: sum(snake(word) in known for word in pair[1]) / len(pair[1]),
         )
         others = "".join(
@@ -813,15 +817,15 @@ class Proposal:
         sql, _ = translated(f"{ROW}{which.quoted}", which, words, ours, _doubtful(column.name))
         return Value(
             sql,
-            f"{name}: no column is named like a status, and this one has few words"
+            f"{name}: no column is named like a status, but this one has few distinct values"
             f" ({_quoted(words)})",
             GUESS,
-            f"does it say it{others}? If nothing does, a constant",
+            f"is this the status{others}? If none is, use a constant",
         )
 
     def _may_say(self, table: Table) -> str:
-        """Ask whether a column named like a status says what no column is named for."""
-        # the state of somebody who has an address is a place
+        """Ask whether a status column shows a yes or no that has no column of its own."""
+        # the state of a customer is part of an address
         names = [name for name in evidence()["columns"]["order_status"] if name != "state"]
         found = self._with_few_words(
             table,
@@ -832,10 +836,10 @@ class Proposal:
             },
         )
         said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
-        return f"does {said} say it?" if said else ""
+        return f"can it be derived from {said}?" if said else ""
 
     def _taken(self, entity: Entity, table: Table, column: Wanted) -> set[str]:
-        """Return the columns of a table that something else is read from."""
+        """Return the columns of a table that other columns of the input use."""
         taken = set()
         for other in entity.columns.values():
             value = None if other is column else self._plain(entity.name, table, other)
@@ -843,7 +847,7 @@ class Proposal:
         return taken
 
     def _with_few_words(self, table: Table, taken: set[str]) -> dict[str, dict[str, int]]:
-        """Return the columns of few words that may say how a row stands, with their words."""
+        """Return the columns that may be a status, with their distinct values."""
         elsewhere = set(evidence()["no_status"])
         found = {}
         for name, column in table.columns.items():
@@ -853,24 +857,24 @@ class Proposal:
             if elsewhere & set(words_of(name)):
                 continue
             words = self.catalog.words(table, column) or {}
-            # names and notes have hardly two rows alike
+            # names and notes rarely repeat a value
             are_few = len(words) <= FEW_WORDS and sum(words.values()) > len(words)
             if column.labels or (words and are_few):
                 found[name] = words
         return found
 
     def _ours(self, entity: Entity, column: Wanted) -> dict[str, list[str]] | None:
-        """Return the words that a column may have, each with those that mean it."""
+        """Return the allowed words of a column, each with its synonyms."""
         words = evidence()["words"]
         ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
         return ours or words.get(column.name)
 
     def _words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
-        """Return a column of words, each translated into ours."""
+        """Return a status column, with its words translated into ours."""
         ours = self._ours(entity, column)
         if ours is None:
             return None
-        # a key of a table of words, or the number of one
+        # also a foreign key of a lookup table
         names = [
             f"{name}{end}"
             for end in ("", "_id", "_code")
@@ -905,26 +909,26 @@ class Proposal:
         return Value(sql, _told(found, like), points + TYPE + FILLED, todo, joins=joins)
 
     def _label(self, holder: Table) -> Column | None:
-        """Return the word of a row that only gives a word for its key."""
+        """Return the column of a lookup table that holds its word."""
         known = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
         texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
         return known or next(texts, None)
 
     def _zone(self) -> Value:
         if self.zone:
-            return Value(f"'{self.zone}'", "as --time-zone says", GUESS)
-        return Value("'UTC'", "no column says it", GUESS, "when do its days begin?")
+            return Value(f"'{self.zone}'", "from --time-zone", GUESS)
+        return Value("'UTC'", "no column found", GUESS, "which time zone is it in?")
 
     def _one_for_each_business(self, given: Input) -> None:
-        """Give one row for each business, of what no table has rows of."""
+        """Give each business one row of an entity that has no table."""
         business = self.contract[self._tenants]
         given.table = self.tables.get(business.name)
         given.alias = business.name
-        given.reason = f"no table is like one of {given.entity.name}, so each business is one"
+        given.reason = f"no table looks like {given.entity.name}, so each business has one"
         for name in given.entity.columns:
             value = None
             if name == given.entity.key:
-                value = Value("'main'", "the one", CERTAIN, type="text")
+                value = Value("'main'", "the only one", CERTAIN, type="text")
             elif name == given.entity.tenant and given.table:
                 value = self._key(business)
             elif name == given.entity.tenant:
@@ -933,20 +937,20 @@ class Proposal:
         self._cast_ids(given)
 
     def _one_business(self, given: Input) -> None:
-        """Give the one row of a database that holds one business."""
-        given.reason = "no table names several businesses, so this is one"
+        """Give the single tenant of a database that holds one business."""
+        given.reason = "no table lists several businesses, so the database holds one"
         named, whose = snake(self.catalog.database), "database"
         anchor = self.tables[self.anchor].schema if self.anchor in self.tables else "public"
         if anchor != "public":
             named, whose = snake(anchor), "schema"
         sayings: dict[str, Value | None] = {
             "_id": self._the_one(),
-            "_slug": Value(
-                f"'{named.replace('_', '-')}'", f"made of the {whose}'s name", LIKELY
+            "_slug": Value(f"'{named.replace('_', '-')}'", f"from the {whose}'s name", LIKELY),
+            "_name": Value(
+                f"'{named.replace('_', ' ').title()}'", f"from the {whose}'s name", LIKELY
             ),
-            "_name": Value(f"'{named.replace('_', ' ').title()}'", "the same", LIKELY),
             "time_zone": self._zone(),
-            "is_active": Value("true", "there is one", CERTAIN),
+            "is_active": Value("true", "the only business", CERTAIN),
         }
         for name in given.entity.columns:
             given.values[name] = next(
@@ -954,22 +958,22 @@ class Proposal:
             )
 
     def _the_one(self) -> Value:
-        """Give the key of the one business, with a question where there may be several."""
+        """Give the key of the only business, with a question if there may be several."""
         if shared := self._shared():
             return Value(
                 "1",
                 "one business",
                 GUESS,
-                f"rows of several tables belong to one of {' or '.join(shared)}: is each a"
-                " business of its own? Then its key is the tenant in every input",
+                f"several tables link to {' or '.join(shared)}: is each of its rows a business"
+                " of its own? Then use its key as the tenant in every input",
                 type="integer",
             )
-        return Value("1", "one business: no table leads to others", LIKELY, type="integer")
+        return Value("1", "one business; no table suggests several", LIKELY, type="integer")
 
     def _shared(self) -> list[str]:
-        """Return tables of a few rows, taken for nothing, that all customers and others have.
+        """Return unused tables that the customers and another input link to.
 
-        They may be the businesses whose the rows are, by a name that we do not know.
+        Their rows may be the businesses, under a name that we do not know.
         """
         chosen = {table.relation for table in self.tables.values()}
         people = self.tables.get("customers")
@@ -979,7 +983,7 @@ class Proposal:
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
-            # 0: nobody has counted them
+            # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
                 other.to == link.to
@@ -989,10 +993,10 @@ class Proposal:
             )
         ]
 
-    # people who have no table of their own
+    # customers who have no table of their own
 
     def _person(self, table: Table, people: Table) -> Value | None:
-        """Return who stands in the rows behind a row."""
+        """Return the customer of a row, from the rows that list its people."""
         anchor = self.tables[self.anchor]
         back = next((way[0] for way in self._paths(people, anchor) if not way[1:]), None)
         if back is None or self.people_by is None:
@@ -1018,21 +1022,23 @@ class Proposal:
         return Value(
             f"(\n    select min(lower({name}.{self.people_by.quoted}))\n"
             f"    from {FROM}{people.relation}{TO} as {name}\n    where {condition}\n)",
-            f"{people.relation}.{self.people_by.name}: who stands behind the row",
+            f"{people.relation}.{self.people_by.name}: no table has one row per customer",
             LIKELY,
-            "of several people the first by its letters is taken",
+            "if a row has several people, the first in the alphabet counts: is that right?",
             type="text",
-            # who comes or goes may leave the row to another one of them
+            # if a person is added or removed, the row may belong to another one
             behind=[Join(changed, people.relation, of_changed)],
         )
 
     def _people(self, given: Input) -> None:
-        """Make one row of all that have the same e-mail address."""
+        """Group the rows with the same e-mail address into one customer."""
         key = given.values.get(given.entity.key or "")
         tenant = given.values.get(given.entity.tenant)
         if key is None or self.people_by is None:
             return
-        given.where.append((f"{ROW}{self.people_by.quoted} is not null", "nobody is known"))
+        given.where.append(
+            (f"{ROW}{self.people_by.quoted} is not null", "rows without it name no customer")
+        )
         for name, value in given.values.items():
             if value and name not in (given.entity.key, given.entity.tenant):
                 function = "min" if name == "created_at" else "max"
@@ -1059,7 +1065,7 @@ class Proposal:
         return found if found and found.family in families else None
 
     def _cast_ids(self, given: Input) -> None:
-        """Give ids the one type that their var says."""
+        """Cast ids to the type of their setting."""
         types = self.types()
         for name, value in given.values.items():
             var = given.entity.columns[name].type_var
@@ -1082,7 +1088,7 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
     own = _singulars(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
-        # what is named for its own table leads nowhere
+        # a column named after its own table is its key, not a link
         is_own = any(name.endswith(f"{one}_id") for one in own)
         if column.name in linked or is_own or not name.endswith("_id"):
             continue
@@ -1113,8 +1119,8 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
                     is_far = other.schema != table.schema
                     is_same = any(name.endswith(f"{one}_id") for one in ids)
                     candidates.append((is_far, not is_same, link))
-        # in the same schema rather than in another, named for the table rather than for its
-        # key; of several that are alike none
+        # prefer the same schema, then a name after the table rather than after its key; if
+        # several are equally good, add none
         best = min((candidate[:2] for candidate in candidates), default=None)
         alike = [link for *rank, link in candidates if tuple(rank) == best]
         if len(alike) == 1:
@@ -1122,13 +1128,13 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
 
 
 def _singulars(catalog: Catalog, table: Table) -> set[str]:
-    """Return what one row of a table is called, with and without a prefix of all tables."""
+    """Return the singular of a table's name, with and without the prefixes of its schema."""
     name = one_of(table.name)
     return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
 
 
 def _prefixes(catalog: Catalog, table: Table) -> list[str]:
-    """Return the words that most tables of a schema begin with: spree_, wp_ and wp_bookly_."""
+    """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
     names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
     own = words_of(table.name)
     found = []
@@ -1142,10 +1148,10 @@ def _prefixes(catalog: Catalog, table: Table) -> list[str]:
 def _rank_of_table(
     table: Table, synonyms: Sequence[str], catalog: Catalog
 ) -> tuple[int | None, bool]:
-    """Return which synonym a table's name is, and whether it is only the end of the name."""
+    """Return which synonym a table's name matches, and whether only its end matches."""
     names = _singulars(catalog, table)
     name = one_of(table.name)
-    # Django names tables for their app, too: order_order
+    # Django puts the app before the name: order_order
     for rank, synonym in enumerate(synonyms):
         if synonym in names:
             return rank, False
@@ -1158,7 +1164,7 @@ def _rank_of_table(
 def _name_points(
     column: Column, table: Table, names: Sequence[str], *, is_time: bool
 ) -> tuple[int, str]:
-    """Return how much the name of a column is like these, and like which."""
+    """Return the points for a column's name, and the name that it matches best."""
     own = words_of(column.name)
     stem = words_of(one_of(table.name))
     forms = [own]
@@ -1199,16 +1205,16 @@ def _name_rank(name: str, names: Sequence[str]) -> int:
 
 
 def _is_past(name: str) -> bool:
-    """Return whether a time has been by its name, and is not one that is planned."""
+    """Return whether a name is that of a past time, not of a planned one."""
     planned = {"required", "due", "expected", "estimated", "promised", "planned", "expires",
                "scheduled", "until", "birth", "deadline"}  # fmt: skip
     return not planned & set(words_of(name))
 
 
 def _told(column: Column, like: str = "") -> str:
-    """Say of a column what is known."""
+    """Return what is known about a column."""
     told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
-            f"{column.name}: named so"]  # fmt: skip
+            f"{column.name}: name matches"]  # fmt: skip
     told.append(column.type)
     if column.filled is not None:
         told.append(f"{column.filled * 100:.0f} % filled")
@@ -1216,28 +1222,28 @@ def _told(column: Column, like: str = "") -> str:
 
 
 def _bare(column: Column, points: int, reason: str = "") -> Value:
-    told = _told(column).replace("named so", reason) if reason else _told(column)
+    told = _told(column).replace("name matches", reason) if reason else _told(column)
     return Value(f"{ROW}{column.quoted}", told, points, type=plain_type(column.type))
 
 
 def plain_type(type_name: str) -> str:
-    """Return the type that an id has in the settings."""
+    """Return a type as the settings name it."""
     return "text" if type_name.startswith("character varying") else type_name
 
 
 def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     column: Column, wanted: Wanted, zone: str | None
 ) -> tuple[str, str, int, str] | None:
-    """Return a column in the type that is wanted: SQL, TODO, points, note; None: it cannot.
+    """Return a column cast to a type: SQL, TODO, points, note; None if that is impossible.
 
-    A number that may be in whole units or in hundredths is asked for.
+    If a number may be in cents or in whole units, the TODO asks which.
     """
     row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
     name = snake(column.name)
     is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
     where = zone or "UTC"
-    todo_zone = "" if zone else "it has no time zone: is UTC right?"
-    todo_cents = "whole numbers: hundredths, or not?"
+    todo_zone = "" if zone else "the column has no time zone: is UTC right?"
+    todo_cents = "whole numbers: cents or whole units?"
     is_money = wanted.name.endswith("amount")
     found: tuple[str, str, int, str] | None = None
     match kind, family:
@@ -1255,23 +1261,24 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
         case "timestamptz", "date":
             found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
         case "date", "timestamp":
-            found = f"{row}::date", "", TYPE - 3, ", its day"
+            found = f"{row}::date", "", TYPE - 3, ", without its time"
         case "date", "timestamptz":
-            found = f"({row} at time zone '{where}')::date", todo_zone, TYPE - 3, ", its day"
+            sql = f"({row} at time zone '{where}')::date"
+            found = sql, todo_zone, TYPE - 3, ", without its time"
         case "boolean", "boolean" if snake(column.name) == wanted.name:
             sql = f"coalesce({row}, false)" if column.is_nullable else row
             found = (row if wanted.is_optional else sql), "", TYPE, ""
         case "numeric", "numeric":
             found = row, "", TYPE, ""
             if is_cents:
-                found = f"{row} / 100.0", "", TYPE, ", hundredths"
+                found = f"{row} / 100.0", "", TYPE, ", from cents"
         case "numeric", "integer":
             if is_cents:
-                found = f"{row} / 100.0", "", TYPE, ", hundredths"
+                found = f"{row} / 100.0", "", TYPE, ", from cents"
             else:
                 found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
         case "numeric", "float":
-            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded: money as float"
+            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded, as it is a float"
         case "numeric", "money":
             found = f"{row}::numeric", "", TYPE - 3, ""
         case "bigint", "integer":
@@ -1282,7 +1289,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             if is_cents:
                 found = f"round({sql})::bigint", "", TYPE - 3, ""
             else:
-                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", in hundredths"
+                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", to cents"
         case "integer", "integer":
             found = row if column.type == "integer" else f"{row}::integer", "", TYPE, ""
         case "integer", "numeric" | "float":
@@ -1297,13 +1304,16 @@ def translated(
     ours: dict[str, list[str]],
     doubtful: dict[str, dict[str, str]],
 ) -> tuple[str, str]:
-    """Return words of the application as ours, and what is open; what is unknown stays."""
+    """Return SQL that translates the application's words into ours, and a TODO.
+
+    Unknown words stay as they are.
+    """
     as_text = row if column.family == "text" else f"{row}::text"
     allowed = ", ".join(ours)
     if words is None:
-        return as_text, f"too many words to list: translate them into {allowed}"
+        return as_text, f"too many values to list: translate them into {allowed}"
     if not words:
-        return as_text, f"no word is there yet: they must be of {allowed}"
+        return as_text, f"no values yet: translate them into {allowed}"
     if set(words) <= set(ours):
         return as_text, ""
     for function, change in (("upper", str.upper), ("lower", str.lower)):
@@ -1327,11 +1337,12 @@ def translated(
             )
         elif name not in known:
             lines.append(
-                f"when {as_text} = {literal} then {literal}  -- TODO {rows}: {allowed}?"
+                f"when {as_text} = {literal} then {literal}"
+                f"  -- TODO {rows}: which of {allowed}?"
             )
         else:
             lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
-    lines.append(f"else {as_text}  -- unknown: left out, and said")
+    lines.append(f"else {as_text}  -- unknown, so check reports it")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
 
 
@@ -1347,7 +1358,7 @@ def _doubtful(name: str) -> dict[str, dict[str, str]]:
 def _sum(  # noqa: C901 - prices and quantities, or totals
     child: Table, name: str, known: dict[str, Any]
 ) -> tuple[str, str, str] | None:
-    """Return what the items of a row add up to."""
+    """Return the sum of a row's items: SQL, reason, TODO."""
 
     def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
         for asked in names:
@@ -1365,14 +1376,14 @@ def _sum(  # noqa: C901 - prices and quantities, or totals
     discount = first(known["discount"], NUMBERS)
     whole = first(known["amount"], NUMBERS)
     if price and quantity:
-        used = [price, quantity]
+        used = [price.name, quantity.name]
         terms = [number(price), number(quantity)]
         if discount:
-            used.append(discount)
+            used.append(f"(1 - {discount.name})")
             terms.append(f"(1 - {number(discount)})")
         summed, money = "\n        * ".join(terms), price
     elif whole:
-        used, summed, money = [whole], number(whole), whole
+        used, summed, money = [whole.name], number(whole), whole
     else:
         return None
     is_cents = snake(money.name).endswith("cents")
@@ -1381,15 +1392,15 @@ def _sum(  # noqa: C901 - prices and quantities, or totals
         summed = f"{summed} / 100.0"
     todo = ""
     if money.family == "integer" and not is_cents:
-        todo = "whole numbers: hundredths, or not?"
-    reason = f"the sum of {' * '.join(column.name for column in used)}"
+        todo = "whole numbers: cents or whole units?"
+    reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
 
 
 def _moment(
     proposal: Proposal, child: Table, name: str, known: dict[str, Any]
 ) -> tuple[str, str, str] | None:
-    """Return when the last of several parcels arrived, once all have."""
+    """Return when the last parcel arrived, once all have: SQL, reason, TODO."""
     best: tuple[int, Column] | None = None
     for column in child.columns.values():
         if column.family in TIMES:
@@ -1406,13 +1417,13 @@ def _moment(
     moment = converted[0].replace(ROW, f"{name}.")
     return (
         f"case when bool_and({name}.{column.quoted} is not null) then max({moment}) end",
-        f"{_told(column)}, of the last one, once all have one",
+        f"{_told(column)}; the latest, once all rows have one",
         converted[1],
     )
 
 
 def _as_lookups(given: Input) -> None:
-    """Replace joins by selects in brackets: what is written through reads one table."""
+    """Replace joins by scalar subqueries: the write-back can update only one table."""
     for value in given.values.values():
         if value and value.joins:
             first, *others = value.joins

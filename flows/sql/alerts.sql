@@ -1,6 +1,6 @@
--- Alerts: episodes, a message when one begins or ends, and how a message is claimed.
--- The view alert_states says what the alerts are. This file decides when to send each,
--- and sends it once.
+-- Alerts: episodes, a message when one begins or ends, and how a sender claims it. The
+-- view alert_states says what the alerts are. This file decides when to send each, so
+-- that it is sent once.
 
 create table if not exists operations.alert_tenants (
     subject_kind text not null,
@@ -9,8 +9,9 @@ create table if not exists operations.alert_tenants (
     primary key (subject_kind, tenant_id)
 );
 comment on table operations.alert_tenants is
-'customer_health: One row per tenant whose customers were judged, and organization whose
-accounts were (subject_kind: customer, account), with the latest instant of that.';
+'customer_health: One row per tenant whose customers were assessed (subject_kind:
+customer) and organization whose accounts were (account). judged_as_of: as_of of the
+latest assessment.';
 
 create table if not exists operations.alert_episodes (
     episode_id bigint generated always as identity primary key,
@@ -49,9 +50,9 @@ create table if not exists operations.alert_outbox (
 );
 comment on table operations.alert_outbox is
 'customer_health: One row per message. edge: raised or recovered. state: pending (to be
-sent, or sent again after a refusal), digested (told by the message digest_id), sending,
+sent, or sent again after a refusal), digested (part of the message digest_id), sending,
 sent, failed (refused too often), unknown (may have arrived, so it is never sent
-again), passed_on (told to the team by messages of message_outbox only).';
+again), passed_on (sent to the team only as part of a row of message_outbox).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
 create index if not exists alert_outbox__created_at
@@ -81,10 +82,11 @@ select
     case
         when not is_overdue then 'a refresh has succeeded again'
         else
-            'no refresh has succeeded since '
-            || coalesce(
-                to_char(last_success_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
-                'the first'
+            coalesce(
+                'no refresh has succeeded since ' || to_char(
+                    last_success_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'
+                ),
+                'no refresh has succeeded yet'
             )
     end as message,
     jsonb_build_object('last_success_at', last_success_at) as details
@@ -101,7 +103,7 @@ select
     streaks.job as subject,
     streaks.failures_in_a_row >= {{ refresh_failed_runs }} as is_on,
     case
-        when streaks.failures_in_a_row = 0 then streaks.job || ' is well again'
+        when streaks.failures_in_a_row = 0 then streaks.job || ' succeeds again'
         else
             streaks.job || ' has failed ' || streaks.failures_in_a_row::text
             || ' times in a row: ' || coalesce(streaks.error, streaks.status)
@@ -115,7 +117,7 @@ select
 from (
     select
         job,
-        -- a held write-back has its own kind of alert: the marts are right
+        -- not a held write-back: the marts are right, and it has its own kind of alert
         coalesce(
             min(age_rank) filter (where status in ('success', 'held')) - 1, count(*)
         ) as failures_in_a_row,
@@ -123,7 +125,7 @@ from (
         max(error) filter (where age_rank = 1) as error,
         max(created_at) as last_run_at
     from (
-        -- whoever refreshes one organization sees the outcome
+        -- not refresh_organization: whoever starts it sees the outcome
         select
             jobs.job,
             last_runs.*,
@@ -133,7 +135,7 @@ from (
             ) as age_rank
         from (values ('refresh_hourly'), ('refresh_nightly')) as jobs (job)
         cross join
-            -- as many in a row as anybody counts
+            -- enough runs to count the failures in a row
             lateral (
                 select
                     run.status,
@@ -165,18 +167,20 @@ declare
     many record;
 begin
     -- one run at a time: two would see the same edge
+    perform set_config('lock_timeout', '1min', true);
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
+    perform set_config('lock_timeout', '0', true);
 
     create temporary table states on commit drop as
     select * from operations.refresh_alert_states;
 
-    -- marts computed for a past or future day on request are no news
+    -- marts that somebody computed for a past or future day are not news
     if
         to_regclass('operations.alert_states') is not null
         -- missing while our views are detached; the news is sent afterwards
         and to_regclass('operations.customer_revenues') is not null
     then
-        -- the clock of orders, or of the accounts where there are none
+        -- as_of of the orders or, without orders, of the accounts
         select coalesce(
             (select max(as_of) from analytics.tenants),
             (select max(as_of) from analytics.success_organizations)
@@ -222,8 +226,8 @@ begin
                     and alert_states.subject = edges.subject;
         end if;
 
-        -- no view can do this: every refresh makes these tables anew, and what reads them
-        -- would go with them; nor can it be known after a crash has emptied them
+        -- not in a view: every refresh recreates these tables, and would drop a view on
+        -- them. After a crash has emptied them, the state is unknown
         for clock in
             select
                 systems.system,
@@ -232,7 +236,7 @@ begin
             from operations.systems
             where systems.is_hourly
         loop
-            -- a system without sources has none
+            -- a system without sources has no such table
             continue when to_regclass(clock.relation) is null;
             execute format(
                 $freshness$
@@ -242,13 +246,13 @@ begin
                     case
                         when not freshness.is_stale then 'source %1$s changes again'
                         else
-                            'source %1$s is stale, its newest change is of '
-                            || coalesce(
-                                to_char(
+                            coalesce(
+                                'source %1$s is stale: its latest change was on '
+                                || to_char(
                                     freshness.newest_at at time zone 'UTC',
                                     'YYYY-MM-DD HH24:MI "UTC"'
                                 ),
-                                'never'
+                                'source %1$s is stale: it has no changes'
                             )
                     end,
                     jsonb_build_object('newest_at', freshness.newest_at)
@@ -261,7 +265,7 @@ begin
     end if;
     analyze states;
 
-    -- what has ended: with a message when the state is off, without one when the customer
+    -- close episodes: with a message if the state is off, without one if the customer
     -- or the tenant is no longer assessed
     with ended as (
         update operations.alert_episodes as episodes
@@ -303,8 +307,8 @@ begin
         on ended.episode_id = raised.episode_id and raised.edge = 'raised'
     where ended.is_told;
 
-    -- what has begun: told, but for customers and accounts of a tenant that is seen for the
-    -- first time
+    -- open episodes: with a message, except for customers and accounts of a tenant that
+    -- is seen for the first time
     with begun as (
         insert into operations.alert_episodes
             (kind, subject_kind, tenant_id, subject, is_told)
@@ -343,8 +347,8 @@ begin
     where begun.is_told;
 
     if is_judged then
-        -- customers of high value are told of under a kind of their own, so that a digest
-        -- does not hide them; only the tenants concerned are asked for their revenues
+        -- customers of high value get a kind of their own, so that a digest does not
+        -- hide them; revenues are computed only for tenants with a new message
         for tenant in
             select tenants.tenant_id
             from analytics.tenants
@@ -360,8 +364,8 @@ begin
                         and messages.created_at = now()
                 )
         loop
-            -- first all of the tenant's: asked message by message, each would add up all
-            -- orders of the tenant again
+            -- for the whole tenant at once: message by message, each query would sum
+            -- all orders of the tenant again
             create temporary table revenues on commit drop as
             select
                 customer_id::text as customer_id,
@@ -402,7 +406,7 @@ begin
         do update set judged_as_of = excluded.judged_as_of;
     end if;
 
-    -- nobody reads more than 20 messages of a kind
+    -- more than 20 messages of a kind become one digest
     for many in
         select kind, edge, gen_random_uuid() as digest_id
         from operations.alert_outbox
@@ -438,7 +442,7 @@ begin
         )
         select
             many.digest_id, many.edge, many.kind, '', '',
-            sum(events_count)::text || ' of these at once: ' || string_agg(
+            sum(events_count)::text || ' alerts of this kind: ' || string_agg(
                 tenant_slug || ' ' || events_count::text, ', ' order by tenant_slug
             ),
             sum(events_count),
@@ -454,7 +458,7 @@ begin
 end
 $raise$;
 comment on function operations.raise_alerts is
-'customer_health: Makes messages for the states that have begun or ended.';
+'customer_health: Creates messages for the states that have begun or ended.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox
@@ -465,7 +469,7 @@ language sql as $claim$
         message_id = (
             select message_id from operations.alert_outbox
             where state = 'pending' and next_attempt_at <= now()
-            -- of one time first those of whom most is expected, or most at risk
+            -- of equally old ones, first the highest expected amount, then most at risk
             order by
                 next_attempt_at, created_at,
                 (details ->> 'expected_amount_90d')::numeric desc nulls last,
@@ -476,8 +480,8 @@ language sql as $claim$
     returning *
 $claim$;
 comment on function operations.claim_alert() is
-'customer_health: Takes the message that has waited longest. Commit before it is sent:
-what is sending when its sender has died is never sent again.';
+'customer_health: Claims the message that has waited longest. Commit before you send it:
+if the sender dies, a message in state sending is never sent again.';
 
 -- pauses of 1, 2, 4 ... minutes; the twelfth refusal, after a day and a half, is the
 -- last

@@ -395,13 +395,13 @@ as $unlisted$
         inner join pg_class
             on
                 pg_class.relnamespace = to_regnamespace('analytics_internal')
-                and starts_with(pg_class.relname, 'stg_' || systems.system || '__')
+                and starts_with(pg_class.relname::text, 'stg_' || systems.system || '__')
         where systems.is_hourly
         union
         select
             reads.system,
             case
-                when starts_with(pg_class.relname, 'input_' || reads.system || '__')
+                when starts_with(pg_class.relname::text, 'input_' || reads.system || '__')
                     then pg_class.oid
                 else reads.input_id
             end,

@@ -1,6 +1,6 @@
--- Messages: alerts and weekly news for people, each about their own customers only. The
--- view recipients says who gets messages, and where. This file finds what is new to
--- whom, and sends it once.
+-- Messages: alerts and weekly news for people, about their own customers only. The view
+-- recipients says who gets messages, and where. This file finds the news for each
+-- recipient, so that it is sent once.
 
 create table if not exists operations.message_outbox (
     message_id uuid primary key,
@@ -26,11 +26,11 @@ comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
 reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
 its content, one object per line. state: as in alert_outbox, or withdrawn
-(nobody gets messages there any more).';
+(that address no longer gets messages).';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
-create table if not exists operations.message_told (
+create table if not exists operations.message_news (
     channel text not null,
     address text not null,
     news text not null,
@@ -38,12 +38,12 @@ create table if not exists operations.message_told (
     told_at timestamptz not null default now(),
     primary key (channel, address, news)
 );
-comment on table operations.message_told is
-'customer_health: One row per address and piece of news that was put into a message for
-it: raised or recovered with the number of the episode, week with its Monday, tenant and
-reach. message_id is NULL if there was nothing to say. The row without an address says
-when messages began: sales reps do not hear of alerts raised before.';
-insert into operations.message_told (channel, address, news)
+comment on table operations.message_news is
+'customer_health: One row per address and piece of news that a message to it contains.
+news: raised or recovered with the number of the episode, or week with its Monday,
+tenant and reach. message_id is NULL if there was nothing to say. The row without an
+address says when messages began: sales reps do not hear of earlier alerts.';
+insert into operations.message_news (channel, address, news)
 values ('', '', 'begun') on conflict do nothing;
 
 create or replace function operations.is_quiet(
@@ -65,6 +65,35 @@ comment on function operations.is_quiet(timestamptz, text, time, time) is
 'customer_health: Whether an instant lies in quiet hours, [from, to), which may span
 midnight.';
 
+create or replace view operations.message_states
+with (security_invoker = true) as
+select
+    message_id,
+    kind,
+    reach,
+    tenant_slug,
+    channel,
+    address,
+    recipient_name,
+    jsonb_array_length(body) as lines_count,
+    case
+        when
+            state = 'pending'
+            and operations.is_quiet(now(), time_zone, quiet_from, quiet_to)
+            then 'quiet'
+        else state
+    end as state,
+    quiet_to,
+    attempts,
+    next_attempt_at,
+    error,
+    created_at,
+    finished_at
+from operations.message_outbox;
+comment on view operations.message_states is
+'customer_health: One row per message to a person or channel. state: as in
+message_outbox, or quiet (it waits, and quiet hours hold it at this moment).';
+
 create or replace function operations.way_to(channel text, address text)
 returns text
 language sql immutable as $way$
@@ -73,6 +102,87 @@ $way$;
 comment on function operations.way_to(text, text) is
 'customer_health: What a message needs to arrive: a mail server, or the webhook of
 a channel and address.';
+
+create or replace function operations.unreached(reachable text[])
+returns table (
+    tenant_slug text,
+    recipient_name text,
+    channel text,
+    address text,
+    customers_count bigint,
+    reason text,
+    why text
+)
+language plpgsql stable as $unreached$
+-- a function, because the view recipients is missing while our views are detached
+#variable_conflict use_column
+begin
+    return query
+    with looked_after as (
+        select
+            tenant_id::text as tenant_id,
+            sales_rep_id::text as sales_rep_id,
+            count(*) as customers_count
+        from analytics.customer_account_types
+        group by tenant_id, sales_rep_id
+    ),
+
+    judged as (
+        select
+            recipients.tenant_slug,
+            coalesce(
+                recipients.sales_rep_name, recipients.sales_rep_id, 'the whole tenant'
+            ) as recipient_name,
+            recipients.channel,
+            recipients.address,
+            looked_after.customers_count,
+            recipients.quiet_to,
+            coalesce(
+                recipients.not_told_because,
+                case
+                    when
+                        operations.way_to(recipients.channel, recipients.address)
+                        != all(reachable)
+                        then 'not set'
+                    when
+                        operations.is_quiet(
+                            now(),
+                            recipients.time_zone,
+                            recipients.quiet_from,
+                            recipients.quiet_to
+                        )
+                        then 'quiet hours'
+                end
+            ) as reason
+        from operations.recipients
+        left join looked_after
+            on
+                recipients.tenant_id = looked_after.tenant_id
+                and recipients.sales_rep_id = looked_after.sales_rep_id
+        -- a rep without customers gets no messages anyway
+        where
+            recipients.sales_rep_id is null
+            or looked_after.customers_count > 0
+    )
+
+    select
+        judged.tenant_slug,
+        judged.recipient_name,
+        judged.channel,
+        judged.address,
+        judged.customers_count,
+        judged.reason,
+        case judged.reason
+            when 'quiet hours' then 'quiet until ' || to_char(judged.quiet_to, 'HH24:MI')
+            else judged.reason
+        end as why
+    from judged
+    where judged.reason is not null;
+end
+$unreached$;
+comment on function operations.unreached(text[]) is
+'customer_health: One row per person or channel that gets no messages at this moment,
+and why. reachable: as way_to says; NULL if it is not known what is set.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
@@ -84,14 +194,14 @@ begin
         select
             *,
             row_number() over (
-                partition by channel, address, reach, tenant_id, section
+                partition by channel, address, reach, tenant_id, tenant_slug, section
                 order by
                     (line ->> 'expected_amount_90d')::numeric desc nulls last,
                     (line ->> 'revenue_at_risk')::numeric desc nulls last,
                     line ->> 'tenant', line ->> 'name', line ->> 'words'
             ) as place,
             count(*) over (
-                partition by channel, address, reach, tenant_id, section
+                partition by channel, address, reach, tenant_id, tenant_slug, section
             ) as lines_count
         from fresh
         where line is not null
@@ -104,7 +214,7 @@ begin
             address,
             reach,
             tenant_id,
-            min(tenant_slug) as tenant_slug,
+            tenant_slug,
             -- a shared address gets no name
             case when count(distinct recipient_name) = 1 then min(recipient_name) end
                 as recipient_name,
@@ -118,7 +228,7 @@ begin
                 where place <= case when section = 'CALL_FIRST' then 10 else 20 end
             ) as body
         from ranked
-        group by channel, address, reach, tenant_id
+        group by channel, address, reach, tenant_id, tenant_slug
     ),
 
     added as (
@@ -132,7 +242,7 @@ begin
         from written
     )
 
-    insert into operations.message_told (channel, address, news, message_id)
+    insert into operations.message_news (channel, address, news, message_id)
     select distinct on (fresh.channel, fresh.address, fresh.news)
         fresh.channel, fresh.address, fresh.news, written.message_id
     from fresh
@@ -142,11 +252,12 @@ begin
             and fresh.address = written.address
             and fresh.reach = written.reach
             and fresh.tenant_id = written.tenant_id
+            and fresh.tenant_slug = written.tenant_slug
     order by fresh.channel, fresh.address, fresh.news, written.message_id nulls last;
 end
 $add$;
 comment on function operations.add_messages(text) is
-'customer_health: Makes messages from the news in the temporary table fresh.';
+'customer_health: Creates messages from the news in the temporary table fresh.';
 
 create or replace function operations.compose_messages(
     instant timestamptz, team text[], reachable text[], is_told_by_machine boolean
@@ -157,7 +268,9 @@ declare
     tenant record;
 begin
     -- one run at a time, as in raise_alerts: two would find the same news
+    perform set_config('lock_timeout', '1min', true);
     perform pg_advisory_xact_lock(hashtext('customer_health_raise_alerts'));
+    perform set_config('lock_timeout', '0', true);
 
     create temporary table readers (
         reader_id uuid default gen_random_uuid(), reach text, tenant_id text,
@@ -186,7 +299,7 @@ begin
         from operations.recipients
         where not_told_because is null;
 
-        -- withdraw what waits for people who get no more messages
+        -- withdraw messages that wait for people who no longer get any
         update operations.message_outbox as messages
         set state = 'withdrawn', finished_at = now()
         where
@@ -197,6 +310,7 @@ begin
                 where
                     readers.reach = messages.reach
                     and readers.tenant_id = messages.tenant_id
+                    and readers.tenant_slug = messages.tenant_slug
                     and readers.channel = messages.channel
                     and readers.address = messages.address
             );
@@ -256,8 +370,8 @@ $compose$;
 comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
-'customer_health: Makes a message for everybody who has news to receive.
-team: channel and address of each, with a space between; reachable: as way_to says.';
+'customer_health: Creates a message for everybody who has news to receive.
+team: each channel and address, separated by a space. reachable: results of way_to.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
@@ -275,7 +389,7 @@ begin
         episodes.subject,
         alerts.message,
         alerts.details,
-        -- old alerts go to the team only, if they still wait
+        -- older alerts go only to the team, if they are still pending
         alerts.created_at
         > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
         as is_recent,
@@ -283,7 +397,7 @@ begin
     from operations.alert_outbox as alerts
     inner join operations.alert_episodes as episodes
         on alerts.episode_id = episodes.episode_id
-    cross join operations.message_told as begun
+    cross join operations.message_news as begun
     where
         begun.channel = '' and begun.address = '' and begun.news = 'begun'
         and (
@@ -305,7 +419,7 @@ begin
                 account_types.tenant_id::text = news.tenant_id
                 and account_types.customer_id::text = news.subject
         where news.subject_kind = 'customer';
-        -- apart: Citus joins no update to a table that it has spread
+        -- separately, because on Citus an update cannot join a distributed table
         update news
         set sales_rep_id = owners.sales_rep_id
         from owners
@@ -361,7 +475,7 @@ begin
     ),
 
     -- an address of the team gets each piece of news once, as the team's
-    untold as (
+    unsent as (
         select distinct on (pairs.channel, pairs.address, pairs.news)
             pairs.*,
             case
@@ -375,7 +489,7 @@ begin
         from pairs
         where
             not exists (
-                select from operations.message_told as told
+                select from operations.message_news as told
                 where
                     told.channel = pairs.channel
                     and told.address = pairs.address
@@ -385,7 +499,7 @@ begin
             and (
                 pairs.edge = 'raised'
                 or exists (
-                    select from operations.message_told as told
+                    select from operations.message_news as told
                     where
                         told.channel = pairs.channel
                         and told.address = pairs.address
@@ -407,31 +521,31 @@ begin
         readers.quiet_from,
         readers.quiet_to,
         readers.time_zone,
-        untold.news,
-        untold.section,
+        unsent.news,
+        unsent.section,
         jsonb_build_object(
-            'tenant', untold.tenant_slug,
-            'name', untold.name,
+            'tenant', unsent.tenant_slug,
+            'name', unsent.name,
             'words', case
-                when starts_with(untold.message, untold.name || ': ')
-                    then substr(untold.message, length(untold.name) + 3)
-                else untold.message
+                when starts_with(unsent.message, unsent.name || ': ')
+                    then substr(unsent.message, length(unsent.name) + 3)
+                else unsent.message
             end,
             'link', case
-                when untold.subject_kind = 'customer'
-                    then untold.tenant_id || '/' || untold.subject
+                when unsent.subject_kind = 'customer'
+                    then unsent.tenant_id || '/' || unsent.subject
             end,
-            'expected_amount_90d', untold.details -> 'expected_amount_90d',
-            'revenue_at_risk', untold.details -> 'revenue_at_risk',
-            'currency', untold.details -> 'currency'
+            'expected_amount_90d', unsent.details -> 'expected_amount_90d',
+            'revenue_at_risk', unsent.details -> 'revenue_at_risk',
+            'currency', unsent.details -> 'currency'
         ) as line
-    from untold
+    from unsent
     inner join readers
-        on untold.reader_id = readers.reader_id;
+        on unsent.reader_id = readers.reader_id;
 end
 $alerts$;
 comment on function operations.find_alerts_of_people(timestamptz) is
-'customer_health: Finds the alerts that somebody should hear of and has not.';
+'customer_health: Finds the alerts that each reader should hear of and has not.';
 
 create or replace function operations.find_week_of_people(
     of_tenant_id text, of_tenant_slug text, of_week date
@@ -450,17 +564,24 @@ begin
                 ' ', 'week', of_week, of_tenant_id, readers.reach, readers.sales_rep_id
             ) as news
         from readers
-        where readers.reach = 'team' or readers.tenant_id = of_tenant_id
+        where
+            readers.reach = 'team'
+            -- ids of two systems may collide
+            or (
+                readers.tenant_id = of_tenant_id
+                and readers.tenant_slug = of_tenant_slug
+            )
     ) as all_of_them
     where
         not exists (
-            select from operations.message_told as told
+            select from operations.message_news as told
             where
                 told.channel = all_of_them.channel
                 and told.address = all_of_them.address
                 and told.news = all_of_them.news
         );
-    -- without orders nobody knows who is late; if they arrive by Tuesday, it is sent
+    -- while the feed is silent, nobody knows who is late; if orders arrive by Tuesday,
+    -- the message is sent
     select coalesce(bool_or(feeds.is_silent), false) into is_waited_for
     from operations.tenant_feeds as feeds
     where feeds.tenant_id::text = of_tenant_id;
@@ -577,7 +698,7 @@ language sql as $claim$
     returning *
 $claim$;
 comment on function operations.claim_message(timestamptz, text[], text[]) is
-'customer_health: Takes the message that has waited longest, as claim_alert does.';
+'customer_health: Claims the message that has waited longest, as claim_alert does.';
 
 create or replace function operations.end_message(
     of_message uuid, outcome text, reason text

@@ -27,7 +27,7 @@ language sql as $foreign_roles$
             pg_roles.rolname = any(pg_temp.groups())
             or (
                 pg_roles.rolname = any(tenant_role_names)
-                and starts_with(pg_roles.rolname, 'customer_health_tenant_')
+                and starts_with(pg_roles.rolname::text, 'customer_health_tenant_')
             )
         )
         and starts_with(
@@ -65,7 +65,7 @@ language sql as $tenant_databases$
             in shobj_description(pg_roles.oid, 'pg_authid')
         ) > 0
     where
-        starts_with(pg_roles.rolname, 'customer_health_tenant_')
+        starts_with(pg_roles.rolname::text, 'customer_health_tenant_')
         and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
 $tenant_databases$;
 
@@ -91,7 +91,7 @@ language sql as $tenant_role_names$
     select coalesce(array_agg(pg_roles.rolname::text order by pg_roles.rolname), '{}')
     from pg_roles
     where
-        starts_with(pg_roles.rolname, 'customer_health_tenant_')
+        starts_with(pg_roles.rolname::text, 'customer_health_tenant_')
         and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
         and (
             pg_roles.rolname in (
@@ -144,7 +144,7 @@ language sql as $mighty_roles$
     select pg_roles.rolname::text as role_name
     from pg_roles
     where
-        starts_with(pg_roles.rolname, 'customer_health_')
+        starts_with(pg_roles.rolname::text, 'customer_health_')
         and starts_with(shobj_description(pg_roles.oid, 'pg_authid'), 'customer_health: ')
         and (
             pg_roles.rolsuper

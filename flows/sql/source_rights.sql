@@ -12,7 +12,7 @@ language sql as $views$
     from pg_class
     where
         pg_class.relkind = 'v'
-        and starts_with(pg_class.relname, views.name)
+        and starts_with(pg_class.relname::text, views.name::text)
         and case
             when of_project then pg_class.relnamespace = pg_my_temp_schema()
             else pg_class.relnamespace = to_regnamespace('analytics_internal')

@@ -16,8 +16,8 @@ language sql as $give_up$
             state = 'abandoned',
             error = case
                 when failed ? tenant_slug
-                    then 'a batch before it failed: ' || (failed ->> tenant_slug)
-                else 'the run ended before it'
+                    then 'an earlier batch failed: ' || (failed ->> tenant_slug)
+                else 'the run ended first'
             end,
             finished_at = now()
         where

@@ -1,15 +1,13 @@
 {% macro booking_totals() -%}
 with organizations as (
-    select organization_id
-    from {{ ref('int_booking_organizations') }}
-    -- a refresh of some customers has no totals to be compared with
-    where '{{ var("refresh_scope") }}' = 'all'
+    select * from {{ ref('int_booking_organizations') }}
 ),
 
+-- summed first: a join of all rows would take longer than their sums
 bookings as (
     select
-        bookings.organization_id,
-        bookings.square_customer_id is not null as has_customer,
+        organization_id,
+        square_customer_id is not null as has_customer,
         count(*) as total_bookings,
         count(*) filter (where booking_status = 'ACCEPTED') as total_accepted_bookings,
         count(*) filter (where booking_status = 'NO_SHOW') as total_no_shows,
@@ -18,42 +16,42 @@ bookings as (
         count(*) filter (where booking_status = 'CANCELLED_BY_SELLER')
             as total_cancelled_by_seller,
         max(updated_at) as updated_at
-    from {{ ref('stg_bookings__bookings') }} as bookings
-    inner join organizations
-        on bookings.organization_id = organizations.organization_id
-    where bookings.is_valid
-    group by has_customer, bookings.organization_id
+    from {{ ref('stg_bookings__bookings') }}
+    where
+        is_valid
+        -- a refresh of some customers has no totals to be compared with
+        and '{{ var("refresh_scope") }}' = 'all'
+    group by has_customer, organization_id
 ),
 
 payments as (
     select
-        payments.organization_id,
-        payments.square_customer_id is not null as has_customer,
+        organization_id,
+        square_customer_id is not null as has_customer,
         count(*) as total_payments,
-        sum(payments.amount_cents) as total_revenue_cents,
+        sum(amount_cents) as total_revenue_cents,
         max(updated_at) as updated_at
-    from {{ ref('stg_bookings__payments') }} as payments
-    inner join organizations
-        on payments.organization_id = organizations.organization_id
+    from {{ ref('stg_bookings__payments') }}
     where
-        payments.is_valid
-        and payments.payment_status = 'COMPLETED'
-        and payments.created_at <= {{ as_of() }}
-    group by has_customer, payments.organization_id
+        is_valid
+        and payment_status = 'COMPLETED'
+        and created_at <= {{ as_of() }}
+        and '{{ var("refresh_scope") }}' = 'all'
+    group by has_customer, organization_id
 ),
 
 referral_profiles as (
     select
-        referral_profiles.organization_id,
+        organization_id,
         count(*) filter (where is_activated) as total_referrers,
         sum(referral_count) as total_referrals,
         sum(reward_cents) as total_rewards_cents,
         max(updated_at) as updated_at
-    from {{ ref('stg_bookings__referral_profiles') }} as referral_profiles
-    inner join organizations
-        on referral_profiles.organization_id = organizations.organization_id
-    where referral_profiles.is_valid
-    group by referral_profiles.organization_id
+    from {{ ref('stg_bookings__referral_profiles') }}
+    where
+        is_valid
+        and '{{ var("refresh_scope") }}' = 'all'
+    group by organization_id
 )
 
 select
@@ -62,6 +60,8 @@ select
     figures.figure,
     figures.total::numeric as total
 from bookings
+inner join organizations
+    on bookings.organization_id = organizations.organization_id
 cross join lateral (
     values
     ('total_bookings', bookings.total_bookings),
@@ -80,6 +80,8 @@ select
     figures.figure,
     figures.total::numeric as total
 from payments
+inner join organizations
+    on payments.organization_id = organizations.organization_id
 cross join lateral (
     values
     ('total_payments', payments.total_payments),
@@ -95,6 +97,8 @@ select
     figures.figure,
     figures.total::numeric as total
 from referral_profiles
+inner join organizations
+    on referral_profiles.organization_id = organizations.organization_id
 cross join lateral (
     values
     ('total_referrers', referral_profiles.total_referrers),

@@ -56,8 +56,8 @@ as $explain$
             'profile' as row_kind,
             profiles.square_customer_id::text as row_id,
             null::text as row_status,
-            {{ believed('profiles.created_at') }} as happened_at,
-            {{ local_date(believed('profiles.created_at'), 'asked.time_zone') }}
+            {{ plausible('profiles.created_at') }} as happened_at,
+            {{ local_date(plausible('profiles.created_at'), 'asked.time_zone') }}
                 as happened_on,
             null::text as location_id,
             null::text as team_member_id,
@@ -90,8 +90,8 @@ as $explain$
             bookings.booking_id,
             bookings.booking_status,
             -- left-out rows may hold dates that no client can read
-            {{ believed('bookings.start_at') }} as start_at,
-            {{ believed('bookings.start_at') }} at time zone asked.time_zone
+            {{ plausible('bookings.start_at') }} as start_at,
+            {{ plausible('bookings.start_at') }} at time zone asked.time_zone
                 as start_local,
             bookings.location_id,
             bookings.team_member_id,
@@ -108,7 +108,7 @@ as $explain$
             and bookings.booking_status = 'ACCEPTED'
             and bookings.start_at <= asked.as_of as is_visit,
             asked.today
-            - {{ local_date(believed('bookings.start_at'), 'asked.time_zone') }}
+            - {{ local_date(plausible('bookings.start_at'), 'asked.time_zone') }}
                 as days_ago
         from asked
         inner join {{ bookings }} as bookings
@@ -232,8 +232,8 @@ as $explain$
             asked.*,
             payments.payment_id,
             payments.payment_status,
-            {{ believed('payments.created_at') }} as paid_at,
-            {{ local_date(believed('payments.created_at'), 'asked.time_zone') }} as paid_on,
+            {{ plausible('payments.created_at') }} as paid_at,
+            {{ local_date(plausible('payments.created_at'), 'asked.time_zone') }} as paid_on,
             payments.location_id,
             payments.amount_cents,
             payments.tip_cents,
@@ -244,7 +244,7 @@ as $explain$
             and payments.payment_status = 'COMPLETED'
             and payments.created_at <= asked.as_of as is_paid,
             asked.today
-            - {{ local_date(believed('payments.created_at'), 'asked.time_zone') }}
+            - {{ local_date(plausible('payments.created_at'), 'asked.time_zone') }}
                 as days_ago
         from asked
         inner join {{ payments }} as payments
@@ -306,8 +306,8 @@ as $explain$
             'referral profile' as row_kind,
             referrals.square_customer_id::text as row_id,
             case when referrals.is_activated then 'ACTIVATED' end as row_status,
-            {{ believed('referrals.activated_at') }} as happened_at,
-            {{ local_date(believed('referrals.activated_at'), 'asked.time_zone') }}
+            {{ plausible('referrals.activated_at') }} as happened_at,
+            {{ local_date(plausible('referrals.activated_at'), 'asked.time_zone') }}
                 as happened_on,
             null::text as location_id,
             null::text as team_member_id,

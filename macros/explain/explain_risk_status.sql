@@ -74,9 +74,9 @@ as $explain$
             orders.order_id,
             orders.order_status,
             -- left-out rows may hold dates that no client can read
-            {{ believed('orders.ordered_at') }} as ordered_at,
-            {{ believed('orders.delivered_at') }} as delivered_at,
-            {{ local_date(believed('orders.delivered_at'), 'asked.time_zone') }}
+            {{ plausible('orders.ordered_at') }} as ordered_at,
+            {{ plausible('orders.delivered_at') }} as delivered_at,
+            {{ local_date(plausible('orders.delivered_at'), 'asked.time_zone') }}
                 as delivered_on,
             orders.total_cents,
             orders.currency,

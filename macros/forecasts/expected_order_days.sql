@@ -47,8 +47,8 @@ forms as (
     {{ fence() }}
 ),
 
--- the ratios fall towards z. From the root of a quadratic equation on they are under
--- the square root of z, and so soon the rest of the sum is 1e-13 of it
+-- The ratios fall toward z. After the root of a quadratic equation they are below the
+-- square root of z, so the rest of the sum soon is less than 1e-13 of it.
 sized as (
     select
         *,
@@ -65,7 +65,7 @@ sized as (
 
 chosen as (
     select * from sized
-    -- the terms alternate in sign, and outgrow their sum, where u is far below 0
+    -- if u is far below 0, the terms alternate in sign and become larger than their sum
     order by u * z < -10, terms_count
     limit 1
 ),

@@ -237,7 +237,7 @@ begin
                     cross join generate_series(1, 4) as axes (axis)
                     where
                         searches.step >= 0.0005
-                        -- from then on only the best one of a tenant goes on
+                        -- from then on only the tenant's best search continues
                         and (
                             searches.step > 0.1
                             or searches.search = (
@@ -248,7 +248,7 @@ begin
                             )
                         )
                         and case
-                            -- a start is looked at for itself
+                            -- the first round evaluates only the start
                             when round = 0 then number = 1
                             when number = 14 then move != '{0, 0, 0, 0}'::double precision[]
                             else number > 1
@@ -348,7 +348,8 @@ begin
                     points.search,
                     points.at,
                     points.log_likelihood,
-                    -- less is none: where nobody drops out, a and b may be almost anything
+                    -- a smaller gain does not count: if nobody drops out, almost any a
+                    -- and b fit
                     points.log_likelihood > coalesce(
                         before.log_likelihood + 0.00001, '-infinity'
                     ) as is_better

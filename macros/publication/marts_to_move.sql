@@ -1,7 +1,8 @@
 {% macro marts_to_move(deltas) -%}
     {#-
     The facts about each mart of this publication, in the order of its deltas: table,
-    key, delta, how it moves, and the table of the keys in its scope.
+    key, columns by which people find rows, delta, how it moves, and the table of the
+    keys in its scope.
     -#}
     {%- set nodes = marts_of(model) -%}
     {%- set marts = [] -%}
@@ -21,12 +22,15 @@
         {%- set how = node.config.meta.get('published', {}) -%}
         {%- set scope = graph.nodes.get('model.customer_health.' ~ how.get('scope')) -%}
         {%- do check_how_published(node, how, scope) -%}
+        {%- set searched = node.config.unique_key
+            + node.config.get('indexes', []) | sum(attribute='columns', start=[]) -%}
         {%- do marts.append({
             'name': name,
             'node': node,
             'how': how,
             'table': node.relation_name,
             'key': node.config.unique_key | map('tojson') | list,
+            'searched': searched | unique | map('tojson') | list,
             'delta': delta.render(),
             'scope': {
                 'table': scope.relation_name,

@@ -68,20 +68,21 @@ begin
         corrected
     );
 
-    -- readers come at once, autovacuum in a minute: until then a mart just filled has no
-    -- statistics, and a list that takes milliseconds takes seconds. What a night only
-    -- changes is left to autovacuum: 93 columns are no trifle
+    -- a mart that was just filled has no statistics until autovacuum comes, a minute
+    -- later, and a list that should take milliseconds takes seconds. Readers find rows by
+    -- its key and its indexes; analyzing all 93 columns takes longer than filling them,
+    -- so autovacuum does the rest, and all of it if rows only changed
     if
         written > 2 * (
             select reltuples from pg_class where oid = '{{ mart.table }}'::regclass
         )
     then
-        analyze {{ mart.table }};
+        analyze {{ mart.table }} ({{ mart.searched | join(', ') }});
     end if;
     {%- endfor %}
 
-    -- indexes are created with the first rows, built at once and not row by row, and so
-    -- are new ones
+    -- indexes are created after the first rows, so that they are built in one pass; so
+    -- are new indexes
     {{ build_missing_indexes(marts) }}
 
     if to_regclass('{{ in_operations("changed_keys") }}') is not null then
@@ -92,7 +93,7 @@ begin
     end if;
 
     -- the key replaces the whole row as replica identity; if a reader holds the table,
-    -- the whole row serves on, because nobody must wait for this
+    -- the whole row stays, because nobody must wait for this
     perform set_config('lock_timeout', '10ms', true);
     foreach change in array keyed
     loop

@@ -51,6 +51,7 @@
         'alert_churn_rise_days': 1,
         'message_news_days': 1,
         'weekly_message_hour': 1,
+        'operations_keep_days': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,
@@ -151,7 +152,8 @@
         {%- endif -%}
         {%- for less, more in [
             ('churn_gap_days', 'churn_long_gap_days'),
-            ('churn_near_renewal_days', 'churn_renewal_days')
+            ('churn_near_renewal_days', 'churn_renewal_days'),
+            ('message_news_days', 'operations_keep_days')
         ] -%}
             {%- if var(more) <= var(less) -%}
                 {%- do problems.append([more, 'over ' ~ less]) -%}

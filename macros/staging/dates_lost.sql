@@ -4,7 +4,7 @@
         concat_ws(
             ',',
             {%- for column in columns %}
-            case when not {{ is_believed(column) }} then '{{ column }}' end
+            case when not {{ is_plausible(column) }} then '{{ column }}' end
             {{- ',' if not loop.last }}
             {%- endfor %}
         ),

@@ -25,7 +25,7 @@
             then '{{ column }}_unknown'
         {%- endfor %}
         {%- for column in timestamps %}
-        when not {{ is_believed(column) }}
+        when not {{ is_plausible(column) }}
             then '{{ column }}_out_of_range'
         {%- endfor %}
         {%- for column in amounts %}

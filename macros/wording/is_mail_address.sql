@@ -1,5 +1,9 @@
 {% macro is_mail_address(text) -%}
-    {#- whether a mail can be sent to this: one address, which can be no more of a header -#}
+    {#- whether this is one mail address, and cannot add anything else to a header: no word
+    that is encoded (=?...?=), either -#}
     {%- set word = '[^[:space:][:cntrl:].@,:;<>()"\\\\\\[\\]]+' -%}
-    {{ text }} ~ '^{{ word }}(\.{{ word }})*@{{ word }}(\.{{ word }})*$'
+    (
+        {{ text }} ~ '^{{ word }}(\.{{ word }})*@{{ word }}(\.{{ word }})*$'
+        and {{ text }} !~ '=[?]'
+    )
 {%- endmacro %}

@@ -9,4 +9,4 @@
     'customer_recent_bookings': ref('int_booking_customers__recent'),
     'booking_location_days': ref('int_booking_location_days'),
     'bookings_quarantined_rows': ref('int_quarantined_rows__bookings'),
-}, after=[ref('int_booking_totals'), ref('int_nobodys_keys__bookings')]) }}
+}, after=[ref('int_booking_totals'), ref('int_unknown_keys__bookings')]) }}

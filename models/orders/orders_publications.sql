@@ -12,4 +12,4 @@
     'customer_recent_orders': ref('int_customers__recent_orders'),
     'customer_status_revisions': ref('int_customers__status_revisions'),
     'orders_quarantined_rows': ref('int_quarantined_rows__orders'),
-}, after=[ref('int_nobodys_keys__orders')]) }}
+}, after=[ref('int_unknown_keys__orders')]) }}

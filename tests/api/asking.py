@@ -1,4 +1,4 @@
-"""A server of ours on demo data, as a process of its own, and whoever asks it."""
+"""The API on demo data, in a process of its own, and clients that query it."""
 
 import json
 import re
@@ -22,7 +22,7 @@ DOCUMENT: dict[str, Any] = json.loads((PROJECT / "api" / "openapi.json").read_te
 
 @dataclass
 class Api:
-    """Where it listens, and the tokens that were made for it."""
+    """A running API: its address, its log and its tokens by name."""
 
     database: Database
     url: str
@@ -30,18 +30,18 @@ class Api:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours on its database."""
+        """Run one of our commands on the API's database."""
         return self.database.run("flows", *arguments)
 
     def create_token(self, name: str, role: str, *options: str) -> str:
-        """Make a token by the command, and keep it by its name."""
+        """Create a token with the command, and keep it under its name."""
         done = self.command("api-tokens", "create", name, "--role", role, *options)
         assert done.returncode == 0, done.stderr
         self.tokens[name] = done.stdout.splitlines()[-1]
         return self.tokens[name]
 
     def client(self, token: str) -> httpx.Client:
-        """Return whoever has this token."""
+        """Return a client that sends this token."""
         return httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
@@ -49,7 +49,7 @@ class Api:
 
 @contextmanager
 def serving(database: Database, log: Path, *options: str) -> Iterator[Api]:
-    """Run the command until it is no more needed."""
+    """Run `customer-health api` until the end of the block."""
     port = free_port()
     command = [sys.executable, "-m", "flows", "api", "--port", port, *options]
     with log.open("w") as told:
@@ -81,7 +81,7 @@ def api(
         for role in tenant_roles(database):
             api.create_token(role["role_name"], role["role_name"])
         yield api
-        # the fuzzers, too, were never told more than they should be, nor was the log
+        # the fuzzers got no detail that they should not see, and the log has no traceback
         told = log = api.log.read_text()
         assert "Traceback" not in told, log
         for token in api.tokens.values():
@@ -91,7 +91,7 @@ def api(
 
 @pytest.fixture(scope="module")
 def writers(api: Api) -> Iterator[dict[str, str]]:
-    """Tokens that may write contacts down, of all tenants and, by slug, of each tenant."""
+    """Create tokens that may write contacts: for all tenants, and for each tenant by slug."""
     slugs = {
         row["tenant"]: row["slug"]
         for row in api.database.rows(
@@ -116,7 +116,7 @@ def writers(api: Api) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def analyst(api: Api) -> Iterator[httpx.Client]:
-    """Somebody who may see all tenants."""
+    """A client that may see all tenants."""
     with api.client(api.tokens["analyst"]) as client:
         yield client
 
@@ -127,14 +127,14 @@ def tenant_roles(database: Database) -> list[dict[str, Any]]:
 
 
 def items(answer: httpx.Response) -> list[dict[str, Any]]:
-    """Return the rows of an answer that has some."""
+    """Return the rows of a list that must not be empty."""
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["items"]
     return found
 
 
 def problem(answer: httpx.Response, status: int) -> str:
-    """Return what a problem says, which is one line and nothing of ours."""
+    """Return the detail of a problem: one line, without internals of ours."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     content = answer.json()
@@ -147,7 +147,7 @@ def problem(answer: httpx.Response, status: int) -> str:
 
 
 def wait_for(client: httpx.Client, url: str) -> dict[str, Any]:
-    """Ask for a run until it has ended."""
+    """Query a run until it has ended."""
     deadline = time.monotonic() + 120
     while True:
         found = client.get(url)
@@ -160,14 +160,14 @@ def wait_for(client: httpx.Client, url: str) -> dict[str, Any]:
 
 
 def reads() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield path and description of what only reads."""
+    """Yield path and description of each operation that only reads."""
     for method, path, operation in operations():
         if method == "get":
             yield path, operation
 
 
 def operations(*, starts: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield method, path and description of what can be asked; with starts, of these."""
+    """Yield method, path and description of each operation; starts: of those that start."""
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             if path.endswith("/start") is starts:

@@ -1,4 +1,4 @@
-"""The same answers by HTTP: what programs rely on."""
+"""The API as programs rely on it: lists, filters, ETags, tokens, limits and the document."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TENANT = "/orders/tenants/north-dairy"
 
 
 def test_a_list_has_all_rows_of_the_mart_in_its_order(api: Api, analyst: httpx.Client) -> None:
-    """Page by page, with NULLs and ties, nothing twice and nothing left out."""
+    """Page by page, with NULLs and ties: no row twice and none missing."""
     marts = {
         row["customer_id"]: row
         for row in api.database.rows(
@@ -64,7 +64,7 @@ def test_a_list_has_all_rows_of_the_mart_in_its_order(api: Api, analyst: httpx.C
             keys = [None if key is None else float(key) for key in keys]
         known = [key for key in keys if key is not None]
         assert known == sorted(known, reverse=sort.startswith("-"))
-        # NULLs are last, and equals stand in the order of their ids
+        # NULLs are last, and ties are in the order of their ids
         assert keys[: len(known)] == known
         for one, next_one in pairwise(seen):
             if one[column] == next_one[column]:
@@ -88,7 +88,7 @@ def test_filters_leave_out_what_does_not_fit(analyst: httpx.Client) -> None:
     for search in (one["customer_id"], one["customer_name"].upper()):
         hits = items(analyst.get(f"{TENANT}/customers", params={"search": search}))
         assert one["customer_id"] in {row["customer_id"] for row in hits}
-    # what means something in a pattern means itself
+    # signs of LIKE patterns match only themselves
     for sign in ("%", "_", "\\"):
         assert not items(analyst.get(f"{TENANT}/customers", params={"search": sign}))
     accounts = items(
@@ -112,7 +112,7 @@ def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Clie
     told = analyst.get(f"{TENANT}/customers/{row['customer_id']}").json()
     assert told["risk_status"] == row["risk_status"]
     assert told["reasons"] == row["reasons"]
-    # exact, and dates as dates
+    # exact numbers are text, and dates are dates
     assert told["revenue_at_risk"] == str(row["revenue_at_risk"])
     assert told["last_order_date"] == row["last_order_date"].isoformat()
     assert told["dormancy_since"] is None or row["dormancy_since"]
@@ -151,7 +151,7 @@ def test_what_is_asked_again_is_told_304_until_it_is_published_again(
             again = analyst.get(path, headers={"If-None-Match": known})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["ETag"] == tag
-        # of another page, order or role it is another
+        # another page, order or role has another ETag
         tags = {
             tag,
             analyst.get(path, params={"page": 2}).headers["ETag"],
@@ -164,7 +164,7 @@ def test_what_is_asked_again_is_told_304_until_it_is_published_again(
         def is_known() -> bool:
             return analyst.get(path, headers={"If-None-Match": tag}).status_code == 304
 
-        # of another day it is another, and nothing else about the clock makes it one
+        # another day has another ETag, but a later as_of on the same day does not
         refreshed.execute(
             "update analytics.tenants set as_of = as_of + interval '1 second'"
             " where tenant_slug = 'north-dairy'"
@@ -205,24 +205,26 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(customers, limit=501).startswith("limit: '501': ")
     assert said(customers, page=10**30).startswith("page: ")
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
-    assert said(customers, search="a\0b") == "search: must have no NUL character"
-    assert said(customers, limit=[1, 2]) == "'limit': is given 2 times, must be once"
+    assert said(customers, search="a\0b") == "search: must not contain a NUL character"
+    assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
     assert said(customers, tenant="x") == (
-        "no parameter 'tenant' here: /openapi.json lists them"
+        "no parameter 'tenant' here: /openapi.json lists the parameters"
     )
     assert said(f"{TENANT}/transitions", **{"from": "2026-01-01", "to": "2026-02-30"}) == (
         "to: '2026-02-30' must be a date such as 2026-01-31"
     )
     assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
     assert (
-        missing("/orders/tenants/nobody/customers") == "none that you may see: tenant 'nobody'"
+        missing("/orders/tenants/nobody/customers")
+        == "not found, or hidden from this token: tenant 'nobody'"
     )
     nobody = str(uuid.UUID(int=0))
     assert missing(f"{customers}/{nobody}") == (
-        f"none that you may see: customer_id '{nobody}'"
+        f"not found, or hidden from this token: customer_id '{nobody}'"
     )
-    assert missing(f"{customers}?sales_rep=x") == "none that you may see: sales_rep 'x'"
-    assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists them"
+    hidden = "not found, or hidden from this token: sales_rep 'x'"
+    assert missing(f"{customers}?sales_rep=x") == hidden
+    assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists the paths"
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
     answer = analyst.post(customers)
@@ -236,7 +238,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
         "this path takes no body"
     )
     assert problem(analyst.request("GET", customers, content=iter([b"x"])), 413) == (
-        "a body: at most 32768 bytes, with a Content-Length"
+        "body: must have at most 32768 bytes, and a Content-Length"
     )
     head = analyst.head(customers)
     assert (head.status_code, head.content) == (200, b"")
@@ -266,7 +268,7 @@ def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
     )
     api.database.execute(name.format("expires_at = now() + interval '1 day'"))
     assert client.get(path).status_code == 200
-    # by hand, or since a tenant has left: no role but those that read marts
+    # granted by hand, or the tenant has left: only roles that read marts may have a token
     for role in ("postgres", "customer_health_refresher", "pg_read_all_data"):
         api.database.execute(name.format(f"role_name = '{role}'"))
         problem(client.get(path), 401)
@@ -296,14 +298,16 @@ def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
 
     create = ("create", "other", "--role")
     assert refused(*create, "postgres").startswith("error: --role: 'postgres' must be")
-    assert "a token in force has it" in refused("create", "portal of ann", "--role", ANALYST)
+    assert "a token in force has this name" in refused(
+        "create", "portal of ann", "--role", ANALYST
+    )
     assert "--days: '0' must be 1 to 3650" in refused(*create, ANALYST, "--days", "0")
     assert "name '-- x'" in refused("create", "--role", ANALYST, "--", "-- x")
-    assert "no token has it" in refused("withdraw", "nobody")
+    assert "no token to withdraw has" in refused("withdraw", "nobody")
     done = api.command("api-tokens", "withdraw", token_id)
     assert "portal of ann" in done.stdout
-    assert "no token has it" in refused("withdraw", "portal of ann")
-    # its name is free again
+    assert "no token to withdraw has" in refused("withdraw", "portal of ann")
+    # the name is free again
     api.create_token("portal of ann", ANALYST)
 
 
@@ -329,7 +333,7 @@ def test_a_token_that_asks_too_often_is_told_to_wait(
         answers = [first.get("/orders/tenants") for _ in range(60)]
         assert {answer.status_code for answer in answers} == {200, 429}
         over = next(answer for answer in answers if answer.status_code == 429)
-        assert problem(over, 429) == "at most 5 requests a second for one token"
+        assert problem(over, 429) == "at most 5 requests per second per token"
         assert over.headers["Retry-After"] == "1"
         assert second.get("/orders/tenants").status_code == 200
 
@@ -343,8 +347,8 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
         done = refreshed.run("flows", *arguments)
         assert done.returncode == 2
         assert done.stderr == (
-            "error: there are no roles, which say whose rows a token shows:"
-            " `customer-health roles install`\n"
+            "error: no roles are installed, and a token reads as a role:"
+            " run `customer-health roles install`\n"
         )
     assert refreshed.run("flows", "roles", "install").returncode == 0
     assert refreshed.run("flows", "uninstall").returncode == 0
@@ -354,7 +358,7 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
 def test_the_commands_of_the_document_do_what_it_says(
     api: Api, writers: dict[str, str], tmp_path: Path
 ) -> None:
-    """The screen's, the writer's and the scheduler's, as they stand there."""
+    """The commands of a screen, a writer and a scheduler, as docs/api.md shows them."""
     text = (PROJECT / "docs" / "api.md").read_text()
     scheduler = api.create_token("scheduler", ANALYST, "--may-start")
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -398,10 +402,10 @@ def test_every_path_is_in_the_table_of_the_document() -> None:
 
 
 class Client:
-    """A client that is made from the OpenAPI document: a function for each operation."""
+    """A client made from the OpenAPI document, with a function for each operation."""
 
     def __init__(self, http: httpx.Client) -> None:
-        """Take whoever asks."""
+        """Use this HTTP client."""
         self._http = http
         self.names = {
             operation["operationId"]: (method, path, operation)
@@ -410,7 +414,7 @@ class Client:
         }
 
     def __getattr__(self, name: str) -> Any:
-        """Return the function of an operation."""
+        """Return the function for an operation."""
         method, path, operation = self.names[name]
 
         def ask(**given: Any) -> Any:
@@ -427,7 +431,7 @@ class Client:
 
 
 def test_a_client_made_from_the_document_finds_its_way(analyst: httpx.Client) -> None:
-    """As a portal would: from the tenants to one customer that is late."""
+    """As a portal would: from the tenants to one late customer."""
     client = Client(analyst)
     assert len(client.names) == len([*operations(), *operations(starts=True)]) > 30
     [tenant] = [
@@ -452,7 +456,7 @@ def test_a_login_needs_the_roles_of_its_tokens_and_no_others(
             made = Api(refreshed, api.url, api.log)
             client = api.client(made.create_token("screen", ANALYST))
             said = problem(client.get("/orders/tenants"), 403)
-            assert said.startswith("the API may not act in the role of this token")
+            assert said.startswith("the API may not take the role of this token")
             assert "grant customer_health_analyst to api_login" in api.log.read_text()
             refreshed.execute("grant customer_health_analyst to api_login")
             assert items(client.get("/orders/tenants"))
@@ -488,7 +492,7 @@ except Exception as error:
 
 
 def test_nothing_but_reading_is_possible_in_a_request(api: Api) -> None:
-    """Whatever a query did: the transaction is read only, and ends in time."""
+    """Whatever a query does, the transaction is read-only and ends in time."""
     probe = subprocess.run(
         [
             sys.executable,

@@ -1,4 +1,4 @@
-"""Contacts by HTTP: who may write them, that it happens once, and what others see at once."""
+"""Contacts by HTTP: who may write them, that each is written once, and what others see."""
 
 import http.client
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ ROWS = "select * from operations.customer_contacts order by recorded_at, contact
 
 @pytest.fixture
 def rep(api: Api, writers: dict[str, str]) -> Iterator[httpx.Client]:
-    """Somebody who may write for one tenant."""
+    """A client that may write for one tenant."""
     with api.client(writers["north-dairy"]) as client:
         yield client
 
 
 @pytest.fixture
 def path(api: Api, analyst: httpx.Client) -> str:
-    """Where contacts are written with a customer that is due and was not contacted yet."""
+    """Return the path for contacts with a due customer that nobody has contacted yet."""
     due = items(analyst.get(f"{TENANT}/due-to-order", params={"limit": 500}))
     former = {str(row["customer_id"]) for row in api.database.rows(ROWS)}
     customer = next(row for row in due if row["customer_id"] not in former)
@@ -46,7 +46,7 @@ def path(api: Api, analyst: httpx.Client) -> str:
 
 
 def written(answer: httpx.Response) -> dict[str, Any]:
-    """Return the row that was written."""
+    """Return the row of a contact that was written."""
     assert answer.status_code == 201, answer.text
     row: dict[str, Any] = answer.json()
     return row
@@ -79,12 +79,15 @@ def test_a_contact_is_written_down_as_it_was_said(
     ]
     assert {name: str(kept[name]) for name in said} == said
     assert row["recorded_by"] == kept["recorded_by"] == "postgres"
-    # who gives no name is called as the token is
+    # a name of more bytes than an identifier of PostgreSQL has
+    long = written(rep.post(path, json={**SAID, "contacted_by": "Ж" * 100}))
+    assert long["contacted_by"] == "Ж" * 100
+    # without contacted_by, the contact has the name of the token
     row = written(rep.post(path, json=SAID))
     assert row["contacted_by"] == "writer_north_dairy"
     assert UUID(row["contact_id"])
-    # the last one first
-    assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "EMAIL"]
+    # the latest first
+    assert [one["channel"] for one in items(rep.get(path))] == ["PHONE", "PHONE", "EMAIL"]
     assert len(items(rep.get(path, params={"limit": 1}))) == 1
 
 
@@ -98,19 +101,20 @@ def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: s
     by_key = [written(rep.post(path, json=SAID, headers=key)) for _ in range(2)]
     assert by_key[0] == by_key[1]
     assert by_key[0]["contact_id"] == key["Idempotency-Key"]
-    # at the same time, a correction among them
+    # at the same time, and with a correction among them
     for contact in ({}, {"corrects_contact_id": said["contact_id"], "outcome": "OTHER"}):
         again = {**SAID, **contact, "contact_id": str(uuid4())}
         with ThreadPoolExecutor(8) as pool:
             answers = pool.map(lambda one: rep.post(path, json=one), [again] * 8)
         assert len({str(written(answer)) for answer in answers}) == 1
     assert len(api.database.rows(ROWS)) == before + 4
-    # another contact is not taken for it
+    # another contact with this id is not taken for it
     for other in ({"note": "twice"}, {"channel": "VISIT"}, {"snoozed_until": in_days(2)}):
         answer = rep.post(path, json={**said, **other})
-        assert problem(answer, 409) == "contact_id: another contact with this customer has it"
+        said_again = problem(answer, 409)
+        assert said_again == "contact_id: another contact with this customer has this id"
     answer = rep.post(path, json=said, headers=key)
-    assert problem(answer, 422).startswith("contact_id: must be the Idempotency-Key")
+    assert problem(answer, 422).startswith("contact_id: must equal the Idempotency-Key")
     assert problem(rep.post(path, json=SAID, headers={"Idempotency-Key": "x"}), 422)
     assert len(api.database.rows(ROWS)) == before + 4
 
@@ -131,12 +135,12 @@ def test_who_may_not_write_is_told_what_to_grant(
         for role, asks in ((ANALYST, analyst), (reader, client)):
             answer = asks.post(path, json=SAID)
             assert problem(answer, 403) == (
-                "the role of this token may write no contacts:"
-                f" `grant {WRITER} to {role}` lets it"
+                "the role of this token may not record contacts:"
+                f" run `grant {WRITER} to {role}`"
             )
         problem(httpx.post(f"{api.url}{path}", json=SAID), 401)
         assert api.database.rows(ROWS) == before
-        # that is all that is missing
+        # only that grant is missing
         api.database.execute(f"grant {WRITER} to {reader}")
         try:
             written(client.post(path, json=SAID))
@@ -148,7 +152,7 @@ def test_who_may_not_write_is_told_what_to_grant(
 def test_who_is_put_off_leaves_the_list_at_once(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
-    """And a screen that polls is told so, by whoever and however it was written."""
+    """A screen that polls sees it, too, whoever wrote the contact and however."""
     url, customer_id = f"{TENANT}/due-to-order", path.rpartition("/")[2]
 
     def poll() -> httpx.Response:
@@ -180,7 +184,7 @@ def test_who_is_put_off_leaves_the_list_at_once(
         if row["customer_id"] == customer_id
     ]
     assert (row["snoozed_until"], row["snooze_outcome"]) == (until, "REACHED")
-    # by the pages or by SQL
+    # written by the pages or by SQL
     tag = after.headers["ETag"]
     assert poll().status_code == 304
     api.database.execute(
@@ -191,7 +195,7 @@ def test_who_is_put_off_leaves_the_list_at_once(
         contact["contact_id"],
     )
     assert {row["customer_id"] for row in items(poll())} == {*others, customer_id}
-    # the contacts themselves are asked for again, too; what knows nothing of them is not
+    # the contacts have a new ETag, too; a list without contacts has not
     for of_contacts, other in ((path, f"{TENANT}/customers"),):
         tags = {of: rep.get(of).headers["ETag"] for of in (of_contacts, other)}
         written(rep.post(path, json=SAID))
@@ -210,7 +214,7 @@ def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) ->
     assert items(rep.get(path)) == [second]
     answer = rep.post(path, json={**SAID, **of_first})
     assert problem(answer, 409) == (
-        "corrects_contact_id: it was corrected already: correct the correction"
+        "corrects_contact_id: already corrected; correct the correction instead"
     )
     withdrawn = {"channel": "PHONE", "outcome": "WITHDRAWN"}
     gone = rep.post(path, json={**withdrawn, "corrects_contact_id": second["contact_id"]})
@@ -227,7 +231,7 @@ def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) ->
 def test_what_no_contact_can_be_is_refused_in_one_line(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
-    """By the table, whose rules stand nowhere else."""
+    """The table refuses them: its constraints are the only place of these rules."""
     before = api.database.rows(ROWS)
 
     def said(**fields: Any) -> str:
@@ -240,23 +244,29 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
         "outcome: 'BOUGHT' must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER, OTHER,"
         " WITHDRAWN"
     )
-    assert said(note="x" * 2001) == "note: must fit length(note) <= 2000"
-    assert said(contacted_by=" ").startswith("contacted_by: must fit btrim(contacted_by) <>")
-    assert said(contacted_by="").startswith("contacted_by: must fit btrim(contacted_by) <>")
+    assert said(note="x" * 2001) == "note: must satisfy length(note) <= 2000"
+    assert said(contacted_by=" ").startswith(
+        "contacted_by: must satisfy btrim(contacted_by) <>"
+    )
+    assert said(contacted_by="").startswith(
+        "contacted_by: must satisfy btrim(contacted_by) <>"
+    )
     assert said(outcome="LOST") == (
-        "outcome, snoozed_until: must fit outcome <> 'LOST' OR snoozed_until IS NOT NULL"
+        "outcome, snoozed_until: must satisfy outcome <> 'LOST' OR snoozed_until IS NOT NULL"
     )
     assert said(outcome="WITHDRAWN").startswith(
-        "outcome, snoozed_until, corrects_contact_id: must fit"
+        "outcome, snoozed_until, corrects_contact_id: must satisfy"
     )
     for at in ("2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"):
-        assert said(contacted_at=at).startswith("contacted_at: must fit contacted_at >= ")
+        assert said(contacted_at=at).startswith("contacted_at: must satisfy contacted_at >= ")
     for until in (in_days(-2), in_days(368), "0001-01-01", "9999-12-31"):
-        assert said(snoozed_until=until).startswith("contacted_at, snoozed_until: must fit ")
+        assert said(snoozed_until=until).startswith(
+            "contacted_at, snoozed_until: must satisfy "
+        )
     assert said(contacted_at="2026-06-15T12:00:00+21:19").startswith(
-        "the database knows no such value: time zone displacement out of range"
+        "the database refuses a value: time zone displacement out of range"
     )
-    # what is none of its types
+    # values of the wrong type
     assert said(snoozed_until="tomorrow") == (
         "snoozed_until: 'tomorrow' must be a date such as 2026-01-31"
     )
@@ -264,12 +274,12 @@ def test_what_no_contact_can_be_is_refused_in_one_line(
         assert said(snoozed_until=wrong).startswith("snoozed_until: ")
     for wrong in (0, "2026-01-31", "2026-01-31T12:00:00", "infinity", "now"):
         assert said(contacted_at=wrong).startswith("contacted_at: ")
-    assert said(note="a\0b") == "note: must have no NUL character"
+    assert said(note="a\0b") == "note: must not contain a NUL character"
     assert said(note=5).startswith("note: '5': ")
     assert said(contact_id="x") == "contact_id: 'x' must be a uuid"
     assert said(channel=None).startswith("channel: ")
     assert said(recorded_by="boss") == (
-        "no parameter 'recorded_by' here: /openapi.json lists them"
+        "no parameter 'recorded_by' here: /openapi.json lists the parameters"
     )
     assert problem(rep.post(path, json={}), 422) == "channel: is missing; outcome: is missing"
     for body in (b"", b"[]", b"null", b"{", b"\xff", b'{"note": "\\ud800"}', b"[" * 20_000):
@@ -285,7 +295,7 @@ def test_what_people_write_comes_back_as_text(rep: httpx.Client, path: str) -> N
         answer = rep.get(path, params={"contact_id": row["contact_id"]})
         assert items(answer) == [row]
         assert answer.headers["Content-Type"] == "application/json"
-    # all that it may hold, in the longest way to write it
+    # all fields at their longest, in the longest notation
     longest = b'{"channel": "PHONE", "outcome": "OTHER", "note": "%s"}' % (
         b"\\ud83e\\udd50" * 2000
     )
@@ -293,10 +303,10 @@ def test_what_people_write_comes_back_as_text(rep: httpx.Client, path: str) -> N
 
 
 def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: str) -> None:
-    said = "a body: at most 32768 bytes, with a Content-Length"
+    said = "body: must have at most 32768 bytes, and a Content-Length"
     assert problem(rep.post(path, content=b" " * 32_769), 413) == said
     assert problem(rep.post(path, content=iter([b"{}"])), 413) == said
-    # announced, and never sent: who has no token is not waited for
+    # a body that is announced and never sent: without a valid token, nobody waits for it
     connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
     connection.putrequest("POST", path)
     connection.putheader("Content-Length", "100")
@@ -308,7 +318,7 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
 def test_writing_counts_as_asking(refreshed: Database, tmp_path: Path) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         client = api.client(api.create_token("a", ANALYST))
-        # also what cannot be read
+        # also for bodies that cannot be parsed
         answers = [client.post(f"{TENANT}/contacts/x", content=b"{") for _ in range(60)]
     assert {answer.status_code for answer in answers} == {422, 429}
 
@@ -329,12 +339,10 @@ def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) 
         for name in ("idle", "more", "mighty", "none"):
             done = api.command("api-tokens", "create", name, "--role", f"token_{name}")
             assert done.returncode == 2
-            assert f"or one of yours that was granted these, {WRITER} and no others" in (
-                done.stderr
-            )
+            assert f"or a role of yours that has only these and {WRITER}" in done.stderr
         client = api.client(api.create_token("portal", "token_portal"))
         assert items(client.get("/orders/tenants"))
-        # it is an analyst's in all that analysts may
+        # it may read all that analysts may
         assert items(client.get("/operations/jobs"))
         for change in (
             "grant customer_health_refresher to token_portal",
@@ -354,3 +362,37 @@ def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) 
         for name in roles:
             api.database.execute(f"drop role token_{name}")
     problem(client.get("/orders/tenants"), 401)
+
+
+def test_what_a_token_may_no_longer_see_is_not_said_to_be_unchanged(api: Api) -> None:
+    mine, other = (
+        str(
+            api.database.value(
+                "select role_name from operations.tenant_roles inner join analytics.tenants"
+                " on tenant = tenant_id::text where system = 'orders' and tenant_slug = %s",
+                slug,
+            )
+        )
+        for slug in ("north-dairy", "harbor-foods")
+    )
+    api.database.execute(f"create role token_both in role {mine}, {other}")
+    try:
+        client = api.client(api.create_token("both", "token_both"))
+        path = f"{TENANT}/due-to-order"
+        headers = {"If-None-Match": client.get(path).headers["ETag"]}
+        assert client.get(path, headers=headers).status_code == 304
+        api.database.execute(f"revoke {mine} from token_both")
+        problem(client.get(path, headers=headers), 404)
+        # a role of ours that somebody has made more of
+        client = api.client(api.create_token("more", other))
+        assert items(client.get("/orders/tenants"))
+        for change, back in (
+            ("grant {} to {}", "revoke {} from {}"),
+            ("alter role {1} bypassrls", "alter role {1} nobypassrls"),
+        ):
+            api.database.execute(change.format("customer_health_refresher", other))
+            problem(client.get("/orders/tenants"), 401)
+            api.database.execute(back.format("customer_health_refresher", other))
+            assert items(client.get("/orders/tenants"))
+    finally:
+        api.database.execute("drop role token_both")

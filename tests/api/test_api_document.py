@@ -1,4 +1,4 @@
-"""The OpenAPI document: it is current, and the API is as it says."""
+"""The OpenAPI document is current, and the API does what it says."""
 
 import json
 from collections import defaultdict
@@ -18,7 +18,7 @@ schemathesis = pytest.importorskip("schemathesis")
 checks = pytest.importorskip("schemathesis.specs.openapi.checks")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 Test = Callable[..., None]
-# that were answered to writes and reads of contacts
+# status codes of the answers to writes and reads of contacts
 STATUSES: dict[str, set[int]] = defaultdict(set)
 each_operation: Callable[[Test], Test] = SCHEMA.exclude(path_regex="/start$").parametrize()
 each_of_contacts: Callable[[Test], Test] = SCHEMA.include(
@@ -27,7 +27,7 @@ each_of_contacts: Callable[[Test], Test] = SCHEMA.include(
 
 
 def test_the_document_is_current() -> None:
-    """If not: `python -m api.document` writes it anew."""
+    """If this fails, run `python -m api.document`."""
     assert openapi() == DOCUMENT
 
 
@@ -57,16 +57,16 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 
 
 @each_operation
-# the same ones each time: what is new here is the API, not the chance
+# the same cases each time, so that a failure is due to the API and not to chance
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_answers_are_as_the_document_says(case: Any, api: Api) -> None:
-    """Whatever Schemathesis thinks of: no 5xx, and no answer that is not described."""
+    """Whatever Schemathesis sends: no 5xx, and no answer that the document does not have."""
     validate(case, api, api.tokens["analyst"])
 
 
 @pytest.fixture(scope="module")
 def due(api: Api, writers: dict[str, str]) -> dict[str, str]:
-    """A customer with whom a contact can be written down, and the token for that."""
+    """A customer that one can record contacts with, and a token for that."""
     customer_id = api.database.value(
         "select min(customer_id::text) from analytics.due_to_order"
         " where tenant_slug = 'north-dairy'"
@@ -79,7 +79,7 @@ def due(api: Api, writers: dict[str, str]) -> dict[str, str]:
 def test_whatever_is_written_down_is_answered_as_the_document_says(
     case: Any, api: Api, due: dict[str, str]
 ) -> None:
-    """With one customer, by whoever may: what is right is written, what is wrong refused."""
+    """With one customer and a writer's token: valid contacts are written, others refused."""
     case.path_parameters = {"tenant": "north-dairy", "customer_id": due["customer_id"]}
     answer = validate(case, api, due["token"])
     STATUSES[case.method].add(answer.status_code)
@@ -91,8 +91,8 @@ def test_some_of_it_was_written_and_some_refused() -> None:
 
 
 def validate(case: Any, api: Api, token: str) -> Any:
-    """Ask, and hold the answer against the document."""
-    # a table refuses what a schema cannot forbid, such as LOST without a day
+    """Send a request, and validate the answer against the document."""
+    # the table refuses what a schema cannot express, such as LOST without a day
     excluded = [checks.positive_data_acceptance] if case.method == "POST" else []
     return case.call_and_validate(
         base_url=api.url,

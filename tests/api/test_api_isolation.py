@@ -1,4 +1,4 @@
-"""Every path, every tenant's token, the ids of others, and what nobody should send."""
+"""Isolation: every path with every tenant's token, with ids of others and hostile input."""
 
 import http.client
 from collections import defaultdict
@@ -12,10 +12,10 @@ from asking import Api, items, problem, reads, tenant_roles
 
 pytest_plugins = ["asking"]
 
-# the key of a path's tenant, and of what else its parameters name
+# the key of the tenant in a path, and the parameters that are ids
 KEYS = {"orders": "tenant", "bookings": "organization", "usage": "organization"}
 DAYS = {"from": "2026-05-01", "to": "2026-07-31"}
-# an id of each kind, of one tenant or organization
+# an id of each kind, from one tenant or organization
 IDS = {
     "customer_id": "select max(customer_id::text) from analytics.customer_risk_status"
     " where tenant_id::text = %(tenant)s",
@@ -78,7 +78,7 @@ BYTES = ("%ff", "%00", "%ed%a0%80", "%c3", "%", "%zz", "+", "&&==", "%2e%2e%2f")
 
 
 def of_tenants(api: Api) -> dict[str, list[dict[str, Any]]]:
-    """Return the tenants by system: key, slug, token, and an id of each kind."""
+    """Return the tenants by system, each with key, slug, token and an id of each kind."""
     roles = {(role["system"], role["tenant"]): role for role in tenant_roles(api.database)}
     found = defaultdict(list)
     with api.database.connect() as connection:
@@ -96,7 +96,7 @@ def of_tenants(api: Api) -> dict[str, list[dict[str, Any]]]:
 
 
 def asked(path: str, operation: dict[str, Any], ids: dict[str, Any]) -> httpx.Request | None:
-    """Return a request with these ids wherever it takes one; None where there is none."""
+    """Return a request with these ids in every parameter for one; None if none takes one."""
     parameters: dict[str, Any] = {}
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
@@ -113,7 +113,7 @@ def asked(path: str, operation: dict[str, Any], ids: dict[str, Any]) -> httpx.Re
 
 
 def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
-    """Whatever it asks for, and however it names it."""
+    """Whatever the request asks for, and however it names the other tenant."""
     tenants = of_tenants(api)
     assert {system: len(of) > 1 for system, of in tenants.items()} == dict.fromkeys(
         ("orders", "bookings", "usage", "accounts"), True
@@ -154,7 +154,7 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
 
 
 def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> None:
-    """Nor learns of them: who is another's and who is nobody's are told the same."""
+    """The answer is the same for another tenant's customer and for one that does not exist."""
     tenants = [one for one in of_tenants(api)["orders"] if one["ids"]["customer_id"]]
     path = "/orders/tenants/{}/contacts/{}"
     said = {"channel": "PHONE", "outcome": "REACHED", "contact_id": str(uuid4())}
@@ -183,9 +183,9 @@ def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> 
                     for whose in (other, nobody)
                     for of in (own, other, nobody)
                 }
-                assert told == {"none that you may see: tenant 'TENANT'"}
+                assert told == {"not found, or hidden from this token: tenant 'TENANT'"}
             assert written() == before
-            # the same id is another contact with another customer
+            # the same id is a different contact with another customer
             url = path.format(own["slug"], own["ids"]["customer_id"])
             answer = client.post(url, json=said)
             assert answer.status_code == 201, answer.text
@@ -199,7 +199,7 @@ def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> 
 
 
 def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
-    """So that nothing is left out, either."""
+    """So nothing is left out, either."""
     tenants = of_tenants(api)
     with api.client(api.tokens["analyst"]) as analyst:
         for system, of in tenants.items():
@@ -222,7 +222,7 @@ def test_a_tenant_sees_what_an_analyst_sees_of_it(api: Api) -> None:
 
 
 def hostile(api: Api) -> Iterator[str]:
-    """Yield targets with what nobody should send in each parameter, one at a time."""
+    """Yield targets with hostile input, in one parameter at a time."""
     of = of_tenants(api)
     for path, operation in reads():
         [system] = operation["tags"]
@@ -259,7 +259,7 @@ def test_what_nobody_should_send_is_refused_in_one_line(api: Api) -> None:
     headers = {"Authorization": f"Bearer {api.tokens['analyst']}"}
     counted: dict[int, int] = defaultdict(int)
     for target in hostile(api):
-        # as it stands: a client would put some of it right
+        # sent as it is, because a client would normalize it
         connection.putrequest("GET", target, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -275,6 +275,6 @@ def test_what_nobody_should_send_is_refused_in_one_line(api: Api) -> None:
     connection.close()
     assert counted[200] > 100
     assert counted[422] > 500
-    # it still answers
+    # the API still answers
     with api.client(api.tokens["analyst"]) as client:
         assert items(client.get("/orders/tenants"))

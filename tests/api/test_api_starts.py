@@ -1,4 +1,4 @@
-"""Starting a refresh by HTTP: who may, what it is told, and that there is one at a time."""
+"""Start a refresh by HTTP: who may, what the answer is, and that only one runs at a time."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SLUGS = {
 
 @pytest.fixture
 def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
-    """The API on a database of its own, with who may start something and who may not."""
+    """The API on a database of its own, with tokens that may start and one that may not."""
     with serving(refreshed, tmp_path / "log") as api:
         api.create_token("scheduler", ANALYST, "--may-start")
         api.create_token("screen", ANALYST)
@@ -36,7 +36,7 @@ def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
 
 
 def ended(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
-    """Return the run that this has started, when it has ended."""
+    """Return the run that an answer has started, once it has ended."""
     assert answer.status_code == 202, answer.text
     url = answer.headers["Location"]
     assert answer.json() == {"run_id": url.rpartition("/")[2], "url": url}
@@ -49,7 +49,7 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     organization = START.format("refresh_organization")
     as_organization = started.client(started.tokens[own])
     begun = as_organization.post(organization, params={"organization": own})
-    # the same lock as the command's
+    # the command holds the same lock
     busy = scheduler.get(START.format("refresh_hourly"))
     assert problem(busy, 409).startswith("another refresh or write-back is running")
     assert busy.headers["Retry-After"] == "60"
@@ -59,7 +59,7 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     )
     with started.client(started.tokens[other]) as stranger:
         problem(stranger.get(begun.headers["Location"]), 404)
-    # of a GET, as some schedulers send it
+    # started by GET, as some schedulers send it
     run = ended(scheduler, scheduler.get(START.format("refresh_hourly")))
     assert run["job"] == "refresh_hourly"
     assert items(scheduler.get("/operations/runs", params={"limit": 1}))[0] == run
@@ -82,7 +82,7 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
     with started.client(started.tokens["screen"]) as screen:
         for job in jobs:
             answer = screen.post(job, params=of if "organization" in job else {})
-            assert problem(answer, 403).startswith("this token may start nothing")
+            assert problem(answer, 403).startswith("this token may not start a refresh")
     for slug in (organization, tenant):
         with started.client(started.tokens[slug]) as client:
             for job in jobs[:2]:
@@ -98,7 +98,7 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
             for run in started.database.rows("select logid from operations.application_logs"):
                 problem(client.get(f"/operations/runs/{run['logid']}"), 404)
     with started.client(started.tokens["scheduler"]) as scheduler:
-        # nothing is started by whoever only looks whether it is there
+        # HEAD starts nothing
         assert scheduler.head(jobs[0]).status_code == 405
         assert problem(scheduler.post(jobs[2]), 422) == "organization: is missing"
         assert problem(scheduler.post(jobs[0], content=b"{}"), 413)

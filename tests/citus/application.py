@@ -1,4 +1,4 @@
-"""What an application does: the same to two databases, whatever they are."""
+"""Make the same random changes in two databases, as an application would."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 from conftest import Database
 
-# of each table, what is done to a row of it; each names the tenant, as Citus wants it
+# by table, the changes to one of its rows; each names the tenant, because Citus needs it
 STATEMENTS = {
     "commerce.customers": """
         insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,
@@ -96,7 +96,7 @@ STATEMENTS = {
 
 
 def change(databases: list[Database], seed: int, now: datetime, count: int) -> None:
-    """Do so many things, drawn by the seed, to each of these databases."""
+    """Make so many changes, drawn by the seed, in each of these databases."""
     drawn = random.Random(seed)
     with databases[0].connect() as connection:
         rows = {
@@ -118,7 +118,7 @@ def change(databases: list[Database], seed: int, now: datetime, count: int) -> N
             else f"{seed:08x}-0000-0000-0000-{number:012x}",
             "number": drawn.randint(1, 90_000),
             "now": now - timedelta(minutes=drawn.randint(1, 50)),
-            # an hourly refresh asks for what was written since the last, by the clock
+            # an hourly refresh reads what was written since the last one, by the real clock
             "written": datetime.now(UTC),
             "before": now - timedelta(hours=drawn.randint(1, 24 * 30)),
         }

@@ -26,7 +26,7 @@ OF_RUNS = {
     "installed_scripts",
     "job_status",
     "message_outbox",
-    "message_told",
+    "message_news",
     "refresh_alert_states",
     "refresh_health",
     "write_back_batches",

@@ -1,4 +1,4 @@
-"""On Citus every mart is what it is on one PostgreSQL, at the same instants."""
+"""On Citus, every mart equals that of one PostgreSQL server at the same instant."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ def pair(
         yield both
 
 
-# by the last refresh
+# left by the last refresh
 RECOMPUTED = """
     select count(*) from analytics_internal.int_customers as customers
     cross join lateral (
@@ -183,7 +183,7 @@ def test_owners_get_their_messages(nodes: Cluster, of_citus: Path) -> None:
         for row in database.rows("select sales_rep_email from analytics.sales_reps")
     }
     assert {message["to"] for message in mails.accepted} & owners
-    # the day of the refresh is a Monday
+    # a Monday, so the weekly messages are due
     database.execute(
         "select operations.compose_messages(%s, '{}', array['mail'], false)",
         START + timedelta(hours=20),
@@ -217,7 +217,7 @@ def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
     assert after == before
 
 
-# What is not computed where its rows are kept, and why. All else is.
+# Views that are not computed where their rows are stored, and why. All others are.
 PULLED = {
     "from the application's tables of tenants, which are on every node: a row a tenant": {
         "int_tenants",
@@ -228,8 +228,8 @@ PULLED = {
     "the few keys that have changed, read from the queue on the coordinator": {
         "int_changed_keys__orders",
         "int_changed_keys__bookings",
-        "int_nobodys_keys__orders",
-        "int_nobodys_keys__bookings",
+        "int_unknown_keys__orders",
+        "int_unknown_keys__bookings",
     },
     "keys alone: those that have changed, whose time has come, and the others, united": {
         "int_customers__due",

@@ -1,4 +1,4 @@
-"""The pages, served, and a browser without a screen: by its own protocol, with no driver."""
+"""The pages, served, and a headless browser, controlled by its own protocol."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from flows.project import OUR_PROJECT as PROJECT
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60.0
 
-# by path, with their headings
+# pages by path, with their headings
 PAGES = {
     "": "Overview",
     "due_to_order": "Due to order",
@@ -45,7 +45,7 @@ IS_DONE = """
             && document.querySelector('[data-testid=stSkeleton]') === null;
     })()
 """
-# the page scrolls within itself: so high is all of it
+# the page scrolls within this element: its full height
 HEIGHT = """
     (() => {
         const main = document.querySelector('[data-testid=stMain]');
@@ -55,7 +55,7 @@ HEIGHT = """
 
 
 class Browser:
-    """One page of a running browser."""
+    """A tab of a running browser."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -63,7 +63,7 @@ class Browser:
         self._call("Page.enable")
 
     def open(self, url: str, width: int) -> float:
-        """Open an address in a window of this width; return how long until it was done."""
+        """Open an address in a window of this width; return the seconds until it was done."""
         self._size(width, 900)
         self._call("Page.navigate", url="about:blank")
         began = time.monotonic()
@@ -71,18 +71,18 @@ class Browser:
         return self.wait_for(IS_DONE) - began
 
     def text(self) -> str:
-        """Return what a reader sees."""
+        """Return the text that a reader sees."""
         found: str = self.run("document.querySelector('[data-testid=stMain]').innerText")
         return found
 
     def run(self, script: str) -> Any:
-        """Run a script on the page and return its value."""
+        """Run a script on the page, and return its value."""
         done = self._call("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
     def wait_for(self, condition: str) -> float:
-        """Wait until a condition holds, and still does a moment later; return since when."""
+        """Wait until a condition holds and still holds a moment later; return since when."""
         since = time.monotonic()
         end = since + PATIENCE
         held = 0
@@ -99,7 +99,7 @@ class Browser:
 
     def press(self, key: str, code: int, *, with_shift: bool = False) -> None:
         """Press and release a key."""
-        # what it writes: without, Enter opens a link and presses no button
+        # the text of the key: without it, Enter opens a link but does not press a button
         written = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown" if written else "rawKeyDown", "keyUp"):
             self._call(
@@ -112,11 +112,11 @@ class Browser:
             )
 
     def type(self, words: str) -> None:
-        """Type words where the cursor is."""
+        """Type words at the cursor."""
         self._call("Input.insertText", text=words)
 
     def picture(self, file: Path, width: int, highest: int) -> None:
-        """Keep a picture of the page from its top."""
+        """Save a picture of the page from its top."""
         self._size(width, min(int(self.run(HEIGHT)), highest))
         time.sleep(0.8)
         self.wait_for(IS_DONE)
@@ -177,7 +177,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def served(environment: Mapping[str, str]) -> Iterator[str]:
-    """Serve the pages of the project; yield their address."""
+    """Serve the project's pages; yield their address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,7 +1,7 @@
-"""How long each page takes to be painted, from the address to the last figure.
+"""Measure how long each page takes to be painted, from the address to the last figure.
 
-`python -m bench pages` runs this on its database, with the environment of the pages. Prints
-one JSON object: for each page the seconds when nothing of it is cached, and when all is.
+`python -m bench pages` runs this on its database, in the environment of the pages. Prints one
+JSON object: for each page, the seconds with an empty cache and with a full one.
 """
 
 import json
@@ -15,7 +15,7 @@ WIDTH = 1300
 def main() -> None:
     """Open every page twice."""
     with served(os.environ) as url, browser() as window:
-        # the first page of all also starts the browser's and the server's own parts
+        # the first page also starts the browser and the server
         window.open(f"{url}/operations?warm", WIDTH)
         taken = {
             page or "overview": [window.open(f"{url}/{page}", WIDTH) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: databases, logins, pages without a browser."""
+"""Shared by the tests of the pages: databases, logins, and pages without a browser."""
 
 import html
 import re
@@ -45,14 +45,14 @@ def visits_fitted(*organizations: str, valid_from: str = "2025-01-01") -> str:
 
 @pytest.fixture(scope="session")
 def marts(refreshed_template: Database) -> Database:
-    """Demo data after a nightly refresh, and logins for whom the pages are."""
+    """Demo data after a nightly refresh, and logins that the pages are for."""
     for login, role in (
         (ANALYST, "customer_health_analyst"),
         (OPERATOR, "customer_health_refresher, customer_health_analyst"),
     ):
         refreshed_template.execute(f"create role {login} login in role {role}")
     refreshed_template.execute(f"create role {NOBODY} login; create role {TENANT} login")
-    # of the other tenants nothing is foreseen
+    # the other tenants have no forecast
     refreshed_template.execute(fitted("harbor-foods", "kiwi-produce"))
     refreshed_template.execute(visits_fitted("glow-salon"))
     return refreshed_template
@@ -63,7 +63,7 @@ Point = Callable[[Database], None]
 
 @pytest.fixture
 def look_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Point]:
-    """Return what points the pages to a database and its login."""
+    """Return a function that points the pages to a database and its login."""
 
     def point(database: Database) -> None:
         for name, value in database.environment.items():
@@ -76,7 +76,7 @@ def look_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Point]:
 
 @pytest.fixture
 def analyst(marts: Database, look_at: Point) -> Database:
-    """Look at the pages as an analyst; what is returned may read everything."""
+    """Use the pages as an analyst; return a database whose login may read everything."""
     look_at(marts.as_user(ANALYST))
     return marts
 
@@ -97,28 +97,28 @@ def page(name: str, **query: str) -> AppTest:
 
 
 def markup(shown: AppTest) -> str:
-    """Return all HTML that a page has put together."""
+    """Return all HTML of a page."""
     return plain("".join(element.proto.body for element in shown.get("html")))
 
 
 def plain(words: str) -> str:
-    """Return words as one types them, with spaces at which a line may break."""
+    """Return words as a person types them, with spaces where a line may break."""
     return words.replace(look.SPACE, " ")
 
 
 def text(shown: AppTest) -> str:
-    """Return what a reader sees of it."""
+    """Return the text of a page that a reader sees."""
     without_style = re.sub(r"<style>.*?</style>", "", markup(shown), flags=re.DOTALL)
     return html.unescape(re.sub(r"<[^>]+>", " ", without_style))
 
 
 def everything(shown: AppTest) -> str:
-    """Return all that a page sends to the browser: data of charts, choices, links."""
+    """Return everything that a page sends to the browser: text, chart data, choices, links."""
     return "".join(str(getattr(element, "proto", "")) for element in shown.main)
 
 
 def tiles(shown: AppTest) -> dict[str, str]:
-    """Return the figures of the tiles by their headings; of two alike the first."""
+    """Return the figures of the tiles by heading; of equal headings, the first."""
     found = re.findall(
         r'<div class="ch-word">(.*?)</div><div class="ch-figure">(.*?)</div>', markup(shown)
     )
@@ -132,7 +132,7 @@ def tiles(shown: AppTest) -> dict[str, str]:
 def instead_of(
     view: str, rows: str, tenants: str = "tenants", tenant_id: str = "tenant_id"
 ) -> str:
-    """Return SQL that puts other rows in place of those of a view, for all tenants."""
+    """Return SQL that replaces the rows of a view for all tenants."""
     return (
         f"create or replace view analytics.{view} with (security_invoker) as"
         f" select (jsonb_populate_record(null::analytics.{view}, to_jsonb(given)"
@@ -142,7 +142,7 @@ def instead_of(
 
 
 def came_of(believe: dict[str, str], share: float = 0.12) -> str:
-    """Return SQL that puts, of kinds of disagreement, other words on whom to believe."""
+    """Return SQL that replaces the words on whom to believe, by kind of disagreement."""
     rows = ", ".join(f"('{kind}', '{whom}')" for kind, whom in believe.items())
     return instead_of(
         "status_disagreement_backtest",

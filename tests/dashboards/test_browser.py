@@ -1,4 +1,4 @@
-"""The pages in a real browser: what it paints, by keyboard, and on narrow screens."""
+"""The pages in a real browser: what it paints, the keyboard, and narrow screens."""
 
 import os
 import re
@@ -19,16 +19,18 @@ LAST_TILES_FILL = """
         Math.abs(tiles.lastElementChild.getBoundingClientRect().right
             - tiles.getBoundingClientRect().right) < 2)
 """
-# of the longest page on a telephone
+# height of the longest page on a phone
 MOST_HEIGHT = 9000
-# where the pictures go, when somebody wants new ones for the documents
+# folder for new pictures of the documentation, if somebody wants them
 PICTURES = os.environ.get("PICTURES")
 
 
 @pytest.fixture(scope="module")
 def address(marts: Database) -> Iterator[str]:
-    """The pages, served to a login that may see all of them."""
-    # for pictures, whatever database the environment leads to
+    """The address of the pages, served for a login that may see all of them."""
+    # the form for contacts is a part of the pages
+    marts.execute(f"grant customer_health_contact_writer to {OPERATOR}")
+    # for pictures, use the database of the environment
     environment = dict(os.environ) if PICTURES else marts.as_user(OPERATOR).os_environment()
     with served(environment) as url:
         yield url
@@ -36,7 +38,7 @@ def address(marts: Database) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def window() -> Iterator[Browser]:
-    """A browser; where there is none, these tests are skipped."""
+    """A browser; without one these tests are skipped."""
     if not CHROMIUM.exists():
         pytest.skip(f"no browser in {CHROMIUM}: `apt install chromium` brings one")
     with browser() as one:
@@ -52,20 +54,55 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
         # such as "page not found"
         assert window.run("document.querySelectorAll('[role=dialog]').length") == 0
         assert window.run("document.querySelectorAll('[data-testid=stException]').length") == 0
-        # nothing sticks out to the side
+        # nothing overflows to the side
         assert (
             window.run("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
         )
         if width < WIDTHS[0]:
-            # no tile stands alone beside an empty place
+            # no tile stands alone beside empty space
             assert window.run(LAST_TILES_FILL)
-            # what is long waits until it is asked for
+            # a long part waits until the reader opens it
             assert name != "how_good_is_it" or window.run(HEIGHT) < MOST_HEIGHT
         if PICTURES:
-            file = Path(PICTURES) / f"{name or 'overview'}_{width}.png"
-            window.picture(file, width, 1500)
-            # all colours: fewer of them would change the paper, or the marks of statuses
-            Image.open(file).convert("RGB").save(file, optimize=True)
+            keep_picture(window, f"{name or 'overview'}_{width}", width)
+
+
+def keep_picture(window: Browser, name: str, width: int, highest: int = 1500) -> None:
+    assert PICTURES
+    file = Path(PICTURES) / f"{name}.png"
+    window.picture(file, width, highest)
+    # all colors: fewer of them would change the background or the marks of statuses
+    Image.open(file).convert("RGB").save(file, optimize=True)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_form_for_a_contact_is_painted(address: str, window: Browser, width: int) -> None:
+    window.open(f"{address}/customer?contact=new", width)
+    form = "document.querySelector('[data-testid=stForm]')"
+    for label in ("Outcome", "How", "Note", "Your name", "Save"):
+        assert label in window.run(f"{form}.innerText"), label
+    assert window.run(f"{form}.getBoundingClientRect().right") <= width
+    if PICTURES:
+        keep_picture(window, f"contact_{width}", width, 2250 if width < WIDTHS[0] else 1700)
+
+
+def test_a_tile_that_leads_somewhere_looks_so_and_another_one_does_not(
+    address: str, window: Browser
+) -> None:
+    arrow = "getComputedStyle(tile.querySelector('.ch-word'), '::after').content"
+    ground = "getComputedStyle(tile).backgroundColor"
+    tiles = []
+    # the second has the figures of another limit, which no list has
+    for name in ("customer", "how_good_is_it"):
+        window.open(f"{address}/{name}", WIDTHS[0])
+        tiles += window.run(
+            "[...document.querySelectorAll('.ch-tile')].map(tile =>"
+            f" [tile.tagName, {arrow} !== 'none', {ground}])"
+        )
+    assert {tuple(tile) for tile in tiles} == {
+        ("A", True, "rgb(255, 255, 255)"),
+        ("DIV", False, "rgba(0, 0, 0, 0)"),
+    }
 
 
 def test_what_is_painted_equals_sql(address: str, window: Browser, marts: Database) -> None:
@@ -84,7 +121,7 @@ def test_what_is_painted_equals_sql(address: str, window: Browser, marts: Databa
         for status in ("HEALTHY", "AT_RISK_REVENUE", "AT_RISK_CADENCE", "DORMANT")
     ]
     assert painted == [f"{count:,}" for count in counted]
-    # the chart is drawn, and says in words what it shows
+    # the chart is drawn, and its text says what it shows
     assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 1
     assert "last 90 days" in window.run("document.body.innerHTML")
 
@@ -101,7 +138,7 @@ def test_a_rep_gets_from_the_list_to_a_customer_and_back_by_keyboard(
     else:
         pytest.fail("no key leads to a customer")
     name = window.run("document.activeElement.innerText")
-    # it can be seen where one is
+    # the focus is visible
     assert window.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     window.press("Enter", 13)
     window.wait_for(
@@ -119,7 +156,7 @@ def test_a_manager_tries_another_limit_by_keyboard(
     if PICTURES:
         pytest.skip("of another database")
     window.open(f"{address}/how_good_is_it", WIDTHS[0])
-    # told against seen, and the limits
+    # predicted against observed, and the limits
     assert window.run("document.querySelectorAll('[data-testid=stVegaLiteChart]').length") == 2
     assert "is today's setting." in window.text()
     window.run("document.querySelector('[data-testid=stSlider] input').focus()")

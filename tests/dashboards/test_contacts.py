@@ -1,10 +1,12 @@
-"""Contacts on the pages: who has the form, what it writes, and what is then shown."""
+"""Contacts on the pages: who sees the form, what it writes, and what the page then shows."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+import streamlit as st
 from browser import CHROMIUM, IS_DONE, browser, served
 from conftest import Database
 from reading import Point, instead_of, markup, page, text, tiles
@@ -22,7 +24,7 @@ HOSTILE = "<img src=x onerror=alert(1)> *bold* [a](b)"
 
 @pytest.fixture
 def rep(refreshed: Database, look_at: Point) -> Iterator[Database]:
-    """Look at the pages as a tenant's rep who may write; what is returned may do all."""
+    """Use the pages as a tenant's rep who may write; yield a database with all rights."""
     role = refreshed.value(
         "select role_name from operations.tenant_roles inner join analytics.tenants"
         " on tenant = tenant_id::text where tenant_slug = 'harbor-foods'"
@@ -46,7 +48,7 @@ def listed(shown: AppTest) -> list[str]:
 
 
 def correct(shown: AppTest, contact_id: object) -> None:
-    """Say which contact the next one corrects."""
+    """Choose which contact the next one corrects."""
     [box] = [box for box in shown.selectbox if box.label == "This is"]
     box.set_value(str(contact_id))
 
@@ -60,7 +62,7 @@ def save(shown: AppTest) -> AppTest:
 def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> None:
     shown = page("due_to_order")
     before = int(tiles(shown)["Overdue"])
-    # a namesake may stand further down
+    # another customer of the same name may come later in the list
     key, whom = next(
         (row["key"], row["customer_name"])
         for row in rep.rows(
@@ -82,7 +84,7 @@ def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> N
     assert (row["contacted_by"], row["recorded_by"]) == ("Ann", REP)
     assert row["snoozed_until"] == today + timedelta(7)
     assert f"Saved: {whom}, will order." in text(shown)
-    # by its key: another of the same name may be further down the list
+    # chosen by key, because another customer of the same name may come later in the list
     link = f"customer={row['tenant_id']}%2F{row['customer_id']}"
     assert link not in markup(shown)
     assert shown.text_area[0].value == ""
@@ -96,7 +98,11 @@ def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> N
     assert link in markup(shown)
     assert "Snoozed until" in text(shown)
     assert "will order" in text(shown)
-    # the file holds what the list does
+    # a link to it shows the same, and the tiles keep the choice
+    assert box.proto.query_param_key == "snoozed"
+    assert "snoozed=true" in markup(shown)
+    assert link in markup(page("due_to_order", snoozed="true"))
+    # the file has the same rows as the list
     chosen = {"tenant": None, "sales_rep": None, "is_unowned": False, "search": None}
     for is_shown in (False, True):
         rows = due_to_order(
@@ -117,7 +123,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     shown.radio[0].set_value("LOST")
     shown.date_input[0].set_value(datetime.now(UTC).date())
     save(shown)
-    # an end of it there must be
+    # a lost customer needs a day at which the snooze ends
     assert "“Lost” needs a day after today" in text(shown)
     assert not written(rep)
     shown.date_input[0].set_value(datetime.now(UTC).date() + timedelta(30))
@@ -128,7 +134,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     assert "<img" not in markup(shown)
     assert HOSTILE in text(shown)
 
-    # a mistake is mended by another row, which took place when the first did
+    # a correction is another row, with the time of the first
     correct(shown, written(rep)[0]["contact_id"])
     shown.radio[0].set_value("REACHED")
     save(shown)
@@ -137,7 +143,7 @@ def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> Non
     first, second = written(rep)
     assert second["corrects_contact_id"] == first["contact_id"]
     assert second["contacted_at"] == first["contacted_at"]
-    # or it never took place
+    # a correction may say that the contact never took place
     correct(shown, second["contact_id"])
     shown.radio[0].set_value("WITHDRAWN")
     save(shown)
@@ -163,6 +169,9 @@ def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Data
     contacts.write(said)
     contacts.write(said)
     assert len(written(rep)) == 1
+    # saved, but the answer was lost; then somebody changed the form
+    with pytest.raises(contacts.NotWritten, match="before you changed it"):
+        contacts.write(said | {"outcome": "WILL_ORDER"})
     again = said | {"corrects_contact_id": said["contact_id"]}
     contacts.write(again | {"contact_id": uuid4()})
     with pytest.raises(contacts.NotWritten, match="already has a correction"):
@@ -190,7 +199,7 @@ def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
     assert f"grant {WRITER} to {REP}" in text(shown)
     assert not shown.text_area
     assert "contact=new" not in markup(shown)
-    # without roles a login that owns the table may
+    # without roles, a login that owns the table may
     look_at(rep)
     assert len(page(name).text_area) == 1
 
@@ -198,7 +207,7 @@ def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
 def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     count = "select count(*) from analytics.due_to_order where tenant_slug = 'harbor-foods'"
     due = int(str(rep.value(count)))
-    # as if the lot had drawn them
+    # as if the random hold-out had chosen them
     rep.execute(
         "alter view analytics.due_to_order rename to before;"
         " create view analytics.due_to_order with (security_invoker) as"
@@ -263,7 +272,7 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
         window.press("Enter", 13)
         window.wait_for("document.querySelector('details[open] textarea') !== null")
         for number in range(10):
-            # back from the button that was pressed last, where that is still there
+            # back from the button pressed last, if it still exists
             go("INPUT Customer", back=window.run(focused) == "BUTTON Save")
             whom = window.run("document.activeElement.value")
             go("TEXTAREA Note")
@@ -284,3 +293,11 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
         )
         == 10
     )
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Pacific/Kiritimati", 14), (None, 0), ("x", 0)])
+def test_the_day_is_that_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch, zone: str | None, hours: int
+) -> None:
+    monkeypatch.setattr(st, "context", SimpleNamespace(timezone=zone))
+    assert contacts.today_of_reader() == (datetime.now(UTC) + timedelta(hours=hours)).date()

@@ -1,4 +1,4 @@
-"""How good is it: the figures are those of SQL, the words fit them, and what lacks is said."""
+"""How good is it: the figures are those of SQL, the words fit them, and gaps are explained."""
 
 import html
 import re
@@ -41,7 +41,7 @@ def visits_of(organization: str) -> AppTest:
 
 
 def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
-    """Return the rows of the chart that has such columns."""
+    """Return the rows of the chart that has these columns."""
     for chart in shown.get("vega_lite_chart"):
         for dataset in chart.proto.datasets:
             frame = convert_arrow_bytes_to_pandas_df(dataset.data.data)
@@ -51,7 +51,7 @@ def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
 
 
 def status_rows(low: float | None, high: float | None, healthy_low: float | None) -> str:
-    """Return SQL for a summary: of each status the same interval, of HEALTHY another one."""
+    """Return SQL for a summary with the same interval for each status, except for HEALTHY."""
     return f"""
         select
             risk_status, horizon_days, 99 as positions_count, 12 as customers_count,
@@ -94,13 +94,13 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         if row["horizon_days"] == 90:
             words = f"Of 100 {names[row['risk_status']]}, {share} ordered within 90 days"
             words += f" ({low} to {high})"
-            # late and less revenue are told beside HEALTHY
+            # late and less revenue are compared with HEALTHY
             if row["risk_status"].startswith("AT_RISK") and healthy is not None:
                 words += f"; of 100 healthy ones, {100 * healthy:.0f}"
             assert f"{words}. " in said
             times = look.count_of(row["positions_count"], "time")
             assert f"{row['customers_count']:,} counted {times}, once a month each" in said
-    # those who had been so for less than the limit again, and the others
+    # customers who had been so for less than the limit again, and the others
     parts = {
         row["is_recent"]: row
         for row in analyst.rows(
@@ -128,7 +128,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
     )
     low = by_status["HEALTHY"]["ordered_share_low"]
     assert ("You can count on them" in said) is (low is not None and low >= 0.75)
-    # how many of those that were gone had been flagged
+    # how many of the customers who left had been flagged
     recall = analyst.value(
         "select recall from analytics.risk_status_forecast_quality"
         " where tenant_slug = %s and horizon_days = 90",
@@ -139,7 +139,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         f"It finds {100 * recall:.0f} of 100 who stop ordering; the others had another status."
         in said
     )
-    # one order of statuses, in the cards and in the table
+    # cards and table have statuses in the same order
     in_order = [look.status_of("risk_status", name).word for name in names]
     cards, _, table = markup(shown_of(tenant)).partition("Half had ordered after</th>")
     assert re.findall(r'</span>([\w ]+)</span><span class="ch-small">', cards) == in_order
@@ -155,7 +155,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
         "Closed accounts are left out",
         "Seasonal buyers may look dormant",
         "counts once for each month in which it had the status",
-        "These figures do not tell whether a call helps",
+        "These figures do not say whether a call helps",
     ):
         assert limit in said
 
@@ -184,7 +184,7 @@ def test_a_card_says_what_its_status_means_and_how_many_have_it(
         )
         assert isinstance(count, int)
         assert f"{words}. Today: {look.count_of(count, 'customer')}." in said
-    # nobody has it
+    # no customer has the status
     refreshed.execute(
         "update analytics.customer_risk_status set risk_status = 'HEALTHY'"
         " where risk_status = 'DORMANT'"
@@ -220,7 +220,7 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
     refreshed: Database, look_at: Point
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
-    # of whom it is not known since when they were DORMANT
+    # customers for whom the first day of DORMANT is unknown
     refreshed.execute(positions_of(0, 0.0, 0.0))
     for low, high, healthy_low, dormant, healthy, late in (
         (0.05, 0.2499, 0.75, "YES", "YES", "YES"),
@@ -257,19 +257,19 @@ def test_a_verdict_is_given_only_where_the_interval_carries_it(
         assert ("Too few healthy customers to compare with" in said) is (
             late == "NOTHING_TO_COMPARE"
         )
-    # no share, and no figure either
+    # no share and no figure
     assert said.count("Only 12 customers had this status.") == 2
     assert "Too few customers to tell." in said
     assert said.count("too few to tell") == 6
-    # nobody had the status
+    # no customer had the status
     assert "No customer had this status." in said
 
 
 def positions_of(customers: int, recent_share: float, other_share: float) -> str:
-    """Return SQL that puts DORMANT positions in place of all others.
+    """Return SQL that replaces all positions by DORMANT ones.
 
-    Each of so many customers stands on the last day of the limit again, and on the day after,
-    and one who is not there has nothing to do with it.
+    Each of so many customers has two: on day 89 after the expected order, and on day 90. The
+    given shares of them order within 90 days.
     """
     return instead_of(
         "risk_status_positions",
@@ -290,14 +290,14 @@ def test_who_is_gone_only_lately_is_told_apart(refreshed: Database, look_at: Poi
     for customers, recent, others, is_told, is_first in (
         (40, 0.25, 0.225, True, True),
         (40, 0.225, 0.1, True, False),
-        # then nobody is to be left
+        # then no customer is left
         (40, 0.5, 0.25, True, False),
         (30, 0.5, 0.1, True, True),
         # too few in either part
         (29, 0.5, 0.1, False, False),
     ):
         refreshed.execute(positions_of(customers, recent, others))
-        # what is said of all of them
+        # the sentence about all of them
         refreshed.execute(
             instead_of("risk_status_backtest_summary", status_rows(0.05, 0.2, 0.8))
         )
@@ -356,7 +356,7 @@ def test_without_a_model_it_says_what_to_run_and_why(
     assert "1 Mar 2026 was refused: <3> customers have ordered, 100 are needed." in said()
     assert "customer-health fit-orders" in said()
     assert "<3>" not in markup(shown_of(TENANT))
-    # what was in force before stays so
+    # earlier parameters in force stay
     refreshed.execute(fitted(TENANT))
     assert "was refused: <3> customers" in said()
     assert "The parameters of 1 Jan 2025 stay in force" in said()
@@ -420,7 +420,7 @@ def test_neighbouring_tenths_are_told_together(refreshed: Database, look_at: Poi
         )
     )
     said = text(shown_of(TENANT))
-    # the ends of the interval belong to it
+    # the ends belong to the interval
     assert (
         "Do not trust it everywhere: fewer ordered where it said 30 to 50 %, 80 to 90 %, and"
         " more ordered where it said 0 to 10 %. Furthest off: where it said 85 %, 20 of 100"
@@ -430,7 +430,7 @@ def test_neighbouring_tenths_are_told_together(refreshed: Database, look_at: Poi
 
 
 def calibrated(*bands: tuple[int, float, float, int]) -> str:
-    """Return SQL that puts, of some tenths, other figures: predicted, seen, of how many."""
+    """Return SQL that replaces some tenths: predicted, observed, number of customers."""
     rows = ", ".join(str(band) for band in bands)
     return instead_of(
         "order_model_calibration",
@@ -447,7 +447,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     refreshed.execute(fitted(TENANT))
-    # the many are right, and the few in the middle are not
+    # the large tenths are right, the few in the middle are not
     many = (8, 0.88, 0.9, 9000)
     nearly_all = [
         (4, 0.45, 0.4, 9),
@@ -464,7 +464,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
                 " days; 88 did."
             ),
         ),
-        # surely none is not unsure
+        # a share of 0 is certain, not unsure
         (
             [(1, 0.15, 0.6, 60), (3, 0.35, 0.0, 60), many],
             (
@@ -472,7 +472,7 @@ def test_right_on_average_is_not_called_right_where_it_is_not(
                 " ordered; where it said 10 to 20 %, 60 of 100 ordered."
             ),
         ),
-        # wrong, but not far off
+        # wrong, but not by much
         (
             [(6, 0.65, 0.55, 60), many],
             (
@@ -570,16 +570,16 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
         )
     }
     [current] = [row for row in rows.values() if row["is_current"]]
-    # what is in force stands there at first, and is marked
+    # the value in force is selected at first, and marked
     assert slider.value == current["value"]
     assert f"{current['value']} is today's setting" in slider.label
     days = look.count_of(current["value"], "day")
-    # only where the limit says who is dormant it is said what that is worth
+    # the sentence on its worth is shown only for the limit that decides who is dormant
     is_judged = len({(row["precision"], row["recall"]) for row in rows.values()}) > 1
     assert is_judged is (setting != "grace_days")
     assert f"{days} is today's setting." in text(shown)
     assert ("100 who stop ordering;" in limits_of(shown)) is is_judged
-    # of each limit it is said whether another one is better
+    # for each limit the page says whether another value is better
     assert text(shown).count("No other limit is") == 1
     for value in (1, 30, 180):
         slider.set_value(value).run()
@@ -605,7 +605,7 @@ def test_other_limits_move_as_many_as_sql_says(analyst: Database, setting: str) 
 
 
 def limits_of(shown: AppTest) -> str:
-    """Return what is said below the slider."""
+    """Return the sentences below the slider."""
     return text(shown).partition("is today's setting.")[2]
 
 
@@ -629,7 +629,7 @@ def test_a_limit_in_force_may_lie_beyond_those_that_are_tried(
     shown = shown_of(TENANT)
     slider = shown.select_slider[0]
     assert slider.value == 400
-    # nobody was DORMANT: of them there is no share
+    # no customer was DORMANT, so there is no share
     assert "nobody would have been dormant" in text(shown)
 
 
@@ -689,7 +689,7 @@ def test_a_suggestion_says_what_it_costs(refreshed: Database, look_at: Point) ->
         ),
         # better in both
         (*("0.95", 0.73, 316), "73 instead of 62 of 100 who stop ordering, and 5 instead of"),
-        # nobody was dormant: of them there is no share
+        # no customer was dormant, so there is no share
         (*("null", 0, 0), "13 days would find 0 instead of 62 of 100 who stop ordering. 316"),
     ):
         refreshed.execute(
@@ -719,7 +719,7 @@ BELIEVE = {
 
 
 def believed(shown: AppTest) -> dict[str, str]:
-    """Return what the tiles of the disagreements say below their figures."""
+    """Return the sentences below the figures of the disagreement tiles."""
     return {
         kind: html.unescape(
             re.findall(
@@ -796,12 +796,12 @@ def test_whom_to_believe_is_said_as_the_mart_says_it(
         data.read.clear()
         for kind, words in believed(shown_of(TENANT)).items():
             if kind == "UNLIKELY_THOUGH_ON_TIME":
-                # nobody
+                # no customer
                 assert words == "No such customer today."
                 continue
             assert expected in words, (kind, believe)
             assert sum(one in words for one in BELIEVE.values()) == 1
-    # of few there is no share, and of none no row
+    # few customers have no share, and none have no row
     refreshed.execute(
         instead_of(
             "status_disagreement_backtest",
@@ -839,11 +839,11 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
     dormant, late = (names(f"LIKELY_THOUGH_{status}") for status in ("DORMANT", "LATE"))
     assert len(dormant) > 20
     assert len(late) > 10
-    # the most valuable are of both kinds
+    # the most valuable customers are of both kinds
     for of_dormant, of_late, expected in (
         ("STATUS", "NOT_SURE", late),
         ("NOT_SURE", "STATUS", dormant),
-        # who is to be believed stands first, whatever the value
+        # the kind to be believed comes first, whatever its value
         ("FORECAST", "NOT_SURE", [*dormant, *late]),
         ("NOT_SURE", "FORECAST", [*late, *dormant]),
         ("STATUS", "STATUS", []),
@@ -853,7 +853,7 @@ def test_where_the_status_is_to_be_believed_nobody_is_listed(
                 {
                     "LIKELY_THOUGH_DORMANT": of_dormant,
                     "LIKELY_THOUGH_LATE": of_late,
-                    # nobody
+                    # no customer
                     "UNLIKELY_THOUGH_ON_TIME": "STATUS",
                 }
             )
@@ -881,10 +881,10 @@ def test_one_tenant_is_shown_at_a_time() -> None:
     options = shown.selectbox(key="tenant").options
     assert "All tenants" not in options
     assert shown.selectbox(key="tenant").value == options[0]
-    # one that is not there, or all of them, by a link from another page
+    # an unknown one, or all of them, by a link from another page
     for tenant in ("nowhere", "All tenants"):
         assert shown_of(tenant).selectbox(key="tenant").value == options[0]
-    # what was tried of one is not what is in force with another
+    # values tried for one are not those in force for another
     in_force = shown.select_slider[0].value
     shown.select_slider[0].set_value(7).run()
     shown.selectbox(key="tenant").set_value(options[1]).run()
@@ -893,7 +893,7 @@ def test_one_tenant_is_shown_at_a_time() -> None:
 
 
 def test_the_page_says_nothing_of_who_is_alive(analyst: Database) -> None:
-    """P(alive) calls every customer with one order alive: it is no score for people."""
+    """P(alive) calls every customer with one order alive, so it is not a score for people."""
     tenant = analyst.value("select tenant_id from analytics.tenants limit 1")
     found = data.fetch(PAGES[NAME], {"tenant": tenant})
     columns = {column for rows in found.values() for row in rows[:1] for column in row}
@@ -976,7 +976,7 @@ def test_what_became_of_each_segment_is_what_sql_says(
     )
     assert f"{period['cuts_count']} months" in said
     assert plain(look.day(period["first_cut_on"])) in said
-    # of orders it says nothing
+    # the page says nothing about orders
     for word in ("DORMANT", "order", "Less revenue", "Other limits"):
         assert word not in said.replace("in order", ""), word
 

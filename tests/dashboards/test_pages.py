@@ -1,4 +1,4 @@
-"""The pages without a browser: their figures are those of SQL, and they say what to do."""
+"""The pages without a browser: their figures are those of SQL, and errors say what to do."""
 
 import csv
 import html
@@ -105,7 +105,7 @@ def test_overview_counts_customers_as_the_marts_do(
         " none yet" in text(shown)
     )
     assert "Dormant customers do not count" in text(shown)
-    # an arrow, as JSON has it
+    # an arrow, escaped as in JSON
     assert re.search(r"if nobody orders \\+u2192", everything(shown))
 
 
@@ -177,9 +177,9 @@ def test_value_at_risk_is_compared_with_the_statuses_of_a_week_ago(analyst: Data
         )
     }
     changes = {row["currency"]: row["change_in_a_week"] for row in found}
-    # where nobody is at risk there is no row
+    # if no customer is at risk, there is no row
     assert changes | {key: 0 for key in expected if key not in changes} == expected
-    # those without a currency count, too, and stand last
+    # customers without a currency count, too, and come last
     assert found[-1]["currency"] is None
     assert sum(row["customers_count"] for row in found) == analyst.value(
         "select count(*) from analytics.customer_risk_status"
@@ -234,7 +234,7 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
     assert said.index("regardless of currency") < said.index(
         plain(look.sentence(expected[0]["reason"]))
     )
-    # amounts of several currencies make no sum
+    # amounts in several currencies are not summed
     has_others = False
     for name in look.STATUSES["due"]:
         rows = analyst.rows(
@@ -252,11 +252,11 @@ def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
         )
         assert f"{words} per 30 days: {amount}{left_out} " in said
     assert has_others
-    # it may be more than the usual orders, and nobody knows who will come
+    # the expected amount may exceed the usual orders, and is only an expectation
     assert "from the customer's whole history" in said
     for words in ("less than the usual ones", "least likely to come"):
         assert words not in said
-    # without an order model it says so
+    # without an order model, the page says so
     without = analyst.rows(
         "select customer_name from analytics.due_to_order where tenant_slug = 'north-dairy'"
         " and due_bucket in ('OVERDUE', 'DUE_TODAY')"
@@ -283,7 +283,7 @@ def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
         " and tenant_slug = %s",
         rep["tenant_slug"],
     )
-    # what is special to LIKE is not special here
+    # signs of LIKE patterns match only themselves
     for search in ("grill", "%", "it's"):
         shown.text_input(key="find").set_value(search)
         shown.selectbox(key="owner").set_value("everybody")
@@ -352,10 +352,10 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
                 "revenue_basis": "can be compared",
             }
             assert plain(words.get(name, look.sentence(str(value)))) in said
-            # no names of columns
+            # no column names
             assert "_" not in name or name.replace("_", " ") not in said
     assert said.count("Limit:") == 3
-    # in money, and not in percent of what is to be looked for
+    # in money, not as a percentage of an amount that the reader must look for
     amounts = customer["reasons"][2]["inputs"]
     assert (
         f"“Less revenue”: the average fell from {amounts['baseline_average_amount']:,.2f} to"
@@ -431,7 +431,7 @@ def test_a_forecast_that_the_past_refutes_is_not_shown_as_a_likely_order(
 ) -> None:
     look_at(refreshed.as_user(ANALYST))
     refreshed.execute(fitted("harbor-foods"))
-    # nobody orders so seldom: the page is not asked how they come about
+    # rarer orders than any customer has; the factors are not tested here
     refreshed.execute("update analytics.order_model_parameters set b = 0.5, a = 0.5")
     asked = {
         "LIKELY_THOUGH_DORMANT": "only 12",
@@ -509,7 +509,7 @@ def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> Non
         visitor=f"{visitor['organization_id']}/{visitor['square_customer_id']}",
     )
     assert visitor["summary"] in text(shown)
-    # the summary says what was paid, the tile what is left of it
+    # the summary shows what was paid, the tile what remains after refunds
     paid, refunded = (visitor[f"{kind}_cents"] / 100 for kind in ("total_revenue", "refunded"))
     assert tiles(shown)["Paid, less refunds"] == f"{paid - refunded:,.0f}"
     assert (
@@ -593,7 +593,7 @@ def test_tenants_are_ranked_by_score_and_lose_what_they_lack(analyst: Database) 
     # the score is rounded half up to a whole number
     ends = left["tenant_factors"][-1]["points_left"]
     assert abs(ends - lowest["overall_score"]) <= 1
-    # a history of one day is no line, and the page says how to get more
+    # a history of one day is not a line, and the page says how to get more
     assert "--backfill-days" in said
 
 
@@ -612,7 +612,7 @@ def test_accounts_are_ranked_by_risk_and_shown_with_its_terms(analyst: Database)
     )
     listed = re.findall(r'<a href="usage_and_accounts[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["account_name"] for row in ranked[:15]]
-    # one further down, by a link
+    # a customer further down the list, by a link
     for one in (ranked[0], ranked[-1]):
         account = f"{one['organization_id']}/{one['account_id']}"
         shown = page("usage_and_accounts", of="Accounts", account=account)
@@ -674,6 +674,81 @@ def test_operations_shows_runs_alerts_and_what_was_held(
     assert "<held>" not in markup(page("operations"))
 
 
+def test_operations_shows_which_messages_did_not_arrive_and_who_gets_none(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(OPERATOR))
+    assert "No message has been made yet." in text(page("operations"))
+    # of each state, one more than of that before; the day is one long quiet hour for some
+    states = ("unknown", "failed", "pending", "quiet", "withdrawn", "sending", "sent")
+    for count, state in enumerate(states, 1):
+        refreshed.execute(
+            "insert into operations.message_outbox (message_id, kind, reach, tenant_id,"
+            " tenant_slug, channel, address, recipient_name, body, state, error, quiet_from,"
+            " quiet_to, time_zone) select gen_random_uuid(), 'weekly', 'owner', 't',"
+            " 'kiwi-produce', 'mail', 'ann@kiwi.example', '<Ann>', '[{}, {}]', %s, %s,"
+            " '00:00', case %s when 'quiet' then '23:59:59.999999'::time else '00:00' end,"
+            " 'Asia/Tokyo' from generate_series(1, %s)",
+            "pending" if state == "quiet" else state,
+            "mailbox <full>" if state == "failed" else None,
+            state,
+            count,
+        )
+    refreshed.execute(
+        """
+        update analytics.sales_reps
+        set
+            is_active = place != 2,
+            sales_rep_email = case when place not in (3, 4) then 'rep@kiwi.example' end
+        from (
+            select tenant_id, sales_rep_id, row_number() over (order by sales_rep_id) as place
+            from analytics.sales_reps
+        ) as numbered
+        where
+            sales_reps.tenant_id = numbered.tenant_id
+            and sales_reps.sales_rep_id = numbered.sales_rep_id
+        """
+    )
+    # reps without customers are not told anything
+    unreached = {
+        row["reason"]: row["number"]
+        for row in refreshed.rows(
+            "select not_told_because as reason, count(*) as number from operations.recipients"
+            " inner join (select distinct tenant_id::text, sales_rep_id::text"
+            " from analytics.customer_account_types) as with_customers"
+            " using (tenant_id, sales_rep_id) where not_told_because is not null group by 1"
+        )
+    }
+    assert unreached.keys() == {"has left", "no e-mail address"}
+    data.read.clear()
+    shown = page("operations")
+    figures = tiles(shown)
+    for kind, counts in (
+        ("message", {state: count for count, state in enumerate(states, 1)}),
+        ("unreached", unreached),
+    ):
+        for name, status in look.STATUSES[kind].items():
+            count = counts.get(name, 0)
+            assert figures[status.word] == str(count), name
+            key = "message_state" if kind == "message" else "reason"
+            of = "messages" if kind == "message" else "unreached"
+            assert f"rows?of={of}&amp;{key}={name.replace(' ', '+')}" in markup(shown)
+            rows = page("rows", of=of, **{key: name})
+            said = f"{look.count_of(count, 'row')}. Page" if count else "No row matches."
+            assert said in text(rows), name
+    refused = page("rows", of="messages", message_state="failed")
+    assert "mailbox <full>" in text(refused)
+    assert "<Ann>" in text(refused)
+    assert "<Ann>" not in markup(refused)
+
+    # without the view the rest of the page is there
+    refreshed.execute("drop view operations.recipients")
+    data.read.clear()
+    shown = page("operations")
+    assert "operations.recipients" in text(shown)
+    assert tiles(shown)["Refused"] == "2"
+
+
 def test_operations_shows_the_jobs_of_a_fleet(
     refreshed: Database, look_at: Point, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -719,7 +794,7 @@ def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:
     for shown in (page("due_to_order"), page("customer", customer=link)):
         assert nasty not in markup(shown)
         assert nasty in text(shown)
-        # what Streamlit reads as Markdown
+        # signs that Streamlit reads as Markdown
         for element in (*shown.subheader, *shown.markdown, *shown.caption):
             assert nasty not in element.value
 
@@ -739,7 +814,7 @@ def test_people_of_one_name_are_told_apart(refreshed: Database, look_at: Point) 
         box = shown.selectbox(key="visitor")
         assert len(set(box.options)) == len(box.options)
         assert visitor["id"] in box.options[box.index or 0]
-        # and again, when anything else is touched
+        # and again after another interaction
         shown.run()
         assert shown.query_params["visitor"] in (visitor["key"], [visitor["key"]])
         assert tiles(shown)["Visits"] == str(visitor["total_visits"])
@@ -806,7 +881,7 @@ def test_long_lists_say_that_they_are_cut_off() -> None:
     assert "The first 50 are shown. Search to find others." in text(shown)
     shown.text_input(key="name").set_value("nobody is called so").run()
     assert "No customer has that name" in text(shown)
-    # no text of the database can hold this
+    # no text in the database can contain this
     shown.text_input(key="name").set_value("\x00").run()
     assert "cannot be looked up" in text(shown)
 
@@ -831,7 +906,7 @@ def test_an_owner_without_a_name_is_not_nobody(refreshed: Database, look_at: Poi
         },
     )["due_customers"]
     assert "@" in row["sales_rep_name"]
-    # what stands for a name can be searched for
+    # the placeholder of a missing name can be searched for
     shown = page("due_to_order", find=str(row["customer_id"]))
     assert sum(int(figure) for figure in tiles(shown).values()) == 1
 
@@ -843,7 +918,7 @@ def test_a_day_is_its_own_midnight_in_every_browser() -> None:
 
 
 def test_words_fit_their_figures() -> None:
-    # dates of marts as pages write them; they and percent signs stay on their line
+    # dates as the pages write them, not as the marts; dates and percent signs do not wrap
     assert look.sentence(
         "Late since 2026-11-20: last on 2026-01-08, 2026-13-01, 12026-01-08"
     ) == ("Late since 20\xa0Nov\xa02026: last on 8\xa0Jan\xa02026, 2026-13-01, 12026-01-08")
@@ -891,7 +966,7 @@ def test_a_server_that_is_not_there_is_said(marts: Database, look_at: Point) -> 
 def test_pages_cannot_write(
     marts: Database, look_at: Point, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # not even with the rights of the owner
+    # not even with the owner's rights
     look_at(marts.as_user(OPERATOR))
     monkeypatch.setattr(data, "text_of", lambda _: "delete from operations.alert_outbox")
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -900,7 +975,7 @@ def test_pages_cannot_write(
 
 def test_old_figures_are_said_to_be_old(refreshed: Database, look_at: Point) -> None:
     look_at(refreshed.as_user(ANALYST))
-    # the figures of the tests are of a day that is over
+    # the figures of the tests are from a past day
     for name in ("overview", "due_to_order", "customer", "bookings"):
         assert "days old" in text(page(name)), name
     refreshed.execute("update analytics.tenants set as_of = now() - interval '47 hours'")

@@ -1,4 +1,4 @@
-"""Retention: the cohorts, weeks and shares that the page shows are those of the marts."""
+"""Retention: the cohorts, weeks and shares of the page are those of the marts."""
 
 import csv
 import html
@@ -28,7 +28,7 @@ def shown_of(system: str, **query: str) -> AppTest:
 
 
 def tables(shown: AppTest, kind: str) -> list[list[list[str]]]:
-    """Return the cells of the tables of a kind, row by row, without the heads."""
+    """Return the cells of the tables of a kind, row by row, without the headings."""
     found = []
     for body in re.findall(
         rf'<table class="{kind}">.*?<tbody>(.*?)</tbody>', markup(shown), re.DOTALL
@@ -60,7 +60,7 @@ def test_cohorts_are_those_of_the_mart(analyst: Database, system: str) -> None:
     [table] = tables(shown_of(system), "ch-cohorts")
     [together, *found] = [(row[0], row[1:]) for row in table]
     assert found == list(wanted.items())[:13]
-    # a month that has not begun is empty, in which nobody came is 0
+    # a month in the future is empty; a month in which nobody came is 0
     assert found[0][1][-1] == ""
     pooled = analyst.rows(
         "select months_since, sum(cohort_customers) as customers,"
@@ -161,7 +161,7 @@ def of_dimension(database: Database, dimension: str, window: int) -> list[dict[s
             f"select * from analytics.first_visit_retention {where}", dimension, window
         )
     }
-    # nobody came there first
+    # no customer's first visit was there
     nobody = {"new_customers": 0, "retention_rate": None}
     return [
         {
@@ -186,7 +186,7 @@ def test_the_file_has_every_month(analyst: Database) -> None:
         "select * from analytics.order_cohorts_monthly where tenant_id = %s", tenant
     )
     assert len([row for row in rows if row["cohort_month"]]) == len(cohorts)
-    # what has not happened is empty, and no 0
+    # the future is empty, not 0
     empty = [row for row in rows if row["active_customers"] == ""]
     assert len(empty) == sum(row["active_customers"] is None for row in cohorts) > 0
     assert f"Download as CSV: {len(found):,} rows" in [

@@ -1,4 +1,4 @@
-"""Tables have their files, tiles lead to as many rows as they say, links open the same."""
+"""Tables offer files, tiles lead to as many rows as they count, links open the same view."""
 
 import csv
 import html
@@ -19,32 +19,50 @@ from dashboards.downloads import file_of
 
 pytest_plugins = ("reading",)
 
-# each page as it opens, and with what else it can show
+# lists for those who run the refreshes
+OF_OPERATORS = ("runs", "alerts", "messages", "unreached")
+# each page as it opens, and with the other choices that it offers
 SHOWN: list[tuple[str, dict[str, str]]] = [
     *((name, {}) for name in screens()),
     ("customer", {"system": "Bookings"}),
     ("how_good_is_it", {"system": "Bookings"}),
+    ("retention", {"system": "Bookings"}),
     ("usage_and_accounts", {"of": "Accounts"}),
     *(
         ("rows", {"of": of})
         for of in (
-            *("customers", "value_at_risk", "moves", "disagreements", "visitors"),
-            *("new_visitors", "appointment_days", "organizations", "accounts"),
+            *("customers", "value_at_risk", "moves", "disagreements", "order_weeks"),
+            *("visitors", "new_visitors", "visit_weeks", "appointment_days"),
+            *("organizations", "accounts"),
+            *OF_OPERATORS,
         )
     ),
 ]
+# tiles that lead nowhere, because they count no rows: a trial of other limits, a forecast,
+# scores and dates of one account
+COUNT_NO_ROWS = {
+    "how_good_is_it": {status.word for status in look.STATUSES["risk_status"].values()},
+    "customer": {
+        "Order within 90 days",
+        "Expected orders, next 90 days",
+        # of a customer of whom there are no rows
+        *("Next visit expected", "Visits", "No-shows", "Paid, less refunds"),
+    },
+    "usage_and_accounts": {"Health", "Churn risk", "Renewal", "Last engagement"},
+}
 
 TABLE = re.compile(r'<table class="ch-table"><caption>(.*?)</caption>(.*?)</table>')
 TILE = re.compile(
     r'<a href="([^"]*)" target="_self" class="ch-tile"[^>]*>'
     r'<div class="ch-word">(.*?)</div><div class="ch-figure">(.*?)</div>'
 )
+PLAIN_TILE = re.compile(r'<div class="ch-tile"[^>]*><div class="ch-word">(.*?)</div>')
 BAR = re.compile(r'<a href="([^"]*)" target="_self"><span class="ch-count">(.*?)</span>')
 
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
-    """Return the files that a page offers, by the captions of their tables."""
+    """Return the files that a page offers, by table caption."""
     offered: dict[str, tuple[str, Any]] = {}
 
     def offer(label: str, made: Any, **options: Any) -> bool:
@@ -58,9 +76,19 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, Any]]:
 
 
 def tables(shown: AppTest) -> dict[str, list[str]]:
-    """Return the rows of the tables of a page, as HTML, by their captions."""
+    """Return the rows of a page's tables, as HTML, by table caption."""
     found = TABLE.findall(markup(shown).replace("\n", " "))
     return {html.unescape(name): re.findall(r"<tr><td.*?</tr>", body) for name, body in found}
+
+
+def reader(name: str, query: dict[str, str]) -> str:
+    """Return the login of those for whom a page is."""
+    is_for_operators = name == "operations" or query.get("of") in OF_OPERATORS
+    return OPERATOR if is_for_operators else ANALYST
+
+
+def word_of(heading: str) -> str:
+    return html.unescape(re.sub(r"<span.*?</span>", "", heading))
 
 
 def rows_in(made: Any) -> list[dict[str, str]]:
@@ -81,20 +109,29 @@ def test_every_table_has_its_file(
     name: str,
     query: dict[str, str],
 ) -> None:
-    look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
+    look_at(marts.as_user(reader(name, query)))
     shown = page(name, **query)
     there = tables(shown)
-    # the picture of the cohorts is no list of rows
+    # the picture of the cohorts is not a list of rows
     assert there.keys() == files.keys() - {"Cohorts by month"}
     for caption, rows in there.items():
         label, made = files[caption]
         in_file = rows_in(made)
         assert f": {len(in_file):,} row" in label, caption
         if len(in_file) != len(rows):
-            # more only where the page says that there are more
+            # a file has more rows than the table only if the page says so
             assert len(in_file) > len(rows), caption
             assert re.search(r"Page 1 of|The (first|last) \d+", text(shown)), caption
         assert len(in_file) > 0
+
+
+@pytest.mark.parametrize(("name", "query"), SHOWN)
+def test_a_tile_that_counts_rows_leads_to_them(
+    marts: Database, look_at: Point, name: str, query: dict[str, str]
+) -> None:
+    look_at(marts.as_user(reader(name, query)))
+    plain = {word_of(heading) for heading in PLAIN_TILE.findall(markup(page(name, **query)))}
+    assert plain <= COUNT_NO_ROWS.get(name, set())
 
 
 @pytest.mark.usefixtures("analyst")
@@ -109,14 +146,15 @@ def test_every_table_has_its_file(
         ("usage_and_accounts", {}),
         ("usage_and_accounts", {"of": "Accounts"}),
         ("how_good_is_it", {"tenant": "harbor-foods"}),
+        ("retention", {"tenant": "harbor-foods"}),
+        ("retention", {"system": "Bookings", "organization": "glow-salon"}),
     ],
 )
 def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> None:
     shown = page(name, **query)
     found = markup(shown)
     led = [
-        (address, re.sub(r"<span.*?</span>", "", word), figure)
-        for address, word, figure in TILE.findall(found)
+        (address, word_of(heading), figure) for address, heading, figure in TILE.findall(found)
     ]
     led += [(address, "", figure) for address, figure in BAR.findall(found)]
     assert led
@@ -126,13 +164,13 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
         leads = page(to, **dict(parse_qsl(asked)))
         of = dict(parse_qsl(asked)).get("of")
         if of == "appointment_days":
-            # a sum of days, which the page says above them
+            # a sum of days, as the page says above them
             what = {"Accepted": "accepted", "Cancelled": "cancelled"}.get(word)
             if what:
                 assert f"{figure} {what}" in text(leads), (word, figure)
             seen += 1
         elif of == "value_at_risk":
-            # an amount of money, under it how many customers
+            # an amount of money, with the number of customers below it
             [customers] = re.findall(
                 rf'href="{re.escape(address)}".*?<div class="ch-sub">([\d,]+) customer', found
             )
@@ -146,6 +184,80 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
             assert f"{counted(leads):,}" == figure, (word, address)
             seen += 1
     assert seen == len(led)
+
+
+def test_a_figure_of_a_customer_leads_to_the_rows_behind_it(analyst: Database) -> None:
+    buyer = analyst.value(
+        "select tenant_id || '/' || customer_id from analytics.customer_risk_status"
+        " where revenue_basis = 'EVALUATED' order by customer_id limit 1"
+    )
+    visitor = analyst.value(
+        "select organization_id || '/' || square_customer_id"
+        " from analytics.customer_analytics where recent_cadence_days is not null"
+        " and total_no_shows > 0 and total_payments > 0 order by square_customer_id limit 1"
+    )
+    for query in (
+        {"customer": str(buyer)},
+        {"system": "Bookings", "visitor": str(visitor)},
+    ):
+        found = markup(page("customer", **query))
+        led = [
+            dict(parse_qsl(html.unescape(address).partition("?")[2]))
+            for address, _, _ in TILE.findall(found)
+        ]
+        assert len(led) == 4
+        for choices in led:
+            figure = choices["figure"]
+            picked = page("customer", **query, figure=figure).selectbox(key="figure")
+            # a figure in which no row counts would not be among the options
+            assert picked.value == figure
+            assert query.items() <= choices.items()
+
+
+def test_a_job_leads_to_its_runs(marts: Database, look_at: Point) -> None:
+    look_at(marts.as_user(OPERATOR))
+    led = [
+        dict(parse_qsl(html.unescape(address).partition("?")[2]))
+        for address, _, _ in TILE.findall(markup(page("operations")))
+    ]
+    jobs = {
+        row["job"]: row["runs"]
+        for row in marts.rows(
+            "select payload ->> 'cron_name' as job, count(*)::int as runs"
+            " from operations.application_logs group by 1"
+        )
+    }
+    assert [asked["job"] for asked in led if asked["of"] == "runs"] == sorted(jobs)
+    for job, runs in jobs.items():
+        assert counted(page("rows", of="runs", job=job)) == runs
+    assert counted(page("rows", of="runs", job="refresh_hourly", run_status="failed")) == 0
+
+
+@pytest.mark.usefixtures("analyst")
+@pytest.mark.parametrize("of", OF_OPERATORS)
+def test_rows_of_operators_are_not_for_others(of: str) -> None:
+    shown = page("rows", of=of)
+    assert "for those who run the refreshes" in text(shown)
+    assert tables(shown) == {}
+    # nor are they offered
+    assert of not in page("rows").selectbox(key="of").options
+
+
+def test_a_closed_customer_is_in_its_weeks_and_leads_nowhere(analyst: Database) -> None:
+    # by its id it is on the first page: nobody shows its name
+    [one] = analyst.rows(
+        "select tenant_slug, customer_id::text, week_begins_on::text, activity"
+        " from analytics.customer_order_weeks inner join analytics.tenants using (tenant_id)"
+        " where week_begins_on > today - 372 and customer_id::text < 'a'"
+        " and (tenant_id, customer_id) in"
+        " (select tenant_id, customer_id from analytics.closed_customer_order_days)"
+        " order by customer_id, week_begins_on limit 1"
+    )
+    chosen = {"tenant": one["tenant_slug"], "week": one["week_begins_on"]}
+    shown = page("rows", of="order_weeks", activity=one["activity"], **chosen)
+    [row] = [row for row in next(iter(tables(shown).values())) if one["customer_id"] in row]
+    assert "closed" in row
+    assert "href" not in row
 
 
 @pytest.mark.usefixtures("analyst")
@@ -164,7 +276,7 @@ def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
         key: value[0] if isinstance(value, list) else value
         for key, value in shown.query_params.items()
     }
-    # what the browser puts there
+    # the address bar of a browser
     address |= {
         box.proto.query_param_key: box.value
         for box in shown.selectbox
@@ -182,7 +294,7 @@ def test_a_link_opens_the_same_rows(files: dict[str, tuple[str, Any]]) -> None:
 def test_what_is_chosen_stands_in_the_address(
     marts: Database, look_at: Point, name: str, query: dict[str, str]
 ) -> None:
-    look_at(marts.as_user(OPERATOR if name == "operations" else ANALYST))
+    look_at(marts.as_user(reader(name, query)))
     shown = page(name, **query)
     for kind in ("selectbox", "text_input", "button_group", "date_input", "select_slider"):
         for widget in shown.get(kind):
@@ -197,7 +309,7 @@ def test_a_file_has_no_formulas() -> None:
 
 
 def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """Return which pages there are, and whether the menu has them."""
+    """Return which pages exist, and whether the menu lists them."""
     seen: dict[str, bool] = {}
     page_of = st.Page
 
@@ -219,7 +331,7 @@ def test_the_menu_has_no_pages_of_systems_that_are_off(
     menu = names_of_menu(monkeypatch)
     assert not menu.pop("Rows")
     assert all(menu.values())
-    # as they stand when usage, accounts and bookings are off
+    # with usage, accounts and bookings switched off
     refreshed.execute(
         "truncate analytics.platform_organizations, analytics.success_organizations,"
         " analytics.booking_organizations"

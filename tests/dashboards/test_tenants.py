@@ -1,4 +1,4 @@
-"""What a tenant sees: its own rows, and no sign of any other tenant, not even a choice."""
+"""What a tenant sees: its own rows, and no trace of any other tenant, not even as a choice."""
 
 import re
 
@@ -21,7 +21,7 @@ from dashboards.queries import PAGES
 
 pytest_plugins = ("reading",)
 
-# of one tenant in each system: those a login may be granted together
+# the roles of one tenant in each system, which one login may have together
 OURS = {
     "orders": "kiwi-produce",
     "bookings": "sunset-spa",
@@ -34,13 +34,13 @@ KEYS = {
     "usage": ("platform_organizations", "organization"),
     "accounts": ("success_organizations", "organization"),
 }
-# pages that an unfiltered reader is not alone on
+# pages on which a reader without a filter sees other tenants
 BUSY = sorted(set(screens()) - {"operations"})
 
 
 @pytest.fixture
 def as_tenant(marts: Database, look_at: Point) -> Database:
-    """Look at the pages with the roles of two tenants; what is returned may read all."""
+    """Use the pages with the roles of two tenants; return a database that may read all."""
     for system, slug in OURS.items():
         mart, key = KEYS[system]
         role = marts.value(
@@ -55,7 +55,7 @@ def as_tenant(marts: Database, look_at: Point) -> Database:
 
 
 def others(database: Database) -> dict[str, list[str]]:
-    """Names that only other tenants have: of tenants, people and places, and their keys."""
+    """Return names and keys that only other tenants have: of tenants, people and places."""
     query = """
         with names as (
             select 'tenant' as kind, tenant_slug = %(orders)s as is_ours, name
@@ -121,7 +121,7 @@ def others(database: Database) -> dict[str, list[str]]:
 
 
 def _foreign(database: Database, mart: str, column: str) -> str:
-    """A key of a tenant that the reader has nothing to do with."""
+    """The key of a tenant that the reader may not see."""
     return str(
         database.value(
             f"select {column} from analytics.{mart} inner join analytics.tenants"
@@ -153,7 +153,7 @@ def test_there_are_names_to_look_for(marts: Database) -> None:
 
 
 def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
-    # or else the test below would find nothing, whatever the pages showed
+    # otherwise the test below would find nothing, whatever the pages show
     look_at(marts.as_user(ANALYST))
     for name, expected in (
         ("overview", "harbor-foods"),
@@ -173,7 +173,7 @@ def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
     for query in (
         {},
         {"system": "Bookings", "of": "Accounts"},
-        # of a tenant that is not theirs, by a link or by guessing
+        # another tenant's customer, by a link or by guessing
         {"tenant": "harbor-foods", "organization": "glow-salon", "success": "beacon-software"},
         {"tenant": "harbor-foods", "owner": _foreign(as_tenant, "sales_reps", "sales_rep_id")},
         {"of": "Accounts", "account": _foreign_account(as_tenant)},
@@ -185,7 +185,7 @@ def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
     ):
         shown = page(name, **query)
         sent = everything(shown)
-        # whom they may not see is not there
+        # customers that they may not see do not exist for them
         has_figures = tiles(shown) or re.search('class="ch-(rule|table)"', markup(shown))
         assert has_figures or "was not found" in text(shown), query
         for kind, found in names.items():
@@ -216,7 +216,7 @@ def test_a_chosen_role_is_not_widened(
         "select role_name from operations.tenant_roles where tenant ="
         " (select tenant_id::text from analytics.tenants where tenant_slug = 'kiwi-produce')"
     )
-    # the login may do everything, and has asked for less
+    # the login may do everything, but has chosen a role
     monkeypatch.setenv("PGOPTIONS", f"-c role={role}")
     look_at(marts)
     tenants = data.fetch(["tenants"], {})["tenants"]

@@ -1,4 +1,4 @@
-"""Account health, end to end: days are kept, factors for a while, one organization now."""
+"""Account health, end to end: kept days, factors for a while, one organization at a time."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ NEXT_MONTH = "2026-07-15T12:00:00+00:00"
 
 NEXT_DAY = "2026-06-16T12:00:00+00:00"
 OTHER = "00000000-0000-0000-0000-0000000000ff"
-# all that the two systems publish of an organization, and what they note of its rows
+# everything that the two systems publish about an organization, and note about its rows
 PUBLISHED = (
     *(f"analytics.{mart}" for mart in (*DAYS, *CURRENT, "account_health_factors")),
     *(
@@ -31,7 +31,7 @@ PUBLISHED = (
     ),
 )
 
-# the cases of issue 22, an account each: 1 and 2 are its own, to the second
+# boundary cases, one account each: 1 and 2 are at the exact second
 ODD = f"""
 insert into success.organizations (id, slug, name, time_zone)
 values ('{TENANT}', 'acme', 'Acme', 'UTC');
@@ -128,7 +128,7 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
         "flows", "refresh", "--organization", "beacon-software", "--as-of", LATER
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # of its own rows, not of the others'
+    # its own rows, not those of others
     assert "left out: 1 rows of accounts.accounts, reported_status_unknown" in done.stdout
     by_itself = {mart: rows_of(refreshed, mart, "beacon-software") for mart in DAYS}
     for mart in DAYS:
@@ -146,7 +146,7 @@ def test_scores_stay_and_factors_go_after_their_days(refreshed: Database) -> Non
     assert refreshed.value("select count(distinct score_date) from analytics.account_360") == 1
     days = "select min(score_date)::text || ' ' || max(score_date)::text from analytics."
     assert refreshed.value(days + "account_health_factors") == "2026-06-10 2026-06-15"
-    # what is published stays as it is, though the source says something else now
+    # what is published stays, although the source has changed since
     refreshed.execute("update success.accounts set arr = 1, renewal_on = '2026-06-15'")
     nightly(refreshed, NEXT_MONTH, "--backfill-days", "31")
     for mart in DAYS:
@@ -208,7 +208,7 @@ def test_what_is_odd_is_decided_alike_by_every_refresh(small: Database) -> None:
         " using (organization_id, account_id)",
     ) == [
         ("a call with nobody", "61.11", 12, "active", None, None, None),
-        # by its terms it would be 20.5000, and by factors of eight decimals 40.00
+        # by its rounded terms it would be 20.5000, and by factors with eight decimals 40.00
         ("churn rounded twice", "31.67", 20, "onboarding", None, None, None),
         ("for ever", "50.00", 41, "active", None, None, None),
         ("health rounded twice", "39.99", 33, "at_risk", None, None, None),
@@ -238,7 +238,7 @@ def test_what_is_odd_is_decided_alike_by_every_refresh(small: Database) -> None:
         " inner join analytics.platform_organizations using (organization_id)",
     ) == [("acme", 1), ("other", 0)]
     before = published(small)
-    # an hourly refresh leaves both systems alone; by itself an organization comes out the same
+    # an hourly refresh leaves both systems alone; recomputing one organization changes nothing
     hourly = "2026-06-15T13:00:00+00:00"
     refresh(small, "--mode", "hourly", "--as-of", hourly)
     assert published(small) == before
@@ -248,7 +248,7 @@ def test_what_is_odd_is_decided_alike_by_every_refresh(small: Database) -> None:
     done = small.run("flows", "check", "--system", "accounts")
     assert done.returncode == 1
     assert "2 of 6 rows, which count without it" in done.stdout
-    # time alone makes a metric old
+    # a metric becomes old by time alone
     done = small.run("flows", "refresh", "--organization", "acme", "--as-of", NEXT_DAY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert small.rows(

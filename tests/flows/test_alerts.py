@@ -1,4 +1,4 @@
-"""Alerts: told at the edge, once an episode, and at most once whatever happens on the way."""
+"""Alerts: sent when a state begins or ends, once per episode, and at most once in any case."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def send(database: Database, receiver: WebhookReceiver) -> subprocess.CompletedP
 
 
 def customers(database: Database, count: int, *, high_value: bool = False) -> list[str]:
-    """Return customers that are not dormant, and of high value or not."""
+    """Return customers that are not dormant, of high value or not."""
     return [
         str(row["customer_id"])
         for row in database.rows(
@@ -49,7 +49,7 @@ def set_status(database: Database, ids: list[str], status: str) -> None:
 
 
 def due_again(database: Database) -> None:
-    """Let the pauses between tries be over."""
+    """End the pauses between attempts."""
     database.execute("update operations.alert_outbox set next_attempt_at = now()")
 
 
@@ -65,7 +65,7 @@ def states(database: Database) -> dict[str, int]:
 
 @pytest.fixture
 def quiet(refreshed: Database) -> Database:
-    """A database whose alerts so far have all been sent."""
+    """A database whose alerts have all been sent."""
     refreshed.execute("update operations.alert_outbox set state = 'sent'")
     return refreshed
 
@@ -73,7 +73,7 @@ def quiet(refreshed: Database) -> Database:
 def test_what_was_so_before_is_not_told(refreshed: Database) -> None:
     assert refreshed.value("select count(*) from operations.alert_episodes where not is_told")
     told = refreshed.rows("select kind from operations.alert_outbox")
-    # figures of a tenant or an organization are told at once
+    # alerts about a tenant or an organization are sent at once
     assert {row["kind"] for row in told} <= {
         *("ACCOUNT_TYPE_SHARE", "FEED_SILENT"),
         *("TENANT_HEALTH_LOW", "TENANT_HEALTH_CRITICAL"),
@@ -118,7 +118,7 @@ def test_an_episode_is_told_once_and_so_is_its_end(
 
 
 def test_marts_of_another_day_begin_nothing_and_end_nothing(quiet: Database) -> None:
-    """While the marts hold a day before, or one that is yet to come."""
+    """While the marts hold an earlier or a future day."""
     [customer] = customers(quiet, 1)
     set_status(quiet, [customer], "DORMANT")
     later = "update analytics.tenants set as_of = as_of + interval '1 day' * %s"
@@ -126,7 +126,7 @@ def test_marts_of_another_day_begin_nothing_and_end_nothing(quiet: Database) -> 
         quiet.execute(later, days)
         assert quiet.run("flows", "alerts").returncode == 0
         assert states(quiet) == ({"pending": 1} if days > 0 else {})
-    # in a year from then nobody knows
+    # a year later, nobody knows
     set_status(quiet, [customer], "HEALTHY")
     assert quiet.run("flows", "alerts").returncode == 0
     assert states(quiet) == {"pending": 1}
@@ -162,7 +162,7 @@ def test_more_than_20_of_a_kind_become_one_message(
     assert receiver.kinds() == {("CUSTOMER_DORMANT", "raised"): 21}
     digest = receiver.accepted[-1]
     assert digest["events"] == 21
-    # nobody foresees anything here: first those of whom most is at risk
+    # without a forecast, those with the most at risk come first
     lines = quiet.rows(
         "select tenant_slug || ': ' || message as line, revenue_at_risk"
         " from operations.alert_outbox"
@@ -183,9 +183,9 @@ def test_a_refused_message_is_sent_again_and_arrives_once(
     receiver.answer = lambda number: 550 if number in (1, 2, 4) else OK
     done = send(quiet, receiver)
     assert done.returncode == 4
-    assert done.stderr.startswith("error: alerts: 2 were refused and are tried again later")
+    assert done.stderr.startswith("error: alerts: 2 were refused and will be sent again")
     assert states(quiet) == {"sent": 1, "pending": 2}
-    # not before its time
+    # not before it is due
     assert send(quiet, receiver).returncode == 0
     assert len(receiver.tried) == 3
     for _ in range(2):
@@ -219,7 +219,7 @@ def test_a_receiver_that_is_not_there_is_asked_again_up_to_a_limit(
 def test_a_message_whose_sender_is_killed_is_never_sent_again(
     quiet: Database, receiver: WebhookReceiver
 ) -> None:
-    """Killed each time that the receiver has a message in its hands, until none is left."""
+    """The sender is killed each time that a receiver has a message, until none is left."""
     set_status(quiet, customers(quiet, 4), "DORMANT")
     command = [sys.executable, "-m", "flows", "alerts"]
     environment = quiet.os_environment(**receiver.environment)
@@ -230,12 +230,12 @@ def test_a_message_whose_sender_is_killed_is_never_sent_again(
             command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL
         )
         assert receiver.holding.wait(60)
-        # while one sends, another does not
+        # while one run sends, another does not
         assert "by another run" in send(quiet, receiver).stdout
         sender.kill()
         sender.wait()
         receiver.release.set()
-        # the server notices that its client is gone
+        # wait until the server notices that its client is gone
         while quiet.value(
             "select count(*) from pg_stat_activity where pid != pg_backend_pid()"
             " and datname = current_database()"
@@ -296,18 +296,18 @@ def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
             error,
         )
 
-    # once is nobody's business, nor is what was asked for by hand, what is held or running
+    # not reported: a single failure, and runs that were started by hand, held or running
     for _ in range(2):
         end_as("refresh_organization", "failed", "database: gone")
     end_as("refresh_hourly", "tests_failed", "a_test: 1 rows")
     end_as("refresh_nightly", "failed", "database: gone")
     end_as("refresh_nightly", "held", "write-back held")
-    # which has died, as the next refresh will find
+    # this run has died, as the next refresh will find
     end_as("refresh_nightly", "running")
     assert send(quiet, receiver).returncode == 0
     assert quiet.rows(told) == []
 
-    # the second one tells by itself
+    # the second failure is reported
     quiet.execute("revoke select on commerce.orders from customer_health_refresher")
     done = quiet.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert done.returncode == 4
@@ -315,7 +315,7 @@ def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
     [row] = quiet.rows(told)
     assert (row["edge"], row["subject"]) == ("raised", "refresh_hourly")
     assert row["message"] == f"refresh_hourly has failed 2 times in a row: {reason}"
-    # and the third not again
+    # and the third is not reported again
     end_as("refresh_hourly", "interrupted")
     assert send(quiet, receiver).returncode == 0
     assert receiver.kinds() == {("REFRESH_FAILED", "raised"): 1}
@@ -325,7 +325,7 @@ def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
         {
             "edge": "recovered",
             "subject": "refresh_hourly",
-            "message": "refresh_hourly is well again",
+            "message": "refresh_hourly succeeds again",
         }
     ]
 
@@ -338,7 +338,7 @@ def test_when_refreshes_are_told_of_is_a_setting(quiet: Database, project: Path)
     )
     assert quiet.run("flows", "status", project=project).returncode == 0
     file.write_text(settings.replace("overdue_hours: 48", "overdue_hours: 19"))
-    # looking changes nothing: what works brings the views up to date
+    # a dry run changes nothing, but a command that writes updates the views
     assert quiet.run("flows", "alerts", project=project).returncode == 0
     assert quiet.run("flows", "status", project=project).returncode == 1
     for wrong in ("0", "two", "true", "1.5"):
@@ -393,7 +393,7 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
     done = quiet.run("flows", "alerts")
     assert done.returncode == 0
     assert "1 alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO" in done.stdout
-    # before the first refresh there is nothing to tell
+    # before the first refresh there is nothing to send
     assert empty.run("flows", "alerts").returncode == 0
 
 
@@ -403,10 +403,10 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
         ({"ALERT_WEBHOOK_URL": "ftp://there"}, "ALERT_WEBHOOK_URL must be a URL"),
         ({"ALERT_WEBHOOK_URL": "https://:secret@"}, "ALERT_WEBHOOK_URL must be a URL"),
         ({"ALERT_WEBHOOK_URL": "http://a:x/"}, "ALERT_WEBHOOK_URL must be a URL"),
-        ({"ALERT_SMTP_URL": "smtp://a"}, "ALERT_MAIL_FROM: '' is no mail address"),
+        ({"ALERT_SMTP_URL": "smtp://a"}, "ALERT_MAIL_FROM: '' is not an e-mail address"),
         (
             {"ALERT_SMTP_URL": "smtp://a", "ALERT_MAIL_FROM": "a@b.c", "ALERT_MAIL_TO": "x"},
-            "ALERT_MAIL_TO: 'x' is no mail address",
+            "ALERT_MAIL_TO: 'x' is not an e-mail address",
         ),
         ({"ALERT_WEBHOOK_FORMAT": "irc"}, "ALERT_WEBHOOK_FORMAT is 'irc', must be one of"),
         ({"MESSAGE_URL_DAIRY": "https://:secret@"}, "MESSAGE_URL_DAIRY must be a URL"),

@@ -1,4 +1,4 @@
-"""Whatever is wrong with the input: one clear line, an exit code, nothing half done."""
+"""Whatever is wrong with the input: one clear line, an exit code, and nothing half done."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ def refused(
     project: Path = PROJECT,
     environment: dict[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Run a command that must fail; return its exit code and its one line of error."""
+    """Run a command that must fail; return its exit code and its only line of error."""
     done = database.run("flows", *arguments, project=project, environment=environment)
     assert done.returncode, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -79,7 +79,7 @@ def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     code, line = refused(small, *NIGHTLY, "--tenant", "nobody")
     assert code == 2
     assert line == "error: --tenant: no active tenant has the slug 'nobody'; there are: acme"
-    # no tenant of a system that is off
+    # a system that is off has no tenants
     switch_off(project, "orders_enabled")
     code, line = refused(small, *NIGHTLY, "--tenant", "acme", project=project)
     assert (code, line) == (
@@ -185,12 +185,12 @@ def test_absurd_thresholds_end_with_2_before_anything_is_built(
     found = refreshed.rows(
         "select tenant_slug, setting from analytics_internal_failures.thresholds_are_sane"
     )
-    # where the default is missing, so is every other tenant's that leaves its cell empty
+    # without a default row, tenants that leave the cell empty have no value either
     assert {(row["tenant_slug"], row["setting"]) for row in found} - {
         ("in_order", "recent_orders")
     } == {(slug, setting) for slug, (_, settings) in cases.items() for setting in settings}
     assert refreshed.rows("select * from analytics.customer_risk_status") == before
-    # when the thresholds are right again, nothing says that they are not
+    # once the thresholds are right again, no message remains
     done = command(refreshed.environment, "build", "--select", "+thresholds_are_sane")
     assert done.returncode == 0, done.stdout
     kept = "to_regclass('analytics_internal_failures.thresholds_are_sane')"
@@ -243,6 +243,17 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         assert f"setting {name} is {value}, {allowed}" in error
 
 
+def test_what_is_news_must_be_kept(refreshed: Database, project: Path) -> None:
+    file = project / "dbt_project.yml"
+    text = file.read_text()
+    assert "\n  operations_keep_days: 400\n" in text
+    file.write_text(text.replace("operations_keep_days: 400", "operations_keep_days: 7"))
+    assert refused(refreshed, *NIGHTLY, project=project) == (
+        2,
+        "error: setting operations_keep_days is 7, must be over message_news_days",
+    )
+
+
 def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path: Path) -> None:
     file = tmp_path / "dbt_project.yml"
     environment = {"PYTHONPATH": str(PROJECT)}
@@ -266,7 +277,7 @@ def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
     assert "setting comerce_schema of dbt_project.yml is unknown" in error
 
 
-# tables without keys or constraints, and with all that can be wrong in a row
+# tables without keys and constraints, with every fault that a row can have
 BAD_ORDERS = """
 drop schema commerce cascade;
 create schema commerce;
@@ -385,7 +396,7 @@ values
 
 @pytest.fixture(scope="module")
 def bad_rows(server: Database) -> Iterator[tuple[Database, str]]:
-    """Sources with all that can be wrong in a row, refreshed, and what that printed."""
+    """Return what a refresh printed on sources with every fault that a row can have."""
     database = new_database(server, USUAL)
     assert database.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
     database.execute(BAD_ORDERS + BAD_BOOKINGS)
@@ -427,7 +438,7 @@ def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, s
         ("b", "another one", "2026-05-01", 1, None),
     ]
     assert database.value("select count(*) from analytics.customer_account_types") == 4
-    # which of two rows is the customer nobody can say, so neither is written
+    # two rows claim to be the customer, so neither is written
     written = database.rows(
         "select name from commerce.customers where account_type is not null order by name"
     )
@@ -511,7 +522,7 @@ def test_bad_rows_without_a_key_fail_no_refresh_of_some_customers(refreshed: Dat
     for mode in ("nightly", "hourly"):
         done = refreshed.run("flows", "refresh", "--mode", mode, "--as-of", UNTIL)
         assert done.returncode == 0, done.stdout + done.stderr
-        # one of the two customers, of whom the hourly one reads its own rows only
+        # one of two customers, because an hourly refresh lists only rows that it reads
         refreshed.execute(
             "update commerce.orders set updated_at = now() + interval '1 minute' where"
             " customer_id = (select customer_id from commerce.orders where id is null limit 1)"

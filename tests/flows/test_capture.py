@@ -1,4 +1,4 @@
-"""The triggers of the change queue on whatever tables others have."""
+"""The triggers of the change queue, on all kinds of tables."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from conftest import ONE, PROJECT, TENANT, UNTIL, Database, load_two_customers, 
 from flows.capture import Table
 
 LONG = "the_schema_of_a_business_with_a_very_long_name_"
-# two systems in one schema, which share their tenants
+# two systems in one schema, with the same tenants
 KINDS = ("locations", "customers", "bookings", "payments", "referral_profiles")
 SHARED = f"alter schema commerce rename to {LONG};" + ";".join(
     f"create table {LONG}.square_{kind} (like booking.{kind} including all)" for kind in KINDS
@@ -33,7 +33,7 @@ def settings(project: Path, **values: str) -> None:
 
 
 def queue(database: Database) -> list[tuple[object, ...]]:
-    """Return what waits, and forget it."""
+    """Return the waiting keys, and empty the queue."""
     found = database.rows(
         "select distinct system, kind, tenant, key from operations.changed_keys"
         " order by 1, 2, 3, 4"
@@ -103,7 +103,7 @@ def test_tables_with_long_names_and_tables_of_two_systems_are_captured_as_what_t
         assert queue(small) == keys, statement
     assert small.value("select count(*) from operations.hook_errors") == 0
 
-    # a trigger that calls what another table's do is none
+    # a trigger that calls the function of another table does not count
     small.execute(
         f"""
         do $$ begin
@@ -224,13 +224,13 @@ def test_rows_put_straight_into_a_partition_or_an_inheriting_table_are_noticed(
         "truncate commerce.new_dollars": [("orders", "everything", None, None)],
         "update commerce.more_customers set name = 'Ten'": nine,
         "update commerce.customers set name = 'Nine' where name = 'Ten'": nine,
-        # whoever loads rows as a replica switches ordinary triggers off
+        # sessions with session_replication_role = replica do not fire ordinary triggers
         "set session_replication_role = replica; delete from commerce.more_customers": nine,
     }.items():
         small.execute(statement)
         assert queue(small) == keys, statement
 
-    # a partition of tomorrow: named, and not worth a full refresh an hour
+    # a new partition without a trigger: reported, but not worth a full refresh every hour
     small.execute(
         "create table commerce.pounds partition of commerce.orders for values in ('GBP')"
     )
@@ -294,7 +294,7 @@ def test_tables_that_can_have_no_triggers_are_asked_by_updated_at(small: Databas
         ("bookings.referral_profiles", "updated_at"),
         ("orders.customers", "updated_at"),
         ("orders.orders", "both"),
-        # no figure of a customer reads it, says the sources' yml
+        # the sources' yml says that no figure of a customer depends on it
         ("orders.sales_reps", "nothing"),
         ("orders.tenants", "both"),
     ]
@@ -354,7 +354,7 @@ def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> Non
         small.execute("grant trigger on commerce.orders to a_reader")
         done = reader.run("flows", "capture", "install")
         assert done.returncode == 0, done.stderr
-        # nothing half done: whoever may not take them off is told so, and they stay
+        # nothing is half done: a login that may not drop the triggers is told so; they stay
         small.execute(
             "create role another login;"
             " grant usage, create on schema operations to another;"
@@ -368,11 +368,11 @@ def test_a_login_that_may_not_put_triggers_is_told_which(small: Database) -> Non
         for action in ("remove", "install"):
             done = small.as_user("another").run("flows", "capture", action)
             assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
-            assert "capture: a_reader owns operations.capture_" in done.stderr
+            assert 'capture: a_reader owns operations."capture_' in done.stderr
             assert small.rows(TRIGGERS) == before
             now = small.rows("select * from operations.capture_status order by relation")
             assert now == listed
-        # whoever has put them there takes them off, though none of the tables is its own
+        # the owner of the functions drops the triggers, even on tables that it does not own
         done = reader.run("flows", "capture", "remove")
         assert done.returncode == 0, done.stderr
         assert small.rows(TRIGGERS) == []

@@ -1,7 +1,7 @@
-"""Keys that stand in other tables: a normalized shop, all of whose tables are captured.
+"""Keys in other tables: a normalized shop, with triggers on all its tables.
 
-In the style of Solidus and Medusa: a customer is an e-mail, whatever its case, an order has it
-too, a parcel holds orders by a table of links, and an adjustment is of an order or of none.
+In the style of Solidus and Medusa: an e-mail address in any case identifies a customer, also
+on its orders, a link table has the orders of a parcel, an adjustment has one order or none.
 """
 
 import json
@@ -125,7 +125,7 @@ CAPTURES: dict[str, Any] = {
     "stores": {"tenant": "id"},
     "users": {"tenant": "store_id", "customer": "lower(email)"},
     "orders": {"tenant": "changed.store_id", "customer": "lower(changed.email) -- as given"},
-    # an inner join drops rows, and none of them is lost
+    # an inner join drops rows, but no change of them is lost
     "line_items": OF_ORDER | {"joins": "join shop.orders on orders.id = changed.order_id"},
     "parcels": {
         "tenant": "changed.store_id",
@@ -138,7 +138,7 @@ CAPTURES: dict[str, Any] = {
     "parcels_orders": OF_ORDER
     | {
         "joins": "left join shop.orders on orders.id = changed.order_id",
-        # links that go with their order: the order tells
+        # links that are deleted with their order: the order's change shows the key
         "where": "exists (select from shop.orders where orders.id = order_id)",
     },
     "adjustments": OF_ORDER
@@ -153,7 +153,7 @@ NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL, "--no-writ
 
 
 def say_captures(project: Path, captures: dict[str, Any]) -> None:
-    """Write the yml of the shop's tables."""
+    """Write the sources' yml of the shop."""
     tables = [
         {
             "name": name,
@@ -177,7 +177,7 @@ def say_captures(project: Path, captures: dict[str, Any]) -> None:
 
 @pytest.fixture
 def shop(project: Path) -> Path:
-    """The project with inputs on the shop."""
+    """The project, with inputs on the shop."""
     for system in ("bookings", "usage", "accounts"):
         switch_off(project, f"{system}_enabled")
     settings(
@@ -200,7 +200,7 @@ def run(database: Database, project: Path, *arguments: str) -> str:
 
 
 def refused(database: Database, project: Path) -> str:
-    """Return the one line with which an install is refused."""
+    """Return the line with which an install is refused."""
     done = database.run("flows", "capture", "install", project=project)
     assert done.returncode == 2, done.stdout + done.stderr
     [line] = done.stderr.splitlines()
@@ -216,7 +216,7 @@ def last(database: Database) -> dict[str, Any]:
 
 
 def random_change(chance: random.Random, table: str, number: int) -> str:
-    """Return a statement on rows of a table, new ones with a number that is free."""
+    """Return a random statement on rows of a table; new rows get a free number."""
     old = chance.randint(1, 240)
     user = chance.randint(1, 44)
     email = f"{chance.choice(['user', 'USER', 'User'])}{user}@example.com"
@@ -280,7 +280,7 @@ def random_change(chance: random.Random, table: str, number: int) -> str:
 
 
 def change_at_random(database: Database, chance: random.Random, tables: list[str]) -> None:
-    """Change rows of these tables, ten times each; what a constraint refuses does nothing."""
+    """Change rows of these tables, ten times each; a constraint may refuse a change."""
     first = int(str(database.value("select 1000 + max(id) from shop.orders")))
     with database.connect() as connection:
         for number in range(10 * len(tables)):
@@ -292,7 +292,7 @@ def change_at_random(database: Database, chance: random.Random, tables: list[str
 
 
 def check_hourly_is_nightly(database: Database, shop: Path) -> dict[str, Any]:
-    """Return what an hourly refresh has logged; the nightly that follows finds nothing."""
+    """Return the log of an hourly refresh, after which a nightly one corrects nothing."""
     run(database, shop, *HOURLY)
     hourly = last(database)
     run(database, shop, *NIGHTLY)
@@ -300,11 +300,11 @@ def check_hourly_is_nightly(database: Database, shop: Path) -> dict[str, Any]:
     moved = {
         mart["mart"]: mart["rows_written"] + mart["rows_removed"]
         for mart in nightly["marts"]
-        # bad rows are listed by a nightly refresh only
+        # only a nightly refresh lists bad rows
         if mart["mart"] != "orders_quarantined_rows"
     }
     assert {mart: rows for mart, rows in moved.items() if rows} == {}
-    # a nightly after a claim of everything has no drift to tell
+    # after a claim of everything, a nightly refresh reports no drift
     assert nightly["drift"] == 0
     return hourly
 
@@ -341,15 +341,15 @@ def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     assert noted("update shop.adjustments set amount = 4 where id in (1, 2)") == [
         ("customer", "1", "user2@example.com")
     ]
-    # a guest without an e-mail is nobody's; a parcel without an order is its tenant's
+    # a guest without an e-mail belongs to no customer; a parcel without an order to its tenant
     assert noted("insert into shop.orders values (900, 1, null, 'complete', now())") == []
     assert noted("insert into shop.parcels values (900, 2, now())") == [("tenant", "2", None)]
-    # in a serializable transaction what is read could cost the application its commit
+    # in a serializable transaction, the trigger's reads could make the application fail
     assert noted(
         "begin isolation level serializable;"
         " update shop.parcels set handed_over_at = now() where id = 8; commit"
     ) == [("tenant", "1", None)]
-    # an inner join has dropped the item, for its order is gone; its link is not asked
+    # an inner join has dropped the item of a deleted order; its link is not followed
     empty.execute("delete from shop.orders where id = 7")
     assert "by_rows_without_key_of" in status(empty, shop)
     assert queue(empty) == [
@@ -366,26 +366,26 @@ def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
     hourly = check_hourly_is_nightly(empty, shop)
     assert "full_because" not in hourly
     assert "keys_not_found" not in hourly
-    assert "keys_of_nobody" not in hourly
+    assert "unknown_keys" not in hourly
     [asked] = hourly["claimed_keys"]
     assert asked["kind"] == "customer"
     assert asked["keys"] < int(str(customers))
 
-    # keys are compared now: what the mapping transforms is refused as it stands in the row
+    # keys are compared now: a key that the mapping transforms is refused in its raw form
     raw = {"tenant": "store_id", "customer": "email"}
     say_captures(shop, CAPTURES | {"users": raw, "stores": None})
     line = refused(empty, shop)
     assert '"shop"."stores" is read by input_orders__tenants, and nothing watches it' in line
     assert "shop.users: the triggers would record customer " in line
     assert ", but input_orders__customer" in line
-    # installed all the same, such a change is consumed and lost, and that is said
+    # if installed anyway, such a change is claimed and lost, and the refresh says so
     done = run(empty, shop, "flows", "capture", "install", "--allow-gaps")
     assert "warning: shop.users: the triggers would record" in done
     empty.execute("delete from operations.changed_keys")
     empty.execute("""update shop.users set "firstName" = 'Other' where id in (9, 10)""")
     said = run(empty, shop, *HOURLY)
     assert "warning: 2 keys in the queue match no row of orders, such as " in said
-    assert last(empty)["keys_of_nobody"] == {"orders": 2}
+    assert last(empty)["unknown_keys"] == {"orders": 2}
 
 
 @pytest.mark.slow
@@ -399,15 +399,15 @@ def test_the_same_over_more_rounds_with_keys_that_are_not_found(
     chance = random.Random(seed)
     for number, tables in enumerate((FOUND, ["parcels"], ["orders", "line_items"], FOUND)):
         change_at_random(empty, chance, tables)
-        # items that go with their order ask for everything
+        # items that are deleted with their order ask for a full refresh
         if tables == ["orders", "line_items"]:
             empty.execute("delete from shop.orders where id % 50 = 0")
         said = check_hourly_is_nightly(empty, shop)
-        # in the last round what is left of them does, where it happens to change; and orders
-        # of users that are gone are nobody's
+        # in the last round, remaining rows may do the same; and the orders of deleted
+        # users belong to no customer
         if number < 3:
             assert ("full_because" in said) == (tables == ["orders", "line_items"])
-            assert "keys_of_nobody" not in said
+            assert "unknown_keys" not in said
     assert empty.value("select count(*) from operations.hook_errors") == 0
 
 
@@ -426,7 +426,7 @@ create table odd.secrets (id integer, customer text);
 
 @pytest.fixture(scope="module")
 def odd(server: Database) -> Iterator[Connection]:
-    """A connection to tables whose keys are odd."""
+    """A connection to tables with odd keys."""
     database = new_database(server)
     database.execute(ODD)
     with pytest.MonkeyPatch.context() as patch:
@@ -465,7 +465,7 @@ PARENT = "left join odd.parents on parents.id = changed.parent_id"
     ("capture", "looked_up"),
     [
         ({"tenant": "'acme'", "customer": "customer"}, []),
-        # what the row itself has is its own, whatever is joined
+        # a column of the row itself is not looked up, whatever is joined
         ({"tenant": "'a'", "customer": "changed.customer", "joins": PARENT}, []),
         ({"tenant": "tenant", "customer": "lower(parents.customer)", "joins": PARENT}, None),
         ({"tenant": "1", "customer": "odd.customer_of(parent_id)"}, ["customer"]),
@@ -474,7 +474,7 @@ PARENT = "left join odd.parents on parents.id = changed.parent_id"
              " where p.id = parent_id)"},
             ["customer"],
         ),
-        # the table itself, at another row
+        # the same table, but another row
         (
             {"tenant": "1", "customer": "(select b.customer from odd.bookings b"
              " where b.id = changed.parent_id)"},
@@ -499,7 +499,7 @@ def test_what_of_a_key_is_looked_up_is_found_out(
 @pytest.mark.parametrize(
     ("capture", "reason"),
     [
-        ({"customer": "customer"}, "has no tenant, with which every key begins"),
+        ({"customer": "customer"}, "has no tenant, which every key needs"),
         ({}, "has no tenant"),
         (
             "all",
@@ -509,14 +509,14 @@ def test_what_of_a_key_is_looked_up_is_found_out(
             {"tenant": "1", "custmer": "id"},
             "has the unknown entry custmer; allowed are tenant",
         ),
-        ({"tenant": "1", "customer": None}, "has customer: None, must be SQL"),
+        ({"tenant": "1", "customer": None}, "has customer: None, which must be SQL"),
         ({"tenant": "1", "starts_at": "now()"}, "has starts_at without location"),
         (
             {"tenant": "1", "customer": "customerId"},
             'column "customerid" does not exist; the column is "customerId", in double quotes',
         ),
         ({"tenant": "1", "customer": "nobody"}, "; the columns are id, customerId, customer,"),
-        # the name of whoever writes
+        # the name of the current user
         (
             {"tenant": "1", "customer": "user"},
             'is an SQL keyword: write the column as "user", in',
@@ -536,7 +536,7 @@ def test_what_of_a_key_is_looked_up_is_found_out(
             {"tenant": "1", "customer": "id", "joins": f"{PARENT}, odd.nothing"},
             'relation "odd.nothing" does not exist',
         ),
-        # two tables have one
+        # two tables have this column
         ({"tenant": "1", "customer": "customer", "joins": PARENT}, "is ambiguous"),
         (
             {"tenant": "1", "location": "1", "starts_at": "started"},
@@ -579,7 +579,7 @@ def test_what_a_trigger_may_not_read_or_has_no_value_yet_is_refused(odd: Connect
 
 
 class Sampled:
-    """A table as `compare` wants it."""
+    """A table as `compare` expects it."""
 
     relation = '"odd"."bookings"'
     cannot = ""
@@ -591,7 +591,7 @@ class Sampled:
 
 @pytest.fixture
 def compared(odd: Connection) -> Callable[..., tuple[list[str], list[str]]]:
-    """Return what a comparison finds of keys, where the input gives others."""
+    """Return the findings of a comparison with the keys of this input."""
 
     def keys(customers: list[str | None], given: str, **capture: str) -> Any:
         odd.execute("truncate odd.bookings, odd.parents")
@@ -618,7 +618,7 @@ def test_keys_that_are_not_those_of_the_input_are_found_over_a_sample(
 ) -> None:
     lower = ALL.replace("customer as", "lower(customer) as")
     assert compared(["a", "b", None], ALL) == ([], [])
-    # nearly all are the same
+    # nearly all keys are the same
     [doubt], _ = compared(["A", "b", "c"], lower)
     assert "odd.bookings: the triggers would record customer acme/A, but" in doubt
     assert "input_bookings__bookings has acme/a: write the key in `meta: capture`" in doubt
@@ -633,18 +633,18 @@ def test_keys_that_are_not_those_of_the_input_are_found_over_a_sample(
     # another tenant's
     [doubt], _ = compared(["a"], ALL, tenant="'Acme'")
     assert "record customer Acme/a" in doubt
-    # rows that the input leaves out are no fault, and neither is an input without a row
+    # rows that the input leaves out are not a fault, and neither is an empty input
     doubts, [remark] = compared(["a", "b"], f"{ALL} where customer = 'b'")
     assert doubts == []
     assert "1 of 2 keys in a sample of odd.bookings are not in input_bookings__boo" in remark
     assert compared(["a"], f"{ALL} where false") == ([], [])
-    # a bare name in a select is that of the table selected from: no row would have a key
+    # a bare name in a subquery is a column of its own table, so no row would have a key
     where = "exists (select from odd.parents where parents.customer = customer and id = 7)"
     _, [remark] = compared(["a"], ALL, where=where)
     assert "no row in a sample of odd.bookings has the key tenant: 'acme', customer:" in remark
     assert "check its `where`: inside a subquery, write a column of the row as" in remark
     assert compared([], ALL, where=where) == ([], [])
-    # what fails over rows that are there
+    # an expression that fails on existing rows
     [doubt], _ = compared(["a"], ALL, customer="customer::integer")
     assert 'cannot be computed: invalid input syntax for type integer: "a"' in doubt
     _, [remark] = compared(["a", "b"], ALL, customer="lower(parents.customer)", joins=PARENT)
@@ -652,7 +652,7 @@ def test_keys_that_are_not_those_of_the_input_are_found_over_a_sample(
 
 
 def effective(**nodes: dict[str, Any]) -> list[tuple[str, str, object]]:
-    """Return system, relation and key of the sources of a manifest."""
+    """Return system, relation and key of each source in a manifest."""
     sources = {
         key: {
             "source_name": key.split(".")[2],
@@ -713,8 +713,8 @@ def test_sources_are_those_that_the_effective_inputs_read() -> None:
     }  # fmt: skip
     names = {relation for _, relation, _ in effective(**ours)}
     assert names == {'"orders"."orders"', '"orders"."customers"'}
-    # theirs takes the place of ours, and reads a source by another model; the same name
-    # counts only in the root project
+    # the user's input replaces ours and reads a source through another model; a model of the
+    # same name counts only in the root project
     found = effective(
         **ours,
         **model("model.mine.input_orders__orders", "model.mine.joined"),
@@ -752,7 +752,7 @@ def test_only_what_names_tables_and_keys_or_makes_functions_asks_for_the_trigger
         assert mapping(change) != first
     yml.write_text("sources: [ ]")
     assert mapping() != first
-    # another version, which makes other functions of them
+    # another version, with different functions
     second = mapping()
     script = tmp_path / "capture.sql"
     script.write_text(capture.MAKES_FUNCTIONS.read_text() + "-- and more\n")

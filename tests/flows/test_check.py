@@ -1,4 +1,4 @@
-"""`customer-health check`: what inputs give, without a trace, before and after refreshes."""
+"""`customer-health check`: its findings, and that it leaves no trace, at any time."""
 
 import json
 from datetime import datetime
@@ -15,7 +15,7 @@ from flows.progress import Progress
 
 CHECK = ("flows", "check", "--json", "--as-of", UNTIL)
 
-# all that a session could leave behind, but statistics
+# everything that a session could leave behind, except statistics
 CATALOG = """
     select 'class' as kind, oid::bigint, concat(relname, relkind, relacl) as thing
     from pg_class
@@ -29,7 +29,7 @@ CATALOG = """
 
 
 def report_of(database: Database, *arguments: str, project: Path = PROJECT) -> dict[str, Any]:
-    """Run the command and return its one object."""
+    """Run the command, and return its JSON object."""
     done = database.run(*CHECK, *arguments, project=project)
     assert "error: " not in done.stderr, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -84,12 +84,12 @@ def test_a_check_leaves_nothing_and_says_the_same_before_and_after_a_refresh(
     watched = input_of(again, "input_orders__orders")["changes_noticed_by"]
     assert list(watched) == ["commerce.orders"]
     assert "triggers" in watched["commerce.orders"]
-    # who may not look into operations is not told of the triggers, and of no fault
+    # a login that may not read operations is not told about triggers, and it is not a fault
     as_reader = report_of(small.as_user("reader"), "--system", "orders")
     assert as_reader["findings"] == []
     assert as_reader["customers"] == first["customers"]
 
-    # nothing is there of the other systems, and that is said once for each
+    # the other systems have no tables, which is reported once for each
     done = small.run("flows", "check")
     assert done.returncode == 2, done.stdout
     assert "set `bookings_enabled: false` in the vars" in done.stdout
@@ -109,7 +109,7 @@ def test_a_check_leaves_nothing_and_says_the_same_before_and_after_a_refresh(
 def test_customers_are_worked_through_as_the_marts_have_them(
     refreshed: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # a sample of the big tables chooses other customers, of whom all rows are read
+    # a sample of the large tables chooses other customers, and reads all their rows
     for largest, is_sample in ((3_000_000, False), (1_000, True)):
         for name, value in refreshed.environment.items():
             monkeypatch.setenv(name, value)
@@ -155,7 +155,7 @@ def test_customers_are_worked_through_as_the_marts_have_them(
             "newest",
         }
         if not is_sample:
-            # what is left out is what the refresh has left out
+            # the rows left out are those that a refresh leaves out
             left_out = {
                 (one["system"], one["input"].partition("__")[2], reason): found["rows"]
                 for one in report["inputs"]
@@ -203,7 +203,7 @@ def plant(database: Database) -> None:
         " alter table commerce.orders alter ordered_at type timestamp;"
         " alter table commerce.orders alter currency drop not null;"
         " alter table commerce.orders alter updated_at type timestamp;"
-        # an application's view, which reads one clock as UTC and says the zone of another
+        # a view of the application that reads one clock as UTC and names the zone of another
         " alter table commerce.orders rename to parcels;"
         " create view commerce.orders as select id, tenant_id, customer_id, status,"
         " ordered_at::timestamptz as ordered_at, delivered_at, total_amount, currency,"
@@ -245,7 +245,7 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     deleted = told("commerce.customers.deleted_at is not used, and in 1 of 2 rows")
     assert "'looked_at': ['deleted_at']" in deleted[0]
     assert told('commerce.customers.isTest is not used, and in 1 of 2 rows "isTest"')
-    # nothing is in it
+    # an empty column
     assert not told("archived")
     assert told("input_orders__customers: nothing shows changes in commerce.customers")
     assert len(found) == 9, found
@@ -259,11 +259,11 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     ]
     assert orders["null_share"]["customer_id"] == round(1 / 37, 4)
     assert orders["changes_noticed_by"] == {"commerce.parcels": "updated_at"}
-    # the copies count once, and so do the faults
+    # duplicates count once, and so do faults
     [one] = report["customers"]
     assert len(one["figures"]["dates"]) == 30
 
-    # what is of another type, or not there, is wrong
+    # a wrong type or a missing column is wrong
     small.execute(
         "drop view commerce.orders; alter table commerce.parcels rename to orders;"
         " alter table commerce.sales_reps alter is_active drop default,"
@@ -333,7 +333,7 @@ def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> 
     assert lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look") == []
     small.execute(f"update commerce.customers set company_id = '{ONE}'")
     [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
-    assert "commerce.customers.company_id leads 1 rows to another row of the table" in found
+    assert "commerce.customers.company_id links 1 rows to another row of the table" in found
     assert "'looked_at': ['company_id']" in found
 
 
@@ -355,7 +355,7 @@ def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
     done = small.run("flows", "check", "--system", "orders", "--as-of", UNTIL, project=project)
     assert done.returncode == 2
     said = done.stdout.splitlines()
-    # no customer of a tenant that is left out counts, which need not be said of each table
+    # customers of a tenant that is left out do not count, which is not reported per table
     [wrong] = [line for line in said if line.startswith(("wrong ", "look "))]
     assert wrong.startswith(
         "wrong input_orders__tenants.time_zone: all 1 rows are left out: time_zone_unknown"
@@ -424,7 +424,7 @@ def test_amounts_words_and_policies_of_the_other_systems_are_looked_at(
     assert (customer["tenant"], customer["customer"]) == ("salon", "C1")
     assert customer["figures"]["expected_on"] == "2026-05-27"
 
-    # rows that a policy would hide are no rows to count
+    # rows that a policy would hide are not counted
     small.execute(
         "create role reader login; grant usage on schema booking to reader;"
         " grant select on all tables in schema booking to reader;"
@@ -475,7 +475,8 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
     path = "models/orders/inputs/input_orders__orders.sql"
     lacks = (
         f"input_orders__orders.delivered_at: is missing but required (timestamptz); add it to"
-        f" {path}: When it was delivered, NULL until then: cadence and risk status go by it."
+        f" {path}: When the order was delivered; NULL until then. It decides cadence and risk"
+        " status. An order with this date counts as delivered unless its status is CANCELLED."
     )
     enum = (
         "input_orders__orders.order_status: is commerce.state, must be text; cast it in"

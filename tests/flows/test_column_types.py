@@ -1,4 +1,4 @@
-"""The write-back and the hook on columns of the types that applications give them."""
+"""The write-back and the hook on columns of the types that applications use."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from conftest import ONE, TENANT, TWO, UNTIL, Database
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 STATUSES = "models/orders/inputs/input_orders__customer_statuses.sql"
 
-# as Prisma makes them
+# as Prisma creates them
 PRISMA = {
     "account_type": "commerce.\"AccountType\" not null default 'PROSPECT'",
     "risk_status": "commerce.\"RiskStatus\" not null default 'HEALTHY'",
@@ -41,9 +41,9 @@ def map_columns(
     types: dict[str, str],
     selected: dict[str, str] | None = None,
 ) -> None:
-    """Give the seven columns these types and names of Prisma's, and map them.
+    """Give the seven columns Prisma's types and names, and map them.
 
-    selected: what the view selects instead, of those that it does not take as they are.
+    selected: expressions of the view for columns that it does not select as they are.
     """
     view = project / STATUSES
     text = view.read_text()
@@ -110,20 +110,20 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert said in printed
     assert "1 customers get their first statuses" in printed
     assert "dry run: 1 customers would be changed" in printed
-    said = run("flows", "write-back")
-    assert "1 customers written back" in said
-    assert "` puts it back" in said
+    printed = run("flows", "write-back")
+    assert "1 customers written back" in printed
+    assert "` undoes it" in printed
     one = (
         *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 00:00:00", "2026-06-09 00:00:00"),
         *("10", None, None),
     )
     assert customer(small, ONE) == one
-    # whose risk status must not be NULL, and is not said by the rules
+    # the risk status must not be NULL, and the rules give none
     assert customer(small, TWO) == ("PROSPECT", "HEALTHY", *[None] * 5)
     assert "0 customers written back" in run("flows", "write-back")
     assert pending(small) == 0
 
-    # the time of a day is not ours; another day is, and is put back with its time
+    # the time of day is not ours; another day is, and is restored with its time
     set_column(small, ONE, "last_order_date", "2026-05-30 14:20:00.123")
     assert pending(small) == 0
     set_column(small, ONE, "last_order_date", "2026-05-01 14:20:00.123")
@@ -131,12 +131,12 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert "2 customers written back" in run("flows", "write-back")
     assert customer(small, ONE) == one
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
-    assert "2 values put back" in run("flows", "rollback", batch)
+    assert "2 values restored" in run("flows", "rollback", batch)
     assert customer(small, ONE)[2] == "2026-05-01 14:20:00.123"
     assert customer(small, TWO)[0] == "TARGET"
     assert "2 customers written back" in run("flows", "write-back")
 
-    # the hook, and the roles with rights on these columns only
+    # the hook, and roles with rights on these columns only
     set_column(small, TWO, "dormancy_since", "2026-01-01 10:00:00")
     printed = run("flows", "hook", "install")
     assert printed.splitlines()[1:] == ['hooked: "commerce"."orders"']
@@ -154,11 +154,11 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
     printed = run("flows", "rollback", str(int(batch) + 2))
-    assert "\n1 values put back" in printed
+    assert "\n1 values restored" in printed
     assert "2 values that were changed by somebody since" in printed
 
 
-# as other applications make them
+# as other applications create them
 OTHERS = {
     "account_type": "commerce.some_kind",
     "risk_status": "char(20)",
@@ -181,7 +181,7 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
     small.execute(
         f"alter database {small.environment['PGDATABASE']} set timezone = 'Pacific/Auckland'"
     )
-    # words that are no dates
+    # words that are not dates
     set_column(small, ONE, "next_expected_order_date", "soon")
     set_column(small, ONE, "reactivated_date", "2026-02-30")
     set_column(small, ONE, "average_order_interval_days", "NaN")
@@ -196,7 +196,7 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
     batch = str(small.value("select min(batch_id) from operations.write_back_batches"))
     run("flows", "rollback", batch)
     assert customer(small, ONE) == ("TARGET", *[None] * 2, "soon", "NaN", None, "2026-02-30")
-    # somebody is faster, in one of them
+    # somebody changes one of them first
     with small.connect() as connection:
         [planned] = connection.execute(
             "select operations.plan_write_back('by hand', null, 200, false) as batch"
@@ -224,7 +224,7 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
     )
 
 
-# what cannot be written: a cast, a constant, a value that the database makes, no room
+# not writable: a cast, a constant, a generated value, a type that is too short
 HOPELESS = {
     "account_type": "varchar(6)",
     "risk_status": 'commerce."NoDormant"',
@@ -251,7 +251,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
         HOPELESS,
         {"last_order_date": '"lastOrderDate"::timestamp', "reactivated_date": "null::date"},
     )
-    # One is dormant by now, Three orders as ever
+    # One is dormant by now, Three still orders
     three = "00000000-0000-0000-0000-000000000003"
     small.execute(
         "insert into commerce.\"Customer\" (id, tenant_id, name) values (%s, %s, 'Three')",
@@ -309,13 +309,13 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     order(small, TWO)
     assert hook_errors(small) == []
     assert customer(small, TWO) == ("ACTIVE", *[None] * 3, "7", "2020-01-01", None)
-    # a label that comes later is used at once
+    # a label that is added later is used at once
     small.execute("alter type commerce.\"NoDormant\" add value 'DORMANT'")
     assert pending(small) == 1
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
-    assert "1 values put back" in run("flows", "rollback", batch)
+    assert "1 values restored" in run("flows", "rollback", batch)
 
-    # a cast that goes changes the type: the views are made anew, with the rights on them
+    # without the cast the type changes: the views are created again, with the rights on them
     view = project / STATUSES
     view.write_text(view.read_text().replace('"lastOrderDate"::timestamp', '"lastOrderDate"'))
     assert "last_order_date" not in run(*NIGHTLY, "--no-write-back")

@@ -1,4 +1,4 @@
-"""Contacts with customers: who may write them, that they stay, and what comes of them."""
+"""Contacts with customers: who may write them, that they stay, and what they change."""
 
 import random
 import re
@@ -41,7 +41,7 @@ DUE = "select * from analytics.due_to_order where tenant_id = %s and customer_id
 
 @pytest.fixture
 def logins(refreshed: Database) -> Iterator[dict[str, str]]:
-    """A tenant's login that may write and one that may not, and an analyst's that may."""
+    """Logins of a tenant that may and may not write, and of an analyst that may."""
     tenant, other = (
         row["role_name"]
         for row in refreshed.rows(
@@ -65,7 +65,7 @@ def logins(refreshed: Database) -> Iterator[dict[str, str]]:
 
 
 def due(database: Database, login: str) -> DictRow:
-    """Return one of the customers that this login sees as due, and that orders no more."""
+    """Return a customer that this login sees as due, and that orders no more."""
     rows = database.as_user(login).rows(
         "select * from analytics.due_to_order where due_bucket = 'OVERDUE'"
         " order by customer_id"
@@ -80,7 +80,7 @@ def due(database: Database, login: str) -> DictRow:
 
 
 def add(database: Database, login: str, customer: DictRow, **columns: Any) -> str:
-    """Write a contact down; return its id."""
+    """Record a contact, and return its id."""
     said: dict[str, Any] = {
         "tenant_id": customer["tenant_id"],
         "customer_id": customer["customer_id"],
@@ -107,7 +107,7 @@ def test_nobody_changes_or_removes_what_was_written(refreshed: Database) -> None
     for kind, name in actors:
         who = refreshed if kind == "set role" else refreshed.as_user(name)
         for change in CHANGES:
-            # the owner may do all else with its table, and may not be cut off from it
+            # the owner has all other rights on its table, which cannot be revoked
             if name == "customer_health_refresher" and re.match("insert|alter|drop", change):
                 continue
             with who.connect() as connection:
@@ -211,7 +211,7 @@ def test_a_customer_leaves_the_list_until_it_orders(refreshed: Database) -> None
     [row] = refreshed.as_user("rep").rows(DUE, *keys)
     assert (row["last_outcome"], row["snooze_outcome"]) == ("LOST", "LOST")
     assert str(row["snoozed_until"]) == "2026-07-05"
-    # the status is what the rule says, and the row is there
+    # the status is that of the rule, and the row exists
     added = {"last_contacted_at", "last_outcome", "snoozed_until", "snooze_outcome"}
     assert {k: v for k, v in row.items() if k not in added} == {
         k: v for k, v in customer.items() if k not in added
@@ -231,7 +231,7 @@ def test_a_customer_leaves_the_list_until_it_orders(refreshed: Database) -> None
     assert refreshed.run(*hourly, "2026-06-30T15:00+00:00").returncode == 0
     [row] = refreshed.rows(DUE, *keys)
     assert (row["snoozed_until"], row["last_outcome"]) == (None, "LOST")
-    # no rule has read it: as if it were not there
+    # no rule has read the contact, so nothing differs
     assert refreshed.run(*NIGHTLY).returncode == 0
     assert refreshed.rows(statuses) == before
     assert refreshed.value(f"select count(*) from {CONTACTS}") == 1
@@ -295,7 +295,7 @@ def write_together(database: Database, total: int) -> None:
                 with suppress(psycopg.errors.InsufficientPrivilege):
                     connection.execute(draw.choice(CHANGES).encode())
                     wrong.append("changed")
-                # the next statement that anybody begins has it
+                # any statement that begins later sees it
                 if number % 25 == 0 and not database.rows(DUE, *keys)[0]["snoozed_until"]:
                     wrong.append(f"not hidden: {keys}")
 
@@ -309,7 +309,7 @@ def write_together(database: Database, total: int) -> None:
         f"select count(*) as rows, count(distinct note) as notes from {CONTACTS}"
     )
     assert found == [{"rows": total, "notes": total}]
-    # whom somebody has put off is told as in the rows
+    # snoozed customers of the view and of the rows
     assert (
         database.rows(
             "select customer_id from analytics.due_to_order where snoozed_until is not null"
@@ -343,7 +343,7 @@ def test_20_sessions_write_10000_contacts(refreshed: Database) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("logins")
 def test_contacts_survive_what_is_made_anew(refreshed: Database) -> None:
-    """A full refresh of dbt, an older version's roles, roles taken away and given again."""
+    """A full refresh of dbt, an older version's roles, roles removed and installed again."""
     customer = due(refreshed, "rep")
     add(refreshed, "rep", customer)
     done = refreshed.run("flows", "uninstall", "--dry-run")

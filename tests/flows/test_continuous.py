@@ -1,4 +1,4 @@
-"""REFRESH_EVERY: rounds of a refresh in one process, which dbt stays loaded in."""
+"""REFRESH_EVERY: rounds of a refresh in one process that keeps dbt loaded."""
 
 import argparse
 import os
@@ -82,12 +82,12 @@ def test_below_an_hour_the_hourly_refresh_has_no_schedule_of_its_own() -> None:
 def test_pauses_double_from_failure_to_failure_up_to_an_hour() -> None:
     seconds = [pause_after([True] * failures).total_seconds() for failures in range(11)]
     assert seconds == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]
-    # what went well ends the row
+    # a successful round ends the series
     assert pause_after([True, False, True, True]) == 10 * SECOND
 
 
 def rounds(*ends: Mapping[str, Any] | Exception) -> tuple[list[float], Any]:
-    """Return when rounds began, and what begins them: each ends so, the last for good."""
+    """Return when rounds begin; each round ends as given, the last one for good."""
     began: list[float] = []
 
     def refresh(_options: Options, progress: Progress) -> Mapping[str, Any]:
@@ -191,11 +191,11 @@ def test_it_ends_when_a_file_of_the_project_changes(
 
 @pytest.fixture(scope="module")
 def captured_template(refreshed_template: Database) -> Database:
-    """The demo after a refresh that triggers have told of all changes since."""
+    """The demo after a refresh, with triggers that have recorded all changes; a template."""
     database = refreshed_template.copy(USUAL)
     done = database.run("flows", "capture", "install", "--allow-gaps")
     assert done.returncode == 0, done.stderr
-    # its newest order is long ago
+    # its newest order is old
     done = database.run("flows", "refresh", "--mode", "hourly")
     assert "write-back held" in done.stderr
     return database.as_template()
@@ -203,13 +203,13 @@ def captured_template(refreshed_template: Database) -> Database:
 
 @pytest.fixture
 def demo(captured_template: Database) -> Iterator[Database]:
-    """Give a copy that no other test has changed."""
+    """Return a copy that no other test has changed."""
     database = captured_template.copy(USUAL)
     yield database
     database.drop()
 
 
-# the first customer of all
+# the first customer
 FIRST = "(select min(customer_id::text)::uuid from analytics.customer_risk_status)"
 GROW = (
     "update commerce.orders set total_amount = total_amount + 1000"
@@ -232,7 +232,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
     port = free_port()
     path = "continuous refresh/continuous"
     with serving(demo, tmp_path, "--port", port), client_of(port) as api:
-        # by the hour first, and then more often on the same server
+        # first every hour, then more often on the same server
         assert deployment(api, "hourly refresh/hourly")["schedules"]
     with (
         serving(demo, tmp_path, "--port", port, REFRESH_EVERY="10s") as served,
@@ -262,14 +262,14 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
                 ]
                 engine.kill()
                 wait_for(lambda: runs("CRASHED"))
-        # one run, whatever its rounds; what did nothing is counted in one row
+        # one run for all its rounds; rounds without work are counted in one row
         idle = (
             "select (payload ->> 'runs_count')::int as runs from operations.application_logs"
             " where payload ? 'runs_count' order by log_id desc limit 1"
         )
         wait_for(lambda: demo.rows(idle)[0]["runs"] > 1)
         assert [one["id"] for one in runs("RUNNING")] == [run["id"]]
-        # with whom has started it, whoever that kills
+        # it ends with the process that started it, whoever kills that
         os.killpg(served.pid, signal.SIGKILL)
         wait_for(lambda: not left_behind(tmp_path))
 
@@ -301,7 +301,7 @@ class Killer(Lines):
 
     def finished(self, what: str, status: str) -> None:  # noqa: ARG002
         for child in psutil.Process().children(recursive=True):
-            # one may be gone already
+            # one may already have ended
             with suppress(psutil.Error):
                 if "flows.dbt_child" in child.cmdline() and not child.children():
                     child.kill()
@@ -319,13 +319,13 @@ def test_a_run_of_dbt_that_is_killed_may_go_well_when_it_is_tried_again(
         assert killed.value.is_temporary
         run = dbt.build(arguments, demo.environment, Lines(), options)
         assert run.failure() is None
-        # what was killed while it had nothing to do is no failure at all
+        # a process that is killed while it has nothing to do is not a failure
         Killer().finished("", "")
         run = dbt.build(arguments, demo.environment, Lines(), options)
         assert run.failure() is None
 
 
-# a process that does so many rounds, every tenth with something to do, and says what it holds
+# a process that runs so many rounds, every tenth with work, and prints what it holds
 ROUNDS = """
 import sys
 from datetime import timedelta

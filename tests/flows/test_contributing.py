@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md, carried out; "Add a system" is that of test_systems.py."""
+"""The recipes of CONTRIBUTING.md, carried out; test_systems.py carries out "Add a system"."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ sys.exit(done.returncode)
 
 
 def patch(project: Path, heading: str) -> None:
-    """Change a copy of the project as the recipe under this heading does."""
+    """Change a copy of the project as the recipe under this heading says."""
     text = (PROJECT / "CONTRIBUTING.md").read_text().partition(f"\n## {heading}\n")[2]
     [diff] = re.findall(r"```diff\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
     command = ["git", "apply"]
@@ -52,7 +52,7 @@ def test_the_recipes_for_a_column_and_for_a_rule_do_what_they_say(
     rule = project / "models" / "orders" / "rules" / "int_deliveries.sql"
     changed = rule.read_text()
     rule.write_text((PROJECT / "models/orders/rules/int_deliveries.sql").read_text())
-    # the unit test fails first, as the recipe wants it
+    # the unit test fails first, as the recipe says
     assert unit_tests().returncode == 1
     rule.write_text(changed)
     done = unit_tests()

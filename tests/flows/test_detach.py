@@ -1,4 +1,4 @@
-"""Stepping aside for a migration of the application, and coming back."""
+"""Detach views for a migration of the application, and create them again."""
 
 import pytest
 from conftest import ONE, TENANT, TWO, UNTIL, Database
@@ -9,7 +9,7 @@ VIEWS = """
     select schemaname || '.' || viewname as name from pg_views
     where schemaname in ('analytics', 'analytics_internal', 'operations') order by 1
 """
-# what the tables of an application go through
+# changes to the tables of an application
 MIGRATION = """
 alter table commerce.customers alter column name type varchar(300);
 alter table commerce.customers alter column risk_status type varchar(40);
@@ -70,7 +70,7 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
     with pytest.raises(Exception, match="cannot alter type of a column used by a view"):
         small.execute(MIGRATION)
 
-    # never what is not ours
+    # never views that are not ours
     small.execute("create view reporting.theirs as select * from operations.order_statistics")
     refused = run(small, "flows", "detach", code=2)
     assert "view reporting.theirs depends on view operations.order_statistics" in refused
@@ -79,19 +79,19 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
 
     printed = run(small, "flows", "detach")
     away = sorted(set(map(str, views)) - set(map(str, names(small, VIEWS))))
-    assert f"detached: {len(away)} views" in printed
+    assert f"detached: dropped {len(away)} views" in printed
     assert not [view for view in away if view.startswith("analytics.")]
     assert marts(small) == before
     assert small.value("select count(*) from reporting.mine") == 1
     small.execute(MIGRATION)
 
-    # nothing of the application's fails or is noted as an error, and nothing is lost
+    # no statement of the application fails or is logged as an error, and no change is lost
     order(small)
     assert small.value("select count(*) from operations.hook_errors") == 0
     changed = "select count(*) from operations.changed_keys where key = %s"
     assert small.value(changed, TWO) == 1
     since = "detached since 20"
-    # nor by a key that is no longer there, once we hear of it
+    # nor by a key column that no longer exists, once a refresh has seen it
     with small.connect() as application, application.transaction(force_rollback=True):
         application.execute("alter table commerce.orders rename column customer_id to client")
         application.execute("update commerce.orders set total_amount = 1")
@@ -135,5 +135,5 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
     assert small.value("select count(*) from operations.hook_errors") == 0
     small.execute("update commerce.customers set account_type = 'TARGET' where id = %s", ONE)
     assert "1 customers written back" in run(small, "flows", "write-back", "--force")
-    # with nothing to do it is an hourly one again
+    # with nothing to do, it is an hourly refresh again
     assert "recomputes everything" not in run(small, *HOURLY)

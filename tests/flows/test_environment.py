@@ -1,4 +1,4 @@
-"""Whatever dbt would read in the environment, this project is refreshed, all of it."""
+"""Whatever dbt would read in the environment, a refresh runs this project, and all of it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """Another dbt project, with what else could be taken for ours."""
+    """Another dbt project, with other files that could be mistaken for ours."""
     folder = tmp_path / "foreign"
     (folder / "models").mkdir(parents=True)
     (folder / "models" / "only.sql").write_text("select 1 as one")
@@ -33,7 +33,7 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def hostile(folder: Path) -> dict[str, str]:
-    """Return what dbt's options can be set to in the environment, all at once."""
+    """Return settings of dbt's options in the environment, all at once."""
     options = {
         "PROJECT_DIR": str(folder),
         "PROFILES_DIR": str(folder),
@@ -85,7 +85,7 @@ def hostile(folder: Path) -> dict[str, str]:
 
 
 def log(database: Database) -> dict[str, Any]:
-    """Return the payload of the last run."""
+    """Return the log entry of the last run."""
     [row] = database.rows(
         "select status, payload from operations.application_logs order by log_id desc limit 1"
     )
@@ -97,12 +97,12 @@ def test_no_variable_of_dbt_changes_what_is_refreshed(
     refreshed: Database, foreign: Path
 ) -> None:
     without = log(refreshed)
-    # which a full refresh of dbt would drop
+    # a full refresh of dbt would drop this
     refreshed.execute("create view public.theirs as select * from analytics.due_to_order")
     refreshed.execute("update commerce.customers set risk_status = null")
     environment = hostile(foreign)
     done = refreshed.run(*NIGHTLY, environment=environment)
-    # of all customers the statuses would change, as they do
+    # 3: all statuses would change, so a guard holds the write-back
     assert done.returncode == 3, done.stdout + done.stderr
     within = log(refreshed)
     assert within["tests_passed"] == without["tests_passed"] > 80
@@ -214,7 +214,7 @@ def test_a_run_in_which_nothing_of_ours_ran_writes_nothing_back(
         )
         assert log(refreshed)["status"] == "failed"
     assert refreshed.value("select count(risk_status) from commerce.customers") == 0
-    # nor does a write-back afterwards
+    # nor does a write-back afterward
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 3
     assert "the last refresh ended with status failed" in done.stderr
@@ -238,7 +238,7 @@ def test_a_write_back_asks_for_the_tests_and_the_orders_of_the_last_refresh(
         add("organization", "success", tests_passed=40)
         check_last_refresh(connection)
         add("nightly", "tests_failed", error="a_test: 1 rows")
-        # which no refresh of another system makes good
+        # a refresh of another system does not repair it
         add("organization", "success", tests_passed=40)
         with pytest.raises(errors.TestsFailed, match="a_test"):
             check_last_refresh(connection)
@@ -278,7 +278,7 @@ def test_a_refresh_of_one_organization_holds_the_write_back_until_all_were_refre
             run("organization", bad)
             with pytest.raises(errors.Failure, match="the last refresh"):
                 check_last_refresh(connection)
-            # what comes after it recomputes it, or has nothing to do with it
+            # a later run recomputes it, or does not depend on it
             run(job, "success")
             check_last_refresh(connection)
             run("organization", bad)

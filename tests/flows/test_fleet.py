@@ -1,4 +1,4 @@
-"""`customer-health fleet`: a command on each of many databases, which leave each other be."""
+"""`customer-health fleet`: a command on each of many independent databases."""
 
 import json
 import logging
@@ -38,13 +38,13 @@ SESSIONS = (
 )
 
 
-# of the fleet that Prefect has
+# Prefect's runs of a fleet
 LISTED = ("down", "m00", "m01")
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Databases by the services that lead to them, and the environment that names these."""
+    """Databases with their services, and the environment that names them."""
 
     databases: dict[str, Database]
     environment: dict[str, str]
@@ -52,7 +52,7 @@ class Fleet:
     def start(
         self, *arguments: str, cwd: Path = PROJECT, changes: dict[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """Begin `customer-health fleet` with these arguments."""
+        """Start `customer-health fleet` with these arguments."""
         return subprocess.Popen(
             [sys.executable, "-m", "flows", "fleet", *arguments],
             cwd=cwd,
@@ -72,7 +72,7 @@ class Fleet:
 
 
 def of_fleet(databases: dict[str, Database], folder: Path, *others: str) -> Fleet:
-    """Write the service file of these, and of others, which lead to where nobody listens."""
+    """Write a service file for these databases, and for services where nothing listens."""
     nowhere = {"PGHOST": "127.0.0.1", "PGPORT": free_port(), "PGDATABASE": "x", "PGUSER": "x"}
     places = {name: database.environment for name, database in databases.items()}
     places |= dict.fromkeys(others, nowhere)
@@ -99,7 +99,7 @@ def of_fleet(databases: dict[str, Database], folder: Path, *others: str) -> Flee
 
 @contextmanager
 def small_ones(server: Database, count: int) -> Iterator[dict[str, Database]]:
-    """Make so many databases, each with the smallest business there is."""
+    """Create so many databases, each with the smallest business."""
     first = new_database(server)
     load_two_customers(first)
     names = [f"fleet_{uuid.uuid4().hex[:8]}" for _ in range(count)]
@@ -112,14 +112,14 @@ def small_ones(server: Database, count: int) -> Iterator[dict[str, Database]]:
 
 
 def lines_of(told: str) -> dict[str, str]:
-    """Return the lines of the last table by the database that they begin with."""
+    """Return the lines of the last table, by the database at their beginning."""
     _, _, table = told.rpartition("\ndatabase ")
     return {line.split()[0]: line.rstrip() for line in table.splitlines()[1:-1]}
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Fleet:
-    """Two databases that nobody has."""
+    """Two services without a database."""
     return of_fleet({}, tmp_path, "berlin", "paris")
 
 
@@ -178,12 +178,12 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
     with small_ones(server, 3) as databases:
         fleet = of_fleet(databases, tmp_path, "down")
         busy = databases["m01"]
-        # an address that must not win over any service, nor must that of dbt
+        # an address that must not override a service, and dbt's variables must not either
         elsewhere = {"PGHOST": "/nonexistent", "PGUSER": "nobody", "PGSERVICE": "down"}
         with busy.connect() as connection:
             connection.execute(LOCK)
             code, told, errors = fleet.run(*NIGHTLY, changes=elsewhere)
-        # the highest: busy is 5, what is down 4
+        # the highest exit code: busy is 5, unreachable 4
         assert (code, errors) == (5, ""), told
         ends = lines_of(told)
         assert list(ends) == ["down", "m00", "m01", "m02"]
@@ -210,11 +210,11 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert (rows["m00"]["job"], rows["m00"]["status"]) == ("refresh_nightly", "success")
         assert "Connection refused" in rows["down"]["note"]
         assert rows["m01"]["note"]
-        # nothing was made there
+        # nothing was created there
         assert not busy.rows("select from pg_namespace where nspname = 'operations'")
         assert "no successful refresh known: down, m01" in found["lines"]
         [oldest] = [line for line in found["lines"] if "oldest" in line]
-        assert oldest.startswith("the oldest figures are those of m00: 20")
+        assert oldest.startswith("the oldest figures are those of m00, from 20")
 
         code, told, errors = fleet.run(
             "--only", "m00,m02", "write-back", "--dry-run", "--json"
@@ -249,7 +249,7 @@ def test_whoever_stops_the_fleet_stops_all_of_it(
 
 @pytest.mark.slow
 def test_ten_databases_two_at_a_time(server: Database, tmp_path: Path, project: Path) -> None:
-    """From a project whose .env names another database, as if it were the only one."""
+    """The project's .env names another database, as if it were the only one."""
     with small_ones(server, 9) as databases:
         fleet = of_fleet(databases, tmp_path, "down")
         names = fleet.environment.pop("FLEET")
@@ -279,7 +279,7 @@ def test_ten_databases_two_at_a_time(server: Database, tmp_path: Path, project: 
         for database in databases.values():
             [run] = database.rows("select status from operations.application_logs")
             assert run["status"] == "success"
-        # in their order, by when the first line of each came
+        # in order, by the first line of each database
         first = [told.index(f"\n{name}: ") for name in sorted(databases)]
         assert all(before < after for before, after in pairwise(first))
 
@@ -375,7 +375,7 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
 
             for one in offered:
                 for key in ("first", "second"):
-                    # asked again where the server was busy, and has done it all the same
+                    # sent again if the server was busy: it may have done it, hence the key
                     asked = {"idempotency_key": f"{key} of {one['name']}, {served.pid}"}
                     post(api, f"/deployments/{one['id']}/create_flow_run", asked)
             runs = {
@@ -403,7 +403,7 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
 
 
 def all_bound(api: httpx.Client) -> bool:
-    """Whether the one limit holds all that computes or writes."""
+    """Return whether one limit holds all deployments that compute or write."""
     found = post(api, "/deployments/filter", {})
     limits = Counter(
         limit["name"] for one in found if (limit := one.get("global_concurrency_limit"))
@@ -414,6 +414,6 @@ def all_bound(api: httpx.Client) -> bool:
 def ended(
     api: httpx.Client, of_deployment: dict[str, Any], count: int
 ) -> list[dict[str, Any]] | None:
-    """Return the runs of a deployment, when so many have ended."""
+    """Return the runs of a deployment once so many have ended."""
     found = completed(api, of_deployment)
     return found if len(found) == count else None

@@ -1,6 +1,6 @@
-"""Roles and schemas of others that have our names: `customer-health roles` leaves them alone.
+"""Roles and schemas of others with our names: `customer-health roles` leaves them alone.
 
-Roles are of the whole server, and other tests have ours there: those step aside meanwhile.
+Roles belong to the whole server, where other tests have ours: these are renamed for a while.
 """
 
 import subprocess
@@ -49,7 +49,7 @@ OWNED_BY_TEAM = """
 
 @pytest.fixture(scope="module")
 def crowded_template(server: Database) -> Database:
-    """The smallest business, refreshed where a team had schemas of our names; to be copied."""
+    """The smallest business, refreshed among foreign schemas with our names; a template."""
     database = new_database(server, "usual")
     load_two_customers(database)
     database.execute(TEAM)
@@ -60,7 +60,7 @@ def crowded_template(server: Database) -> Database:
 
 @pytest.fixture
 def crowded(crowded_template: Database) -> Iterator[Database]:
-    """The smallest business, refreshed where a team had schemas of our names."""
+    """The smallest business, refreshed among foreign schemas with our names."""
     database = crowded_template.copy("usual")
     yield database
     database.drop()
@@ -68,7 +68,7 @@ def crowded(crowded_template: Database) -> Iterator[Database]:
 
 @contextmanager
 def without_ours(database: Database) -> Iterator[None]:
-    """Let the roles that other databases of the server have made step aside."""
+    """Rename the roles of our other test databases on this server for a while."""
     there = [name for name in GROUPS if database.value("select to_regrole(%s)", name)]
     for name in there:
         database.execute(f"alter role {name} rename to aside_{name}")
@@ -110,24 +110,24 @@ def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> 
         )
         before = crowded.rows(state, [*SCHEMAS, "app"])
         assert_refused(crowded.run(*INSTALL), f"role {REFRESHER} is not ours")
-        assert done_well(crowded, *REMOVE).endswith("\nthere are no roles\n")
+        assert done_well(crowded, *REMOVE).endswith("\nthere are no roles of ours\n")
         assert crowded.rows(state, [*SCHEMAS, "app"]) == before
         assert crowded.value("select to_regrole(%s)", GROUPS[1]) is None
 
-        # theirs has a schema of our name, too: none of our commands works as that role
+        # a foreign schema has one of our names, too: none of our commands works as that role
         crowded.execute(f"alter schema operations owner to {REFRESHER}")
         for command in (NIGHTLY, ("flows", "status"), INSTALL, REMOVE):
             assert_refused(crowded.run(*command), f"role {REFRESHER} is not ours")
         crowded.execute("alter schema operations owner to team; drop schema app cascade")
         crowded.execute(f"drop owned by {REFRESHER}; drop role {REFRESHER}")
 
-        # one that ours would have next to it; and one of ours that lost its comment
+        # a role that we would need next; and one of ours that lost its comment
         crowded.execute(
             "create role customer_health_tenant; grant team to customer_health_tenant"
         )
         assert_refused(crowded.run(*INSTALL), "role customer_health_tenant is not ours")
         crowded.execute("comment on role customer_health_tenant is 'customer_health: ours'")
-        # and roles of others that only begin like ours are none of our business
+        # and roles of others that only begin like ours do not concern us
         crowded.execute(
             "create role customer_health_dba superuser;"
             "create role customer_health_tenant_of_theirs createrole"
@@ -141,7 +141,7 @@ def test_a_role_that_only_has_the_name_of_ours_is_refused(crowded: Database) -> 
                     f"""comment on role {REFRESHER} is 'customer_health: """,
                 )
             crowded.execute("comment on role customer_health_refresher is 'customer_health: '")
-            # the map may name any role by hand, and that is not ours to drop
+            # somebody may add any role to the map, and it is not ours to drop
             crowded.execute(
                 "insert into operations.tenant_roles values"
                 " ('customer_health_tenant_of_theirs', 'orders', 'one')"
@@ -175,7 +175,7 @@ def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -
     assert crowded.rows(mine, list(SCHEMAS)) == [{"nspname": "analytics_internal"}]
     done_well(crowded, *INSTALL)
     assert crowded.rows(OWNED_BY_TEAM) == theirs
-    # ours works there, for the refresher, for analysts, and for the write-back
+    # our role works there for the refresher, for analysts and for the write-back
     crowded.execute(
         "grant customer_health_refresher, customer_health_write_back to current_user"
     )
@@ -193,7 +193,7 @@ def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -
         connection.execute("set role team")
         connection.execute("create table operations.more (id int)")
         connection.execute("insert into analytics.notes values (2)")
-    # a mart that is made again, by a refresh of all
+    # a mart that a full refresh creates again
     crowded.execute("drop table analytics.tenants cascade")
     done_well(crowded, "flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert crowded.rows("select * from operations.missing_rights") == []
@@ -217,13 +217,13 @@ def test_schemas_and_things_of_others_stay_with_their_owner(crowded: Database) -
         )
         == 0
     )
-    assert done_well(crowded, *REMOVE).endswith("\nthere are no roles\n")
+    assert done_well(crowded, *REMOVE).endswith("\nthere are no roles of ours\n")
 
 
 @pytest.mark.slow
 def test_grants_and_things_that_others_gave_our_roles_stay(crowded: Database) -> None:
     done_well(crowded, *INSTALL)
-    # what an edited staging select may join, and more than we ask for on a source
+    # what an edited staging model may join, and more rights than we need on a source
     crowded.execute(
         "create table public.extra (id int, word text);"
         f"grant select, update (word) on public.extra to {REFRESHER};"
@@ -247,7 +247,7 @@ def test_grants_and_things_that_others_gave_our_roles_stay(crowded: Database) ->
     done_well(crowded, "flows", "hook", "remove")
     assert crowded.rows(given) == before
 
-    # what they own here and is not ours is named, and nothing is done
+    # objects that they own here and that are not ours are named, and nothing is done
     crowded.execute(
         f"alter table public.extra owner to {REFRESHER};"
         f"create table analytics.by_hand (id int);"
@@ -263,7 +263,7 @@ def test_grants_and_things_that_others_gave_our_roles_stay(crowded: Database) ->
     crowded.execute(
         "alter table public.extra owner to team; alter table analytics.by_hand owner to team;"
         "alter schema of_analysts owner to team;"
-        # what others set for ours goes with it
+        # settings that others made for our role are dropped with it
         f"alter default privileges for role {REFRESHER} grant select on tables to team"
     )
     done_well(crowded, *REMOVE)

@@ -1,4 +1,4 @@
-"""A guest in somebody else's database: theirs is left alone, ours is made again."""
+"""A guest in somebody else's database: foreign objects stay, ours are created again."""
 
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
 EVERYWHERE = "create publication everything for all tables"
 
-# all that is in our schemas and is no part of another thing, with the mark or without
+# all independent objects in our schemas, with or without the mark
 THINGS = """
     select relnamespace::regnamespace || '.' || relname as name, relkind::text as kind,
         starts_with(obj_description(oid, 'pg_class'), 'customer_health: ') is true as is_ours
@@ -31,7 +31,7 @@ THINGS = """
 
 @pytest.fixture(scope="module")
 def small_template(server: Database) -> Database:
-    """The smallest business after its first nightly refresh; to be copied."""
+    """The smallest business after its first nightly refresh, as a template."""
     database = new_database(server, "usual")
     load_two_customers(database)
     assert_done(database, *NIGHTLY)
@@ -68,7 +68,7 @@ def test_what_others_have_made_is_named_before_anything_is_built(small: Database
         "insert into analytics.customer_rfm values (1, 'a'), (2, 'b');"
         "create view analytics.their_segments as select segment from analytics.customer_rfm;"
         "create table analytics.tenants (id int);"
-        # the names of an index, of a table for a moment, of a row type, of a seed, of a hook
+        # the names of an index, of a temporary table, of a row type, of a seed and of a hook
         "create sequence analytics.sales_reps__key;"
         "create table analytics_internal.int_orders__dbt_tmp (id int);"
         "create type analytics.booking_locations as enum ('here', 'there');"
@@ -135,7 +135,7 @@ def test_the_commands_leave_alone_what_others_have_in_operations(small: Database
 @pytest.mark.slow
 def test_every_command_works_where_all_tables_are_published(small: Database) -> None:
     assert_done(small, *NIGHTLY)
-    # a version before gave none of them an identity
+    # an earlier version gave none of them an identity
     for table in small.rows(
         "update pg_class set relreplident = 'd' where relnamespace::regnamespace::text"
         " ~ '^(analytics|operations)' and relkind = 'r' and relreplident != 'd'"
@@ -222,7 +222,7 @@ def test_what_others_have_built_on_ours_survives_every_refresh(guest: Database) 
         "test",
         "unit_test",
     )
-    # a seed cannot stay where dbt makes it anew
+    # a view on a seed cannot stay if dbt creates the seed again
     assert "reports.groups" in done.stdout, done.stdout
     assert done.stdout.count("drop them first") == 1, done.stdout
     guest.execute("drop view reports.groups")
@@ -247,11 +247,11 @@ def test_a_mart_that_was_put_aside_is_made_again_with_all_its_indexes(guest: Dat
     )
     before = len(guest.rows(indexes))
     guest.execute(
-        # for subscribers, the key is what tells one row from another
+        # for subscribers, the key identifies a row
         "create publication reps for table analytics.sales_reps;"
         "alter table analytics.sales_reps rename to sales_reps_old;"
         "alter table analytics.customer_risk_status rename to risk_status_old;"
-        # with nobody's table: names that ours had
+        # with foreign tables that have names of ours
         "alter index analytics.customer_account_types__key rename to theirs;"
         "drop index analytics.customer_account_types__valid_until;"
         "create index customer_account_types__valid_until"
@@ -329,7 +329,7 @@ def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
     guest.execute(GONE[what])
     for command_line in COMMANDS:
         assert_in_one_line(guest.run("flows", *command_line))
-    # some commands have made again what they need
+    # some commands have created the objects that they need
     again = GONE[what]
     for kind in ("schema", "table", "view", "function"):
         again = again.replace(f"drop {kind}", f"drop {kind} if exists")
@@ -337,7 +337,7 @@ def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
     done = assert_done(guest, *HOURLY)
     assert ("recomputes everything: " in done.stdout) == (what != "failures"), done.stdout
     found = {row["name"] for row in guest.rows(THINGS)}
-    # what tests have kept is made again by the test that fails next
+    # tables with the rows of failed tests are created by the next failing test
     assert {name for name in expected if "_failures." not in name} <= found
     assert unmarked(guest) == []
     done = assert_done(guest, *HOURLY)
@@ -356,7 +356,7 @@ def test_a_function_or_trigger_of_the_hook_that_is_gone_is_said(guest: Database)
         in done.stdout
     )
     assert "hook install" not in done.stdout
-    # takes the trigger, too
+    # drops the trigger, too
     guest.execute("drop function operations.after_order_created() cascade")
     done = assert_done(guest, "flows", "hook", "status")
     assert "commerce.orders has lost the trigger of the hook" in done.stdout
@@ -416,7 +416,7 @@ def test_what_stops_dbt_is_said_once(guest: Database) -> None:
 def test_a_name_with_a_double_quote_is_refused(small: Database, project: Path) -> None:
     settings = project / "dbt_project.yml"
     plain = settings.read_text()
-    # each is looked at by each, in the same loop
+    # one loop checks all names
     for name, value, arguments in (
         ("orders_schema", "commerce", NIGHTLY),
         ("bookings_locations_table", "locations", ("flows", "capture", "install")),
@@ -450,7 +450,7 @@ def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_ba
         refreshed.value(f"{lost} order by log_id desc limit 1")
     )
     assert_secured(refreshed)
-    # which role is which tenant's goes with operations, and is said
+    # which role belongs to which tenant is lost with operations, and the command says so
     refreshed.execute("drop schema operations cascade")
     for command_line in COMMANDS:
         assert_in_one_line(refreshed.run("flows", *command_line))
@@ -465,7 +465,7 @@ def test_days_that_nobody_can_collect_again_are_said_to_be_gone_and_roles_are_ba
 
 
 def assert_secured(database: Database) -> None:
-    """Assert that all is the refresher's, and a tenant sees its own rows only."""
+    """Assert that the refresher owns everything, and that a tenant sees only its own rows."""
     assert (
         database.rows(
             "select nspname from pg_namespace where nspname ~ '^(analytics|operations)'"

@@ -1,4 +1,4 @@
-"""The real-time hook: what it moves, what it leaves alone, and that no order ever fails."""
+"""The real-time hook: what it changes, what it leaves alone, and that no order ever fails."""
 
 import itertools
 import random
@@ -24,7 +24,7 @@ from commerce.customers where id = %(customer)s
 returning id
 """
 NOW = datetime.now(UTC)
-# where it is about noon, so that no day ends while these run; the sign of Etc is reversed
+# a zone where it is about noon, so that no day ends during the tests; Etc reverses the sign
 ZONE = f"Etc/GMT{NOW.hour - 12:+d}"
 TODAY = NOW.astimezone(ZoneInfo(ZONE)).date()
 
@@ -60,7 +60,7 @@ def hooked(hooked_template: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def customer(hooked: Database) -> str:
-    """A customer without orders, of whom nothing is said."""
+    """A customer without orders and without statuses."""
     row = hooked.rows(
         "insert into commerce.customers (id, tenant_id, name)"
         " select gen_random_uuid(), id, 'New' from commerce.tenants"
@@ -91,7 +91,7 @@ def order(
 
 
 def facts(database: Database, customer: str) -> tuple[object, ...]:
-    """Return account type, last delivery and begin of the dormancy of a customer."""
+    """Return account type, last delivery and first day of dormancy of a customer."""
     [row] = database.rows(
         "select account_type, last_order_date, dormancy_since from commerce.customers"
         " where id = %s",
@@ -121,12 +121,12 @@ def ago(days: float) -> datetime:
         ("TARGET", "SHIPPED", NOW, "ACTIVE"),
         ("something else", "SUBMITTED", NOW, "ACTIVE"),
         ("TARGET", "SUBMITTED", ago(180), "ACTIVE"),
-        # too old to make it ACTIVE: what it is, the refresh works out from all orders
+        # too old to make it ACTIVE: the refresh finds the type from all orders
         ("PROSPECT", "SUBMITTED", ago(181), "PROSPECT"),
         ("ACTIVE", "SUBMITTED", ago(400), "ACTIVE"),
         # set by hand
         ("HOLD", "SUBMITTED", NOW, "HOLD"),
-        # not placed, not yet, or not to be believed
+        # not placed, not yet, or implausible
         ("TARGET", "DRAFT", NOW, "TARGET"),
         ("TARGET", "CANCELLED", NOW, "TARGET"),
         ("TARGET", "SUBMITTED", NOW + timedelta(days=2), "TARGET"),
@@ -159,7 +159,7 @@ def test_the_last_delivery_moves_forward_only(hooked: Database, customer: str) -
     assert deliver(200) == TODAY - timedelta(days=100)
     assert deliver(-1) == TODAY - timedelta(days=100)
     assert deliver(50) == TODAY - timedelta(days=50)
-    # one that was delivered later, by an update, of which only the refresh tells
+    # delivered later, by an update, which only the refresh sees
     [known] = hooked.rows(
         "update commerce.orders set delivered_at = %s where customer_id = %s"
         " and delivered_at = %s returning id",
@@ -172,7 +172,7 @@ def test_the_last_delivery_moves_forward_only(hooked: Database, customer: str) -
         "update commerce.orders set status = 'CANCELLED' where id = %s", known["id"]
     )
     assert deliver(15) == TODAY - timedelta(days=15)
-    # nor behind what somebody wrote, though no order says so
+    # nor older than what somebody wrote, although no order says so
     hooked.execute(
         "update commerce.customers set last_order_date = %s where id = %s", TODAY, customer
     )
@@ -338,7 +338,7 @@ def test_a_timeout_ends_the_hook_and_not_the_order(hooked: Database, customer: s
         assert facts(hooked, customer)[0] is None
         [error] = errors(hooked)
         assert "statement timeout" in error
-        # a longer statement has more to end than the hook
+        # a longer statement has more to undo than the hook
         with pytest.raises(psycopg.errors.QueryCanceled):
             hooked.execute(
                 "do $$ begin for number in 1..9 loop"
@@ -354,7 +354,7 @@ def test_a_timeout_ends_the_hook_and_not_the_order(hooked: Database, customer: s
     )
 
 
-# what goes wrong, and how it is put right; a lock is held until it is put right
+# errors, and how each is repaired; a lock is held until then
 FAULTS = {
     "nothing": ("", ""),
     "no right to write a column": (
@@ -489,7 +489,7 @@ def test_callers_without_triggers_get_the_same(hooked: Database, customer: str) 
         found = after_orders_created(connection, batch)
         assert (found.total, found.success, found.errors) == (4, 2, 2)
         assert 0 < found.duration < 10
-        # the caller's transaction goes on
+        # the caller's transaction continues
         connection.execute("select 1")
         assert after_orders_created(connection, []).total == 0
     assert facts(hooked, customer)[0] == "ACTIVE"
@@ -539,7 +539,7 @@ def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
 
 
 def insert_serializable(database: Database, customers: list[str], times: int) -> list[str]:
-    """Insert orders in serializable transactions; return what fails."""
+    """Insert orders in serializable transactions; return the errors."""
     wrong = []
     chance = random.Random(customers[0])
     with database.connect() as application:
@@ -584,12 +584,12 @@ def test_no_serializable_transaction_fails_for_the_hook_or_the_triggers(
         done = refresh.result()
     assert done.returncode == 0, done.stderr
     assert errors(hooked) == []
-    # what the hook has left alone the queue has
+    # the queue has the orders that the hook skipped
     assert (
         hooked.value("select count(*) from commerce.customers where account_type = 'ACTIVE'")
         == 0
     )
-    assert "2000 times" in hooked.run("flows", "hook", "status").stdout
+    assert "skipped 2000 calls" in hooked.run("flows", "hook", "status").stdout
     done = hooked.run("flows", "refresh", "--mode", "hourly", "--no-write-back")
     assert done.returncode == 0, done.stderr
     assert "recomputes everything" not in done.stdout
@@ -633,7 +633,7 @@ def test_the_hook_is_refused_where_transactions_are_not_read_committed(
     hooked.execute(
         "create role an_auditor login; create role an_inserter login;"
         " grant insert (id) on commerce.orders to an_inserter;"
-        # whoever inserts no orders is none of its business
+        # a role that inserts no orders does not concern it
         f" alter role an_auditor set {setting} = serializable"
     )
     try:
@@ -721,7 +721,7 @@ def test_no_hook_is_no_hook_and_what_is_off_is_asked_nothing(
         done = small.run("flows", "hook", "install", project=project)
         assert done.returncode == 2
         assert "hook: no source in use has `hook: {order: " in done.stderr
-        # what was watched, and is off and out of reach now
+        # tables that were watched, and are now switched off and out of reach
         small.execute(
             "insert into operations.captured_tables (system, source_name, relation, mapping,"
             " function_name, watched_by) values ('bookings', 'bookings.customers',"

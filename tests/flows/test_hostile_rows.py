@@ -1,10 +1,10 @@
-"""One row with a value at the end of its type, in every column of every source."""
+"""Rows with a value at the end of its type, in every column of every source."""
 
 from conftest import ONE, TENANT, UNTIL, Database
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 
-# a business in each of the other systems, and one good row in each of its tables
+# a business in each of the other systems, with one good row in each of its tables
 GOOD = f"""
 insert into booking.organizations (id, slug, name) values ('{TENANT}', 'acme', 'Acme');
 insert into booking.locations values ('{TENANT}', 'l1', 'Here', 'UTC');
@@ -62,7 +62,7 @@ values ('{ONE}', '{TENANT}', '{ONE}', 2, 'closed', 4, '2026-06-01', '2026-06-02'
 insert into success.invoices (id, organization_id, account_id, due_on, paid_on, amount)
 values ('{ONE}', '{TENANT}', '{ONE}', '2026-05-01', '2026-05-01', 100);
 """
-# amounts as a table without a limit has them
+# amounts, as in a table without limits
 UNBOUNDED = """
 alter table commerce.orders alter column total_amount type numeric;
 alter table success.accounts alter column arr type numeric;
@@ -73,7 +73,7 @@ alter table success.invoices alter column amount type double precision;
 """
 EXTREMES = {
     "integer": ("2147483647", "-2147483648"),
-    # of the last two the sums must fit, too
+    # the sums of the last two must fit, too
     "bigint": (
         *("9223372036854775807", "-9223372036854775808", "100000000000000"),
         *("99999999999999", "-99999999999999"),
@@ -98,7 +98,7 @@ EXTREMES = {
     ),
     "text": ("", "\\u0000 '\"%s{{ }}$$", "x" * 100_000),
 }
-# a key is made for each row; whose it is stays
+# each row gets a key of its own; its owner stays
 KEYS = ("id", "payment_id", "booking_id", "square_customer_id", "feature_key")
 PARENTS = (
     *("tenant_id", "organization_id", "customer_id", "account_id", "case_id", "campaign_id"),
@@ -149,7 +149,7 @@ def out_of_range(database: Database) -> set[tuple[object, ...]]:
 def test_no_value_of_one_row_ends_a_refresh(small: Database) -> None:
     small.execute(GOOD + UNBOUNDED)
     assert hostile(small) > 300
-    # nearly nothing is left to divide by
+    # a divisor that is almost zero
     small.execute(
         "insert into booking.payments (organization_id, payment_id, square_customer_id,"
         " status, amount_cents, tip_cents, created_at)"
@@ -159,7 +159,7 @@ def test_no_value_of_one_row_ends_a_refresh(small: Database) -> None:
         " ('c3', 99999999999999, 0, '2026-06-01', 2000), ('c4', 0, 100, '2026-06-01', 1))"
         " as payments (customer, amount, tip, paid_at, times), generate_series(1, times)"
     )
-    # what rows as hostile as that are to be written over is a question of its own
+    # the write-back of such rows is another question
     done = small.run(*NIGHTLY, "--no-write-back")
     assert done.returncode == 0, done.stderr
     assert out_of_range(small) >= {

@@ -1,4 +1,4 @@
-"""The hourly refresh: what feeds it, what it recomputes, and when it recomputes all."""
+"""The hourly refresh: what feeds it, what it recomputes, and when it recomputes everything."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ CUSTOMER = "(select min(customer_id::text)::uuid from analytics.customer_risk_st
 def refresh(
     database: Database, *arguments: str, project: Path = PROJECT
 ) -> tuple[dict[str, Any], str]:
-    """Run a refresh that succeeds; return what it logged and what it printed."""
+    """Run a refresh that succeeds; return its log entry and its output."""
     done = database.run(*arguments, project=project)
     assert done.returncode == 0, done.stdout + done.stderr
     payload = database.value(
@@ -26,7 +26,7 @@ def refresh(
 
 
 def moved(payload: dict[str, Any]) -> dict[str, int]:
-    """Return the marts of which a refresh has moved rows, and how many."""
+    """Return the marts with changed rows, and the number of rows."""
     return {
         mart["mart"]: mart["rows_written"] + mart["rows_removed"]
         for mart in payload["marts"]
@@ -36,7 +36,7 @@ def moved(payload: dict[str, Any]) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def captured_template(refreshed_template: Database) -> Iterator[Database]:
-    """Demo data whose changes are captured, after a refresh with triggers."""
+    """Demo data with triggers, after a refresh that has seen them; a template."""
     database = refreshed_template.copy(USUAL)
     assert database.run("flows", "capture", "install").returncode == 0
     refresh(database, *NIGHTLY)
@@ -79,7 +79,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
         ("bookings", "location_day"),
         ("orders", "customer"),
     ]
-    # a booking so far ahead that no date can be reckoned from it is left out, here too
+    # a booking whose date is too far in the future to compute with is left out here, too
     captured.execute(
         "insert into booking.bookings (organization_id, booking_id, location_id, status,"
         " start_at) select id, 'far', 'L1', 'ACCEPTED', '294276-12-31 12:00+00'"
@@ -95,7 +95,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
         "customer_risk_status",
     }
     payload, _ = refresh(captured, *NIGHTLY)
-    # of a row that has no date and no customer only a nightly refresh hears
+    # only a nightly refresh lists a row that has no date and no customer
     assert moved(payload) == {"bookings_quarantined_rows": 1}
     assert payload["drift"] == 0
 
@@ -103,7 +103,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
 def test_an_hourly_refresh_says_what_it_leaves_out_of_what_it_recomputes(
     captured: Database,
 ) -> None:
-    # words that are new, on a row of each table; a booking of nobody has only its date
+    # unknown words in a row of each table; a booking without a customer has only its date
     captured.execute(
         "update commerce.orders set status = 'SHIPPED_HALF' where id = (select min(id::text)"
         f"::uuid from commerce.orders where customer_id = {CUSTOMER})"
@@ -133,19 +133,19 @@ def test_an_hourly_refresh_says_what_it_leaves_out_of_what_it_recomputes(
     payload, printed = refresh(captured, *HOURLY)
     assert payload["work"].keys() == {"orders", "bookings"}
     assert left_out(payload).items() >= said.items()
-    # not what others than the customers in scope have
+    # not the keys of customers who are not in scope
     assert sum(left_out(payload).values()) < len(whole)
     assert "left out: 1 rows of orders.orders, order_status_unknown" in printed
     listed = captured.rows("select * from operations.quarantined_rows")
     assert len(listed) == len(whole) + sum(said.values())
-    # an hour in which others have changed says nothing of them
+    # an hour in which other customers changed does not list them
     captured.execute("update commerce.orders set total_amount = total_amount + 1 where id ="
                      " (select max(id::text)::uuid from commerce.orders)")  # fmt: skip
     payload, printed = refresh(captured, *HOURLY)
     assert payload["work"].keys() == {"orders"}
     assert ("orders", "orders", "order_status_unknown") not in left_out(payload)
     assert captured.rows("select * from operations.quarantined_rows") == listed
-    # a row that is mended leaves the list with the nightly refresh
+    # a repaired row leaves the list with the nightly refresh
     captured.execute(
         "update commerce.orders set status = 'DELIVERED' where status = 'SHIPPED_HALF'"
     )
@@ -158,7 +158,7 @@ def test_an_hourly_refresh_says_what_it_leaves_out_of_what_it_recomputes(
 
 
 CHANGES = (
-    # no trigger tells of it
+    # no trigger reports it
     ("update commerce.sales_reps set name = name || '!'", "orders", "sales reps have changed"),
     (
         "update booking.payments set amount_cents = amount_cents + 1",
@@ -178,7 +178,7 @@ def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_
         assert (payload["is_idle"], payload["runs_count"]) == (True, runs)
         assert "nothing has changed since the last refresh" in printed
         assert "dbt_run_seconds" not in payload
-    # they are one row of the log, that of the last
+    # they share one row of the log, that of the last
     logs = "select count(*) from operations.application_logs where log_id > %s"
     assert captured.value(logs, nightly) == 1
     [job] = captured.rows("select * from operations.job_status where job = 'refresh_hourly'")
@@ -203,7 +203,7 @@ def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_
         assert published == {system}
         payload, _ = refresh(captured, *HOURLY[:-1], later)
         assert payload["is_idle"]
-    # what stands is what a refresh of everything gives, and it may be written back
+    # the marts equal those of a full refresh, and may be written back
     payload, _ = refresh(captured, *NIGHTLY[:-1], later)
     daily = {"platform", "success", "tenant"}
     assert {mart for mart in moved(payload) if mart.partition("_")[0] not in daily} == set()
@@ -225,7 +225,7 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     refresh(captured, *HOURLY, "--no-write-back")
     payload, _ = refresh(captured, *HOURLY)
     assert (payload["is_idle"], payload["rows_written"]) == (True, 1)
-    # such a run is told of by itself
+    # such a run has its own row
     assert "runs_count" not in payload
 
 
@@ -316,7 +316,7 @@ def test_the_owner_of_a_table_gains_no_rights_by_its_triggers(captured: Database
 def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
     refreshed: Database,
 ) -> None:
-    # without triggers updated_at tells what has changed: not of what is deleted
+    # without triggers updated_at shows changes, but not deletions
     customers = refreshed.rows(
         "select customer_id from analytics.customer_risk_status order by customer_id limit 2"
     )
@@ -347,8 +347,8 @@ def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
 
 @pytest.mark.slow
 def test_a_long_change_queue_is_not_read_once_a_customer(captured: Database) -> None:
-    # more keys than fit into memory, as after an import: what is asked of them for each row
-    # would then be read from the table for each row
+    # more keys than fit into memory, as after an import: a hashed subquery would not fit,
+    # and the table would be read for each row
     keys, name = 300_000, captured.environment["PGDATABASE"]
     captured.execute(f"alter database {name} set hash_mem_multiplier = 1")
     captured.execute(
@@ -390,7 +390,7 @@ def test_a_key_stays_in_the_queue_until_the_marts_have_taken_it(captured: Databa
 def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     captured: Database, project: Path
 ) -> None:
-    """What docs/sanity_checks.md promises of an hourly refresh."""
+    """docs/sanity_checks.md promises this for an hourly refresh."""
 
     def published() -> list[str]:
         return [
@@ -411,7 +411,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
             " (select square_customer_id from analytics.customer_analytics))"
         )
 
-    # a test on rules: that system stays as it is, its keys wait, nothing is written back
+    # a test on rules: the system stays as it is, its keys wait, and nothing is written back
     wrong = project / "tests" / "data" / "orders" / "orders_are_wrong.sql"
     wrong.write_text("select customer_id from {{ ref('int_customers__risk_status') }}\n")
     change()
@@ -425,14 +425,14 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
         " from operations.application_logs order by log_id desc limit 1"
     ) == ("tests_failed without")
     assert captured.run("flows", "write-back", "--force").returncode == 1
-    # it is met again until it passes
+    # it fails again until it passes
     assert captured.run(*HOURLY, project=project).returncode == 1
     refresh(captured, *HOURLY)
     assert published() == ["orders", "bookings"]
     assert queue(captured) == []
     assert captured.run("flows", "write-back").returncode == 0
 
-    # a test on marts: they have moved, so the next refresh looks at all rows until it passes
+    # a test on marts: they have changed, so every refresh is a full one until it passes
     captured.execute(
         "create function public.spoil() returns trigger language plpgsql as"
         " 'begin new.reason = ''spoilt''; return new; end';"
@@ -447,7 +447,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     assert (
         "orders_marts_are_what_was_computed: 1 rows, such as mart customer_risk" in done.stderr
     )
-    # of bookings nothing had changed
+    # nothing had changed in bookings
     assert published() == ["orders"]
     assert queue(captured) == []
     done = captured.run(*HOURLY)
@@ -491,7 +491,7 @@ def test_an_hourly_refresh_recomputes_all_where_it_must(
 def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
     captured: Database,
 ) -> None:
-    # as after a lookup that has found nothing: only the tenant is told
+    # as after a lookup that found nothing: only the tenant is known
     gone = captured.rows(
         "select tenant_id as tenant, customer_id::text as customer"
         " from analytics.customer_risk_status order by customer_id limit 1"
@@ -521,7 +521,7 @@ def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
         update operations.changed_keys set key = gen_random_uuid() where kind = 'customer';
         """
     )
-    # an input that has begun to read another table, and a row that only updated_at tells of
+    # an input that now reads another table, and a row whose change only updated_at shows
     definition = captured.value(
         "select pg_get_viewdef('analytics_internal.input_orders__orders'::regclass)"
     )
@@ -549,7 +549,7 @@ def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
     ) in printed
     assert "commerce.extra is read by an input but not listed" in printed
     assert payload["unlisted_tables"] == ["commerce.extra"]
-    assert payload["keys_of_nobody"] == {"orders": 1}
+    assert payload["unknown_keys"] == {"orders": 1}
     told = "select count(distinct tenant_id) from analytics_internal.int_customers__scope"
     assert captured.value(told) == 2
     for mart, key, one in (
@@ -582,7 +582,7 @@ def test_other_rules_recompute_all(captured: Database, project: Path) -> None:
 @pytest.mark.slow
 def test_an_install_that_did_not_end_asks_for_full_refreshes(refreshed: Database) -> None:
     with refreshed.connect() as busy, busy.transaction():
-        # it can be read, and takes no trigger
+        # it can be read, but cannot have triggers
         busy.execute("lock table commerce.orders in exclusive mode")
         done = refreshed.run("flows", "capture", "install")
     assert done.returncode == 4

@@ -1,4 +1,4 @@
-"""`init`: what it proposes for schemas of others, and that it touches nothing."""
+"""`init`: what it proposes for foreign schemas, and that it changes nothing."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ SCHEMAS = {
 
 @pytest.fixture
 def application(request: pytest.FixtureRequest, server: Database) -> Iterator[Database]:
-    """The application that a test is given the name of."""
+    """The application that a test names."""
     database = new_database(server, USUAL)
     database.execute(SCHEMAS[request.param].read_text())
     yield database
@@ -39,7 +39,7 @@ def application(request: pytest.FixtureRequest, server: Database) -> Iterator[Da
 
 
 def init(database: Database, folder: Path, *arguments: str) -> str:
-    """Make the project, and return what was said."""
+    """Create the project, and return what the command printed."""
     done = database.run("flows", "init", str(folder), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -74,7 +74,7 @@ def as_sql(folder: Path, text: str) -> str:
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Return the columns of a select of one line each: name and expression."""
+    """Return the columns of a select with one line for each: name and expression."""
     lines = [line.partition("  --")[0].strip() for line in text.splitlines()]
     [start, end] = [
         lines.index("select"),
@@ -87,7 +87,7 @@ def columns_of(text: str) -> dict[str, str]:
 
 
 def check_types(database: Database, folder: Path) -> None:
-    """Hold each input against its contract, on the database itself."""
+    """Compare each input with its contract, on the database itself."""
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
     settings = our_settings() | project.get("vars", {})
     alike = {"character varying": "text", "timestamp with time zone": "timestamptz"}
@@ -120,7 +120,7 @@ def check_types(database: Database, folder: Path) -> None:
 
 
 def check_captures(database: Database, folder: Path) -> None:
-    """Let PostgreSQL read the keys of the triggers over the rows that are there."""
+    """Let PostgreSQL evaluate the triggers' keys over the existing rows."""
     for table in sources_of(folder).values():
         captures = table.get("config", {}).get("meta", {}).get("capture")
         for capture in captures if isinstance(captures, list) else [captures]:
@@ -131,12 +131,12 @@ def check_captures(database: Database, folder: Path) -> None:
             found = database.rows(
                 f"select {keys} from {table['relation']} as changed {joins} where {where}"
             )
-            # some rows may be nobody's
+            # some rows may belong to no customer
             assert any(None not in row.values() for row in found), table["relation"]
 
 
 def read(database: Database, sql: str) -> list[dict[str, Any]]:
-    """Return the rows of an input; what its comments say is no parameter."""
+    """Return the rows of an input; signs in its comments are not parameters."""
     with database.connect() as connection:
         return connection.execute(sql.encode()).fetchall()
 
@@ -163,11 +163,11 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
     for path in PROJECT.glob("models/[!s]*/inputs/*.sql"):
         of_ours = columns_of(path.read_text())
         if path.stem == "input_accounts__customer_goals":
-            # ours serves tables that lack it, too
+            # our input also works for tables without it
             assert of_ours["start_value"] != "start_value"
             of_ours["start_value"] = "start_value"
         assert columns_of(proposed[path.stem]) == of_ours, path.stem
-    # with what the triggers note, and no setting
+    # with the keys for the triggers, and without settings
     for system in registry():
         ours = {
             name: "none" if entity.decides_nothing else entity.capture
@@ -181,18 +181,18 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
     project = yaml.safe_load((tmp_path / "shop" / "dbt_project.yml").read_text())
     assert project["name"] == "shop"
     assert "vars" not in project
-    # the same again
+    # the same result again
     init(small, tmp_path / "again" / "shop")
     for path in (tmp_path / "shop").rglob("*.*"):
         other = tmp_path / "again" / path.relative_to(tmp_path)
         assert path.is_dir() or other.read_text() == path.read_text(), path
 
-    # and nothing is written over, or beside what is there
+    # and no file is overwritten, or added to an existing project
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for folder in ("shop", "shop/models", "shop/README.md"):
         refused = small.run("flows", "init", str(tmp_path / folder))
         if folder == "shop/models":
-            # a folder with other things in it is no obstacle
+            # a folder with other files in it is not an obstacle
             assert refused.returncode == 0, refused.stderr
             continue
         assert refused.returncode == 2
@@ -209,7 +209,7 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
 def test_where_a_zone_is_said_nothing_is_left_to_write(
     application: Database, system: str, questions: int, tmp_path: Path
 ) -> None:
-    """The shapes of the document, whose figures its own tests look at."""
+    """The schemas of the document; other tests check their figures."""
     said = init(application, tmp_path / "it", *NEW_YORK)
     assert f"{system}: on: " in said
     assert todos(tmp_path / "it") == 0
@@ -234,7 +234,7 @@ def test_people_who_are_an_email_address_of_attendees(
         (team, f"{name}@example.org") for team in (1, 2) for name in ("cleo", "dan")
     }
     bookings = read(application, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
-    # without a place no booking would count, so each business is one
+    # without a location no booking would count, so each business has one
     places = read(application, as_sql(tmp_path / "it", inputs["input_bookings__locations"]))
     assert {(row["organization_id"], row["location_id"]) for row in places} == {
         (row["organization_id"], row["location_id"]) for row in bookings
@@ -244,7 +244,7 @@ def test_people_who_are_an_email_address_of_attendees(
         counts[row["booking_status"]] = counts.get(row["booking_status"], 0) + 1
         assert row["square_customer_id"] in ("cleo@example.org", "dan@example.org")
     assert counts == {"ACCEPTED": 14, "CANCELLED_BY_CUSTOMER": 3, "NO_SHOW": 4}
-    assert "guess, 3 rows: by whom?" in inputs["input_bookings__bookings"]
+    assert "guess, 3 rows: who canceled?" in inputs["input_bookings__bookings"]
     payments = read(application, as_sql(tmp_path / "it", inputs["input_bookings__payments"]))
     assert {row["payment_status"] for row in payments} == {"COMPLETED"}
 
@@ -253,7 +253,7 @@ def test_people_who_are_an_email_address_of_attendees(
 def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     application: Database, tmp_path: Path
 ) -> None:
-    """A prefix before every table, cents, soft deletion, and a word that nobody knows."""
+    """A prefix on every table, cents, soft deletes, and an unknown word."""
     init(application, tmp_path / "it")
     assert todos(tmp_path / "it") == 8
     check_types(application, tmp_path / "it")
@@ -264,9 +264,9 @@ def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     delivered = [row for row in orders if row["delivered_at"]]
     assert {row["order_status"] for row in delivered} == {"DELIVERED"}
     assert len(delivered) == 17
-    # what is unknown stays, so that it is left out and said
+    # unknown words stay, so that the row is left out and reported
     assert sum(row["order_status"] == "in_limbo" for row in orders) == 3
-    assert "TODO 3 rows: DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
+    assert "TODO 3 rows: which of DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
     customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
     assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
 
@@ -279,9 +279,11 @@ def test_a_word_that_may_mean_two_things_is_a_guess(
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
     orders = inputs_of(tmp_path / "it")["input_orders__orders"]
-    assert "'sent' then 'SHIPPED'  -- guess, 15 rows: the goods, or an offer?" in orders
+    assert (
+        "'sent' then 'SHIPPED'  -- guess, 15 rows: were the goods sent, or an offer?" in orders
+    )
     assert "'cancel' then 'CANCELLED'  -- 20 rows" in orders
-    # what the lines add up to
+    # the sum of the lines
     assert "price_unit\n            * sale_order_line.product_uom_qty" in orders
 
 
@@ -290,11 +292,11 @@ def test_a_prefix_of_two_words_hides_no_key_and_a_name_alone_is_no_system(
     application: Database, tmp_path: Path
 ) -> None:
     said = init(application, tmp_path / "it")
-    # only a number and a token
+    # it has only a number and a token
     assert "orders: off: " in said
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
-    # no foreign key says so
+    # no foreign key declares it
     bookings = columns_of(inputs_of(tmp_path / "it")["input_bookings__bookings"])
     assert bookings["location_id"] == "wp_bookly_appointments.location_id"
 
@@ -372,7 +374,7 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
         (["--table", "orders.users=x.y"], "--table: there is no input 'orders.users'; the"),
         (["--table", "orders=x.y"], "--table: orders=x.y: no table or view of this name "),
         (["--table", "orders=x", "--table", "orders=y"], "--table: orders is named twice"),
-        (["--table", "invoices=none", "--systems", "orders"], "--table: invoices is of acc"),
+        (["--table", "invoices=none", "--systems", "orders"], "--table: invoices belongs"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
@@ -436,9 +438,9 @@ def test_a_table_that_is_named_goes_before_what_is_guessed(
     assert "-- flora.florists: named by --table" in inputs["input_bookings__customers"]
     bookings = columns_of(inputs["input_bookings__bookings"])
     assert bookings["square_customer_id"] == "florist_id"
-    # one of them is enough where the others are not in question
+    # one name is enough if the others are not in doubt
     said = init(empty, tmp_path / "none", "--table", "payments=none")
-    assert "bookings: no table looks like payments, so its input has no rows" in said
+    assert "bookings: no table looks like payments, so its input is empty" in said
     assert (
         "TODO Is there a table with"
         in (inputs_of(tmp_path / "none")["input_bookings__payments"])
@@ -453,20 +455,25 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     init(empty, tmp_path / "it", *named)
     inputs = inputs_of(tmp_path / "it")
     bookings = inputs["input_bookings__bookings"]
-    # a name that says how a row stands; a word that is known, and two that are not
+    # a column named like a status, with one known word and two unknown ones
     assert "when outcome = 'no_show' then 'NO_SHOW'  -- 20 rows" in bookings
     for word in ("showed up", "ghosted"):
-        assert f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: PENDING," in bookings
-    # a name that says nothing: of two columns that with a word that is known
+        assert (
+            f"when outcome = '{word}' then '{word}'  -- TODO 20 rows: which of PENDING,"
+            in bookings
+        )
+    # of two columns with other names, the one with a known word
     payments = inputs["input_bookings__payments"]
     assert "when fate = 'captured' then 'COMPLETED'" in payments
-    assert "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: APPROVED," in payments
-    assert "TODO does it say it, or how ('card', 'cash')? If nothing does" in " ".join(
+    assert (
+        "when fate = 'bounced' then 'bounced'  -- TODO 30 rows: which of APPROVED," in payments
+    )
+    assert "TODO is this the status, or how ('card', 'cash')? If none is, use" in " ".join(
         payments.split()
     ).replace(" -- ", " ")
     check_types(empty, tmp_path / "it")
 
-    # what is left open is said by check, and so is a constant that somebody has put
+    # check reports open questions, and a constant that somebody has entered
     path = tmp_path / "it" / "models" / "bookings" / "inputs" / "input_bookings__payments.sql"
     before, case, after = re.split(r"(?s)(case\n.*?\n    end)(?= as payment_status)", payments)
     assert "fate" in case
@@ -478,18 +485,19 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     number = 1 + bookings[: bookings.index("'ghosted'")].count("\n")
     assert (
         f"look  models/bookings/inputs/input_bookings__bookings.sql:{number}: TODO is left:"
-        " 20 rows: PENDING,"
+        " 20 rows: which of PENDING,"
     ) in done.stdout
     assert (
         "look  input_bookings__payments.payment_status: is 'COMPLETED' in all rows, and"
-        " flora.fees.how, which no input uses, has few words: 'card' 30, 'cash' 30; if"
+        " flora.fees.how, which no input uses, has few distinct values: 'card' 30,"
+        " 'cash' 30; if"
     ) in done.stdout
     assert "input_bookings__payments.sql:" not in done.stdout
-    # neither has any, nor are there words at all: a constant, as a guess
+    # without such columns the status is a constant, as a guess
     empty.execute("alter table flora.fees drop column how, drop column fate")
     init(empty, tmp_path / "plain", *named)
     assert (
-        "'COMPLETED' as payment_status,  -- no column of words: nothing tells it: guess"
+        "'COMPLETED' as payment_status,  -- no status column found, so a constant (guess)"
         in (inputs_of(tmp_path / "plain")["input_bookings__payments"])
     )
 
@@ -511,9 +519,12 @@ def test_a_status_behind_a_key_is_found_by_whatever_names_it(
     inputs = inputs_of(tmp_path / "it")
     orders = inputs["input_orders__orders"]
     assert "when stages.wording = 'delivered' then 'DELIVERED'" in orders
-    assert "TODO 1 row: DRAFT," in orders
-    # nothing is named for it, but a status may say it
-    assert "TODO does status ('left', 'on') say it?" in inputs["input_orders__customers"]
+    assert "TODO 1 row: which of DRAFT," in orders
+    # no column is named like it, but a status may show it
+    assert (
+        "TODO can it be derived from status ('left', 'on')?"
+        in inputs["input_orders__customers"]
+    )
     check_types(empty, tmp_path / "it")
 
 
@@ -559,7 +570,7 @@ def test_every_word_that_init_translates_into_is_one_that_the_contract_names() -
 def run(
     database: Database, folder: Path, mode: str = "hourly"
 ) -> subprocess.CompletedProcess[str]:
-    """Refresh by the command, in the folder of a user's project."""
+    """Refresh with the command, in the folder of a user's project."""
     return database.run(
         *("flows", "refresh", "--mode", mode, "--no-write-back", "--as-of", UNTIL),
         project=folder,
@@ -580,13 +591,13 @@ def test_northwind_has_its_right_numbers_without_a_line_written(
     init(application, tmp_path / "it", *NEW_YORK)
     refresh(application, tmp_path / "it")
     assert northwind_statuses(application, "northwind") == NORTHWIND_STATUSES
-    # its own thresholds, by tenant or for all, over ours; and by the next hourly refresh
+    # its own thresholds, by tenant or for all, override ours, from the next hourly refresh on
     seed = tmp_path / "it" / "seeds" / "input_shared__risk_thresholds.csv"
     seed.write_text("tenant_slug,dormant_days,target_days\nnorthwind,,400\ndefault,77,\n")
     refresh(application, tmp_path / "it", "hourly")
     thresholds = "select dormant_days, grace_days, target_days from analytics.tenants"
     assert [tuple(row.values()) for row in application.rows(thresholds)] == [(77, 1, 400)]
-    # beside the folder another project would take its place, with other thresholds
+    # outside the folder, another project with other thresholds would replace its marts
     for command in (("refresh", "--mode", "hourly"), ("capture", "install")):
         done = application.run("flows", *command)
         assert done.returncode == 2
@@ -626,7 +637,7 @@ def test_the_demo_as_a_project_has_the_same_numbers(server: Database, tmp_path: 
 def test_a_table_that_all_rows_belong_to_may_be_a_business(
     empty: Database, tmp_path: Path
 ) -> None:
-    """By a name that nobody knows: it is asked, and nothing is called certain."""
+    """Under an unknown name: `init` asks, and calls nothing certain."""
     empty.execute(
         """
         create table firms (id int primary key, name text, tz text);
@@ -642,6 +653,6 @@ def test_a_table_that_all_rows_belong_to_may_be_a_business(
     )
     init(empty, tmp_path / "it")
     inputs = inputs_of(tmp_path / "it")
-    assert "TODO rows of several tables" in " ".join(inputs["input_orders__tenants"].split())
+    assert "TODO several tables link to" in " ".join(inputs["input_orders__tenants"].split())
     for name in ("customers", "orders"):
-        assert "1 as tenant_id,  -- one business: guess" in inputs[f"input_orders__{name}"]
+        assert "1 as tenant_id,  -- one business (guess)" in inputs[f"input_orders__{name}"]

@@ -1,6 +1,6 @@
 """The write-back beside an application that writes to the same customers all the time.
 
-`make test` runs a short form, `make faults` the long one, and prints what was seen.
+`make test` runs a short form, `make faults` the long one, which prints what it observed.
 """
 
 import random
@@ -50,7 +50,7 @@ def live(refreshed_module: Database) -> Iterator[Database]:
 def sessions(
     database: Database, work: Callable[[Connection, random.Random, int], None]
 ) -> Iterator[list[BaseException]]:
-    """Do the same work in several sessions until the end, and collect its errors."""
+    """Do the same work in several sessions until the end, and collect the errors."""
     done = threading.Event()
     errors: list[BaseException] = []
 
@@ -83,7 +83,7 @@ def customers(database: Database) -> list[object]:
 
 
 def spoil(database: Database) -> int:
-    """Give customers that nobody is using a status that the rules do not; return how many."""
+    """Give idle customers a status that differs from the rules; return how many."""
     return len(
         database.rows(
             "update commerce.customers set risk_status = 'WRONG' where id in ("
@@ -104,7 +104,7 @@ def test_an_application_is_not_disturbed(live: Database, pytestconfig: pytest.Co
     seconds: list[float] = []
 
     def update(connection: Connection, chance: random.Random, number: int) -> None:
-        # each session has its own quarter, so that it is not another one that it waits for
+        # each session has a quarter of its own, so that it never waits for another session
         mine = chance.sample(ids[number::SESSIONS], 3)
         began = time.perf_counter()
         with connection.transaction():
@@ -185,7 +185,7 @@ AT_WORK = (
 def test_a_killed_write_back_is_finished_without_writing_twice(
     live: Database, pytestconfig: pytest.Config
 ) -> None:
-    # slow enough to be met at every stage
+    # slow enough to be observed at every stage
     live.execute(
         """
         create function commerce.slow() returns trigger language plpgsql as $$
@@ -215,7 +215,7 @@ def test_a_killed_write_back_is_finished_without_writing_twice(
         time.sleep(chance.uniform(0, 0.003 * count))
         killed.kill()
         killed.wait()
-        # its backend ends the statement that it is at, and holds the rows till then
+        # the backend finishes its statement, and holds the rows until then
         while live.value(AT_WORK) != 0:
             time.sleep(0.01)
         left = pending(live)
@@ -224,7 +224,7 @@ def test_a_killed_write_back_is_finished_without_writing_twice(
         done = live.run(*WRITE_BACK)
         assert done.returncode == 0, done.stderr
         assert pending(live) == 0
-        # every value was written by one of the two, and recorded once
+        # each value was written by one of the two, and recorded once
         assert live.rows(
             "select count(*) as written, count(distinct customer_id) as customers"
             " from operations.write_back_changes"

@@ -1,4 +1,4 @@
-"""Marts as others see them: their rows are there, and they grow where they stand."""
+"""Marts as others see them: rows that are always there, and columns that are only appended."""
 
 import shutil
 import subprocess
@@ -20,8 +20,8 @@ def dbt(database: Database, folder: Path, *arguments: str) -> subprocess.Complet
     )
 
 
-# a column in the middle of a mart that views read, of one that is read back day by day, and
-# of a view that another view selects all of
+# a column in the middle of a mart that views read, of a mart that is read back day by day,
+# and of a view that another view selects completely
 GROWN = {
     "bookings/rules/int_customer_analytics.sql": {
         "        customers.email_address,\n        customers.phone_number": (
@@ -160,7 +160,7 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
         assert refreshed.rows(SEEN) == seen
         for name in ("customer_analytics", "customer_profiles"):
             refreshed.execute(f"create table kept_{name} as select * from analytics.{name}")
-        # the same from nothing
+        # the same from an empty database
         refreshed.execute("drop schema reports, analytics, analytics_internal cascade")
         refresh(refreshed, project, "nightly", later)
         for name, (column, follower) in NEW.items():
@@ -168,7 +168,7 @@ def test_a_new_column_is_appended_where_readers_stand_and_in_its_place_on_a_fres
             assert columns[columns.index(column) + 1] == follower, name
             assert sorted(map(str, columns)) == sorted(map(str, [*before[name], column]))
         for name in ("customer_analytics", "customer_profiles"):
-            # when a row was first there, and last touched, a fresh build cannot know
+            # a new build cannot know when a row first appeared and last changed
             compared = ", ".join(
                 f'"{column}"'
                 for column in columns_of(refreshed, name)

@@ -1,4 +1,4 @@
-"""Messages to people: each is told of what is its own, once, and nothing of another tenant."""
+"""Messages to people: each is about the reader's own customers, once, and no other tenant."""
 
 import random
 import re
@@ -32,10 +32,10 @@ def hook() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture
 def quiet(refreshed: Database) -> Database:
-    """A database with nothing left to tell, whose sales reps all have customers and work."""
+    """A database with nothing left to send, whose sales reps all have customers and news."""
     refreshed.execute("delete from operations.alert_outbox")
     refreshed.execute("update analytics.sales_reps set is_active = true")
-    # a name for each, to be looked for
+    # a name for each customer, to search for
     for mart in ("customer_risk_status", "customer_account_types"):
         refreshed.execute(
             f"update analytics.{mart} set customer_name = 'C' || left(customer_id::text, 8)"
@@ -56,7 +56,7 @@ def send(
 def customers(
     database: Database, where: str = "true", limit: int = 1000
 ) -> list[dict[str, Any]]:
-    """Return customers that are not dormant, with who looks after them."""
+    """Return customers that are not dormant, with their sales reps."""
     return [
         dict(row)
         for row in database.rows(
@@ -80,7 +80,7 @@ def set_status(database: Database, rows: list[dict[str, Any]], status: str) -> N
 
 
 def of(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """Return the names of customers by the address of who looks after them."""
+    """Return the names of customers by the address of their rep."""
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row["sales_rep_email"], set()).add(row["customer_name"])
@@ -92,7 +92,7 @@ def names(text: str) -> set[str]:
 
 
 def told(mails: MailReceiver) -> dict[str, set[str]]:
-    """Return the names that stand in the mails to each address, the same in both forms."""
+    """Return the names in the mails to each address, the same in both formats."""
     found: dict[str, set[str]] = {}
     for mail in mails.accepted:
         assert names(mail["plain"]) == names(mail["html"])
@@ -145,7 +145,7 @@ def test_each_is_told_of_its_own_customers_once(
             done = send(quiet, mails)
             assert done.returncode == 0, done.stderr
         assert told(mails) == of(fresh + back)
-        # one a person
+        # one mail per person
         assert set(Counter(mail["to"] for mail in mails.accepted).values()) == {1}
         for mail in mails.accepted:
             tenants = {row["tenant_slug"] for row in everyone}
@@ -188,7 +188,7 @@ def test_a_message_whose_sender_is_killed_is_never_sent_again(
     assert send(quiet, mails).returncode == 0
     assert len(mails.tried) == len(set(mails.tried)) == people
     assert states(quiet) == {"unknown": 2, "sent": people - 2}
-    # and what it said is told to nobody again
+    # and nobody is told its news again
     assert send(quiet, mails).returncode == 0
     assert len(mails.tried) == people
     assert "the sender died" in quiet.run("flows", "status").stdout
@@ -211,12 +211,12 @@ def test_who_is_not_reached_does_not_keep_others_from_their_messages(
     assert names(str(message["blocks"])) == {
         row["customer_name"] for row in gone if row["tenant_slug"] == north
     }
-    # one try told that the mail server is not there
+    # one attempt showed that the mail server is down
     assert states(quiet) == {"sent": 1, "pending": len(of(gone))}
     tries = "select sum(attempts) from operations.message_outbox where channel = 'mail'"
     assert quiet.value(tries) == 1
     assert "topsecret" not in done.stdout + done.stderr
-    kept = str(composed(quiet)) + str(quiet.rows("select * from operations.message_told"))
+    kept = str(composed(quiet)) + str(quiet.rows("select * from operations.message_news"))
     assert "topsecret" not in kept
 
 
@@ -252,7 +252,7 @@ def test_the_team_is_told_of_all_tenants_in_one_message(
     assert told(mails) == expected
     [card] = hook.accepted
     assert names(str(card["attachments"])) == all_names
-    # nothing waits for a program that nobody has named
+    # no message waits for a program that nobody has named
     assert (
         quiet.value("select count(*) from operations.alert_outbox where state != 'passed_on'")
         == 0
@@ -317,12 +317,12 @@ def test_a_customer_that_changes_hands_is_told_to_its_new_rep_only(
                 customer["customer_id"],
             )
 
-    # the new rep hears of it, for it still is so; the one before of nothing
+    # the new rep is told, because it is still true; the former rep is told nothing
     hand_over(one)
     assert send(quiet, mails).returncode == 0
     assert told(mails) == {new["sales_rep_email"]: {one["customer_name"]}}
-    # what comes back as it changes hands is told to neither: one has it no more, the other has
-    # not heard that it was gone
+    # a customer that comes back as its rep changes: neither is told, because one no longer has
+    # the customer, and the other was not told that it had left
     mails.accepted.clear()
     hand_over(other)
     set_status(quiet, [one, other], "HEALTHY")
@@ -355,7 +355,7 @@ def test_who_is_told_where_is_said_by_the_seed(
     others = {row["sales_rep_id"] for row in dairy} - {first, second, third}
     assert told(mails) == {
         "other@example.com": of_rep(first),
-        # one message a place, however many reps share it
+        # one message per address, however many reps share it
         "nobody@example.com": of_rep(*others),
     }
     assert len(mails.accepted) == 2
@@ -369,7 +369,7 @@ def test_who_is_told_where_is_said_by_the_seed(
         == 2
     )
     assert foods
-    # where the environment says nothing of it
+    # when the environment does not name it
     status = quiet.run("flows", "status", environment=mails.environment).stdout
     assert "MESSAGE_URL_DAIRY is not set" in status
 
@@ -386,7 +386,7 @@ def test_an_address_that_is_none_gets_nothing_and_status_says_so(
         ("ana@a.example, eve@e.example", "no proper e-mail address"),
         ("ana@a.example\nBcc: eve@e.example", "no proper e-mail address"),
         ("<eve@e.example>", "no proper e-mail address"),
-        # what the library that writes mails stumbles over
+        # characters that the e-mail library cannot handle
         ("ana@[a.example", "no proper e-mail address"),
         ("ana@a..example", "no proper e-mail address"),
         ("ana@a.example", ""),
@@ -480,7 +480,7 @@ def test_news_of_the_quiet_hours_are_one_message_at_their_end(quiet: Database) -
         set_status(quiet, [customer], "DORMANT")
         assert quiet.run("flows", "alerts").returncode == 0
         compose(quiet, f"{today} 06:59:59 {zone}")
-    # what has ended before it was told is no news
+    # news that ended before it was sent is no longer news
     set_status(quiet, [back], "HEALTHY")
     assert quiet.run("flows", "alerts").returncode == 0
     assert composed(quiet) == []
@@ -490,7 +490,7 @@ def test_news_of_the_quiet_hours_are_one_message_at_their_end(quiet: Database) -
         one["customer_name"],
         other["customer_name"],
     }
-    # and one that was made before waits for them to end, too
+    # and a message made earlier waits for the end of the quiet hours, too
     claim = "select count(*) from operations.claim_message(%s, '{}', array['mail'])"
     assert quiet.value(claim, f"{today} 06:59:59 {zone}") == 0
     assert quiet.value(claim, f"{today} 07:00:00 {zone}") == 1
@@ -500,15 +500,15 @@ ZONES = {"kiwi-produce": "Pacific/Auckland", "harbor-foods": "America/Los_Angele
 
 
 WEEKS = (
-    # the last second before its hour, and its hour
+    # the last second before the hour, and the hour
     ("2026-06-15 06:59:59", "2026-06-15 00:00:00", False),
     ("2026-06-15 07:00:00", "2026-06-15 00:00:00", True),
-    # the marts do not know yet that the week is over
+    # the marts have not reached the new week yet
     ("2026-06-15 07:00:00", "2026-06-14 23:59:59", False),
-    # after an outage on Tuesday, and no later
+    # on Tuesday after an outage, and no later
     ("2026-06-16 23:59:59", "2026-06-15 00:00:00", True),
     ("2026-06-17 00:00:00", "2026-06-15 00:00:00", False),
-    # marts of a day that is yet to come, and of another week
+    # marts of a future day, and of another week
     ("2026-06-15 07:00:00", "2026-06-16 00:00:00", False),
     ("2026-06-22 07:00:00", "2026-06-15 00:00:00", False),
     ("2026-06-14 07:00:00", "2026-06-14 00:00:00", False),
@@ -519,17 +519,17 @@ WEEKS = (
 def test_the_week_is_told_on_monday_of_the_zone(quiet: Database, tenant: str) -> None:
     zone = ZONES[tenant]
     assert quiet.run("flows", "alerts").returncode == 0
-    # only this one has marts of now
+    # only this tenant has marts of today
     quiet.execute("update analytics.tenants set as_of = '2030-01-01'")
     for local, marts_local, is_told in WEEKS:
         quiet.execute("delete from operations.message_outbox")
-        quiet.execute("delete from operations.message_told where news != 'begun'")
+        quiet.execute("delete from operations.message_news where news != 'begun'")
         quiet.execute(
             "update analytics.tenants set as_of = %s, today = %s::timestamp::date,"
             " time_zone = %s where tenant_slug = %s",
             *(f"{marts_local} {zone}", marts_local, zone, tenant),
         )
-        # once, whenever it is asked again
+        # once, however often the command runs
         for _ in range(2):
             compose(quiet, f"{local} {zone}", "ops@example.com")
         week = [message for message in composed(quiet) if message["kind"] == "weekly"]
@@ -542,7 +542,7 @@ def test_the_week_is_told_on_monday_of_the_zone(quiet: Database, tenant: str) ->
 
 
 def set_monday(database: Database, tenant: str) -> str:
-    """Let it be Monday, for marts of this tenant alone; return an instant of that day."""
+    """Let it be Monday, with marts for this tenant alone; return an instant of that day."""
     assert database.run("flows", "alerts").returncode == 0
     database.execute("update analytics.tenants set as_of = '2030-01-01'")
     database.execute(
@@ -563,8 +563,8 @@ def test_a_week_in_which_nothing_was_is_no_message(quiet: Database) -> None:
     quiet.execute("delete from analytics.customer_risk_status_history")
     compose(quiet, monday, "ops@example.com")
     assert composed(quiet) == []
-    # and it is not looked for again
-    told = quiet.rows("select from operations.message_told where starts_with(news, 'week ')")
+    # and the command does not search for it again
+    told = quiet.rows("select from operations.message_news where starts_with(news, 'week ')")
     reps = quiet.rows("select from operations.recipients where tenant_slug = 'north-dairy'")
     assert len(told) == len(reps) + 1 > 1
 
@@ -616,7 +616,7 @@ def test_reps_who_share_an_address_are_told_at_their_own_hours(quiet: Database) 
 
 def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:
     assert quiet.run("flows", "alerts").returncode == 0
-    # every week that the demo has, as if it were the last
+    # every week of the demo, as if it were the last one
     expected: dict[str, set[tuple[str, str]]] = {}
     for row in quiet.rows(
         """
@@ -641,7 +641,7 @@ def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:
     for message in composed(quiet):
         calls = [line for line in message["body"] if line["section"] == "CALL_FIRST"]
         amounts = [line["revenue_at_risk"] or -1 for line in calls]
-        # nobody foresees anything here: whom most is at risk of is called first
+        # without a forecast, those with the most at risk are to be called first
         assert amounts == sorted(amounts, reverse=True)
         assert len(calls) <= 10
         due = quiet.value(
@@ -662,7 +662,7 @@ def test_messages_are_looked_at_without_being_sent(
 ) -> None:
     gone = customers(quiet, limit=4)
     set_status(quiet, gone, "DORMANT")
-    # also before anybody has said how mails are sent
+    # even before a mail server is set
     done = quiet.run("flows", "alerts", "--dry-run")
     assert done.returncode == 0, done.stderr
     for address, theirs in of(gone).items():
@@ -678,18 +678,18 @@ def test_messages_are_looked_at_without_being_sent(
 def test_what_was_told_before_messages_came_is_no_news(
     quiet: Database, mails: MailReceiver
 ) -> None:
-    """A database of the version before, and news that have become old."""
+    """A database of the earlier version, and news that have become old."""
     gone = customers(quiet, limit=4)
     set_status(quiet, gone[:1], "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
-    quiet.execute("drop table operations.message_told, operations.message_outbox cascade")
+    quiet.execute("drop table operations.message_news, operations.message_outbox cascade")
     set_status(quiet, gone[1:2], "DORMANT")
     assert send(quiet, mails).returncode == 0
     assert told(mails) == of(gone[1:2])
     set_status(quiet, gone[2:3], "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
     quiet.execute(
-        "update operations.message_told set told_at = now() - interval '1 year'"
+        "update operations.message_news set told_at = now() - interval '1 year'"
         " where news = 'begun'"
     )
     quiet.execute(
@@ -745,7 +745,7 @@ def test_two_who_compose_at_once_tell_once(quiet: Database) -> None:
 def test_equal_ids_of_two_tenants_are_two_people_and_two_customers(
     quiet: Database, mails: MailReceiver, marts: tuple[str, ...]
 ) -> None:
-    """A customer, and the rep too, has the same id in both: each tenant counts from one."""
+    """A customer and a rep with the same ids in both tenants, which count from one."""
     [one] = customers(quiet, "tenant_slug = 'north-dairy'", 1)
     [other] = customers(quiet, "tenant_slug = 'harbor-foods'", 1)
     for mart in marts:
@@ -776,7 +776,7 @@ def test_equal_ids_of_two_tenants_are_two_people_and_two_customers(
 
 
 def test_equal_ids_of_two_systems_are_two_tenants(quiet: Database) -> None:
-    """An organization of another system has the id of a tenant: its channel hears nothing."""
+    """An organization of another system has the id of a tenant; its channel gets nothing."""
     quiet.execute(f"insert into {SEED} values ('north-dairy', null, 'mail', 'all@n.example')")
     assert quiet.run("flows", "alerts").returncode == 0
     for slug in ("north-dairy", "of-another-system"):
@@ -797,11 +797,29 @@ def test_equal_ids_of_two_systems_are_two_tenants(quiet: Database) -> None:
     assert [line["tenant"] for line in message["body"]] == ["north-dairy"]
 
 
+def test_a_week_stays_with_its_tenant_where_two_systems_have_equal_ids(
+    quiet: Database,
+) -> None:
+    quiet.execute(f"insert into {SEED} values ('elsewhere', null, 'mail', 'all@e.example')")
+    quiet.execute(
+        "update analytics.platform_organizations set organization_slug = 'elsewhere',"
+        " organization_id = (select tenant_id from analytics.tenants"
+        " where tenant_slug = 'north-dairy')"
+        " where organization_id ="
+        " (select organization_id from analytics.platform_organizations limit 1)"
+    )
+    now = set_monday(quiet, "north-dairy")
+    compose(quiet, now)
+    week = [message for message in composed(quiet) if message["kind"] == "weekly"]
+    assert week
+    assert "all@e.example" not in {message["address"] for message in week}
+
+
 @pytest.mark.slow
 def test_a_row_of_recipients_that_makes_no_sense_is_named(
     small: Database, project: Path
 ) -> None:
-    """Of each kind one, in one refresh; then what is not known is a warning."""
+    """One of each kind, in one refresh; unknown values are a warning."""
     command = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
     seed = project / "seeds" / "message_recipients.csv"
     header = seed.read_text()

@@ -1,4 +1,4 @@
-"""A rule that was changed moves many customers at once: the guard says so, and what to do."""
+"""A changed rule changes many customers at once: the guard says so, and what to do."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_a_write_back_held_by_a_changed_rule_says_so_and_what_to_do(
     # dormant after 10 days instead of 45, for one tenant
     seed.write_text(f"{seed.read_text().rstrip()}\nharbor-foods,10{',' * 12}\n")
     for _ in range(2):
-        # the second one goes by the same rules, and nothing is written yet
+        # the second refresh uses the same rules, and nothing has been written yet
         done = refreshed.run(*hourly, project=project)
         assert done.returncode == 3, done.stderr
         [line] = done.stderr.splitlines()
@@ -32,7 +32,7 @@ def test_a_write_back_held_by_a_changed_rule_says_so_and_what_to_do(
     done = refreshed.run(*hourly, project=project)
     assert done.returncode == 0, done.stderr
 
-    # many changes by the rules of before are another matter
+    # many changes under the earlier rules are a different matter
     refreshed.execute(
         "update commerce.customers set risk_status = 'HEALTHY' where tenant_id ="
         " (select id from commerce.tenants where slug = 'harbor-foods')"

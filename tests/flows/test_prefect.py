@@ -1,4 +1,4 @@
-"""`customer-health serve`: a server comes up, a scheduled run fires by itself and finishes."""
+"""`customer-health serve`: a server starts, and a scheduled run begins by itself and ends."""
 
 import logging
 import os
@@ -49,7 +49,7 @@ def wait_for(look: Callable[[], Found | None]) -> Found:
 
 
 def left_behind(home: Path) -> list[str]:
-    """Return the programs that run with this PREFECT_HOME."""
+    """Return the processes that run with this PREFECT_HOME."""
     mark = f"PREFECT_HOME={home}\0".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -63,7 +63,7 @@ def left_behind(home: Path) -> list[str]:
 def serving(
     database: Database, home: Path, *options: str, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `customer-health serve` until the end of the block, or until that has stopped it."""
+    """Run `customer-health serve` until the end of the block, or until the block stops it."""
     with (home / "log").open("w") as log:
         served = subprocess.Popen(
             [sys.executable, "-m", "flows", "serve", *options],
@@ -83,7 +83,7 @@ def serving(
             served.send_signal(signal.SIGINT)
             served.wait(60)
         finally:
-            # its own session: nobody else is in it
+            # in a session of its own
             with suppress(ProcessLookupError):
                 os.killpg(served.pid, signal.SIGKILL)
             served.wait()
@@ -117,7 +117,7 @@ def test_a_server_of_somebody_else_does_not_get_the_schedules(
 
 
 def test_what_serve_does_not_understand_starts_nothing(tmp_path: Path) -> None:
-    """Not even the demo's database, of which --help needs none, either."""
+    """Not even the demo's database, which --help does not need either."""
     nowhere = {"PGHOST": "/nonexistent"}
     for options, environment, said in (
         ([], {"PREFECT_SERVER_API_PORT": "many"}, "'many' must be 1 to 65535"),
@@ -142,7 +142,7 @@ def test_what_serve_does_not_understand_starts_nothing(tmp_path: Path) -> None:
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A Prefect server that wants another password."""
+    """A Prefect server that expects another password."""
 
     def do_POST(self) -> None:
         self.send_response(401)
@@ -175,7 +175,7 @@ def test_a_server_that_is_not_there_or_lets_nobody_in_is_one_line(tmp_path: Path
 
 
 def post(api: httpx.Client, path: str, content: object) -> Any:
-    """Post until it is taken: a busy server answers 503."""
+    """Post until the server accepts: a busy one answers 503."""
 
     def look() -> httpx.Response | None:
         reply = api.post(path, json=content)
@@ -204,7 +204,7 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
     refreshed: Database, tmp_path: Path
 ) -> None:
     port = free_port()
-    # a user and a password, in whose environment the scheduler runs
+    # a user and a password, in the environment of the scheduler
     login = {"PREFECT_SERVER_API_AUTH_STRING": "ana:p@ss"}
     options = ["--port", port, "--time-zone", "Europe/Vienna"]
     with serving(refreshed, tmp_path, *options, **login) as served, client_of(port) as api:
@@ -221,7 +221,7 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
         api.delete(f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
 
         for name, zone in (
-            # clock changes are nothing to what runs every hour
+            # clock changes do not affect an hourly run
             ("hourly refresh/hourly", "UTC"),
             ("nightly refresh/nightly", "Europe/Vienna"),
             ("weekly summary/weekly", "Europe/Vienna"),
@@ -249,7 +249,7 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
         refused = api.post(asked, json={"parameters": {"backfill_days": 9999}})
         assert refused.status_code == 409
 
-        # read as the command line reads it; the reason is the message
+        # read as on the command line, with the same message
         hourly = deployment(api, "hourly refresh/hourly")
         of_it = f"/deployments/{hourly['id']}/create_flow_run"
         for parameters, reason in (
@@ -268,12 +268,12 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
             assert (run["state"]["type"], run["state"]["name"]) == ("FAILED", "Failed")
             assert run["state"]["message"].startswith(reason)
             of_run = {"flow_run_id": {"any_": [run["id"]]}, "level": {"ge_": logging.ERROR}}
-            # they are sent by and by
+            # Prefect sends logs with a delay
             logs = wait_for(partial(post, api, "/logs/filter", {"logs": of_run}))
             assert any(reason in line["message"] for line in logs)
             api.delete(f"/flow_runs/{run['id']}")
 
-        # stopped in the midst of a run; what Prefect says of failed ones has a traceback
+        # stopped during a run; Prefect's message about failed runs has a traceback
         before = (tmp_path / "log").read_text()
         post(api, asked, {"parameters": {"no_write_back": True}})
         running = "select from pg_stat_activity where application_name = 'customer_health'"
@@ -298,7 +298,7 @@ HELD, BUSY = errors.WriteBackHeld("orders: stale"), errors.Busy("another refresh
         ("nightly", [GONE], "Completed", [60]),
         ("nightly", [GONE, GONE], "Completed", [60, 300]),
         ("hourly", [GONE, GONE, GONE], "Failed", [60, 300]),
-        # what would only fail again
+        # errors that would only repeat
         ("nightly", [WRONG], "Failed", []),
         ("nightly", [HELD], "Failed", []),
         ("hourly", [DENIED], "Failed", []),
@@ -340,7 +340,7 @@ def test_only_failures_of_infrastructure_are_tried_again(
     if state == "Failed":
         assert ended.message == str(ends[-1])
 
-    # missed, but for what somebody has asked for: the next run would not do it
+    # missed, except runs that somebody requested: the next run would not do their work
     due.scheduled_start_time -= timedelta(minutes=16)
     assert getattr(scheduled, flow).fn().name == "Missed"
     left = iter([BUSY])
@@ -350,7 +350,7 @@ def test_only_failures_of_infrastructure_are_tried_again(
 def test_a_step_that_has_failed_without_an_exception_is_a_failed_task(
     tmp_path: Path,
 ) -> None:
-    """The write-back of a tenant, or a test of dbt: what they return says so."""
+    """The write-back of one tenant, or a test of dbt: their result shows the failure."""
     program = """
 from prefect import flow
 from flows.scheduled import PrefectProgress
@@ -387,7 +387,7 @@ print(both())
 
 
 class Told(Exception):
-    """An error of a driver, with what it says of itself."""
+    """A driver's error with its SQLSTATE."""
 
     def __init__(self, sqlstate: str) -> None:
         super().__init__("database")
@@ -399,7 +399,7 @@ def test_what_no_retry_mends_is_told_apart(empty: Database) -> None:
         assert errors.is_temporary(Told(state)), state
     for state in ("42501", "42P01", "28P01", "22012", "23505", "55006", "P0001"):
         assert not errors.is_temporary(Told(state)), state
-    # libpq gives no SQLSTATE of what happens before there is a session
+    # libpq gives no SQLSTATE for errors before a session exists
     there = empty.environment
     empty.execute("create role nobody_logs_in")
     for changed, expected in (
@@ -441,14 +441,14 @@ def test_prefect_reads_prefect_yaml_and_finds_its_flows() -> None:
 def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
     refreshed: Database, tmp_path: Path
 ) -> None:
-    """Those of prefect.yaml for a worker of a process work pool, then those of `serve`."""
+    """Schedules of prefect.yaml for a worker of a process work pool, then those of `serve`."""
     port = free_port()
     url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
     environment = refreshed.os_environment(
         PREFECT_HOME=str(tmp_path),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_WORKER_QUERY_SECONDS="2",
-        # a shell says where it is, and what is installed there is this
+        # a shell sets PWD, and PYTHONPATH stands for the installed package
         PWD=str(PROJECT),
         PYTHONPATH=str(PROJECT),
         **url,
@@ -500,7 +500,7 @@ def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
 
         run_it()
 
-        # a worker has them: with those of `serve`, each run would be two
+        # a worker has them: with those of `serve`, each run would start twice
         code, error = serve(tmp_path, **refreshed.environment, **url)
         assert code == 4
         assert error.startswith("error: work pool customer-health already has the schedules")
@@ -528,7 +528,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         pytest.skip("no systemd-analyze on this machine, which is what checks the units")
     assert len(UNITS) == 3
     for unit in UNITS:
-        # where the programs of this machine are
+        # the folders of this machine's programs
         text = unit.read_text().replace("/opt/customer-health/.venv-dashboards", str(tmp_path))
         text = text.replace("/opt/customer-health/.venv", str(tmp_path))
         (tmp_path / unit.name).write_text(text)
@@ -541,7 +541,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    # of what it does not know it only warns
+    # it only warns about unknown keys
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -29,7 +29,7 @@ def refresh(
 
 
 def fingerprint(database: Database) -> dict[str, object]:
-    """Sum up every row and column of every mart."""
+    """Return a digest of every row and column of every mart."""
     return {
         mart: database.value(
             f"select coalesce(sum(hashtextextended(row_text, 0)), 0)"
@@ -87,7 +87,7 @@ def test_same_instant_again_writes_nothing_and_views_and_grants_of_analysts_surv
     with analyst_of_views(refreshed):
         refresh(refreshed)
     assert changed_rows(refreshed) == 0
-    # an index that a new version has is made by its first refresh
+    # the first refresh of a new version creates its new index
     assert refreshed.value(f"select to_regclass('{index}')")
     assert fingerprint(refreshed) == before
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
@@ -127,7 +127,7 @@ def test_the_session_changes_no_result(refreshed: Database) -> None:
 
 @contextmanager
 def analyst_of_views(refreshed: Database) -> Iterator[None]:
-    """An analyst's view on marts, with a grant on it, which must be there at the end, too."""
+    """Create an analyst's view on marts, with a grant on it; both must exist at the end."""
     refreshed.execute(
         """
         create role an_analyst login in role customer_health_analyst;
@@ -142,7 +142,7 @@ def analyst_of_views(refreshed: Database) -> Iterator[None]:
     )
     tables = (
         "select relname, oid from pg_class where relnamespace = 'analytics'::regnamespace"
-        # the one index that its test lets be made anew
+        # the one index whose test allows it to be created again
         " and relname != 'customer_risk_status__valid_until' order by relname"
     )
     before = refreshed.rows(tables)
@@ -157,7 +157,7 @@ def analyst_of_views(refreshed: Database) -> Iterator[None]:
 
 
 def test_marts_have_statistics_as_soon_as_they_are_filled(refreshed: Database) -> None:
-    # of tables as small as these autovacuum, which comes once a minute, makes them as well
+    # autovacuum, which runs once a minute, also analyzes tables as small as these
     assert not refreshed.rows(
         "select mart from operations.orders_publications"
         " where rows_written > 0 and not exists ("
@@ -227,7 +227,7 @@ def test_a_system_that_is_off_has_empty_marts(refreshed: Database, project: Path
         "flows", "refresh", "--mode", "nightly", "--no-write-back", project=project
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # the accounts are told of by their own clock
+    # accounts have a clock of their own
     assert "could not be raised" not in done.stdout + done.stderr
     for mart in (*MARTS, "due_to_order", "rep_metrics"):
         assert not refreshed.rows(f"select * from analytics.{mart}")
@@ -238,7 +238,7 @@ def test_nothing_is_built_of_a_system_that_stays_off(
     refreshed: Database, project: Path
 ) -> None:
     def nodes(mode: str) -> list[str]:
-        """Return what a refresh has built of bookings."""
+        """Return the models of bookings that a refresh has built."""
         log = project / "refresh.log"
         log.unlink(missing_ok=True)
         command = (
@@ -254,7 +254,7 @@ def test_nothing_is_built_of_a_system_that_stays_off(
         done = refreshed.run(*command, project=project)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "rows corrected" not in done.stdout
-        # an hourly one has something to go on from
+        # an hourly refresh has a full one to build on
         assert ("recomputes everything" in done.stdout) == (mode == "hourly" and is_new)
         return [line for line in log.read_text().splitlines() if "int_booking" in line]
 
@@ -271,7 +271,7 @@ def test_nothing_is_built_of_a_system_that_stays_off(
     assert not refreshed.rows(analytics, stamps)
     assert not nodes("nightly")
     assert not nodes("hourly")
-    # but it is made again where somebody has dropped of it
+    # but it is created again if somebody has dropped part of it
     refreshed.execute("drop table analytics.customer_recent_bookings")
     assert nodes("nightly")
     assert not nodes("nightly")

@@ -1,4 +1,4 @@
-"""What a refresh no longer says of the instant of the one before, and why."""
+"""What a refresh revises of an earlier instant, and why."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     run(small, *NIGHTLY, UNTIL)
     assert small.rows(REVISIONS) == []
     run(small, "flows", "capture", "install")
-    # a limit is crossed: by time, which revises nothing
+    # time alone crosses a limit, which revises nothing
     run(small, *HOURLY, "2026-07-20T12:00:00+00:00")
     statuses = "select risk_status from analytics.customer_risk_status"
     assert small.value(statuses) == "AT_RISK_CADENCE"
-    # an order comes, on the day of the last refresh and after it
+    # an order arrives, on the day of the last refresh and after it
     small.execute(
         "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
         " delivered_at, total_amount) select gen_random_uuid(), tenant_id, id, 'DELIVERED',"
@@ -36,7 +36,7 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     assert small.value(statuses) == "HEALTHY"
     assert small.rows(REVISIONS) == []
 
-    # it is cancelled: what was said at two is said no longer
+    # it is cancelled, so the statement of two o'clock no longer holds
     small.execute(
         "update commerce.orders set status = 'CANCELLED' where ordered_at > '2026-07-20'"
     )
@@ -47,7 +47,7 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     assert revised["said_at"].isoformat().startswith("2026-07-20T")
     assert str(revised["status_of"]) == "2026-07-20"
 
-    # one that comes late; the nightly refresh notes it as the hourly one does, and once
+    # an order that arrives late: hourly and nightly refreshes note it alike, and once
     small.execute(
         "insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at,"
         " delivered_at, total_amount) select gen_random_uuid(), tenant_id, id, 'DELIVERED',"
@@ -61,7 +61,7 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     assert [row["status_now"] for row in late] == ["HEALTHY"]
     assert [row["revision_cause"] for row in late] == ["ROWS"]
 
-    # another correction, and a refresh for the same instant again
+    # another correction, and a second refresh for the same instant
     small.execute(
         "update commerce.orders set status = 'CANCELLED'"
         " where ordered_at = '2026-07-19 13:00+00'"
@@ -71,7 +71,7 @@ def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database)
     assert (again["status_before"], again["status_now"]) == ("HEALTHY", "AT_RISK_CADENCE")
     assert again["said_at"] == again["revised_at"]
 
-    # at an earlier instant nothing is compared
+    # an earlier instant is not compared
     run(small, *NIGHTLY, UNTIL)
     assert len(small.rows(REVISIONS)) == 2
 
@@ -93,7 +93,7 @@ def test_other_limits_are_told_from_other_rows(small: Database, project: Path) -
     [revised] = small.rows(REVISIONS)
     assert (revised["status_now"], revised["revision_cause"]) == ("DORMANT", "RULES")
 
-    # both at once: nobody knows which
+    # both at once: the cause is unknown
     set_limits(dormant_days=45)
     small.execute(
         "update commerce.orders set status = 'CANCELLED'"

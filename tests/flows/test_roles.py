@@ -1,4 +1,4 @@
-"""`customer-health roles`: what each role may do, and that a tenant sees its own rows only."""
+"""`customer-health roles`: what each role may do, and that a tenant sees only its own rows."""
 
 import random
 import threading
@@ -45,7 +45,7 @@ def secured(refreshed_template: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def logins(secured: Database) -> Iterator[dict[str, str]]:
-    """A login for the role of each of two tenants, and one for both."""
+    """Logins for the roles of two tenants, and one for both."""
     first, second = (role["role_name"] for role in tenant_roles(secured, "orders")[:2])
     logins = {"alice": first, "bob": second, "carol": f"{first}, {second}"}
     for login, roles in logins.items():
@@ -79,7 +79,7 @@ def relations(database: Database) -> list[DictRow]:
 
 
 def system_of(mart: str) -> str:
-    """Return the system of a mart, or of what metrics count: the folder of its model."""
+    """Return the system of a mart, or of a semantic model: the folder of its model."""
     name = mart.partition(".")[2]
     models = PROJECT / "models"
     [model] = models.rglob(f"{name}.sql")
@@ -87,7 +87,7 @@ def system_of(mart: str) -> str:
 
 
 def tenant_columns(database: Database) -> dict[str, str]:
-    """Return the marts, tables and views, and the column of each that holds the tenant."""
+    """Return the marts, tables and views, each with its tenant column."""
     return {
         row["relation"]: row["column_name"]
         for row in database.rows(
@@ -107,7 +107,7 @@ def acting_as(database: Database, role: str) -> Iterator[psycopg.Connection[Dict
 
 
 def content(connection: psycopg.Connection[DictRow], query: str) -> DictRow:
-    """Count the rows of a query and sum them up."""
+    """Return the number of rows of a query, and their digest."""
     [row] = connection.execute(
         "select count(*) as rows_count, sum(hashtextextended(them::text, 0)) as content"
         f" from ({query}) as them".encode()
@@ -116,13 +116,13 @@ def content(connection: psycopg.Connection[DictRow], query: str) -> DictRow:
 
 
 def expected_rights(relation: DictRow) -> set[tuple[str, str]]:
-    """Return what the roles may do with a table or view, by docs/logins.md."""
+    """Return the rights of the roles on a table or view, as docs/logins.md lists them."""
     schema, name = relation["schema"], relation["name"]
     if schema in SOURCES:
         return {(REFRESHER, "select")}
     rights = {(REFRESHER, verb) for verb in VERBS}
     if name == "customer_contacts":
-        # who adds contacts has that right on columns only: tests/flows/test_contacts.py
+        # the contact writer has its right on columns only: tests/flows/test_contacts.py
         rights = {(role, "select") for role in (REFRESHER, ANALYST, TENANT)}
         rights |= {(REFRESHER, "insert")}
     if schema == "analytics":
@@ -209,7 +209,7 @@ def test_what_is_not_allowed_fails(secured: Database) -> None:
         statement = statements[verb].format(relation["relation"], column=column)
         with acting_as(secured, actor) as connection, pytest.raises(psycopg.Error) as caught:
             connection.execute(statement.encode())
-        # PostgreSQL may say first that a view of several tables cannot be written
+        # PostgreSQL may first report that a view of several tables is not updatable
         if not relation["is_view"] or verb == "select":
             assert isinstance(caught.value, psycopg.errors.InsufficientPrivilege), statement
 
@@ -231,7 +231,7 @@ def test_a_tenant_sees_exactly_its_rows_in_every_mart(secured: Database) -> None
 
 @pytest.mark.slow
 def test_an_organization_of_two_systems_has_a_role_for_each(refreshed: Database) -> None:
-    """The same id in bookings and tenants: each role sees the marts of its system."""
+    """The same id in bookings and tenants: each role sees only the marts of its system."""
     refreshed.execute(
         "insert into platform.organizations (id, slug, name)"
         " select id, slug, name from booking.organizations"
@@ -331,7 +331,7 @@ def test_no_setting_shows_more(secured: Database, logins: dict[str, str]) -> Non
 def test_functions_that_leak_are_shown_no_row_of_others(
     secured: Database, logins: dict[str, str]
 ) -> None:
-    """A function that costs nothing would be asked first, were it trusted."""
+    """A function without cost would run before the policy if it were trusted."""
     [own] = {r["tenant"] for r in tenant_roles(secured) if r["role_name"] == logins["alice"]}
     with secured.as_user("alice").connect() as connection:
         connection.execute(
@@ -579,7 +579,9 @@ def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
             "grant usage on schema commerce to ann;"
             " grant select on all tables in schema commerce to ann"
         )
-        done = small.as_user("ann").run("flows", "roles", "install")
+        # other databases of the server have the roles without a prefix
+        prefix = {"CUSTOMER_HEALTH_SCHEMA_PREFIX": "ann_"}
+        done = small.as_user("ann").run("flows", "roles", "install", environment=prefix)
         assert (done.returncode, done.stderr) == (
             4,
             (
@@ -595,7 +597,7 @@ def test_a_login_that_lacks_a_right_is_told_what_to_do(small: Database) -> None:
 def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
     database = new_database(server)
     load_demo(database)
-    # before the first refresh, and again when there are tenants and the view to write through
+    # before the first refresh, and again once tenants and the view for the write-back exist
     assert database.run("flows", "roles", "install").returncode == 0
     database.execute("create role robot login; create role stranger login")
     robot = database.as_user("robot")
@@ -636,7 +638,7 @@ def test_a_login_with_two_roles_can_do_the_whole_path(server: Database) -> None:
 
 
 def change_something(database: Database) -> None:
-    """Change a few customers, few enough for the guards of the write-back."""
+    """Change a few customers, too few for the guards of the write-back."""
     database.execute(
         "update commerce.customers set risk_status = null, dormancy_since = null"
         " where id in (select id from commerce.customers order by id limit 15)"
@@ -649,7 +651,7 @@ def change_something(database: Database) -> None:
 
 
 def note_who_writes(database: Database) -> None:
-    """Note the role of whoever changes a customer, but for the superuser."""
+    """Record the role of whoever changes a customer, except the superuser."""
     database.execute(
         """
         create table public.writers (current_role_name text, login text);
@@ -674,7 +676,7 @@ def test_an_owner_without_superuser_can_install_and_remove(
 ) -> None:
     server = request.getfixturevalue(version)
     server.execute("create role landlord login createrole")
-    # what whoever made the roles for another database of the server has to grant
+    # the grant that the creator of the roles in another database of the server has to make
     for role in (REFRESHER, WRITE_BACK, ANALYST, CONTACT_WRITER, TENANT):
         if server.value("select to_regrole(%s) is not null", role):
             server.execute(f"grant {role} to landlord with admin option")
@@ -744,7 +746,7 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
 
 @pytest.mark.slow
 def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
-    """Another name of a column, and another table to write to."""
+    """Another column name, and another table to write to."""
     refreshed.execute(
         "alter table commerce.customers rename column risk_status to health;"
         "create table commerce.clients (like commerce.customers including all);"
@@ -762,7 +764,7 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     )
     done = refreshed.run(*NIGHTLY, project=project)
     assert "permission denied for table clients" in done.stderr
-    # lets the refresh read the table, and when the view is put, the write-back write it
+    # grants that let the refresh read the table, and the write-back update it once it can
     for command in (
         ("flows", "roles", "install"),
         (*NIGHTLY, "--no-write-back"),
@@ -784,8 +786,8 @@ def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     )
 
 
-# what inputs may read besides a table of theirs: views with the rights of their owner, of
-# whoever asks, functions, a part of a table, a schema that nobody may use
+# what inputs may read besides their tables: views with the rights of their owner or of the
+# reader, functions, a partition, a schema without usage
 READ_BY_INPUTS = """
     create role landlady login createrole;
     grant create on database {database} to landlady;
@@ -842,7 +844,7 @@ def test_the_roles_get_what_inputs_depend_on_and_no_more(
     small.execute("create role robot login")
     robot = small.as_user("robot")
     try:
-        # before there is any view of ours
+        # before any of our views exists
         done = small.run("flows", "roles", "install", project=project)
         assert done.returncode == 0, done.stderr
         small.execute(f"grant {REFRESHER}, {WRITE_BACK} to robot")
@@ -863,13 +865,13 @@ def test_the_roles_get_what_inputs_depend_on_and_no_more(
             "crm.switches",
         } <= {row["thing"] for row in given}
 
-        # a change of an input is followed by a refresh of whoever may grant, in one go
+        # a login that may grant refreshes after a change of an input, in one command
         view = project / "models/orders/inputs/input_orders__customer_statuses.sql"
         view.write_text(f"{view.read_text()}and length(clients.name) > 0\n")
         small.execute("update commerce.customers set risk_status = null")
         done = small.run(*NIGHTLY, project=project)
         assert done.returncode == 0, done.stderr
-        # else what is lacking is said, as the statement that gives it
+        # otherwise the missing right is reported, as the statement that grants it
         text = view.read_text()
         view.write_text(text + "and exists (select from crm.secrets)\n")
         done = robot.run(*NIGHTLY, project=project)
@@ -911,7 +913,7 @@ def test_a_source_that_hides_rows_stops_the_refresh(refreshed: Database) -> None
 def test_polls_see_no_foreign_row_while_refreshes_run(
     refreshed: Database, request: pytest.FixtureRequest
 ) -> None:
-    """Tenants look at marts all the time; --polls says how often at the least."""
+    """Tenants read marts all the time; --polls sets how often at least."""
     marts = tenant_columns(refreshed)
     roles = tenant_roles(refreshed)
     polls = request.config.getoption("--polls")
@@ -949,7 +951,7 @@ def test_polls_see_no_foreign_row_while_refreshes_run(
         while runs < 2 or seen["polls"] < polls:
             change_something(refreshed)
             if runs % 4 == 2:
-                # a mart that comes anew
+                # a mart that is created again
                 refreshed.execute("drop table analytics.customer_analytics cascade")
             done = refreshed.run(*(NIGHTLY if runs % 2 == 0 else HOURLY))
             assert done.returncode == 0, done.stderr
@@ -961,5 +963,5 @@ def test_polls_see_no_foreign_row_while_refreshes_run(
     assert seen["polls"] >= polls
     assert seen["rows"] > seen["polls"]
     assert seen["foreign"] == []
-    # a mart that was dropped by hand is not there, and its views are not
+    # a mart that was dropped by hand is missing, and so are its views
     assert [error for error in seen["errors"] if "does not exist" not in error] == []

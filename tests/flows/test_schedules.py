@@ -11,7 +11,7 @@ import pytest
 
 from flows.serve import schedules
 
-# half an hour, a month of each year, a change at midnight, and none
+# zones with a change of half an hour, of a month each year, at midnight, and none
 ZONES = (
     *("Europe/Rome", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut", "UTC"),
     *(
@@ -27,7 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def planned(schedule: Any, start: datetime, runs: int) -> list[datetime]:
-    """Return the instants that Prefect's scheduler plans when it looks at this moment."""
+    """Return the instants that Prefect's scheduler plans at this moment."""
     from prefect.deployments.schedules import create_deployment_schedule_create
     from prefect.server.schemas import schedules as of_server
 
@@ -35,7 +35,7 @@ def planned(schedule: Any, start: datetime, runs: int) -> list[datetime]:
     kind = getattr(of_server, type(sent).__name__)
     received = kind.model_validate(sent.model_dump(mode="json"))
     found = asyncio.run(received.get_dates(n=runs, start=start))
-    # no pendulums: they reckon otherwise
+    # not pendulum's datetimes, which compute differently
     return [datetime.fromtimestamp(instant.timestamp(), UTC) for instant in found]
 
 
@@ -71,7 +71,7 @@ def test_every_local_day_has_one_nightly_whenever_it_is_planned(zone: str) -> No
     start = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
     days = (LAST - FIRST).days
     instants = set(planned(schedule, start, days + 2))
-    # the scheduler looks again and again, and more often where it could go wrong
+    # the scheduler plans again and again, more often near clock changes
     looks = [
         change + number * HOUR for change in changes(zone) for number in range(-26, 27, 4)
     ]
@@ -83,7 +83,7 @@ def test_every_local_day_has_one_nightly_whenever_it_is_planned(zone: str) -> No
         assert count[FIRST + number * DAY] == 1, FIRST + number * DAY
     odd = [instant for instant in local if (instant.hour, instant.minute) != (2, 0)]
     for instant in odd:
-        # that day has no 02:00, and this is a day after the night before
+        # that day has no 02:00, and this is 24 hours after the night before
         two = instant.replace(hour=2, minute=0, fold=0)
         assert two.astimezone(UTC).astimezone(ZoneInfo(zone)) == instant
     assert len(odd) <= 2

@@ -1,4 +1,4 @@
-"""Sessions of ours have the settings that the rules rely on, or say what is in the way."""
+"""Our sessions have the settings that the rules rely on, or say what prevents that."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def refresh(database: Database, *arguments: str, **environment: str) -> str:
 
 
 def refused(database: Database, *arguments: str, code: int = 4, **environment: str) -> str:
-    """Run what must not work; return the one line that says why."""
+    """Run a command that must fail; return its line with the reason."""
     done = database.run(*(arguments or NIGHTLY), environment=environment)
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stderr.startswith("error: ")
@@ -66,7 +66,7 @@ def test_every_setting_that_rules_rely_on_is_one_that_the_others_change(
         ours = connection.execute(
             f"select name, value from ({settings()}) as settings (name, value)".encode()
         ).fetchall()
-    # the usual ones of a server: nobody sets them otherwise without meaning to
+    # the settings of a server that nobody changes by accident
     same = {"default_table_access_method", "client_connection_check_interval"}
     assert {row["name"] for row in ours} - set(UNUSUAL) == same
 
@@ -76,20 +76,20 @@ def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
     set_otherwise(refreshed)
     assert " 0 rows of marts changed, 0 customers written back" in refresh(refreshed)
     refresh(refreshed, "flows", "capture", "install")
-    # the hook runs in sessions of the application, and could cost it serializable ones
+    # the hook runs in sessions of the application, and would fail serializable transactions
     assert "read committed" in refused(refreshed, "flows", "hook", "install", code=2)
     with refreshed.connect() as connection:
         connection.execute("set default_transaction_read_only = off")
         connection.execute(
             "alter database usual set default_transaction_isolation = 'read committed'"
         )
-        # views are read by nobody in such a session
+        # nobody reads views in such a session
         connection.execute("alter database usual reset restrict_nonsystem_relation_kind")
     refresh(refreshed, "flows", "hook", "install")
     order_of_one(refreshed)
     assert refreshed.rows("select * from operations.hook_errors") == []
     hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", LATER)
-    # the triggers are new, so all is recomputed once
+    # the triggers are new, so everything is recomputed once
     refresh(refreshed, *hourly)
     order_of_one(refreshed)
     out = refresh(refreshed, *hourly, PGTZ="America/New_York", PGDATESTYLE="German")
@@ -111,7 +111,7 @@ def test_settings_of_the_database_change_no_mart(refreshed: Database) -> None:
 
 @pytest.mark.slow
 def test_a_service_file_changes_no_session(small: Database, tmp_path: Path) -> None:
-    # what it says of options goes before PGOPTIONS
+    # its options override PGOPTIONS
     service = tmp_path / "service"
     where = small.environment
     service.write_text(
@@ -137,7 +137,7 @@ def test_a_service_file_changes_no_session(small: Database, tmp_path: Path) -> N
 
 @pytest.fixture
 def secured(small: Database) -> Iterator[Database]:
-    """Row security on the orders, and a login that has no policy."""
+    """Enable row-level security on the orders; yield a login without a policy."""
     small.execute(
         """
         create role a_reader login;
@@ -179,7 +179,7 @@ def test_rows_that_a_policy_hides_are_an_error(secured: Database, project: Path)
 
 @contextmanager
 def pooled(database: Database, mode: str) -> Iterator[Database]:
-    """The same database behind a PgBouncer that pools in this mode."""
+    """The same database behind a PgBouncer in this pool mode."""
     folder = Path(tempfile.mkdtemp(prefix="bouncer"))
     where = database.environment
     (folder / "users.txt").write_text(f'"{where["PGUSER"]}" ""\n')
@@ -192,7 +192,7 @@ def pooled(database: Database, mode: str) -> Iterator[Database]:
     )
     as_user = []
     if os.geteuid() == 0:
-        # which root may not run, and whoever runs it must reach the server's socket
+        # root may not run it, and its user must reach the server's socket
         owner = Path(where["PGHOST"]).owner()
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, owner)
@@ -239,7 +239,7 @@ def test_a_pool_of_transactions_is_refused_and_left_as_it_was(refreshed: Databas
         )
         for command in commands:
             assert "pool_mode = session" in refused(behind, "flows", *command)
-        # sessions of the application, which get the same backends
+        # sessions of the application, which use the same backends
         sessions = [behind.connect() for _ in range(3)]
         for session in sessions:
             session.execute("begin")
@@ -285,6 +285,16 @@ def wait_for(database: Database, query: str) -> object:
             return next(iter(found[0].values()))
         time.sleep(0.1)
     raise AssertionError(query)
+
+
+def test_connections_are_kept_from_node_to_node(small: Database) -> None:
+    sessions = "select sessions from pg_stat_database where datname = current_database()"
+    before = int(str(small.value(sessions)))
+    # what a node leaves behind is not there for the next: a temporary object would keep what
+    # it reads from being replaced
+    refresh(small)
+    assert int(str(small.value(sessions))) - before < 50
+    assert small.value("select count(*) from pg_class where relpersistence = 't'") == 0
 
 
 def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:

@@ -1,7 +1,7 @@
-"""Two applications that others have, as their owner would map them: init, edits, triggers.
+"""Applications of others, mapped as their owner would: init, edits, triggers.
 
-A wholesaler's ERP in the shape of Odoo, and the appointments of a studio in that of Bookly.
-Whatever changes in whichever of their tables, an hourly refresh is what a nightly one is.
+A wholesaler's ERP in Odoo's style, the appointments of a studio in Bookly's, and others.
+Whatever changes in any of their tables, an hourly refresh equals a nightly one.
 """
 
 import json
@@ -22,14 +22,14 @@ from test_capture_lookups import last
 
 AS_OF = datetime.fromisoformat(UNTIL)
 SCHEMAS = Path(__file__).parent / "schemas_of_others"
-# what a refresh writes of itself
+# columns about the refresh itself
 STAMPS = ("created_at", "updated_at", "refreshed_at")
 
-# what the applications do: statements by table
+# statements of the applications, by table
 
 
 def erp_changes(chance: random.Random) -> dict[str, list[str]]:
-    """Return what the ERP may do next to each of the tables that are read."""
+    """Return the next possible statements of the ERP, by table that is read."""
     order, other = chance.randint(1, 480), chance.randint(1, 480)
     partner, contact = chance.randint(101, 160), chance.randint(201, 240)
     company, own, line = chance.randint(1, 3), chance.randint(1, 12), chance.randint(1, 960)
@@ -155,7 +155,7 @@ def erp_changes(chance: random.Random) -> dict[str, list[str]]:
 
 
 def studio_changes(chance: random.Random) -> dict[str, list[str]]:
-    """Return what the studio may do next to each of the tables that are read."""
+    """Return the next possible statements of the studio, by table that is read."""
     guest, visit, other = chance.randint(1, 70), chance.randint(1, 460), chance.randint(1, 460)
     place = chance.choice(["1", "2", "3", "null"])
     order, paid = chance.randint(1, 310), chance.randint(1, 260)
@@ -234,7 +234,7 @@ def studio_changes(chance: random.Random) -> dict[str, list[str]]:
 
 
 def salon_changes(chance: random.Random) -> dict[str, list[str]]:
-    """Return what the salon may do next; several people may stand behind a booking."""
+    """Return the next possible statements of the salon; a booking may have several people."""
     booking, other, person = (chance.randint(1, 21) for _ in range(3))
     moment = f"timestamp '2026-06-20 11:00' - interval '{chance.randint(0, 120)} days'"
     email = f"'{chance.choice(['Ann', 'ann', 'bob', 'cleo', 'zoe'])}@example.org'"
@@ -264,7 +264,7 @@ def salon_changes(chance: random.Random) -> dict[str, list[str]]:
 
 
 def shop_changes(chance: random.Random) -> dict[str, list[str]]:
-    """Return what the shop of parcels and links may do next."""
+    """Return the next possible statements of the shop with parcels and links."""
     order, other, user = chance.randint(1, 26), chance.randint(1, 26), chance.randint(1, 3)
     moment = f"timestamp '2026-06-14 11:00' - interval '{chance.randint(0, 120)} days'"
     word = chance.choice(["complete", "canceled", "cart", "in_limbo"])
@@ -294,7 +294,7 @@ def shop_changes(chance: random.Random) -> dict[str, list[str]]:
     }
 
 
-# what a person works out by hand, of the tables of the application
+# figures computed independently from the application's tables
 
 
 Tables = dict[str, dict[int, dict[str, Any]]]
@@ -321,7 +321,7 @@ def erp_arrivals(tables: Tables) -> dict[int, datetime | None]:
 
 
 def erp_worth(tables: Tables, links: list[dict[str, Any]]) -> dict[int, Decimal]:
-    """Return what an order was worth, without what was credited."""
+    """Return the worth of an order, minus credit notes."""
     worth: dict[int, Decimal] = {}
     lines = tables["sale_order_line"]
     for line in lines.values():
@@ -359,7 +359,7 @@ def erp_orders(tables: Tables, links: list[dict[str, Any]]) -> dict[Any, list[Or
 
 
 def erp_statuses(database: Database) -> dict[Any, Any]:
-    """Return the risk status of each customer of each company, in Python."""
+    """Return the risk status of each customer of each company, computed in Python."""
     names = ("res_company", "res_partner", "res_currency", "sale_order", "sale_order_line",
              "stock_move", "stock_picking", "stock_picking_type", "account_move",
              "account_move_line")  # fmt: skip
@@ -393,7 +393,7 @@ def erp_published(database: Database) -> dict[tuple[int, int], str | None]:
 
 
 def studio_figures(database: Database) -> dict[int, tuple[int, int, int]]:
-    """Return visits, visits missed and money of each customer, in Python."""
+    """Return visits, no-shows and revenue of each customer, computed in Python."""
     berlin = ZoneInfo("Europe/Berlin")
     rows = {
         name: database.rows(f"select * from wp.wp_bookly_{name}")
@@ -434,20 +434,20 @@ def studio_published(database: Database) -> dict[int, tuple[int, int, int]]:
 
 @dataclass(frozen=True)
 class Shape:
-    """An application: what it is about, what happens to it, and what its owner counts."""
+    """An application: its subject, its changes, and the figures that its owner counts."""
 
     system: str
     # the table of its orders or bookings
     anchor: str
-    # what its database is called, and so the source of its tables
+    # the name of its database, and so of the source of its tables
     database: str
     zone: str
     changes: Callable[[random.Random], dict[str, list[str]]]
     by_hand: Callable[[Database], dict[Any, Any]]
     published: Callable[[Database], dict[Any, Any]]
-    # tables whose rows decide on all customers of a tenant
+    # tables whose rows affect all customers of a tenant
     wide: tuple[str, ...]
-    # lines that a person writes: of inputs and of the sources' yml
+    # lines that a person writes: in inputs and in the sources' yml
     lines: tuple[int, int]
 
 
@@ -479,7 +479,7 @@ SHAPES = {
 
 @pytest.fixture
 def application(request: pytest.FixtureRequest, server: Database) -> Iterator[Database]:
-    """The application that a test is given the name of."""
+    """The application that a test names."""
     name = SHAPES[request.param].database if request.param in SHAPES else ""
     database = new_database(server, name)
     database.execute((SCHEMAS / f"{request.param}.sql").read_text())
@@ -497,7 +497,7 @@ def run(database: Database, folder: Path, *arguments: str) -> str:
 
 
 def edit(folder: Path, name: str) -> tuple[int, int]:
-    """Write what the owner writes, and return how many lines that is."""
+    """Make the owner's edits, and return how many lines they are."""
     system = SHAPES[name].system
     edits = yaml.safe_load((SCHEMAS / f"{name}.yml").read_text())
     inputs = folder / "models" / system / "inputs"
@@ -525,7 +525,7 @@ def edit(folder: Path, name: str) -> tuple[int, int]:
 
 
 def marts(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """Return all that is public, but for when it was written."""
+    """Return everything in the marts, except when it was written."""
     found = {}
     for row in database.rows(
         "select tablename as name from pg_tables where schemaname = 'analytics' order by 1"
@@ -542,7 +542,7 @@ def change_at_random(
     chance: random.Random,
     leaves_out: tuple[str, ...] = (),
 ) -> None:
-    """Change rows of all tables; what a constraint refuses does nothing."""
+    """Change rows of all tables; a constraint may refuse a change."""
     with database.connect() as connection:
         for _ in range(5):
             for table in sorted(set(changes(chance)) - {*leaves_out}):
@@ -554,7 +554,7 @@ def change_at_random(
 
 
 def refresh(database: Database, folder: Path, mode: str) -> dict[str, Any]:
-    """Return what a refresh has logged."""
+    """Return the log entry of a refresh."""
     run(database, folder, "refresh", "--mode", mode, "--as-of", UNTIL, "--no-write-back")
     return last(database)
 
@@ -565,7 +565,7 @@ def check_nightly_finds_nothing(database: Database, folder: Path) -> None:
     moved = {
         mart["mart"]: mart["rows_written"] + mart["rows_removed"]
         for mart in nightly["marts"]
-        # bad rows are listed by a nightly refresh only
+        # only a nightly refresh lists bad rows
         if not mart["mart"].endswith("quarantined_rows")
     }
     assert {mart: rows for mart, rows in moved.items() if rows} == {}
@@ -583,7 +583,7 @@ def test_an_application_of_others_is_hourly_what_it_is_nightly(
     name = request.node.callspec.params["application"]
     shape, folder = SHAPES[name], tmp_path / "it"
     said = run(application, tmp_path, "init", str(folder), "--time-zone", shape.zone)
-    # a table that is only named like orders switches nothing on
+    # a table that is only named like orders does not switch the system on
     assert f"{shape.system}: on: " in said
     assert said.count(": on: ") == 1
     assert edit(folder, name) == shape.lines
@@ -595,7 +595,7 @@ def test_an_application_of_others_is_hourly_what_it_is_nightly(
     report = json.loads(checked.stdout)
     assert [one["line"] for one in report["findings"] if one["level"] == "wrong"] == []
     assert checked.returncode == 1
-    # updated_at tells of the rows that have it, not of those that are joined to them
+    # updated_at shows changes of the rows that have it, not of rows joined to them
     anchor = f"input_{shape.system}__{shape.system}"
     [watched] = [
         one["changes_noticed_by"] for one in report["inputs"] if one["input"] == anchor
@@ -604,17 +604,17 @@ def test_an_application_of_others_is_hourly_what_it_is_nightly(
     assert set(watched.values()) == {"updated_at", "nothing"}
     refresh(application, folder, "nightly")
     assert shape.published(application) == shape.by_hand(application)
-    # all that is read is watched, by the keys that the inputs have
+    # everything that is read is watched, by the keys of the inputs
     run(application, folder, "capture", "install")
     gaps = application.rows(
         "select relation from operations.capture_status"
         " where not is_captured or watched_by != 'triggers'"
     )
-    # names of reps decide nothing
+    # no status depends on the names of reps
     assert [row["relation"] for row in gaps] in ([], ['"public"."res_users"'])
     application.execute("delete from operations.changed_keys")
     chance = random.Random(16)
-    # first what changes for a few customers, then what does for all of a tenant, too
+    # first changes of a few customers, then changes of a whole tenant, too
     for leaves_out in (shape.wide, ()) if shape.wide else ((),):
         change_at_random(application, shape.changes, chance, leaves_out)
         hourly = refresh(application, folder, "hourly")

@@ -1,4 +1,4 @@
-"""One registry of systems: what it names is served everywhere, what it lacks is refused."""
+"""One registry of systems: each system in it works everywhere, and a gap is refused."""
 
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def succeed(database: Database, project: Path, *arguments: str) -> str:
 def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     small: Database, project: Path
 ) -> None:
-    # names of marts that another system could have, and a tenant by another word
+    # marts with names that another system could use, and another word for tenant
     add_system(project, "loyalty", "company", "tenant_companies", is_hourly=True)
     add_system(project, "surveys", "organization", "account_surveys", is_hourly=False)
     succeed(small, project, *NIGHTLY)
@@ -129,7 +129,7 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
         " where system in ('loyalty', 'surveys') group by 1 order by 1"
     ) == [{"system": "loyalty", "tenants": 2}, {"system": "surveys", "tenants": 2}]
     assert "acme-loyalty (loyalty)" in succeed(small, project, "flows", "roles", "status")
-    # a mart that does not say of which system it is shows no row, and is told of in one line
+    # a mart without a system shows no row, and is reported in one line
     small.execute("comment on table analytics.account_surveys is 'customer_health: odd: it'")
     small.execute("alter table analytics.account_surveys disable row level security")
     done = small.run("flows", "roles", "install", project=project)
@@ -145,23 +145,23 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     small.execute("delete from analytics.account_surveys")
     assert "recomputes everything" not in succeed(small, project, *HOURLY)
     assert small.value("select count(*) from analytics.tenant_companies") == 2
-    # it is daily
+    # it is a daily system
     assert small.value("select count(*) from analytics.account_surveys") == 0
     assert "orders" in succeed(small, project, "flows", "capture", "status")
-    # its slugs are known, and no others
+    # its slugs are accepted, and no others
     done = small.run("flows", "refresh", "--organization", "nobody", project=project)
     assert done.returncode == 2, done.stdout + done.stderr
     succeed(small, project, *NIGHTLY)
     assert small.value("select count(*) from analytics.account_surveys") == 2
     done = small.run("flows", "refresh", "--organization", "nobody", project=project)
     assert "there are: acme-surveys, other-surveys" in done.stderr
-    # a staging view knows who has just signed up, whatever its table is called
+    # a staging view knows new tenants, whatever its table is called
     small.execute(
         "create view analytics_internal.stg_surveys__companies as select"
         " 'new-surveys' as organization_slug, true as is_active, true as is_valid;"
         "grant select on analytics_internal.stg_surveys__companies to public"
     )
-    # and nobody else's view
+    # and no view of others
     done = small.run("flows", "refresh", "--organization", "nobody", project=project)
     assert "there are: acme-surveys, other-surveys" in done.stderr
     small.execute(
@@ -170,10 +170,12 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     )
     done = small.run("flows", "refresh", "--organization", "nobody", project=project)
     assert "there are: new-surveys" in done.stderr
-    # the queue was dropped: what it had noted of any system is lost
+    # the queue was dropped, and with it the keys of all systems
     small.execute("drop table operations.changed_keys cascade")
-    # looking makes nothing
-    assert "is missing" in succeed(small, project, "flows", "capture", "status")
+    # a dry run creates nothing
+    assert "missing objects: operations.changed_keys" in succeed(
+        small, project, "flows", "capture", "status"
+    )
     said = succeed(small, project, *HOURLY)
     assert "recomputes everything" in said, said
 
@@ -219,10 +221,9 @@ def test_the_registry_is_no_setting(small: Database) -> None:
 def test_a_name_that_the_registry_lacks_has_no_default() -> None:
     with pytest.raises(WrongArgument, match="has no loyalty, the system of points; it has: "):
         systems.known("loyalty", "points")
-    # what cannot be read from the registry may not stand in the code of the commands
+    # the code of commands must not repeat what it can read from the registry
     for file in (PROJECT / "flows").rglob("*.py"):
-        # which figures lead a customer to its status is another thing in each system, and so
-        # is what its customers repeat
+        # which figures explain a status differs by system, and so do the words about customers
         if file.name in {"check_customers.py", "fit_models.py"}:
             continue
         assert '"bookings"' not in file.read_text(), file.name

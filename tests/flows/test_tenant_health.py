@@ -1,4 +1,4 @@
-"""Tenant health, end to end: collecting day by day, keeping days, one organization now."""
+"""Tenant health, end to end: collection day by day, kept days, one organization at a time."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def one(database: Database, slug: str, as_of: str, *, code: int = 0) -> str:
 
 
 def rows_of(database: Database, mart: str, slug: str | None = None) -> list[DictRow]:
-    """Return the rows of a mart, but for when they were collected."""
+    """Return the rows of a mart, without the time of collection."""
     return database.rows(
         f"select (to_jsonb(mart) - 'collected_at')::text as row from analytics.{mart} as mart"
         " where %s::text is null or organization_id ="
@@ -43,7 +43,7 @@ def rows_of(database: Database, mart: str, slug: str | None = None) -> list[Dict
 
 
 def change_something(database: Database) -> None:
-    """Log people out, so to speak: the state of before is gone from the source."""
+    """Change logins, so that the earlier state is lost in the source."""
     database.execute("update platform.users set last_login_at = '2020-01-01'")
 
 
@@ -104,7 +104,7 @@ def test_one_organization_needs_no_refresh_before(server: Database) -> None:
     assert database.rows(
         "select organization_slug, risk_level from analytics.tenant_latest_health"
     ) == [{"organization_slug": "cedar-health", "risk_level": "HIGH"}]
-    # one organization that is well does not say that the others are
+    # success for one organization says nothing about the others
     assert database.run("flows", "status").returncode == 1
     database.drop()
 
@@ -120,7 +120,7 @@ def test_a_day_is_collected_again_on_its_day_and_then_kept(refreshed: Database) 
     again = rows_of(refreshed, metrics)
     assert len(again) == len(before)
     assert again != before
-    # an earlier instant does not put back what the later one has seen
+    # an earlier instant does not undo what a later one has collected
     refreshed.execute("update platform.users set last_login_at = '2026-06-15 11:00:00+00'")
     refresh(refreshed, *NIGHTLY, UNTIL)
     assert rows_of(refreshed, metrics) == again
@@ -149,7 +149,7 @@ def test_full_refresh_of_dbt_keeps_every_collected_day(refreshed: Database) -> N
     before = {mart: rows_of(refreshed, mart) for mart in MARTS}
     oids = "select relname, oid from pg_class where relname = any(%s) order by 1"
     tables = refreshed.rows(oids, list(MARTS))
-    # the source has forgotten everything
+    # the source has lost everything
     refreshed.execute("truncate platform.users, platform.cases cascade")
     done = command(
         {**refreshed.environment, "PGOPTIONS": "-c role=customer_health_refresher"},
@@ -242,7 +242,7 @@ def test_without_a_source_of_tickets_nothing_is_known_of_them(
 def test_new_weights_show_as_such(refreshed: Database, project: Path) -> None:
     before = rows_of(refreshed, "tenant_health_scores")
     with (project / "seeds" / "tenant_health_weights.csv").open("a") as seed:
-        # an organization that nobody logs in to: all that counts
+        # only logins count, for an organization that has none
         for component, weight in (
             ("login", "1.00,0.70,100,"),
             ("case_resolution", "0.00,0.90,100,"),
@@ -303,7 +303,7 @@ def test_a_score_that_falls_is_told_of_and_its_recovery(refreshed: Database) -> 
     assert refreshed.rows(told)[1:] == [
         {"kind": "TENANT_HEALTH_CRITICAL", "edge": "raised"},
     ]
-    # the marts of a past day are no news
+    # marts of a past day are not news
     one(refreshed, "alder-bank", "2026-06-14T12:00:00+00:00")
     assert len(refreshed.rows(told)) == 2
     refreshed.execute(

@@ -1,4 +1,4 @@
-"""Names that a terminal cannot show: something readable, and the right exit code."""
+"""Names that a terminal cannot show: readable output, and the right exit code."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from conftest import PROJECT, PYTHON, UNTIL, USUAL, Database, load_two_customers
 SLUG = "caf\u00e9-\N{SLICE OF PIZZA}"
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 
-# who says what can be shown: the user, or a machine without any locale
+# the encoding, as set by the user or as on a machine without a locale
 ASCII = {"PYTHONIOENCODING": "ascii"}
 NO_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LATIN = {"PYTHONIOENCODING": "latin-1:strict"}
@@ -23,7 +23,7 @@ PLAIN_C = {"LANG": "C", "LC_ALL": ""}
 def run(
     database: Database, *arguments: str | bytes, **changes: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a command, and read what it prints as the bytes that they are."""
+    """Run a command, and return the bytes that it prints."""
     return subprocess.run(
         [PYTHON, "-m", *arguments],
         cwd=PROJECT,
@@ -36,7 +36,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def emoji_template(server: Database) -> Iterator[Database]:
-    """A business full of emoji, after a refresh without any locale."""
+    """A business full of emoji, after a refresh without a locale; a template."""
     database = new_database(server, USUAL)
     load_two_customers(database)
     database.execute("update commerce.tenants set slug = %s, name = %s", SLUG, SLUG)
@@ -104,11 +104,11 @@ def test_errors_of_such_names_are_one_line_and_keep_their_exit_code(emoji: Datab
         assert done.returncode == 2
         [line] = done.stderr.splitlines()
         assert line.startswith(b"error: --tenant: no active tenant has the slug '")
-    # what is no text in any encoding
+    # bytes that are not text in any encoding
     for environment in (ASCII, NO_LOCALE, {}):
         done = run(emoji, "flows", "write-back", "--tenant", b"\xff\xfe", **environment)
         assert done.returncode == 2
-        assert done.stderr == b"error: argument '\\udcff\\udcfe' is no UTF-8\n"
+        assert done.stderr == b"error: argument '\\udcff\\udcfe' is not UTF-8\n"
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_what_the_database_refuses_is_told_on_an_ascii_terminal(emoji: Database)
 def test_off_a_terminal_no_value_breaks_over_two_lines(
     emoji: Database, tmp_path: Path
 ) -> None:
-    """In a pipe, in the file of --log-file, and in none of the tables."""
+    """In a pipe, in the file of --log-file, and in all tables."""
     slug = f"{'a-very-long-slug-' * 20}end"
     emoji.execute("update commerce.tenants set slug = %s", slug)
     emoji.execute("update commerce.customers set name = E'One\\nTwo\\tThree' || name")
@@ -166,7 +166,7 @@ def test_off_a_terminal_no_value_breaks_over_two_lines(
         assert shown.returncode == 0, shown.stderr.decode()
         lines = shown.stdout.decode().splitlines()
         assert sum(slug in line for line in lines) >= rows, arguments
-        # a piece of it stands nowhere by itself
+        # no part of the name is on a line of its own
         assert all("long-slug" not in line.replace(slug, "") for line in lines), arguments
     written = log.read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line) for line in written)
@@ -215,7 +215,7 @@ def test_schedulers_get_one_json_object_however_a_command_ends(
     assert set(gone) == {"error", "exit_code"}
     emoji.execute("update operations.application_logs set created_at = now() - interval '9 d'")
     assert "tables" in ended_as_overdue(emoji)
-    # what the run log holds of a run that has failed
+    # the log entry of a failed run
     emoji.execute(
         "update operations.application_logs set status = 'tests_failed'"
         " where log_id = (select max(log_id) from operations.application_logs"

@@ -1,4 +1,4 @@
-"""`customer-health uninstall`: the catalog is as it was before the first command."""
+"""`customer-health uninstall`: afterward the catalog is as before the first command."""
 
 import json
 import re
@@ -19,7 +19,7 @@ THEIRS = "!~ '^(pg_|information_schema)'"
 
 
 def rights(acl: str) -> str:
-    """Return the SQL of rights as they work, whether they were ever changed or not."""
+    """Return the SQL of the effective rights, whether they were ever changed or not."""
     return f"array(select one::text from unnest({acl}) as one order by 1)"
 
 
@@ -30,7 +30,7 @@ OF_RELATION = rights(
 OF_ROUTINE = rights("coalesce(proacl, acldefault('f', proowner))")
 OF_SCHEMA = rights("coalesce(nspacl, acldefault('n', nspowner))")
 OF_DATABASE = rights("coalesce(datacl, acldefault('d', datdba))")
-# what there is to be seen in a database, and of the roles of its server
+# the visible objects of a database, and the roles of its server
 CATALOG = {
     "relations": f"""
         select relnamespace::regnamespace::text, relname, relkind::text,
@@ -88,7 +88,7 @@ CATALOG = {
 
 
 def catalog(database: Database) -> dict[str, list[str]]:
-    """Return what there is in a database, and the roles of its server."""
+    """Return the objects of a database, and the roles of its server."""
     return {
         name: sorted(json.dumps(row, default=str) for row in database.rows(query))
         for name, query in CATALOG.items()
@@ -110,13 +110,13 @@ def refuse(database: Database, *arguments: str, code: int = 2) -> str:
 
 @pytest.fixture
 def lodge(server: Database) -> Iterator[Database]:
-    """The smallest business, of a login that is no superuser but owns it."""
+    """The smallest business, with a login that is not a superuser but owns it."""
     server.execute("create role landlord login createrole")
     database = new_database(server, "usual")
     try:
         with without_ours(database):
             database.execute("grant all on database usual to landlord")
-            # extensions, before the schemas are another's
+            # extensions first, before the schemas belong to somebody else
             load_two_customers(database)
             for schema in ("commerce", "booking", "platform", "success"):
                 database.execute(
@@ -136,7 +136,7 @@ def lodge(server: Database) -> Iterator[Database]:
 @pytest.mark.slow
 def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) -> None:
     before = catalog(lodge)
-    # looking makes nothing, nor does removing what is not there
+    # a dry run creates nothing, and neither does removing what does not exist
     for command in (
         "status",
         "capture status",
@@ -168,7 +168,7 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
     assert "dry run: nothing was removed" in said
     assert catalog(lodge) == installed
 
-    # nothing of others goes with it
+    # no object of others is dropped with it
     lodge.execute(
         "create schema reports; create view reports.mine as select * from analytics.tenants"
     )
@@ -200,7 +200,7 @@ def test_what_somebody_has_begun_by_hand_is_ended(lodge: Database) -> None:
     succeed(lodge, *NIGHTLY)
     for command in INSTALL:
         succeed(lodge, *command)
-    # as the document once said; the roles and their grants are there
+    # as an earlier document said; the roles and their grants exist
     lodge.execute(
         "drop schema analytics, analytics_internal, analytics_internal_failures cascade"
     )
@@ -209,7 +209,7 @@ def test_what_somebody_has_begun_by_hand_is_ended(lodge: Database) -> None:
     assert "roles" in succeed(lodge, "flows", "roles", "remove")
     assert catalog(lodge) == before
 
-    # only a part of it, and that renamed
+    # only a part of it, and renamed
     succeed(lodge, *NIGHTLY, "--no-write-back")
     succeed(lodge, "flows", "capture", "install")
     succeed(lodge, *HOURLY, "--no-write-back")

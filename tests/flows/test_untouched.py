@@ -1,4 +1,4 @@
-"""What a nightly refresh leaves as it is: views and marts that nobody has touched."""
+"""What a nightly refresh leaves as it is: views and marts that nobody has altered."""
 
 import os
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def fingerprints(connection: Any) -> dict[str, str] | None:
 
 
 def touched(connection: Any, touch: str) -> set[str]:
-    """Return which of the fingerprints a statement changes."""
+    """Return which fingerprints a statement changes."""
     before = fingerprints(connection)
     assert before
     assert before == fingerprints(connection)
@@ -49,7 +49,7 @@ def touched(connection: Any, touch: str) -> set[str]:
 
 
 def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
-    """Run one; return how many views it has gone through, and how many tests passed."""
+    """Run a nightly refresh; return the number of views it ran, and of tests that passed."""
     lines = Path(os.environ["DBT_LOG_PATH"], "lines.log")
     done = database.run(*NIGHTLY, "--log-file", str(lines), project=project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -67,7 +67,7 @@ def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
 @pytest.mark.slow
 def test_what_nobody_has_touched_is_left_as_it_is(small: Database, project: Path) -> None:
     passed = nightly(small, project)[1]
-    # nothing of it is ours, and all tests are asked
+    # not ours, and all tests run
     small.execute("create view commerce.first as select * from commerce.orders limit 1")
     assert nightly(small, project) == (0, passed)
 
@@ -90,7 +90,7 @@ def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> N
 @pytest.mark.parametrize(
     "touch",
     [
-        # ours
+        # our objects
         "create or replace view analytics.due_to_order as table analytics.due_to_order",
         "alter view analytics.due_to_order set (security_invoker = false)",
         "alter view analytics.due_to_order owner to somebody",
@@ -104,7 +104,7 @@ def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> N
         "create policy own on analytics.customer_risk_status using (true)",
         "alter function operations.after_orders_created(text[]) set work_mem = '1MB'",
         "alter function operations.after_orders_created(text[]) security invoker",
-        # theirs
+        # their objects
         "alter table commerce.orders add column more integer",
         "alter table commerce.orders drop constraint orders_pkey cascade",
         "create unique index on commerce.orders (tenant_id, id)",
@@ -121,7 +121,7 @@ def test_whatever_is_touched_is_noticed(touch: str, small: Database) -> None:
 
 
 def reads(connection: Any, what: str) -> None:
-    """Let a view of ours read something more."""
+    """Let one of our views read another relation."""
     view = "analytics.due_to_order"
     [body] = connection.execute(f"select pg_get_viewdef('{view}'::regclass) as it").fetchall()
     connection.execute(
@@ -137,7 +137,7 @@ def test_a_table_behind_a_view_of_theirs_is_noticed(small: Database) -> None:
         reads(connection, "commerce.sent")
         more = "alter table commerce.parcels add column more integer"
         assert touched(connection, more) == {"theirs"}
-        # one that the refresh makes anew, with drop cascade
+        # one that the refresh drops with cascade and creates again
         made = [*last_relations(connection), '"commerce"."sent"']
         assert fingerprints_of(connection, "the files", made) is None
 
@@ -196,12 +196,12 @@ def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
         file.unlink()
     done = small.run(*NIGHTLY, project=project)
     assert done.returncode == 0, done.stderr
-    said = "no longer made but kept: operations.read_view; drop them when"
+    said = "no longer refreshed but kept: operations.read_view; drop them when"
     assert said in " ".join(done.stdout.split())
     stands = small.rows(
         "select relname as name from pg_class where relname = any(%s) order by 1",
         ["first_view", "second_view", "read_view", "int_first_step", "reader"],
     )
     assert [one["name"] for one in stands] == ["read_view", "reader"]
-    # said once
-    assert "no longer made" not in small.run(*NIGHTLY, project=project).stdout
+    # reported once
+    assert "no longer refreshed" not in small.run(*NIGHTLY, project=project).stdout

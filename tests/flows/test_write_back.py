@@ -1,4 +1,4 @@
-"""The write-back: only what differs, only where nobody was faster, all of it logged."""
+"""The write-back: only differences, only values that nobody has changed, and all logged."""
 
 import threading
 from collections import Counter
@@ -25,7 +25,7 @@ def statuses(database: Database) -> dict[str, tuple[object, ...]]:
 
 
 def spoil(database: Database, customers: int) -> list[str]:
-    """Give some customers a risk status that the rules do not; return their ids."""
+    """Give some customers a risk status that differs from the rules; return their ids."""
     return [
         str(row["id"])
         for row in database.rows(
@@ -123,7 +123,7 @@ def test_a_dry_run_prints_and_writes_nothing(refreshed: Database) -> None:
     assert "WRONG" in done.stdout
     assert "dry run: 30 customers would be changed, nothing was written" in done.stdout
     assert "The first 10 customers" in done.stdout
-    assert "usual elsewhere are 60.0 to 75.0 %" in done.stdout
+    assert "usually 60.0 to 75.0 %" in done.stdout
     assert refreshed.value("select count(*) from operations.application_logs") == 1
 
 
@@ -143,7 +143,7 @@ def test_rows_in_use_are_left_for_the_next_run(refreshed: Database) -> None:
 
 
 def test_a_value_that_somebody_changed_meanwhile_is_kept(refreshed: Database) -> None:
-    """Between the comparison and the writing, in which a trigger of the test holds it up."""
+    """A trigger of the test delays the write between comparison and update."""
     spoil(refreshed, 300)
     refreshed.execute(
         """
@@ -228,7 +228,7 @@ def test_a_write_back_that_failed_says_what_is_lacking_and_holds_nothing(
     done = refreshed.run("flows", "write-back", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert f"warning: the write-back would fail: {lacking}" in done.stdout
-    # of a refresh that has computed all the next write-back goes on
+    # the next write-back continues after a refresh that has computed everything
     later = "2026-06-15T12:30:00+00:00"
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", later)
     assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
@@ -244,7 +244,7 @@ def test_a_write_back_that_failed_says_what_is_lacking_and_holds_nothing(
     assert done.returncode == 0, done.stderr
     assert "some customers could not be written: new row for relation" in done.stdout
     assert f"(table commerce.customers, column risk_status, customer {spoilt})" in done.stdout
-    # PostgreSQL says of a value that is too long neither
+    # nor does PostgreSQL name the column of a value that is too long
     refreshed.execute(
         "alter table commerce.customers drop constraint is_short;"
         " create function commerce.too_long() returns trigger language plpgsql"
@@ -353,7 +353,7 @@ def test_the_first_write_back_needs_no_force_and_says_what_it_does(
 
 def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
     before = statuses(refreshed)
-    # somebody else's orders go on
+    # orders of other tenants continue
     refreshed.execute(
         "update commerce.orders set updated_at = '2026-07-14 12:00:00+00' where tenant_id !="
         " (select id from commerce.tenants where slug = 'harbor-foods')"
@@ -421,11 +421,11 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
     assert (first["state"], first["error"]) == ("failed", "not this one")
     assert first["finished_at"] is not None
     assert {(batch["state"], batch["error"]) for batch in others} <= {
-        ("abandoned", "a batch before it failed: not this one")
+        ("abandoned", "an earlier batch failed: not this one")
     }
     assert not refreshed.value(STILL_PLANNED)
 
-    # an error of each row alone does not stop the run, and yet nothing was written
+    # an error in every row does not stop the run, but nothing was written
     refreshed.execute(
         "create or replace function commerce.refuse() returns trigger language plpgsql as"
         " $$ begin raise exception 'frozen'; end $$"
@@ -445,7 +445,7 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
     )
     refreshed.execute("drop trigger refuse on commerce.customers")
 
-    # a login that may not write
+    # a login without the right to write
     refreshed.execute(
         "create role reader_only login; grant customer_health_refresher to reader_only"
     )
@@ -483,7 +483,7 @@ def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database
             batch["id"],
         )
     }
-    # somebody changes one value of one customer, another customer is deleted
+    # somebody changes one value of one customer, and deletes another customer
     refreshed.execute(
         "update commerce.customers set risk_status = 'MINE' where id = %s", ids[0]
     )
@@ -495,7 +495,7 @@ def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database
         other.execute("select from commerce.customers where id = %s for update", [locked])
         done = refreshed.run("flows", "rollback", str(batch["id"]))
         assert done.returncode == 0, done.stderr
-        assert "not put back: 1 values that were changed by somebody since" in done.stdout
+        assert "not restored: 1 values that were changed by somebody since" in done.stdout
         assert "that are in use" in done.stdout
         assert "that belong to customers that were deleted" in done.stdout
     assert statuses(refreshed)[locked] == written[locked]
@@ -507,9 +507,9 @@ def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database
     assert after[ids[0]] == (before[ids[0]][0], "MINE", *written[ids[0]][2:])
     for customer in written.keys() - touched:
         assert after[customer] == written[customer]
-    # only what nobody else has changed is left
+    # only values that nobody has changed remain
     done = refreshed.run("flows", "rollback", str(batch["id"]))
-    assert "\n0 values put back" in done.stdout
+    assert "\n0 values restored" in done.stdout
     for wrong in ("999999", "0"):
         done = refreshed.run("flows", "rollback", wrong)
         assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Metrics, asked of MetricFlow, are the figures of the marts."""
+"""MetricFlow's answers about metrics equal the figures of the marts."""
 
 import math
 import re
@@ -19,7 +19,7 @@ pytestmark = [
     ),
 ]
 
-# metrics, what they are grouped by, and the SQL on the marts that gives the same rows
+# metrics, their dimensions, and SQL on the marts that returns the same rows
 FIGURES = {
     "customers_today": (
         ["customers", "active_customers", "assessed_customers", "dormant_customers"],
@@ -197,7 +197,7 @@ FIGURES = {
     ),
 }
 
-# a figure of a mart is rounded to four decimals, a ticket to whole cents
+# marts round a figure to four decimals, and a ticket to whole cents
 WITHIN = {"tickets_by_customer": 0.5}
 
 Rows = dict[tuple[str, ...], list[float | None]]
@@ -205,7 +205,7 @@ Rows = dict[tuple[str, ...], list[float | None]]
 
 @pytest.fixture(scope="module")
 def answers(refreshed_template: Database) -> dict[str, Any]:
-    """All questions at once: MetricFlow takes seconds to start."""
+    """All questions at once, because MetricFlow takes seconds to start."""
     questions: list[Any] = [
         {"metrics": metrics, "by": by, "order": by} for metrics, by, _ in FIGURES.values()
     ]
@@ -214,7 +214,7 @@ def answers(refreshed_template: Database) -> dict[str, Any]:
 
 
 def by_key(rows: Iterable[Sequence[Any]], width: int) -> Rows:
-    """Index rows by what they are grouped by, of which neither side may have two alike."""
+    """Index rows by their dimensions, of which neither side may have duplicates."""
     found = {}
     for row in rows:
         # MetricFlow's days are midnights
@@ -239,7 +239,7 @@ def test_metrics_are_the_figures_of_the_marts(
     answers: dict[str, Any], refreshed_template: Database, name: str
 ) -> None:
     metrics, by, query = FIGURES[name]
-    # MetricFlow puts columns in an order of its own
+    # MetricFlow orders columns in its own way
     order = [answers[name]["columns"].index(column) for column in [*by, *metrics]]
     asked = by_key(([row[i] for i in order] for row in answers[name]["rows"]), len(by))
     with refreshed_template.connect() as connection:
@@ -247,7 +247,7 @@ def test_metrics_are_the_figures_of_the_marts(
         wanted = by_key(cursor.execute(query.encode()).fetchall(), len(by))
     assert any(any(values) for values in wanted.values())
     for key in asked.keys() | wanted.keys():
-        # where one side has no row, the other has nothing to say
+        # where one side has no row, the other must have no value
         found, figures = (side.get(key, [None] * len(metrics)) for side in (asked, wanted))
         for metric, value, figure in zip(metrics, found, figures, strict=True):
             if key in asked and key in wanted:
@@ -277,9 +277,9 @@ def test_every_metric_is_held_against_a_mart(answers: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]:
-    """Marts with what the demo has not, and what three metrics say of them.
+    """Marts with rows that the demo lacks, and the answers of three metrics.
 
-    A currency that is another, an account that was archived, an organization that has left.
+    They have a second currency, an archived account, and an organization that has left.
     """
     database = refreshed_template.copy()
     database.execute(

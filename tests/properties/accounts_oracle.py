@@ -1,4 +1,4 @@
-"""The rules on accounts again, as plainly as they can be said: an account on a day."""
+"""The rules on accounts again, in plain Python: one account on one day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ WEIGHTS = {
 }
 OUTCOMES = {"positive": 100, "neutral": 60, "action_required": 40, "negative": 0}
 RECENT, TELLING, EARLIER = 30, 90, 30
-# metrics that are older tell nothing of the day
+# older metrics are ignored
 METRICS = 30
 
-# a date of the source; in words where Python has none such: infinity, a year 10000, BC
+# a date of the source; as text if Python cannot represent it: infinity, year 10000, BC
 Date = date | str
 
 
@@ -45,7 +45,7 @@ class Engagement:
     title: str
     outcome: str | None
     completed_at: datetime | None
-    # what JSON can hold
+    # values that JSON can hold
     attendees: tuple[object, ...]
     created_at: datetime
 
@@ -106,18 +106,18 @@ class Organization:
         return ZoneInfo(self.time_zone)
 
 
-def believed(value: Date | None) -> date | None:
-    """Return a date, or nothing where there is none from 1970 to 2200."""
+def plausible(value: Date | None) -> date | None:
+    """Return a date, or None if it is missing or outside 1970 to 2200."""
     if value is None or isinstance(value, str) or not 1970 <= value.year <= 2200:
         return None
     return value
 
 
 def people(entries: Sequence[object]) -> set[str]:
-    """Return who is named: by an e-mail, else an id, else a name."""
+    """Return the people named: by e-mail, else id, else name."""
 
     def text(value: object, *kinds: type) -> str | None:
-        # true is a number to Python, and to nobody else
+        # Python treats true as a number; the rules do not
         if isinstance(value, bool) or not isinstance(value, kinds):
             return None
         return str(value).strip().lower() or None
@@ -151,7 +151,7 @@ def clamped(value: Number) -> Fraction:
 
 
 class Evaluation:
-    """One account, as it was on one day."""
+    """One account on one day."""
 
     def __init__(
         self, organization: Organization, account: Account, day: date, as_of: datetime
@@ -268,7 +268,7 @@ class Evaluation:
             if one.arr is not None and self.exists(one)
         ]
         rank = None
-        # among one there is no rank
+        # a single account has no rank
         if self.account.arr is not None and len(revenues) > 1:
             less = sum(1 for arr in revenues if arr < self.account.arr)
             rank = Fraction(100 * less, len(revenues) - 1)
@@ -291,7 +291,7 @@ class Evaluation:
 
     @property
     def days_to_renewal(self) -> int | None:
-        renewal_on = believed(self.account.renewal_on)
+        renewal_on = plausible(self.account.renewal_on)
         return (renewal_on - self.day).days if renewal_on else None
 
     @property
@@ -324,7 +324,7 @@ class Evaluation:
         }
 
     def health(self) -> tuple[Fraction | None, Fraction]:
-        """Return the health and the share of the weights that it rests on."""
+        """Return the health, and the share of the weights that it is based on."""
         there = {name: score for name, score in self.components().items() if score is not None}
         coverage = sum((WEIGHTS[name] for name in there), Fraction(0))
         if not coverage:
@@ -365,7 +365,7 @@ class Evaluation:
         }
 
     def churn_risk(self) -> int:
-        """Return the risk, rounded once, from the exact terms."""
+        """Return the churn risk, rounded once from the exact terms."""
         return min(100, int(rounded(sum(self.churn_terms().values(), Fraction(0)), 0)))
 
     def churn_row(self) -> Row:
@@ -418,18 +418,18 @@ class Evaluation:
 
 
 class Progress:
-    """One goal, as it stands on a day."""
+    """One goal on one day."""
 
     def __init__(self, goal: Goal, organization: Organization, today: date) -> None:
         self.goal = goal
         self.today = today
         self.started_on = goal.created_at.astimezone(organization.zone).date()
-        self.target_date = believed(goal.target_date)
+        self.target_date = plausible(goal.target_date)
 
     @property
     def is_to_be_lowered(self) -> bool:
         start, target = self.goal.start_value, self.goal.target_value
-        # without a start value only the usual direction is known
+        # without a start value, the goal is to increase the value
         return start is not None and target is not None and target < start
 
     @property
@@ -477,7 +477,7 @@ class Progress:
         return "on_track"
 
     def forecast(self) -> date | None:
-        """Return when it is reached at the pace since it was set, within 100 years."""
+        """Return the date on which the goal is reached at its pace, within 100 years."""
         days = (self.today - self.started_on).days
         if self.is_achieved or not self.progress or not days:
             return None
@@ -485,7 +485,7 @@ class Progress:
         return self.started_on + timedelta(days=ceil(needed)) if needed < 36500 else None
 
     def row(self) -> Row:
-        completed_on = believed(self.goal.completion_date)
+        completed_on = plausible(self.goal.completion_date)
         if not self.is_achieved or (completed_on and completed_on > self.today):
             completed_on = None
         progress, elapsed = self.progress, self.elapsed
@@ -509,7 +509,7 @@ class Progress:
 def evaluations(
     organization: Organization, as_of: datetime, days: int
 ) -> dict[tuple[int, date], Evaluation]:
-    """Return what is published at an instant, with so many days before it."""
+    """Return the scores published at an instant, with so many days before it."""
     today = as_of.astimezone(organization.zone).date()
     found = {}
     for before in range(days + 1):
@@ -522,7 +522,7 @@ def evaluations(
 
 
 def goals(organization: Organization, as_of: datetime) -> dict[int, Row]:
-    """Return the goals of the accounts that are there at an instant, by id."""
+    """Return the goals of the accounts that exist at an instant, by id."""
     today = as_of.astimezone(organization.zone).date()
     return {
         goal.id: Progress(goal, organization, today).row()
@@ -534,11 +534,11 @@ def goals(organization: Organization, as_of: datetime) -> dict[int, Row]:
 
 
 def lost_dates(organization: Organization) -> set[tuple[str, int, str]]:
-    """Return the dates that nobody believes: table, id, column."""
+    """Return the implausible dates: table, id, column."""
     found = set()
 
     def look(table: str, number: int, column: str, value: Date | None) -> None:
-        if value is not None and believed(value) is None:
+        if value is not None and plausible(value) is None:
             found.add((table, number, f"{column}_out_of_range"))
 
     for account in organization.accounts:

@@ -1,4 +1,4 @@
-"""The rules on bookings again, as plainly as they can be said: a customer at a time."""
+"""The rules on bookings again, in plain Python: one customer at a time."""
 
 import itertools
 import statistics
@@ -21,7 +21,7 @@ IRREGULAR_CV = Fraction(1, 2)
 
 @dataclass(frozen=True)
 class Limits:
-    """What the organization has of the seed risk_thresholds."""
+    """The organization's row of the seed risk_thresholds."""
 
     threshold_row: str = "default"
     new_days: int = 30
@@ -29,7 +29,7 @@ class Limits:
     at_risk_days: int = 90
 
 
-# rows of the source: their attributes have the names of its columns
+# rows of the source, with the names of its columns
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ P = TypeVar("P", Profile, ReferralProfile)
 
 @dataclass(frozen=True)
 class Organization:
-    """An organization with all that the source knows of it."""
+    """An organization, with all rows of the source."""
 
     number: int
     time_zone: str
@@ -129,7 +129,7 @@ def local_date(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def known(text: str | None) -> str | None:
-    """Return a text without the blanks around it, nothing if nothing is left."""
+    """Return a text without surrounding blanks, or None if it is empty."""
     return (text or "").strip() or None
 
 
@@ -144,7 +144,7 @@ def rate(part: int, whole: int) -> Fraction | None:
 
 
 def last_of(rows: Collection[T], order: Callable[[T], tuple[datetime, str]]) -> T | None:
-    """Return the latest, and of several at once the one with the smallest id."""
+    """Return the latest; of several at the same time, the one with the smallest id."""
     latest = max((order(row)[0] for row in rows), default=None)
     return min((row for row in rows if order(row)[0] == latest), key=order, default=None)
 
@@ -158,7 +158,7 @@ def by_creation(payment: Payment) -> tuple[datetime, str]:
 
 
 def segment(visit_days: list[date], day: date, limits: Limits) -> str:
-    """Segment on a day, by the visits up to it; the days of visits are sorted."""
+    """Return the segment on a day, from the sorted days of visits up to it."""
     first, last = None, None
     for visit_day in visit_days:
         if visit_day > day:
@@ -440,7 +440,7 @@ class Customer:
         return "AFTERNOON" if hour < 17 else "EVENING"
 
     def preferred(self, choice: Callable[[Booking], str | int | None]) -> str | int | None:
-        """Return what most visits share, then what the latest does, then the smallest."""
+        """Return the most frequent value; of equal ones the latest, then the smallest."""
         visits: dict[str | int, list[datetime]] = {}
         for visit in self.visits:
             chosen = choice(visit)
@@ -526,7 +526,7 @@ class Customer:
         }
 
     def events(self) -> Row:
-        """Return what the clock alone moves: what has come, and what is in the windows."""
+        """Return what changes with the clock: what has begun, and what is in the windows."""
         visits = [visit.start_at for visit in self.visits]
         paid = [payment.created_at for payment in self.payments]
         begun = sum(booking.start_at <= self.as_of for booking in self.bookings)
@@ -545,9 +545,9 @@ def gaps_between(days: list[date]) -> list[Fraction]:
 
 
 def customers(organization: Organization, as_of: datetime) -> list[Customer]:
-    """Return those that have a row in customer_analytics.
+    """Return the customers that have a row in customer_analytics.
 
-    A payment that is still ahead counts for nothing yet, but its customer is there.
+    A future payment does not count yet, but its customer does.
     """
     if not organization.is_active:
         return []
@@ -560,7 +560,7 @@ def customers(organization: Organization, as_of: datetime) -> list[Customer]:
 
 
 def location_days(organization: Organization, as_of: datetime) -> list[Row]:
-    """Return what analytics_appointments_by_location_daily holds, columns in its order."""
+    """Return the rows of analytics_appointments_by_location_daily, with columns in order."""
     if not organization.is_active:
         return []
     firsts = [
@@ -614,7 +614,7 @@ def location_days(organization: Organization, as_of: datetime) -> list[Row]:
 
 
 def moments_ahead(organization: Organization, as_of: datetime, days: int) -> list[datetime]:
-    """Return every instant at which anything could change: midnights and the rows' own."""
+    """Return every instant at which anything could change: midnights and those of the rows."""
     today = local_date(as_of, organization.zone)
     midnights = [
         datetime.combine(today + number * DAY, time(), organization.zone).astimezone(UTC)

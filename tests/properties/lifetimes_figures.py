@@ -1,4 +1,4 @@
-"""What lifetimes says of histories: run by the Python of .venv-peers, asked on its input."""
+"""Answer questions about histories with lifetimes, run by the Python of .venv-peers."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ FITTERS = {"BG": BetaGeoFitter, "MBG": ModifiedBetaGeoFitter}
 
 
 def main() -> None:
-    """Answer each question with P(alive) and the orders to expect within its horizon."""
+    """Answer each question with P(alive) and the expected orders within its horizon."""
     asked = json.load(sys.stdin)
     answers = []
     for question in asked:

@@ -1,4 +1,4 @@
-"""What other limits would have done: every customer judged anew at every cut, by the rule."""
+"""What other limits would have done: every customer at every cut, by the rule."""
 
 import itertools
 import statistics
@@ -13,7 +13,7 @@ SETTINGS = ("dormant_days", "grace_days", "fallback_cadence_days")
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of the risk status that can be tried."""
+    """The limits of the risk status that can be varied."""
 
     dormant_days: int = 45
     grace_days: int = 1
@@ -52,7 +52,7 @@ def cuts(customers: Sequence[Sequence[date]]) -> list[date]:
 def counted(
     customers: Sequence[Sequence[date]], at: Sequence[date], limits: Limits
 ) -> Counter[tuple[bool, bool]]:
-    """Count positions by whether they are DORMANT and whether they are gone."""
+    """Count positions by whether they are DORMANT and whether the customer has left."""
     return Counter(
         (
             status(days, cut, limits) == "DORMANT",
@@ -65,7 +65,7 @@ def counted(
 
 
 def balanced_accuracy(count: Counter[tuple[bool, bool]]) -> float | None:
-    """Return the mean of both shares that are told rightly; None without both outcomes."""
+    """Return the mean of sensitivity and specificity; None without both outcomes."""
     gone, ordered = (
         sum(n for (_, g), n in count.items() if g == which) for which in (True, False)
     )
@@ -75,7 +75,7 @@ def balanced_accuracy(count: Counter[tuple[bool, bool]]) -> float | None:
 
 
 def best_limit(customers: Sequence[Sequence[date]], at: Sequence[date]) -> int:
-    """Return the dormant_days that tell best who is gone, the smallest of equal ones."""
+    """Return the dormant_days with the best accuracy, the smallest of equal ones."""
     rated = {
         value: balanced_accuracy(counted(customers, at, Limits(dormant_days=value))) or 0.0
         for value in range(1, 181)
@@ -84,10 +84,10 @@ def best_limit(customers: Sequence[Sequence[date]], at: Sequence[date]) -> int:
 
 
 def middle(values: Sequence[date]) -> date:
-    """Return the one at which half of them, or one more, have come."""
+    """Return the low median."""
     return statistics.median_low(values)
 
 
 def changed(limits: Limits, setting: str, value: int) -> Limits:
-    """Return the limits with another value of one of them."""
+    """Return the limits with one value replaced."""
     return replace(limits, **{setting: value})

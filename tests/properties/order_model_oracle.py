@@ -1,8 +1,8 @@
-"""The order model carried out, not solved: customers are drawn, and looked at.
+"""The order model by simulation instead of a formula: draw customers, and weight them.
 
-MBG/NBD: a customer orders at its own rate, and after each order, the first one too, it may
-have gone for good, with a probability of its own. Rates are gamma distributed, probabilities
-beta. BG/NBD: not after the first one. Each draw counts by how well it explains what was seen.
+MBG/NBD: a customer orders at its own rate and may leave for good after each order, even the
+first, with its own probability. Rates are gamma distributed, probabilities beta. BG/NBD: not
+after the first. Each draw is weighted by how well it explains the observed orders.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Model:
-    """The parameters, in days; whether customers may go after their first order."""
+    """The parameters, in days; whether customers may leave after their first order."""
 
     r: float
     alpha_days: float
@@ -21,7 +21,7 @@ class Model:
     is_mbg: bool = True
 
     def draws(self, number: int, seed: int) -> list[tuple[float, float]]:
-        """Draw customers: how many orders a day, and how likely each is the last."""
+        """Draw customers: orders per day, and the probability that an order is the last."""
         chance = random.Random(seed)
         return [
             (
@@ -34,7 +34,7 @@ class Model:
 
 @dataclass(frozen=True)
 class History:
-    """Order days after the first one, days from it to the last one, and to today."""
+    """Order days after the first, days from it to the last, and days from it to today."""
 
     repeats: int
     recency: int
@@ -44,10 +44,10 @@ class History:
 def outlook(
     model: Model, draws: list[tuple[float, float]], seen: History, days: int
 ) -> tuple[float, float, float]:
-    """Return P(not gone), P(an order within so many days), and the orders to expect."""
+    """Return P(alive), P(an order within so many days), and the expected orders."""
     total = alive = ordering = orders = 0.0
     for rate, going in draws:
-        # it ordered so often until the last time, and stayed each time before
+        # it ordered so often up to the last time, and stayed after each order before
         stayed = seen.repeats if model.is_mbg else max(0, seen.repeats - 1)
         so_far = rate**seen.repeats * (1 - going) ** stayed
         may_go = model.is_mbg or seen.repeats > 0
@@ -56,6 +56,6 @@ def outlook(
         total += gone + here
         alive += here
         ordering += here * -math.expm1(-rate * days)
-        # a customer that leaves with this chance each time orders so often until then
+        # a customer that leaves with this probability each time orders so often until then
         orders += here * (-math.expm1(-rate * going * days) / going if going else rate * days)
     return alive / total, ordering / total, orders / total

@@ -1,4 +1,4 @@
-"""The rules on orders again, as plainly as they can be said: day by day, no SQL, no steps."""
+"""The rules on orders again, in plain Python: day by day, without SQL and without steps."""
 
 import itertools
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def local_date(instant: datetime, zone: ZoneInfo) -> date:
 def risk_status(
     orders: list[Order], day: date, as_of: datetime, zone: ZoneInfo, limits: Thresholds
 ) -> str | None:
-    """Risk status at the end of a day, or at as_of when that comes first."""
+    """Return the risk status at the end of a day, or at as_of if that is earlier."""
     delivered = sorted(
         (
             order
@@ -100,7 +100,7 @@ def has_declined(delivered: list[Order], limits: Thresholds) -> bool:
 def account_type(
     orders: list[Order], day: date, as_of: datetime, zone: ZoneInfo, limits: Thresholds
 ) -> str:
-    """Account type at the end of a day, or at as_of when that comes first."""
+    """Return the account type at the end of a day, or at as_of if that is earlier."""
     placed = [
         local_date(order.ordered_at, zone)
         for order in orders

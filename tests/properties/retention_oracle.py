@@ -1,4 +1,4 @@
-"""Who comes back, said a customer, a month and a week at a time."""
+"""The rules on retention again: one customer, one month and one week at a time."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ STANDING = ("ACCEPTED", "PENDING", "NO_SHOW")
 
 
 def months(first: date, last: date) -> list[date]:
-    """Return the first days of the months from one to the other."""
+    """Return the first days of the months from one month to another."""
     days = (first + timedelta(number) for number in range((last - first).days + 1))
     return sorted({day.replace(day=1) for day in days})
 
@@ -47,7 +47,7 @@ def cohorts(days: Days, today: date) -> dict[tuple[date, int], Row]:
 
 
 def activity(came: set[date], monday: date, gone_after: int) -> str | None:
-    """Return what a customer is in a week; nothing where it is not there yet, or was gone."""
+    """Return what a customer is in a week, or None if it has not come yet or has left."""
 
     def is_active(on: date) -> bool:
         last = max((day for day in came if day <= on), default=None)
@@ -65,7 +65,7 @@ def activity(came: set[date], monday: date, gone_after: int) -> str | None:
 
 
 def weeks(days: Days, today: date, gone_after: int) -> dict[tuple[date], Row]:
-    """Return each week that is over, by its Monday."""
+    """Return each completed week, by its Monday."""
     found: dict[tuple[date], Row] = {}
     if not days:
         return found
@@ -104,7 +104,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Business:
-    """An organization: what was booked there up to any time, and when that is looked at."""
+    """An organization: its bookings, and the instant of the refresh."""
 
     bookings: list[Visit]
     as_of: datetime
@@ -262,7 +262,7 @@ def rate(part: int, whole: int) -> float | None:
 
 
 def quantile(values: list[int], quarters: int) -> int | None:
-    """Return the first value that so many quarters of them do not exceed."""
+    """Return the smallest value that at least this many quarters do not exceed."""
     return next(
         (
             value

@@ -1,4 +1,4 @@
-"""Health and churn risk of accounts must say what the rules say, on every day."""
+"""Health and churn risk of accounts equal those of the oracle, on every day."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from bench.compiled import CompiledProject, compile_project
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles"]
-# on both sides of every limit, and of the same limit 30 days before
+# on both sides of every limit, and of the same limit 30 days earlier
 DAYS = [
     0,
     0,
@@ -62,7 +62,7 @@ DAYS = [
     121,
 ]
 AGES = [0, 1, 29, 30, 31, 88, 89, 90, 91, 200, 400]
-# who was there: the same person in other letters and other places, and entries that are nobody
+# attendees: the same person in other spellings and fields, and entries without a person
 PEOPLE: list[object] = [
     *("Ada", "ada", " ADA ", "Bob", "Cy", 7, "7"),
     *({"email": "ada"}, {"email": "Ada ", "id": 1}, {"name": "Bob"}, {"id": 7, "name": "Cy"}),
@@ -71,7 +71,7 @@ PEOPLE: list[object] = [
     *({"email": {"a": 1}}, {"email": True}, {"email": 1}, {"id": False}, {"name": 1}),
     *({"email": None, "name": None}, {"Email": "eve"}, {"name": ["Eve"]}),
 ]
-# dates that nobody believes, and the first and the last that one does
+# implausible dates, and the first and last plausible ones
 ENDLESS: list[Date] = [
     *(date(9999, 12, 31), date(2201, 1, 1), date(1969, 12, 31), "infinity", "-infinity"),
     *("10000-01-01", "0044-03-15 BC"),
@@ -95,7 +95,7 @@ moments = st.builds(
 dates = st.builds(lambda days: NOON.date() - timedelta(days=days), days | st.integers(-5, 130))
 
 
-# what a refresh of one organization does not empty
+# tables that a refresh of one organization does not empty
 MARTS = (
     "analytics.account_health_scores",
     "analytics.account_churn_risk",
@@ -125,7 +125,7 @@ def accounts(draw: st.DrawFn, number: int) -> Account:
             | st.sampled_from([0, 1, 23, 24, 25, 48, 71, 72, 73, 200, 800, -1, -30]).map(
                 lambda hours: begin + timedelta(hours=hours)
             )
-            # of which the digits have no end
+            # fractions with infinitely many digits
             | st.integers(0, 72 * 3600 * 10**6).map(
                 lambda microseconds: begin + timedelta(microseconds=microseconds)
             )
@@ -213,7 +213,7 @@ def histories(draw: st.DrawFn) -> tuple[list[datetime], list[Organization]]:
 
 
 def plain(value: object) -> str:
-    """Return what JSON has no type for."""
+    """Convert values that JSON has no type for."""
     if isinstance(value, Fraction):
         value = Decimal(value.numerator) / Decimal(value.denominator)
     return str(value)
@@ -230,11 +230,11 @@ class System:
     ) -> None:
         self.connection = connection
         self.models = models
-        # refreshes the first organization
+        # this function refreshes the first organization
         self.of_one = of_one
 
     def begin(self, drawn: list[Organization]) -> None:
-        """Replace all rows of the source, and forget the days of before."""
+        """Replace all rows of the source, and empty the earlier days."""
         with self.connection.transaction():
             for mart in MARTS:
                 self.connection.execute(f"delete from {mart}".encode())
@@ -344,7 +344,7 @@ def test_health_and_churn_risk_follow_the_rules(
     expected = published_by(expected, drawn, as_of)
     system.models.refresh(system.connection, as_of)
     compare(system, expected, drawn, as_of)
-    # nothing but time has passed: the days of before stay
+    # only time has passed: the earlier days stay
     expected = published_by(expected, drawn, later)
     system.models.refresh(system.connection, later)
     compare(system, expected, drawn, later)
@@ -354,7 +354,7 @@ Published = dict[tuple[int, date], Evaluation]
 
 
 def published_by(held: Published, drawn: list[Organization], as_of: datetime) -> Published:
-    """Return what is published after a refresh, and what was before it."""
+    """Return the rows that a refresh has published, and those of before."""
     found = dict(held)
     for organization in drawn:
         today = as_of.astimezone(organization.zone).date()
@@ -363,7 +363,7 @@ def published_by(held: Published, drawn: list[Organization], as_of: datetime) ->
         found |= {
             (number, day): one
             for (number, day), one in evaluations(organization, as_of, BACKFILL).items()
-            # a day that is published is not made up for again
+            # a published day is not collected again
             if day == today or day not in held_days
         }
     return found

@@ -1,4 +1,4 @@
-"""The marts on bookings must say what the rules say, also after the source was edited."""
+"""The marts on bookings equal the oracle's, also after changes of the source."""
 
 import itertools
 import json
@@ -39,7 +39,7 @@ from bench.compiled import CompiledProject, compile_project
 Key = tuple[object, ...]
 T = TypeVar("T", Profile, Booking, Payment, ReferralProfile)
 
-# the last three change their clocks at midnight, or back to it
+# the clocks of the last three change at midnight, or back to it
 ZONES = [
     "UTC",
     "America/Los_Angeles",
@@ -49,7 +49,7 @@ ZONES = [
     "Asia/Beirut",
     "America/Havana",
 ]
-# most of them days on which one of these zones changes its clocks, or the day after
+# mostly days on which the clocks of one of these zones change, or the day after
 DAYS = [
     date(2026, 1, 15),
     date(2024, 2, 29),
@@ -62,12 +62,12 @@ TIMES = [
     *(time(0), time(0, 30), time(1, 30), time(2, 30), time(23, 30)),
     time(23, 59, 59, 999999),
 ]
-# where windows and segments begin and end
+# limits of windows and segments
 DAYS_AGO = [
     *(0, 0, 1, 29, 30, 31, 45, 46, 60, 61, 89, 90, 91),
     *(179, 180, 181, 364, 365, 366, -1, -2, -30),
 ]
-# days from one to the next; none: scattered
+# days from one visit to the next; none: scattered
 GAPS = [[], [], [], [1, 1, 2, 3, 3], [7, 8], [1, 30, 31, 90, 91]]
 STATUSES = [
     *["ACCEPTED"] * 9,
@@ -77,7 +77,7 @@ PAYMENT_STATUSES = [
     *["COMPLETED"] * 6,
     *("APPROVED", "PENDING", "CANCELED", "FAILED"),
 ]
-# ids whose order differs between alphabets
+# ids whose order differs between collations
 CUSTOMERS = ["C1", "c1", "C10"]
 IDS = ["b10", "B9", "b9", "B10", "a1", "A1", "b-1", "B_1", "z", "Z", "b1", "B1", "0", "y"]
 IDS += [f"{letter}{number}" for letter in "bBa" for number in range(11, 21)]
@@ -98,14 +98,14 @@ amounts = st.sampled_from([None, 0, 1, 2, 100, 9999]) | st.integers(0, 20000)
 
 @st.composite
 def moments(draw: st.DrawFn) -> datetime:
-    """Draw an instant to compute for: near local midnights and changes of the clocks."""
+    """Draw an instant to compute for: near local midnights and clock changes."""
     local = datetime.combine(draw(st.sampled_from(DAYS)), draw(st.sampled_from(TIMES)))
     return local.replace(tzinfo=ZoneInfo(draw(zones))).astimezone(UTC)
 
 
 @st.composite
 def instants(draw: st.DrawFn, as_of: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Draw a few instants, scattered or one after the other, by the clock of a zone."""
+    """Draw a few instants, scattered or in sequence, by the clock of a zone."""
     gaps = draw(st.sampled_from(GAPS))
     ago = draw(st.lists(st.sampled_from(DAYS_AGO), min_size=1, max_size=1 if gaps else 9))
     if gaps:
@@ -122,13 +122,13 @@ def instants(draw: st.DrawFn, as_of: datetime, zone: ZoneInfo) -> list[datetime]
 
 @st.composite
 def organizations(draw: st.DrawFn, as_of: datetime) -> Organization:
-    """Draw an organization with a small history of each of its customers."""
+    """Draw an organization with a short history of each customer."""
     zone = draw(zones)
     locations = [
         Location(location_id, f"At {location_id}", draw(zones | st.none()))
         for location_id in LOCATIONS[:2]
     ]
-    # few instants for many rows, so that several happen at once
+    # few instants for many rows, so that several are equal
     shared = draw(instants(as_of, ZoneInfo(zone)))
     regular = shared if draw(st.booleans()) else []
     when = st.sampled_from(
@@ -138,7 +138,7 @@ def organizations(draw: st.DrawFn, as_of: datetime) -> Organization:
             *draw(instants(as_of, ZoneInfo(locations[0].time_zone or zone))),
         ]
     )
-    # most rows are of one customer, so that a history gets long
+    # most rows belong to one customer, so that a history gets long
     main, anyone = st.just(CUSTOMERS[0]), st.sampled_from([*CUSTOMERS, None])
     drawn_bookings = [
         *(replace(draw(bookings(main, st.just(at))), status="ACCEPTED") for at in regular),
@@ -237,7 +237,7 @@ def referral_profiles(
 
 @st.composite
 def histories(draw: st.DrawFn, most: int) -> tuple[datetime, list[Organization]]:
-    """Draw an instant, and organizations whose customers and rows have the same ids."""
+    """Draw an instant, and organizations whose customers and rows have equal ids."""
     as_of = draw(moments())
     drawn = draw(st.lists(organizations(as_of), min_size=1, max_size=most))
     return as_of, [
@@ -253,7 +253,7 @@ def history_of(
     starts: list[tuple[str, str, datetime]],
     paid: list[tuple[str, datetime]],
 ) -> tuple[datetime, list[Organization]]:
-    """Return a history of bookings and payments of which nothing but this is of interest."""
+    """Return a history of bookings and payments, with defaults for everything else."""
     organization = Organization(
         number=number,
         time_zone=zone,
@@ -295,7 +295,7 @@ def history_of(
 
 
 def at_the_limits(number: int) -> tuple[datetime, list[Organization]]:
-    """Return customers whose figures equal the limits: they are hardly ever drawn."""
+    """Return customers whose figures equal the limits, because these are hardly ever drawn."""
     as_of = datetime(2026, 1, 15, 12, tzinfo=UTC)
     days_ago = {
         ("unreliable", "ACCEPTED"): range(8),
@@ -318,7 +318,7 @@ def at_the_limits(number: int) -> tuple[datetime, list[Organization]]:
 
 
 def before_the_clocks_change(zone: str, day: date) -> tuple[datetime, list[Organization]]:
-    """Return what leaves its windows with the first instant of a day."""
+    """Return rows that leave their windows with the first instant of a day."""
     as_of = datetime.combine(day - timedelta(days=1), time(12), ZoneInfo(zone))
     leaving = {days: as_of - timedelta(days=days) for days in (29, 89, 179, 364)}
     return history_of(
@@ -332,7 +332,7 @@ def before_the_clocks_change(zone: str, day: date) -> tuple[datetime, list[Organ
 
 @st.composite
 def edited(draw: st.DrawFn, organization: Organization, as_of: datetime) -> Organization:
-    """Draw what an organization has become: rows edited, moved, gone, come."""
+    """Draw changes of an organization: rows edited, moved, deleted and added."""
     whose = st.sampled_from([*CUSTOMERS, None])
     other = draw(organizations(as_of))
     known = {row.booking_id for row in organization.bookings}
@@ -369,7 +369,7 @@ def edited(draw: st.DrawFn, organization: Organization, as_of: datetime) -> Orga
 def edited_rows(
     draw: st.DrawFn, rows: tuple[T, ...], **columns: st.SearchStrategy[Any]
 ) -> tuple[T, ...]:
-    """Draw what rows have become: most as they were, some changed in a column, some gone."""
+    """Draw changes of rows: most stay, some differ in a column, some are deleted."""
     changes = [*["none"] * 2 * len(columns), *columns, "gone"]
     drawn = [(row, draw(st.sampled_from(changes))) for row in rows]
     return tuple(
@@ -391,11 +391,11 @@ class System:
         self.models = models
 
     def forget(self) -> None:
-        """Empty the marts that would remember the last example."""
+        """Empty the marts, which would remember the last example."""
         self.connection.execute("delete from analytics.customer_analytics")
 
     def refresh(self, drawn: list[Organization], as_of: datetime) -> None:
-        """Replace all rows of the source and compute the marts."""
+        """Replace all rows of the source, and compute the marts."""
         with self.connection.transaction():
             for table in (*self.tables, "organizations"):
                 self.connection.execute(f"delete from booking.{table}".encode())
@@ -456,13 +456,13 @@ def system(built: Database, built_folder: Path) -> Iterator[System]:
                 " (tenant_slug, segment_new_days, segment_at_risk_days) values (%s, %s, %s)",
                 [limits.threshold_row, limits.new_days, limits.at_risk_days],
             )
-        # it takes a third of the time, and no row here is bad
+        # this takes a third of the time, and no row here is bad
         quick = [one for one in models.models if one.name != "int_quarantined_rows__bookings"]
         yield System(connection, replace(models, models=quick))
 
 
 def differences(found: DictRow, expected: Row) -> Row:
-    """Return the columns that are other than expected, as they are and as they should be."""
+    """Return the columns that differ, as they are and as they should be."""
     exact = {
         column: Fraction(value) if isinstance(value, Decimal) else value
         for column, value in found.items()
@@ -563,7 +563,7 @@ def test_valid_until_is_when_the_first_column_changes(
         for instant in moments_ahead(organization, as_of, days=400):
             then = Customer(organization, customer_id, instant)
             if instant == row["valid_until"]:
-                # too early does no harm where something happens that no column shows
+                # too early an instant is allowed if something happens that no column shows
                 assert then.row() != columns or then.events() != events
                 break
             assert then.row() == columns, (customer_id, instant, row["valid_until"])

@@ -1,7 +1,7 @@
-"""The order model against what is published of CDNOW, a shop that sold CDs.
+"""The order model compared with published results on CDNOW, a shop that sold CDs.
 
-BG/NBD: Fader, Hardie, Lee (2005); MBG/NBD: Batislam, Denizel, Filiztekin (2007). The data of
-2,357 customers come in a package of the index; the published figures are in weeks.
+BG/NBD: Fader, Hardie, Lee (2005); MBG/NBD: Batislam, Denizel, Filiztekin (2007). A package of
+the index contains the data of 2,357 customers; the published figures are in weeks.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from conftest import Database
 pytestmark = pytest.mark.slow
 
 TENANT = "00000000-0000-0000-0000-00000000000a"
-# the model is fitted on 39 weeks, and foretells the 39 weeks after
+# the model is fitted on 39 weeks, and predicts the 39 weeks after
 FITTED_ON, HORIZON = date(1997, 9, 30), 273
 
 
@@ -98,7 +98,7 @@ def test_the_fit_finds_the_published_parameters(
         "select * from analytics.order_model_parameters where valid_from = %s", FITTED_ON
     )
     assert (fit["model"], fit["customers"]) == (model, 2357)
-    # rates by the day, and not by the week
+    # rates per day, not per week
     repeats = sum(sum(day <= FITTED_ON for day in days) - 1 for days in customers)
     by_week = fit["log_likelihood"] + repeats * math.log(7)
     assert by_week == pytest.approx(log_likelihood, abs=0.006)

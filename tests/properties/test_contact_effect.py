@@ -1,4 +1,4 @@
-"""What a contact is worth, told of customers that are drawn, of whom one knows it."""
+"""The estimated effect of contacts on drawn customers, whose true effect is known."""
 
 import json
 from collections import Counter
@@ -10,15 +10,15 @@ from conftest import Database
 
 from flows.dbt import command
 
-# a Monday, on which all are called, and the hold-out begins
+# a Monday on which all calls are made and the hold-out begins
 BEGIN = "2026-03-02"
 RATE = 0.3
 CUSTOMERS = 400
 
-# Customers of two kinds. Those with one order day order little, those with twelve often, and
-# the rep calls rather the former: without buckets a call would seem to keep customers away.
-# The days until they order by themselves have no memory, so that the day on which one looks
-# does not matter. A call makes as many more of either kind order within 30 days.
+# Customers of two kinds. Those with one order day order rarely, those with twelve often, and
+# the rep rather calls the former: without buckets, a call would seem to keep customers away.
+# The time until they order by themselves is memoryless, so the day of the observation
+# does not matter. A call makes equally many more of either kind order within 30 days.
 DRAWN = f"""
     create temporary table drawn as
     with numbers as (
@@ -59,7 +59,7 @@ ORDER_DAYS = """
         28
     from drawn
 """
-# whoever orders is not due again
+# a customer that orders is not due again
 NEXT_ORDERS = f"""
     with ordered as (
         select
@@ -100,9 +100,9 @@ CONTACTS = f"""
 """
 
 
-# who is called; the rep calls those more who order little
+# the calls; the rep calls more of those who order rarely
 BY_REP = "called_u < case when is_frequent then 0.2 else 0.6 end"
-# six in ten of those that the lot lets the pages show
+# six in ten of the customers that the random hold-out lets the pages show
 CALLED_SHARE = 0.6
 OF_SHOWN = f"""
     called_u < {CALLED_SHARE}
@@ -126,9 +126,9 @@ def database(built: Database) -> Database:
 def effects(
     database: Database, seeds: int, contacts: str, effect: float
 ) -> list[dict[str, Any]]:
-    """Draw the customers of so many tenants; return what is told of their contacts.
+    """Draw the customers of so many tenants; return the estimates for their contacts.
 
-    contacts: which of the drawn are called. effect: how many more of those order.
+    contacts: which of the drawn customers are called. effect: how many more of these order.
     """
     with database.connect() as connection:
         connection.execute(
@@ -169,7 +169,7 @@ def effects(
 
 
 def hits(rows: list[dict[str, Any]], comparison: str, effect: float) -> Counter[int]:
-    """Count by horizon the tenants of which the interval has the effect in it."""
+    """Return, by horizon, the number of tenants whose interval contains the effect."""
     return Counter(
         row["horizon_days"]
         for row in rows
@@ -181,7 +181,7 @@ def hits(rows: list[dict[str, Any]], comparison: str, effect: float) -> Counter[
 def test_what_a_call_is_worth_is_in_95_of_100_intervals(database: Database) -> None:
     rows = effects(database, 100, BY_REP, 0.2)
     assert hits(rows, "CONTACTED", 0.2)[30] >= 95
-    # without buckets: what the rep chose is taken for what the call does
+    # without buckets, the rep's choice would look like the effect of calls
     crude = database.rows(
         "select avg((days_until_next_order <= 30)::int) filter (where is_treated)"
         " - avg((days_until_next_order <= 30)::int) filter (where not is_treated) as it"
@@ -194,12 +194,12 @@ def test_what_a_call_is_worth_is_in_95_of_100_intervals(database: Database) -> N
 def test_what_a_call_is_not_worth_is_in_95_of_100_intervals(database: Database) -> None:
     rows = effects(database, 100, BY_REP, 0)
     found = hits(rows, "CONTACTED", 0)
-    # of 14 days and of 30
+    # for 14 days and for 30
     assert sum(found.values()) >= 2 * 95
 
 
 def test_what_the_list_is_worth_is_in_95_of_100_intervals(database: Database) -> None:
-    """The lot tells of being shown: of that which calls do, the share that is called."""
+    """The effect of being shown is that of a call, times the share that is called."""
     rows = effects(database, 100, OF_SHOWN, 0.2)
     assert hits(rows, "SHOWN", 0.2 * CALLED_SHARE)[30] >= 95
 
@@ -210,12 +210,12 @@ def test_of_1000_intervals_as_many_are_right_as_are_said_to_be(database: Databas
         hits(effects(database, 1000, BY_REP, 0.2), "CONTACTED", 0.2)[30],
         hits(effects(database, 1000, OF_SHOWN, 0.2), "SHOWN", 0.2 * CALLED_SHARE)[30],
     ]
-    # of 95 % it is fewer than 930 once in 200 times
+    # at 95 %, it is below 930 once in 200 times
     assert min(found) >= 930, found
 
 
 def test_shares_and_intervals_equal_the_formulas(database: Database) -> None:
-    """Mantel and Haenszel's weights, and Newcombe's interval as Yan and Su stratify it."""
+    """Mantel and Haenszel's weights, and Newcombe's interval as stratified by Yan and Su."""
     told = effects(database, 3, BY_REP, 0.2)
     positions = database.rows("select * from analytics.contact_effect_positions")
     assert len(told) == 12
@@ -275,7 +275,7 @@ def variance(share: float) -> float:
 
 
 def roots(share: float, spread: float) -> tuple[float, float]:
-    """Return where a share is Z of its standard errors from the one that was seen."""
+    """Return the shares from which the observed one is Z of their standard errors away."""
     square = Z**2 * spread
     middle, half = (
         share + square / 2,

@@ -1,4 +1,4 @@
-"""The histories are derived; they must say what a replay of the rules says on every day."""
+"""The derived histories equal a day-by-day replay of the rules."""
 
 import itertools
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,7 @@ def compiled(built: Database, built_folder: Path) -> CompiledProject:
 
 @st.composite
 def order_lists(draw: st.DrawFn) -> list[Order]:
-    """Draw the orders of one customer: near each other, with pauses, in any state."""
+    """Draw the orders of one customer: close together, with pauses, in any state."""
     instant = BEGINNING
     orders = []
     for number in range(draw(st.integers(0, 18))):
@@ -114,7 +114,7 @@ def load(database: Database, orders: list[Order], zone: str, limits: Thresholds)
 
 
 def status_on(steps: list[DictRow], day: date) -> str | None:
-    """Look up the step of a day; there must be one at the most."""
+    """Return the status of the step of a day, of which there is at most one."""
     found = [
         step["status"]
         for step in steps

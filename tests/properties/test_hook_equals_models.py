@@ -1,4 +1,4 @@
-"""What the real-time hook writes is what the models say of the same rows a moment later."""
+"""The real-time hook writes what the models compute from the same rows a moment later."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,17 +15,17 @@ from psycopg.rows import DictRow
 from bench.compiled import CompiledProject, compile_project
 from flows.hook import after_orders_created
 
-# tenants of one example, each with a customer and a history of its own
+# tenants of one example, each with a customer and its history
 TENANTS = 25
 ZONES = ["UTC", "America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"]
 LIMITS = Thresholds()
-# days from now: around each limit, and ahead
+# days from now: around each limit, and in the future
 DAYS = [-800, -366, -365, -182, -181, -180, -179, -60, -47, -46, -45, -44, -3, -1, 0, 0, 1, 9]
 
 
 @dataclass(frozen=True)
 class Order:
-    """One order, by days from now."""
+    """One order, in days from now."""
 
     ordered: int
     delivered: int | None
@@ -35,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True)
 class History:
-    """One customer: what is known of it, what its row says, and what is inserted then."""
+    """One customer: its earlier orders, its row, and the orders inserted then."""
 
     known: list[Order]
     account_type: str | None
@@ -68,7 +68,7 @@ insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at, del
 values (gen_random_uuid(), %(key)s, %(key)s, %(status)s, %(ordered_at)s, %(delivered_at)s)
 returning id
 """
-# what the customers' rows say, beside what the models say
+# values in the customers' rows, beside those of the models
 COMPARED = """
 select
     customers.id as key, customers.account_type, customers.last_order_date,
@@ -106,7 +106,7 @@ def compiled(built: Database, built_folder: Path) -> CompiledProject:
 
 
 def load(database: Database, example: list[History], now: datetime) -> None:
-    """Put the customers there, and what is known of them, unnoticed by the hook."""
+    """Insert the customers and their earlier orders, without the hook."""
     with database.connect() as connection, connection.transaction():
         connection.execute("truncate commerce.customers, operations.changed_keys cascade")
         connection.execute("set local session_replication_role = replica")
@@ -131,7 +131,7 @@ def load(database: Database, example: list[History], now: datetime) -> None:
 
 
 def values(number: int, order: Order, now: datetime) -> dict[str, object]:
-    # never so near that the clock passes it meanwhile
+    # never so close that the clock passes it during the test
     at = {
         "ordered_at": now + timedelta(days=order.ordered, hours=-order.hours, minutes=-30),
         "delivered_at": None,
@@ -142,7 +142,7 @@ def values(number: int, order: Order, now: datetime) -> dict[str, object]:
 
 
 def what_must_move(history: History, number: int, now: datetime) -> set[str]:
-    """Return the columns that the hook must have brought to what the models say."""
+    """Return the columns that the hook must have set to the values of the models."""
     zone = ZoneInfo(ZONES[number % len(ZONES)])
     today = local_date(now, zone)
     found: set[str] = set()
@@ -214,7 +214,7 @@ def test_what_the_hook_writes_is_what_the_models_say(
 
 
 def check(before: DictRow, after: DictRow, must_move: set[str]) -> int:
-    """Compare one customer; return how many of its values were moved."""
+    """Compare one customer; return how many of its values the hook changed."""
     moved = {column for column in COLUMNS if before[column] != after[column]}
     for column in moved | must_move:
         assert after[column] == after[f"expected_{column}"], (column, before, after)

@@ -1,4 +1,4 @@
-"""After any hourly refresh every mart holds what a nightly one would have made of it."""
+"""After any hourly refresh, every mart equals what a nightly one would have made."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 from bench.compiled import CompiledProject, compile_project
 from flows.work import due, move_clock, others, read_whole
 
-# tenants of one example, each with a history of its own: so many sequences at once
+# tenants of one example, each with its own history: so many sequences at once
 TENANTS = 25
 REFRESHES = 8
 RUN_ID = "the run under test"
@@ -24,7 +24,7 @@ SYSTEMS = ("orders", "bookings")
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"]
 
-# what an application does, to one tenant (t), its rows (n, k), at an instant
+# statements of an application on one tenant (t) and its rows (n, k), at an instant
 APPLICATION = """
     -- orders: new, edited and dated back, most without a new updated_at
     insert into commerce.orders values (
@@ -137,7 +137,7 @@ APPLICATION = """
     update booking.organizations set is_active = not is_active where id = %(tenant)s
 """
 OPERATIONS = APPLICATION.split(";")
-# orders, bookings and payments are written more often than the rest
+# orders, bookings and payments change more often than other tables
 OFTEN = [0, 0, 0, 0, 1, 2, 11, 11, 11, 11, 12, 13, 14, 17, 17, 23, 23]
 
 MARTS = {
@@ -173,7 +173,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Step:
-    """What happens until a refresh, and how far the clock has gone by then."""
+    """The statements before a refresh, and the time until it."""
 
     hours: int
     operations: list[Operation]
@@ -213,7 +213,7 @@ def operations(draw: st.DrawFn) -> Operation:
 steps = st.builds(
     Step,
     hours=st.sampled_from([0, 1, 1, 1, 24, 24 * 31, 24 * 366]),
-    # none or few, too: then a system has nothing to do, and is left alone
+    # also none or few, so that some systems have nothing to do and are skipped
     operations=st.one_of(
         st.just([]),
         st.lists(operations(), min_size=1, max_size=3),
@@ -235,13 +235,13 @@ class System:
     warehouse: psycopg.Connection[DictRow]
     nightly: CompiledProject
     hourly: CompiledProject
-    # what the last refresh of each system has read whole
+    # fingerprints of the tables that the last refresh of each system has read whole
     read: dict[str, dict[str, str]] = field(default_factory=dict)
-    # how many refreshes of a system there were, and how many had nothing to do
+    # the number of refreshes of a system, and of those with nothing to do
     counts: Counter[str] = field(default_factory=Counter)
 
     def begin(self) -> None:
-        """Empty everything, and let tenants and customers appear."""
+        """Empty everything, and insert tenants and customers."""
         self.application.execute(
             "truncate commerce.tenants, booking.organizations, operations.changed_keys cascade"
         )
@@ -269,7 +269,7 @@ class System:
         self.nightly.refresh(self.warehouse, START)
 
     def refresh(self, as_of: datetime) -> None:
-        """Refresh what has changed; a system without work is left alone, as by the command."""
+        """Refresh the changes; skip systems without work, as the command does."""
         self.warehouse.execute("update operations.changed_keys set claimed_by = %s", [RUN_ID])
         claimed = {
             row["system"]
@@ -344,8 +344,7 @@ def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> N
             with system.late.transaction():
                 for operation in step.operations:
                     tenant = operation.parameters["tenant"]
-                    # a transaction that stays open holds its tenant's rows until after
-                    # the refresh
+                    # an open transaction holds its tenant's rows until after the refresh
                     if operation.is_late or tenant in late_tenants:
                         late_tenants.add(tenant)
                         apply(system.late, operation)
@@ -357,12 +356,12 @@ def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> N
         assert system.differences(as_of) == []
 
     each()
-    # both roads were gone
+    # both paths were taken
     assert 0 < system.counts["idle"] < system.counts["refreshes"]
 
 
 def apply(connection: psycopg.Connection[DictRow], operation: Operation) -> None:
-    """Run a statement; one that a constraint refuses does nothing."""
+    """Run a statement; a constraint may refuse it."""
     try:
         with connection.transaction():
             connection.execute(operation.statement.encode(), operation.parameters)
@@ -379,11 +378,11 @@ def test_hourly_reads_what_grows_by_index(system: System) -> None:
         " from booking.organizations"
     )
     before = read_as_a_whole(system)
-    # tables as small as these are read as a whole unless that is made dear
+    # the planner reads such small tables whole unless that is made expensive
     system.warehouse.execute("set enable_seqscan = off")
     system.refresh(START)
     system.warehouse.execute("reset enable_seqscan")
-    # a first row may be looked at before the planner sees that no tenant has changed
+    # the planner may read a first row before it finds that no tenant has changed
     assert {
         table: count - before[table]
         for table, count in read_as_a_whole(system).items()

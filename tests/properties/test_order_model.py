@@ -1,4 +1,4 @@
-"""The outlook and the back-test, over many histories at once, by their own views."""
+"""The outlook and its backtest over many histories at once, by their own views."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ def put_model(database: Database, model: Model) -> None:
 
 
 def put_histories(database: Database, histories: Sequence[History]) -> None:
-    """Make a customer of each, with its last order day: the outlook reads no other one."""
+    """Insert a customer for each history, with the last order day that the outlook reads."""
     database.execute("truncate analytics.customer_order_days")
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
@@ -106,7 +106,7 @@ STEADY = [
         # nearly 1, where the closed form divides by zero
         (Model(0.8, 75, 1 + 1e-9, 4), USUAL),
         (Model(2.5, 30, 1.7, 6), USUAL),
-        # customers that all order every other day: the terms of the one form outgrow it
+        # customers that order every other day: the terms of one of the forms become too large
         (Model(100, 200, 0.4, 3), STEADY),
         (Model(0.8, 75, 0.5, 3, is_mbg=False), USUAL),
     ],
@@ -119,7 +119,7 @@ def test_the_outlook_equals_customers_that_are_drawn(
     draws = model.draws(60_000, seed=1)
     for seen, row in zip(histories, foreseen(database), strict=True):
         alive, p_order, orders = outlook(model, draws, seen, 90)
-        # the draws that explain a long silence are few
+        # few draws explain a long silence
         assert row["p_alive"] == pytest.approx(alive, rel=0.08, abs=0.01), seen
         assert row["p_order_90d"] == pytest.approx(p_order, rel=0.08, abs=0.01), seen
         assert row["expected_orders_90d"] == pytest.approx(orders, rel=0.08, abs=0.01), seen
@@ -184,7 +184,7 @@ def test_no_history_overflows(database: Database) -> None:
         for age in (0, 999, years_50)
         if recency <= age and (repeats > 0 or recency == 0)
     ]
-    # as far as a fit goes
+    # as exactly as a fit can
     extremes = [math.exp(-9), math.exp(12)]
     for r, alpha, a, b in itertools.product(extremes, repeat=4):
         for is_mbg in (True, False):
@@ -229,7 +229,7 @@ def test_an_order_is_less_likely_the_longer_the_silence(
 
 
 def put_days(database: Database, customers: Sequence[Sequence[date]]) -> None:
-    """Publish the order days of customers, each with its next one."""
+    """Publish the order days of customers, each with the next one."""
     database.execute("truncate analytics.customer_order_days")
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
@@ -262,7 +262,7 @@ def test_what_comes_after_the_window_does_not_change_a_backtest(database: Databa
     seen = database.rows("select * from analytics.risk_status_backtest order by 1, 3, 4")
     assert seen
     until = max(itertools.chain(*before))
-    # more orders of the same customers, and of new ones
+    # more orders of the same customers, and new customers
     later = [until + timedelta(days) for days in (1, 40, 80)]
     put_days(database, [*([*days, *later] for days in before), later, [later[-1]]])
     again = database.rows("select * from analytics.risk_status_backtest order by 1, 3, 4")
@@ -271,8 +271,8 @@ def test_what_comes_after_the_window_does_not_change_a_backtest(database: Databa
 
 
 def test_cuts_and_horizons_are_counted_to_the_day(database: Database) -> None:
-    # 90 days after the first order day of the tenant is 2025-04-01: that is the first cut;
-    # 90 before the last one is 2025-07-01, the last one
+    # 90 days after the tenant's first order day is 2025-04-01, the first cut;
+    # 90 days before its last is 2025-07-01, the last cut
     first, last = date(2025, 1, 1), date(2025, 9, 29)
     april = date(2025, 4, 1)
     put_days(
@@ -282,7 +282,7 @@ def test_cuts_and_horizons_are_counted_to_the_day(database: Database) -> None:
             [first, april + timedelta(31)],
             [first, april + timedelta(90)],
             [first, april + timedelta(91)],
-            # on the cut itself it has been made
+            # parameters fitted on the cut itself are in force
             [april],
             [april + timedelta(1)],
         ],
@@ -299,7 +299,7 @@ def test_cuts_and_horizons_are_counted_to_the_day(database: Database) -> None:
         april,
     )
     assert row == {"customers": 5, "within_30": 1, "within_60": 2, "within_90": 3}
-    # a day less of either end, and a cut less
+    # one day less at either end, and one cut less
     put_days(database, [[first + timedelta(1), last - timedelta(1)]])
     [period] = database.rows("select * from analytics.backtest_periods")
     assert (period["first_cut_on"], period["last_cut_on"]) == (
@@ -321,7 +321,7 @@ def test_no_share_is_told_of_fewer_than_thirty_customers(database: Database) -> 
 
 
 def p_order(model: Model, days: Sequence[date], on: date) -> float:
-    """Return P(order within 90 days) as docs/truth.md writes it, of MBG/NBD."""
+    """Return P(order within 90 days) by MBG/NBD, as docs/truth.md writes it."""
     known = [day for day in days if day <= on]
     x, recency = len(known) - 1, (known[-1] - known[0]).days
     age = model.alpha_days + (on - known[0]).days
@@ -333,7 +333,7 @@ def p_order(model: Model, days: Sequence[date], on: date) -> float:
 
 
 def disagreement(status_then: str, p: float) -> str | None:
-    """Return in what a status and a probability disagree, by the default limits."""
+    """Return how a status and a probability disagree, by the default limits."""
     if status_then == "DORMANT":
         return "LIKELY_THOUGH_DORMANT" if p >= 0.5 else None
     if status_then == "AT_RISK_CADENCE":
@@ -342,7 +342,7 @@ def disagreement(status_then: str, p: float) -> str | None:
 
 
 def wilson(share: float, trials: int) -> list[float]:
-    """Return the 95 % interval: the shares from which this one lies 1.96 errors away."""
+    """Return the 95 % interval: the shares from which this one is 1.96 errors away."""
     z = 1.959963984540054
     centre, width = share + z**2 / (2 * trials), z / (2 * trials)
     width *= math.sqrt(4 * trials * share * (1 - share) + z**2)
@@ -367,7 +367,7 @@ def test_what_came_of_disagreements_is_counted_of_positions(
         customers.append([TODAY - timedelta(500 - number) for number in numbers])
     put_model(database, model)
     at = cuts(customers)
-    # at the first cut there was no model yet
+    # no model was in force at the first cut
     database.execute("update analytics.order_model_parameters set valid_from = %s", at[1])
     put_days(database, customers)
     seen = defaultdict(list)
@@ -389,7 +389,7 @@ def test_what_came_of_disagreements_is_counted_of_positions(
         assert row["mean_p_order"] == pytest.approx(sum(chances) / len(chances))
         assert row["ordered_count"] == sum(ordered)
         share, ends = sum(ordered) / len(ordered), ("ordered_share_low", "ordered_share_high")
-        # where it is told, customers stand in several cuts
+        # disagreements are reported for customers that are in several cuts
         assert (30 <= len(set(who)) < len(who)) is (row["disagreement"] in told)
         if row["disagreement"] not in told:
             assert [row["ordered_share"], *(row[end] for end in ends)] == [None] * 3
@@ -425,7 +425,7 @@ def test_money_of_several_currencies_is_not_foreseen(database: Database) -> None
 
 
 def series(database: Database, query: str) -> tuple[int, float]:
-    """Return for how many customers a query sums the closed form, and how many terms each."""
+    """Return for how many customers a query sums the closed form, and the terms of each."""
     plan: Any = database.value(f"explain (analyze, format json) {query}")
     nodes = [plan[0]["Plan"]]
     for node in nodes:
@@ -446,7 +446,7 @@ def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
     database: Database,
 ) -> None:
     put_model(database, Model(0.8, 75, 0.05, 10))
-    # each fourth is not due for long
+    # every fourth customer is not due for a long time
     customers = [
         [TODAY - timedelta(200), TODAY - timedelta(2)]
         if number % 4 == 0
@@ -464,7 +464,7 @@ def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
     one = "00000000-0000-0000-0000-000000000001"
     assert series_summed(database, f"{due} where customer_id = '{one}'") == 1
     assert series_summed(database, f"{due} limit 7") == 7
-    # where nobody asks for money, none
+    # unless somebody asks for the amount, none
     assert series_summed(database, "select p_order_90d from analytics.customer_outlook") == 0
     assert series_summed(database, "select due_bucket from analytics.due_to_order") == 0
     # and without a model there is nothing to sum
@@ -474,7 +474,7 @@ def test_what_is_expected_is_worked_out_for_those_that_are_asked_for(
 
 
 def put_statuses(database: Database, customers: Sequence[Sequence[date]]) -> None:
-    """Publish the risk status of today."""
+    """Publish the risk statuses of today."""
     database.execute("truncate analytics.customer_risk_status")
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
@@ -508,7 +508,7 @@ def put_statuses(database: Database, customers: Sequence[Sequence[date]]) -> Non
 def test_other_limits_do_what_the_rule_would_do(
     database: Database, numbers: list[list[int]]
 ) -> None:
-    # the first and the last day of all are fixed, so that there are cuts
+    # the first and last days are fixed, so that there are cuts
     begin = TODAY - timedelta(500)
     customers = [[begin + timedelta(number) for number in days] for days in numbers]
     customers += [[begin], [TODAY]]
@@ -571,18 +571,18 @@ def test_a_limit_is_suggested_where_its_gain_lasts(database: Database) -> None:
     assert gain >= 0.01
     assert row["gain"] == pytest.approx(gain)
     assert (row["basis"], row["suggested_value"]) == ("SUGGESTED", best)
-    # around it as good, and beyond those worse
+    # values near the best are as good, and others are worse
     least = accuracy(best, at) - 0.005
     for value in range(row["as_good_from"], row["as_good_to"] + 1):
         assert accuracy(value, at) >= least
     assert accuracy(row["as_good_from"] - 1, at) < least
     assert accuracy(row["as_good_to"] + 1, at) < least
 
-    # of a few customers nothing is suggested
+    # with few customers there is no suggestion
     put_days(database, customers[::8])
     bases = database.rows("select distinct basis from analytics.threshold_suggestions")
     assert bases == [{"basis": "TOO_FEW"}]
-    # nor of few cuts
+    # nor with few cuts
     put_days(
         database,
         [

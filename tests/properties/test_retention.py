@@ -1,4 +1,4 @@
-"""What cohorts, weeks and retention say is what the oracle counts, customer by customer."""
+"""Cohorts, weeks and retention equal those of the oracle, customer by customer."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from retention_oracle import Business, Days, Row, Visit, activity, cohorts, week
 
 from bench.compiled import CompiledProject, compile_project
 
-# in the middle of a month and week; the first and the last instant of both, in one zone
+# in the middle of a month and week; their first and last instants, in one zone
 INSTANTS = [
     datetime(2026, 6, 17, 12, tzinfo=UTC),
     datetime(2026, 6, 1, 0, tzinfo=ZoneInfo("Pacific/Auckland")),
@@ -46,7 +46,7 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Order:
-    """A row of the source."""
+    """A row of orders in the source."""
 
     tenant: UUID
     customer: UUID
@@ -56,7 +56,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Booking:
-    """A row of the source."""
+    """A row of bookings in the source."""
 
     organization: UUID
     customer: str
@@ -71,13 +71,13 @@ class Booking:
 
 @dataclass(frozen=True)
 class History:
-    """What the applications hold at an instant."""
+    """The rows of both applications at an instant."""
 
     as_of: datetime
     orders: list[Order]
     closed: set[UUID]
     bookings: list[Booking]
-    # of each tenant and organization
+    # by tenant and organization
     zones: dict[UUID, ZoneInfo]
 
 
@@ -89,7 +89,7 @@ class System:
     models: CompiledProject
 
     def refresh(self, history: History) -> None:
-        """Replace the rows of the sources and compute the marts."""
+        """Replace the rows of the sources, and compute the marts."""
         customers = {(row.customer, row.tenant) for row in history.orders}
         with self.connection.transaction():
             self.connection.execute(
@@ -119,7 +119,7 @@ class System:
 
 
 def rows_of(connection: psycopg.Connection[DictRow], mart: str) -> dict[Key, Row]:
-    """Return the rows of a mart by their keys, of which there must be no two."""
+    """Return the rows of a mart by key; keys must be unique."""
     tenant = "tenant_id" if "order" in mart else "organization_id"
     rows = connection.execute(f"select * from analytics.{mart}".encode()).fetchall()
     found = {tuple(row[name] for name in (tenant, *KEYS[mart])): row for row in rows}
@@ -132,7 +132,7 @@ def system(built: Database, built_folder: Path) -> Iterator[System]:
     models = compile_project(built.environment, built_folder, tags={"orders", "bookings"})
     quick = [one for one in models.models if "quarantined_rows" not in one.name]
     with built.connect() as connection:
-        # not every application says when a booking was made
+        # not every application records when a booking was made
         connection.execute("alter table booking.bookings alter created_at drop not null")
         for number, zone in ZONES.items():
             for table in ("commerce.tenants", "booking.organizations"):
@@ -145,7 +145,7 @@ def system(built: Database, built_folder: Path) -> Iterator[System]:
 
 
 def comings(chance: random.Random, zone: ZoneInfo, today: date) -> list[datetime]:
-    """Return when a customer came, and is to come: at a pace, with pauses at the limits."""
+    """Draw the days on which a customer came and will come, with pauses at the limits."""
     day = today - timedelta(days=chance.choice([*range(-3, 10), 30, 60, 90, 91, 150, 400]))
     pace = chance.choice([1, 7, 29, 30, 31, 60])
     pauses = [0, 1, 7, 29, 30, 31, 60, 61, 90, 91, 92, 97, 98, 180]
@@ -153,7 +153,7 @@ def comings(chance: random.Random, zone: ZoneInfo, today: date) -> list[datetime
     for _ in range(chance.choice([1, 1, 2, 3, 5, 8])):
         found.append(datetime.combine(day, chance.choice(CLOCK), zone))
         day += timedelta(days=chance.choice([pace, pace, chance.choice(pauses)]))
-    # twice at once, to begin with
+    # twice on the same day, to begin with
     return [found[0], *found] if chance.random() < 0.3 else found
 
 
@@ -188,7 +188,7 @@ def history(chance: random.Random) -> History:
                             + ["PENDING", "NO_SHOW", "CANCELLED_BY_CUSTOMER", "DECLINED"]
                         ),
                         at,
-                        # one application does not always say
+                        # one application does not always record it
                         None if number == 1 and chance.random() < 0.3 else made,
                     )
                 )
@@ -197,7 +197,7 @@ def history(chance: random.Random) -> History:
 
 
 def of_tenant(told: History, tenant: UUID) -> tuple[Days, Business]:
-    """Return when who ordered, and what was booked, by the clock of the tenant."""
+    """Draw orders and bookings, by the clock of the tenant."""
     zone = told.zones[tenant]
     bought: Days = {}
     for order in told.orders:
@@ -223,7 +223,7 @@ def of_tenant(told: History, tenant: UUID) -> tuple[Days, Business]:
 
 
 def active_weeks(days: Days, today: date) -> dict[Key, Row]:
-    """Return the weeks that are over in which a customer came or went."""
+    """Return the completed weeks in which a customer came or left."""
     found: dict[Key, Row] = {}
     for customer, came in days.items():
         monday = min(came) - timedelta(min(came).weekday())
@@ -263,7 +263,7 @@ def expected(told: History) -> dict[str, dict[Key, Row]]:
 def compare(
     connection: psycopg.Connection[DictRow], told: History
 ) -> dict[str, dict[Key, Row]]:
-    """Hold every mart against the oracle; returns what the marts say."""
+    """Compare every mart with the oracle; return the rows of the marts."""
     wanted, seen = expected(told), {}
     for mart in KEYS:
         found = seen[mart] = rows_of(connection, mart)
@@ -294,7 +294,7 @@ def test_who_comes_back_is_what_the_oracle_counts(
 
 
 def test_parts_add_up_to_wholes(system: System) -> None:
-    """Cohorts to customers, weeks to the week before, dimensions to the organization."""
+    """Cohorts add up to customers, weeks to the week before, dimensions to organizations."""
     told = history(random.Random(7))
     system.refresh(told)
     both = [of_tenant(told, tenant) for tenant in told.zones]
@@ -338,7 +338,7 @@ def test_parts_add_up_to_wholes(system: System) -> None:
             ]
         for (tenant, window, _), parts in sums.items():
             assert parts == sums[tenant, window, "organization"], mart
-        # the longer the window, the fewer have passed it
+        # the longer the window, the fewer customers have completed it
         for tenant, window, dimension in sums:
             if window == 30:
                 assert sums[tenant, 30, dimension][0] >= sums[tenant, 90, dimension][0]

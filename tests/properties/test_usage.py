@@ -1,4 +1,4 @@
-"""Tenant health equals a plain oracle, day by day, whatever is collected in what order."""
+"""Tenant health equals an oracle, day by day, whatever is collected in whatever order."""
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -22,10 +22,10 @@ from usage_oracle import (
     Usage,
     User,
     Weight,
-    believed,
     collect,
     component_score,
     in_force,
+    plausible,
     scores,
 )
 
@@ -52,7 +52,7 @@ def of_one(built: Database, built_folder: Path) -> CompiledProject:
     )
 
 
-# around the edges of windows that end within the first 60 days
+# around the limits of windows that end within the first 60 days
 instants = st.builds(
     lambda days, hours, beyond: BEGINNING + timedelta(days=days, hours=hours, seconds=beyond),
     st.integers(-40, 62),
@@ -124,7 +124,7 @@ def seeds(draw: st.DrawFn) -> list[Weight]:
 
 
 def load_usage(connection: Connection[Any], organization: UUID, usage: Usage) -> None:
-    """Put what is known of an organization in place of what was."""
+    """Replace the rows of an organization in the source."""
     for table in (
         *("investigations", "cases", "campaign_assignments", "users"),
         *("feature_adoptions", "support_tickets"),
@@ -133,7 +133,7 @@ def load_usage(connection: Connection[Any], organization: UUID, usage: Usage) ->
             f"delete from platform.{table} where organization_id = %s".encode(),
             (organization,),
         )
-    # others' campaigns stay for the assignments of others
+    # campaigns of others stay, for the assignments of others
     connection.execute(
         "delete from platform.campaigns where not exists ("
         "select from platform.campaign_assignments where campaign_id = campaigns.id)"
@@ -237,7 +237,7 @@ def test_scores_equal_the_oracle_on_every_day(
         for quarters, usage in collections:
             as_of = BEGINNING + timedelta(hours=6 * quarters)
             load_usage(connection, ORGANIZATION, usage)
-            # by itself, and then with the other one
+            # by itself, and then together with the other one
             of_one.refresh(connection, as_of)
             alone = published(built)
             compiled.refresh(connection, as_of)
@@ -246,7 +246,7 @@ def test_scores_equal_the_oracle_on_every_day(
             if day not in collected or collected[day][0] <= as_of:
                 collected[day] = (as_of, collect(usage, as_of))
 
-    # of the last rows, for they have replaced those before
+    # for the last rows, because they have replaced the earlier ones
     assert noted(built) == noted_by_rules(collections[-1][1], other)
     counts = {day: found for day, (_, found) in collected.items()}
     assert published_scores(built) == scores(counts, seed)
@@ -265,7 +265,7 @@ def test_scores_equal_the_oracle_on_every_day(
 
 
 def published(database: Database) -> list[dict[str, Any]]:
-    """Return all marts of the first organization, but for when they were computed."""
+    """Return all marts of the first organization, except when they were computed."""
     return [
         row
         for mart in ("usage_metrics_daily", "health_factors", "health_scores")
@@ -287,7 +287,7 @@ def noted(database: Database) -> set[tuple[object, ...]]:
 
 
 def noted_by_rules(usage: Usage, other: Usage) -> set[tuple[object, ...]]:
-    """Return the assignments of another's campaigns, and the dates that nobody believes."""
+    """Return assignments to campaigns of others, and implausible dates."""
     found: set[tuple[object, ...]] = set()
     for organization, held in ((ORGANIZATION, usage), (OTHER, other)):
         for number, assignment in enumerate(held.assignments):
@@ -296,13 +296,13 @@ def noted_by_rules(usage: Usage, other: Usage) -> set[tuple[object, ...]]:
                 key = UUID(int=organization.int * 1000 + number)
                 found.add(("campaign_assignments", key, "campaign_id_of_another", True))
             ends_at = assignment.campaign_ends_at
-            if owner == ORGANIZATION and ends_at and not believed(ends_at):
+            if owner == ORGANIZATION and ends_at and not plausible(ends_at):
                 found.add(("campaigns", campaign, "ends_at_out_of_range", False))
     return found
 
 
 def campaign_of(organization: UUID, number: int, assignment: Assignment) -> tuple[UUID, UUID]:
-    """Return whose campaign it is, and its id."""
+    """Return the owner of the campaign, and its id."""
     owner = organization
     if assignment.is_campaign_of_another:
         owner = OTHER if organization == ORGANIZATION else ORGANIZATION

@@ -1,4 +1,4 @@
-"""What the views on visits foretell, and what became of it, is what the oracle says."""
+"""The views on predicted visits and their backtest equal the oracle."""
 
 import math
 import random
@@ -27,7 +27,7 @@ LIMITS = {
     1: Limits(),
     2: Limits("business-2", new_days=45, active_days=20, at_risk_days=60),
 }
-# the first two are as long as one can have them, the third has no cut
+# the first two are as long as possible, the third has no cut
 ZONES = {1: "America/Los_Angeles", 2: "Pacific/Auckland", 3: "UTC"}
 DAYS_BACK = {1: 500, 2: 400, 3: 150}
 KEYS: dict[str, tuple[str, ...]] = {
@@ -45,7 +45,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Booking:
-    """A row of the source."""
+    """A row of bookings in the source."""
 
     organization: UUID
     customer: str
@@ -61,7 +61,7 @@ class System:
     models: CompiledProject
 
     def refresh(self, bookings: list[Booking]) -> None:
-        """Replace the bookings and compute the marts."""
+        """Replace the bookings, and compute the marts."""
         with self.connection.transaction():
             self.connection.execute("delete from booking.bookings")
             self.connection.cursor().executemany(
@@ -76,7 +76,7 @@ class System:
         self.models.refresh(self.connection, AS_OF)
 
     def fit(self, models: dict[int, tuple[Model, ...]]) -> None:
-        """Write parameters, as the command does."""
+        """Write parameters as the command does."""
         self.connection.execute("delete from analytics.visit_model_parameters")
         for number, fitted in models.items():
             for one in fitted:
@@ -91,7 +91,7 @@ class System:
                         *(one.r, one.alpha, one.a, one.b),
                     ],
                 )
-            # a refusal takes nothing away
+            # a refused fit removes nothing
             self.connection.execute(
                 "insert into analytics.visit_model_parameters (organization_id, valid_from,"
                 " model, state, reason) values (%s, '2026-06-14', 'MBG', 'REFUSED', 'few')",
@@ -99,7 +99,7 @@ class System:
             )
 
     def found(self, mart: str) -> dict[tuple[object, ...], Row]:
-        """Return the rows of a mart by their keys."""
+        """Return the rows of a mart by key."""
         columns = ("organization_id", *KEYS[mart])
         rows = self.connection.execute(f"select * from analytics.{mart}".encode())
         return {tuple(row[name] for name in columns): row for row in rows}
@@ -126,7 +126,7 @@ def system(built: Database, built_folder: Path) -> Iterator[System]:
 
 
 def history(chance: random.Random) -> list[Booking]:
-    """Return what customers with rhythms of their own have booked."""
+    """Return the bookings of customers with different rhythms."""
     bookings = []
     for number, zone in ZONES.items():
         for customer in range(45):
@@ -142,14 +142,14 @@ def history(chance: random.Random) -> list[Booking]:
                         datetime.combine(day, at, ZoneInfo(zone)),
                     )
                 )
-                # twice on one day, too; up to the future
+                # twice on one day, too, and some in the future
                 day += timedelta(days=chance.choice([0, pace, pace, chance.randint(1, 120)]))
     return bookings
 
 
 def parameters(chance: random.Random) -> dict[int, tuple[Model, ...]]:
-    """Return models of one business: two, one after the other; the others have none."""
-    # the first before the last cut
+    """Return two models of one business, one after the other; the others have none."""
+    # the first comes before the last cut
     starts = chance.randint(120, 300), chance.randint(20, 119)
     return {
         1: tuple(
@@ -236,7 +236,7 @@ def test_what_views_on_visits_say_is_what_became_of_them(
 
 
 def test_a_cut_does_not_change_when_more_is_seen(system: System) -> None:
-    """Visits of old customers and new ones come, 90 days and later after the cut."""
+    """Later visits of old and new customers, 90 days and more after the cut."""
     bookings = history(random.Random(1))
     until = datetime(2026, 3, 1, tzinfo=UTC)
     early = [row for row in bookings if row.start_at < until]

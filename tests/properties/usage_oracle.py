@@ -1,4 +1,4 @@
-"""The rules on tenant health again, as plainly as they can be said."""
+"""The rules on tenant health again, in plain Python."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,7 +25,7 @@ class User:
 @dataclass(frozen=True)
 class Case:
     closed_at: datetime | None
-    # is it the primary one, and how it keeps its deadline
+    # whether it is the primary one, and how it meets its deadline
     investigations: tuple[tuple[bool, str], ...]
 
 
@@ -34,9 +34,9 @@ class Assignment:
     status: str
     due_at: datetime | None
     completed_at: datetime | None
-    # in words where Python has no such instant: infinity
+    # as text if Python cannot represent the instant: infinity
     campaign_ends_at: datetime | str | None
-    # of another organization: then it is nobody's
+    # another organization's, so the assignment belongs to nobody
     is_campaign_of_another: bool
 
 
@@ -48,7 +48,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the source holds of one organization."""
+    """The rows of one organization in the source."""
 
     users: list[User]
     cases: list[Case]
@@ -80,7 +80,7 @@ class Score:
     risk: str
 
 
-# what was counted, and of how many; None: there is no such number
+# the number counted, and the number it is compared with; None if there is no such number
 Counts = dict[str, tuple[int, int | None]]
 
 
@@ -101,7 +101,7 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
     due = [
         assignment
         for assignment in usage.assignments
-        if is_in_window(assignment.due_at or believed(assignment.campaign_ends_at))
+        if is_in_window(assignment.due_at or plausible(assignment.campaign_ends_at))
         and not assignment.is_campaign_of_another
     ]
     completed = [
@@ -127,8 +127,8 @@ def collect(usage: Usage, as_of: datetime) -> Counts:
     }
 
 
-def believed(instant: datetime | str | None) -> datetime | None:
-    """Return an instant, or nothing where there is none from 1970 to 2200."""
+def plausible(instant: datetime | str | None) -> datetime | None:
+    """Return an instant, or None if it is missing or outside 1970 to 2200."""
     if isinstance(instant, str) or (instant and not 1970 <= instant.year <= 2200):
         return None
     return instant
@@ -141,7 +141,7 @@ def is_on_time(case: Case) -> bool:
 
 
 def component_score(counts: Counts, weight: Weight) -> tuple[int, bool]:
-    """Return the score, and whether anything is known."""
+    """Return the score, and whether there was anything to measure."""
     measured, possible = counts[weight.component]
     if weight.points_per_ticket is not None:
         left = max(0, 100 - weight.points_per_ticket * measured)
@@ -163,7 +163,7 @@ def overall(counts: Counts, weights: list[Weight]) -> tuple[int, int | None, Fra
 
 
 def scores(collected: dict[date, Counts], seed: list[Weight]) -> dict[date, Score]:
-    """Score every day that was collected."""
+    """Score every collected day."""
     found: dict[date, Score] = {}
     before: date | None = None
     for day in sorted(collected):

@@ -1,4 +1,4 @@
-"""The back-test of segments and the chance of a visit, a customer and a cut at a time."""
+"""The backtest of segments and the probability of a visit: one customer, one cut at a time."""
 
 import math
 import statistics
@@ -21,7 +21,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class Model:
-    """Parameters, in force from a day on."""
+    """Parameters in force from a day on."""
 
     valid_from: date
     r: float
@@ -31,7 +31,7 @@ class Model:
     is_mbg: bool
 
     def chances(self, days: list[date], at: date) -> dict[int, float]:
-        """Return the probabilities of a visit day within each horizon after a date."""
+        """Return the probability of a visit day within each horizon after a date."""
         seen = [day for day in days if day <= at]
         x, s = len(seen) - 1, int(self.is_mbg)
         silent_from, now = ((day - seen[0]).days for day in (seen[-1], at))
@@ -52,7 +52,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Business:
-    """An organization: the days on which each customer visited, and all that decides."""
+    """An organization: the visit days of each customer, its limits and its models."""
 
     visits: dict[str, Counter[date]]
     today: date
@@ -60,7 +60,7 @@ class Business:
     models: tuple[Model, ...]
 
     def model(self, day: date) -> Model | None:
-        """Return the model that was in force on a day."""
+        """Return the model in force on a day."""
         known = [model for model in self.models if model.valid_from <= day]
         return max(known, key=lambda model: model.valid_from, default=None)
 
@@ -68,7 +68,7 @@ class Business:
         return {customer: sorted(visits) for customer, visits in self.visits.items()}
 
     def seen(self) -> tuple[date, date]:
-        """Return the first and the last day of which we know who came."""
+        """Return the first and last days for which the visits are known."""
         every = [day for days in self.days().values() for day in days]
         return min(every), min(self.today, max(every))
 
@@ -305,12 +305,12 @@ def wilson(share: float, trials: int) -> tuple[float, float]:
 
 
 def auc(rows: list[Row], days: int, column: str, sign: int = 1) -> float | None:
-    """Compare each one that is gone with each one that came."""
+    """Compare each customer who left with each one who came back."""
     gone = [sign * row[column] for row in rows if not came(row, days)]
     there = [sign * row[column] for row in rows if came(row, days)]
     if not gone or not there:
         return None
-    # what differs in the last digit is equal
+    # values that differ only in the last digit are equal
     wins = sum(
         0.5 if abs(one - other) < 1e-13 else one > other for one in gone for other in there
     )

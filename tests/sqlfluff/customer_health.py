@@ -1,6 +1,6 @@
-"""What SQLFluff meets by the package's name, where dbt has the macros of ours."""
+"""The stand-in for our package that SQLFluff uses, with the macros that dbt has."""
 
 
 def our_schema(name: str) -> str:
-    """Return the name of a schema, as without a prefix."""
+    """Return the name of a schema, without a prefix."""
     return name

@@ -1,4 +1,4 @@
--- One account: all that is known of it.
+-- One account, with everything known about it.
 select *
 from analytics.account_360
 where

@@ -1,4 +1,4 @@
--- Health of one account, on the last days, latest first.
+-- Health of one account, for the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.account_health_scores as days

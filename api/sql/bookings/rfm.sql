@@ -1,4 +1,4 @@
--- Recency, frequency and money of the customers of an organization.
+-- Recency, frequency and monetary scores of the customers of an organization.
 with scores as (
     select *
     from analytics.customer_rfm

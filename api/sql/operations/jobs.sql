@@ -1,4 +1,4 @@
--- The jobs: how the last run of each has ended, and when one last succeeded.
+-- The jobs: how the last run of each ended, and when one last succeeded.
 select
     job,
     last_run_at,

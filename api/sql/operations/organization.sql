@@ -1,4 +1,4 @@
--- Whether the caller may see an organization that a refresh of one recomputes.
+-- Whether the caller may see the organization that a refresh would recompute.
 select organization_slug
 from analytics.platform_organizations
 where organization_slug = %(organization)s

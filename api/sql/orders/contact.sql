@@ -1,5 +1,5 @@
--- A contact that was just written down, or was before with the same content: who sends
--- it again, after an error of the network, is told the same.
+-- A contact that was just recorded, or earlier with the same content, so that a client
+-- that sends it again after a network error gets the same answer.
 select
     tenant_id,
     customer_id,
@@ -24,5 +24,5 @@ where
     and note is not distinct from %(note)s
     and snoozed_until is not distinct from %(snoozed_until)s
     and corrects_contact_id is not distinct from %(corrects_contact_id)s
-    -- who does not say when it took place means the moment of writing
+    -- without contacted_at, the contact took place when it was recorded
     and (%(contacted_at)s is null or contacted_at = %(contacted_at)s)

@@ -1,4 +1,4 @@
--- Whether the customer of a contact is there, and the contact that it corrects, if any.
+-- Whether a contact's customer exists, and the contact that it corrects.
 select
     (
         select count(*)

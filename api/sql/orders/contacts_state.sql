@@ -1,4 +1,4 @@
--- What changes when a contact with a customer of a tenant is written down, or erased.
+-- A value that changes when a contact of a tenant is recorded or erased.
 select
     count(*) as contacts_count,
     max(recorded_at) as last_recorded_at

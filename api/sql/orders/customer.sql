@@ -1,5 +1,5 @@
 -- One customer: its account type, its risk status with all reasons, both histories with
--- the steps ahead, and how likely it orders.
+-- future steps, and how likely it is to order.
 select
     account_types.tenant_id,
     account_types.customer_id,
@@ -73,6 +73,6 @@ left join analytics.customer_outlook as outlook
         risk_status.tenant_id = outlook.tenant_id
         and risk_status.customer_id = outlook.customer_id
 where
-    -- no constant: with one, the outlook would work out what is usual of all customers
+    -- not a constant, or the outlook would compute the usual values of all customers
     tenants.tenant_id::text = %(tenant_id)s
     and account_types.customer_id = %(customer_id)s

@@ -1,7 +1,7 @@
 -- The customers of a tenant that should order soon or should have ordered, without
 -- snoozed customers and the hold-out. Every row says how likely the customer is to
--- order. The money to expect is given only if the list is sorted by it, because that
--- takes longest.
+-- order. The expected amount is NULL unless the list is sorted by it, because it takes
+-- longest to compute.
 with states as materialized (
     select
         customer_id,
@@ -50,7 +50,7 @@ due as materialized (
         and not is_held_out
         and (
             %(snoozed)s
-            -- as a set: the column would be looked up for each that is due
+            -- as a set, because the mart's own column would be looked up row by row
             or customer_id not in (
                 select states.customer_id
                 from states

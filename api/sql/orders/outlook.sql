@@ -1,4 +1,4 @@
--- What to expect from one customer, money included.
+-- The outlook of one customer, including the expected amount.
 select *
 from analytics.customer_outlook
 where

@@ -1,4 +1,4 @@
--- The sales reps of a tenant, with their portfolios in numbers.
+-- The sales reps of a tenant, with the figures of their portfolios.
 select *
 from analytics.rep_metrics
 where tenant_id = %(tenant_id)s

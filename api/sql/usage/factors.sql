@@ -1,4 +1,4 @@
--- Factors of the scores of one organization on the last days, latest first.
+-- The factors behind one organization's scores for the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.tenant_health_factors as days

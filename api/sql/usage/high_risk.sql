@@ -1,4 +1,4 @@
--- The organizations whose latest day is at high risk, the lowest score first.
+-- The organizations that are at high risk on their latest day, lowest score first.
 with scores as (
     select *
     from analytics.tenant_high_risk

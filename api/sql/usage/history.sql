@@ -1,4 +1,4 @@
--- Scores of one organization, on the last days, latest first.
+-- Scores of one organization for the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.tenant_health_scores as days

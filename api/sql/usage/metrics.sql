@@ -1,4 +1,4 @@
--- Usage metrics of one organization on the last days, latest first.
+-- Usage metrics of one organization for the last days, latest first.
 with days as not materialized (
     select days.*
     from analytics.tenant_usage_metrics_daily as days

@@ -1,4 +1,4 @@
--- The latest score of the organizations that use a product.
+-- The latest score of each organization that uses a product.
 with scores as (
     select *
     from analytics.tenant_latest_health

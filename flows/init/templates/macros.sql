@@ -1,4 +1,4 @@
-{#- What dbt asks this project for, and no package: customer_health's own. -#}
+{#- dbt looks for these macros only here; each calls that of customer_health. -#}
 {% materialization test, adapter='postgres' %}
     {{ return(customer_health.materialization_test_postgres()) }}
 {% endmaterialization %}

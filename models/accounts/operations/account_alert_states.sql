@@ -1,4 +1,4 @@
--- What is told of single accounts. Those that have left are not here.
+-- States of accounts that can raise an alert. Churned accounts have no rows.
 with organizations as (
     select * from {{ ref('success_organizations') }}
 ),
@@ -15,8 +15,8 @@ churn_risk as not materialized (
     select * from {{ ref('account_churn_risk') }}
 ),
 
--- the newest day that was published long enough ago, and whether a later one was: then
--- the marts hold a past day that somebody asked for, and nobody knows
+-- the day to compare with, and whether a day after today was published: then the marts
+-- hold a past day that somebody requested, and the state is unknown
 clocks as (
     select
         organizations.organization_id,
@@ -75,7 +75,7 @@ judged as (
         ),
         (
             'ACCOUNT_CHURN_RISING',
-            -- what cannot be compared has not risen
+            -- without a day to compare with, it has not risen
             coalesce(compared.churn_risk_rise >= {{ var('alert_churn_rise') }}, false),
             format(
                 'the churn risk is %s, and was %s on %s',

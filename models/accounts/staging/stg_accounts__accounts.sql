@@ -15,8 +15,8 @@ from (
         reported_status,
         reported_health_score,
         reported_churn_risk_score,
-        {{ believed('renewal_on') }} as renewal_on,
-        {{ believed('archived_at') }} as archived_at,
+        {{ plausible('renewal_on') }} as renewal_on,
+        {{ plausible('archived_at') }} as archived_at,
         created_at,
         updated_at,
         {{ quarantine_reason(

@@ -20,8 +20,8 @@ from (
         unit,
         measurement_period,
         reported_status,
-        {{ believed('target_date') }} as target_date,
-        {{ believed('completion_date') }} as completion_date,
+        {{ plausible('target_date') }} as target_date,
+        {{ plausible('completion_date') }} as completion_date,
         created_at,
         updated_at,
         {{ quarantine_reason(

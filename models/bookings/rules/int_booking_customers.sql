@@ -1,3 +1,7 @@
+{{ config(meta={
+    'analyzed': ['organization_id', 'square_customer_id', 'customer_number'],
+}) }}
+
 with scope as (
     select * from {{ ref('int_booking_customers__scope') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['organization_id', 'customer_number']}) }}
+
 with customers as (
     select * from {{ ref('int_booking_customers') }}
 ),

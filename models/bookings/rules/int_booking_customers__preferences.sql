@@ -1,8 +1,10 @@
+{{ config(meta={'analyzed': ['organization_id', 'customer_number']}) }}
+
 {%- set kinds = {
     'team_member': 'team_member_id',
     'service': 'service_id',
     'location': 'location_id',
-    'weekday': 'extract(isodow from start_local)::integer',
+    'weekday': "to_char(start_local, 'ID')",
     'daypart': "case
             when start_local::time < '12:00' then 'MORNING'
             when start_local::time < '17:00' then 'AFTERNOON'

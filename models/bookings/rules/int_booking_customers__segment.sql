@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['organization_id', 'customer_number']}) }}
+
 with cadence as (
     select * from {{ ref('int_booking_customers__cadence') }}
 ),

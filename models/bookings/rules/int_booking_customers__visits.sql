@@ -1,5 +1,11 @@
+{{ config(meta={'analyzed': ['organization_id', 'square_customer_id', 'booking_id']}) }}
+
 with customers as (
     select * from {{ ref('int_booking_customers') }}
+),
+
+moments as (
+    select * from {{ ref('int_booking_customers__moments') }}
 ),
 
 bookings as (
@@ -18,10 +24,6 @@ standing as (
 neighbours as (
     select
         *,
-        row_number() over (
-            partition by customer_number, organization_id, is_visit
-            order by start_at, booking_id::text collate "C"
-        ) as number_among_such,
         min(starts_on) filter (where is_visit) over later_days as next_visit_on,
         min(created_on) over later_days as rebooked_on,
         max(starts_on) filter (where is_visit) over earlier_days_of_service
@@ -32,12 +34,12 @@ neighbours as (
         later_days as (
             partition by customer_number, organization_id
             order by starts_on desc
-            range between unbounded preceding and interval '1 day' preceding
+            groups between unbounded preceding and 1 preceding
         ),
         earlier_days_of_service as (
-            partition by customer_number, organization_id, service_id
+            partition by customer_number, organization_id, service_id collate "C"
             order by starts_on
-            range between unbounded preceding and interval '1 day' preceding
+            groups between unbounded preceding and 1 preceding
         )
 ),
 
@@ -50,7 +52,7 @@ final as (
         neighbours.team_member_id,
         neighbours.service_id,
         neighbours.starts_on as visit_on,
-        neighbours.number_among_such = 1 as is_first_visit,
+        neighbours.booking_id = moments.first_booking_id as is_first_visit,
         neighbours.next_visit_on,
         neighbours.previous_same_service_on,
         neighbours.created_on as booked_on,
@@ -60,6 +62,11 @@ final as (
         on
             neighbours.organization_id = customers.organization_id
             and neighbours.customer_number = customers.customer_number
+    -- who has come has had its first booking
+    inner join moments
+        on
+            neighbours.organization_id = moments.organization_id
+            and neighbours.customer_number = moments.customer_number
     where neighbours.is_visit
 )
 

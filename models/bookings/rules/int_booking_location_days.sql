@@ -80,7 +80,7 @@ final as (
     where
         due_date = date
         or due_date is null
-    group by date, location_id, organization_id
+    group by date, organization_id, location_id
 )
 
 select * from final

@@ -27,23 +27,24 @@ placed as (
     {{ fence() }}
 ),
 
+-- texts last: whoever reads the columns before them need not step over them
 final as (
     select
         organization_id,
         customer_number,
-        booking_id,
+        start_at,
+        start_local,
+        today - start_local::date as days_ago,
+        booking_status = 'ACCEPTED' and start_at <= {{ as_of() }} as is_visit,
+        updated_at,
+        created_on,
+        booking_status,
         location_id,
         team_member_id,
         service_id,
-        booking_status,
-        start_at,
-        start_local,
-        created_on,
-        today - start_local::date as days_ago,
-        booking_status = 'ACCEPTED' and start_at <= {{ as_of() }} as is_visit,
+        booking_id,
         {{ trimmed('customer_note') }} as customer_note,
-        {{ trimmed('seller_note') }} as seller_note,
-        updated_at
+        {{ trimmed('seller_note') }} as seller_note
     from placed
 )
 

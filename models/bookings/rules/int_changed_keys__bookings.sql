@@ -74,7 +74,7 @@ united as (
                 then key::{{ var('bookings_location_id_type') }}
         end as location_id,
         starts_at,
-        not is_deleted as may_be_nobodys
+        not is_deleted as may_be_unknown
     from claimed
 
     union all
@@ -85,7 +85,7 @@ united as (
         null as square_customer_id,
         null as location_id,
         null as starts_at,
-        false as may_be_nobodys
+        false as may_be_unknown
     from organizations
     where updated_at >= {{ changed_since() }}
 
@@ -97,7 +97,7 @@ united as (
         null as square_customer_id,
         location_id,
         null as starts_at,
-        false as may_be_nobodys
+        false as may_be_unknown
     from locations
     where updated_at >= {{ changed_since() }}
 
@@ -109,7 +109,7 @@ united as (
         null as square_customer_id,
         location_id,
         start_at as starts_at,
-        false as may_be_nobodys
+        false as may_be_unknown
     from bookings
     where updated_at >= {{ changed_since() }}
 
@@ -121,7 +121,7 @@ united as (
         square_customer_id,
         null as location_id,
         null as starts_at,
-        false as may_be_nobodys
+        false as may_be_unknown
     from customer_rows
     where updated_at >= {{ changed_since() }}
 ),
@@ -133,7 +133,7 @@ final as (
         square_customer_id,
         location_id,
         starts_at,
-        bool_and(may_be_nobodys) as may_be_nobodys
+        bool_and(may_be_unknown) as may_be_unknown
     from united
     where
         organization_id is not null

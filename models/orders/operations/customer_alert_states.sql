@@ -1,4 +1,4 @@
--- What is told of single customers. While a tenant's feed is silent nobody knows.
+-- States of customers that can raise an alert; unknown while a tenant's feed is silent.
 with risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
@@ -30,7 +30,7 @@ judged as (
 
     union all
 
-    -- a customer that is PROSPECT did not recover, it has moved on: it is not here
+    -- no row for PROSPECT: it neither is a TARGET nor has recovered
     select
         tenant_id,
         customer_id,

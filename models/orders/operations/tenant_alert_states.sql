@@ -1,4 +1,4 @@
--- What is told of a whole tenant.
+-- States of a tenant that can raise an alert.
 with tenants as (
     select * from {{ ref('tenants') }}
 ),

@@ -1,5 +1,5 @@
--- What the weekly message says of single customers: a filter on the histories, as
--- weekly_summary is, and the list of whom to call.
+-- What the weekly message says about each customer: a filter on the histories, like
+-- weekly_summary, and the list of whom to call.
 with tenants as (
     select * from {{ ref('tenants') }}
 ),
@@ -28,7 +28,7 @@ weeks as (
     from tenants
 ),
 
--- where a customer stood at the end of the week, if that began in it
+-- the status at the end of the week, if it began in the week
 changed as (
     select
         weeks.tenant_id,
@@ -49,13 +49,14 @@ changed as (
     where coalesce(steps.valid_to > weeks.week_ends_on, true)
 ),
 
--- as on the page of whom to call: nobody that is snoozed or held out
+-- as on the page "Due to order": nobody who is snoozed or held out
 to_call as (
     select due.*
     from due
     where
         not due.is_held_out
-        -- as a set, worked out once: the column, or a join, looks for each that is due
+        -- a set that is computed once; the column, or a join, would be computed for
+        -- each due customer
         and (due.tenant_id, due.customer_id) not in (
             select
                 contact_states.tenant_id,

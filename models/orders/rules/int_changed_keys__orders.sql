@@ -24,7 +24,7 @@ united as (
         kind,
         tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
         key::{{ var('orders_customer_id_type') }} as customer_id,
-        not is_deleted as may_be_nobodys
+        not is_deleted as may_be_unknown
     from claimed
 
     union all
@@ -33,7 +33,7 @@ united as (
         'tenant' as kind,
         tenant_id,
         null as customer_id,
-        false as may_be_nobodys
+        false as may_be_unknown
     from tenants
     where updated_at >= {{ changed_since() }}
 
@@ -43,7 +43,7 @@ united as (
         'customer' as kind,
         tenant_id,
         customer_id,
-        false as may_be_nobodys
+        false as may_be_unknown
     from customers
     where updated_at >= {{ changed_since() }}
 
@@ -53,7 +53,7 @@ united as (
         'customer' as kind,
         tenant_id,
         customer_id,
-        false as may_be_nobodys
+        false as may_be_unknown
     from orders
     where updated_at >= {{ changed_since() }}
 ),
@@ -63,7 +63,7 @@ final as (
         kind,
         tenant_id,
         customer_id,
-        bool_and(may_be_nobodys) as may_be_nobodys
+        bool_and(may_be_unknown) as may_be_unknown
     from united
     where
         tenant_id is not null

@@ -1,3 +1,5 @@
+{{ config(meta={'analyzed': ['tenant_id', 'customer_id', 'valid_from']}) }}
+
 with customers as (
     select * from {{ ref('int_customers') }}
 ),

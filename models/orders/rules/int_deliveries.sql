@@ -1,3 +1,7 @@
+{{ config(meta={
+    'analyzed': ['tenant_id', 'customer_id', 'delivered_on', 'next_delivered_on'],
+}) }}
+
 with orders as (
     select * from {{ ref('int_orders') }}
 ),

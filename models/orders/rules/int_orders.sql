@@ -1,3 +1,7 @@
+{{ config(meta={
+    'analyzed': ['tenant_id', 'customer_id', 'ordered_at', 'is_draft', 'delivered_at'],
+}) }}
+
 with customers as (
     select * from {{ ref('int_customers') }}
 ),

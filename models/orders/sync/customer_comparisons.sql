@@ -96,23 +96,24 @@ final as (
                 typed.current_account_type
                 = any({{ text_array(var('protected_account_types')) }})
                 then typed.current_account_type
-            else {{ what_is_taken('typed', 'account_type') }}
+            else {{ accepted_value('typed', 'account_type') }}
         end as expected_account_type,
         typed.current_risk_status,
-        {{ what_is_taken('risk_status', 'risk_status') }} as expected_risk_status,
+        {{ accepted_value('risk_status', 'risk_status') }} as expected_risk_status,
         typed.current_last_order_date,
-        {{ what_is_taken('risk_status', 'last_order_date') }}
+        {{ accepted_value('risk_status', 'last_order_date') }}
             as expected_last_order_date,
         typed.current_next_expected_order_date,
-        {{ what_is_taken('risk_status', 'next_expected_order_date') }}
+        {{ accepted_value('risk_status', 'next_expected_order_date') }}
             as expected_next_expected_order_date,
         typed.current_average_order_interval_days,
-        {{ what_is_taken('risk_status', 'average_order_interval_days') }}
+        {{ accepted_value('risk_status', 'average_order_interval_days') }}
             as expected_average_order_interval_days,
         typed.current_dormancy_since,
-        {{ what_is_taken('risk_status', 'dormancy_since') }} as expected_dormancy_since,
+        {{ accepted_value('risk_status', 'dormancy_since') }}
+            as expected_dormancy_since,
         typed.current_reactivated_date,
-        {{ what_is_taken('risk_status', 'reactivated_date') }}
+        {{ accepted_value('risk_status', 'reactivated_date') }}
             as expected_reactivated_date,
         typed.account_type_reason,
         risk_status.reason as risk_status_reason

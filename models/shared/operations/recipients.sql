@@ -1,4 +1,5 @@
--- Who is told of a whole tenant, or of the customers of a sales rep: where, or why not.
+-- Who gets messages about a whole tenant, or about a sales rep's customers: at which
+-- address, or why not.
 with named as (
     select * from {{ ref('int_message_recipients') }}
 ),
@@ -19,7 +20,7 @@ success_organizations as (
     select * from {{ ref('success_organizations') }}
 ),
 
--- what people are told of is of these systems
+-- the systems that messages are about
 everyone as (
     select
         tenant_id::text as tenant_id,

@@ -5,8 +5,7 @@ with given as (
     from {{ ref('input_shared__message_recipients') }}
 ),
 
--- dbt guesses the types of a seed; what makes no sense is said by
--- message_recipients_are_sane
+-- dbt guesses the types of a seed; message_recipients_are_sane reports invalid cells
 final as (
     select
         {{ trimmed('tenant_slug::text') }} as tenant_slug,

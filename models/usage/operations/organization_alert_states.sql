@@ -1,4 +1,4 @@
--- What is told of an organization that uses the product: its score is low, or very low.
+-- States of an organization that can raise an alert: a low score, or a very low one.
 with latest as (
     select * from {{ ref('tenant_latest_health') }}
 ),
@@ -12,7 +12,7 @@ judged as (
         latest.*,
         limits.kind,
         limits.below,
-        -- nobody knows without any data, nor from the marts of a past day
+        -- unknown without any data, and while the marts hold a past day
         case
             when
                 latest.data_coverage > 0

@@ -5,8 +5,8 @@ from (
     select
         organization_id,
         campaign_id,
-        {{ believed('starts_at') }} as starts_at,
-        {{ believed('ends_at') }} as ends_at,
+        {{ plausible('starts_at') }} as starts_at,
+        {{ plausible('ends_at') }} as ends_at,
         {{ quarantine_reason(
             key='campaign_id',
             copy_number=copy_number('input_usage__campaigns', newest='starts_at'),

@@ -31,14 +31,14 @@ select
         else 'differs'
     end as problem
 from {{ delta }} as delta
-{#- a refresh of some has computed only those; a mart of days and a log keep what was #}
+{#- a refresh of some keys computes only them; marts of days and logs keep old rows #}
 {%- set is_all = var('refresh_scope') == 'all' and not (how.day or how.only_grows) %}
 {{ 'full' if is_all else 'left' }} join {{ node.relation_name }} as mart
     on {{ same('delta', 'mart', key) }}
 where
     delta.{{ key[0] }} is null
     or mart.{{ key[0] }} is null
-    {#- where rows are only added for the time being, what they say waits, too #}
+    {#- if only new rows are added until the nightly refresh, changed rows wait, too #}
     {%- if var('refresh_scope') == 'all' or not how.grows_until_nightly %}
     or {{ differ('delta', 'mart', compared) }}
     {%- endif %}

@@ -5,7 +5,7 @@
 -- ends; every outcome has a score.
 -- Matters: always; no score is computed with wrong weights.
 -- To resolve: correct the row of seeds/account_health_weights.csv,
--- account_health_scales.csv or account_outcome_scores.csv that it names.
+-- account_health_scales.csv or account_outcome_scores.csv that the test names.
 with weights as (
     select * from {{ ref('account_health_weights') }}
 ),

@@ -1,8 +1,8 @@
 {{ config(tags=['settings']) }}
 
--- States: every cell of the seed of recipients is something that it can be.
--- Matters: always; a message would go nowhere, or to people it is not for.
--- To resolve: correct the row of input_shared__message_recipients that it names.
+-- States: every cell of the seed of recipients has an allowed value.
+-- Matters: always; otherwise a message could go nowhere, or to the wrong people.
+-- To resolve: correct the row of input_shared__message_recipients that the test names.
 with recipients as (
     select * from {{ ref('int_message_recipients') }}
 ),

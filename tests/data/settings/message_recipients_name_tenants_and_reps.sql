@@ -1,8 +1,8 @@
 {{ config(severity='warn') }}
 
--- States: every row of the seed of recipients names a tenant or an organization, and a
--- sales rep of it, or says default.
--- Matters: a misspelt slug or rep is never told anything.
+-- States: every row of the seed of recipients names an existing tenant or organization
+-- and one of its sales reps, or says default.
+-- Matters: a row with a misspelled slug or rep sends nothing.
 -- To resolve: correct the row of input_shared__message_recipients, or delete it.
 with named as (
     select * from {{ ref('int_message_recipients') }}

@@ -1,6 +1,6 @@
--- A booking application as Prisma lays one out: camelCase in quotes, enums, timestamps without
--- zone, and people who are known by the e-mail address of an attendee only. Our own words, after
--- what such applications document.
+-- A booking application in Prisma's style: quoted camelCase, enums, timestamps without time
+-- zone, and people who are known only by the e-mail address of an attendee. Written by us,
+-- after the documentation of such applications.
 create schema salon;
 create type salon."BookingStatus" as enum (
     'cancelled', 'accepted', 'rejected', 'pending', 'awaiting_host', 'no_show'

@@ -1,6 +1,6 @@
--- A shop as Rails lays one out, normalized: a prefix before every table, states as words, money
--- in cents, soft deletion, parcels behind a table of links, and a customer whose name and
--- business stand one and two keys away. Our own words, after what such shops document.
+-- A normalized shop in Rails' style: a prefix on every table, states as words, money in cents,
+-- soft deletes, parcels behind a link table, and a customer whose name and business are one and
+-- two keys away. Written by us, after the documentation of such shops.
 create schema shop;
 
 create table shop.spree_stores (

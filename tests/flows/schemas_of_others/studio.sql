@@ -1,7 +1,7 @@
--- Appointments of a studio as Bookly keeps them: a prefix of two words, an appointment that
--- several customers have a seat of, words of the status on the seat, the time and the place on
--- the appointment, and payments that know an order only, as seats do. One business, clocks
--- without a zone. Our own words, after what such applications document.
+-- Appointments of a studio in Bookly's style: a prefix of two words, appointments with seats for
+-- several customers, the status on the seat, time and place on the appointment, and payments
+-- that reference only an order, as seats do. One business, timestamps without time zone.
+-- Written by us, after the documentation of such applications.
 create schema wp;
 
 create type wp.payment_state as enum ('pending', 'completed', 'rejected', 'refunded');
@@ -178,7 +178,7 @@ select
 from generate_series(1, 460) as n
 cross join generate_series(0, 1) as seat
 where n % 53 != 0 and (seat = 0 or n % 4 = 0);
--- of orders that some are not there any more
+-- payments, some for orders that no longer exist
 insert into wp.wp_bookly_payments (
     type, total, paid, tax, status, order_id, created_at, updated_at
 )

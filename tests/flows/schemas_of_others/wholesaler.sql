@@ -1,7 +1,7 @@
--- A wholesaler's ERP as Odoo lays one out: several companies in one database, customers whom all
--- of them share, contacts who order for their company, goods that leave in pickings behind a
--- table of moves (one picking may hold several orders), credit notes behind a table of links,
--- rows that are archived, clocks without a zone. Our own words, after what Odoo documents.
+-- A wholesaler's ERP in Odoo's style: several companies in one database, customers that all of
+-- them share, contacts who order for their company, goods that leave in pickings behind a table
+-- of moves (one picking may hold several orders), credit notes behind a link table, archived
+-- rows, timestamps without time zone. Written by us, after Odoo's documentation.
 create table res_currency (id serial primary key, name varchar not null, active boolean);
 
 create table res_company (
@@ -190,7 +190,7 @@ select
     timestamp '2023-06-01' + n * interval '5 days',
     timestamp '2023-06-01' + n * interval '5 days'
 from generate_series(1, 60) as n;
--- contacts who order for them, and somebody who is nobody's
+-- contacts who order for them, and one who belongs to nobody
 insert into res_partner (
     id, name, email, is_company, active, parent_id, commercial_partner_id, company_id,
     customer_rank, create_date, write_date
@@ -202,7 +202,7 @@ from generate_series(1, 40) as n
 inner join res_partner as parent on parent.id = 101 + (n * 7) % 60;
 insert into res_partner (id, active, customer_rank, create_date)
 values (301, null, null, '2025-01-01');
--- orders: a customer's every ten to twenty-four days, some by a contact
+-- orders of each customer every ten to twenty-four days, some by a contact
 insert into sale_order (
     id, name, state, partner_id, company_id, currency_id, user_id, date_order, create_date,
     write_date
@@ -259,7 +259,7 @@ select
 from generate_series(1, 480) as n;
 insert into stock_picking_type (code, company_id)
 values ('outgoing', 1), ('outgoing', 2), ('outgoing', 3), ('incoming', 1), ('internal', 1);
--- one picking an order; a second one for what was left behind; goods that came back
+-- one picking per order; a second one for a partial delivery; returned goods
 insert into stock_picking (
     id, name, state, partner_id, picking_type_id, scheduled_date, date_done, create_date,
     write_date
@@ -323,7 +323,7 @@ from stock_picking
 where id > 2000;
 insert into stock_move (id, state, product_uom_qty, date)
 values (9001, 'done', 5, '2026-05-01'), (9002, 'draft', 1, '2026-05-02');
--- invoices, and credit notes that are taken off what an order was worth
+-- invoices, and credit notes that reduce the worth of an order
 insert into account_move (
     id, name, move_type, state, partner_id, company_id, invoice_date, amount_total
 )

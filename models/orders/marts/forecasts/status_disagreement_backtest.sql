@@ -64,8 +64,7 @@ shares as (
         on counted.tenant_id = tenants.tenant_id
 ),
 
--- believe whoever called them likely to order if the whole interval is at least one
--- half
+-- if the whole interval is at least one half, believe the side that expected an order
 judged_by_share as (
     select
         *,

@@ -1,4 +1,4 @@
-{% macro is_believed(column) -%}
+{% macro is_plausible(column) -%}
     {#-
     the bounds are cast to the column's type, because the last dates are not valid
     timestamps

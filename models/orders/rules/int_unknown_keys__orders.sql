@@ -32,7 +32,7 @@ final as (
         noted.customer_id
     from noted
     where
-        noted.may_be_nobodys
+        noted.may_be_unknown
         and case
             when noted.kind = 'customer'
                 then coalesce(

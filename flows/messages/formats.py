@@ -1,8 +1,8 @@
 """The formats of a message: mail, JSON, Slack, Teams and Mattermost.
 
-The name of a customer never becomes markup. HTML is escaped. Slack and Teams have elements
-for plain text (rich_text, RichTextBlock). Mattermost has only Markdown: it is escaped where
-possible. A zero-width space follows the other signs, so that no @ mentions anybody.
+A customer's name never becomes markup. HTML is escaped. Slack and Teams have elements for
+plain text (rich_text, RichTextBlock). Mattermost has only Markdown, which is escaped where
+possible. Elsewhere a zero-width space breaks mentions, channels and links.
 """
 
 import json
@@ -14,15 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.letters import Letter, Line
+from flows.messages import Letter, Line
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 HERE = Path(__file__).parent
 
-# Teams refuses cards over 28 KB, Mattermost posts over 16383 characters; Slack does not say
-# what it refuses: people have met it from 15,000 on
+# Teams refuses cards over 28 KB, and Mattermost posts over 16383 characters. Slack documents
+# no limit, but people report refusals from 15,000 bytes on
 SLACK_BYTES, TEAMS_BYTES, MATTERMOST_SIGNS = 12_000, 27_000, 16_000
 # lines per section to try, until the message fits
 FEWER = (20, 10, 5, 2, 1, 0)
@@ -65,15 +65,16 @@ def html_of(letter: Letter) -> str:
 
 
 def mail_of(letter: Letter, sender: str) -> EmailMessage:
-    """Return a message as a mail, in plain text and HTML."""
+    """Return a message as an e-mail, in plain text and HTML."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = letter.address
     mail["Date"] = formatdate()
     mail["Message-ID"] = f"<{letter.message_id}@customer-health>"
-    # no out-of-office answers
+    # prevents out-of-office replies
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Subject"] = letter.subject
+    # a zero-width space, or a name could be read as an encoded word, with headers of its own
+    mail["Subject"] = letter.subject.replace("=?", "=\u200b?")
     mail.set_content(text_of(letter))
     mail.add_alternative(html_of(letter), subtype="html")
     return mail
@@ -96,7 +97,7 @@ def json_of(letter: Letter) -> dict[str, Any]:
 
 
 def slack_of(letter: Letter) -> dict[str, Any]:
-    """Return a message as Slack shows it; text of its elements is never read as markup."""
+    """Return a message for Slack, in elements whose text is never read as markup."""
     return _that_fits(letter, _blocks, SLACK_BYTES)
 
 
@@ -152,7 +153,7 @@ def _slack_name(line: Line) -> list[dict[str, Any]]:
 
 
 def teams_of(letter: Letter) -> dict[str, Any]:
-    """Return a message as an adaptive card, for the webhook of a workflow of Teams."""
+    """Return a message as an adaptive card, for the webhook of a Teams workflow."""
     return _that_fits(letter, _card, TEAMS_BYTES)
 
 
@@ -200,7 +201,7 @@ def _run(inlines: list[dict[str, Any]], spacing: str = "Default") -> dict[str, A
 
 
 def mattermost_of(letter: Letter) -> dict[str, Any]:
-    """Return a message as Mattermost shows it."""
+    """Return a message for Mattermost."""
     return _that_fits(letter, _post, MATTERMOST_SIGNS)
 
 
@@ -220,7 +221,7 @@ def _post(letter: Letter) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """Return text that Mattermost shows as is: no Markdown, mentions or links."""
+    """Return text that Mattermost shows unchanged, without Markdown, mentions or links."""
     return MARKDOWN.sub(r"\\\1", CALLING.sub("\u200b", text))
 
 

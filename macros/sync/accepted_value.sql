@@ -1,4 +1,4 @@
-{% macro what_is_taken(expected, column) -%}
+{% macro accepted_value(expected, column) -%}
     {#- most values do not differ, so this is tested first -#}
     case
         when ({{ expected }}.{{ column }} is not distinct from typed.current_{{ column }})

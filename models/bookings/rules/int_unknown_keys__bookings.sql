@@ -49,7 +49,7 @@ final as (
         noted.location_id
     from noted
     where
-        noted.may_be_nobodys
+        noted.may_be_unknown
         and case
             when noted.kind = 'customer'
                 then coalesce(

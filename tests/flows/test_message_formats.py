@@ -1,8 +1,9 @@
-"""What a message looks like: words, the forms it is sent in, and the way to a mail server."""
+"""Messages: their text, their formats, and the way to a mail server."""
 
 import json
 import re
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from ipaddress import IPv4Address
@@ -23,8 +24,8 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
-from flows.letters import SECTIONS, Letter, letter_of
-from flows.letters.forms import (
+from flows.messages import SECTIONS, Letter, letter_of
+from flows.messages.formats import (
     SLACK_BYTES,
     TEAMS_BYTES,
     json_of,
@@ -74,7 +75,7 @@ ALERTS = row(
 )
 LETTER = letter_of(ALERTS, PAGES)
 
-# a name that would be markup in one of the forms, and one that would be another header
+# a name that would be markup in one of the formats, and one that would be another header
 EVIL = (
     "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x :y: www.evil.example `y`"
     "\r\nBcc: eve@evil.example"
@@ -93,24 +94,25 @@ WICKED = letter_of(
 
 def test_a_message_reads_as_it_should() -> None:
     assert LETTER.subject == (
-        "harbor: dormant and of high value (1), dormant (23), came back (1)"
+        "harbor: high-value customers now dormant (1), customers now dormant (23), customers"
+        " back (1)"
     )
     assert text_of(LETTER) == (
         "Hello Ana, here is what is new with your customers at harbor.\n"
         "\n"
-        "Dormant and of high value (1)\n"
+        "High-value customers now dormant (1)\n"
         "- Luna: Dormant since 2026-06-01 · 1,234 EUR expected within 90 days\n"
         "  https://health.example.com/customer?customer=t%2Fc\n"
         "\n"
-        "Dormant (23)\n"
+        "Customers now dormant (23)\n"
         "- Mar: Late · usually orders 80 in 30 days\n"
         "  and 22 more\n"
         "\n"
-        "Came back (1)\n"
+        "Customers back (1)\n"
         "- Sol: On time\n"
         "\n"
-        "You get this because you look after these customers. Whoever runs customer_health"
-        " can send it elsewhere, set quiet hours, or stop it.\n"
+        "You receive this because you look after these customers. To change the address, set"
+        " quiet hours or unsubscribe, ask whoever runs customer_health.\n"
     )
 
 
@@ -141,7 +143,7 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
     )
     assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
     assert "- harbor: 3 became late\n" in text_of(team)
-    # a kind that nobody has given words
+    # a kind without a title
     other = letter_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"
 
@@ -178,7 +180,12 @@ def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
         *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b")
     }
     assert page.links == [f"{PAGES}/customer?customer=t%2Fc"]
-    # an address that is more than one line of a header is never one
+    # a name that is an encoded word with headers of its own
+    coded = replace(WICKED, subject="=?utf-8?q?a=0d=0aBcc:_eve=40evil.example?=")
+    text = mail_of(coded, "health@example.com").as_bytes()
+    assert b"\nBcc" not in text.partition(b"\n\n")[0]
+    assert "evil.example" in str(read_mail(text)["subject"])
+    # an address that would be more than one line of the header
     evil = Letter("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
     with pytest.raises(ValueError, match=r"newline|linefeed"):
         mail_of(evil, "health@example.com")
@@ -198,7 +205,7 @@ def test_slack_is_sent_blocks_whose_text_is_only_text() -> None:
     """https://docs.slack.dev/reference/block-kit/blocks/rich-text-block."""
     message = slack_of(WICKED)
     assert set(message) == {"text", "blocks"}
-    # notifications read this as markup: signs of it are entities
+    # notifications read this text as markup, so its signs are entities
     assert "<" not in message["text"]
     assert "&lt;!channel&gt;" in message["text"]
     assert len(message["blocks"]) <= 50
@@ -248,8 +255,8 @@ def test_mattermost_is_sent_markdown_in_which_names_are_none() -> None:
     assert links == [f"{PAGES}/customer?customer=t%2Fc"]
     # two titles, and the name that has no link
     assert len([token for token in tokens if token.type == "strong_open"]) == 3
-    # Mattermost has signs of its own that no backslash takes away: nobody is called by an @,
-    # and nothing is a channel, a tag, an emoji or a link by itself
+    # Mattermost has signs that no backslash escapes: an @ mentions nobody, and nothing becomes
+    # a channel, a tag, an emoji or a link by itself
     shown = "".join(
         token.content for token in tokens if token.type == "text" and token.content != ": "
     )
@@ -272,11 +279,11 @@ def test_a_message_fits_into_what_they_take() -> None:
     letter = letter_of(many, PAGES)
     card = teams_of(letter)
     assert len(json.dumps(card)) <= TEAMS_BYTES
-    # fewer lines, and it says how many are missing
+    # fewer lines, and the message says how many are missing
     assert "and 15 more" in every(card, "text") or "and 18 more" in every(card, "text")
     assert len(mattermost_of(letter)["text"]) <= 16383
     assert len(json.dumps(slack_of(letter))) <= SLACK_BYTES
-    # and with every section that there can be, each with the longest lines
+    # and with every possible section, each with the longest lines
     most = row(
         *(
             line(section, "N" * 500, "w" * 900, link="t/" + "c" * 36, of=20)
@@ -295,7 +302,7 @@ def test_a_message_fits_into_what_they_take() -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """What a server of the test needs to be trusted."""
+    """Certificates for a mail server of the tests."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
     now = datetime.now(UTC)
@@ -342,7 +349,7 @@ def test_a_password_goes_to_a_mail_server_with_tls(
 
 def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     made = MailReceiver()
-    with pytest.raises(channels.Unreachable, match="no TLS, so it gets no password"):
+    with pytest.raises(channels.Unreachable, match="no TLS, so no password was sent"):
         mail_to(made, monkeypatch, "ana:p%40ss")
     assert made.logins == made.tried == []
 

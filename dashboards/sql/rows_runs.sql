@@ -1,4 +1,5 @@
--- The last runs: how they ended, how long they took, what they moved and corrected.
+-- Runs, the latest first: how they ended, how long they took, what they moved and
+-- corrected.
 select
     runs.created_at,
     runs.payload ->> 'cron_name' as job,
@@ -9,7 +10,8 @@ select
     (runs.payload ->> 'rows_written')::bigint as rows_written,
     (runs.payload ->> 'drift')::bigint as drift,
     runs.payload ->> 'full_because' as full_because,
-    runs.payload ->> 'error' as error
+    runs.payload ->> 'error' as error,
+    count(*) over () as rows_count
 from operations.application_logs as runs
 cross join
     lateral (
@@ -20,5 +22,8 @@ cross join
             )::bigint as rows_moved
         from jsonb_array_elements(runs.payload -> 'marts') as mart (entry)
     ) as moved
+where
+    (%(job)s is null or runs.payload ->> 'cron_name' = %(job)s)
+    and (%(run_status)s is null or runs.status = %(run_status)s)
 order by runs.log_id desc
-limit 50
+limit %(limit)s offset %(offset)s

@@ -1,7 +1,7 @@
 """Turn a row of message_outbox into the text that a person reads.
 
-flows/sql/messages.sql decides who gets which message. flows/letters/forms.py makes the formats
-in which it is sent.
+flows/sql/messages.sql decides who gets which message. flows/messages/formats.py makes the
+formats in which it is sent.
 """
 
 import re
@@ -11,28 +11,26 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-# title by kind of alert, in the order of the sections
+# titles by kind of alert, when it begins and when it ends, in the order of the sections
 KINDS = {
-    "REFRESH_OVERDUE": "No refresh has succeeded",
-    "REFRESH_FAILED": "Refreshes fail",
-    "SOURCE_STALE": "Nothing changes in a source",
-    "FEED_SILENT": "Orders no longer arrive",
-    "GUARD_TRIPPED": "The write-back is held",
-    "HIGH_VALUE_CUSTOMER_DORMANT": "Dormant and of high value",
-    "CUSTOMER_DORMANT": "Dormant",
-    "ACCOUNT_TARGET": "To be won back",
-    "ACCOUNT_CHURN_RISK": "High churn risk",
-    "ACCOUNT_CHURN_RISING": "Rising churn risk",
-    "ACCOUNT_TICKET_ESCALATED": "Ticket escalated",
-    "ACCOUNT_ENGAGEMENT_GAP": "Nobody has spoken to them",
-    "TENANT_HEALTH_CRITICAL": "Very low health score",
-    "TENANT_HEALTH_LOW": "Low health score",
-    "ACCOUNT_TYPE_SHARE": "Unusual shares of account types",
-}
-ENDED = {
-    "HIGH_VALUE_CUSTOMER_DORMANT": "Came back and of high value",
-    "CUSTOMER_DORMANT": "Came back",
-    "ACCOUNT_TARGET": "Orders again",
+    "REFRESH_OVERDUE": ("Refresh overdue", "Refreshes succeed again"),
+    "REFRESH_FAILED": ("Refreshes fail", "Refreshes no longer fail"),
+    "SOURCE_STALE": ("Stale source", "Source changes again"),
+    "FEED_SILENT": ("Orders no longer arrive", "Orders arrive again"),
+    "GUARD_TRIPPED": ("Write-back held", "Write-back no longer held"),
+    "HIGH_VALUE_CUSTOMER_DORMANT": (
+        "High-value customers now dormant",
+        "High-value customers back",
+    ),
+    "CUSTOMER_DORMANT": ("Customers now dormant", "Customers back"),
+    "ACCOUNT_TARGET": ("Customers to win back", "Customers ordering again"),
+    "ACCOUNT_CHURN_RISK": ("High churn risk", "Churn risk no longer high"),
+    "ACCOUNT_CHURN_RISING": ("Rising churn risk", "Churn risk no longer rising"),
+    "ACCOUNT_TICKET_ESCALATED": ("Escalated tickets", "Tickets no longer escalated"),
+    "ACCOUNT_ENGAGEMENT_GAP": ("No recent contact", "In contact again"),
+    "TENANT_HEALTH_CRITICAL": ("Very low health score", "Health score no longer very low"),
+    "TENANT_HEALTH_LOW": ("Low health score", "Health score no longer low"),
+    "ACCOUNT_TYPE_SHARE": ("Unusual account type shares", "Account type shares as usual"),
 }
 SECTIONS = {
     "TENANTS": "The week by tenant",
@@ -40,11 +38,8 @@ SECTIONS = {
     "BECAME_LATE": "Became late",
     "LOST": "Lost",
     "CAME_BACK": "Came back",
-    **{f"{kind} raised": title for kind, title in KINDS.items()},
-    **{
-        f"{kind} recovered": ENDED.get(kind, f"Over: {title[0].lower()}{title[1:]}")
-        for kind, title in KINDS.items()
-    },
+    **{f"{kind} raised": begun for kind, (begun, _) in KINDS.items()},
+    **{f"{kind} recovered": ended for kind, (_, ended) in KINDS.items()},
 }
 
 LONGEST_NAME, LONGEST_WORDS, LONGEST_SUBJECT = 120, 300, 150
@@ -75,7 +70,7 @@ class Section:
 
     @property
     def more(self) -> int:
-        """How many are not shown."""
+        """The number of lines that are not shown."""
         return self.count - len(self.lines)
 
 
@@ -138,10 +133,10 @@ def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
 
 
 CLOSINGS = {
-    "owner": "You get this because you look after these customers. Whoever runs"
-    " customer_health can send it elsewhere, set quiet hours, or stop it.",
-    "tenant": "This place is told of all customers of this tenant.",
-    "team": "You get this because you run customer_health: it is told of all tenants.",
+    "owner": "You receive this because you look after these customers. To change the address,"
+    " set quiet hours or unsubscribe, ask whoever runs customer_health.",
+    "tenant": "You receive this because you follow all customers of this tenant.",
+    "team": "You receive this because you run customer_health. It covers all tenants.",
 }
 
 
