@@ -1,4 +1,4 @@
-"""Refuse commands that do not work on Citus, which distributes tables over nodes."""
+"""Refuse commands that do not work on Citus, which distributes tables; find its shards."""
 
 from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument
@@ -6,10 +6,7 @@ from flows.errors import WrongArgument
 
 def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
     """Raise WrongArgument if Citus has distributed tables of this database."""
-    [catalog] = rows(
-        connection, "select to_regclass('pg_catalog.pg_dist_partition') is not null as there"
-    )
-    if catalog["there"] and rows(
+    if _is_there(connection) and rows(
         connection, "select from pg_catalog.pg_dist_partition where partmethod = 'h' limit 1"
     ):
         raise WrongArgument(
@@ -26,3 +23,23 @@ def refuse_triggers_on_citus(command: str) -> None:
             command,
             "Citus allows no triggers on them; the hourly refresh relies on `updated_at`",
         )
+
+
+def shards(connection: Connection) -> list[int]:
+    """Return the tables in which Citus keeps rows of other tables on this node, by oid."""
+    if not _is_there(connection):
+        return []
+    found = rows(
+        connection,
+        "select distinct objid as shard from pg_depend where classid = 'pg_class'::regclass"
+        " and pg_catalog.relation_is_a_known_shard(objid)",
+    )
+    return [row["shard"] for row in found]
+
+
+def _is_there(connection: Connection) -> bool:
+    [catalog] = rows(
+        connection, "select to_regclass('pg_catalog.pg_dist_partition') is not null as there"
+    )
+    there: bool = catalog["there"]
+    return there

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from flows.citus import shards
 from flows.database import (
     REFRESHER,
     Connection,
@@ -143,6 +144,11 @@ OTHERS = f"""
         and (pg_depend.classid, pg_depend.objid) not in (
             select class_id, object_id from parts
         )
+        -- Citus drops them with the table whose rows they hold
+        and not (
+            pg_depend.classid = 'pg_class'::regclass
+            and pg_depend.objid = any(%(shards)s::oid[])
+        )
         -- except the triggers that call our functions
         and not exists (
             select
@@ -230,7 +236,7 @@ def uninstall(progress: Progress, *, dry_run: bool) -> None:
 def _plan(connection: Connection) -> Plan:
     """Return what would be removed; raise if it cannot be removed."""
     mark = {"mark": MARK}
-    others = rows(connection, OTHERS, mark)
+    others = rows(connection, OTHERS, mark | {"shards": shards(connection)})
     if others:
         named = "; ".join(f"{one['thing']} depends on {one['on_what']}" for one in others[:10])
         more = f" and {len(others) - 10} more" if others[10:] else ""

@@ -193,14 +193,26 @@ def test_owners_get_their_messages(nodes: Cluster, of_citus: Path) -> None:
     )
 
 
-def test_uninstall_leaves_nothing(nodes: Cluster, of_citus: Path) -> None:
+def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
+    nodes: Cluster, of_citus: Path
+) -> None:
     tables = "select relname from pg_class where relkind in ('r', 'v', 'i') order by 1"
     schemas = "select nspname from pg_namespace where nspname not like 'pg_%%' order by 1"
     databases = [node(nodes, number) for number in range(len(nodes.nodes))]
     before = [(each.rows(tables), each.rows(schemas)) for each in databases]
-    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
-    done = node(nodes).run("flows", "uninstall", project=of_citus)
-    assert done.returncode == 0, done.stdout + done.stderr
+
+    def run(*command: str) -> None:
+        done = node(nodes).run(*command, project=of_citus)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(*NIGHTLY)
+    views = "select count(*) from pg_views where schemaname like 'analytics%%'"
+    made = node(nodes).value(views)
+    run("flows", "detach")
+    node(nodes).execute("alter table commerce.orders alter currency type varchar(9)")
+    run(*NIGHTLY)
+    assert node(nodes).value(views) == made
+    run("flows", "uninstall")
     after = [(each.rows(tables), each.rows(schemas)) for each in databases]
     assert after == before
 
