@@ -74,7 +74,7 @@ def test_every_example_is_on_the_page_and_goes_by_the_defaults() -> None:
         ),
     ],
 )
-def test_an_example_goes_on_with_what_the_one_before_has_found(
+def test_each_example_continues_from_the_previous_marts(
     before: str, key: dict[str, object], after: str, given: str
 ) -> None:
     found = expected(before, **key)

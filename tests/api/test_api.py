@@ -101,7 +101,7 @@ def test_filters_leave_out_what_does_not_fit(analyst: httpx.Client) -> None:
     assert all(40 <= float(row["health_score"]) < 60 for row in accounts)
 
 
-def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Client) -> None:
+def test_one_customer_equals_the_marts(api: Api, analyst: httpx.Client) -> None:
     [row] = api.database.rows(
         "select tenant_id::text, customer_id::text, risk_status.*, risk_status.reasons::text"
         " as reasons_text from analytics.customer_risk_status as risk_status"
@@ -128,7 +128,7 @@ def test_one_customer_is_told_as_the_marts_have_it(api: Api, analyst: httpx.Clie
     assert by_id.json() == told
 
 
-def test_what_is_asked_again_is_told_304_until_it_is_published_again(
+def test_an_unchanged_answer_is_304_until_the_next_publication(
     refreshed: Database, tmp_path: Path
 ) -> None:
     """A screen that polls."""
@@ -246,7 +246,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert analyst.head("/openapi.json").status_code == 200
 
 
-def test_who_has_no_token_in_force_is_told_nothing(api: Api) -> None:
+def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
     path = f"{api.url}{TENANT}/customers"
     token = api.create_token("short", ANALYST, "--days", "1")
     secret = token.rpartition("_")[2]
@@ -491,7 +491,7 @@ except Exception as error:
 """
 
 
-def test_nothing_but_reading_is_possible_in_a_request(api: Api) -> None:
+def test_a_request_cannot_write(api: Api) -> None:
     """Whatever a query does, the transaction is read-only and ends in time."""
     probe = subprocess.run(
         [

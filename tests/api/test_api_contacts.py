@@ -56,9 +56,7 @@ def in_days(days: int) -> str:
     return (datetime.now(UTC).date() + timedelta(days)).isoformat()
 
 
-def test_a_contact_is_written_down_as_it_was_said(
-    api: Api, rep: httpx.Client, path: str
-) -> None:
+def test_a_contact_is_recorded_as_sent(api: Api, rep: httpx.Client, path: str) -> None:
     at = "2026-06-15T14:30:00.123456+02:00"
     said = {
         "channel": "EMAIL",
@@ -91,7 +89,9 @@ def test_a_contact_is_written_down_as_it_was_said(
     assert len(items(rep.get(path, params={"limit": 1}))) == 1
 
 
-def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: str) -> None:
+def test_a_repeated_request_records_one_contact(
+    api: Api, rep: httpx.Client, path: str
+) -> None:
     before = len(api.database.rows(ROWS))
     said = {**SAID, "contact_id": str(uuid4()), "note": "once"}
     first, second = rep.post(path, json=said), rep.post(path, json=said)
@@ -119,7 +119,7 @@ def test_what_is_sent_again_is_written_once(api: Api, rep: httpx.Client, path: s
     assert len(api.database.rows(ROWS)) == before + 4
 
 
-def test_who_may_not_write_is_told_what_to_grant(
+def test_without_the_right_the_answer_names_the_grant(
     api: Api, analyst: httpx.Client, path: str
 ) -> None:
     before = api.database.rows(ROWS)
@@ -149,7 +149,7 @@ def test_who_may_not_write_is_told_what_to_grant(
         assert problem(client.post(path, json=SAID), 403)
 
 
-def test_who_is_put_off_leaves_the_list_at_once(
+def test_a_snoozed_customer_leaves_the_list_at_once(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
     """A screen that polls sees it, too, whoever wrote the contact and however."""
@@ -228,7 +228,7 @@ def test_a_mistake_is_mended_by_another_contact(rep: httpx.Client, path: str) ->
     )
 
 
-def test_what_no_contact_can_be_is_refused_in_one_line(
+def test_an_invalid_contact_is_refused_in_one_line(
     api: Api, rep: httpx.Client, path: str
 ) -> None:
     """The table refuses them: its constraints are the only place of these rules."""
@@ -315,7 +315,7 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
     connection.close()
 
 
-def test_writing_counts_as_asking(refreshed: Database, tmp_path: Path) -> None:
+def test_posts_count_towards_the_rate_limit(refreshed: Database, tmp_path: Path) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         client = api.client(api.create_token("a", ANALYST))
         # also for bodies that cannot be parsed
@@ -323,7 +323,7 @@ def test_writing_counts_as_asking(refreshed: Database, tmp_path: Path) -> None:
     assert {answer.status_code for answer in answers} == {422, 429}
 
 
-def test_a_token_takes_a_role_of_yours_that_has_only_roles_of_readers(api: Api) -> None:
+def test_a_token_may_have_a_role_with_only_reader_roles(api: Api) -> None:
     roles = {
         "portal": f"{ANALYST}, {WRITER}",
         "idle": WRITER,

@@ -85,7 +85,7 @@ def test_whatever_is_written_down_is_answered_as_the_document_says(
     STATUSES[case.method].add(answer.status_code)
 
 
-def test_some_of_it_was_written_and_some_refused() -> None:
+def test_both_valid_and_invalid_contacts_were_sent() -> None:
     assert {201, 422} <= STATUSES["POST"]
     assert 200 in STATUSES["GET"]
 

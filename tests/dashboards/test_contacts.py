@@ -59,7 +59,7 @@ def save(shown: AppTest) -> AppTest:
     return shown
 
 
-def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> None:
+def test_the_page_counts_snoozed_customers_and_does_not_list_them(rep: Database) -> None:
     shown = page("due_to_order")
     before = int(tiles(shown)["Overdue"])
     # another customer of the same name may come later in the list
@@ -112,7 +112,7 @@ def test_who_is_put_off_leaves_the_list_and_the_page_says_so(rep: Database) -> N
         assert (str(row["customer_id"]) in keys) == is_shown
 
 
-def test_what_is_said_stands_beside_the_status_and_is_text(rep: Database) -> None:
+def test_a_contact_is_shown_beside_the_status_as_plain_text(rep: Database) -> None:
     [customer] = rep.rows(
         "select tenant_id || '/' || customer_id as key, reason from analytics.due_to_order"
         " where tenant_slug = 'harbor-foods' and due_bucket = 'OVERDUE'"

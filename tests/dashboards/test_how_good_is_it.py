@@ -284,7 +284,9 @@ def positions_of(customers: int, recent_share: float, other_share: float) -> str
     )
 
 
-def test_who_is_gone_only_lately_is_told_apart(refreshed: Database, look_at: Point) -> None:
+def test_recently_dormant_customers_are_counted_separately(
+    refreshed: Database, look_at: Point
+) -> None:
     look_at(refreshed.as_user(ANALYST))
     refreshed.execute("update analytics.tenants set dormant_days = 45")
     for customers, recent, others, is_told, is_first in (
@@ -370,7 +372,7 @@ def test_without_a_model_it_says_what_to_run_and_why(
     assert "no probability before 1 Dec 2026" in said()
 
 
-def test_told_and_seen_are_what_sql_says(analyst: Database) -> None:
+def test_predicted_and_observed_shares_equal_sql(analyst: Database) -> None:
     shown = shown_of(TENANT)
     for days in (90, 30, 60):
         if days != 90:
@@ -786,7 +788,7 @@ def test_disagreements_are_listed_by_value_and_lead_to_the_customer(
     assert (f"The first 20 of {len(shown_rows):,}." in text(shown)) is is_cut
 
 
-def test_whom_to_believe_is_said_as_the_mart_says_it(
+def test_the_page_shows_which_of_status_and_outlook_to_believe(
     refreshed: Database, look_at: Point
 ) -> None:
     look_at(refreshed.as_user(ANALYST))

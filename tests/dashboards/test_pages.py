@@ -201,7 +201,7 @@ def test_the_week_moves_as_many_as_the_transitions_say(analyst: Database) -> Non
     assert sorted(listed) == sorted(f"{row['count']:,}" for row in expected)
 
 
-def test_due_to_order_ranks_by_what_is_to_come(analyst: Database) -> None:
+def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
     shown = page("due_to_order")
     figures = tiles(shown)
     found = counts(
@@ -376,7 +376,7 @@ def test_a_customer_is_shown_with_its_rules_and_its_orders(analyst: Database) ->
         assert row["delivered_on"].isoformat() in everything(shown)
 
 
-def test_what_would_make_a_customer_one_of_less_revenue_is_said_in_money(
+def test_the_distance_to_less_revenue_is_shown_in_money(
     analyst: Database,
 ) -> None:
     [customer] = analyst.rows(
@@ -853,7 +853,7 @@ def test_equal_ids_of_two_organizations_are_two_customers(
     ],
 )
 @pytest.mark.usefixtures("analyst")
-def test_whoever_is_not_there_is_not_taken_for_another(
+def test_an_unknown_key_in_a_link_shows_no_other_customer(
     name: str, query: dict[str, str]
 ) -> None:
     shown = page(name, **query)

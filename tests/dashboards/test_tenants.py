@@ -140,7 +140,7 @@ def _foreign_account(database: Database) -> str:
     )
 
 
-def test_there_are_names_to_look_for(marts: Database) -> None:
+def test_the_tenants_have_distinguishing_names(marts: Database) -> None:
     found = others(marts)
     assert "harbor-foods" in found["tenant"]
     assert "glow-salon" in found["organization"]
@@ -152,7 +152,7 @@ def test_there_are_names_to_look_for(marts: Database) -> None:
     assert found["visitor"]
 
 
-def test_an_analyst_does_see_them(marts: Database, look_at: Point) -> None:
+def test_an_analyst_sees_all_tenants(marts: Database, look_at: Point) -> None:
     # otherwise the test below would find nothing, whatever the pages show
     look_at(marts.as_user(ANALYST))
     for name, expected in (

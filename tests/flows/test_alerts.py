@@ -70,7 +70,7 @@ def quiet(refreshed: Database) -> Database:
     return refreshed
 
 
-def test_what_was_so_before_is_not_told(refreshed: Database) -> None:
+def test_states_before_the_first_refresh_raise_no_alert(refreshed: Database) -> None:
     assert refreshed.value("select count(*) from operations.alert_episodes where not is_told")
     told = refreshed.rows("select kind from operations.alert_outbox")
     # alerts about a tenant or an organization are sent at once
@@ -330,7 +330,9 @@ def test_two_refreshes_that_fail_in_a_row_are_told_with_the_reason(
     ]
 
 
-def test_when_refreshes_are_told_of_is_a_setting(quiet: Database, project: Path) -> None:
+def test_settings_decide_when_refresh_alerts_are_raised(
+    quiet: Database, project: Path
+) -> None:
     file = project / "dbt_project.yml"
     settings = file.read_text()
     quiet.execute(

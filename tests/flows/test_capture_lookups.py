@@ -310,9 +310,7 @@ def check_hourly_is_nightly(database: Database, shop: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_shop_whose_keys_stand_in_other_tables_is_hourly_what_it_is_nightly(
-    empty: Database, shop: Path
-) -> None:
+def test_with_looked_up_keys_hourly_equals_nightly(empty: Database, shop: Path) -> None:
     empty.execute(SHOP)
     said = run(empty, shop, "flows", "capture", "install")
     assert "inputs of orders are not built yet" in said
@@ -488,7 +486,7 @@ PARENT = "left join odd.parents on parents.id = changed.parent_id"
         ({"tenant": "1", "customer": "key"}, []),
     ],
 )  # fmt: skip
-def test_what_of_a_key_is_looked_up_is_found_out(
+def test_lookups_in_a_key_are_detected(
     capture: dict[str, Any], looked_up: list[str] | None, odd: Connection
 ) -> None:
     [found], wrong = read(odd, capture)
@@ -553,7 +551,7 @@ def test_a_key_that_postgresql_does_not_understand_is_refused_in_its_own_words(
     assert reason in wrong[0]
 
 
-def test_what_a_trigger_may_not_read_or_has_no_value_yet_is_refused(odd: Connection) -> None:
+def test_keys_that_a_trigger_cannot_read_are_refused(odd: Connection) -> None:
     odd.execute("drop role if exists odd_owner; create role odd_owner")
     odd.execute(
         "grant usage on schema odd to odd_owner; grant select on odd.bookings to odd_owner"

@@ -338,9 +338,7 @@ def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> 
 
 
 @pytest.mark.slow
-def test_what_follows_from_one_fault_or_is_meant_so_is_not_said(
-    small: Database, project: Path
-) -> None:
+def test_check_omits_consequences_and_reviewed_columns(small: Database, project: Path) -> None:
     sources = project / "models" / "orders" / "inputs" / "_orders__sources.yml"
     text = sources.read_text()
     sources.write_text(

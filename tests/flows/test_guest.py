@@ -61,7 +61,7 @@ def assert_in_one_line(done: subprocess.CompletedProcess[str]) -> None:
     assert len(done.stderr.splitlines()) <= 1, done.stderr
 
 
-def test_what_others_have_made_is_named_before_anything_is_built(small: Database) -> None:
+def test_foreign_objects_with_our_names_are_refused_first(small: Database) -> None:
     small.execute(
         "create schema analytics; create schema operations; create schema analytics_internal;"
         "create table analytics.customer_rfm (customer_id int primary key, segment text);"
@@ -320,9 +320,7 @@ COMMANDS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", sorted(GONE))
-def test_what_is_missing_of_ours_is_made_again_by_the_next_refresh(
-    guest: Database, what: str
-) -> None:
+def test_the_next_refresh_recreates_missing_objects(guest: Database, what: str) -> None:
     expected = sorted(row["name"] for row in guest.rows(THINGS))
     assert_done(guest, "flows", "capture", "install")
     assert_done(guest, *HOURLY)

@@ -313,7 +313,7 @@ def test_the_owner_of_a_table_gains_no_rights_by_its_triggers(captured: Database
 
 
 @pytest.mark.slow
-def test_what_nobody_noticed_is_corrected_by_the_nightly_and_counted(
+def test_drift_is_corrected_and_counted(
     refreshed: Database,
 ) -> None:
     # without triggers updated_at shows changes, but not deletions
@@ -488,7 +488,7 @@ def test_an_hourly_refresh_recomputes_all_where_it_must(
     assert "drift" not in payload
 
 
-def test_what_a_tenant_no_longer_has_goes_with_it_and_unlisted_tables_are_asked(
+def test_deletes_reach_the_marts_and_unlisted_tables_use_updated_at(
     captured: Database,
 ) -> None:
     # as after a lookup that found nothing: only the tenant is known

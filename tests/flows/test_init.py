@@ -152,9 +152,7 @@ def catalog_of(database: Database) -> list[dict[str, Any]]:
     )
 
 
-def test_the_demo_is_proposed_as_our_own_inputs_have_it(
-    small: Database, tmp_path: Path
-) -> None:
+def test_init_on_the_demo_proposes_our_own_inputs(small: Database, tmp_path: Path) -> None:
     before = catalog_of(small)
     said = init(small, tmp_path / "shop")
     assert catalog_of(small) == before
@@ -206,7 +204,7 @@ def test_the_demo_is_proposed_as_our_own_inputs_have_it(
     [("northwind", "orders", 4), ("pagila", "bookings", 2)],
     indirect=["application"],
 )
-def test_where_a_zone_is_said_nothing_is_left_to_write(
+def test_with_a_time_zone_no_todo_remains(
     application: Database, system: str, questions: int, tmp_path: Path
 ) -> None:
     """The schemas of the document; other tests check their figures."""
@@ -288,7 +286,7 @@ def test_a_word_that_may_mean_two_things_is_a_guess(
 
 
 @pytest.mark.parametrize("application", ["studio"], indirect=True)
-def test_a_prefix_of_two_words_hides_no_key_and_a_name_alone_is_no_system(
+def test_table_prefixes_are_ignored_and_a_name_alone_is_no_system(
     application: Database, tmp_path: Path
 ) -> None:
     said = init(application, tmp_path / "it")
@@ -301,7 +299,7 @@ def test_a_prefix_of_two_words_hides_no_key_and_a_name_alone_is_no_system(
     assert bookings["location_id"] == "wp_bookly_appointments.location_id"
 
 
-def test_a_business_without_a_place_is_one(empty: Database, tmp_path: Path) -> None:
+def test_a_business_without_locations_gets_one(empty: Database, tmp_path: Path) -> None:
     empty.execute(
         "create table customers (id int primary key, name text);"
         "create table bookings (id int primary key, customer_id int references customers,"
@@ -377,7 +375,7 @@ def test_names_and_words_of_any_kind_stay_text(empty: Database, tmp_path: Path) 
         (["--table", "invoices=none", "--systems", "orders"], "--table: invoices belongs"),
     ],
 )
-def test_what_cannot_be_made_is_said_in_one_line(
+def test_init_refuses_in_one_line(
     arguments: list[str], reason: str, empty: Database, tmp_path: Path
 ) -> None:
     refused = empty.run("flows", "init", str(tmp_path / "it"), *arguments)
@@ -386,9 +384,7 @@ def test_what_cannot_be_made_is_said_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_system_that_is_asked_for_has_its_files_without_a_table(
-    empty: Database, tmp_path: Path
-) -> None:
+def test_a_requested_system_gets_files_without_tables(empty: Database, tmp_path: Path) -> None:
     said = init(empty, tmp_path / "it", "--systems", "orders")
     assert "orders: on, as requested; not found: orders, customers: no table found" in said
     check_types(empty, tmp_path / "it")
@@ -421,9 +417,7 @@ from generate_series(1, 60) as n;
 """
 
 
-def test_a_table_that_is_named_goes_before_what_is_guessed(
-    empty: Database, tmp_path: Path
-) -> None:
+def test_a_named_table_overrides_the_guess(empty: Database, tmp_path: Path) -> None:
     empty.execute(FLORA)
     said = init(empty, tmp_path / "guessed")
     assert "customers in flora.users" in said
@@ -447,7 +441,7 @@ def test_a_table_that_is_named_goes_before_what_is_guessed(
     )
 
 
-def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
+def test_an_unknown_status_becomes_a_todo_with_its_words(
     empty: Database, tmp_path: Path
 ) -> None:
     empty.execute(FLORA)
@@ -502,9 +496,7 @@ def test_a_status_that_nobody_knows_is_asked_for_with_its_words(
     )
 
 
-def test_a_status_behind_a_key_is_found_by_whatever_names_it(
-    empty: Database, tmp_path: Path
-) -> None:
+def test_a_status_in_a_lookup_table_is_found(empty: Database, tmp_path: Path) -> None:
     empty.execute(
         "create table stages (id int primary key, wording text);"
         "create table customers (id int primary key, name text, status text);"
@@ -585,9 +577,7 @@ def refresh(database: Database, folder: Path, mode: str = "nightly") -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("application", ["northwind"], indirect=True)
-def test_northwind_has_its_right_numbers_without_a_line_written(
-    application: Database, tmp_path: Path
-) -> None:
+def test_northwind_works_without_edits(application: Database, tmp_path: Path) -> None:
     init(application, tmp_path / "it", *NEW_YORK)
     refresh(application, tmp_path / "it")
     assert northwind_statuses(application, "northwind") == NORTHWIND_STATUSES

@@ -125,7 +125,7 @@ def composed(database: Database) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_each_is_told_of_its_own_customers_once(
+def test_each_rep_gets_news_of_own_customers_once(
     quiet: Database, mails: MailReceiver, seed: int
 ) -> None:
     """Drawn customers of all tenants, over several runs; some come back."""
@@ -260,7 +260,7 @@ def test_the_team_is_told_of_all_tenants_in_one_message(
     assert "alerts wait" not in done.stdout
 
 
-def test_who_leaves_the_team_gets_not_even_what_waits(
+def test_pending_messages_to_a_former_team_member_are_dropped(
     quiet: Database, mails: MailReceiver
 ) -> None:
     quiet.execute(
@@ -330,7 +330,7 @@ def test_a_customer_that_changes_hands_is_told_to_its_new_rep_only(
     assert told(mails) == {new["sales_rep_email"]: {one["customer_name"]}}
 
 
-def test_who_is_told_where_is_said_by_the_seed(
+def test_the_recipients_seed_decides_the_addresses(
     quiet: Database, mails: MailReceiver, hook: WebhookReceiver
 ) -> None:
     gone = customers(quiet, "tenant_slug in ('north-dairy', 'harbor-foods')", 60)
@@ -675,7 +675,7 @@ def test_messages_are_looked_at_without_being_sent(
     assert told(mails) == of(gone)
 
 
-def test_what_was_told_before_messages_came_is_no_news(
+def test_alerts_sent_before_an_upgrade_are_not_sent_to_people(
     quiet: Database, mails: MailReceiver
 ) -> None:
     """A database of the earlier version, and news that have become old."""
@@ -723,7 +723,7 @@ def test_while_views_are_detached_nothing_is_told_and_nothing_lost(
     assert told(mails) == of(gone)
 
 
-def test_two_who_compose_at_once_tell_once(quiet: Database) -> None:
+def test_two_runs_at_once_compose_each_message_once(quiet: Database) -> None:
     set_status(quiet, customers(quiet, limit=8), "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
     call = "select operations.compose_messages(now(), '{}', array['mail'], true)"

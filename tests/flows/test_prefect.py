@@ -116,7 +116,7 @@ def test_a_server_of_somebody_else_does_not_get_the_schedules(
     assert f"127.0.0.1:{port} is already in use" in error
 
 
-def test_what_serve_does_not_understand_starts_nothing(tmp_path: Path) -> None:
+def test_invalid_options_of_serve_start_nothing(tmp_path: Path) -> None:
     """Not even the demo's database, which --help does not need either."""
     nowhere = {"PGHOST": "/nonexistent"}
     for options, environment, said in (
@@ -394,7 +394,7 @@ class Told(Exception):
         self.sqlstate = sqlstate
 
 
-def test_what_no_retry_mends_is_told_apart(empty: Database) -> None:
+def test_permanent_errors_are_not_retried(empty: Database) -> None:
     for state in ("08006", "40001", "40P01", "53300", "57P01", "55P03", "58030"):
         assert errors.is_temporary(Told(state)), state
     for state in ("42501", "42P01", "28P01", "22012", "23505", "55006", "P0001"):

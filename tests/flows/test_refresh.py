@@ -98,7 +98,7 @@ def test_same_instant_again_writes_nothing_and_views_and_grants_of_analysts_surv
 
 
 @pytest.mark.slow
-def test_there_and_back_in_time_is_the_same(refreshed: Database) -> None:
+def test_refreshing_an_earlier_instant_and_back_changes_nothing(refreshed: Database) -> None:
     before = fingerprint(refreshed)
     for as_of in ("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"):
         done = refreshed.run(

@@ -16,7 +16,7 @@ def run(database: Database, *arguments: str, project: Path = PROJECT) -> None:
 
 
 @pytest.mark.slow
-def test_only_what_was_said_before_and_is_no_longer_so_is_noted(small: Database) -> None:
+def test_only_revised_statements_are_recorded(small: Database) -> None:
     run(small, *NIGHTLY, UNTIL)
     assert small.rows(REVISIONS) == []
     run(small, "flows", "capture", "install")

@@ -437,7 +437,7 @@ def test_the_catalog_tells_a_tenant_nothing_of_others(
 
 
 @pytest.mark.usefixtures("logins")
-def test_the_policy_is_asked_once_and_looked_up_in_an_index(
+def test_the_policy_is_evaluated_once_and_uses_an_index(
     secured: Database,
 ) -> None:
     with secured.as_user("alice").connect() as connection:

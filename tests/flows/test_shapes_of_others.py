@@ -577,7 +577,7 @@ def check_nightly_finds_nothing(database: Database, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("application", SHAPES, indirect=True)
-def test_an_application_of_others_is_hourly_what_it_is_nightly(
+def test_with_a_foreign_application_hourly_equals_nightly(
     application: Database, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     name = request.node.callspec.params["application"]
@@ -632,7 +632,7 @@ def test_an_application_of_others_is_hourly_what_it_is_nightly(
     [("salon", salon_changes), ("shop", shop_changes)],
     indirect=["application"],
 )
-def test_keys_that_init_proposes_are_those_that_change(
+def test_hourly_equals_nightly_with_proposed_keys(
     application: Database,
     changes: Callable[[random.Random], dict[str, list[str]]],
     tmp_path: Path,

@@ -281,7 +281,7 @@ def test_weights_that_do_not_sum_to_1_end_with_2(refreshed: Database, project: P
 
 
 @pytest.mark.slow
-def test_a_score_that_falls_is_told_of_and_its_recovery(refreshed: Database) -> None:
+def test_a_low_score_raises_an_alert_and_its_recovery(refreshed: Database) -> None:
     told = (
         "select kind, edge from operations.alert_outbox"
         " where tenant_slug = 'alder-bank' order by created_at, kind"

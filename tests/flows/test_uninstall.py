@@ -195,7 +195,7 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
 
 
 @pytest.mark.slow
-def test_what_somebody_has_begun_by_hand_is_ended(lodge: Database) -> None:
+def test_uninstall_finishes_a_partial_removal(lodge: Database) -> None:
     before = catalog(lodge)
     succeed(lodge, *NIGHTLY)
     for command in INSTALL:
@@ -257,7 +257,7 @@ def test_other_prefixes_and_databases_keep_what_is_theirs(small: Database) -> No
 
 
 @pytest.mark.slow
-def test_the_warehouse_goes_back_to_whose_it_was(small: Database) -> None:
+def test_roles_remove_restores_the_former_owners(small: Database) -> None:
     small.execute(
         "create role robot login; create role temp_robot login;"
         f"grant create on database {small.environment['PGDATABASE']} to robot;"

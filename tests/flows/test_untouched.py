@@ -65,7 +65,7 @@ def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-def test_what_nobody_has_touched_is_left_as_it_is(small: Database, project: Path) -> None:
+def test_a_nightly_refresh_skips_unaltered_views(small: Database, project: Path) -> None:
     passed = nightly(small, project)[1]
     # not ours, and all tests run
     small.execute("create view commerce.first as select * from commerce.orders limit 1")
@@ -114,7 +114,7 @@ def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> N
         "set local search_path = commerce, public",
     ],
 )
-def test_whatever_is_touched_is_noticed(touch: str, small: Database) -> None:
+def test_every_alteration_changes_a_fingerprint(touch: str, small: Database) -> None:
     with small.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute("create role somebody")
         assert touched(connection, touch)
@@ -142,7 +142,7 @@ def test_a_table_behind_a_view_of_theirs_is_noticed(small: Database) -> None:
         assert fingerprints_of(connection, "the files", made) is None
 
 
-def test_behind_a_function_of_sql_nobody_knows(small: Database) -> None:
+def test_lookups_through_sql_functions_are_treated_as_unknown(small: Database) -> None:
     function = (
         "create function commerce.all_orders() returns setof commerce.orders language {}"
         " stable as 'begin return query select * from commerce.orders; end'"
@@ -177,7 +177,7 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
 
 
 @pytest.mark.slow
-def test_what_is_no_longer_made_is_dropped_where_nothing_stands_on_it(
+def test_retired_objects_are_dropped_unless_something_depends_on_them(
     small: Database, project: Path
 ) -> None:
     operations = project / "models" / "orders" / "operations"

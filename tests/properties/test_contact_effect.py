@@ -205,7 +205,7 @@ def test_what_the_list_is_worth_is_in_95_of_100_intervals(database: Database) ->
 
 
 @pytest.mark.slow
-def test_of_1000_intervals_as_many_are_right_as_are_said_to_be(database: Database) -> None:
+def test_95_percent_intervals_cover_95_percent_of_1000(database: Database) -> None:
     found = [
         hits(effects(database, 1000, BY_REP, 0.2), "CONTACTED", 0.2)[30],
         hits(effects(database, 1000, OF_SHOWN, 0.2), "SHOWN", 0.2 * CALLED_SHARE)[30],
