@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Days, Id, Organization, Page, Text
-from api.reading import PAGE, ROW, Asks
+from api.reading import PAGE, ROW, Asked
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -56,44 +56,44 @@ class Goals(Page):
 
 
 @router.get("/organizations", openapi_extra=PAGE)
-def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+def organizations(asked: Asked, given: Annotated[Page, Query()]) -> Response:
     """List the organizations that the token may see."""
-    return asks.page("accounts/organizations", given)
+    return asked.page("accounts/organizations", given)
 
 
 @router.get("/organizations/{organization}/accounts", openapi_extra=PAGE)
 def accounts(
-    asks: Asks, organization: Organization, given: Annotated[Accounts, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Accounts, Query()]
 ) -> Response:
     """List accounts with health and churn risk."""
-    return asks.page("accounts/accounts", given, organization)
+    return asked.page("accounts/accounts", given, organization)
 
 
 @router.get("/organizations/{organization}/accounts/{account_id:path}", openapi_extra=ROW)
-def account(asks: Asks, organization: Organization, account_id: Id) -> Response:
+def account(asked: Asked, organization: Organization, account_id: Id) -> Response:
     """Get everything known about one account."""
-    return asks.one("accounts/account", organization, account_id=account_id)
+    return asked.one("accounts/account", organization, account_id=account_id)
 
 
 @router.get("/organizations/{organization}/engagements", openapi_extra=PAGE)
 def engagements(
-    asks: Asks, organization: Organization, given: Annotated[Engagements, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Engagements, Query()]
 ) -> Response:
     """List engagements, completed or planned, latest first."""
-    return asks.page("accounts/engagements", given, organization)
+    return asked.page("accounts/engagements", given, organization)
 
 
 @router.get("/organizations/{organization}/health", openapi_extra=PAGE)
 def health(
-    asks: Asks, organization: Organization, given: Annotated[Health, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Health, Query()]
 ) -> Response:
     """List the health scores of one account for the last days."""
-    return asks.page("accounts/health", given, organization)
+    return asked.page("accounts/health", given, organization)
 
 
 @router.get("/organizations/{organization}/goals", openapi_extra=PAGE)
 def goals(
-    asks: Asks, organization: Organization, given: Annotated[Goals, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Goals, Query()]
 ) -> Response:
     """List goals, the next due first."""
-    return asks.page("accounts/goals", given, organization)
+    return asked.page("accounts/goals", given, organization)

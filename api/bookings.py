@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Day, Id, Organization, Page, Text
-from api.reading import PAGE, ROW, Asks
+from api.reading import PAGE, ROW, Asked
 
 router = APIRouter(prefix="/bookings", tags=["bookings"])
 
@@ -53,40 +53,42 @@ class Appointments(Page):
 
 
 @router.get("/organizations", openapi_extra=PAGE)
-def organizations(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+def organizations(asked: Asked, given: Annotated[Page, Query()]) -> Response:
     """List the organizations that the token may see, with their thresholds."""
-    return asks.page("bookings/organizations", given)
+    return asked.page("bookings/organizations", given)
 
 
 @router.get("/organizations/{organization}/customers", openapi_extra=PAGE)
 def customers(
-    asks: Asks, organization: Organization, given: Annotated[Customers, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Customers, Query()]
 ) -> Response:
     """List customers with segment and reliability."""
-    return asks.page("bookings/customers", given, organization)
+    return asked.page("bookings/customers", given, organization)
 
 
 @router.get("/organizations/{organization}/customers" + CUSTOMER, openapi_extra=ROW)
-def customer(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
+def customer(asked: Asked, organization: Organization, square_customer_id: Id) -> Response:
     """Get everything stored about one customer."""
-    return asks.one("bookings/customer", organization, square_customer_id=square_customer_id)
+    return asked.one("bookings/customer", organization, square_customer_id=square_customer_id)
 
 
 @router.get("/organizations/{organization}/profiles" + CUSTOMER, openapi_extra=ROW)
-def profile(asks: Asks, organization: Organization, square_customer_id: Id) -> Response:
+def profile(asked: Asked, organization: Organization, square_customer_id: Id) -> Response:
     """Get one customer with the values that change every day, and a summary in words."""
-    return asks.one("bookings/profile", organization, square_customer_id=square_customer_id)
+    return asked.one("bookings/profile", organization, square_customer_id=square_customer_id)
 
 
 @router.get("/organizations/{organization}/rfm", openapi_extra=PAGE)
-def rfm(asks: Asks, organization: Organization, given: Annotated[Scores, Query()]) -> Response:
+def rfm(
+    asked: Asked, organization: Organization, given: Annotated[Scores, Query()]
+) -> Response:
     """List recency, frequency and monetary scores of the customers."""
-    return asks.page("bookings/rfm", given, organization)
+    return asked.page("bookings/rfm", given, organization)
 
 
 @router.get("/organizations/{organization}/appointments", openapi_extra=PAGE)
 def appointments(
-    asks: Asks, organization: Organization, given: Annotated[Appointments, Query()]
+    asked: Asked, organization: Organization, given: Annotated[Appointments, Query()]
 ) -> Response:
     """Count appointments by day and location."""
-    return asks.page("bookings/appointments", given, organization)
+    return asked.page("bookings/appointments", given, organization)

@@ -21,7 +21,16 @@ from starlette.requests import ClientDisconnect
 from api.database import Connection, use_role
 from api.paging import Day, Id, Page, Tenant
 from api.problems import Problem, shown
-from api.reading import PAGE, WRITTEN, Asked, Asks, ids_of, json_response, missing, run
+from api.reading import (
+    PAGE,
+    WRITTEN,
+    Asked,
+    CallerRequest,
+    ids_of,
+    json_response,
+    missing,
+    run,
+)
 from api.tokens import Caller
 from flows.contacts import INSERT, RECORDED, TABLE, WRITER
 from flows.database import one_line
@@ -69,14 +78,14 @@ class Contact(BaseModel):
     contact_id: UUID | None = None
 
 
-async def _asked(request: Request) -> Asked:
-    return Asked(request, takes_body=True)
+async def _asked(request: Request) -> CallerRequest:
+    return CallerRequest(request, takes_body=True)
 
 
-Writes = Annotated[Asked, Depends(_asked)]
+AskedWithBody = Annotated[CallerRequest, Depends(_asked)]
 
 
-async def _said(request: Request, _asks: Writes) -> Contact:
+async def _said(request: Request, _asks: AskedWithBody) -> Contact:
     try:
         return Contact.model_validate_json(await request.body())
     except ClientDisconnect:
@@ -89,15 +98,15 @@ async def _said(request: Request, _asks: Writes) -> Contact:
 
 @router.get(PATH, openapi_extra=PAGE)
 def contacts(
-    asks: Asks, tenant: Tenant, customer_id: Id, given: Annotated[Contacts, Query()]
+    asked: Asked, tenant: Tenant, customer_id: Id, given: Annotated[Contacts, Query()]
 ) -> Response:
     """List the contacts with a customer, as last corrected, latest first."""
-    return asks.page("orders/contacts", given, tenant, customer_id=customer_id)
+    return asked.page("orders/contacts", given, tenant, customer_id=customer_id)
 
 
 @router.post(PATH, status_code=201, openapi_extra=WRITTEN)
 def write_contact(
-    asks: Writes,
+    asked: AskedWithBody,
     tenant: Tenant,
     customer_id: Id,
     said: Annotated[Contact, Depends(_said)],
@@ -129,7 +138,7 @@ def write_contact(
         url = f"{router.prefix}/tenants/{path}?contact_id={contact_id}"
         return json_response(row, {"Cache-Control": "no-store", "Location": url}, 201)
 
-    return asks.write(write)
+    return asked.write(write)
 
 
 def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from api.reading import (
     ROWS,
     STARTED,
     Asked,
-    Asks,
+    CallerRequest,
     json_response,
     read_page,
     run,
@@ -53,18 +53,18 @@ class Organization(Asking):
 
 
 @router.get("/jobs", openapi_extra=ROWS)
-def jobs(asks: Asks) -> Response:
+def jobs(asked: Asked) -> Response:
     """List the jobs: how the last run of each ended, and when one last succeeded."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         _check_analyst(caller)
         return json_response({"items": run(connection, "operations/jobs", {})}, NOT_KEPT)
 
-    return asks.run(read)
+    return asked.run(read)
 
 
 @router.get("/runs", openapi_extra=PAGE)
-def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
+def runs(asked: Asked, given: Annotated[Runs, Query()]) -> Response:
     """List the runs, latest first."""
 
     def read(connection: Connection, caller: Caller) -> Response:
@@ -72,11 +72,11 @@ def runs(asks: Asks, given: Annotated[Runs, Query()]) -> Response:
         values = {**given.values(), "run_id": None}
         return json_response(read_page(connection, "operations/runs", given, values), NOT_KEPT)
 
-    return asks.run(read)
+    return asked.run(read)
 
 
 @router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
-def one_run(asks: Asks, run_id: Id) -> Response:
+def one_run(asked: Asked, run_id: Id) -> Response:
     """Get one run. A run with nothing to do is merged into the next run like it."""
 
     def read(connection: Connection, caller: Caller) -> Response:
@@ -91,31 +91,31 @@ def one_run(asks: Asks, run_id: Id) -> Response:
             raise Problem(404, f"not found, or hidden from this token: run {shown(run_id)}")
         return json_response(found, NOT_KEPT)
 
-    return asks.run(read)
+    return asked.run(read)
 
 
 @router.get("/jobs/refresh_hourly/start", **STARTS)
 @router.post("/jobs/refresh_hourly/start", **STARTS)
-def start_hourly(asks: Asks) -> Response:
+def start_hourly(asked: Asked) -> Response:
     """Refresh what has changed."""
-    return _start(asks, "--mode=hourly")
+    return _start(asked, "--mode=hourly")
 
 
 @router.get("/jobs/refresh_nightly/start", **STARTS)
 @router.post("/jobs/refresh_nightly/start", **STARTS)
-def start_nightly(asks: Asks) -> Response:
+def start_nightly(asked: Asked) -> Response:
     """Recompute everything, including all organizations of usage and accounts."""
-    return _start(asks, "--mode=nightly")
+    return _start(asked, "--mode=nightly")
 
 
 @router.get("/jobs/refresh_organization/start", **STARTS)
 @router.post("/jobs/refresh_organization/start", **STARTS)
-def start_organization(asks: Asks, given: Annotated[Organization, Query()]) -> Response:
+def start_organization(asked: Asked, given: Annotated[Organization, Query()]) -> Response:
     """Recompute one organization of usage and accounts."""
-    return _start(asks, f"--organization={given.organization}", given.organization)
+    return _start(asked, f"--organization={given.organization}", given.organization)
 
 
-def _start(asks: Asked, option: str, organization: str | None = None) -> Response:
+def _start(asked: CallerRequest, option: str, organization: str | None = None) -> Response:
     def is_analyst(connection: Connection, caller: Caller) -> bool:
         if not caller.may_start:
             raise Problem(
@@ -134,11 +134,11 @@ def _start(asks: Asked, option: str, organization: str | None = None) -> Respons
             raise Problem(404, f"not found, or hidden from this token: {what}")
         return False
 
-    is_shown = asks.run(is_analyst)
+    is_shown = asked.run(is_analyst)
 
     def is_logged(run_id: str) -> bool:
         find = partial(_find_run, run_id=run_id)
-        return asks.service.pool.run(find) is not None
+        return asked.service.pool.run(find) is not None
 
     run_id = start([option], is_logged, is_shown=is_shown)
     url = f"{router.prefix}/runs/{run_id}"

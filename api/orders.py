@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.paging import Asking, Day, Id, Page, Tenant, Text
-from api.reading import PAGE, ROW, ROWS, Asks
+from api.reading import PAGE, ROW, ROWS, Asked
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -69,50 +69,52 @@ class Transitions(Page):
 
 
 @router.get("/tenants", openapi_extra=PAGE)
-def tenants(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+def tenants(asked: Asked, given: Annotated[Page, Query()]) -> Response:
     """List the tenants that the token may see, with their thresholds."""
-    return asks.page("orders/tenants", given)
+    return asked.page("orders/tenants", given)
 
 
 @router.get("/tenants/{tenant}/customers", openapi_extra=PAGE)
-def customers(asks: Asks, tenant: Tenant, given: Annotated[Customers, Query()]) -> Response:
+def customers(asked: Asked, tenant: Tenant, given: Annotated[Customers, Query()]) -> Response:
     """List customers with risk status and account type."""
-    return asks.page("orders/customers", given, tenant)
+    return asked.page("orders/customers", given, tenant)
 
 
 @router.get("/tenants/{tenant}/customers/{customer_id:path}", openapi_extra=ROW)
-def customer(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
+def customer(asked: Asked, tenant: Tenant, customer_id: Id) -> Response:
     """Get one customer with reasons, both histories and how likely it is to order."""
-    return asks.one("orders/customer", tenant, customer_id=customer_id)
+    return asked.one("orders/customer", tenant, customer_id=customer_id)
 
 
 @router.get("/tenants/{tenant}/outlooks/{customer_id:path}", openapi_extra=ROW)
-def outlook(asks: Asks, tenant: Tenant, customer_id: Id) -> Response:
+def outlook(asked: Asked, tenant: Tenant, customer_id: Id) -> Response:
     """Get the outlook of one customer, including the expected amount."""
-    return asks.one("orders/outlook", tenant, customer_id=customer_id)
+    return asked.one("orders/outlook", tenant, customer_id=customer_id)
 
 
 @router.get("/tenants/{tenant}/due-to-order", openapi_extra=PAGE)
-def due_to_order(asks: Asks, tenant: Tenant, given: Annotated[Due, Query()]) -> Response:
+def due_to_order(asked: Asked, tenant: Tenant, given: Annotated[Due, Query()]) -> Response:
     """List the customers who should order soon or should already have ordered."""
-    return asks.page("orders/due_to_order", given, tenant)
+    return asked.page("orders/due_to_order", given, tenant)
 
 
 @router.get("/tenants/{tenant}/rep-metrics", openapi_extra=ROWS)
-def rep_metrics(asks: Asks, tenant: Tenant) -> Response:
+def rep_metrics(asked: Asked, tenant: Tenant) -> Response:
     """List the sales reps with the figures of their portfolios."""
-    return asks.all("orders/rep_metrics", tenant)
+    return asked.all("orders/rep_metrics", tenant)
 
 
 @router.get("/tenants/{tenant}/health-summary", openapi_extra=ROWS)
-def health_summary(asks: Asks, tenant: Tenant, given: Annotated[Summary, Query()]) -> Response:
+def health_summary(
+    asked: Asked, tenant: Tenant, given: Annotated[Summary, Query()]
+) -> Response:
     """Count the customers by sales rep and risk status."""
-    return asks.all("orders/health_summary", tenant, **given.values())
+    return asked.all("orders/health_summary", tenant, **given.values())
 
 
 @router.get("/tenants/{tenant}/transitions", openapi_extra=PAGE)
 def transitions(
-    asks: Asks, tenant: Tenant, given: Annotated[Transitions, Query()]
+    asked: Asked, tenant: Tenant, given: Annotated[Transitions, Query()]
 ) -> Response:
     """Count the status changes by day, including those to come."""
-    return asks.page("orders/transitions", given, tenant)
+    return asked.page("orders/transitions", given, tenant)

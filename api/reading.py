@@ -89,7 +89,7 @@ def read_page(
     }
 
 
-class Asked:
+class CallerRequest:
     """One request, before its token is checked."""
 
     def __init__(self, request: Request, *, takes_body: bool = False) -> None:
@@ -211,8 +211,8 @@ def json_response(
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-async def _asked(request: Request) -> Asked:
-    return Asked(request)
+async def _asked(request: Request) -> CallerRequest:
+    return CallerRequest(request)
 
 
-Asks = Annotated[Asked, Depends(_asked)]
+Asked = Annotated[CallerRequest, Depends(_asked)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.paging import Days, Organization, Page
-from api.reading import PAGE, ROW, Asks
+from api.reading import PAGE, ROW, Asked
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 
@@ -25,42 +25,42 @@ class History(Page):
 
 
 @router.get("/organizations", openapi_extra=PAGE)
-def organizations(asks: Asks, given: Annotated[Organizations, Query()]) -> Response:
+def organizations(asked: Asked, given: Annotated[Organizations, Query()]) -> Response:
     """List the latest score of each organization that the token may see."""
-    return asks.page("usage/organizations", given)
+    return asked.page("usage/organizations", given)
 
 
 @router.get("/high-risk", openapi_extra=PAGE)
-def high_risk(asks: Asks, given: Annotated[Page, Query()]) -> Response:
+def high_risk(asked: Asked, given: Annotated[Page, Query()]) -> Response:
     """List the organizations that are at high risk on their latest day, lowest score first."""
-    return asks.page("usage/high_risk", given)
+    return asked.page("usage/high_risk", given)
 
 
 @router.get("/organizations/{organization}", openapi_extra=ROW)
-def organization(asks: Asks, organization: Organization) -> Response:
+def organization(asked: Asked, organization: Organization) -> Response:
     """Get the latest score of one organization."""
-    return asks.one("usage/organization", organization)
+    return asked.one("usage/organization", organization)
 
 
 @router.get("/organizations/{organization}/history", openapi_extra=PAGE)
 def history(
-    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+    asked: Asked, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
     """List the scores of the last days."""
-    return asks.page("usage/history", given, organization)
+    return asked.page("usage/history", given, organization)
 
 
 @router.get("/organizations/{organization}/factors", openapi_extra=PAGE)
 def factors(
-    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+    asked: Asked, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
     """List the factors behind the scores of the last days."""
-    return asks.page("usage/factors", given, organization)
+    return asked.page("usage/factors", given, organization)
 
 
 @router.get("/organizations/{organization}/metrics", openapi_extra=PAGE)
 def metrics(
-    asks: Asks, organization: Organization, given: Annotated[History, Query()]
+    asked: Asked, organization: Organization, given: Annotated[History, Query()]
 ) -> Response:
     """List the usage metrics of the last days."""
-    return asks.page("usage/metrics", given, organization)
+    return asked.page("usage/metrics", given, organization)

@@ -20,7 +20,7 @@ from flows.channels import (
 from flows.database import Connection, connect, install, one_line, rows
 from flows.errors import Infrastructure
 from flows.installed import gap
-from flows.messages import Letter, letter_of
+from flows.messages import Message, message_of
 from flows.messages.formats import FORMS, mail_of, text_of
 from flows.progress import Progress
 from flows.schemas import OPERATIONS, OURS
@@ -87,32 +87,32 @@ def _compose(connection: Connection, channels: Channels, reachable: list[str]) -
 def _show(connection: Connection, channels: Channels, progress: Progress) -> None:
     """Print what would be sent to whom, even if the channel is not set up yet."""
     progress.table("Alerts that would be sent", _waiting(connection))
-    ways = (
+    routes = (
         rows(
             connection,
-            f"select distinct {OPERATIONS}.way_to(channel, address) as way"
+            f"select distinct {OPERATIONS}.route_of(channel, address) as route"
             f" from {OPERATIONS}.recipients where address is not null",
         )
         if _has_recipients(connection)
         else []
     )
-    reachable = {*channels.reachable(), *(row["way"] for row in ways)}
+    reachable = {*channels.reachable(), *(row["route"] for row in routes)}
     _compose(connection, channels, sorted(reachable))
-    messages = rows(
+    waiting = rows(
         connection,
         f"select * from {OPERATIONS}.message_outbox where state = 'pending'"
         " order by reach, tenant_slug, channel, address, created_at",
     )
-    letters = [letter_of(message, channels.pages) for message in messages]
+    messages = [message_of(row, channels.pages) for row in waiting]
     progress.table(
         "Messages that would be sent",
         [
-            {"to": f"{message['channel']} {message['address']}", "subject": letter.subject}
-            for message, letter in zip(messages, letters, strict=True)
+            {"to": f"{row['channel']} {row['address']}", "subject": message.subject}
+            for row, message in zip(waiting, messages, strict=True)
         ],
     )
-    for letter in letters:
-        progress.say(f"\nto {letter.address}: {letter.subject}\n\n{text_of(letter)}")
+    for message in messages:
+        progress.say(f"\nto {message.address}: {message.subject}\n\n{text_of(message)}")
 
 
 def _has_recipients(connection: Connection) -> bool:
@@ -182,17 +182,18 @@ def _deliver_messages(
     reachable = channels.reachable()
     while claimed := rows(
         connection,
-        f"select * from {OPERATIONS}.claim_message(now(), %(team)s::text[], %(ways)s::text[])",
-        {"team": list(channels.team), "ways": reachable},
+        f"select * from {OPERATIONS}.claim_message(now(), %(team)s::text[],"
+        " %(routes)s::text[])",
+        {"team": list(channels.team), "routes": reachable},
     ):
         [row] = claimed
-        letter = letter_of(row, channels.pages)
-        outcome, error, is_reachable = _tried(partial(_send, row, letter, channels))
+        message = message_of(row, channels.pages)
+        outcome, error, is_reachable = _tried(partial(_send, row, message, channels))
         connection.execute(
             f"select {OPERATIONS}.end_message(%s, %s, %s)",
             (row["message_id"], outcome, error),
         )
-        progress.finished(f"to {row['channel']} {row['address']}: {letter.subject}", outcome)
+        progress.finished(f"to {row['channel']} {row['address']}: {message.subject}", outcome)
         outcomes[outcome] += 1
         reason = error or reason
         if not is_reachable:
@@ -218,18 +219,18 @@ def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
     return "sent", None, True
 
 
-def _send(row: dict[str, Any], letter: Letter, channels: Channels) -> None:
+def _send(row: dict[str, Any], message: Message, channels: Channels) -> None:
     # only messages to reachable channels are claimed
     if row["channel"] == "mail" and (server := channels.mail_server):
         try:
-            mail = mail_of(letter, server.sender)
+            mail = mail_of(message, server.sender)
         except (ValueError, MessageError) as error:
             # an address that no header can have; the others must not wait for it
             raise Refused(one_line(error)) from error
         server.send(mail)
     else:
         webhook = channels.webhooks[row["channel"], row["address"]]
-        webhook.send(letter.message_id, FORMS[row["channel"]](letter))
+        webhook.send(message.message_id, FORMS[row["channel"]](message))
 
 
 def _content(row: dict[str, Any]) -> dict[str, Any]:

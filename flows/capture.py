@@ -35,7 +35,7 @@ from flows.progress import Progress
 from flows.project import FLOWS, PROJECTS
 from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
-from flows.watched import do_tell
+from flows.watched import shows_changes
 
 EVENTS = {
     "insert": "referencing new table as new_rows",
@@ -721,7 +721,7 @@ def _survey(connection: Connection) -> Survey:
         if source["capture"] in (None, NOTHING):
             if source["capture"] is None:
                 gaps.append(_gap(source["relation"], ", ".join(map(plain, source["inputs"]))))
-            tells = source["capture"] is None and do_tell(
+            tells = source["capture"] is None and shows_changes(
                 connection, source["relation"], source["inputs"]
             )
             watched_by = "updated_at" if tells else "nothing"
@@ -739,7 +739,7 @@ def _survey(connection: Connection) -> Survey:
             cannot=found["cannot"],
             misses=found["misses"],
             sampled_pct=found["sampled_pct"],
-            tells=do_tell(connection, source["relation"], source["inputs"])
+            tells=shows_changes(connection, source["relation"], source["inputs"])
             if found["cannot"] or found["misses"]
             else True,
         )
@@ -793,7 +793,7 @@ def _is_told(connection: Connection, unlisted: dict[str, Any]) -> bool:
         " where relkind = 'v' and relname = any(%(names)s)",
         {"names": unlisted["inputs"].split(", ")},
     )
-    return do_tell(connection, unlisted["relation"], [view["name"] for view in views])
+    return shows_changes(connection, unlisted["relation"], [view["name"] for view in views])
 
 
 def _gap(relation: str, readers: str) -> str:

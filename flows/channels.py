@@ -136,7 +136,7 @@ class Channels:
     pages: str
 
     def reachable(self) -> list[str]:
-        """Return what can be reached, in the form of operations.way_to."""
+        """Return what can be reached, in the form of operations.route_of."""
         mail = ["mail"] if self.mail_server else []
         return mail + [f"{channel} {address}" for channel, address in self.webhooks]
 

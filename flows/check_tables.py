@@ -22,7 +22,7 @@ from flows.check_inputs import (
 from flows.database import Connection, rows
 from flows.init.proposal import FEW_WORDS, evidence
 from flows.schemas import OPERATIONS
-from flows.watched import relations_of, telling_relations
+from flows.watched import relations_of, relations_of_updated_at
 
 # a filled or true column with such a name says that a row does not count
 AGAINST = {
@@ -303,7 +303,9 @@ def look_at_watch(
             continue
         tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
         relations = relations_of(connection, raw(one.name))
-        telling = telling_relations(connection, raw(one.name), relations) if tells else set()
+        telling = (
+            relations_of_updated_at(connection, raw(one.name), relations) if tells else set()
+        )
         for relation in relations:
             otherwise = "nothing" if triggers is not None else "triggers, perhaps"
             how = (triggers or {}).get(relation) or (

@@ -86,7 +86,7 @@ MADE: dict[str, dict[str, str]] = {
         "message_news": "table",
         "is_quiet": "function",
         "message_states": "view",
-        "way_to": "function",
+        "route_of": "function",
         "unreached": "function",
         "add_messages": "function",
         "compose_messages": "function",

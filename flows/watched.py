@@ -54,7 +54,9 @@ def relations_of(connection: Connection, view: str) -> list[str]:
     return [row["relation"] for row in rows(connection, READS, {"view": view})]
 
 
-def telling_relations(connection: Connection, view: str, relations: list[str]) -> set[str]:
+def relations_of_updated_at(
+    connection: Connection, view: str, relations: list[str]
+) -> set[str]:
     """Return the tables that updated_at comes from; other joined tables change unseen.
 
     Taken from the query plan; if the plan names none, all tables count.
@@ -74,7 +76,7 @@ def telling_relations(connection: Connection, view: str, relations: list[str]) -
     return {row["relation"] for row in found} or set(relations)
 
 
-def do_tell(connection: Connection, relation: str, views: Iterable[str]) -> bool:
+def shows_changes(connection: Connection, relation: str, views: Iterable[str]) -> bool:
     """Return whether updated_at of one of these inputs shows changes of a table or view.
 
     Also True if that cannot be known, because the input is not built or may not be read.
@@ -95,7 +97,7 @@ def do_tell(connection: Connection, relation: str, views: Iterable[str]) -> bool
         try:
             with connection.transaction():
                 read = relations_of(connection, view)
-                if ours & telling_relations(connection, view, read):
+                if ours & relations_of_updated_at(connection, view, read):
                     return True
         except psycopg.errors.InsufficientPrivilege:
             return True

@@ -75,7 +75,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """One message to one person or channel."""
 
     message_id: str
@@ -86,8 +86,8 @@ class Letter:
     sections: tuple[Section, ...]
     closing: str
 
-    def with_at_most(self, lines: int) -> "Letter":
-        """Return the letter with at most that many lines in each section."""
+    def with_at_most(self, lines: int) -> "Message":
+        """Return the message with at most that many lines in each section."""
         return replace(
             self,
             sections=tuple(
@@ -96,8 +96,8 @@ class Letter:
         )
 
 
-def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
-    """Return the letter for a row of message_outbox."""
+def message_of(row: Mapping[str, Any], pages: str) -> Message:
+    """Return the message for a row of message_outbox."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for line in row["body"]:
         found.setdefault(line["section"], []).append(line)
@@ -122,7 +122,7 @@ def letter_of(row: Mapping[str, Any], pages: str) -> Letter:
     else:
         subject = f"{where}: {what}"
         news, when = "what is new", ""
-    return Letter(
+    return Message(
         message_id=str(row["message_id"]),
         address=row["address"],
         subject=_cut(subject, LONGEST_SUBJECT),

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.messages import Letter, Line
+from flows.messages import Line, Message
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -32,17 +32,17 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>])")
 CALLING = re.compile(r"(?<=[@~#:<])(?=\S)|(?<=www)(?=\d*\.)")
 
 
-def text_of(letter: Letter) -> str:
+def text_of(message: Message) -> str:
     """Return a message as plain text."""
-    parts = [letter.opening]
-    for section in letter.sections:
+    parts = [message.opening]
+    for section in message.sections:
         lines = [f"{section.title} ({section.count})"]
         for line in section.lines:
             lines.append(f"- {line.name}: {line.words}" if line.name else f"- {line.words}")
             lines += [f"  {line.link}"] if line.link else []
         lines += [f"  and {section.more} more"] if section.more else []
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, letter.closing]) + "\n"
+    return "\n\n".join([*parts, message.closing]) + "\n"
 
 
 @cache
@@ -59,57 +59,57 @@ def _template() -> "Template":
     return loaded.get_template("mail.html")
 
 
-def html_of(letter: Letter) -> str:
+def html_of(message: Message) -> str:
     """Return a message as HTML."""
-    return _template().render(letter=letter)
+    return _template().render(message=message)
 
 
-def mail_of(letter: Letter, sender: str) -> EmailMessage:
+def mail_of(message: Message, sender: str) -> EmailMessage:
     """Return a message as an e-mail, in plain text and HTML."""
     mail = EmailMessage()
     mail["From"] = sender
-    mail["To"] = letter.address
+    mail["To"] = message.address
     mail["Date"] = formatdate()
-    mail["Message-ID"] = f"<{letter.message_id}@customer-health>"
+    mail["Message-ID"] = f"<{message.message_id}@customer-health>"
     # prevents out-of-office replies
     mail["Auto-Submitted"] = "auto-generated"
     # a zero-width space, or a name could be read as an encoded word, with headers of its own
-    mail["Subject"] = letter.subject.replace("=?", "=\u200b?")
-    mail.set_content(text_of(letter))
-    mail.add_alternative(html_of(letter), subtype="html")
+    mail["Subject"] = message.subject.replace("=?", "=\u200b?")
+    mail.set_content(text_of(message))
+    mail.add_alternative(html_of(message), subtype="html")
     return mail
 
 
-def json_of(letter: Letter) -> dict[str, Any]:
+def json_of(message: Message) -> dict[str, Any]:
     """Return a message as JSON for a program."""
     return {
-        "id": letter.message_id,
-        "subject": letter.subject,
+        "id": message.message_id,
+        "subject": message.subject,
         "sections": [
             {
                 "title": section.title,
                 "count": section.count,
                 "lines": [vars(line) for line in section.lines],
             }
-            for section in letter.sections
+            for section in message.sections
         ],
     }
 
 
-def slack_of(letter: Letter) -> dict[str, Any]:
+def slack_of(message: Message) -> dict[str, Any]:
     """Return a message for Slack, in elements whose text is never read as markup."""
-    return _that_fits(letter, _blocks, SLACK_BYTES)
+    return _that_fits(message, _blocks, SLACK_BYTES)
 
 
-def _blocks(letter: Letter) -> dict[str, Any]:
+def _blocks(message: Message) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [
         {
             "type": "header",
-            "text": {"type": "plain_text", "text": letter.subject, "emoji": False},
+            "text": {"type": "plain_text", "text": message.subject, "emoji": False},
         },
-        _slack_text(letter.opening),
+        _slack_text(message.opening),
     ]
-    for section in letter.sections:
+    for section in message.sections:
         items = [
             {
                 "type": "rich_text_section",
@@ -130,9 +130,9 @@ def _blocks(letter: Letter) -> dict[str, Any]:
             more = {"type": "text", "text": f"and {section.more} more"}
             elements.append({"type": "rich_text_section", "elements": [more]})
         blocks.append({"type": "rich_text", "elements": elements})
-    blocks.append(_slack_text(letter.closing))
+    blocks.append(_slack_text(message.closing))
     # notifications show this text and read it as markup
-    plain = letter.subject
+    plain = message.subject
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         plain = plain.replace(sign, entity)
     return {"text": plain, "blocks": blocks}
@@ -152,17 +152,17 @@ def _slack_name(line: Line) -> list[dict[str, Any]]:
     return [name, {"type": "text", "text": ": "}]
 
 
-def teams_of(letter: Letter) -> dict[str, Any]:
+def teams_of(message: Message) -> dict[str, Any]:
     """Return a message as an adaptive card, for the webhook of a Teams workflow."""
-    return _that_fits(letter, _card, TEAMS_BYTES)
+    return _that_fits(message, _card, TEAMS_BYTES)
 
 
-def _card(letter: Letter) -> dict[str, Any]:
+def _card(message: Message) -> dict[str, Any]:
     body = [
-        _run([{"text": letter.subject, "weight": "Bolder", "size": "Large"}]),
-        _run([{"text": letter.opening}]),
+        _run([{"text": message.subject, "weight": "Bolder", "size": "Large"}]),
+        _run([{"text": message.opening}]),
     ]
-    for section in letter.sections:
+    for section in message.sections:
         title = f"{section.title} ({section.count})"
         body.append(_run([{"text": title, "weight": "Bolder"}], "Large"))
         for line in section.lines:
@@ -173,7 +173,7 @@ def _card(letter: Letter) -> dict[str, Any]:
             body.append(_run([{"text": "• "}, *named, {"text": line.words}], "Small"))
         if section.more:
             body.append(_run([{"text": f"and {section.more} more"}], "Small"))
-    body.append(_run([{"text": letter.closing, "isSubtle": True, "size": "Small"}], "Large"))
+    body.append(_run([{"text": message.closing, "isSubtle": True, "size": "Small"}], "Large"))
     return {
         "type": "message",
         "attachments": [
@@ -200,14 +200,14 @@ def _run(inlines: list[dict[str, Any]], spacing: str = "Default") -> dict[str, A
     }
 
 
-def mattermost_of(letter: Letter) -> dict[str, Any]:
+def mattermost_of(message: Message) -> dict[str, Any]:
     """Return a message for Mattermost."""
-    return _that_fits(letter, _post, MATTERMOST_SIGNS)
+    return _that_fits(message, _post, MATTERMOST_SIGNS)
 
 
-def _post(letter: Letter) -> dict[str, Any]:
-    parts = [f"#### {_escaped(letter.subject)}", _escaped(letter.opening)]
-    for section in letter.sections:
+def _post(message: Message) -> dict[str, Any]:
+    parts = [f"#### {_escaped(message.subject)}", _escaped(message.opening)]
+    for section in message.sections:
         lines = [f"**{section.title} ({section.count})**"]
         for line in section.lines:
             name = f"**{_escaped(line.name)}**"
@@ -217,7 +217,7 @@ def _post(letter: Letter) -> dict[str, Any]:
             lines.append(f"* {named}{_escaped(line.words)}")
         lines += [f"* and {section.more} more"] if section.more else []
         parts.append("\n".join(lines))
-    return {"text": "\n\n".join([*parts, _escaped(letter.closing)])}
+    return {"text": "\n\n".join([*parts, _escaped(message.closing)])}
 
 
 def _escaped(text: str) -> str:
@@ -226,17 +226,17 @@ def _escaped(text: str) -> str:
 
 
 def _that_fits(
-    letter: Letter, form: Callable[[Letter], dict[str, Any]], most: int
+    message: Message, form: Callable[[Message], dict[str, Any]], most: int
 ) -> dict[str, Any]:
     """Return the message in a format, with as many lines as fit."""
     for lines in FEWER:
-        body = form(letter.with_at_most(lines))
+        body = form(message.with_at_most(lines))
         if len(json.dumps(body)) <= most:
             break
     return body
 
 
-FORMS: Mapping[str, Callable[[Letter], dict[str, Any]]] = {
+FORMS: Mapping[str, Callable[[Message], dict[str, Any]]] = {
     "json": json_of,
     "slack": slack_of,
     "teams": teams_of,

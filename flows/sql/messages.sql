@@ -94,12 +94,12 @@ comment on view operations.message_states is
 'customer_health: One row per message to a person or channel. state: as in
 message_outbox, or quiet (it waits, and quiet hours hold it at this moment).';
 
-create or replace function operations.way_to(channel text, address text)
+create or replace function operations.route_of(channel text, address text)
 returns text
 language sql immutable as $way$
     select case when channel = 'mail' then channel else channel || ' ' || address end
 $way$;
-comment on function operations.way_to(text, text) is
+comment on function operations.route_of(text, text) is
 'customer_health: What a message needs to arrive: a mail server, or the webhook of
 a channel and address.';
 
@@ -141,7 +141,7 @@ begin
                 recipients.not_told_because,
                 case
                     when
-                        operations.way_to(recipients.channel, recipients.address)
+                        operations.route_of(recipients.channel, recipients.address)
                         != all(reachable)
                         then 'not set'
                     when
@@ -182,7 +182,7 @@ end
 $unreached$;
 comment on function operations.unreached(text[]) is
 'customer_health: One row per person or channel that gets no messages at this moment,
-and why. reachable: as way_to says; NULL if it is not known what is set.';
+and why. reachable: as route_of says; NULL if it is not known what is set.';
 
 create or replace function operations.add_messages(of_kind text)
 returns void
@@ -319,7 +319,7 @@ begin
     delete from readers
     where
         operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
-        or operations.way_to(channel, address) != all(reachable);
+        or operations.route_of(channel, address) != all(reachable);
 
     create temporary table fresh (
         reach text, tenant_id text, tenant_slug text, recipient_name text, channel text,
@@ -371,7 +371,7 @@ comment on function operations.compose_messages(
     timestamptz, text[], text[], boolean
 ) is
 'customer_health: Creates a message for everybody who has news to receive.
-team: each channel and address, separated by a space. reachable: results of way_to.';
+team: each channel and address, separated by a space. reachable: results of route_of.';
 
 create or replace function operations.find_alerts_of_people(instant timestamptz)
 returns void
@@ -687,7 +687,7 @@ language sql as $claim$
             where
                 state = 'pending'
                 and next_attempt_at <= now()
-                and operations.way_to(channel, address) = any(reachable)
+                and operations.route_of(channel, address) = any(reachable)
                 -- people who left the team get nothing, not even waiting messages
                 and (reach != 'team' or channel || ' ' || address = any(team))
                 and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)

@@ -2,7 +2,7 @@
     {#-
     A Citus node computes with its own settings and does not get those of our session.
     -#}
-    {%- if not is_there('pg_catalog', 'pg_dist_partition') -%}
+    {%- if not relation_exists('pg_catalog', 'pg_dist_partition') -%}
         select 'citus is true, but this database has no extension citus'
     {%- else -%}
         select

@@ -33,7 +33,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ begins_for_asker(customers, 'bookings') }}
+{{ only_for_readers_of(customers, 'bookings') }}
     return query
     with asked as (
         select

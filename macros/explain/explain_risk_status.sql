@@ -31,7 +31,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ begins_for_asker(risk_status, 'orders') }}
+{{ only_for_readers_of(risk_status, 'orders') }}
     return query
     with asked as (
         select

@@ -3,7 +3,7 @@
     If the roles are installed, gives a new relation the grants and the row security
     that its readers need, in the transaction that creates it. Otherwise does nothing.
     -#}
-    {%- if customer_health.is_there(customer_health.our_schema('operations'), 'missing_rights') -%}
+    {%- if customer_health.relation_exists(customer_health.our_schema('operations'), 'missing_rights') -%}
         {%- set missing = run_query(
             "select remedy from " ~ customer_health.in_operations('missing_rights')
             ~ " where relation = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'"

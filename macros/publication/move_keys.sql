@@ -60,7 +60,7 @@
         select from (
             select {{ columns }} from {{ scope.table }} where is_due
             {#- on Citus, rows can only be moved by means of distributed tables #}
-            {%- if not var('citus') and is_there(our_schema('operations'), 'changed_keys') %}
+            {%- if not var('citus') and relation_exists(our_schema('operations'), 'changed_keys') %}
             {%- set noticed = in_operations('changed_keys') %}
             -- keys that changed while a full refresh was computing were also noticed
             union all

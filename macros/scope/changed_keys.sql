@@ -1,6 +1,6 @@
 {% macro changed_keys() -%}
     {#- the queue belongs to the commands: where dbt runs alone there is none -#}
-    {%- if is_there(our_schema('operations'), 'changed_keys') -%}
+    {%- if relation_exists(our_schema('operations'), 'changed_keys') -%}
         {{ in_operations('changed_keys') }}
     {%- else -%}
         (

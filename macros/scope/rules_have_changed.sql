@@ -3,8 +3,8 @@
     Whether the files of the rules have changed since the last refresh that published
     the marts of this system, by the run log: true, false, or null if it does not tell.
     -#}
-    {%- if not execute or not var('run_id') or not is_there(our_schema('operations'), 'application_logs')
-        or not is_there(our_schema('operations'), 'orders_publications')
+    {%- if not execute or not var('run_id') or not relation_exists(our_schema('operations'), 'application_logs')
+        or not relation_exists(our_schema('operations'), 'orders_publications')
     -%}
         {{ return('null::boolean') }}
     {%- endif -%}

@@ -13,7 +13,7 @@
     {#- in a unit test the graph has no nodes -#}
     {%- set key = 'model.customer_health.written_columns' -%}
     {%- set node = graph.get('nodes', {}).get(key) if execute -%}
-    {%- if node and is_there(node.schema, node.alias) -%}
+    {%- if node and relation_exists(node.schema, node.alias) -%}
         {%- for column in run_query(
             "select column_name, type_name, base_type, is_written, 'NULL' = any(refused_values),"
             ~ " 'ACTIVE' = any(refused_values) from " ~ node.relation_name

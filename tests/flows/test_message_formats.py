@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
-from flows.messages import SECTIONS, Letter, letter_of
+from flows.messages import SECTIONS, Message, message_of
 from flows.messages.formats import (
     SLACK_BYTES,
     TEAMS_BYTES,
@@ -73,7 +73,7 @@ ALERTS = row(
     ),
     line("CUSTOMER_DORMANT raised", "Mar", "Late", revenue_at_risk=80.4, of=23),
 )
-LETTER = letter_of(ALERTS, PAGES)
+MESSAGE = message_of(ALERTS, PAGES)
 
 # a name that would be markup in one of the formats, and one that would be another header
 EVIL = (
@@ -81,7 +81,7 @@ EVIL = (
     "\r\nBcc: eve@evil.example"
 )
 AS_TEXT = " ".join(EVIL.split())
-WICKED = letter_of(
+WICKED = message_of(
     row(
         line("CUSTOMER_DORMANT raised", EVIL, f"{EVIL} again", link="t/c"),
         line("CUSTOMER_DORMANT recovered", EVIL, "back"),
@@ -93,11 +93,11 @@ WICKED = letter_of(
 
 
 def test_a_message_reads_as_it_should() -> None:
-    assert LETTER.subject == (
+    assert MESSAGE.subject == (
         "harbor: high-value customers now dormant (1), customers now dormant (23), customers"
         " back (1)"
     )
-    assert text_of(LETTER) == (
+    assert text_of(MESSAGE) == (
         "Hello Ana, here is what is new with your customers at harbor.\n"
         "\n"
         "High-value customers now dormant (1)\n"
@@ -118,7 +118,7 @@ def test_a_message_reads_as_it_should() -> None:
 
 def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None:
     week = {"week_begins_on": "2026-06-08"}
-    weekly = letter_of(
+    weekly = message_of(
         row(
             line("LOST", "Sol", "dormant since 2026-06-10", **week),
             line("CALL_FIRST", "Luna", "Late", **week),
@@ -132,7 +132,7 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
         " 2026.\n"
     )
     assert "http" not in text_of(weekly)
-    team = letter_of(
+    team = message_of(
         row(
             line("TENANTS", None, "3 became late", **week),
             kind="weekly",
@@ -144,7 +144,7 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
     assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
     assert "- harbor: 3 became late\n" in text_of(team)
     # a kind without a title
-    other = letter_of(row(line("SHOP_BURNS raised", None, "help")), "")
+    other = message_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"
 
 
@@ -186,7 +186,7 @@ def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
     assert b"\nBcc" not in text.partition(b"\n\n")[0]
     assert "evil.example" in str(read_mail(text)["subject"])
     # an address that would be more than one line of the header
-    evil = Letter("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
+    evil = Message("1", "a@b.example\nBcc: eve@evil.example", "s", "o", (), "c")
     with pytest.raises(ValueError, match=r"newline|linefeed"):
         mail_of(evil, "health@example.com")
 
@@ -276,13 +276,13 @@ def test_a_message_fits_into_what_they_take() -> None:
             for _ in range(20)
         )
     )
-    letter = letter_of(many, PAGES)
-    card = teams_of(letter)
+    message = message_of(many, PAGES)
+    card = teams_of(message)
     assert len(json.dumps(card)) <= TEAMS_BYTES
     # fewer lines, and the message says how many are missing
     assert "and 15 more" in every(card, "text") or "and 18 more" in every(card, "text")
-    assert len(mattermost_of(letter)["text"]) <= 16383
-    assert len(json.dumps(slack_of(letter))) <= SLACK_BYTES
+    assert len(mattermost_of(message)["text"]) <= 16383
+    assert len(json.dumps(slack_of(message))) <= SLACK_BYTES
     # and with every possible section, each with the longest lines
     most = row(
         *(
@@ -291,13 +291,13 @@ def test_a_message_fits_into_what_they_take() -> None:
             for _ in range(20)
         )
     )
-    letter_of_all = letter_of(most, PAGES)
-    assert len(json.dumps(slack_of(letter_of_all))) <= SLACK_BYTES
-    assert all(every(slack_of(letter_of_all), "elements"))
-    assert len(json.dumps(teams_of(letter_of_all))) <= TEAMS_BYTES
-    assert len(mattermost_of(letter_of_all)["text"]) <= 16383
-    assert len(json_of(letter)["sections"]) == 8
-    assert len(letter.subject) <= 150
+    full = message_of(most, PAGES)
+    assert len(json.dumps(slack_of(full))) <= SLACK_BYTES
+    assert all(every(slack_of(full), "elements"))
+    assert len(json.dumps(teams_of(full))) <= TEAMS_BYTES
+    assert len(mattermost_of(full)["text"]) <= 16383
+    assert len(json_of(message)["sections"]) == 8
+    assert len(message.subject) <= 150
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def mail_to(made: MailReceiver, monkeypatch: pytest.MonkeyPatch, login: str) -> 
     server = channels.channels_of_environment().mail_server
     assert server
     with serving(made):
-        server.send(mail_of(LETTER, server.sender))
+        server.send(mail_of(MESSAGE, server.sender))
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
@@ -344,7 +344,7 @@ def test_a_password_goes_to_a_mail_server_with_tls(
     made = MailReceiver(scheme, tls)
     mail_to(made, monkeypatch, "ana:p%40ss")
     assert made.logins == ["\0ana\0p@ss"]
-    assert [message["to"] for message in made.accepted] == [LETTER.address]
+    assert [message["to"] for message in made.accepted] == [MESSAGE.address]
 
 
 def test_a_password_never_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:

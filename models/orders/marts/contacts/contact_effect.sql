@@ -117,7 +117,7 @@ summed as (
         least(
             count(distinct customer_id) filter (where treated_positions > 0),
             count(distinct customer_id) filter (where others_positions > 0)
-        ) >= {{ var('backtest_min_customers') }} as is_told
+        ) >= {{ var('backtest_min_customers') }} as has_enough
     from weighed
     group by tenant_id, sales_rep_id, comparison, horizon_days
 ),
@@ -126,8 +126,8 @@ summed as (
 shares as (
     select
         *,
-        case when is_told then treated_weight / total_weight end as treated_share,
-        case when is_told then others_weight / total_weight end as others_share,
+        case when has_enough then treated_weight / total_weight end as treated_share,
+        case when has_enough then others_weight / total_weight end as others_share,
         total_weight ^ 2 / treated_square as treated_trials,
         total_weight ^ 2 / others_square as others_trials
     from summed

@@ -1,4 +1,4 @@
-{% macro begins_for_asker(mart, system) -%}
+{% macro only_for_readers_of(mart, system) -%}
     {#-
     The beginning of a function that shows rows of the application beside a mart: it
     runs with the rights of its owner, and answers only callers that may read these rows
