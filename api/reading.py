@@ -98,7 +98,8 @@ class CallerRequest:
         if scheme.lower() != "bearer" or not self.token:
             raise unauthorized("send `Authorization: Bearer TOKEN`")
         self.service: Service = request.app.state.service
-        self.service.limits.count(self.token)
+        # without an address: a client on this machine, by a socket
+        self.service.limits.count(self.token, request.client.host if request.client else "")
         if not takes_body and request.headers.get("Content-Length", "0") != "0":
             raise Problem(413, "this path takes no body")
         names = Counter(name for name, _ in request.query_params.multi_items())
@@ -140,15 +141,25 @@ class CallerRequest:
     def run(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
         """Check the token and run work in a read-only transaction."""
         return self.service.pool.run(
-            lambda connection: work(connection, tokens.check(connection, self.token))
+            lambda connection: work(connection, self._caller(connection))
         )
 
     def write(self, work: Callable[[Connection, tokens.Caller], Result]) -> Result:
         """Check the token and run work in a transaction that writes."""
         return self.service.pool.run(
-            lambda connection: work(connection, tokens.check(connection, self.token)),
+            lambda connection: work(connection, self._caller(connection)),
             writes=True,
         )
+
+    def _caller(self, connection: Connection) -> tokens.Caller:
+        """Check the token, and have the rate limit know whether it is in force."""
+        try:
+            caller = tokens.check(connection, self.token)
+        except Problem:
+            self.service.limits.remember(self.token, is_in_force=False)
+            raise
+        self.service.limits.remember(self.token, is_in_force=True)
+        return caller
 
     def _read(
         self,

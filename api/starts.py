@@ -18,15 +18,26 @@ from flows.project import for_command
 # a command that is not in the run log by then continues and is logged later
 SECONDS_TO_BEGIN = 60
 SECONDS_TO_LOOK = 0.1
+# one at a time: refreshes have one lock, and each process takes memory before it is refused
+STARTING = threading.Lock()
 
 
 def start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bool) -> str:
     """Start a refresh; return the id of its run as soon as it is in the log.
 
     The run continues if the API stops. Raises Problem if it did not begin: another run has
-    the lock, or an argument is wrong. is_shown: whether the caller may read why, which may
-    name organizations.
+    the lock, another start is in progress, or an argument is wrong. is_shown: whether the
+    caller may read why, which may name organizations.
     """
+    if not STARTING.acquire(blocking=False):
+        raise Problem(409, "another start is in progress", Retry_After="1")
+    try:
+        return _start(options, is_logged, is_shown=is_shown)
+    finally:
+        STARTING.release()
+
+
+def _start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bool) -> str:
     run_id = str(uuid.uuid4())
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import uuid
 from itertools import pairwise
 from pathlib import Path
@@ -336,6 +337,30 @@ def test_a_token_that_asks_too_often_is_told_to_wait(
         assert problem(over, 429) == "at most 5 requests per second per token"
         assert over.headers["Retry-After"] == "1"
         assert second.get("/orders/tenants").status_code == 200
+
+
+def test_invented_tokens_share_one_limit_until_one_is_in_force(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+        first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
+        assert first.get("/orders/tenants").status_code == 200
+        invented = [
+            api.client(f"ch_{number:016x}_{'x' * 43}").get("/orders/tenants")
+            for number in range(60)
+        ]
+        assert {answer.status_code for answer in invented} == {401, 429}
+        over = next(answer for answer in invented if answer.status_code == 429)
+        said = "at most 5 requests per second with unknown tokens from one address"
+        assert problem(over, 429) == said
+        # a token that is known to be in force is not held up
+        assert first.get("/orders/tenants").status_code == 200
+        time.sleep(1)
+        assert second.get("/orders/tenants").status_code == 200
+        # and one that is withdrawn is unknown again
+        assert api.command("api-tokens", "withdraw", "a").returncode == 0
+        refused = [first.get("/orders/tenants") for _ in range(60)]
+        assert problem(next(it for it in refused if it.status_code == 429), 429) == said
 
 
 def test_without_roles_it_does_not_start(refreshed: Database) -> None:

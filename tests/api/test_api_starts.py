@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,18 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
         "--organization: no active organization has the slug 'nobody'; there are: "
     )
     assert "\n" not in said
+
+
+def test_of_starts_at_once_one_begins_a_process(started: Api) -> None:
+    client = started.client(started.tokens["scheduler"])
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda _: client.post(START.format("refresh_hourly")), range(8))
+        )
+    [begun] = [answer for answer in answers if answer.status_code == 202]
+    refused = {problem(answer, 409) for answer in answers if answer is not begun}
+    assert "another start is in progress" in refused
+    assert ended(client, begun)["job"] == "refresh_hourly"
 
 
 def test_who_may_not_start_something_is_told_so(started: Api) -> None:
