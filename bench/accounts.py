@@ -40,7 +40,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
     """Make the data, measure and print. customers: number of accounts, default 100,000."""
     accounts, days = customers or 100_000, min(years, 2) * 365
     report = Report(f"Account health, {accounts} accounts, {days} days of metrics")
-    with fresh_database() as (connection, folder):
+    with fresh_database() as (connection, _):
         connection.execute((DEMO / "operational_schema.sql").read_bytes())
         # build keys and indexes once at the end, not row by row
         for key in rows(
@@ -68,10 +68,10 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
             "create index on success.health_metrics (organization_id, account_id, metric_date)"
         )
         connection.execute("vacuum analyze")
-        build_project(environment(connection), folder)
+        build_project(environment(connection))
         for mart in ("health_factors", "health_scores", "churn_risk"):
             connection.execute(f"truncate analytics.account_{mart}".encode())
-        models = compile_project(environment(connection), folder, tags={"accounts"})
+        models = compile_project(environment(connection), tags={"accounts"})
         report.scan = report.add_taken(
             "scan the columns of the source once",
             measured(connection, lambda: connection.execute(SCAN.encode())),

@@ -3,16 +3,17 @@
 For measurements that need many refreshes, or the time of the SQL alone.
 """
 
-import json
+import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import psycopg
+from rich.console import Console
 
-from flows.dbt import command
+from flows.dbt import build, compiled
+from flows.progress import Progress
 
 # the compiled SQL has this instant; each refresh replaces it with its own
 SENTINEL = "2001-02-03T04:05:06.789+00:00"
@@ -96,34 +97,25 @@ class CompiledProject:
                 connection.execute(model.statement(as_of).encode())
 
 
-def dbt(environment: Mapping[str, str], *arguments: str) -> None:
-    """Run a dbt command on the database of these libpq variables, or raise."""
-    done = command(environment, *arguments, "--quiet")
-    if done.returncode:
-        raise RuntimeError(f"dbt {arguments[0]} failed: {done.stdout}{done.stderr}")
-
-
-def build_project(environment: Mapping[str, str], folder: Path) -> None:
+def build_project(environment: Mapping[str, str]) -> None:
     """Create all tables and views in a database, so that a compiled project can run in it."""
-    options = ("--target-path", str(folder), "--vars", json.dumps({"as_of": SENTINEL}))
     # data tests would take most of the time, and are not measured here
-    without = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
-    dbt(environment, "build", *without, *options)
+    progress = Progress(Console(file=io.StringIO()))
+    run = build({"as_of": SENTINEL}, environment, progress, ["--exclude-resource-type=test"])
+    if failure := run.failure():
+        raise failure
 
 
 def compile_project(
-    environment: Mapping[str, str], folder: Path, *, tags: set[str], **variables: str | int
+    environment: Mapping[str, str], *, tags: set[str], **variables: str | int
 ) -> CompiledProject:
     """Return the SQL of the models with these tags, for a database in which they are built.
 
     variables: dbt's vars.
     """
-    variables = {"as_of": SENTINEL, **variables}
-    options = ("--target-path", str(folder), "--vars", json.dumps(variables))
     kinds = ("working_table", "publication")
     wanted = [f"tag:{tag},config.materialized:{kind}" for tag in tags for kind in kinds]
-    dbt(environment, "compile", "--select", *wanted, *options)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = compiled({"as_of": SENTINEL, **variables}, environment, wanted)
     nodes = {
         key: node
         for key, node in manifest["nodes"].items()

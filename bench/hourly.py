@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import psutil
 
@@ -86,8 +85,8 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
     # a quarter of the memory, as is usual: with less, the ratios would measure how much of
     # the larger data fits into it
     shared_buffers = f"{psutil.virtual_memory().total // 4 >> 20}MB"
-    with fresh_database(shared_buffers) as (_, folder):
-        few = prepare(folder, size)
+    with fresh_database(shared_buffers):
+        few = prepare(size)
         many, long = few.copy("many_customers"), few.copy("long_history")
         many.grow("more_customers.sql")
         long.grow("more_history.sql")
@@ -106,7 +105,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
             triggers.bench(connection)
 
 
-def prepare(folder: Path, size: dict[str, int]) -> Data:
+def prepare(size: dict[str, int]) -> Data:
     """Create the first database, with triggers on its source and all marts filled."""
     create_database("few_customers")
     os.environ["PGDATABASE"] = "few_customers"
@@ -118,7 +117,6 @@ def prepare(folder: Path, size: dict[str, int]) -> Data:
         nightly, hourly = (
             compile_project(
                 environment(connection),
-                folder,
                 tags={"orders", "bookings"},
                 refresh_scope=scope,
                 run_id=RUN_ID,

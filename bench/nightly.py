@@ -294,20 +294,20 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
     """Make the data, measure, print."""
     size = {"customers": customers or 100_000, "tenants": tenants, "years": years}
     reports, reads = [], []
-    with fresh_database() as (connection, folder):
+    with fresh_database() as (connection, _):
         load(size)
-        build_project(environment(connection), folder)
+        build_project(environment(connection))
         for system in (ORDERS, BOOKINGS):
             reports.append(Report(f"{system.tag.capitalize()}, nightly"))
-            models = compile_project(environment(connection), folder, tags={system.tag})
+            models = compile_project(environment(connection), tags={system.tag})
             bench_models(connection, models, system, reports[-1])
         reports.append(Report("Both, nothing changed"))
         bench_command(connection, reports[-1])
         reads.append(bench_reads(connection))
-    with fresh_database() as (connection, folder):
+    with fresh_database() as (connection, _):
         load(size | {"customers": size["customers"] // 10})
-        build_project(environment(connection), folder)
-        models = compile_project(environment(connection), folder, tags={BOOKINGS.tag})
+        build_project(environment(connection))
+        models = compile_project(environment(connection), tags={BOOKINGS.tag})
         models.refresh(connection, UNTIL)
         reads.append(bench_reads(connection))
     for report in reports:

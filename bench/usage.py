@@ -44,17 +44,17 @@ def bench(customers: int | None, tenants: int, years: int) -> None:  # noqa: ARG
     organizations = customers or 1000
     title = f"Tenant health, {organizations} organizations of {USERS} users"
     report = Report(title)
-    with fresh_database() as (connection, folder):
+    with fresh_database() as (connection, _):
         connection.execute((DEMO / "operational_schema.sql").read_bytes())
         size = {"organizations": organizations, "users": USERS, "until": UNTIL}
         for statement in (HERE / "usage.sql").read_text().split(";\n"):
             if statement.strip():
                 connection.execute(statement.encode(), size)
         connection.execute("vacuum analyze")
-        build_project(environment(connection), folder)
+        build_project(environment(connection))
         # the build has collected rows for an instant long ago
         connection.execute("truncate analytics.tenant_usage_metrics_daily")
-        models = compile_project(environment(connection), folder, tags={"usage"})
+        models = compile_project(environment(connection), tags={"usage"})
         report.scan = report.add_taken(
             "scan the columns of the source once",
             measured(connection, lambda: connection.execute(SCAN.encode())),

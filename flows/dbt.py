@@ -222,22 +222,11 @@ def child_environment(connection: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def parsed(connection: Mapping[str, str], *how: str) -> Iterator[Path]:
-    """Yield a folder with the manifest and the semantic manifest of the project.
-
-    how: a dbt command with options, instead of parse.
-    """
+def parsed(connection: Mapping[str, str]) -> Iterator[Path]:
+    """Yield a folder with the manifest and the semantic manifest of the project."""
     with tempfile.TemporaryDirectory() as folder:
-        cache = HOME / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
-        if cache.exists():
-            # so that dbt need not parse everything again
-            shutil.copy(cache, folder)
-        names = ["--vars", json.dumps(for_dbt())]
-        done = command(
-            connection, *(how or ("parse",)), "--quiet", "--target-path", folder, *names
-        )
-        if done.returncode:
-            raise _broken(_reason(done.stdout.strip() or done.stderr))
+        arguments = ["parse", "--quiet", "--target-path", folder]
+        _last_message(arguments, connection)
         yield Path(folder)
 
 
@@ -260,10 +249,7 @@ def compiled(
             "--select",
             *selected,
         ]
-        ensure_profile()
-        with closing(_messages(arguments, child_environment(connection))) as messages:
-            end = next(message for message in messages if message["event"] == "end")
-        run = Run([Node(**node) for node in end["nodes"]], end["error"], end["is_wrong"])
+        run = Run([Node(**node) for node in _last_message(arguments, connection)["nodes"]])
         if broken := run.with_status("error", "runtime error"):
             raise WrongArgument(_each_once(broken))
         if failure := run.failure():
@@ -371,8 +357,7 @@ def inputs(connection: Mapping[str, str]) -> dict[str, str]:
 
     Inputs of systems that are off are left out.
     """
-    with parsed(connection, "compile", "--select=input_*") as folder:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = compiled({}, connection, ["input_*"])
     given = settings()
     models = [
         model
@@ -525,6 +510,20 @@ def _messages(
             kept.child = child
         else:
             child.end()
+
+
+def _last_message(arguments: Sequence[str], connection: Mapping[str, str]) -> dict[str, Any]:
+    """Run dbt on the database of these libpq variables; return how it ended, or raise."""
+    ensure_profile()
+    with closing(_messages(arguments, child_environment(connection))) as messages:
+        end = next(message for message in messages if message["event"] == "end")
+    if end["error"]:
+        raise _broken(
+            _reason(end["error"]),
+            is_temporary=end["is_temporary"],
+            is_wrong=end["is_wrong"],
+        )
+    return end
 
 
 def _each_once(broken: Sequence[Node]) -> str:

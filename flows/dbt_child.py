@@ -32,6 +32,7 @@ from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.cli.main import cli, dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
+from dbt.parser.manifest import write_manifest
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
@@ -209,6 +210,9 @@ def run(manifest: Manifest, arguments: list[str]) -> None:
     """Run one request, with its own vars."""
     threading.Thread(target=leave_with_parent, daemon=True).start()
     done = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*arguments, *PLACE])
+    if arguments[0] == "parse" and done.success:
+        # dbt writes only what it has just parsed
+        write_manifest(manifest, arguments[arguments.index("--target-path") + 1])
     results = getattr(done.result, "results", [])
     TOLD.set()
     tell(

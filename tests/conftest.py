@@ -368,19 +368,13 @@ def refreshed(refreshed_template: Database) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with what dbt has parsed and compiled for `built`."""
-    return tmp_path_factory.mktemp("target")
-
-
-@pytest.fixture(scope="session")
-def built_template(server: Database, built_folder: Path) -> Database:
+def built_template(server: Database) -> Database:
     """All tables and views on sources without rows, as a template."""
     # imported here, because the environment of the pages has none of these packages
     compiled = importlib.import_module("bench.compiled")
     database = new_database(server, BUILT)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    compiled.build_project(database.environment, built_folder)
+    compiled.build_project(database.os_environment())
     return database.as_template()
 
 

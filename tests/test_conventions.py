@@ -7,7 +7,6 @@ import json
 import re
 import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +24,15 @@ Node = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def manifest(server: Database, built_folder: Path) -> dict[str, Any]:
-    # parsed completely, because dbt warns about a file only when it reads it; kept for `built`
-    options = (*STRICT, "--no-partial-parse", "--target-path", str(built_folder))
+def manifest(server: Database, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    # parsed completely, because dbt warns about a file only when it reads it
+    folder = tmp_path_factory.mktemp("target")
+    options = (*STRICT, "--no-partial-parse", "--target-path", str(folder))
     variables = ("--vars", json.dumps({"as_of": SENTINEL}))
     environment = {**server.environment, "PGDATABASE": BUILT}
     done = command(environment, "parse", *options, *variables)
     assert done.returncode == 0, done.stdout
-    found: dict[str, Any] = json.loads((built_folder / "manifest.json").read_text())
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     return found
 
 

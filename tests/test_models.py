@@ -1,24 +1,23 @@
 """dbt's own tests: all data tests and unit tests, on PostgreSQL 18 and 15."""
 
 import json
-from pathlib import Path
 
 import pytest
 from conftest import UNTIL, USUAL, Database, load_demo, new_database
 
-from bench.compiled import SENTINEL
 from flows.dbt import command
+from flows.schemas import for_dbt
 
 # every warning is an error, except the one that dbt_project.yml silences
 STRICT = ("--warn-error-options", '{"error": "all", "silence": ["TypeCodeNotFound"]}')
 
 
-def test_unit_tests(built: Database, built_folder: Path) -> None:
+def test_unit_tests(built: Database) -> None:
     """On empty tables, because unit tests bring their rows; `make check` runs this, too."""
-    options = ("--select", "test_type:unit", "--target-path", str(built_folder))
-    # with the vars of `built`, so that dbt need not parse again
-    variables = ("--vars", json.dumps({"as_of": SENTINEL}))
-    done = command(built.environment, "test", *STRICT, *options, *variables)
+    # with the vars and the folder of our own runs, so that dbt need not parse again
+    variables = ("--vars", json.dumps(for_dbt()))
+    options = ("--select", "test_type:unit")
+    done = command(built.os_environment(), "test", *STRICT, *options, *variables)
     assert done.returncode == 0, done.stdout
     assert " unit tests" in done.stdout
 

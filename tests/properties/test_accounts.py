@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -299,11 +298,10 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database, built_folder: Path) -> Iterator[System]:
+def system(built: Database) -> Iterator[System]:
     models, of_one = (
         compile_project(
-            built.environment,
-            built_folder,
+            built.os_environment(),
             tags={"accounts"},
             backfill_days=BACKFILL,
             **scope,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -447,8 +446,8 @@ def organization_row(organization: Organization) -> Row:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database, built_folder: Path) -> Iterator[System]:
-    models = compile_project(built.environment, built_folder, tags={"bookings"})
+def system(built: Database) -> Iterator[System]:
+    models = compile_project(built.os_environment(), tags={"bookings"})
     with built.connect() as connection:
         for limits in OWN_LIMITS.values():
             connection.execute(

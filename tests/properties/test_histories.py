@@ -3,7 +3,6 @@
 import itertools
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,8 +21,8 @@ AHEAD = timedelta(days=500)
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database, built_folder: Path) -> CompiledProject:
-    return compile_project(built.environment, built_folder, tags={"orders"})
+def compiled(built: Database) -> CompiledProject:
+    return compile_project(built.os_environment(), tags={"orders"})
 
 
 @st.composite

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -90,9 +89,9 @@ def key(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database, built_folder: Path) -> CompiledProject:
+def compiled(built: Database) -> CompiledProject:
     assert built.run("flows", "capture", "install").returncode == 0
-    found = compile_project(built.environment, built_folder, tags={"orders"})
+    found = compile_project(built.os_environment(), tags={"orders"})
     with built.connect() as connection:
         for number in range(TENANTS):
             connection.execute(

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -317,13 +316,11 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database, built_folder: Path) -> Iterator[System]:
+def system(built: Database) -> Iterator[System]:
     assert built.run("flows", "capture", "install").returncode == 0
     tags = {"orders", "bookings"}
     nightly, hourly = (
-        compile_project(
-            built.environment, built_folder, tags=tags, refresh_scope=scope, run_id=RUN_ID
-        )
+        compile_project(built.os_environment(), tags=tags, refresh_scope=scope, run_id=RUN_ID)
         for scope in ("all", "changed")
     )
     with built.connect() as one, built.connect() as two, built.connect() as three:

@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -128,8 +127,8 @@ def rows_of(connection: psycopg.Connection[DictRow], mart: str) -> dict[Key, Row
 
 
 @pytest.fixture(scope="module")
-def system(built: Database, built_folder: Path) -> Iterator[System]:
-    models = compile_project(built.environment, built_folder, tags={"orders", "bookings"})
+def system(built: Database) -> Iterator[System]:
+    models = compile_project(built.os_environment(), tags={"orders", "bookings"})
     quick = [one for one in models.models if "quarantined_rows" not in one.name]
     with built.connect() as connection:
         # not every application records when a booking was made

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -37,15 +36,14 @@ ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"]
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database, built_folder: Path) -> CompiledProject:
-    return compile_project(built.environment, built_folder, tags={"usage"})
+def compiled(built: Database) -> CompiledProject:
+    return compile_project(built.os_environment(), tags={"usage"})
 
 
 @pytest.fixture(scope="module")
-def of_one(built: Database, built_folder: Path) -> CompiledProject:
+def of_one(built: Database) -> CompiledProject:
     return compile_project(
-        built.environment,
-        built_folder,
+        built.os_environment(),
         tags={"usage"},
         refresh_scope="changed",
         organization="slug0",

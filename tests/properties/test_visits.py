@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -106,8 +105,8 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database, built_folder: Path) -> Iterator[System]:
-    models = compile_project(built.environment, built_folder, tags={"bookings"})
+def system(built: Database) -> Iterator[System]:
+    models = compile_project(built.os_environment(), tags={"bookings"})
     quick = [one for one in models.models if one.name != "int_quarantined_rows__bookings"]
     with built.connect() as connection:
         for number, zone in ZONES.items():
