@@ -104,13 +104,16 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 check: setup ## in a minute: style, types, conventions, unit tests of dbt
 	+$(TOGETHER) lint test-models
 
+# what needs no rows
+CONVENTIONS := $(addprefix tests/test_,conventions.py contract_of_inputs.py rules.py)
+UNIT_TESTS := tests/test_models.py::test_unit_tests
+
 test-models: setup
-	$(BIN)/python -m pytest -q tests/test_conventions.py tests/test_contract_of_inputs.py \
-		tests/test_rules.py tests/test_models.py::test_unit_tests
+	$(BIN)/python -m pytest -q $(CONVENTIONS) $(UNIT_TESTS)
 
 test: setup ## what each change is worth, on databases of its own
-	+$(TOGETHER) lint test-dashboards
-	$(PYTEST)
+	+$(TOGETHER) test-dashboards lint test-models
+	$(PYTEST) $(addprefix --ignore=,$(CONVENTIONS)) --deselect $(UNIT_TESTS)
 
 slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out
 	$(PYTEST) --verbose -m slow
