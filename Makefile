@@ -105,7 +105,7 @@ check: setup ## in a minute: style, types, conventions, unit tests of dbt
 	+$(TOGETHER) lint test-models
 
 # what needs no rows
-CONVENTIONS := $(addprefix tests/test_,conventions.py contract_of_inputs.py rules.py)
+CONVENTIONS := tests/test_conventions.py tests/test_contract_of_inputs.py tests/test_rules.py
 UNIT_TESTS := tests/test_models.py::test_unit_tests
 
 test-models: setup
@@ -117,6 +117,7 @@ test: setup ## what each change is worth, on databases of its own
 
 slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out
 	$(PYTEST) --verbose -m slow
+	$(PYTEST) tests/properties --histories 24
 
 test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
@@ -129,9 +130,8 @@ faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tena
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_roles.py -k poll --polls 20000
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_continuous.py -k memory --rounds 10000
 
-equality: setup ## 2,000 random histories: hourly refreshes and the hook equal the models
-	$(BIN)/python -m pytest tests/properties/test_hourly_equals_nightly.py \
-		tests/properties/test_hook_equals_models.py --histories 80
+equality: setup ## ten times as many random histories: 2,000 of hourly refreshes
+	$(BIN)/python -m pytest tests/properties --histories 80
 
 citus: setup ## a cluster of Citus, where there is one: every mart as on one server
 	$(BIN)/python -m pytest -m '' tests/citus

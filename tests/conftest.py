@@ -39,9 +39,12 @@ UNTIL = "2026-06-15T12:00:00+00:00"
 CUSTOMERS = 400
 
 
+HISTORIES = 8
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add options for longer runs of what `make test` does in a short form."""
-    parser.addoption("--histories", type=int, default=8)
+    parser.addoption("--histories", type=int, default=HISTORIES)
     parser.addoption("--kills", type=int, default=2)
     parser.addoption("--overlaps", type=int, default=2)
     parser.addoption("--customers", type=int, default=CUSTOMERS)
@@ -51,6 +54,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inserts", type=int, default=300)
     parser.addoption("--polls", type=int, default=400)
     parser.addoption("--rounds", type=int, default=40)
+
+
+_histories = HISTORIES
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note how many random histories the property tests try, before they are imported."""
+    global _histories  # noqa: PLW0603 - a decorator has no other way to know it
+    _histories = config.getoption("histories")
+
+
+def examples(usual: int) -> int:
+    """Return how many examples to try: usually so many, more with --histories."""
+    return usual * _histories // HISTORIES
 
 
 # files that take about a minute run first, so that no worker ends alone with one of them

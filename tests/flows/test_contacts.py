@@ -196,6 +196,7 @@ def test_what_no_contact_can_be_is_refused(refreshed: Database) -> None:
 
 
 @pytest.mark.usefixtures("logins")
+@pytest.mark.slow
 def test_a_customer_leaves_the_list_until_it_orders(refreshed: Database) -> None:
     customer = due(refreshed, "rep")
     keys = (customer["tenant_id"], customer["customer_id"])

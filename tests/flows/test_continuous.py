@@ -274,7 +274,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
         wait_for(lambda: not left_behind(tmp_path))
 
 
-def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
+def test_a_child_that_is_kept_warm_forgets_each_run(refreshed: Database) -> None:
     with dbt.kept_warm():
         children = set()
         others = set(psutil.Process().children())
@@ -285,9 +285,9 @@ def test_a_child_that_is_kept_warm_forgets_each_run(demo: Database) -> None:
                 "run_id": "warm",
             }
             options = ("--select=int_tenants", "--exclude-resource-type=test")
-            run = dbt.build(arguments, demo.environment, Lines(), options)
+            run = dbt.build(arguments, refreshed.environment, Lines(), options)
             assert run.failure() is None
-            [row] = demo.rows(
+            [row] = refreshed.rows(
                 "select min(as_of)::date::text as day from analytics_internal.int_tenants"
             )
             assert row["day"] == day
@@ -371,9 +371,9 @@ def test_memory_stays_flat_over_the_rounds(
 
 
 def test_runs_with_nothing_to_do_are_one_row_as_long_as_they_end_alike(
-    demo: Database, monkeypatch: pytest.MonkeyPatch
+    refreshed: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in demo.environment.items():
+    for name, value in refreshed.environment.items():
         monkeypatch.setenv(name, value)
     with connect() as connection:
         connection.execute("truncate operations.application_logs cascade")
@@ -390,7 +390,7 @@ def test_runs_with_nothing_to_do_are_one_row_as_long_as_they_end_alike(
             if not rows_written:
                 log.count_with_last("is_idle", status)
             log.end(status)
-    found = demo.rows(
+    found = refreshed.rows(
         "select status, (payload -> 'runs_count')::int as runs"
         " from operations.application_logs order by log_id"
     )

@@ -236,14 +236,14 @@ def ended_as_overdue(database: Database) -> dict[str, Any]:
 
 
 def test_a_log_file_that_cannot_be_written_is_one_line(
-    emoji: Database, tmp_path: Path
+    refreshed: Database, tmp_path: Path
 ) -> None:
     for file, code, reason in (
         (str(tmp_path / "not_there" / "log"), 2, "No such file or directory"),
         (str(tmp_path), 2, "Is a directory"),
         ("/dev/full", 4, "No space left on device"),
     ):
-        done = run(emoji, "flows", "weekly", "--log-file", file)
+        done = run(refreshed, "flows", "weekly", "--log-file", file)
         [line] = done.stderr.decode().splitlines()
         assert (done.returncode, line.startswith("error: --log-file: ")) == (code, True)
         assert reason in line

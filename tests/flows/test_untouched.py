@@ -11,6 +11,8 @@ from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_da
 from flows.capture import fingerprint_of_files, last_relations
 from flows.untouched import fingerprints as fingerprints_of
 
+pytestmark = pytest.mark.slow
+
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 STAGED = "select pg_get_viewdef('analytics_internal.stg_orders__orders'::regclass)"
 
@@ -64,7 +66,6 @@ def nightly(database: Database, project: Path = PROJECT) -> tuple[int, int]:
     return len(finished.intersection(view["name"] for view in views)), passed
 
 
-@pytest.mark.slow
 def test_a_nightly_refresh_skips_unaltered_views(small: Database, project: Path) -> None:
     passed = nightly(small, project)[1]
     # not ours, and all tests run
@@ -78,7 +79,6 @@ def test_a_nightly_refresh_skips_unaltered_views(small: Database, project: Path)
     assert nightly(small, project) == (0, passed)
 
 
-@pytest.mark.slow
 def test_a_key_that_is_no_longer_unique_is_looked_at_again(small: Database) -> None:
     assert "row_number()" not in str(small.value(STAGED))
     small.execute("alter table commerce.orders drop constraint orders_pkey cascade")
@@ -176,7 +176,6 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
     assert fingerprint_of_files() != of_region
 
 
-@pytest.mark.slow
 def test_retired_objects_are_dropped_unless_something_depends_on_them(
     small: Database, project: Path
 ) -> None:

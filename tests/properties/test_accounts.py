@@ -25,7 +25,7 @@ from accounts_oracle import (
     goals,
     lost_dates,
 )
-from conftest import Database
+from conftest import Database, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
@@ -328,7 +328,7 @@ def assert_same(found: DictRow, expected: Row, key: object) -> None:
     assert wrong == {}, key
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(16), deadline=None)
 @given(history=histories())
 def test_health_and_churn_risk_follow_the_rules(
     system: System, history: tuple[list[datetime], list[Organization]]

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Database
+from conftest import Database, examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orders_oracle import Order, Thresholds, account_type, days_between, risk_status
@@ -124,7 +124,7 @@ def status_on(steps: list[DictRow], day: date) -> str | None:
 
 
 @settings(
-    max_examples=200,
+    max_examples=examples(64),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

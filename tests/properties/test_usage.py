@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Database
+from conftest import Database, examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
@@ -197,7 +197,7 @@ def load_seed(connection: Connection[Any], seed: list[Weight]) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(16),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
