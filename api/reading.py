@@ -14,7 +14,7 @@ from fastapi import Depends, Request, Response
 from psycopg.rows import DictRow
 
 from api import tokens
-from api.database import Connection, Pool, use_role
+from api.database import Connection, Pool, rows_of, use_role
 from api.limits import Limits
 from api.paging import Page
 from api.problems import Problem, shown, unauthorized
@@ -61,9 +61,8 @@ def form() -> str:
 
 def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[DictRow]:
     """Run a query; an id of the wrong type counts as not found."""
-    text = text_of(query)
     try:
-        return connection.execute(text, values).fetchall()
+        return rows_of(connection, text_of(query), values)
     except psycopg.DataError as error:
         raise missing({name: values[name] for name in IDS if values.get(name)}) from error
 

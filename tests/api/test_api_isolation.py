@@ -3,12 +3,16 @@
 import http.client
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
-from asking import Api, items, problem, reads, tenant_roles
+from asking import ANALYST, Api, items, problem, reads, serving, tenant_roles
+from conftest import Database
+
+from api.database import rows_of
 
 pytest_plugins = ["asking"]
 
@@ -278,3 +282,36 @@ def test_what_nobody_should_send_is_refused_in_one_line(api: Api) -> None:
     # the API still answers
     with api.client(api.tokens["analyst"]) as client:
         assert items(client.get("/orders/tenants"))
+
+
+def test_a_prepared_query_shows_each_role_its_own_rows(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    roles = {
+        role["tenant"]: role["role_name"]
+        for role in tenant_roles(refreshed)
+        if role["system"] == "orders"
+    }
+    with serving(refreshed, tmp_path / "log", "--connections", "1", "--rate", "1000") as api:
+        tokens = {None: api.create_token("all", ANALYST)} | {
+            tenant: api.create_token(role, role) for tenant, role in roles.items()
+        }
+        # the same text for every role, more often than it takes to prepare it; an answer
+        # such as 404 would end that
+        for _ in range(8):
+            for tenant, token in tokens.items():
+                with api.client(token) as client:
+                    seen = {row["tenant_id"] for row in items(client.get("/orders/tenants"))}
+                    assert seen == ({tenant} if tenant else {*roles})
+                    for other in roles if tenant is None else [tenant]:
+                        answer = client.get(f"/orders/tenants/{other}/due-to-order")
+                        assert answer.status_code == 200
+        for tenant, token in tokens.items():
+            for other in {*roles} - {tenant} if tenant else ():
+                with api.client(token) as client:
+                    problem(client.get(f"/orders/tenants/{other}/due-to-order"), 404)
+    with refreshed.connect() as connection:
+        for _ in range(6):
+            assert rows_of(connection, "select %(n)s as n", {"n": 1}) == [{"n": 1}]
+        [found] = connection.execute("select statement from pg_prepared_statements").fetchall()
+        assert found["statement"] == "select 1 as n"
