@@ -31,7 +31,11 @@ TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
-TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
+TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt")
+# words that may lead the name of a date, and those that tell its zone
+TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
+# names in one word: the shortest that has parts, and parts of two letters
+SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
 # a schema with fewer tables shows no common prefix
 FEW = 4
 # a column with more distinct values is not a status
@@ -98,8 +102,55 @@ class Input:
     group_by: list[str] = field(default_factory=list)
 
 
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the words of evidence.yml."""
+
+    def texts(part: object) -> Iterator[str]:
+        match part:
+            case dict():
+                yield from texts([*part, *part.values()])
+            case list():
+                for one in part:
+                    yield from texts(one)
+            case str():
+                yield part
+
+    words = {word for text in texts(evidence()) for word in text.lower().split("_")}
+    return frozenset(word for word in {*words, *TIME_WORDS} if len(word) > 1)
+
+
+@cache
+def _parted(word: str) -> tuple[str, ...]:
+    """Return the words of a name in one word: orderdate, customerid, isactive.
+
+    All of them must be known, and those of two letters stand at an end.
+    """
+    known = _vocabulary()
+    if len(word) < SHORT_NAME or word in known or singular(word) in known:
+        return (word,)
+
+    def rest(start: int) -> tuple[str, ...] | None:
+        if start == len(word):
+            return ()
+        for end in range(len(word), start + 1, -1):
+            part = word[start:end]
+            is_inner = start > 0 and end < len(word)
+            is_short = end - start == 2  # noqa: PLR2004
+            allowed = FIRST_SHORT if start == 0 else () if is_inner else LAST_SHORT
+            is_known = part in allowed if is_short else (
+                part in known or end == len(word) and singular(part) in known
+            )  # fmt: skip
+            if is_known and (others := rest(end)) is not None:
+                return (part, *others)
+        return None
+
+    return rest(0) or (word,)
+
+
+@cache
 def words_of(name: str) -> tuple[str, ...]:
-    """Return a name as words: "shippedAt", "Shipped_At" and "shipped at" are the same."""
+    """Return a name as words: "shippedAt", "Shipped_At" and shippedat are the same."""
     words = [""]
     before = ""
     for sign in name:
@@ -110,7 +161,7 @@ def words_of(name: str) -> tuple[str, ...]:
         else:
             words[-1] += sign
         before = sign
-    return tuple(word.lower() for word in words if word)
+    return tuple(part for word in words if word for part in _parted(word.lower()))
 
 
 def snake(name: str) -> str:
@@ -1196,6 +1247,8 @@ def _name_points(
 def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
     while len(words) > 1 and words[-1] in TIME_WORDS:
         words = words[:-1]
+    while len(words) > 1 and words[0] in TIME_FIRST:
+        words = words[1:]
     return words
 
 
@@ -1206,9 +1259,7 @@ def _name_rank(name: str, names: Sequence[str]) -> int:
 
 def _is_past(name: str) -> bool:
     """Return whether a name is that of a past time, not of a planned one."""
-    planned = {"required", "due", "expected", "estimated", "promised", "planned", "expires",
-               "scheduled", "until", "birth", "deadline"}  # fmt: skip
-    return not planned & set(words_of(name))
+    return not set(evidence()["planned"]) & set(words_of(name))
 
 
 def _told(column: Column, like: str = "") -> str:
@@ -1241,8 +1292,9 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
     name = snake(column.name)
     is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
-    where = zone or "UTC"
-    todo_zone = "" if zone else "the column has no time zone: is UTC right?"
+    is_utc = bool({*IN_UTC} & {*words_of(column.name)})
+    where = "UTC" if is_utc else zone or "UTC"
+    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
     todo_cents = "whole numbers: cents or whole units?"
     is_money = wanted.name.endswith("amount")
     found: tuple[str, str, int, str] | None = None

@@ -646,3 +646,62 @@ def test_a_table_that_all_rows_belong_to_may_be_a_business(
     assert "TODO several tables link to" in " ".join(inputs["input_orders__tenants"].split())
     for name in ("customers", "orders"):
         assert "1 as tenant_id,  -- one business (guess)" in inputs[f"input_orders__{name}"]
+
+
+def test_names_in_one_word_are_read_like_others(empty: Database, tmp_path: Path) -> None:
+    """PostgreSQL writes unquoted camel case in lower case."""
+    empty.execute(
+        """
+        create table customers (
+            customerid int primary key, companyname text, emailaddress text, isactive bool,
+            createdat timestamptz
+        );
+        create table salesorderheader (
+            salesorderid int primary key, customerid int, orderstatus text,
+            orderdate timestamptz, shipdate timestamptz, totaldue numeric, updatedat timestamptz
+        );
+        insert into customers values (1, 'A', 'a@x', true, now());
+        insert into salesorderheader values (1, 1, 'shipped', now(), now(), 5, now());
+        """
+    )
+    init(empty, tmp_path / "it")
+    assert todos(tmp_path / "it") == 1
+    inputs = inputs_of(tmp_path / "it")
+    orders = columns_of(inputs["input_orders__orders"])
+    assert {name: orders[name] for name in ("ordered_at", "delivered_at", "updated_at")} == {
+        "ordered_at": "orderdate",
+        "delivered_at": "shipdate",
+        "updated_at": "updatedat",
+    }
+    assert (orders["customer_id"], orders["total_amount"]) == ("customerid", "totaldue")
+    customers = columns_of(inputs["input_orders__customers"])
+    assert customers["customer_name"] == "companyname"
+    assert customers["is_closed"] == "coalesce(not isactive, false)"
+    check_types(empty, tmp_path / "it")
+
+
+def test_dates_are_found_with_date_in_front_and_utc_behind(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table customers (id int primary key, name text, date_created timestamptz);
+        create table orders (
+            id int primary key, customer_id int references customers, status text,
+            date_created_gmt timestamp, dt_delivered_utc timestamp, date_modified_gmt timestamp,
+            total numeric
+        );
+        insert into customers values (1, 'A', now());
+        insert into orders values (1, 1, 'shipped', now(), now(), now(), 5);
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    orders = columns_of(inputs_of(tmp_path / "it")["input_orders__orders"])
+    assert {name: orders[name] for name in ("ordered_at", "delivered_at", "updated_at")} == {
+        "ordered_at": "date_created_gmt at time zone 'UTC'",
+        "delivered_at": "dt_delivered_utc at time zone 'UTC'",
+        "updated_at": "date_modified_gmt at time zone 'UTC'",
+    }
+    init(empty, tmp_path / "asked")
+    # only the zone of the tenant
+    assert todos(tmp_path / "asked") == 1
