@@ -38,6 +38,7 @@ FAMILIES = {
     "character varying": "text",
     "character": "text",
     "citext": "text",
+    "bit": "bit",
 }
 
 

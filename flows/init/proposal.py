@@ -40,6 +40,8 @@ SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", 
 FEW = 4
 # a column with more distinct values is not a status
 FEW_WORDS = 12
+# a number that is at least this large is a moment, in seconds or parts of them, not a count
+EARLIEST = 100_000_000
 TIMES = ("timestamptz", "timestamp", "date")
 NUMBERS = ("integer", "numeric", "float", "money")
 
@@ -363,11 +365,15 @@ class Proposal:
         used = " ".join(value.sql for value in given.values.values() if value)
         for deleted in evidence()["deleted"]:
             gone = self._exact(table, deleted)
-            if gone and gone.quoted not in used and gone.family in ("boolean", *TIMES):
-                is_boolean = gone.family == "boolean"
+            condition = self._is_set(table, gone) if gone else None
+            if gone and condition and gone.quoted not in used:
                 given.where.append(
                     (
-                        f"{ROW}{gone.quoted} {'is not true' if is_boolean else 'is null'}",
+                        f"{ROW}{gone.quoted} is null"
+                        if gone.family in TIMES
+                        else f"({condition}) is not true"
+                        if gone.family != "boolean"
+                        else f"{condition} is not true",
                         f"{_told(gone)}; if it is set, the row counts as deleted",
                     )
                 )
@@ -645,19 +651,52 @@ class Proposal:
         for key, is_yes in (("says", True), ("opposite", False)):
             for name in known[key]:
                 found = self._exact(table, name)
-                if found is None or found.family not in ("boolean", *TIMES):
+                if found is None:
                     continue
-                row = f"{ROW}{found.quoted}"
-                if found.family != "boolean":
-                    sql = f"{row} is {'not ' if is_yes else ''}null"
-                elif found.is_nullable:
-                    sql = f"coalesce({'' if is_yes else 'not '}{row}, {known['otherwise']})"
+                condition = self._is_set(table, found)
+                if condition is None:
+                    continue
+                if found.family in TIMES:
+                    sql = condition if is_yes else f"{ROW}{found.quoted} is null"
+                elif found.family == "boolean":
+                    sql = condition if is_yes else f"not {condition}"
                 else:
-                    sql = row if is_yes else f"not {row}"
+                    sql = condition if is_yes else f"not ({condition})"
+                if found.is_nullable and found.family not in TIMES:
+                    sql = f"coalesce({sql}, {known['otherwise']})"
                 points = CERTAIN if found.name == column.name else 75
                 meant = "" if is_yes else ", negated"
                 return Value(sql, f"{_told(found)}{meant}", points)
         return None
+
+    def _is_set(self, table: Table, column: Column) -> str | None:
+        """Return SQL that says whether a flag is set, or None if the column is no flag.
+
+        A flag is a boolean, a moment, a number or a letter: 1 or Y.
+        """
+        row = f"{ROW}{column.quoted}"
+        if column.family == "boolean":
+            return row
+        if column.family in TIMES:
+            return f"{row} is not null"
+        if column.family not in ("integer", "text", "bit"):
+            return None
+        words = self.catalog.words(table, column)
+        if column.family == "integer":
+            # a large number is a moment
+            is_flag = words is None or all(
+                word in ("0", "1") or int(word) > EARLIEST for word in words
+            )
+            return f"{row} != 0" if is_flag else None
+        meant = evidence()["flags"]
+        yes = [word for word in words or {} if word.lower() in meant["yes"]]
+        no = [word for word in words or {} if word.lower() in meant["no"]]
+        if not words or len(yes) + len(no) < len(words):
+            return None
+        known = yes or [meant["yes"][0]]
+        return f"{row}::text in ({_quoted(known)})" if column.family == "bit" else (
+            f"{row} in ({_quoted(known)})"
+        )  # fmt: skip
 
     def _put_together(self, table: Table, column: Wanted) -> Value | None:
         parts = evidence()["parts"].get(column.name)
@@ -827,7 +866,7 @@ class Proposal:
                 found = self._first(table, names)
             if found:
                 row = f"{ROW}{found.quoted}"
-                is_so = row if found.family == "boolean" else f"{row} is not null"
+                is_so = self._is_set(table, found) or f"{row} is not null"
                 lines.append(f"when {is_so} then '{word}'")
                 named.append(found.name)
                 if word == otherwise:

@@ -705,3 +705,38 @@ def test_dates_are_found_with_date_in_front_and_utc_behind(
     init(empty, tmp_path / "asked")
     # only the zone of the tenant
     assert todos(tmp_path / "asked") == 1
+
+
+def test_a_flag_may_be_a_number_or_a_letter(empty: Database, tmp_path: Path) -> None:
+    empty.execute(
+        """
+        create table customers (
+            id int primary key, name text, active char(1), deleted smallint
+        );
+        create table orders (
+            id int primary key, customer_id int references customers, status text,
+            ordered_at timestamptz, delivered_at timestamptz, total numeric,
+            deleteat bigint not null, archived varchar(3)
+        );
+        insert into customers values
+        (1, 'A', 'Y', 0), (2, 'B', 'N', null), (3, 'C', null, 1);
+        insert into orders
+        select
+            n, 1, 'shipped', now(), now(), 5, case n when 2 then 1750000000000 else 0 end,
+            case n when 3 then 'yes' else 'no' end
+        from generate_series(1, 4) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    inputs = {
+        name: as_sql(tmp_path / "it", text)
+        for name, text in inputs_of(tmp_path / "it").items()
+    }
+    customers = read(empty, f"select * from ({inputs['input_orders__customers']}) order by 2")
+    assert [(row["customer_id"], row["is_closed"]) for row in customers] == [
+        (1, False),
+        (2, True),
+    ]
+    orders = read(empty, f"select * from ({inputs['input_orders__orders']}) order by order_id")
+    assert [row["order_id"] for row in orders] == [1, 4]
