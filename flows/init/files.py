@@ -255,6 +255,10 @@ class Rendered:
             head.append(_comment(f"{given.reason[:1].upper()}{given.reason[1:]}."))
         else:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
+            if given.todo:
+                head += textwrap.wrap(
+                    _comment(f"TODO {given.todo}"), WIDTH, subsequent_indent="-- "
+                )
         if entity.name in self.proposal.through:
             head += [
                 "-- The write-back updates this view: keep it a plain select from one table,",

@@ -102,6 +102,8 @@ class Input:
     where: list[tuple[str, str]] = field(default_factory=list)
     # set if customers have no table: see _people
     group_by: list[str] = field(default_factory=list)
+    # a question about the rows, for a person
+    todo: str = ""
 
 
 @cache
@@ -379,6 +381,8 @@ class Proposal:
                 )
         if is_written:
             _as_lookups(given)
+        else:
+            given.todo = self._may_be_others(entity, table, used)
         if self.people_by and name == "customers":
             self._people(given)
         return given
@@ -515,11 +519,16 @@ class Proposal:
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int]:
+        def last(way: list[Link]) -> tuple[bool, int, int]:
             # a path through the customer comes last: a booking need not be at the customer's
             # usual location; of several links, the best-named column comes first
             by_customer = not is_tenant and customers and way[0].to == customers.relation
-            return bool(by_customer and way[1:]), _name_rank(way[0].columns[-1], names)
+            own = way[0].columns[-1]
+            return (
+                bool(by_customer and way[1:]),
+                _name_rank(own, names),
+                self._role(own, target),
+            )
 
         ways.sort(key=last)
         if not ways or key is None:
@@ -529,7 +538,18 @@ class Proposal:
             value.points -= 10
             other = next(link for link in ways[1] if link not in ways[0])
             value.reason += f"; {other.columns[-1]} leads there, too"
+            if last(ways[0]) == last(ways[1]) and len(ways[0]) == 1:
+                # neither name says which
+                value.points = GUESS
+                value.todo = f"is it this one, or {other.columns[-1]}?"
         return value
+
+    def _role(self, name: str, target: Entity) -> int:
+        """Return which of the names of an entity a link has, such as the customer of users."""
+        own = {singular(word) for word in words_of(name)}
+        synonyms: list[str] = evidence()["tables"][self.system][target.name]
+        ranks = [rank for rank, one in enumerate(synonyms) if own >= set(one.split("_"))]
+        return min(ranks, default=len(synonyms))
 
     def _along(
         self, table: Table, alias: str, way: list[Link], key: Value, there: Table
@@ -927,6 +947,47 @@ class Proposal:
         )
         said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
+
+    def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
+        """Ask whether all rows count if a column tells rows of several kinds apart.
+
+        A refund may be a row among the orders, a supplier one among the customers.
+        """
+        if entity.key == entity.tenant or entity.name in evidence()["seldom"]:
+            return ""
+        kinds, flags = set(evidence()["kinds"]["columns"]), set(evidence()["kinds"]["flags"])
+        said = []
+        for column in table.columns.values():
+            own = [singular(word) for word in words_of(column.name)]
+            own = [word for word in own if word not in ("id", "fk", "is", "rank", "flag")]
+            is_kind = own and own[-1] in kinds
+            link = table.link_of(column.name)
+            is_flag = not link and own and set(own) <= flags
+            if not (is_kind or is_flag) or column.quoted in used or column.name in table.key:
+                continue
+            holder, label = table, column
+            if link:
+                holder = self.catalog.tables[link.to]
+                if (found := self._label(holder)) is None:
+                    continue
+                label = found
+            if is_flag and not is_kind and column.family == "text":
+                if self._is_set(table, column) is None:
+                    continue
+            words = self.catalog.words(holder, label) or {}
+            there = {word: count for word, count in words.items() if count}
+            if 1 < len(there) <= FEW_WORDS:
+                counted = ", ".join(
+                    f"{_quoted([word])}{'' if link else f' {count}'}"
+                    for word, count in there.items()
+                )
+                said.append(f"{column.name} ({counted})")
+        if not said:
+            return ""
+        return (
+            f"do all rows count as {entity.name.replace('_', ' ')}?"
+            f" There are several kinds: {'; '.join(said)}. If not, add a `where`"
+        )
 
     def _taken(self, entity: Entity, table: Table, column: Wanted) -> set[str]:
         """Return the columns of a table that other columns of the input use."""
@@ -1416,11 +1477,12 @@ def translated(
         for word, likes in doubtful.items()
         for like, asked in likes.items()
     }
+    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
     lines = []
     for word, count in words.items():
         literal = "'" + word.replace("'", "''") + "'"
         rows = f"{count} rows" if count != 1 else "1 row"
-        name = snake(word)
+        name = names[word]
         if name in unsure:
             said, asked = unsure[name]
             lines.append(
@@ -1435,6 +1497,22 @@ def translated(
             lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown, so check reports it")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _without_shared(
+    names: Mapping[str, tuple[str, ...]], known: set[str]
+) -> dict[str, str]:
+    """Return words in snake case, without what most begin with: wc- in wc-completed."""
+    first = [name[0] for name in names.values() if name[1:]]
+    shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
+    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
+    if shared is None or len(names) < FEW:
+        return found
+    shorter = {
+        word: name[1:] if name[1:] and name[0] == shared and found[word] not in known else name
+        for word, name in names.items()
+    }
+    return _without_shared(shorter, known) if shorter != names else found
 
 
 def _quoted(words: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_da
 from jinja2 import Environment
 from test_bring_your_own import NORTHWIND_STATUSES, northwind_statuses
 
+from flows.check_files import questions_of
 from flows.init import name_of
 from flows.init.contract import contract, our_settings
 from flows.init.files import project_file
@@ -740,3 +741,76 @@ def test_a_flag_may_be_a_number_or_a_letter(empty: Database, tmp_path: Path) -> 
     ]
     orders = read(empty, f"select * from ({inputs['input_orders__orders']}) order by order_id")
     assert [row["order_id"] for row in orders] == [1, 4]
+
+
+SEVERAL_KINDS = """
+create table roles (id int primary key, slug text);
+create table users (
+    id int primary key, first_name text, last_name text, email text,
+    role_id int references roles, is_system boolean not null
+);
+create table appointments (
+    id int primary key, start_datetime timestamptz, status text, is_unavailability smallint,
+    id_users_provider int references users, id_users_customer int references users
+);
+insert into roles values (1, 'provider'), (2, 'customer');
+insert into users
+select n, 'F' || n, 'L', n || '@x.org', 1 + n % 2, n = 1 from generate_series(1, 6) as n;
+insert into appointments
+select n, now(), (array['app-confirmed', 'app-rescheduled', 'app-no-show', 'limbo'])[1 + n % 4],
+    (n = 1)::int, 2, 3
+from generate_series(1, 8) as n;
+"""
+
+
+def test_init_asks_whether_rows_of_other_kinds_count(empty: Database, tmp_path: Path) -> None:
+    """Providers among the users, blocked times among the appointments."""
+    empty.execute(SEVERAL_KINDS)
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    inputs = {
+        name: " ".join(text.replace("\n-- ", " ").split())
+        for name, text in inputs_of(tmp_path / "it").items()
+    }
+    assert (
+        "TODO do all rows count as customers? There are several kinds: role_id ('customer',"
+        " 'provider'); is_system ('false' 5, 'true' 1). If not, add a `where`"
+    ) in inputs["input_bookings__customers"]
+    assert (
+        "TODO do all rows count as bookings? There are several kinds: is_unavailability"
+        " ('0' 7, '1' 1). If not, add a `where`"
+    ) in inputs["input_bookings__bookings"]
+    # of two links to one table, the name of the role decides
+    assert "id_users_customer as square_customer_id" in inputs["input_bookings__bookings"]
+    empty.execute("alter table appointments rename id_users_customer to id_users_for")
+    init(empty, tmp_path / "unclear", *NEW_YORK)
+    unclear = inputs_of(tmp_path / "unclear")["input_bookings__bookings"]
+    assert "TODO is it this one, or id_users_" in " ".join(unclear.split()).replace(" -- ", " ")
+
+
+def test_what_most_status_words_begin_with_does_not_count(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(SEVERAL_KINDS)
+    init(empty, tmp_path / "it", *NEW_YORK)
+    bookings = inputs_of(tmp_path / "it")["input_bookings__bookings"]
+    assert "status = 'app-confirmed' then 'ACCEPTED'  -- 2 rows" in bookings
+    assert "status = 'app-no-show' then 'NO_SHOW'  -- 2 rows" in bookings
+    assert (
+        "'app-rescheduled' then 'ACCEPTED'  -- guess, 2 rows: does another row have" in bookings
+    )
+    assert "status = 'limbo' then 'limbo'  -- TODO 2 rows: which of" in bookings
+
+
+def test_check_reads_a_question_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "input.sql"
+    file.write_text(
+        "select\n    -- placed: named like order. TODO the column has\n    -- no time zone:"
+        " is UTC right?\n    placed at time zone 'UTC' as ordered_at, -- TODO one\n"
+        "    -- a comment on the next column\n    1 as total_amount\n"
+    )
+    said = [finding.problem for finding in questions_of(file, Path("input.sql"))]
+    assert said == [
+        "TODO is left: the column has no time zone: is UTC right?",
+        "TODO is left: one",
+    ]
