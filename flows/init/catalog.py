@@ -14,8 +14,10 @@ import psycopg
 from flows.database import Connection, rows
 from flows.schemas import SCHEMAS
 
-# limits of a probe, to spare the application's database: rows read, distinct values, time
+# limits of a probe, to spare the application's database: rows read, values that are compared
+# with keys, distinct values, time
 LOOKED_AT = 20_000
+COMPARED = 200
 MOST_WORDS = 30
 PATIENCE = "3s"
 
@@ -117,6 +119,25 @@ class Catalog:
         if len(found) > MOST_WORDS and not counts:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
+
+    def share_found(
+        self, table: Table, column: Column, other: Table, key: Column, none: tuple[str, ...]
+    ) -> float | None:
+        """Return the share of a column's values that another table has; None if unknown.
+
+        none: words that stand for no row of the other table.
+        """
+        excluded = ", ".join(f"'{word}'" for word in none)
+        found = _look(
+            self.connection,
+            "select avg((exists (select from"
+            f" {other.relation} as other where other.{key.quoted} = compared.value))::int)::float"
+            f" as share from (select distinct {column.quoted} as value from (select"
+            f" {column.quoted} from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f" limit {COMPARED}) as compared where value::text not in ({excluded})",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
 
     def knows_zone(self, name: str) -> bool:
         """Return whether PostgreSQL has a time zone of this name."""

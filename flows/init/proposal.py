@@ -36,6 +36,10 @@ TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", 
 TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
 SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
+# words of keys, and the share of values that must be keys of the other table, unless the name
+# is sure
+KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
+KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
 # a schema with fewer tables shows no common prefix
 FEW = 4
 # a column with more distinct values is not a status
@@ -1115,22 +1119,21 @@ class Proposal:
                 "1",
                 "one business",
                 GUESS,
-                f"several tables link to {' or '.join(shared)}: is each of its rows a business"
-                " of its own? Then use its key as the tenant in every input",
+                f"{shared} a business of its own? Then use it as the tenant in every input",
                 type="integer",
             )
         return Value("1", "one business; no table suggests several", LIKELY, type="integer")
 
-    def _shared(self) -> list[str]:
-        """Return unused tables that the customers and another input link to.
+    def _shared(self) -> str:
+        """Return what may be businesses under a name that we do not know, or ''.
 
-        Their rows may be the businesses, under a name that we do not know.
+        That is an unused table that the customers and another input link to, or a column.
         """
         chosen = {table.relation for table in self.tables.values()}
         people = self.tables.get("customers")
         if people is None:
-            return []
-        return [
+            return ""
+        linked = [
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
@@ -1143,6 +1146,30 @@ class Proposal:
                 for other in table.links
             )
         ]
+        if linked:
+            return f"several tables link to {' or '.join(linked)}: is each of its rows"
+        if marked := self._marked(people):
+            return (
+                f"customers and {self.anchor} have {' and '.join(marked)}: is each of its values"
+            )
+        return ""
+
+    def _marked(self, people: Table) -> list[str]:
+        """Return columns of customers and orders that name a business without a table."""
+        anchor = self.tables[self.anchor]
+        synonyms = evidence()["tables"][self.system][self._tenants]
+        found = []
+        for column in people.columns.values():
+            name = snake(column.name)
+            if (
+                column.name in anchor.columns
+                and singular(_stem(name) or name) in synonyms
+                and not people.link_of(column.name)
+            ):
+                words = self.catalog.words(people, column)
+                if words is None or len(words) > 1:
+                    found.append(column.name)
+        return found
 
     # customers who have no table of their own
 
@@ -1239,9 +1266,10 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
     own = _singulars(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
+        stem = _stem(name)
         # a column named after its own table is its key, not a link
-        is_own = any(name.endswith(f"{one}_id") for one in own)
-        if column.name in linked or is_own or not name.endswith("_id"):
+        is_own = any(stem == one or stem.endswith(f"_{one}") for one in own)
+        if column.name in linked or is_own or column.family not in KEY_FAMILIES:
             continue
         candidates = []
         for other in catalog.tables.values():
@@ -1251,8 +1279,8 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
             outer = {own for link in other.links for own in link.columns}
             for key in other.key:
                 theirs = snake(key)
-                is_named = (
-                    name == theirs if theirs != "id" else name.removesuffix("_id") in ids
+                is_named = singular(stem or name) in ids or (
+                    bool(_stem(theirs)) and name == theirs
                 )
                 others = tuple(part for part in other.key if part != key)
                 if (
@@ -1268,14 +1296,37 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
                         is_declared=False,
                     )
                     is_far = other.schema != table.schema
-                    is_same = any(name.endswith(f"{one}_id") for one in ids)
+                    is_same = bool(stem) and any(
+                        singular(stem).endswith(one) for one in ids
+                    )
                     candidates.append((is_far, not is_same, link))
         # prefer the same schema, then a name after the table rather than after its key; if
         # several are equally good, add none
         best = min((candidate[:2] for candidate in candidates), default=None)
         alike = [link for *rank, link in candidates if tuple(rank) == best]
-        if len(alike) == 1:
+        if len(alike) == 1 and _holds(catalog, table, alike[0], is_sure=name.endswith("_id")):
             yield alike[0]
+
+
+def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool:
+    """Return whether the rows of a table bear out a link that only its name suggests."""
+    other, column = catalog.tables[link.to], table.columns[link.columns[-1]]
+    # without a word for key in its name, a column of 0 and 1 may be a flag
+    none = ("", "0") if _stem(snake(column.name)) else ("",)
+    share = catalog.share_found(
+        table, column, other, other.columns[link.to_columns[-1]], none
+    )
+    if is_sure:
+        return share is None or share > 0
+    return share is not None and share >= MOST
+
+
+def _stem(name: str) -> str:
+    """Return what a column in snake case is the key of: customer_id, id_customer; or ''."""
+    words = name.split("_")
+    if words[-1] in KEY_LAST and words[1:]:
+        return "_".join(words[:-1])
+    return "_".join(words[1:]) if words[0] in KEY_FIRST else ""
 
 
 def _singulars(catalog: Catalog, table: Table) -> set[str]:

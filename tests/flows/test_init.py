@@ -14,9 +14,10 @@ from test_bring_your_own import NORTHWIND_STATUSES, northwind_statuses
 
 from flows.check_files import questions_of
 from flows.init import name_of
+from flows.init.catalog import read_catalog, read_only
 from flows.init.contract import contract, our_settings
 from flows.init.files import project_file
-from flows.init.proposal import evidence, snake
+from flows.init.proposal import add_implied_links, evidence, snake
 from flows.systems import registry
 
 NEW_YORK = ("--time-zone", "America/New_York")
@@ -647,6 +648,17 @@ def test_a_table_that_all_rows_belong_to_may_be_a_business(
     assert "TODO several tables link to" in " ".join(inputs["input_orders__tenants"].split())
     for name in ("customers", "orders"):
         assert "1 as tenant_id,  -- one business (guess)" in inputs[f"input_orders__{name}"]
+    # without a table of their own
+    empty.execute(
+        "alter table clients drop column firm_id, add shop_code text;"
+        "alter table orders drop column firm_id, add shop_code text;"
+        "update clients set shop_code = name"
+    )
+    init(empty, tmp_path / "marked")
+    inputs = inputs_of(tmp_path / "marked")
+    asked = " ".join(inputs["input_orders__tenants"].replace("-- ", "").split())
+    assert "TODO customers and orders have shop_code: is each of its values a business" in asked
+    assert "1 as tenant_id,  -- one business (guess)" in inputs["input_orders__orders"]
 
 
 def test_names_in_one_word_are_read_like_others(empty: Database, tmp_path: Path) -> None:
@@ -814,3 +826,43 @@ def test_check_reads_a_question_to_its_end(tmp_path: Path) -> None:
         "TODO is left: the column has no time zone: is UTC right?",
         "TODO is left: one",
     ]
+
+
+def test_links_by_name_need_no_id_at_the_end_but_rows_that_agree(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table shops (id_shop int primary key, name text);
+        create table customers (customernumber int primary key, id_shop int, name text);
+        create table employee_files (employee_no text primary key, name text);
+        create table product (rowid text primary key, name text);
+        create table orders (
+            id int primary key, customernumber int, employee text, employee_no text,
+            product text, id_shop int, status text, ordered_at timestamptz,
+            delivered_at timestamptz, total numeric
+        );
+        insert into shops values (1, 'S'), (2, 'T');
+        insert into customers select n, 1 + n % 2, 'C' from generate_series(1, 5) as n;
+        insert into employee_files values ('e1', 'E');
+        insert into product values ('p', 'P');
+        insert into orders
+        select n, 1 + n % 5, 'nobody', 'e1', 'none', 1 + n % 2, 'paid', now(), null, 5
+        from generate_series(1, 9) as n;
+        """
+    )
+    said = init(empty, tmp_path / "it", *NEW_YORK)
+    assert "tenants in public.shops" in said
+    check_types(empty, tmp_path / "it")
+    orders = columns_of(inputs_of(tmp_path / "it")["input_orders__orders"])
+    assert (orders["customer_id"], orders["tenant_id"]) == ("customernumber", "id_shop")
+    # a name alone is not enough
+    with empty.connect() as connection, read_only(connection):
+        catalog = read_catalog(connection)
+        add_implied_links(catalog)
+    links = catalog.tables["public.orders"].links
+    assert {link.columns for link in links} == {
+        ("customernumber",),
+        ("employee_no",),
+        ("id_shop",),
+    }
