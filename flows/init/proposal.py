@@ -42,6 +42,8 @@ KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "gui
 KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
 # a schema with fewer tables shows no common prefix
 FEW = 4
+# columns that a question names
+MOST_NAMED = 10
 # a column with more distinct values is not a status
 FEW_WORDS = 12
 # a number that is at least this large is a moment, in seconds or parts of them, not a count
@@ -108,6 +110,8 @@ class Input:
     group_by: list[str] = field(default_factory=list)
     # a question about the rows, for a person
     todo: str = ""
+    # columns that may hold a value that was not found, by its name
+    candidates: dict[str, list[str]] = field(default_factory=dict)
 
 
 @cache
@@ -387,6 +391,13 @@ class Proposal:
             _as_lookups(given)
         else:
             given.todo = self._may_be_others(entity, table, used)
+            # updated_at may be the latest of all dates
+            taken = " ".join(
+                value.sql for name, value in given.values.items() if value and name != "updated_at"
+            )
+            for name, value in given.values.items():
+                if value is None and not entity.columns[name].is_optional:
+                    given.candidates[name] = self._candidates(table, entity.columns[name], taken)
         if self.people_by and name == "customers":
             self._people(given)
         return given
@@ -854,6 +865,8 @@ class Proposal:
                     f"derived from {named.reason}",
                     LIKELY,
                 )
+            if key := self._key(entity):
+                return Value(f"{key.sql}::text", "no name found, so the key", LIKELY)
         if self._ours(entity, column) and not column.is_optional:
             told = evidence()["told_by_times"].get(column.name)
             return self._told_by_times(entity, table, column, told or {})
@@ -920,7 +933,10 @@ class Proposal:
         name, words = max(
             found.items(),
             # of several equal ones, the first
-            key=lambda pair: sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+            key=lambda pair: (
+                sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+                table.columns[pair[0]].family != "integer",
+            ),
         )
         others = "".join(
             f", or {other} ({_quoted(words)})"
@@ -951,6 +967,37 @@ class Proposal:
         )
         said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
+
+    def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
+        """Return the unused columns that may hold a date or a number, for a question."""
+        families = TIMES if wanted.type in ("timestamptz", "date") else ()
+        if wanted.type in ("numeric", "bigint"):
+            families = ("numeric", "float", "money", "integer")
+        found = [
+            column.name
+            for column in table.columns.values()
+            if column.family in families
+            and column.quoted not in used
+            and column.name not in table.key
+            and not table.link_of(column.name)
+            and not _stem(snake(column.name))
+            and not (column.family == "integer" and self._is_set(table, column))
+        ]
+        if families != TIMES:
+            return found[:MOST_NAMED]
+        # a row beside this one, such as its operational data
+        of_row = {*evidence()["columns"]["created_at"], *evidence()["columns"]["updated_at"]}
+        for other in self.catalog.tables.values():
+            if other in self.tables.values() or other.is_view:
+                continue
+            if any(link.to == table.relation for link in other.links):
+                found += [
+                    f"{other.name}.{column.name}"
+                    for column in other.columns.values()
+                    if column.family in families
+                    and "_".join(_without_time(words_of(column.name))) not in of_row
+                ]
+        return found[:MOST_NAMED]
 
     def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
         """Ask whether all rows count if a column tells rows of several kinds apart.
@@ -1007,14 +1054,17 @@ class Proposal:
         found = {}
         for name, column in table.columns.items():
             is_other = name in taken or name in table.key or table.link_of(name)
-            if is_other or column.family not in ("text", "enum"):
+            if is_other or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
                 continue
             words = self.catalog.words(table, column) or {}
-            # names and notes rarely repeat a value
-            are_few = len(words) <= FEW_WORDS and sum(words.values()) > len(words)
-            if column.labels or (words and are_few):
+            # names and notes rarely repeat a value, and one value tells nothing
+            are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
+            if column.family == "integer":
+                # a flag or a quantity
+                are_few = are_few and len(words) > 2 and not self._is_set(table, column)  # noqa: PLR2004
+            if column.labels or are_few:
                 found[name] = words
         return found
 

@@ -866,3 +866,35 @@ def test_links_by_name_need_no_id_at_the_end_but_rows_that_agree(
         ("employee_no",),
         ("id_shop",),
     }
+
+
+def test_a_question_names_the_columns_that_may_be_the_answer(
+    empty: Database, tmp_path: Path
+) -> None:
+    """Names in another language, a status as a number, and dates in a table beside."""
+    empty.execute(
+        """
+        create table customers (id int primary key, name text);
+        create table orders (
+            id int primary key, customer_id int references customers, total_ttc numeric,
+            fk_zustand smallint, moneda text, facture smallint, date_creation timestamptz,
+            date_livraison date
+        );
+        create table order_data (
+            id int primary key, order_id int unique references orders,
+            date_completed timestamptz, created_at timestamptz
+        );
+        insert into customers values (1, 'A');
+        insert into orders
+        select n, 1, 5, n % 4, 'EUR', n % 2, now(), null from generate_series(1, 9) as n;
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    orders = inputs_of(tmp_path / "it")["input_orders__orders"]
+    text = " ".join(orders.replace("\n    -- ", " ").split())
+    assert "Is it one of date_livraison, order_data.date_completed? null::timestamptz" in text
+    assert "Decides revenue. Is it one of total_ttc? null::numeric as total_amount" in text
+    # one value tells nothing, and two may be a flag
+    assert "TODO is this the status? If none is, use a constant" in text
+    assert "when fk_zustand::text = '3' then '3'" in orders
