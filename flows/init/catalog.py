@@ -5,7 +5,7 @@ Everything happens in one transaction that is read-only.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,17 @@ COMPARED = 200
 MOST_WORDS = 30
 PATIENCE = "3s"
 
+# families of dates and moments; moments that are numbers: seconds since 1970, thousandths,
+# millionths, from 1979 to 2128
+TIMES = ("timestamptz", "timestamp", "date")
+UNITS, EARLIEST, LATEST = (1, 1000, 1_000_000), 300_000_000, 5_000_000_000
+
 FAMILIES = {
     "boolean": "boolean",
     "date": "date",
     "timestamp with time zone": "timestamptz",
     "timestamp without time zone": "timestamp",
+    "time without time zone": "time",
     "smallint": "integer",
     "integer": "integer",
     "bigint": "integer",
@@ -59,6 +65,19 @@ class Column:
     labels: tuple[str, ...]
     # share of probed rows with a value; None if there were no rows
     filled: float | None = None
+    # the largest number in the probed rows
+    highest: int | None = None
+
+    @property
+    def per_second(self) -> int | None:
+        """How many units a second has if the numbers are moments since 1970, or None."""
+        high = self.highest or 0
+        return next((unit for unit in UNITS if EARLIEST <= high / unit <= LATEST), None)
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the values are dates or moments."""
+        return self.family in TIMES or self.per_second is not None
 
 
 @dataclass(frozen=True)
@@ -214,6 +233,7 @@ def look_at(catalog: Catalog, table: Table) -> None:
     """Find out which share of each column of a table is filled."""
     counts = ", ".join(
         f"count({column.quoted}) as c{number}"
+        + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
         for number, column in enumerate(table.columns.values())
     )
     found = _look(
@@ -225,7 +245,8 @@ def look_at(catalog: Catalog, table: Table) -> None:
         return
     for number, (name, column) in enumerate(table.columns.items()):
         share = found[0][f"c{number}"] / found[0]["all_rows"]
-        table.columns[name] = Column(**{**vars(column), "filled": share})
+        highest = found[0].get(f"m{number}")
+        table.columns[name] = replace(column, filled=share, highest=highest)
 
 
 def _look(connection: Connection, query: str) -> list[dict[str, Any]]:

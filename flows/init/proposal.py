@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from flows.init.catalog import Catalog, Column, Link, Table
+from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Link, Table
 from flows.init.contract import Entity, Wanted, singular
 
 # marks a column of the row itself, until it is known whether it needs the table's alias
@@ -44,11 +44,8 @@ KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uu
 FEW = 4
 # columns that a question names
 MOST_NAMED = 10
-# a column with more distinct values is not a status
-FEW_WORDS = 12
-# a number that is at least this large is a moment, in seconds or parts of them, not a count
-EARLIEST = 100_000_000
-TIMES = ("timestamptz", "timestamp", "date")
+# a column with more distinct values is not a status, nor a number with so few
+FEW_WORDS, FEW_CODES = 12, 2
 NUMBERS = ("integer", "numeric", "float", "money")
 
 
@@ -658,12 +655,20 @@ class Proposal:
             if converted is None:
                 continue
             sql, todo, fit, note = converted
-            is_time = found.family in TIMES and column.type in ("timestamptz", "date")
+            is_time = found.is_time and column.type in ("timestamptz", "date")
             points, like = _name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{_told(found, like)}{note}"
+            if found.family == "date" and (beside := _time_beside(table, found)):
+                time = f"{ROW}{beside.quoted}"
+                if beside.is_nullable:
+                    time = f"coalesce({time}, time '00:00')"
+                sql = sql.replace(
+                    f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
+                )
+                reason += f", with {beside.name}"
             if best is None or points > best.points:
                 best = Value(sql, reason, points, todo, type=plain_type(found.type))
         return best if best and best.points >= GUESS else None
@@ -875,8 +880,11 @@ class Proposal:
             reason = "no column found, so made from the key"
             return Value(f"'{kind} ' || {key.sql}::text", reason, LIKELY)
         if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
-            times = [c for c in table.columns.values() if c.family in TIMES]
-            times = [c for c in times if _is_past(c.name)]
+            times = [
+                c
+                for c in table.columns.values()
+                if c.is_time and _is_past(c.name) and snake(c.name) not in evidence()["deleted"]
+            ]
             values = [convert(c, column, self.zone) for c in times]
             sqls = [value[0] for value in values if value]
             if sqls:
@@ -1054,7 +1062,7 @@ class Proposal:
         found = {}
         for name, column in table.columns.items():
             is_other = name in taken or name in table.key or table.link_of(name)
-            if is_other or column.family not in ("text", "enum", "integer"):
+            if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
                 continue
@@ -1062,8 +1070,9 @@ class Proposal:
             # names and notes rarely repeat a value, and one value tells nothing
             are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
             if column.family == "integer":
-                # a flag or a quantity
-                are_few = are_few and len(words) > 2 and not self._is_set(table, column)  # noqa: PLR2004
+                # neither a flag nor an id
+                is_code = not self._is_set(table, column) and words_of(name)[-1:] != ("id",)
+                are_few = are_few and is_code and len(words) > FEW_CODES
             if column.labels or are_few:
                 found[name] = words
         return found
@@ -1453,6 +1462,18 @@ def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _time_beside(table: Table, date: Column) -> Column | None:
+    """Return the column with the time of day that belongs to a date, or None."""
+    times = {
+        _without_time(words_of(column.name)): column
+        for column in table.columns.values()
+        if column.family == "time"
+    }
+    own = _without_time(words_of(date.name))
+    begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
+    return next((times[name] for name in (own, *begins) if name in times), None)
+
+
 def _name_rank(name: str, names: Sequence[str]) -> int:
     own = snake(name)
     return next((rank for rank, one in enumerate(names) if own == one), len(names))
@@ -1513,6 +1534,10 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
         case "timestamptz", "date":
             found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
+        case "timestamptz", "integer" if column.per_second:
+            parts = "" if column.per_second == 1 else f" / {column.per_second}.0"
+            sql = f"to_timestamp(nullif({row}, 0){parts})"
+            found = sql, "", TYPE - 3, ", since 1970"
         case "date", "timestamp":
             found = f"{row}::date", "", TYPE - 3, ", without its time"
         case "date", "timestamptz":
@@ -1673,7 +1698,7 @@ def _moment(
     """Return when the last parcel arrived, once all have: SQL, reason, TODO."""
     best: tuple[int, Column] | None = None
     for column in child.columns.values():
-        if column.family in TIMES:
+        if column.is_time:
             points, _ = _name_points(column, child, known["moment"], is_time=True)
             if points and (best is None or points > best[0]):
                 best = points, column

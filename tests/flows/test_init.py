@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -898,3 +899,41 @@ def test_a_question_names_the_columns_that_may_be_the_answer(
     # one value tells nothing, and two may be a flag
     assert "TODO is this the status? If none is, use a constant" in text
     assert "when fk_zustand::text = '3' then '3'" in orders
+
+
+def test_a_moment_may_be_a_number_or_two_columns(empty: Database, tmp_path: Path) -> None:
+    empty.execute(
+        """
+        create table customers (id int primary key, name text, createat bigint);
+        create table appointments (
+            id int primary key, customer_id int references customers, status text,
+            appointment_date date, start_time time, end_time time, created int,
+            updateat bigint not null
+        );
+        insert into customers values (1, 'A', 1781524800000), (2, 'B', 0);
+        insert into appointments values
+        (1, 1, 'booked', '2026-06-15', '09:30', '10:00', 1781524800, 1781524800123),
+        (2, 1, 'booked', '2026-06-16', null, null, 0, 0);
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    found = read(empty, as_sql(tmp_path / "it", inputs["input_bookings__bookings"]))
+    moments = {
+        row["booking_id"]: [
+            row[name] and row[name].astimezone(UTC).isoformat()
+            for name in ("start_at", "created_at", "updated_at")
+        ]
+        for row in found
+    }
+    assert moments == {
+        1: [
+            "2026-06-15T13:30:00+00:00",
+            "2026-06-15T12:00:00+00:00",
+            "2026-06-15T12:00:00.123000+00:00",
+        ],
+        2: ["2026-06-16T04:00:00+00:00", None, None],
+    }
+    customers = read(empty, as_sql(tmp_path / "it", inputs["input_bookings__customers"]))
+    assert [row["created_at"] is None for row in customers] == [False, True]
