@@ -1433,6 +1433,13 @@ def _name_points(
         forms.append(own[len(stem) :])
     elif own[:1] == stem[-1:] and len(own) > 1:
         forms.append(own[1:])
+    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
+        # id_services is service_id, and id_users_provider, a link to users, is provider_id
+        key = [singular(word) for word in _stem("_".join(own)).split("_")]
+        link = table.link_of(column.name)
+        forms.append((*key, "id"))
+        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
+            forms.append((*key[1:], "id"))
     if is_time:
         forms = [*forms, *(_without_time(form) for form in forms)]
     best = 0, ""

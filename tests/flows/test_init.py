@@ -764,7 +764,8 @@ create table users (
 );
 create table appointments (
     id int primary key, start_datetime timestamptz, status text, is_unavailability smallint,
-    id_users_provider int references users, id_users_customer int references users
+    id_users_provider int references users, id_users_customer int references users,
+    id_services int
 );
 insert into roles values (1, 'provider'), (2, 'customer');
 insert into users
@@ -795,6 +796,8 @@ def test_init_asks_whether_rows_of_other_kinds_count(empty: Database, tmp_path: 
     ) in inputs["input_bookings__bookings"]
     # of two links to one table, the name of the role decides
     assert "id_users_customer as square_customer_id" in inputs["input_bookings__bookings"]
+    assert "id_users_provider::text as team_member_id" in inputs["input_bookings__bookings"]
+    assert "id_services::text as service_id" in inputs["input_bookings__bookings"]
     empty.execute("alter table appointments rename id_users_customer to id_users_for")
     init(empty, tmp_path / "unclear", *NEW_YORK)
     unclear = inputs_of(tmp_path / "unclear")["input_bookings__bookings"]
