@@ -139,6 +139,17 @@ class Catalog:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
 
+    def share_of(self, table: Table, condition: str, among: str) -> float | None:
+        """Return the share of rows among others for which a condition holds, or None."""
+        found = _look(
+            self.connection,
+            f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
+            f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
+            " where is_one",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
+
     def share_found(
         self, table: Table, column: Column, other: Table, key: Column, none: tuple[str, ...]
     ) -> float | None:

@@ -42,6 +42,8 @@ KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "gui
 KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
 # a schema with fewer tables shows no common prefix
 FEW = 4
+# a larger share of rows is most of them
+HALF = 0.5
 # columns that a question names
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
@@ -76,6 +78,8 @@ class Value:
     # the question for a person; '' if there is none
     todo: str = ""
     type: str = ""
+    # True if it is a column that no row fills
+    is_empty: bool = False
     # joined tables, each reached from the one before
     joins: list[Join] = field(default_factory=list)
     # tables that reference the row, nearest first: what a scalar subquery reads
@@ -231,6 +235,8 @@ class Proposal:
                 if table in self.tables.values():
                     continue
                 points, reason = self._points(name, names[name], table)
+                if name == "customers" and self._is_above(table, names[name]):
+                    points -= TABLE_LINK
                 if points >= TABLE_ENOUGH and (best is None or points > best[0]):
                     best = points, table, reason
             if best:
@@ -302,6 +308,16 @@ class Proposal:
                 return f"it links to {entity}"
         return ""
 
+    def _is_above(self, table: Table, people: Sequence[str]) -> bool:
+        """Return whether other possible customers belong to a table: a client of the ERP."""
+        anchor = self.tables.get(self.anchor)
+        return anchor is not None and any(
+            _rank_of_table(self.catalog.tables[link.to], people, self.catalog)[0] is not None
+            and any(up.to == table.relation for up in self.catalog.tables[link.to].links)
+            for link in anchor.links
+            if link.to != table.relation
+        )
+
     def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
         """Return the shortest paths of links from a table to another, the surest first."""
         ways: list[list[Link]] = [[]]
@@ -369,6 +385,7 @@ class Proposal:
         for column in entity.columns.values():
             given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
+        self._doubt_planned(given)
         used = " ".join(value.sql for value in given.values.values() if value)
         for deleted in evidence()["deleted"]:
             gone = self._exact(table, deleted)
@@ -399,6 +416,21 @@ class Proposal:
             self._people(given)
         return given
 
+    def _doubt_planned(self, given: Input) -> None:
+        """Doubt a date of delivery that rows have before they are delivered."""
+        delivered, status = (given.values.get(n) for n in ("delivered_at", "order_status"))
+        plain = delivered and status and not (delivered.joins or status.joins)
+        if not plain or FROM in f"{delivered.sql}{status.sql}":
+            return
+        share = self.catalog.share_of(
+            given.table,
+            f"{delivered.sql} is not null".replace(ROW, ""),
+            f"{status.sql} in ('DRAFT', 'SUBMITTED')".replace(ROW, ""),
+        )
+        if share is not None and share > HALF:
+            delivered.points = GUESS
+            delivered.todo = "orders that are not delivered have it, too: is it only planned?"
+
     def _value(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
@@ -421,14 +453,15 @@ class Proposal:
             entity.name, table, column
         )
         value = value or self._boolean(table, column)
-        if value is None or value.points < LIKELY:
+        if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self._put_together(table, column),
                 self._behind(entity, table, alias, column),
                 self._one_key_away(entity, table, alias, column),
                 self._otherwise(entity, table, column),
             ):
-                if other and (value is None or value.points < LIKELY <= other.points):
+                is_weak = value is None or value.points < LIKELY or value.is_empty
+                if other and (value is None or is_weak and other.points >= LIKELY):
                     value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
@@ -670,7 +703,10 @@ class Proposal:
                 )
                 reason += f", with {beside.name}"
             if best is None or points > best.points:
-                best = Value(sql, reason, points, todo, type=plain_type(found.type))
+                best = Value(
+                    *(sql, reason, points, todo, plain_type(found.type)),
+                    is_empty=found.filled == 0,
+                )
         return best if best and best.points >= GUESS else None
 
     def _names(self, entity: str, column: Wanted) -> list[str]:
@@ -1003,9 +1039,17 @@ class Proposal:
                     f"{other.name}.{column.name}"
                     for column in other.columns.values()
                     if column.family in families
-                    and "_".join(_without_time(words_of(column.name))) not in of_row
+                    and (
+                        "_".join(_without_time(words_of(column.name))) not in of_row
+                        or self._is_parcel(other)
+                    )
                 ]
         return found[:MOST_NAMED]
+
+    def _is_parcel(self, table: Table) -> bool:
+        """Return whether a table is named like one of parcels, whose row is the moment."""
+        parcels = evidence()["children"]["delivered_at"]["tables"]
+        return _rank_of_table(table, parcels, self.catalog)[0] is not None
 
     def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
         """Ask whether all rows count if a column tells rows of several kinds apart.
