@@ -105,6 +105,8 @@ class Table:
     # columns of the primary key, or else of the first unique key
     key: tuple[str, ...]
     links: list[Link] = field(default_factory=list)
+    # rows that a probe has read
+    probed: int = 0
 
     def link_of(self, column: str) -> Link | None:
         """Return the link that a column is the last part of."""
@@ -254,6 +256,7 @@ def look_at(catalog: Catalog, table: Table) -> None:
     )
     if not found or not found[0]["all_rows"]:
         return
+    table.probed = found[0]["all_rows"]
     for number, (name, column) in enumerate(table.columns.items()):
         share = found[0][f"c{number}"] / found[0]["all_rows"]
         highest = found[0].get(f"m{number}")

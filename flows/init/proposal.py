@@ -42,6 +42,8 @@ KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "gui
 KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
 # a schema with fewer tables shows no common prefix
 FEW = 4
+# as many people may belong to a business, but not to a customer
+MANY = 20
 # a larger share of rows is most of them
 HALF = 0.5
 # columns that a question names
@@ -309,13 +311,15 @@ class Proposal:
         return ""
 
     def _is_above(self, table: Table, people: Sequence[str]) -> bool:
-        """Return whether other possible customers belong to a table: a client of the ERP."""
+        """Return whether many other possible customers belong to a row: an ERP's client."""
         anchor = self.tables.get(self.anchor)
-        return anchor is not None and any(
-            _rank_of_table(self.catalog.tables[link.to], people, self.catalog)[0] is not None
-            and any(up.to == table.relation for up in self.catalog.tables[link.to].links)
-            for link in anchor.links
-            if link.to != table.relation
+        others = [self.catalog.tables[link.to] for link in anchor.links] if anchor else []
+        return any(
+            table.probed * MANY <= other.probed
+            and any(link.to == table.relation for link in other.links)
+            and _rank_of_table(other, people, self.catalog)[0] is not None
+            for other in others
+            if other is not table
         )
 
     def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
@@ -797,6 +801,9 @@ class Proposal:
             if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
+            if one_of(there.name).endswith(column.name):
+                word = self._first(there, evidence()["lookups"].get(column.name, []))
+                found = _bare(word, CERTAIN) if word and word.family == "text" else found
             # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue

@@ -985,7 +985,9 @@ def test_the_client_that_customers_belong_to_is_no_customer(
             c_order_id int primary key, ad_client_id int references ad_client,
             c_bpartner_id int references c_bpartner, status text, dateordered timestamptz
         );
-        insert into c_order values (1, null, null, 'paid', now());
+        insert into ad_client values (1, 'The wholesaler', now());
+        insert into c_bpartner select n, 1, 'Buyer' from generate_series(1, 20) as n;
+        insert into c_order values (1, 1, 1, 'paid', now());
         """
     )
     said = init(empty, tmp_path / "it")
