@@ -245,6 +245,14 @@ class Proposal:
                 self.tables[name], self.reasons[name] = best[1], best[2]
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
+        users, businesses = (self.tables.get(name) for name in ("users", self._tenants))
+        if users and businesses and not self._paths(users, businesses, FARTHEST + 1):
+            members = self._members(users, businesses)
+            if members and "users" not in self.named:
+                self.tables["users"] = members
+                self.reasons["users"] = (
+                    f"says which rows of {users.relation} belong to {businesses.relation}"
+                )
         if (
             customers
             and anchor
@@ -304,11 +312,25 @@ class Proposal:
             hang_on = ("customers", "users", "accounts")
             found = [pair for pair in found if pair[0] in hang_on]
         for entity, there in found:
+            if is_tenant and entity == "users" and self._members(there, table):
+                return f"a table of members links {entity} to it"
             if self._paths(there, table, FARTHEST + is_tenant):
                 return f"{entity} link to it"
             if not is_tenant and self._paths(table, there):
                 return f"it links to {entity}"
         return ""
+
+    def _members(self, users: Table, businesses: Table) -> Table | None:
+        """Return the table that says which users belong to which business, or None."""
+        both = {one_of(users.name).split("_")[-1], one_of(businesses.name).split("_")[-1]}
+        for table in self.catalog.tables.values():
+            own = {singular(word) for word in words_of(table.name)}
+            is_named = both <= own or {"member", "membership"} & own
+            if is_named and {users.relation, businesses.relation} <= {
+                link.to for link in table.links
+            }:
+                return table
+        return None
 
     def _is_above(self, table: Table, people: Sequence[str]) -> bool:
         """Return whether many other possible customers belong to a row: an ERP's client."""

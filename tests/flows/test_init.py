@@ -992,3 +992,30 @@ def test_the_client_that_customers_belong_to_is_no_customer(
     )
     said = init(empty, tmp_path / "it")
     assert "customers in public.c_bpartner" in said
+
+
+def test_members_are_the_users_of_their_organizations(empty: Database, tmp_path: Path) -> None:
+    """A user may belong to several organizations, through a table of members."""
+    empty.execute(
+        """
+        create table workspaces (id int primary key, name text);
+        create table users (id int primary key, email text, last_sign_in_at timestamptz);
+        create table workspace_members (
+            id bigint primary key, workspace_id int references workspaces,
+            user_id int references users, deleted_at timestamptz
+        );
+        insert into workspaces values (1, 'A'), (2, 'B');
+        insert into users values (1, 'a@x', now()), (2, 'b@x', null);
+        insert into workspace_members values
+        (10, 1, 1, null), (11, 2, 1, null), (12, 2, 2, null), (13, 1, 2, now());
+        """
+    )
+    said = init(empty, tmp_path / "it", *NEW_YORK, "--systems", "usage")
+    assert "users in public.workspace_members, organizations in public.workspaces" in said
+    check_types(empty, tmp_path / "it")
+    users = as_sql(tmp_path / "it", inputs_of(tmp_path / "it")["input_usage__users"])
+    found = read(empty, f"select * from ({users}) order by user_id")
+    assert [
+        (row["organization_id"], str(row["user_id"]), row["last_login_at"] is not None)
+        for row in found
+    ] == [(1, "10", True), (2, "11", True), (2, "12", False)]
