@@ -53,8 +53,8 @@ def questions_of(file: Path, path: Path) -> Iterator[Finding]:
 def _further(lines: Sequence[str], number: int) -> Iterator[str]:
     """Yield the rest of a question that a comment continues on its next lines."""
     mark = COMMENT.match(lines[number - 1])
-    for line in lines[number:] if mark else []:
+    for line in lines[number:]:
         there = COMMENT.match(line)
-        if there is None or there[1] != mark[1] or OPEN.search(line):
+        if mark is None or there is None or there[1] != mark[1] or OPEN.search(line):
             return
         yield line[there.end() :].strip()

@@ -162,11 +162,11 @@ class Catalog:
         excluded = ", ".join(f"'{word}'" for word in none)
         found = _look(
             self.connection,
-            "select avg((exists (select from"
-            f" {other.relation} as other where other.{key.quoted} = compared.value))::int)::float"
-            f" as share from (select distinct {column.quoted} as value from (select"
-            f" {column.quoted} from {table.relation} limit {LOOKED_AT}) as looked_at"
-            f" limit {COMPARED}) as compared where value::text not in ({excluded})",
+            f"select avg((exists (select from {other.relation} as other"
+            f" where other.{key.quoted} = compared.value))::int)::float as share"
+            f" from (select distinct {column.quoted} as value from (select {column.quoted}"
+            f" from {table.relation} limit {LOOKED_AT}) as looked_at limit {COMPARED})"
+            f" as compared where value::text not in ({excluded})",
         )
         share: float | None = found[0]["share"] if found else None
         return share

@@ -154,7 +154,7 @@ def _parted(word: str) -> tuple[str, ...]:
             is_short = end - start == 2  # noqa: PLR2004
             allowed = FIRST_SHORT if start == 0 else () if is_inner else LAST_SHORT
             is_known = part in allowed if is_short else (
-                part in known or end == len(word) and singular(part) in known
+                part in known or (end == len(word) and singular(part) in known)
             )  # fmt: skip
             if is_known and (others := rest(end)) is not None:
                 return (part, *others)
@@ -245,14 +245,7 @@ class Proposal:
                 self.tables[name], self.reasons[name] = best[1], best[2]
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
-        users, businesses = (self.tables.get(name) for name in ("users", self._tenants))
-        if users and businesses and not self._paths(users, businesses, FARTHEST + 1):
-            members = self._members(users, businesses)
-            if members and "users" not in self.named:
-                self.tables["users"] = members
-                self.reasons["users"] = (
-                    f"says which rows of {users.relation} belong to {businesses.relation}"
-                )
+        self._choose_members()
         if (
             customers
             and anchor
@@ -319,6 +312,18 @@ class Proposal:
             if not is_tenant and self._paths(table, there):
                 return f"it links to {entity}"
         return ""
+
+    def _choose_members(self) -> None:
+        """Take the members of businesses as the users if these belong to none."""
+        users, businesses = (self.tables.get(name) for name in ("users", self._tenants))
+        if users is None or businesses is None or "users" in self.named:
+            return
+        members = self._members(users, businesses)
+        if members and not self._paths(users, businesses, FARTHEST + 1):
+            self.tables["users"] = members
+            self.reasons["users"] = (
+                f"says which rows of {users.relation} belong to {businesses.relation}"
+            )
 
     def _members(self, users: Table, businesses: Table) -> Table | None:
         """Return the table that says which users belong to which business, or None."""
@@ -412,41 +417,50 @@ class Proposal:
             given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
         self._doubt_planned(given)
-        used = " ".join(value.sql for value in given.values.values() if value)
-        for deleted in evidence()["deleted"]:
-            gone = self._exact(table, deleted)
-            condition = self._is_set(table, gone) if gone else None
-            if gone and condition and gone.quoted not in used:
-                given.where.append(
-                    (
-                        f"{ROW}{gone.quoted} is null"
-                        if gone.family in TIMES
-                        else f"({condition}) is not true"
-                        if gone.family != "boolean"
-                        else f"{condition} is not true",
-                        f"{_told(gone)}; if it is set, the row counts as deleted",
-                    )
-                )
+        self._leave_out_deleted(given, table)
         if is_written:
             _as_lookups(given)
         else:
-            given.todo = self._may_be_others(entity, table, used)
-            # updated_at may be the latest of all dates
-            taken = " ".join(
-                value.sql for name, value in given.values.items() if value and name != "updated_at"
-            )
-            for name, value in given.values.items():
-                if value is None and not entity.columns[name].is_optional:
-                    given.candidates[name] = self._candidates(table, entity.columns[name], taken)
+            self._ask(given, table)
         if self.people_by and name == "customers":
             self._people(given)
         return given
 
+    def _leave_out_deleted(self, given: Input, table: Table) -> None:
+        used = " ".join(value.sql for value in given.values.values() if value)
+        for name in evidence()["deleted"]:
+            gone = self._exact(table, name)
+            condition = self._is_set(table, gone) if gone else None
+            if gone and condition and gone.quoted not in used:
+                if gone.family in TIMES:
+                    is_left = f"{ROW}{gone.quoted} is null"
+                elif gone.family == "boolean":
+                    is_left = f"{condition} is not true"
+                else:
+                    is_left = f"({condition}) is not true"
+                given.where.append(
+                    (is_left, f"{_told(gone)}; if it is set, the row counts as deleted")
+                )
+
+    def _ask(self, given: Input, table: Table) -> None:
+        """Ask about rows and values that only a person can know."""
+        entity = given.entity
+        # updated_at may be the latest of all dates
+        used = " ".join(
+            value.sql for name, value in given.values.items() if value and name != "updated_at"
+        )
+        given.todo = self._may_be_others(entity, table, used)
+        for name, value in given.values.items():
+            column = entity.columns[name]
+            if value is None and not column.is_optional:
+                given.candidates[name] = self._candidates(table, column, used)
+
     def _doubt_planned(self, given: Input) -> None:
         """Doubt a date of delivery that rows have before they are delivered."""
-        delivered, status = (given.values.get(n) for n in ("delivered_at", "order_status"))
-        plain = delivered and status and not (delivered.joins or status.joins)
-        if not plain or FROM in f"{delivered.sql}{status.sql}":
+        delivered, status = given.values.get("delivered_at"), given.values.get("order_status")
+        if given.table is None or delivered is None or status is None:
+            return
+        if delivered.joins or status.joins or FROM in f"{delivered.sql}{status.sql}":
             return
         share = self.catalog.share_of(
             given.table,
@@ -487,7 +501,7 @@ class Proposal:
                 self._otherwise(entity, table, column),
             ):
                 is_weak = value is None or value.points < LIKELY or value.is_empty
-                if other and (value is None or is_weak and other.points >= LIKELY):
+                if other and (value is None or (is_weak and other.points >= LIKELY)):
                     value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
@@ -606,14 +620,17 @@ class Proposal:
             return None
         value = self._along(table, alias, ways[0], key, there)
         if ways[1:]:
-            value.points -= 10
-            other = next(link for link in ways[1] if link not in ways[0])
-            value.reason += f"; {other.columns[-1]} leads there, too"
-            if last(ways[0]) == last(ways[1]) and len(ways[0]) == 1:
-                # neither name says which
-                value.points = GUESS
-                value.todo = f"is it this one, or {other.columns[-1]}?"
+            self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         return value
+
+    def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
+        """Name the next of several paths, and ask if no name tells which is meant."""
+        other = next(link for link in ways[1] if link not in ways[0]).columns[-1]
+        value.points -= 10
+        value.reason += f"; {other} leads there, too"
+        if not is_told and not ways[0][1:]:
+            value.points = GUESS
+            value.todo = f"is it this one, or {other}?"
 
     def _role(self, name: str, target: Entity) -> int:
         """Return which of the names of an entity a link has, such as the customer of users."""
@@ -948,7 +965,9 @@ class Proposal:
             times = [
                 c
                 for c in table.columns.values()
-                if c.is_time and _is_past(c.name) and snake(c.name) not in evidence()["deleted"]
+                if c.is_time
+                and _is_past(c.name)
+                and snake(c.name) not in evidence()["deleted"]
             ]
             values = [convert(c, column, self.zone) for c in times]
             sqls = [value[0] for value in values if value]
@@ -1043,7 +1062,7 @@ class Proposal:
 
     def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
         """Return the unused columns that may hold a date or a number, for a question."""
-        families = TIMES if wanted.type in ("timestamptz", "date") else ()
+        families: tuple[str, ...] = TIMES if wanted.type in ("timestamptz", "date") else ()
         if wanted.type in ("numeric", "bigint"):
             families = ("numeric", "float", "money", "integer")
         found = [
@@ -1103,9 +1122,9 @@ class Proposal:
                 if (found := self._label(holder)) is None:
                     continue
                 label = found
-            if is_flag and not is_kind and column.family == "text":
-                if self._is_set(table, column) is None:
-                    continue
+            is_text = not is_kind and column.family == "text"
+            if is_text and self._is_set(table, column) is None:
+                continue
             words = self.catalog.words(holder, label) or {}
             there = {word: count for word, count in words.items() if count}
             if 1 < len(there) <= FEW_WORDS:
@@ -1280,11 +1299,9 @@ class Proposal:
         ]
         if linked:
             return f"several tables link to {' or '.join(linked)}: is each of its rows"
-        if marked := self._marked(people):
-            return (
-                f"customers and {self.anchor} have {' and '.join(marked)}: is each of its values"
-            )
-        return ""
+        marked = " and ".join(self._marked(people))
+        said = f"customers and {self.anchor} have {marked}: is each of its values"
+        return said if marked else ""
 
     def _marked(self, people: Table) -> list[str]:
         """Return columns of customers and orders that name a business without a table."""
@@ -1428,9 +1445,7 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
                         is_declared=False,
                     )
                     is_far = other.schema != table.schema
-                    is_same = bool(stem) and any(
-                        singular(stem).endswith(one) for one in ids
-                    )
+                    is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
                     candidates.append((is_far, not is_same, link))
         # prefer the same schema, then a name after the table rather than after its key; if
         # several are equally good, add none
@@ -1445,9 +1460,7 @@ def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool
     other, column = catalog.tables[link.to], table.columns[link.columns[-1]]
     # without a word for key in its name, a column of 0 and 1 may be a flag
     none = ("", "0") if _stem(snake(column.name)) else ("",)
-    share = catalog.share_found(
-        table, column, other, other.columns[link.to_columns[-1]], none
-    )
+    share = catalog.share_found(table, column, other, other.columns[link.to_columns[-1]], none)
     if is_sure:
         return share is None or share > 0
     return share is not None and share >= MOST
@@ -1499,22 +1512,7 @@ def _name_points(
     column: Column, table: Table, names: Sequence[str], *, is_time: bool
 ) -> tuple[int, str]:
     """Return the points for a column's name, and the name that it matches best."""
-    own = words_of(column.name)
-    stem = words_of(one_of(table.name))
-    forms = [own]
-    if own[: len(stem)] == stem and len(own) > len(stem):
-        forms.append(own[len(stem) :])
-    elif own[:1] == stem[-1:] and len(own) > 1:
-        forms.append(own[1:])
-    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
-        # id_services is service_id, and id_users_provider, a link to users, is provider_id
-        key = [singular(word) for word in _stem("_".join(own)).split("_")]
-        link = table.link_of(column.name)
-        forms.append((*key, "id"))
-        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
-            forms.append((*key[1:], "id"))
-    if is_time:
-        forms = [*forms, *(_without_time(form) for form in forms)]
+    forms = _forms(column, table, is_time=is_time)
     best = 0, ""
     for rank, name in enumerate(names):
         wanted = tuple(name.split("_"))
@@ -1532,6 +1530,27 @@ def _name_points(
         if points > best[0]:
             best = points, name
     return best
+
+
+def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ...]]:
+    """Return what the name of a column may mean, as words."""
+    own = words_of(column.name)
+    stem = words_of(one_of(table.name))
+    forms = [own]
+    if own[: len(stem)] == stem and len(own) > len(stem):
+        forms.append(own[len(stem) :])
+    elif own[:1] == stem[-1:] and len(own) > 1:
+        forms.append(own[1:])
+    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
+        # id_services is service_id, and id_users_provider, a link to users, is provider_id
+        key = [singular(word) for word in _stem("_".join(own)).split("_")]
+        link = table.link_of(column.name)
+        forms.append((*key, "id"))
+        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
+            forms.append((*key[1:], "id"))
+    if is_time:
+        forms = [*forms, *(_without_time(form) for form in forms)]
+    return forms
 
 
 def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -1705,9 +1724,7 @@ def translated(
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
 
 
-def _without_shared(
-    names: Mapping[str, tuple[str, ...]], known: set[str]
-) -> dict[str, str]:
+def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> dict[str, str]:
     """Return words in snake case, without what most begin with: wc- in wc-completed."""
     first = [name[0] for name in names.values() if name[1:]]
     shared = next((one for one in first if first.count(one) * 2 > len(names)), None)

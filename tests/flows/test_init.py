@@ -658,7 +658,9 @@ def test_a_table_that_all_rows_belong_to_may_be_a_business(
     init(empty, tmp_path / "marked")
     inputs = inputs_of(tmp_path / "marked")
     asked = " ".join(inputs["input_orders__tenants"].replace("-- ", "").split())
-    assert "TODO customers and orders have shop_code: is each of its values a business" in asked
+    assert (
+        "TODO customers and orders have shop_code: is each of its values a business" in asked
+    )
     assert "1 as tenant_id,  -- one business (guess)" in inputs["input_orders__orders"]
 
 
@@ -672,7 +674,8 @@ def test_names_in_one_word_are_read_like_others(empty: Database, tmp_path: Path)
         );
         create table salesorderheader (
             salesorderid int primary key, customerid int, orderstatus text,
-            orderdate timestamptz, shipdate timestamptz, totaldue numeric, updatedat timestamptz
+            orderdate timestamptz, shipdate timestamptz, totaldue numeric,
+            updatedat timestamptz
         );
         insert into customers values (1, 'A', 'a@x', true, now());
         insert into salesorderheader values (1, 1, 'shipped', now(), now(), 5, now());
@@ -702,7 +705,8 @@ def test_dates_are_found_with_date_in_front_and_utc_behind(
         create table customers (id int primary key, name text, date_created timestamptz);
         create table orders (
             id int primary key, customer_id int references customers, status text,
-            date_created_gmt timestamp, dt_delivered_utc timestamp, date_modified_gmt timestamp,
+            date_created_gmt timestamp, dt_delivered_utc timestamp,
+            date_modified_gmt timestamp,
             total numeric
         );
         insert into customers values (1, 'A', now());
@@ -771,7 +775,9 @@ insert into roles values (1, 'provider'), (2, 'customer');
 insert into users
 select n, 'F' || n, 'L', n || '@x.org', 1 + n % 2, n = 1 from generate_series(1, 6) as n;
 insert into appointments
-select n, now(), (array['app-confirmed', 'app-rescheduled', 'app-no-show', 'limbo'])[1 + n % 4],
+select
+    n, now(),
+    (array['app-confirmed', 'app-rescheduled', 'app-no-show', 'limbo'])[1 + n % 4],
     (n = 1)::int, 2, 3
 from generate_series(1, 8) as n;
 """
@@ -801,7 +807,9 @@ def test_init_asks_whether_rows_of_other_kinds_count(empty: Database, tmp_path: 
     empty.execute("alter table appointments rename id_users_customer to id_users_for")
     init(empty, tmp_path / "unclear", *NEW_YORK)
     unclear = inputs_of(tmp_path / "unclear")["input_bookings__bookings"]
-    assert "TODO is it this one, or id_users_" in " ".join(unclear.split()).replace(" -- ", " ")
+    assert "TODO is it this one, or id_users_" in " ".join(unclear.split()).replace(
+        " -- ", " "
+    )
 
 
 def test_what_most_status_words_begin_with_does_not_count(
@@ -813,7 +821,8 @@ def test_what_most_status_words_begin_with_does_not_count(
     assert "status = 'app-confirmed' then 'ACCEPTED'  -- 2 rows" in bookings
     assert "status = 'app-no-show' then 'NO_SHOW'  -- 2 rows" in bookings
     assert (
-        "'app-rescheduled' then 'ACCEPTED'  -- guess, 2 rows: does another row have" in bookings
+        "'app-rescheduled' then 'ACCEPTED'  -- guess, 2 rows: does another row have"
+        in bookings
     )
     assert "status = 'limbo' then 'limbo'  -- TODO 2 rows: which of" in bookings
 
