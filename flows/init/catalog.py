@@ -152,6 +152,23 @@ class Catalog:
         share: float | None = found[0]["share"] if found else None
         return share
 
+    def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
+        """Return the share of rows whose value is that of the row that they link to."""
+        other = self.tables[link.to]
+        joined = " and ".join(
+            f"looked_at.{table.columns[mine].quoted} = other.{other.columns[to].quoted}"
+            for mine, to in zip(link.columns, link.to_columns, strict=True)
+        )
+        found = _look(
+            self.connection,
+            f"select avg((looked_at.{table.columns[own].quoted}"
+            f" = other.{other.columns[theirs].quoted})::int)::float as share"
+            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f" inner join {other.relation} as other on {joined}",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
+
     def share_found(
         self, table: Table, column: Column, other: Table, key: Column, none: tuple[str, ...]
     ) -> float | None:

@@ -31,7 +31,8 @@ TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
-TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt")
+TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
+              "ms", "millis", "epoch", "unix")  # fmt: skip
 # words that may lead the name of a date, and those that tell its zone
 TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
@@ -259,6 +260,9 @@ class Proposal:
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
         rank, part = _rank_of_table(table, synonyms, self.catalog)
+        said = "named like"
+        if rank is None:
+            rank, part, said = self._rank_of_links(table, synonyms), True, "links name it"
         if rank is None:
             return 0, ""
         points = TABLE_NAME * (1 - 0.04 * rank) * (0.85 if part else 1)
@@ -272,7 +276,7 @@ class Proposal:
             # a matching name alone does not switch a system on
             return 0, ""
         points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
-        reasons = [f"named like {synonyms[rank]}"]
+        reasons = [f"{said} {synonyms[rank]}"]
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
@@ -288,6 +292,17 @@ class Proposal:
         if anchor and anchor.schema != table.schema:
             points -= ELSEWHERE
         return points, ", ".join(reasons)
+
+    def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
+        """Return which synonym the main table's links have for a table: customer_id."""
+        anchor = self.tables.get(self.anchor)
+        stems = [
+            _stem(snake(link.columns[-1]))
+            for link in (anchor.links if anchor else [])
+            if link.to == table.relation
+        ]
+        ranks = [rank for rank, synonym in enumerate(synonyms) if synonym in stems]
+        return min(ranks, default=None)
 
     def _linked(self, name: str, table: Table) -> str:
         """Return how a table links to those found before, or ''."""
@@ -450,10 +465,31 @@ class Proposal:
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
         given.todo = self._may_be_others(entity, table, used)
+        if entity.key == entity.tenant and self._differs_by_row(table):
+            given.todo = (
+                f"{self.anchor} and their customers often name different rows of"
+                f" {table.relation}, and would be left out: is each a business of its own?"
+            )
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
                 given.candidates[name] = self._candidates(table, column, used)
+
+    def _differs_by_row(self, tenants: Table) -> bool:
+        """Return whether orders are often of another tenant than their customers."""
+        anchor, people = self.tables.get(self.anchor), self.tables.get("customers")
+        if anchor is None or people is None:
+            return False
+        ways = (
+            self._paths(anchor, people, 1),
+            self._paths(anchor, tenants, 1),
+            self._paths(people, tenants, 1),
+        )
+        if not all(ways):
+            return False
+        to_people, own, theirs = (way[0][0] for way in ways)
+        share = self.catalog.share_same(anchor, own.columns[-1], to_people, theirs.columns[-1])
+        return share is not None and share < MOST
 
     def _doubt_planned(self, given: Input) -> None:
         """Doubt a date of delivery that rows have before they are delivered."""
@@ -1073,6 +1109,7 @@ class Proposal:
             and column.name not in table.key
             and not table.link_of(column.name)
             and not _stem(snake(column.name))
+            and _may_be_answer(column)
             and not (column.family == "integer" and self._is_set(table, column))
         ]
         if families != TIMES:
@@ -1087,6 +1124,7 @@ class Proposal:
                     f"{other.name}.{column.name}"
                     for column in other.columns.values()
                     if column.family in families
+                    and _may_be_answer(column)
                     and (
                         "_".join(_without_time(words_of(column.name))) not in of_row
                         or self._is_parcel(other)
@@ -1480,14 +1518,27 @@ def _singulars(catalog: Catalog, table: Table) -> set[str]:
     return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
 
 
+def _bared(names: set[str]) -> set[str]:
+    """Return names without words that say nothing: customer_entity, tbl_order."""
+    around = evidence()["around_tables"]
+    return {
+        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
+        for name in names
+        for end in around["behind"]
+        for start in around["before"]
+    }
+
+
 def _prefixes(catalog: Catalog, table: Table) -> list[str]:
     """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
-    names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
+    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
+    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
     own = words_of(table.name)
     found = []
     for count in range(1, len(own) if len(names) >= FEW else 1):
         alike = sum(words[:count] == own[:count] for words in names)
-        if alike * 2 > len(names):
+        # order_ in order_item and order_note is no prefix, but the table that they belong to
+        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
             found.append("_".join(own[:count]) + "_")
     return found
 
@@ -1498,12 +1549,13 @@ def _rank_of_table(
     """Return which synonym a table's name matches, and whether only its end matches."""
     names = _singulars(catalog, table)
     name = one_of(table.name)
-    # Django puts the app before the name: order_order
     for rank, synonym in enumerate(synonyms):
         if synonym in names:
             return rank, False
+    # Django puts the app before the name: order_order
+    bared = _bared(names)
     for rank, synonym in enumerate(synonyms):
-        if name.endswith(f"_{synonym}"):
+        if name.endswith(f"_{synonym}") or synonym in bared:
             return rank, True
     return None, False
 
@@ -1548,6 +1600,9 @@ def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ..
         forms.append((*key, "id"))
         if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
             forms.append((*key[1:], "id"))
+    if own[-1:] in (("cents",), ("minor",)) and own[1:]:
+        # convert reads the unit
+        forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
     if is_time:
         forms = [*forms, *(_without_time(form) for form in forms)]
     return forms
@@ -1576,6 +1631,12 @@ def _time_beside(table: Table, date: Column) -> Column | None:
 def _name_rank(name: str, names: Sequence[str]) -> int:
     own = snake(name)
     return next((rank for rank, one in enumerate(names) if own == one), len(names))
+
+
+def _may_be_answer(column: Column) -> bool:
+    """Return whether a question may name a column: not if it says when a row has ended."""
+    ended = {"cancel", "canceled", "cancelled", "deleted", "archived", "voided", "expired"}
+    return not ended & set(words_of(column.name))
 
 
 def _is_past(name: str) -> bool:
