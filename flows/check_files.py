@@ -14,7 +14,7 @@ from flows.project import IS_OF_USER, PROJECT
 OPEN = re.compile(r"\bTODO\b[: ]*(.*)")
 COMMENT = re.compile(r"\s*(--|#)")
 FOLDERS, SUFFIXES = ("models", "seeds", "macros"), (".sql", ".yml", ".yaml", ".csv")
-SHOWN = 80
+SHOWN = 320
 
 
 def open_questions(names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
