@@ -12,8 +12,9 @@ from flows.check_inputs import LOOK, Finding
 from flows.project import IS_OF_USER, PROJECT
 
 OPEN = re.compile(r"\bTODO\b[: ]*(.*)")
+COMMENT = re.compile(r"\s*(--|#)")
 FOLDERS, SUFFIXES = ("models", "seeds", "macros"), (".sql", ".yml", ".yaml", ".csv")
-SHOWN = 80
+SHOWN = 320
 
 
 def open_questions(names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
@@ -30,14 +31,15 @@ def open_questions(names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
             path = file.relative_to(PROJECT)
             of = path.parts[1] if path.parts[1] in systems.registry() else names[0]
             if of in names:
-                yield from ((of, finding) for finding in _of_file(file, path))
+                yield from ((of, finding) for finding in questions_of(file, path))
 
 
-def _of_file(file: Path, path: Path) -> Iterator[Finding]:
+def questions_of(file: Path, path: Path) -> Iterator[Finding]:
+    """Yield each TODO of one file, with the lines on which a comment goes on."""
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, 1):
         if found := OPEN.search(line):
-            asked = found[1].strip()
+            asked = " ".join([found[1].strip(), *_further(lines, number)]).strip()
             asked = f"{asked[:SHOWN]} ..." if len(asked) > SHOWN else asked
             yield Finding(
                 LOOK,
@@ -46,3 +48,13 @@ def _of_file(file: Path, path: Path) -> Iterator[Finding]:
                 f"TODO is left{': ' if asked else ''}{asked}",
                 "decide, then delete the word TODO",
             )
+
+
+def _further(lines: Sequence[str], number: int) -> Iterator[str]:
+    """Yield the rest of a question that a comment continues on its next lines."""
+    mark = COMMENT.match(lines[number - 1])
+    for line in lines[number:]:
+        there = COMMENT.match(line)
+        if mark is None or there is None or there[1] != mark[1] or OPEN.search(line):
+            return
+        yield line[there.end() :].strip()

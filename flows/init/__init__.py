@@ -229,7 +229,9 @@ def _proposed(
     if not on:
         raise WrongArgument(
             "init: no table of this database looks like orders or bookings of customers;"
-            " check PGDATABASE, or use --systems orders to create the files anyway"
+            " check PGDATABASE, or name your tables, such as --table orders=SCHEMA.TABLE"
+            " --table customers=SCHEMA.TABLE, or use --systems orders to create the files"
+            " anyway"
         )
     _say_what_is_open(proposals, on, named, progress)
     off = [name for name in proposals if name not in on]

@@ -5,7 +5,7 @@ Everything happens in one transaction that is read-only.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,24 @@ import psycopg
 from flows.database import Connection, rows
 from flows.schemas import SCHEMAS
 
-# limits of a probe, to spare the application's database: rows read, distinct values, time
+# limits of a probe, to spare the application's database: rows read, values that are compared
+# with keys, distinct values, time
 LOOKED_AT = 20_000
+COMPARED = 200
 MOST_WORDS = 30
 PATIENCE = "3s"
+
+# families of dates and moments; moments that are numbers: seconds since 1970, thousandths,
+# millionths, from 1979 to 2128
+TIMES = ("timestamptz", "timestamp", "date")
+UNITS, EARLIEST, LATEST = (1, 1000, 1_000_000), 300_000_000, 5_000_000_000
 
 FAMILIES = {
     "boolean": "boolean",
     "date": "date",
     "timestamp with time zone": "timestamptz",
     "timestamp without time zone": "timestamp",
+    "time without time zone": "time",
     "smallint": "integer",
     "integer": "integer",
     "bigint": "integer",
@@ -38,6 +46,7 @@ FAMILIES = {
     "character varying": "text",
     "character": "text",
     "citext": "text",
+    "bit": "bit",
 }
 
 
@@ -56,6 +65,19 @@ class Column:
     labels: tuple[str, ...]
     # share of probed rows with a value; None if there were no rows
     filled: float | None = None
+    # the largest number in the probed rows
+    highest: int | None = None
+
+    @property
+    def per_second(self) -> int | None:
+        """How many units a second has if the numbers are moments since 1970, or None."""
+        high = self.highest or 0
+        return next((unit for unit in UNITS if EARLIEST <= high / unit <= LATEST), None)
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the values are dates or moments."""
+        return self.family in TIMES or self.per_second is not None
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,8 @@ class Table:
     # columns of the primary key, or else of the first unique key
     key: tuple[str, ...]
     links: list[Link] = field(default_factory=list)
+    # rows that a probe has read
+    probed: int = 0
 
     def link_of(self, column: str) -> Link | None:
         """Return the link that a column is the last part of."""
@@ -116,6 +140,53 @@ class Catalog:
         if len(found) > MOST_WORDS and not counts:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
+
+    def share_of(self, table: Table, condition: str, among: str) -> float | None:
+        """Return the share of rows among others for which a condition holds, or None."""
+        found = _look(
+            self.connection,
+            f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
+            f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
+            " where is_one",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
+
+    def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
+        """Return the share of rows whose value is that of the row that they link to."""
+        other = self.tables[link.to]
+        joined = " and ".join(
+            f"looked_at.{table.columns[mine].quoted} = other.{other.columns[to].quoted}"
+            for mine, to in zip(link.columns, link.to_columns, strict=True)
+        )
+        found = _look(
+            self.connection,
+            f"select avg((looked_at.{table.columns[own].quoted}"
+            f" = other.{other.columns[theirs].quoted})::int)::float as share"
+            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f" inner join {other.relation} as other on {joined}",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
+
+    def share_found(
+        self, table: Table, column: Column, other: Table, key: Column, none: tuple[str, ...]
+    ) -> float | None:
+        """Return the share of a column's values that another table has; None if unknown.
+
+        none: words that stand for no row of the other table.
+        """
+        excluded = ", ".join(f"'{word}'" for word in none)
+        found = _look(
+            self.connection,
+            f"select avg((exists (select from {other.relation} as other"
+            f" where other.{key.quoted} = compared.value))::int)::float as share"
+            f" from (select distinct {column.quoted} as value from (select {column.quoted}"
+            f" from {table.relation} limit {LOOKED_AT}) as looked_at limit {COMPARED})"
+            f" as compared where value::text not in ({excluded})",
+        )
+        share: float | None = found[0]["share"] if found else None
+        return share
 
     def knows_zone(self, name: str) -> bool:
         """Return whether PostgreSQL has a time zone of this name."""
@@ -192,6 +263,7 @@ def look_at(catalog: Catalog, table: Table) -> None:
     """Find out which share of each column of a table is filled."""
     counts = ", ".join(
         f"count({column.quoted}) as c{number}"
+        + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
         for number, column in enumerate(table.columns.values())
     )
     found = _look(
@@ -201,9 +273,11 @@ def look_at(catalog: Catalog, table: Table) -> None:
     )
     if not found or not found[0]["all_rows"]:
         return
+    table.probed = found[0]["all_rows"]
     for number, (name, column) in enumerate(table.columns.items()):
         share = found[0][f"c{number}"] / found[0]["all_rows"]
-        table.columns[name] = Column(**{**vars(column), "filled": share})
+        highest = found[0].get(f"m{number}")
+        table.columns[name] = replace(column, filled=share, highest=highest)
 
 
 def _look(connection: Connection, query: str) -> list[dict[str, Any]]:

@@ -255,6 +255,10 @@ class Rendered:
             head.append(_comment(f"{given.reason[:1].upper()}{given.reason[1:]}."))
         else:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
+            if given.todo:
+                head += textwrap.wrap(
+                    _comment(f"TODO {given.todo}"), WIDTH, subsequent_indent="-- "
+                )
         if entity.name in self.proposal.through:
             head += [
                 "-- The write-back updates this view: keep it a plain select from one table,",
@@ -267,7 +271,7 @@ class Rendered:
             value and FROM in value.sql for value in given.values.values()
         )
         row = f"{given.alias}." if needs_alias else ""
-        lines = [*head, "select", *self._select_list(entity, given.values)]
+        lines = [*head, "select", *self._select_list(given)]
         if given.table is not None:
             alias = f" as {given.alias}" if needs_alias else ""
             lines.append(f"from {FROM}{given.table.relation}{TO}{alias}")
@@ -298,7 +302,8 @@ class Rendered:
             said = f"-- TODO Is there a table with {rows}?\n-- Until then, no rows.\n"
         return f"{said}select\n{columns}\nwhere false\n"
 
-    def _select_list(self, entity: Entity, values: dict[str, Value | None]) -> list[str]:
+    def _select_list(self, asked: Input) -> list[str]:
+        entity, values = asked.entity, asked.values
         given = [
             n for n, value in values.items() if value or not entity.columns[n].is_optional
         ]
@@ -311,6 +316,8 @@ class Rendered:
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
                 said = f"TODO no column found for: {column.loss}"
+                if candidates := asked.candidates.get(name):
+                    said += f". Is it one of {', '.join(candidates)}?"
                 lines += _one(f"null::{kind}", name, comma, said)
             else:
                 todo = f". TODO {value.todo}" if value.todo else ""

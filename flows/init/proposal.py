@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from flows.init.catalog import Catalog, Column, Link, Table
+from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Link, Table
 from flows.init.contract import Entity, Wanted, singular
 
 # marks a column of the row itself, until it is known whether it needs the table's alias
@@ -31,12 +31,26 @@ TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
-TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc")
+TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
+              "ms", "millis", "epoch", "unix")  # fmt: skip
+# words that may lead the name of a date, and those that tell its zone
+TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
+# names in one word: the shortest that has parts, and parts of two letters
+SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
+# words of keys, and the share of values that must be keys of the other table, unless the name
+# is sure
+KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
+KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
 # a schema with fewer tables shows no common prefix
 FEW = 4
-# a column with more distinct values is not a status
-FEW_WORDS = 12
-TIMES = ("timestamptz", "timestamp", "date")
+# as many people may belong to a business, but not to a customer
+MANY = 20
+# a larger share of rows is most of them
+HALF = 0.5
+# columns that a question names
+MOST_NAMED = 10
+# a column with more distinct values is not a status, nor a number with so few
+FEW_WORDS, FEW_CODES = 12, 2
 NUMBERS = ("integer", "numeric", "float", "money")
 
 
@@ -67,6 +81,8 @@ class Value:
     # the question for a person; '' if there is none
     todo: str = ""
     type: str = ""
+    # True if it is a column that no row fills
+    is_empty: bool = False
     # joined tables, each reached from the one before
     joins: list[Join] = field(default_factory=list)
     # tables that reference the row, nearest first: what a scalar subquery reads
@@ -96,10 +112,61 @@ class Input:
     where: list[tuple[str, str]] = field(default_factory=list)
     # set if customers have no table: see _people
     group_by: list[str] = field(default_factory=list)
+    # a question about the rows, for a person
+    todo: str = ""
+    # columns that may hold a value that was not found, by its name
+    candidates: dict[str, list[str]] = field(default_factory=dict)
 
 
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the words of evidence.yml."""
+
+    def texts(part: object) -> Iterator[str]:
+        match part:
+            case dict():
+                yield from texts([*part, *part.values()])
+            case list():
+                for one in part:
+                    yield from texts(one)
+            case str():
+                yield part
+
+    words = {word for text in texts(evidence()) for word in text.lower().split("_")}
+    return frozenset(word for word in {*words, *TIME_WORDS} if len(word) > 1)
+
+
+@cache
+def _parted(word: str) -> tuple[str, ...]:
+    """Return the words of a name in one word: orderdate, customerid, isactive.
+
+    All of them must be known, and those of two letters stand at an end.
+    """
+    known = _vocabulary()
+    if len(word) < SHORT_NAME or word in known or singular(word) in known:
+        return (word,)
+
+    def rest(start: int) -> tuple[str, ...] | None:
+        if start == len(word):
+            return ()
+        for end in range(len(word), start + 1, -1):
+            part = word[start:end]
+            is_inner = start > 0 and end < len(word)
+            is_short = end - start == 2  # noqa: PLR2004
+            allowed = FIRST_SHORT if start == 0 else () if is_inner else LAST_SHORT
+            is_known = part in allowed if is_short else (
+                part in known or (end == len(word) and singular(part) in known)
+            )  # fmt: skip
+            if is_known and (others := rest(end)) is not None:
+                return (part, *others)
+        return None
+
+    return rest(0) or (word,)
+
+
+@cache
 def words_of(name: str) -> tuple[str, ...]:
-    """Return a name as words: "shippedAt", "Shipped_At" and "shipped at" are the same."""
+    """Return a name as words: "shippedAt", "Shipped_At" and shippedat are the same."""
     words = [""]
     before = ""
     for sign in name:
@@ -110,7 +177,7 @@ def words_of(name: str) -> tuple[str, ...]:
         else:
             words[-1] += sign
         before = sign
-    return tuple(word.lower() for word in words if word)
+    return tuple(part for word in words if word for part in _parted(word.lower()))
 
 
 def snake(name: str) -> str:
@@ -171,12 +238,15 @@ class Proposal:
                 if table in self.tables.values():
                     continue
                 points, reason = self._points(name, names[name], table)
+                if name == "customers" and self._is_above(table, names[name]):
+                    points -= TABLE_LINK
                 if points >= TABLE_ENOUGH and (best is None or points > best[0]):
                     best = points, table, reason
             if best:
                 self.tables[name], self.reasons[name] = best[1], best[2]
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
+        self._choose_members()
         if (
             customers
             and anchor
@@ -190,6 +260,9 @@ class Proposal:
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
         rank, part = _rank_of_table(table, synonyms, self.catalog)
+        said = "named like"
+        if rank is None:
+            rank, part, said = self._rank_of_links(table, synonyms), True, "links name it"
         if rank is None:
             return 0, ""
         points = TABLE_NAME * (1 - 0.04 * rank) * (0.85 if part else 1)
@@ -203,7 +276,7 @@ class Proposal:
             # a matching name alone does not switch a system on
             return 0, ""
         points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
-        reasons = [f"named like {synonyms[rank]}"]
+        reasons = [f"{said} {synonyms[rank]}"]
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
@@ -219,6 +292,17 @@ class Proposal:
         if anchor and anchor.schema != table.schema:
             points -= ELSEWHERE
         return points, ", ".join(reasons)
+
+    def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
+        """Return which synonym the main table's links have for a table: customer_id."""
+        anchor = self.tables.get(self.anchor)
+        stems = [
+            _stem(snake(link.columns[-1]))
+            for link in (anchor.links if anchor else [])
+            if link.to == table.relation
+        ]
+        ranks = [rank for rank, synonym in enumerate(synonyms) if synonym in stems]
+        return min(ranks, default=None)
 
     def _linked(self, name: str, table: Table) -> str:
         """Return how a table links to those found before, or ''."""
@@ -236,11 +320,49 @@ class Proposal:
             hang_on = ("customers", "users", "accounts")
             found = [pair for pair in found if pair[0] in hang_on]
         for entity, there in found:
+            if is_tenant and entity == "users" and self._members(there, table):
+                return f"a table of members links {entity} to it"
             if self._paths(there, table, FARTHEST + is_tenant):
                 return f"{entity} link to it"
             if not is_tenant and self._paths(table, there):
                 return f"it links to {entity}"
         return ""
+
+    def _choose_members(self) -> None:
+        """Take the members of businesses as the users if these belong to none."""
+        users, businesses = (self.tables.get(name) for name in ("users", self._tenants))
+        if users is None or businesses is None or "users" in self.named:
+            return
+        members = self._members(users, businesses)
+        if members and not self._paths(users, businesses, FARTHEST + 1):
+            self.tables["users"] = members
+            self.reasons["users"] = (
+                f"says which rows of {users.relation} belong to {businesses.relation}"
+            )
+
+    def _members(self, users: Table, businesses: Table) -> Table | None:
+        """Return the table that says which users belong to which business, or None."""
+        both = {one_of(users.name).split("_")[-1], one_of(businesses.name).split("_")[-1]}
+        for table in self.catalog.tables.values():
+            own = {singular(word) for word in words_of(table.name)}
+            is_named = both <= own or {"member", "membership"} & own
+            if is_named and {users.relation, businesses.relation} <= {
+                link.to for link in table.links
+            }:
+                return table
+        return None
+
+    def _is_above(self, table: Table, people: Sequence[str]) -> bool:
+        """Return whether many other possible customers belong to a row: an ERP's client."""
+        anchor = self.tables.get(self.anchor)
+        others = [self.catalog.tables[link.to] for link in anchor.links] if anchor else []
+        return any(
+            table.probed * MANY <= other.probed
+            and any(link.to == table.relation for link in other.links)
+            and _rank_of_table(other, people, self.catalog)[0] is not None
+            for other in others
+            if other is not table
+        )
 
     def _paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
         """Return the shortest paths of links from a table to another, the surest first."""
@@ -309,22 +431,81 @@ class Proposal:
         for column in entity.columns.values():
             given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
-        used = " ".join(value.sql for value in given.values.values() if value)
-        for deleted in evidence()["deleted"]:
-            gone = self._exact(table, deleted)
-            if gone and gone.quoted not in used and gone.family in ("boolean", *TIMES):
-                is_boolean = gone.family == "boolean"
-                given.where.append(
-                    (
-                        f"{ROW}{gone.quoted} {'is not true' if is_boolean else 'is null'}",
-                        f"{_told(gone)}; if it is set, the row counts as deleted",
-                    )
-                )
+        self._doubt_planned(given)
+        self._leave_out_deleted(given, table)
         if is_written:
             _as_lookups(given)
+        else:
+            self._ask(given, table)
         if self.people_by and name == "customers":
             self._people(given)
         return given
+
+    def _leave_out_deleted(self, given: Input, table: Table) -> None:
+        used = " ".join(value.sql for value in given.values.values() if value)
+        for name in evidence()["deleted"]:
+            gone = self._exact(table, name)
+            condition = self._is_set(table, gone) if gone else None
+            if gone and condition and gone.quoted not in used:
+                if gone.family in TIMES:
+                    is_left = f"{ROW}{gone.quoted} is null"
+                elif gone.family == "boolean":
+                    is_left = f"{condition} is not true"
+                else:
+                    is_left = f"({condition}) is not true"
+                given.where.append(
+                    (is_left, f"{_told(gone)}; if it is set, the row counts as deleted")
+                )
+
+    def _ask(self, given: Input, table: Table) -> None:
+        """Ask about rows and values that only a person can know."""
+        entity = given.entity
+        # updated_at may be the latest of all dates
+        used = " ".join(
+            value.sql for name, value in given.values.items() if value and name != "updated_at"
+        )
+        given.todo = self._may_be_others(entity, table, used)
+        if entity.key == entity.tenant and self._differs_by_row(table):
+            given.todo = (
+                f"{self.anchor} and their customers often name different rows of"
+                f" {table.relation}, and would be left out: is each a business of its own?"
+            )
+        for name, value in given.values.items():
+            column = entity.columns[name]
+            if value is None and not column.is_optional:
+                given.candidates[name] = self._candidates(table, column, used)
+
+    def _differs_by_row(self, tenants: Table) -> bool:
+        """Return whether orders are often of another tenant than their customers."""
+        anchor, people = self.tables.get(self.anchor), self.tables.get("customers")
+        if anchor is None or people is None:
+            return False
+        ways = (
+            self._paths(anchor, people, 1),
+            self._paths(anchor, tenants, 1),
+            self._paths(people, tenants, 1),
+        )
+        if not all(ways):
+            return False
+        to_people, own, theirs = (way[0][0] for way in ways)
+        share = self.catalog.share_same(anchor, own.columns[-1], to_people, theirs.columns[-1])
+        return share is not None and share < MOST
+
+    def _doubt_planned(self, given: Input) -> None:
+        """Doubt a date of delivery that rows have before they are delivered."""
+        delivered, status = given.values.get("delivered_at"), given.values.get("order_status")
+        if given.table is None or delivered is None or status is None:
+            return
+        if delivered.joins or status.joins or FROM in f"{delivered.sql}{status.sql}":
+            return
+        share = self.catalog.share_of(
+            given.table,
+            f"{delivered.sql} is not null".replace(ROW, ""),
+            f"{status.sql} in ('DRAFT', 'SUBMITTED')".replace(ROW, ""),
+        )
+        if share is not None and share > HALF:
+            delivered.points = GUESS
+            delivered.todo = "orders that are not delivered have it, too: is it only planned?"
 
     def _value(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, alias: str, column: Wanted
@@ -348,14 +529,15 @@ class Proposal:
             entity.name, table, column
         )
         value = value or self._boolean(table, column)
-        if value is None or value.points < LIKELY:
+        if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self._put_together(table, column),
                 self._behind(entity, table, alias, column),
                 self._one_key_away(entity, table, alias, column),
                 self._otherwise(entity, table, column),
             ):
-                if other and (value is None or value.points < LIKELY <= other.points):
+                is_weak = value is None or value.points < LIKELY or value.is_empty
+                if other and (value is None or (is_weak and other.points >= LIKELY)):
                     value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
@@ -458,21 +640,40 @@ class Proposal:
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int]:
+        def last(way: list[Link]) -> tuple[bool, int, int]:
             # a path through the customer comes last: a booking need not be at the customer's
             # usual location; of several links, the best-named column comes first
             by_customer = not is_tenant and customers and way[0].to == customers.relation
-            return bool(by_customer and way[1:]), _name_rank(way[0].columns[-1], names)
+            own = way[0].columns[-1]
+            return (
+                bool(by_customer and way[1:]),
+                _name_rank(own, names),
+                self._role(own, target),
+            )
 
         ways.sort(key=last)
         if not ways or key is None:
             return None
         value = self._along(table, alias, ways[0], key, there)
         if ways[1:]:
-            value.points -= 10
-            other = next(link for link in ways[1] if link not in ways[0])
-            value.reason += f"; {other.columns[-1]} leads there, too"
+            self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         return value
+
+    def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
+        """Name the next of several paths, and ask if no name tells which is meant."""
+        other = next(link for link in ways[1] if link not in ways[0]).columns[-1]
+        value.points -= 10
+        value.reason += f"; {other} leads there, too"
+        if not is_told and not ways[0][1:]:
+            value.points = GUESS
+            value.todo = f"is it this one, or {other}?"
+
+    def _role(self, name: str, target: Entity) -> int:
+        """Return which of the names of an entity a link has, such as the customer of users."""
+        own = {singular(word) for word in words_of(name)}
+        synonyms: list[str] = evidence()["tables"][self.system][target.name]
+        ranks = [rank for rank, one in enumerate(synonyms) if own >= set(one.split("_"))]
+        return min(ranks, default=len(synonyms))
 
     def _along(
         self, table: Table, alias: str, way: list[Link], key: Value, there: Table
@@ -566,14 +767,25 @@ class Proposal:
             if converted is None:
                 continue
             sql, todo, fit, note = converted
-            is_time = found.family in TIMES and column.type in ("timestamptz", "date")
+            is_time = found.is_time and column.type in ("timestamptz", "date")
             points, like = _name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{_told(found, like)}{note}"
+            if found.family == "date" and (beside := _time_beside(table, found)):
+                time = f"{ROW}{beside.quoted}"
+                if beside.is_nullable:
+                    time = f"coalesce({time}, time '00:00')"
+                sql = sql.replace(
+                    f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
+                )
+                reason += f", with {beside.name}"
             if best is None or points > best.points:
-                best = Value(sql, reason, points, todo, type=plain_type(found.type))
+                best = Value(
+                    *(sql, reason, points, todo, plain_type(found.type)),
+                    is_empty=found.filled == 0,
+                )
         return best if best and best.points >= GUESS else None
 
     def _names(self, entity: str, column: Wanted) -> list[str]:
@@ -594,19 +806,52 @@ class Proposal:
         for key, is_yes in (("says", True), ("opposite", False)):
             for name in known[key]:
                 found = self._exact(table, name)
-                if found is None or found.family not in ("boolean", *TIMES):
+                if found is None:
                     continue
-                row = f"{ROW}{found.quoted}"
-                if found.family != "boolean":
-                    sql = f"{row} is {'not ' if is_yes else ''}null"
-                elif found.is_nullable:
-                    sql = f"coalesce({'' if is_yes else 'not '}{row}, {known['otherwise']})"
+                condition = self._is_set(table, found)
+                if condition is None:
+                    continue
+                if found.family in TIMES:
+                    sql = condition if is_yes else f"{ROW}{found.quoted} is null"
+                elif found.family == "boolean":
+                    sql = condition if is_yes else f"not {condition}"
                 else:
-                    sql = row if is_yes else f"not {row}"
+                    sql = condition if is_yes else f"not ({condition})"
+                if found.is_nullable and found.family not in TIMES:
+                    sql = f"coalesce({sql}, {known['otherwise']})"
                 points = CERTAIN if found.name == column.name else 75
                 meant = "" if is_yes else ", negated"
                 return Value(sql, f"{_told(found)}{meant}", points)
         return None
+
+    def _is_set(self, table: Table, column: Column) -> str | None:
+        """Return SQL that says whether a flag is set, or None if the column is no flag.
+
+        A flag is a boolean, a moment, a number or a letter: 1 or Y.
+        """
+        row = f"{ROW}{column.quoted}"
+        if column.family == "boolean":
+            return row
+        if column.family in TIMES:
+            return f"{row} is not null"
+        if column.family not in ("integer", "text", "bit"):
+            return None
+        words = self.catalog.words(table, column)
+        if column.family == "integer":
+            # a large number is a moment
+            is_flag = words is None or all(
+                word in ("0", "1") or int(word) > EARLIEST for word in words
+            )
+            return f"{row} != 0" if is_flag else None
+        meant = evidence()["flags"]
+        yes = [word for word in words or {} if word.lower() in meant["yes"]]
+        no = [word for word in words or {} if word.lower() in meant["no"]]
+        if not words or len(yes) + len(no) < len(words):
+            return None
+        known = yes or [meant["yes"][0]]
+        return f"{row}::text in ({_quoted(known)})" if column.family == "bit" else (
+            f"{row} in ({_quoted(known)})"
+        )  # fmt: skip
 
     def _put_together(self, table: Table, column: Wanted) -> Value | None:
         parts = evidence()["parts"].get(column.name)
@@ -631,6 +876,9 @@ class Proposal:
             if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
+            if one_of(there.name).endswith(column.name):
+                word = self._first(there, evidence()["lookups"].get(column.name, []))
+                found = _bare(word, CERTAIN) if word and word.family == "text" else found
             # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
@@ -740,6 +988,8 @@ class Proposal:
                     f"derived from {named.reason}",
                     LIKELY,
                 )
+            if key := self._key(entity):
+                return Value(f"{key.sql}::text", "no name found, so the key", LIKELY)
         if self._ours(entity, column) and not column.is_optional:
             told = evidence()["told_by_times"].get(column.name)
             return self._told_by_times(entity, table, column, told or {})
@@ -748,8 +998,13 @@ class Proposal:
             reason = "no column found, so made from the key"
             return Value(f"'{kind} ' || {key.sql}::text", reason, LIKELY)
         if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
-            times = [c for c in table.columns.values() if c.family in TIMES]
-            times = [c for c in times if _is_past(c.name)]
+            times = [
+                c
+                for c in table.columns.values()
+                if c.is_time
+                and _is_past(c.name)
+                and snake(c.name) not in evidence()["deleted"]
+            ]
             values = [convert(c, column, self.zone) for c in times]
             sqls = [value[0] for value in values if value]
             if sqls:
@@ -776,7 +1031,7 @@ class Proposal:
                 found = self._first(table, names)
             if found:
                 row = f"{ROW}{found.quoted}"
-                is_so = row if found.family == "boolean" else f"{row} is not null"
+                is_so = self._is_set(table, found) or f"{row} is not null"
                 lines.append(f"when {is_so} then '{word}'")
                 named.append(found.name)
                 if word == otherwise:
@@ -806,7 +1061,10 @@ class Proposal:
         name, words = max(
             found.items(),
             # of several equal ones, the first
-            key=lambda pair: sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+            key=lambda pair: (
+                sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+                table.columns[pair[0]].family != "integer",
+            ),
         )
         others = "".join(
             f", or {other} ({_quoted(words)})"
@@ -838,6 +1096,88 @@ class Proposal:
         said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
 
+    def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
+        """Return the unused columns that may hold a date or a number, for a question."""
+        families: tuple[str, ...] = TIMES if wanted.type in ("timestamptz", "date") else ()
+        if wanted.type in ("numeric", "bigint"):
+            families = ("numeric", "float", "money", "integer")
+        found = [
+            column.name
+            for column in table.columns.values()
+            if column.family in families
+            and column.quoted not in used
+            and column.name not in table.key
+            and not table.link_of(column.name)
+            and not _stem(snake(column.name))
+            and _may_be_answer(column)
+            and not (column.family == "integer" and self._is_set(table, column))
+        ]
+        if families != TIMES:
+            return found[:MOST_NAMED]
+        # a row beside this one, such as its operational data
+        of_row = {*evidence()["columns"]["created_at"], *evidence()["columns"]["updated_at"]}
+        for other in self.catalog.tables.values():
+            if other in self.tables.values() or other.is_view:
+                continue
+            if any(link.to == table.relation for link in other.links):
+                found += [
+                    f"{other.name}.{column.name}"
+                    for column in other.columns.values()
+                    if column.family in families
+                    and _may_be_answer(column)
+                    and (
+                        "_".join(_without_time(words_of(column.name))) not in of_row
+                        or self._is_parcel(other)
+                    )
+                ]
+        return found[:MOST_NAMED]
+
+    def _is_parcel(self, table: Table) -> bool:
+        """Return whether a table is named like one of parcels, whose row is the moment."""
+        parcels = evidence()["children"]["delivered_at"]["tables"]
+        return _rank_of_table(table, parcels, self.catalog)[0] is not None
+
+    def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
+        """Ask whether all rows count if a column tells rows of several kinds apart.
+
+        A refund may be a row among the orders, a supplier one among the customers.
+        """
+        if entity.name not in evidence()["kinds"]["inputs"]:
+            return ""
+        kinds, flags = set(evidence()["kinds"]["columns"]), set(evidence()["kinds"]["flags"])
+        said = []
+        for column in table.columns.values():
+            own = [singular(word) for word in words_of(column.name)]
+            own = [word for word in own if word not in ("id", "fk", "is", "rank", "flag")]
+            is_kind = own and own[-1] in kinds
+            link = table.link_of(column.name)
+            is_flag = not link and own and set(own) <= flags
+            if not (is_kind or is_flag) or column.quoted in used or column.name in table.key:
+                continue
+            holder, label = table, column
+            if link:
+                holder = self.catalog.tables[link.to]
+                if (found := self._label(holder)) is None:
+                    continue
+                label = found
+            is_text = not is_kind and column.family == "text"
+            if is_text and self._is_set(table, column) is None:
+                continue
+            words = self.catalog.words(holder, label) or {}
+            there = {word: count for word, count in words.items() if count}
+            if 1 < len(there) <= FEW_WORDS:
+                counted = ", ".join(
+                    f"{_quoted([word])}{'' if link else f' {count}'}"
+                    for word, count in there.items()
+                )
+                said.append(f"{column.name} ({counted})")
+        if not said:
+            return ""
+        return (
+            f"do all rows count as {entity.name.replace('_', ' ')}?"
+            f" There are several kinds: {'; '.join(said)}. If not, add a `where`"
+        )
+
     def _taken(self, entity: Entity, table: Table, column: Wanted) -> set[str]:
         """Return the columns of a table that other columns of the input use."""
         taken = set()
@@ -852,14 +1192,18 @@ class Proposal:
         found = {}
         for name, column in table.columns.items():
             is_other = name in taken or name in table.key or table.link_of(name)
-            if is_other or column.family not in ("text", "enum"):
+            if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
                 continue
             words = self.catalog.words(table, column) or {}
-            # names and notes rarely repeat a value
-            are_few = len(words) <= FEW_WORDS and sum(words.values()) > len(words)
-            if column.labels or (words and are_few):
+            # names and notes rarely repeat a value, and one value tells nothing
+            are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
+            if column.family == "integer":
+                # neither a flag nor an id
+                is_code = not self._is_set(table, column) and words_of(name)[-1:] != ("id",)
+                are_few = are_few and is_code and len(words) > FEW_CODES
+            if column.labels or are_few:
                 found[name] = words
         return found
 
@@ -964,22 +1308,21 @@ class Proposal:
                 "1",
                 "one business",
                 GUESS,
-                f"several tables link to {' or '.join(shared)}: is each of its rows a business"
-                " of its own? Then use its key as the tenant in every input",
+                f"{shared} a business of its own? Then use it as the tenant in every input",
                 type="integer",
             )
         return Value("1", "one business; no table suggests several", LIKELY, type="integer")
 
-    def _shared(self) -> list[str]:
-        """Return unused tables that the customers and another input link to.
+    def _shared(self) -> str:
+        """Return what may be businesses under a name that we do not know, or ''.
 
-        Their rows may be the businesses, under a name that we do not know.
+        That is an unused table that the customers and another input link to, or a column.
         """
         chosen = {table.relation for table in self.tables.values()}
         people = self.tables.get("customers")
         if people is None:
-            return []
-        return [
+            return ""
+        linked = [
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
@@ -992,6 +1335,28 @@ class Proposal:
                 for other in table.links
             )
         ]
+        if linked:
+            return f"several tables link to {' or '.join(linked)}: is each of its rows"
+        marked = " and ".join(self._marked(people))
+        said = f"customers and {self.anchor} have {marked}: is each of its values"
+        return said if marked else ""
+
+    def _marked(self, people: Table) -> list[str]:
+        """Return columns of customers and orders that name a business without a table."""
+        anchor = self.tables[self.anchor]
+        synonyms = evidence()["tables"][self.system][self._tenants]
+        found = []
+        for column in people.columns.values():
+            name = snake(column.name)
+            if (
+                column.name in anchor.columns
+                and singular(_stem(name) or name) in synonyms
+                and not people.link_of(column.name)
+            ):
+                words = self.catalog.words(people, column)
+                if words is None or len(words) > 1:
+                    found.append(column.name)
+        return found
 
     # customers who have no table of their own
 
@@ -1088,9 +1453,10 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
     own = _singulars(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
+        stem = _stem(name)
         # a column named after its own table is its key, not a link
-        is_own = any(name.endswith(f"{one}_id") for one in own)
-        if column.name in linked or is_own or not name.endswith("_id"):
+        is_own = any(stem == one or stem.endswith(f"_{one}") for one in own)
+        if column.name in linked or is_own or column.family not in KEY_FAMILIES:
             continue
         candidates = []
         for other in catalog.tables.values():
@@ -1100,8 +1466,8 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
             outer = {own for link in other.links for own in link.columns}
             for key in other.key:
                 theirs = snake(key)
-                is_named = (
-                    name == theirs if theirs != "id" else name.removesuffix("_id") in ids
+                is_named = singular(stem or name) in ids or (
+                    bool(_stem(theirs)) and name == theirs
                 )
                 others = tuple(part for part in other.key if part != key)
                 if (
@@ -1117,14 +1483,33 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
                         is_declared=False,
                     )
                     is_far = other.schema != table.schema
-                    is_same = any(name.endswith(f"{one}_id") for one in ids)
+                    is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
                     candidates.append((is_far, not is_same, link))
         # prefer the same schema, then a name after the table rather than after its key; if
         # several are equally good, add none
         best = min((candidate[:2] for candidate in candidates), default=None)
         alike = [link for *rank, link in candidates if tuple(rank) == best]
-        if len(alike) == 1:
+        if len(alike) == 1 and _holds(catalog, table, alike[0], is_sure=name.endswith("_id")):
             yield alike[0]
+
+
+def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool:
+    """Return whether the rows of a table bear out a link that only its name suggests."""
+    other, column = catalog.tables[link.to], table.columns[link.columns[-1]]
+    # without a word for key in its name, a column of 0 and 1 may be a flag
+    none = ("", "0") if _stem(snake(column.name)) else ("",)
+    share = catalog.share_found(table, column, other, other.columns[link.to_columns[-1]], none)
+    if is_sure:
+        return share is None or share > 0
+    return share is not None and share >= MOST
+
+
+def _stem(name: str) -> str:
+    """Return what a column in snake case is the key of: customer_id, id_customer; or ''."""
+    words = name.split("_")
+    if words[-1] in KEY_LAST and words[1:]:
+        return "_".join(words[:-1])
+    return "_".join(words[1:]) if words[0] in KEY_FIRST else ""
 
 
 def _singulars(catalog: Catalog, table: Table) -> set[str]:
@@ -1133,14 +1518,27 @@ def _singulars(catalog: Catalog, table: Table) -> set[str]:
     return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
 
 
+def _bared(names: set[str]) -> set[str]:
+    """Return names without words that say nothing: customer_entity, tbl_order."""
+    around = evidence()["around_tables"]
+    return {
+        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
+        for name in names
+        for end in around["behind"]
+        for start in around["before"]
+    }
+
+
 def _prefixes(catalog: Catalog, table: Table) -> list[str]:
     """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
-    names = [words_of(t.name) for t in catalog.tables.values() if t.schema == table.schema]
+    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
+    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
     own = words_of(table.name)
     found = []
     for count in range(1, len(own) if len(names) >= FEW else 1):
         alike = sum(words[:count] == own[:count] for words in names)
-        if alike * 2 > len(names):
+        # order_ in order_item and order_note is no prefix, but the table that they belong to
+        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
             found.append("_".join(own[:count]) + "_")
     return found
 
@@ -1151,12 +1549,13 @@ def _rank_of_table(
     """Return which synonym a table's name matches, and whether only its end matches."""
     names = _singulars(catalog, table)
     name = one_of(table.name)
-    # Django puts the app before the name: order_order
     for rank, synonym in enumerate(synonyms):
         if synonym in names:
             return rank, False
+    # Django puts the app before the name: order_order
+    bared = _bared(names)
     for rank, synonym in enumerate(synonyms):
-        if name.endswith(f"_{synonym}"):
+        if name.endswith(f"_{synonym}") or synonym in bared:
             return rank, True
     return None, False
 
@@ -1165,15 +1564,7 @@ def _name_points(
     column: Column, table: Table, names: Sequence[str], *, is_time: bool
 ) -> tuple[int, str]:
     """Return the points for a column's name, and the name that it matches best."""
-    own = words_of(column.name)
-    stem = words_of(one_of(table.name))
-    forms = [own]
-    if own[: len(stem)] == stem and len(own) > len(stem):
-        forms.append(own[len(stem) :])
-    elif own[:1] == stem[-1:] and len(own) > 1:
-        forms.append(own[1:])
-    if is_time:
-        forms = [*forms, *(_without_time(form) for form in forms)]
+    forms = _forms(column, table, is_time=is_time)
     best = 0, ""
     for rank, name in enumerate(names):
         wanted = tuple(name.split("_"))
@@ -1193,10 +1584,48 @@ def _name_points(
     return best
 
 
+def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ...]]:
+    """Return what the name of a column may mean, as words."""
+    own = words_of(column.name)
+    stem = words_of(one_of(table.name))
+    forms = [own]
+    if own[: len(stem)] == stem and len(own) > len(stem):
+        forms.append(own[len(stem) :])
+    elif own[:1] == stem[-1:] and len(own) > 1:
+        forms.append(own[1:])
+    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
+        # id_services is service_id, and id_users_provider, a link to users, is provider_id
+        key = [singular(word) for word in _stem("_".join(own)).split("_")]
+        link = table.link_of(column.name)
+        forms.append((*key, "id"))
+        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
+            forms.append((*key[1:], "id"))
+    if own[-1:] in (("cents",), ("minor",)) and own[1:]:
+        # convert reads the unit
+        forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
+    if is_time:
+        forms = [*forms, *(_without_time(form) for form in forms)]
+    return forms
+
+
 def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
     while len(words) > 1 and words[-1] in TIME_WORDS:
         words = words[:-1]
+    while len(words) > 1 and words[0] in TIME_FIRST:
+        words = words[1:]
     return words
+
+
+def _time_beside(table: Table, date: Column) -> Column | None:
+    """Return the column with the time of day that belongs to a date, or None."""
+    times = {
+        _without_time(words_of(column.name)): column
+        for column in table.columns.values()
+        if column.family == "time"
+    }
+    own = _without_time(words_of(date.name))
+    begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
+    return next((times[name] for name in (own, *begins) if name in times), None)
 
 
 def _name_rank(name: str, names: Sequence[str]) -> int:
@@ -1204,11 +1633,15 @@ def _name_rank(name: str, names: Sequence[str]) -> int:
     return next((rank for rank, one in enumerate(names) if own == one), len(names))
 
 
+def _may_be_answer(column: Column) -> bool:
+    """Return whether a question may name a column: not if it says when a row has ended."""
+    ended = {"cancel", "canceled", "cancelled", "deleted", "archived", "voided", "expired"}
+    return not ended & set(words_of(column.name))
+
+
 def _is_past(name: str) -> bool:
     """Return whether a name is that of a past time, not of a planned one."""
-    planned = {"required", "due", "expected", "estimated", "promised", "planned", "expires",
-               "scheduled", "until", "birth", "deadline"}  # fmt: skip
-    return not planned & set(words_of(name))
+    return not set(evidence()["planned"]) & set(words_of(name))
 
 
 def _told(column: Column, like: str = "") -> str:
@@ -1241,8 +1674,9 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
     name = snake(column.name)
     is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
-    where = zone or "UTC"
-    todo_zone = "" if zone else "the column has no time zone: is UTC right?"
+    is_utc = bool({*IN_UTC} & {*words_of(column.name)})
+    where = "UTC" if is_utc else zone or "UTC"
+    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
     todo_cents = "whole numbers: cents or whole units?"
     is_money = wanted.name.endswith("amount")
     found: tuple[str, str, int, str] | None = None
@@ -1260,6 +1694,10 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
         case "timestamptz", "date":
             found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
+        case "timestamptz", "integer" if column.per_second:
+            parts = "" if column.per_second == 1 else f" / {column.per_second}.0"
+            sql = f"to_timestamp(nullif({row}, 0){parts})"
+            found = sql, "", TYPE - 3, ", since 1970"
         case "date", "timestamp":
             found = f"{row}::date", "", TYPE - 3, ", without its time"
         case "date", "timestamptz":
@@ -1325,11 +1763,12 @@ def translated(
         for word, likes in doubtful.items()
         for like, asked in likes.items()
     }
+    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
     lines = []
     for word, count in words.items():
         literal = "'" + word.replace("'", "''") + "'"
         rows = f"{count} rows" if count != 1 else "1 row"
-        name = snake(word)
+        name = names[word]
         if name in unsure:
             said, asked = unsure[name]
             lines.append(
@@ -1344,6 +1783,20 @@ def translated(
             lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown, so check reports it")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> dict[str, str]:
+    """Return words in snake case, without what most begin with: wc- in wc-completed."""
+    first = [name[0] for name in names.values() if name[1:]]
+    shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
+    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
+    if shared is None or len(names) < FEW:
+        return found
+    shorter = {
+        word: name[1:] if name[1:] and name[0] == shared and found[word] not in known else name
+        for word, name in names.items()
+    }
+    return _without_shared(shorter, known) if shorter != names else found
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -1403,7 +1856,7 @@ def _moment(
     """Return when the last parcel arrived, once all have: SQL, reason, TODO."""
     best: tuple[int, Column] | None = None
     for column in child.columns.values():
-        if column.family in TIMES:
+        if column.is_time:
             points, _ = _name_points(column, child, known["moment"], is_time=True)
             if points and (best is None or points > best[0]):
                 best = points, column
