@@ -20,7 +20,8 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.database import Connection, rows
-from flows.init.proposal import FEW_WORDS, evidence
+from flows.init.names import evidence
+from flows.init.proposal import FEW_WORDS
 from flows.schemas import OPERATIONS
 from flows.watched import relations_of, relations_of_updated_at
 

@@ -15,7 +15,9 @@ from flows.errors import Infrastructure, WrongArgument
 from flows.init.catalog import Catalog, Table, look_at, read_catalog, read_only
 from flows.init.contract import contract, our_settings
 from flows.init.files import Rendered, project_file, settings_of, template
-from flows.init.proposal import Proposal, add_implied_links, evidence, snake
+from flows.init.links import add_implied_links
+from flows.init.names import evidence, snake
+from flows.init.proposal import Proposal
 from flows.progress import Progress
 from flows.project import OUR_PROJECT
 

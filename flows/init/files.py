@@ -11,7 +11,9 @@ from flows import systems
 from flows.captured_keys import NOTHING
 from flows.init.catalog import Catalog
 from flows.init.contract import Entity, our_settings
-from flows.init.proposal import FROM, ROW, TO, Input, Join, Proposal, Value, evidence, snake
+from flows.init.names import evidence, snake
+from flows.init.proposal import Proposal
+from flows.init.values import FROM, ROW, TO, Input, Join, Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100

@@ -4,26 +4,53 @@ evidence.yml says what names mean, the contract of the inputs what they need; th
 only compares. Every proposed value says why it was chosen, and how sure that is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import yaml  # type: ignore[import-untyped]
 
 from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Link, Table
 from flows.init.contract import Entity, Wanted, singular
+from flows.init.links import MOST
+from flows.init.names import (
+    LEAST,
+    PARTLY,
+    evidence,
+    is_past,
+    key_stem,
+    may_be_answer,
+    name_points,
+    name_rank,
+    one_of,
+    rank_of_table,
+    snake,
+    time_beside,
+    without_time,
+    words_of,
+)
+from flows.init.values import (
+    CERTAIN,
+    EMPTY,
+    FILLED,
+    FROM,
+    GUESS,
+    LIKELY,
+    ROW,
+    TO,
+    TYPE,
+    Input,
+    Join,
+    Value,
+    as_lookups,
+    bare_value,
+    convert,
+    doubtful_words,
+    in_lines,
+    plain_type,
+    quoted_words,
+    sum_of_rows,
+    told_of,
+    translated,
+)
 
-# marks a column of the row itself, until it is known whether it needs the table's alias
-ROW = "\0"
-# enclose a relation that dbt's source() replaces
-FROM, TO = "\1", "\2"
-
-CERTAIN, LIKELY, GUESS = 85, 65, 40
-# points of a column: for the first name of a list; less for each after it; at least; for a
-# part of a name; for a type that needs no cast; for a filled column; for an empty one
-NAME, LESS, LEAST, PARTLY, TYPE, FILLED, EMPTY = 75, 2, 55, 30, 15, 10, -10
 # points of a table: for its name, its columns, its link to the system's main table; the
 # least that a table needs
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
@@ -31,18 +58,6 @@ TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 ELSEWHERE, VIEW = 15, 10
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
-TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
-              "ms", "millis", "epoch", "unix")  # fmt: skip
-# words that may lead the name of a date, and those that tell its zone
-TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
-# names in one word: the shortest that has parts, and parts of two letters
-SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
-# words of keys, and the share of values that must be keys of the other table, unless the name
-# is sure
-KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
-KEY_FIRST, KEY_FAMILIES, MOST = ("id", "fk"), ("integer", "numeric", "text", "uuid"), 0.9
-# a schema with fewer tables shows no common prefix
-FEW = 4
 # as many people may belong to a business, but not to a customer
 MANY = 20
 # a larger share of rows is most of them
@@ -51,143 +66,6 @@ HALF = 0.5
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
-NUMBERS = ("integer", "numeric", "float", "money")
-
-
-@cache
-def evidence() -> dict[str, Any]:
-    """Return evidence.yml."""
-    path = Path(__file__).parent / "evidence.yml"
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
-
-
-@dataclass(frozen=True)
-class Join:
-    """A table joined by a key, so with at most one row."""
-
-    alias: str
-    relation: str
-    condition: str
-
-
-@dataclass
-class Value:
-    """What an input gives for one column, and why."""
-
-    sql: str
-    reason: str
-    points: int
-    # the question for a person; '' if there is none
-    todo: str = ""
-    type: str = ""
-    # True if it is a column that no row fills
-    is_empty: bool = False
-    # joined tables, each reached from the one before
-    joins: list[Join] = field(default_factory=list)
-    # tables that reference the row, nearest first: what a scalar subquery reads
-    behind: list[Join] = field(default_factory=list)
-
-    @property
-    def confidence(self) -> str:
-        """How sure the value is, in a word."""
-        if self.points >= CERTAIN:
-            return "certain"
-        if self.points >= LIKELY:
-            return "likely"
-        return "guess"
-
-
-@dataclass
-class Input:
-    """One proposed input."""
-
-    entity: Entity
-    # None: no table looks like it
-    table: Table | None
-    alias: str
-    reason: str
-    values: dict[str, Value | None] = field(default_factory=dict)
-    # conditions with their reasons
-    where: list[tuple[str, str]] = field(default_factory=list)
-    # set if customers have no table: see _people
-    group_by: list[str] = field(default_factory=list)
-    # a question about the rows, for a person
-    todo: str = ""
-    # columns that may hold a value that was not found, by its name
-    candidates: dict[str, list[str]] = field(default_factory=dict)
-
-
-@cache
-def _vocabulary() -> frozenset[str]:
-    """Return the words of evidence.yml."""
-
-    def texts(part: object) -> Iterator[str]:
-        match part:
-            case dict():
-                yield from texts([*part, *part.values()])
-            case list():
-                for one in part:
-                    yield from texts(one)
-            case str():
-                yield part
-
-    words = {word for text in texts(evidence()) for word in text.lower().split("_")}
-    return frozenset(word for word in {*words, *TIME_WORDS} if len(word) > 1)
-
-
-@cache
-def _parted(word: str) -> tuple[str, ...]:
-    """Return the words of a name in one word: orderdate, customerid, isactive.
-
-    All of them must be known, and those of two letters stand at an end.
-    """
-    known = _vocabulary()
-    if len(word) < SHORT_NAME or word in known or singular(word) in known:
-        return (word,)
-
-    def rest(start: int) -> tuple[str, ...] | None:
-        if start == len(word):
-            return ()
-        for end in range(len(word), start + 1, -1):
-            part = word[start:end]
-            is_inner = start > 0 and end < len(word)
-            is_short = end - start == 2  # noqa: PLR2004
-            allowed = FIRST_SHORT if start == 0 else () if is_inner else LAST_SHORT
-            is_known = part in allowed if is_short else (
-                part in known or (end == len(word) and singular(part) in known)
-            )  # fmt: skip
-            if is_known and (others := rest(end)) is not None:
-                return (part, *others)
-        return None
-
-    return rest(0) or (word,)
-
-
-@cache
-def words_of(name: str) -> tuple[str, ...]:
-    """Return a name as words: "shippedAt", "Shipped_At" and shippedat are the same."""
-    words = [""]
-    before = ""
-    for sign in name:
-        if not sign.isalnum():
-            words.append("")
-        elif sign.isupper() and not (before.isupper() or before.isdigit()):
-            words.append(sign)
-        else:
-            words[-1] += sign
-        before = sign
-    return tuple(part for word in words if word for part in _parted(word.lower()))
-
-
-def snake(name: str) -> str:
-    """Return a name in snake case."""
-    return "_".join(words_of(name)) or "unnamed"
-
-
-def one_of(name: str) -> str:
-    """Return the name of a table in snake case and singular."""
-    return singular(snake(name))
 
 
 class Proposal:
@@ -259,7 +137,7 @@ class Proposal:
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
-        rank, part = _rank_of_table(table, synonyms, self.catalog)
+        rank, part = rank_of_table(table, synonyms, self.catalog)
         said = "named like"
         if rank is None:
             rank, part, said = self._rank_of_links(table, synonyms), True, "links name it"
@@ -297,7 +175,7 @@ class Proposal:
         """Return which synonym the main table's links have for a table: customer_id."""
         anchor = self.tables.get(self.anchor)
         stems = [
-            _stem(snake(link.columns[-1]))
+            key_stem(snake(link.columns[-1]))
             for link in (anchor.links if anchor else [])
             if link.to == table.relation
         ]
@@ -310,7 +188,7 @@ class Proposal:
             people = evidence()["tables"][self.system].get("customers", [])
             for link in table.links:
                 other = self.catalog.tables[link.to]
-                if _rank_of_table(other, people, self.catalog)[0] is not None:
+                if rank_of_table(other, people, self.catalog)[0] is not None:
                     return f"{', '.join(link.columns)} links to {other.relation}"
             return ""
         is_tenant = name in ("tenants", "organizations")
@@ -359,7 +237,7 @@ class Proposal:
         return any(
             table.probed * MANY <= other.probed
             and any(link.to == table.relation for link in other.links)
-            and _rank_of_table(other, people, self.catalog)[0] is not None
+            and rank_of_table(other, people, self.catalog)[0] is not None
             for other in others
             if other is not table
         )
@@ -434,7 +312,7 @@ class Proposal:
         self._doubt_planned(given)
         self._leave_out_deleted(given, table)
         if is_written:
-            _as_lookups(given)
+            as_lookups(given)
         else:
             self._ask(given, table)
         if self.people_by and name == "customers":
@@ -454,7 +332,7 @@ class Proposal:
                 else:
                     is_left = f"({condition}) is not true"
                 given.where.append(
-                    (is_left, f"{_told(gone)}; if it is set, the row counts as deleted")
+                    (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
                 )
 
     def _ask(self, given: Input, table: Table) -> None:
@@ -518,7 +396,7 @@ class Proposal:
         # the write-back can update only a plain column
         if entity.name in self.through and column.is_optional:
             found = self._exact(table, column.name)
-            return _bare(found, CERTAIN) if found else None
+            return bare_value(found, CERTAIN) if found else None
         target = self._entity_of(column)
         if target and column.type_var:
             found_there = self._reference(table, alias, target, column)
@@ -552,7 +430,7 @@ class Proposal:
         if self.people_by and name == "customers":
             return Value(
                 f"lower({ROW}{self.people_by.quoted})",
-                f"{_told(self.people_by)}; no table has one row per customer",
+                f"{told_of(self.people_by)}; no table has one row per customer",
                 LIKELY,
                 type="text",
             )
@@ -571,12 +449,16 @@ class Proposal:
             named = self._exact(table, "id") or self._exact(table, f"{one_of(table.name)}_id")
             if named is None:
                 return None
-            return _bare(named, GUESS, "named like a key, but the table has none")
+            return bare_value(named, GUESS, "named like a key, but the table has none")
         if len(own) == 1:
             key = table.columns[own[0]]
             is_alone = set(table.key) <= {*own, *leads_to_tenant}
-            return _bare(key, CERTAIN if is_alone else LIKELY, "key of the table" if is_alone
-                         else "part of the key, and named like an id")  # fmt: skip
+            points, reason = (
+                (CERTAIN, "key of the table")
+                if is_alone
+                else (LIKELY, "part of the key, and named like an id")
+            )
+            return bare_value(key, points, reason)
         together = " || '-' || ".join(f"{ROW}{table.columns[n].quoted}::text" for n in own)
         reason = f"{', '.join(own)}: key of the table, concatenated"
         return Value(together, reason, LIKELY, type="text")
@@ -647,7 +529,7 @@ class Proposal:
             own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
-                _name_rank(own, names),
+                name_rank(own, names),
                 self._role(own, target),
             )
 
@@ -768,12 +650,12 @@ class Proposal:
                 continue
             sql, todo, fit, note = converted
             is_time = found.is_time and column.type in ("timestamptz", "date")
-            points, like = _name_points(found, table, names, is_time=is_time)
+            points, like = name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
             points += fit + (EMPTY if found.filled == 0 else FILLED)
-            reason = f"{_told(found, like)}{note}"
-            if found.family == "date" and (beside := _time_beside(table, found)):
+            reason = f"{told_of(found, like)}{note}"
+            if found.family == "date" and (beside := time_beside(table, found)):
                 time = f"{ROW}{beside.quoted}"
                 if beside.is_nullable:
                     time = f"coalesce({time}, time '00:00')"
@@ -821,7 +703,7 @@ class Proposal:
                     sql = f"coalesce({sql}, {known['otherwise']})"
                 points = CERTAIN if found.name == column.name else 75
                 meant = "" if is_yes else ", negated"
-                return Value(sql, f"{_told(found)}{meant}", points)
+                return Value(sql, f"{told_of(found)}{meant}", points)
         return None
 
     def _is_set(self, table: Table, column: Column) -> str | None:
@@ -849,8 +731,8 @@ class Proposal:
         if not words or len(yes) + len(no) < len(words):
             return None
         known = yes or [meant["yes"][0]]
-        return f"{row}::text in ({_quoted(known)})" if column.family == "bit" else (
-            f"{row} in ({_quoted(known)})"
+        return f"{row}::text in ({quoted_words(known)})" if column.family == "bit" else (
+            f"{row} in ({quoted_words(known)})"
         )  # fmt: skip
 
     def _put_together(self, table: Table, column: Wanted) -> Value | None:
@@ -878,7 +760,7 @@ class Proposal:
             found = self._plain(entity.name, there, column)
             if one_of(there.name).endswith(column.name):
                 word = self._first(there, evidence()["lookups"].get(column.name, []))
-                found = _bare(word, CERTAIN) if word and word.family == "text" else found
+                found = bare_value(word, CERTAIN) if word and word.family == "text" else found
             # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
@@ -905,7 +787,7 @@ class Proposal:
             return None
         for rank_wanted, synonym in enumerate(known["tables"]):
             for child in self.catalog.tables.values():
-                rank, _ = _rank_of_table(child, [synonym], self.catalog)
+                rank, _ = rank_of_table(child, [synonym], self.catalog)
                 if rank is None or child is table:
                     continue
                 links = self._to_parent(child, table, alias)
@@ -913,7 +795,7 @@ class Proposal:
                     continue
                 tables, condition, told, behind = links
                 name = self._alias(child, {alias})
-                value = _sum(child, name, known) if "price" in known else _moment(
+                value = sum_of_rows(child, name, known) if "price" in known else _moment(
                     self, child, name, known
                 )  # fmt: skip
                 if value:
@@ -1001,16 +883,14 @@ class Proposal:
             times = [
                 c
                 for c in table.columns.values()
-                if c.is_time
-                and _is_past(c.name)
-                and snake(c.name) not in evidence()["deleted"]
+                if c.is_time and is_past(c.name) and snake(c.name) not in evidence()["deleted"]
             ]
             values = [convert(c, column, self.zone) for c in times]
             sqls = [value[0] for value in values if value]
             if sqls:
                 named_all = ", ".join(c.name for c in times)
                 todo = next((v[1] for v in values if v and v[1]), "")
-                sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {_lines(sqls)}\n)"
+                sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {in_lines(sqls)}\n)"
                 return Value(sql, f"{named_all}: the latest date in the row", LIKELY, todo)
         return None
 
@@ -1054,7 +934,7 @@ class Proposal:
         """
         ours = self._ours(entity, column) or {}
         known = {like for likes in ours.values() for like in likes} | set(map(snake, ours))
-        known |= {like for likes in _doubtful(column.name).values() for like in likes}
+        known |= {like for likes in doubtful_words(column.name).values() for like in likes}
         found = self._with_few_words(table, self._taken(entity, table, column))
         if not found:
             return None
@@ -1067,16 +947,18 @@ class Proposal:
             ),
         )
         others = "".join(
-            f", or {other} ({_quoted(words)})"
+            f", or {other} ({quoted_words(words)})"
             for other, words in found.items()
             if other != name
         )
         which = table.columns[name]
-        sql, _ = translated(f"{ROW}{which.quoted}", which, words, ours, _doubtful(column.name))
+        sql, _ = translated(
+            f"{ROW}{which.quoted}", which, words, ours, doubtful_words(column.name)
+        )
         return Value(
             sql,
             f"{name}: no column is named like a status, but this one has few distinct values"
-            f" ({_quoted(words)})",
+            f" ({quoted_words(words)})",
             GUESS,
             f"is this the status{others}? If none is, use a constant",
         )
@@ -1090,10 +972,10 @@ class Proposal:
             {
                 name
                 for name, column in table.columns.items()
-                if _name_points(column, table, names, is_time=False)[0] < LEAST
+                if name_points(column, table, names, is_time=False)[0] < LEAST
             },
         )
-        said = ", or ".join(f"{name} ({_quoted(words)})" for name, words in found.items())
+        said = ", or ".join(f"{name} ({quoted_words(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
 
     def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
@@ -1108,8 +990,8 @@ class Proposal:
             and column.quoted not in used
             and column.name not in table.key
             and not table.link_of(column.name)
-            and not _stem(snake(column.name))
-            and _may_be_answer(column)
+            and not key_stem(snake(column.name))
+            and may_be_answer(column)
             and not (column.family == "integer" and self._is_set(table, column))
         ]
         if families != TIMES:
@@ -1124,9 +1006,9 @@ class Proposal:
                     f"{other.name}.{column.name}"
                     for column in other.columns.values()
                     if column.family in families
-                    and _may_be_answer(column)
+                    and may_be_answer(column)
                     and (
-                        "_".join(_without_time(words_of(column.name))) not in of_row
+                        "_".join(without_time(words_of(column.name))) not in of_row
                         or self._is_parcel(other)
                     )
                 ]
@@ -1135,7 +1017,7 @@ class Proposal:
     def _is_parcel(self, table: Table) -> bool:
         """Return whether a table is named like one of parcels, whose row is the moment."""
         parcels = evidence()["children"]["delivered_at"]["tables"]
-        return _rank_of_table(table, parcels, self.catalog)[0] is not None
+        return rank_of_table(table, parcels, self.catalog)[0] is not None
 
     def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
         """Ask whether all rows count if a column tells rows of several kinds apart.
@@ -1167,7 +1049,7 @@ class Proposal:
             there = {word: count for word, count in words.items() if count}
             if 1 < len(there) <= FEW_WORDS:
                 counted = ", ".join(
-                    f"{_quoted([word])}{'' if link else f' {count}'}"
+                    f"{quoted_words([word])}{'' if link else f' {count}'}"
                     for word, count in there.items()
                 )
                 said.append(f"{column.name} ({counted})")
@@ -1228,7 +1110,7 @@ class Proposal:
         for found in table.columns.values():
             if found.family not in ("text", "enum", "integer") or found.name in table.key:
                 continue
-            points, like = _name_points(found, table, names, is_time=False)
+            points, like = name_points(found, table, names, is_time=False)
             if points and (best is None or points > best[0]):
                 best = points, found, like
         if best is None:
@@ -1248,9 +1130,9 @@ class Proposal:
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
         sql, todo = translated(
-            row, found, self.catalog.words(holder, found), ours, _doubtful(column.name)
+            row, found, self.catalog.words(holder, found), ours, doubtful_words(column.name)
         )
-        return Value(sql, _told(found, like), points + TYPE + FILLED, todo, joins=joins)
+        return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
 
     def _label(self, holder: Table) -> Column | None:
         """Return the column of a lookup table that holds its word."""
@@ -1350,7 +1232,7 @@ class Proposal:
             name = snake(column.name)
             if (
                 column.name in anchor.columns
-                and singular(_stem(name) or name) in synonyms
+                and singular(key_stem(name) or name) in synonyms
                 and not people.link_of(column.name)
             ):
                 words = self.catalog.words(people, column)
@@ -1439,417 +1321,6 @@ class Proposal:
                 value.type = types[var]
 
 
-def add_implied_links(catalog: Catalog) -> None:
-    """Add links that no foreign key declares: columns named like the key of another table."""
-    implied = {
-        relation: list(_implied(catalog, table)) for relation, table in catalog.tables.items()
-    }
-    for relation, links in implied.items():
-        catalog.tables[relation].links += links
-
-
-def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
-    linked = {column for link in table.links for column in link.columns}
-    own = _singulars(catalog, table)
-    for column in table.columns.values():
-        name = snake(column.name)
-        stem = _stem(name)
-        # a column named after its own table is its key, not a link
-        is_own = any(stem == one or stem.endswith(f"_{one}") for one in own)
-        if column.name in linked or is_own or column.family not in KEY_FAMILIES:
-            continue
-        candidates = []
-        for other in catalog.tables.values():
-            if other is table or not other.key:
-                continue
-            ids = _singulars(catalog, other)
-            outer = {own for link in other.links for own in link.columns}
-            for key in other.key:
-                theirs = snake(key)
-                is_named = singular(stem or name) in ids or (
-                    bool(_stem(theirs)) and name == theirs
-                )
-                others = tuple(part for part in other.key if part != key)
-                if (
-                    is_named
-                    and key not in outer
-                    and other.columns[key].family == column.family
-                    and all(part in table.columns for part in others)
-                ):
-                    link = Link(
-                        (*others, column.name),
-                        other.relation,
-                        (*others, key),
-                        is_declared=False,
-                    )
-                    is_far = other.schema != table.schema
-                    is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
-                    candidates.append((is_far, not is_same, link))
-        # prefer the same schema, then a name after the table rather than after its key; if
-        # several are equally good, add none
-        best = min((candidate[:2] for candidate in candidates), default=None)
-        alike = [link for *rank, link in candidates if tuple(rank) == best]
-        if len(alike) == 1 and _holds(catalog, table, alike[0], is_sure=name.endswith("_id")):
-            yield alike[0]
-
-
-def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool:
-    """Return whether the rows of a table bear out a link that only its name suggests."""
-    other, column = catalog.tables[link.to], table.columns[link.columns[-1]]
-    # without a word for key in its name, a column of 0 and 1 may be a flag
-    none = ("", "0") if _stem(snake(column.name)) else ("",)
-    share = catalog.share_found(table, column, other, other.columns[link.to_columns[-1]], none)
-    if is_sure:
-        return share is None or share > 0
-    return share is not None and share >= MOST
-
-
-def _stem(name: str) -> str:
-    """Return what a column in snake case is the key of: customer_id, id_customer; or ''."""
-    words = name.split("_")
-    if words[-1] in KEY_LAST and words[1:]:
-        return "_".join(words[:-1])
-    return "_".join(words[1:]) if words[0] in KEY_FIRST else ""
-
-
-def _singulars(catalog: Catalog, table: Table) -> set[str]:
-    """Return the singular of a table's name, with and without the prefixes of its schema."""
-    name = one_of(table.name)
-    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
-
-
-def _bared(names: set[str]) -> set[str]:
-    """Return names without words that say nothing: customer_entity, tbl_order."""
-    around = evidence()["around_tables"]
-    return {
-        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
-        for name in names
-        for end in around["behind"]
-        for start in around["before"]
-    }
-
-
-def _prefixes(catalog: Catalog, table: Table) -> list[str]:
-    """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
-    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
-    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
-    own = words_of(table.name)
-    found = []
-    for count in range(1, len(own) if len(names) >= FEW else 1):
-        alike = sum(words[:count] == own[:count] for words in names)
-        # order_ in order_item and order_note is no prefix, but the table that they belong to
-        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
-            found.append("_".join(own[:count]) + "_")
-    return found
-
-
-def _rank_of_table(
-    table: Table, synonyms: Sequence[str], catalog: Catalog
-) -> tuple[int | None, bool]:
-    """Return which synonym a table's name matches, and whether only its end matches."""
-    names = _singulars(catalog, table)
-    name = one_of(table.name)
-    for rank, synonym in enumerate(synonyms):
-        if synonym in names:
-            return rank, False
-    # Django puts the app before the name: order_order
-    bared = _bared(names)
-    for rank, synonym in enumerate(synonyms):
-        if name.endswith(f"_{synonym}") or synonym in bared:
-            return rank, True
-    return None, False
-
-
-def _name_points(
-    column: Column, table: Table, names: Sequence[str], *, is_time: bool
-) -> tuple[int, str]:
-    """Return the points for a column's name, and the name that it matches best."""
-    forms = _forms(column, table, is_time=is_time)
-    best = 0, ""
-    for rank, name in enumerate(names):
-        wanted = tuple(name.split("_"))
-        forms_wanted = [wanted, _without_time(wanted)] if is_time else [wanted]
-        if any(form == asked for form in forms for asked in forms_wanted if asked):
-            points = max(NAME - LESS * rank, LEAST)
-        elif any(
-            asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
-        ):
-            points = max(PARTLY - rank, 20)
-        elif name in column.comment.lower().replace(" ", "_").split(","):
-            points = PARTLY
-        else:
-            continue
-        if points > best[0]:
-            best = points, name
-    return best
-
-
-def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ...]]:
-    """Return what the name of a column may mean, as words."""
-    own = words_of(column.name)
-    stem = words_of(one_of(table.name))
-    forms = [own]
-    if own[: len(stem)] == stem and len(own) > len(stem):
-        forms.append(own[len(stem) :])
-    elif own[:1] == stem[-1:] and len(own) > 1:
-        forms.append(own[1:])
-    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
-        # id_services is service_id, and id_users_provider, a link to users, is provider_id
-        key = [singular(word) for word in _stem("_".join(own)).split("_")]
-        link = table.link_of(column.name)
-        forms.append((*key, "id"))
-        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
-            forms.append((*key[1:], "id"))
-    if own[-1:] in (("cents",), ("minor",)) and own[1:]:
-        # convert reads the unit
-        forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
-    if is_time:
-        forms = [*forms, *(_without_time(form) for form in forms)]
-    return forms
-
-
-def _without_time(words: tuple[str, ...]) -> tuple[str, ...]:
-    while len(words) > 1 and words[-1] in TIME_WORDS:
-        words = words[:-1]
-    while len(words) > 1 and words[0] in TIME_FIRST:
-        words = words[1:]
-    return words
-
-
-def _time_beside(table: Table, date: Column) -> Column | None:
-    """Return the column with the time of day that belongs to a date, or None."""
-    times = {
-        _without_time(words_of(column.name)): column
-        for column in table.columns.values()
-        if column.family == "time"
-    }
-    own = _without_time(words_of(date.name))
-    begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
-    return next((times[name] for name in (own, *begins) if name in times), None)
-
-
-def _name_rank(name: str, names: Sequence[str]) -> int:
-    own = snake(name)
-    return next((rank for rank, one in enumerate(names) if own == one), len(names))
-
-
-def _may_be_answer(column: Column) -> bool:
-    """Return whether a question may name a column: not if it says when a row has ended."""
-    ended = {"cancel", "canceled", "cancelled", "deleted", "archived", "voided", "expired"}
-    return not ended & set(words_of(column.name))
-
-
-def _is_past(name: str) -> bool:
-    """Return whether a name is that of a past time, not of a planned one."""
-    return not set(evidence()["planned"]) & set(words_of(name))
-
-
-def _told(column: Column, like: str = "") -> str:
-    """Return what is known about a column."""
-    told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
-            f"{column.name}: name matches"]  # fmt: skip
-    told.append(column.type)
-    if column.filled is not None:
-        told.append(f"{column.filled * 100:.0f} % filled")
-    return ", ".join(told)
-
-
-def _bare(column: Column, points: int, reason: str = "") -> Value:
-    told = _told(column).replace("name matches", reason) if reason else _told(column)
-    return Value(f"{ROW}{column.quoted}", told, points, type=plain_type(column.type))
-
-
-def plain_type(type_name: str) -> str:
-    """Return a type as the settings name it."""
-    return "text" if type_name.startswith("character varying") else type_name
-
-
-def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
-    column: Column, wanted: Wanted, zone: str | None
-) -> tuple[str, str, int, str] | None:
-    """Return a column cast to a type: SQL, TODO, points, note; None if that is impossible.
-
-    If a number may be in cents or in whole units, the TODO asks which.
-    """
-    row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
-    name = snake(column.name)
-    is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
-    is_utc = bool({*IN_UTC} & {*words_of(column.name)})
-    where = "UTC" if is_utc else zone or "UTC"
-    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
-    todo_cents = "whole numbers: cents or whole units?"
-    is_money = wanted.name.endswith("amount")
-    found: tuple[str, str, int, str] | None = None
-    match kind, family:
-        case "text", "text":
-            found = row, "", TYPE, ""
-        case "text", "enum":
-            found = f"{row}::text", "", TYPE, ", as text"
-        case "text", "integer" | "uuid" if wanted.name.endswith("_id"):
-            found = f"{row}::text", "", TYPE, ", as text"
-        case ("timestamptz", "timestamptz") | ("date", "date") | ("jsonb", "json" | "jsonb"):
-            is_cast = kind == "jsonb" and column.type != "jsonb"
-            found = f"{row}::jsonb" if is_cast else row, "", TYPE, ""
-        case "timestamptz", "timestamp":
-            found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
-        case "timestamptz", "date":
-            found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
-        case "timestamptz", "integer" if column.per_second:
-            parts = "" if column.per_second == 1 else f" / {column.per_second}.0"
-            sql = f"to_timestamp(nullif({row}, 0){parts})"
-            found = sql, "", TYPE - 3, ", since 1970"
-        case "date", "timestamp":
-            found = f"{row}::date", "", TYPE - 3, ", without its time"
-        case "date", "timestamptz":
-            sql = f"({row} at time zone '{where}')::date"
-            found = sql, todo_zone, TYPE - 3, ", without its time"
-        case "boolean", "boolean" if snake(column.name) == wanted.name:
-            sql = f"coalesce({row}, false)" if column.is_nullable else row
-            found = (row if wanted.is_optional else sql), "", TYPE, ""
-        case "numeric", "numeric":
-            found = row, "", TYPE, ""
-            if is_cents:
-                found = f"{row} / 100.0", "", TYPE, ", from cents"
-        case "numeric", "integer":
-            if is_cents:
-                found = f"{row} / 100.0", "", TYPE, ", from cents"
-            else:
-                found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
-        case "numeric", "float":
-            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded, as it is a float"
-        case "numeric", "money":
-            found = f"{row}::numeric", "", TYPE - 3, ""
-        case "bigint", "integer":
-            sql = row if column.type == "bigint" else f"{row}::bigint"
-            found = sql, "" if is_cents else todo_cents, TYPE if is_cents else TYPE - 5, ""
-        case "bigint", "numeric" | "float" | "money":
-            sql = row if family == "numeric" else f"{row}::numeric"
-            if is_cents:
-                found = f"round({sql})::bigint", "", TYPE - 3, ""
-            else:
-                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", to cents"
-        case "integer", "integer":
-            found = row if column.type == "integer" else f"{row}::integer", "", TYPE, ""
-        case "integer", "numeric" | "float":
-            found = f"round({row})::integer", "", TYPE - 5, ", rounded"
-    return found
-
-
-def translated(
-    row: str,
-    column: Column,
-    words: dict[str, int] | None,
-    ours: dict[str, list[str]],
-    doubtful: dict[str, dict[str, str]],
-) -> tuple[str, str]:
-    """Return SQL that translates the application's words into ours, and a TODO.
-
-    Unknown words stay as they are.
-    """
-    as_text = row if column.family == "text" else f"{row}::text"
-    allowed = ", ".join(ours)
-    if words is None:
-        return as_text, f"too many values to list: translate them into {allowed}"
-    if not words:
-        return as_text, f"no values yet: translate them into {allowed}"
-    if set(words) <= set(ours):
-        return as_text, ""
-    for function, change in (("upper", str.upper), ("lower", str.lower)):
-        if {change(word) for word in words} <= set(ours):
-            return f"{function}({as_text})", ""
-    known = {like: word for word, likes in ours.items() for like in [*likes, snake(word)]}
-    unsure = {
-        like: (word, asked)
-        for word, likes in doubtful.items()
-        for like, asked in likes.items()
-    }
-    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
-    lines = []
-    for word, count in words.items():
-        literal = "'" + word.replace("'", "''") + "'"
-        rows = f"{count} rows" if count != 1 else "1 row"
-        name = names[word]
-        if name in unsure:
-            said, asked = unsure[name]
-            lines.append(
-                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: {asked}"
-            )
-        elif name not in known:
-            lines.append(
-                f"when {as_text} = {literal} then {literal}"
-                f"  -- TODO {rows}: which of {allowed}?"
-            )
-        else:
-            lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
-    lines.append(f"else {as_text}  -- unknown, so check reports it")
-    return "case\n    " + "\n    ".join(lines) + "\nend", ""
-
-
-def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> dict[str, str]:
-    """Return words in snake case, without what most begin with: wc- in wc-completed."""
-    first = [name[0] for name in names.values() if name[1:]]
-    shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
-    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
-    if shared is None or len(names) < FEW:
-        return found
-    shorter = {
-        word: name[1:] if name[1:] and name[0] == shared and found[word] not in known else name
-        for word, name in names.items()
-    }
-    return _without_shared(shorter, known) if shorter != names else found
-
-
-def _quoted(words: Iterable[str]) -> str:
-    return ", ".join(f"'{' '.join(word.split())}'" for word in words)
-
-
-def _doubtful(name: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = evidence()["doubtful"].get(name, {})
-    return found
-
-
-def _sum(  # noqa: C901 - prices and quantities, or totals
-    child: Table, name: str, known: dict[str, Any]
-) -> tuple[str, str, str] | None:
-    """Return the sum of a row's items: SQL, reason, TODO."""
-
-    def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
-        for asked in names:
-            for column in child.columns.values():
-                if snake(column.name) == asked and column.family in families:
-                    return column
-        return None
-
-    def number(column: Column) -> str:
-        cast = "::numeric" if column.family in ("float", "money") else ""
-        return f"{name}.{column.quoted}{cast}"
-
-    quantity = first(known["quantity"], NUMBERS)
-    price = first(known["price"], NUMBERS)
-    discount = first(known["discount"], NUMBERS)
-    whole = first(known["amount"], NUMBERS)
-    if price and quantity:
-        used = [price.name, quantity.name]
-        terms = [number(price), number(quantity)]
-        if discount:
-            used.append(f"(1 - {discount.name})")
-            terms.append(f"(1 - {number(discount)})")
-        summed, money = "\n        * ".join(terms), price
-    elif whole:
-        used, summed, money = [whole.name], number(whole), whole
-    else:
-        return None
-    is_cents = snake(money.name).endswith("cents")
-    summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
-    if is_cents:
-        summed = f"{summed} / 100.0"
-    todo = ""
-    if money.family == "integer" and not is_cents:
-        todo = "whole numbers: cents or whole units?"
-    reason = f"sum of {' * '.join(used)}"
-    return f"round({summed}, 2)", reason, todo
-
-
 def _moment(
     proposal: Proposal, child: Table, name: str, known: dict[str, Any]
 ) -> tuple[str, str, str] | None:
@@ -1857,7 +1328,7 @@ def _moment(
     best: tuple[int, Column] | None = None
     for column in child.columns.values():
         if column.is_time:
-            points, _ = _name_points(column, child, known["moment"], is_time=True)
+            points, _ = name_points(column, child, known["moment"], is_time=True)
             if points and (best is None or points > best[0]):
                 best = points, column
     if best is None:
@@ -1870,27 +1341,6 @@ def _moment(
     moment = converted[0].replace(ROW, f"{name}.")
     return (
         f"case when bool_and({name}.{column.quoted} is not null) then max({moment}) end",
-        f"{_told(column)}; the latest, once all rows have one",
+        f"{told_of(column)}; the latest, once all rows have one",
         converted[1],
     )
-
-
-def _as_lookups(given: Input) -> None:
-    """Replace joins by scalar subqueries: the write-back can update only one table."""
-    for value in given.values.values():
-        if value and value.joins:
-            first, *others = value.joins
-            more = "".join(
-                f"\n    inner join {FROM}{join.relation}{TO} as {join.alias}\n"
-                f"        on {join.condition}"
-                for join in others
-            )
-            value.sql = (
-                f"(\n    select {value.sql}\n    from {FROM}{first.relation}{TO} as"
-                f" {first.alias}{more}\n    where {first.condition}\n)"
-            )
-            value.joins = []
-
-
-def _lines(parts: Sequence[str]) -> str:
-    return ",\n    ".join(parts)

@@ -18,7 +18,8 @@ from flows.init import name_of
 from flows.init.catalog import read_catalog, read_only
 from flows.init.contract import contract, our_settings
 from flows.init.files import project_file
-from flows.init.proposal import add_implied_links, evidence, snake
+from flows.init.links import add_implied_links
+from flows.init.names import evidence, snake
 from flows.systems import registry
 
 NEW_YORK = ("--time-zone", "America/New_York")

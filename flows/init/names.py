@@ -1,0 +1,248 @@
+"""What the names of tables and columns mean: evidence.yml, compared word by word."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows.init.catalog import Catalog, Column, Table
+from flows.init.contract import singular
+
+# points of a column: for the first name of a list; less for each after it; at least; for a
+# part of a name
+NAME, LESS, LEAST, PARTLY = 75, 2, 55, 30
+TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
+              "ms", "millis", "epoch", "unix")  # fmt: skip
+# words that may lead the name of a date, and those that tell its zone
+TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
+# names in one word: the shortest that has parts, and parts of two letters
+SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
+# words of keys
+KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
+KEY_FIRST = ("id", "fk")
+# a schema with fewer tables shows no common prefix
+FEW = 4
+
+
+@cache
+def evidence() -> dict[str, Any]:
+    """Return evidence.yml."""
+    path = Path(__file__).parent / "evidence.yml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the words of evidence.yml."""
+
+    def texts(part: object) -> Iterator[str]:
+        match part:
+            case dict():
+                yield from texts([*part, *part.values()])
+            case list():
+                for one in part:
+                    yield from texts(one)
+            case str():
+                yield part
+
+    words = {word for text in texts(evidence()) for word in text.lower().split("_")}
+    return frozenset(word for word in {*words, *TIME_WORDS} if len(word) > 1)
+
+
+@cache
+def _parted(word: str) -> tuple[str, ...]:
+    """Return the words of a name in one word: orderdate, customerid, isactive.
+
+    All of them must be known, and those of two letters stand at an end.
+    """
+    known = _vocabulary()
+    if len(word) < SHORT_NAME or word in known or singular(word) in known:
+        return (word,)
+
+    def rest(start: int) -> tuple[str, ...] | None:
+        if start == len(word):
+            return ()
+        for end in range(len(word), start + 1, -1):
+            part = word[start:end]
+            is_inner = start > 0 and end < len(word)
+            is_short = end - start == 2  # noqa: PLR2004
+            allowed = FIRST_SHORT if start == 0 else () if is_inner else LAST_SHORT
+            is_known = part in allowed if is_short else (
+                part in known or (end == len(word) and singular(part) in known)
+            )  # fmt: skip
+            if is_known and (others := rest(end)) is not None:
+                return (part, *others)
+        return None
+
+    return rest(0) or (word,)
+
+
+@cache
+def words_of(name: str) -> tuple[str, ...]:
+    """Return a name as words: "shippedAt", "Shipped_At" and shippedat are the same."""
+    words = [""]
+    before = ""
+    for sign in name:
+        if not sign.isalnum():
+            words.append("")
+        elif sign.isupper() and not (before.isupper() or before.isdigit()):
+            words.append(sign)
+        else:
+            words[-1] += sign
+        before = sign
+    return tuple(part for word in words if word for part in _parted(word.lower()))
+
+
+def snake(name: str) -> str:
+    """Return a name in snake case."""
+    return "_".join(words_of(name)) or "unnamed"
+
+
+def one_of(name: str) -> str:
+    """Return the name of a table in snake case and singular."""
+    return singular(snake(name))
+
+
+def key_stem(name: str) -> str:
+    """Return what a column in snake case is the key of: customer_id, id_customer; or ''."""
+    words = name.split("_")
+    if words[-1] in KEY_LAST and words[1:]:
+        return "_".join(words[:-1])
+    return "_".join(words[1:]) if words[0] in KEY_FIRST else ""
+
+
+def singulars_of(catalog: Catalog, table: Table) -> set[str]:
+    """Return the singular of a table's name, with and without the prefixes of its schema."""
+    name = one_of(table.name)
+    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
+
+
+def _bared(names: set[str]) -> set[str]:
+    """Return names without words that say nothing: customer_entity, tbl_order."""
+    around = evidence()["around_tables"]
+    return {
+        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
+        for name in names
+        for end in around["behind"]
+        for start in around["before"]
+    }
+
+
+def _prefixes(catalog: Catalog, table: Table) -> list[str]:
+    """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
+    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
+    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
+    own = words_of(table.name)
+    found = []
+    for count in range(1, len(own) if len(names) >= FEW else 1):
+        alike = sum(words[:count] == own[:count] for words in names)
+        # order_ in order_item and order_note is no prefix, but the table that they belong to
+        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
+            found.append("_".join(own[:count]) + "_")
+    return found
+
+
+def rank_of_table(
+    table: Table, synonyms: Sequence[str], catalog: Catalog
+) -> tuple[int | None, bool]:
+    """Return which synonym a table's name matches, and whether only its end matches."""
+    names = singulars_of(catalog, table)
+    name = one_of(table.name)
+    for rank, synonym in enumerate(synonyms):
+        if synonym in names:
+            return rank, False
+    # Django puts the app before the name: order_order
+    bared = _bared(names)
+    for rank, synonym in enumerate(synonyms):
+        if name.endswith(f"_{synonym}") or synonym in bared:
+            return rank, True
+    return None, False
+
+
+def name_points(
+    column: Column, table: Table, names: Sequence[str], *, is_time: bool
+) -> tuple[int, str]:
+    """Return the points for a column's name, and the name that it matches best."""
+    forms = _forms(column, table, is_time=is_time)
+    best = 0, ""
+    for rank, name in enumerate(names):
+        wanted = tuple(name.split("_"))
+        forms_wanted = [wanted, without_time(wanted)] if is_time else [wanted]
+        if any(form == asked for form in forms for asked in forms_wanted if asked):
+            points = max(NAME - LESS * rank, LEAST)
+        elif any(
+            asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
+        ):
+            points = max(PARTLY - rank, 20)
+        elif name in column.comment.lower().replace(" ", "_").split(","):
+            points = PARTLY
+        else:
+            continue
+        if points > best[0]:
+            best = points, name
+    return best
+
+
+def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ...]]:
+    """Return what the name of a column may mean, as words."""
+    own = words_of(column.name)
+    stem = words_of(one_of(table.name))
+    forms = [own]
+    if own[: len(stem)] == stem and len(own) > len(stem):
+        forms.append(own[len(stem) :])
+    elif own[:1] == stem[-1:] and len(own) > 1:
+        forms.append(own[1:])
+    if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
+        # id_services is service_id, and id_users_provider, a link to users, is provider_id
+        key = [singular(word) for word in key_stem("_".join(own)).split("_")]
+        link = table.link_of(column.name)
+        forms.append((*key, "id"))
+        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
+            forms.append((*key[1:], "id"))
+    if own[-1:] in (("cents",), ("minor",)) and own[1:]:
+        # convert reads the unit
+        forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
+    if is_time:
+        forms = [*forms, *(without_time(form) for form in forms)]
+    return forms
+
+
+def without_time(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a name without those that only say that it is a date."""
+    while len(words) > 1 and words[-1] in TIME_WORDS:
+        words = words[:-1]
+    while len(words) > 1 and words[0] in TIME_FIRST:
+        words = words[1:]
+    return words
+
+
+def time_beside(table: Table, date: Column) -> Column | None:
+    """Return the column with the time of day that belongs to a date, or None."""
+    times = {
+        without_time(words_of(column.name)): column
+        for column in table.columns.values()
+        if column.family == "time"
+    }
+    own = without_time(words_of(date.name))
+    begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
+    return next((times[name] for name in (own, *begins) if name in times), None)
+
+
+def name_rank(name: str, names: Sequence[str]) -> int:
+    """Return the place of a name in a list, or the list's length."""
+    own = snake(name)
+    return next((rank for rank, one in enumerate(names) if own == one), len(names))
+
+
+def may_be_answer(column: Column) -> bool:
+    """Return whether a question may name a column: not if it says when a row has ended."""
+    ended = {"cancel", "canceled", "cancelled", "deleted", "archived", "voided", "expired"}
+    return not ended & set(words_of(column.name))
+
+
+def is_past(name: str) -> bool:
+    """Return whether a name is that of a past time, not of a planned one."""
+    return not set(evidence()["planned"]) & set(words_of(name))

@@ -1,0 +1,305 @@
+"""Values that an input may take from a column, and how they are converted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.init.catalog import Column, Table
+from flows.init.contract import Entity, Wanted
+from flows.init.names import FEW, IN_UTC, evidence, snake, words_of
+
+# marks a column of the row itself, until it is known whether it needs the table's alias
+ROW = "\0"
+# enclose a relation that dbt's source() replaces
+FROM, TO = "\1", "\2"
+CERTAIN, LIKELY, GUESS = 85, 65, 40
+# points of a column: for a type that needs no cast; for values; for having none
+TYPE, FILLED, EMPTY = 15, 10, -10
+NUMBERS = ("integer", "numeric", "float", "money")
+
+
+@dataclass(frozen=True)
+class Join:
+    """A table joined by a key, so with at most one row."""
+
+    alias: str
+    relation: str
+    condition: str
+
+
+@dataclass
+class Value:
+    """What an input gives for one column, and why."""
+
+    sql: str
+    reason: str
+    points: int
+    # the question for a person; '' if there is none
+    todo: str = ""
+    type: str = ""
+    # True if it is a column that no row fills
+    is_empty: bool = False
+    # joined tables, each reached from the one before
+    joins: list[Join] = field(default_factory=list)
+    # tables that reference the row, nearest first: what a scalar subquery reads
+    behind: list[Join] = field(default_factory=list)
+
+    @property
+    def confidence(self) -> str:
+        """How sure the value is, in a word."""
+        if self.points >= CERTAIN:
+            return "certain"
+        if self.points >= LIKELY:
+            return "likely"
+        return "guess"
+
+
+@dataclass
+class Input:
+    """One proposed input."""
+
+    entity: Entity
+    # None: no table looks like it
+    table: Table | None
+    alias: str
+    reason: str
+    values: dict[str, Value | None] = field(default_factory=dict)
+    # conditions with their reasons
+    where: list[tuple[str, str]] = field(default_factory=list)
+    # set if customers have no table: see _people
+    group_by: list[str] = field(default_factory=list)
+    # a question about the rows, for a person
+    todo: str = ""
+    # columns that may hold a value that was not found, by its name
+    candidates: dict[str, list[str]] = field(default_factory=dict)
+
+
+def told_of(column: Column, like: str = "") -> str:
+    """Return what is known about a column."""
+    told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
+            f"{column.name}: name matches"]  # fmt: skip
+    told.append(column.type)
+    if column.filled is not None:
+        told.append(f"{column.filled * 100:.0f} % filled")
+    return ", ".join(told)
+
+
+def bare_value(column: Column, points: int, reason: str = "") -> Value:
+    """Return the value of a column of the row itself, as it is."""
+    told = told_of(column).replace("name matches", reason) if reason else told_of(column)
+    return Value(f"{ROW}{column.quoted}", told, points, type=plain_type(column.type))
+
+
+def plain_type(type_name: str) -> str:
+    """Return a type as the settings name it."""
+    return "text" if type_name.startswith("character varying") else type_name
+
+
+def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
+    column: Column, wanted: Wanted, zone: str | None
+) -> tuple[str, str, int, str] | None:
+    """Return a column cast to a type: SQL, TODO, points, note; None if that is impossible.
+
+    If a number may be in cents or in whole units, the TODO asks which.
+    """
+    row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
+    name = snake(column.name)
+    is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
+    is_utc = bool({*IN_UTC} & {*words_of(column.name)})
+    where = "UTC" if is_utc else zone or "UTC"
+    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
+    todo_cents = "whole numbers: cents or whole units?"
+    is_money = wanted.name.endswith("amount")
+    found: tuple[str, str, int, str] | None = None
+    match kind, family:
+        case "text", "text":
+            found = row, "", TYPE, ""
+        case "text", "enum":
+            found = f"{row}::text", "", TYPE, ", as text"
+        case "text", "integer" | "uuid" if wanted.name.endswith("_id"):
+            found = f"{row}::text", "", TYPE, ", as text"
+        case ("timestamptz", "timestamptz") | ("date", "date") | ("jsonb", "json" | "jsonb"):
+            is_cast = kind == "jsonb" and column.type != "jsonb"
+            found = f"{row}::jsonb" if is_cast else row, "", TYPE, ""
+        case "timestamptz", "timestamp":
+            found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
+        case "timestamptz", "date":
+            found = f"{row}::timestamp at time zone '{where}'", todo_zone, TYPE - 6, ""
+        case "timestamptz", "integer" if column.per_second:
+            parts = "" if column.per_second == 1 else f" / {column.per_second}.0"
+            sql = f"to_timestamp(nullif({row}, 0){parts})"
+            found = sql, "", TYPE - 3, ", since 1970"
+        case "date", "timestamp":
+            found = f"{row}::date", "", TYPE - 3, ", without its time"
+        case "date", "timestamptz":
+            sql = f"({row} at time zone '{where}')::date"
+            found = sql, todo_zone, TYPE - 3, ", without its time"
+        case "boolean", "boolean" if snake(column.name) == wanted.name:
+            sql = f"coalesce({row}, false)" if column.is_nullable else row
+            found = (row if wanted.is_optional else sql), "", TYPE, ""
+        case "numeric", "numeric":
+            found = row, "", TYPE, ""
+            if is_cents:
+                found = f"{row} / 100.0", "", TYPE, ", from cents"
+        case "numeric", "integer":
+            if is_cents:
+                found = f"{row} / 100.0", "", TYPE, ", from cents"
+            else:
+                found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
+        case "numeric", "float":
+            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded, as it is a float"
+        case "numeric", "money":
+            found = f"{row}::numeric", "", TYPE - 3, ""
+        case "bigint", "integer":
+            sql = row if column.type == "bigint" else f"{row}::bigint"
+            found = sql, "" if is_cents else todo_cents, TYPE if is_cents else TYPE - 5, ""
+        case "bigint", "numeric" | "float" | "money":
+            sql = row if family == "numeric" else f"{row}::numeric"
+            if is_cents:
+                found = f"round({sql})::bigint", "", TYPE - 3, ""
+            else:
+                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", to cents"
+        case "integer", "integer":
+            found = row if column.type == "integer" else f"{row}::integer", "", TYPE, ""
+        case "integer", "numeric" | "float":
+            found = f"round({row})::integer", "", TYPE - 5, ", rounded"
+    return found
+
+
+def translated(
+    row: str,
+    column: Column,
+    words: dict[str, int] | None,
+    ours: dict[str, list[str]],
+    doubtful: dict[str, dict[str, str]],
+) -> tuple[str, str]:
+    """Return SQL that translates the application's words into ours, and a TODO.
+
+    Unknown words stay as they are.
+    """
+    as_text = row if column.family == "text" else f"{row}::text"
+    allowed = ", ".join(ours)
+    if words is None:
+        return as_text, f"too many values to list: translate them into {allowed}"
+    if not words:
+        return as_text, f"no values yet: translate them into {allowed}"
+    if set(words) <= set(ours):
+        return as_text, ""
+    for function, change in (("upper", str.upper), ("lower", str.lower)):
+        if {change(word) for word in words} <= set(ours):
+            return f"{function}({as_text})", ""
+    known = {like: word for word, likes in ours.items() for like in [*likes, snake(word)]}
+    unsure = {
+        like: (word, asked)
+        for word, likes in doubtful.items()
+        for like, asked in likes.items()
+    }
+    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
+    lines = []
+    for word, count in words.items():
+        literal = "'" + word.replace("'", "''") + "'"
+        rows = f"{count} rows" if count != 1 else "1 row"
+        name = names[word]
+        if name in unsure:
+            said, asked = unsure[name]
+            lines.append(
+                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: {asked}"
+            )
+        elif name not in known:
+            lines.append(
+                f"when {as_text} = {literal} then {literal}"
+                f"  -- TODO {rows}: which of {allowed}?"
+            )
+        else:
+            lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
+    lines.append(f"else {as_text}  -- unknown, so check reports it")
+    return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> dict[str, str]:
+    """Return words in snake case, without what most begin with: wc- in wc-completed."""
+    first = [name[0] for name in names.values() if name[1:]]
+    shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
+    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
+    if shared is None or len(names) < FEW:
+        return found
+    shorter = {
+        word: name[1:] if name[1:] and name[0] == shared and found[word] not in known else name
+        for word, name in names.items()
+    }
+    return _without_shared(shorter, known) if shorter != names else found
+
+
+def quoted_words(words: Iterable[str]) -> str:
+    """Return words in quotes, each on one line, with commas between them."""
+    return ", ".join(f"'{' '.join(word.split())}'" for word in words)
+
+
+def doubtful_words(name: str) -> dict[str, dict[str, str]]:
+    """Return the words that may mean something else, by ours, each with a question."""
+    found: dict[str, dict[str, str]] = evidence()["doubtful"].get(name, {})
+    return found
+
+
+def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
+    child: Table, name: str, known: dict[str, Any]
+) -> tuple[str, str, str] | None:
+    """Return the sum of a row's items: SQL, reason, TODO."""
+
+    def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
+        for asked in names:
+            for column in child.columns.values():
+                if snake(column.name) == asked and column.family in families:
+                    return column
+        return None
+
+    def number(column: Column) -> str:
+        cast = "::numeric" if column.family in ("float", "money") else ""
+        return f"{name}.{column.quoted}{cast}"
+
+    quantity = first(known["quantity"], NUMBERS)
+    price = first(known["price"], NUMBERS)
+    discount = first(known["discount"], NUMBERS)
+    whole = first(known["amount"], NUMBERS)
+    if price and quantity:
+        used = [price.name, quantity.name]
+        terms = [number(price), number(quantity)]
+        if discount:
+            used.append(f"(1 - {discount.name})")
+            terms.append(f"(1 - {number(discount)})")
+        summed, money = "\n        * ".join(terms), price
+    elif whole:
+        used, summed, money = [whole.name], number(whole), whole
+    else:
+        return None
+    is_cents = snake(money.name).endswith("cents")
+    summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
+    if is_cents:
+        summed = f"{summed} / 100.0"
+    todo = ""
+    if money.family == "integer" and not is_cents:
+        todo = "whole numbers: cents or whole units?"
+    reason = f"sum of {' * '.join(used)}"
+    return f"round({summed}, 2)", reason, todo
+
+
+def as_lookups(given: Input) -> None:
+    """Replace joins by scalar subqueries: the write-back can update only one table."""
+    for value in given.values.values():
+        if value and value.joins:
+            first, *others = value.joins
+            more = "".join(
+                f"\n    inner join {FROM}{join.relation}{TO} as {join.alias}\n"
+                f"        on {join.condition}"
+                for join in others
+            )
+            value.sql = (
+                f"(\n    select {value.sql}\n    from {FROM}{first.relation}{TO} as"
+                f" {first.alias}{more}\n    where {first.condition}\n)"
+            )
+            value.joins = []
+
+
+def in_lines(parts: Sequence[str]) -> str:
+    """Return the parts of an expression, one per line."""
+    return ",\n    ".join(parts)
