@@ -56,6 +56,7 @@ measured as (
                 then least(whole_way, greatest(0, way_gone))
         end as way
     from directed
+    {{ fence() }}
 ),
 
 -- compares products, not quotients, because a third has no finite decimal
@@ -78,6 +79,7 @@ judged as (
             else 'on_track'
         end as goal_status
     from measured
+    {{ fence() }}
 ),
 
 -- at the pace since the start; NULL if it would take over 100 years
