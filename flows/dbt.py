@@ -455,25 +455,38 @@ class Child:
 
 
 class Warm:
-    """Keeps the dbt child from one refresh to the next."""
+    """Keeps dbt children from one request to the next, each for its environment.
+
+    Two, because a command may read the manifest as the login and refresh as another role.
+    """
+
+    MOST = 2
 
     def __init__(self) -> None:
-        """Start no child before there is something to build."""
-        self.child: Child | None = None
+        """Start no child before there is something to do."""
+        self.children: list[Child] = []
 
     def take(self, environment: Mapping[str, str]) -> Child:
         """Hand over the child that is kept for this environment, or a new one."""
-        child, self.child = self.child, None
-        if child and (child.environment != environment or child.has_ended()):
-            child.end()
-            child = None
-        return child or Child(environment)
+        for child in self.children:
+            if child.environment == environment:
+                self.children.remove(child)
+                if not child.has_ended():
+                    return child
+                child.end()
+                break
+        return Child(environment)
+
+    def keep(self, child: Child) -> None:
+        """Keep a child; end the one that was used longest ago if there are too many."""
+        self.children.append(child)
+        while len(self.children) > self.MOST:
+            self.children.pop(0).end()
 
     def end(self) -> None:
-        """End the child if there is one."""
-        if self.child:
-            self.child.end()
-        self.child = None
+        """End all children."""
+        while self.children:
+            self.children.pop().end()
 
 
 _warm: Warm | None = None
@@ -507,7 +520,7 @@ def _messages(
             yield message
     finally:
         if is_kept:
-            kept.child = child
+            kept.keep(child)
         else:
             child.end()
 
