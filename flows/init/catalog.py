@@ -143,14 +143,11 @@ class Catalog:
 
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
-        found = _look(
-            self.connection,
+        return self._share(
             f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
             f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
             " where is_one",
         )
-        share: float | None = found[0]["share"] if found else None
-        return share
 
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
         """Return the share of rows whose value is that of the row that they link to."""
@@ -159,15 +156,12 @@ class Catalog:
             f"looked_at.{table.columns[mine].quoted} = other.{other.columns[to].quoted}"
             for mine, to in zip(link.columns, link.to_columns, strict=True)
         )
-        found = _look(
-            self.connection,
+        return self._share(
             f"select avg((looked_at.{table.columns[own].quoted}"
             f" = other.{other.columns[theirs].quoted})::int)::float as share"
             f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
             f" inner join {other.relation} as other on {joined}",
         )
-        share: float | None = found[0]["share"] if found else None
-        return share
 
     def share_found(
         self, table: Table, column: Column, other: Table, key: Column, none: tuple[str, ...]
@@ -177,14 +171,17 @@ class Catalog:
         none: words that stand for no row of the other table.
         """
         excluded = ", ".join(f"'{word}'" for word in none)
-        found = _look(
-            self.connection,
+        return self._share(
             f"select avg((exists (select from {other.relation} as other"
             f" where other.{key.quoted} = compared.value))::int)::float as share"
             f" from (select distinct {column.quoted} as value from (select {column.quoted}"
             f" from {table.relation} limit {LOOKED_AT}) as looked_at limit {COMPARED})"
             f" as compared where value::text not in ({excluded})",
         )
+
+    def _share(self, query: str) -> float | None:
+        """Return the share that a probe computes; None if it read no rows or took too long."""
+        found = _look(self.connection, query)
         share: float | None = found[0]["share"] if found else None
         return share
 
