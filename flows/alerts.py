@@ -29,11 +29,14 @@ from flows.schemas import OPERATIONS, OURS
 Outcomes = tuple[Counter[str], str | None]
 
 
-def raise_alerts(progress: Progress) -> None:
-    """Create messages for states that began or ended; an error does not stop the refresh."""
+def raise_alerts(progress: Progress, *, after_runs_only: bool) -> None:
+    """Create messages for states that began or ended; an error does not stop the refresh.
+
+    after_runs_only: look only at the jobs if no run has changed anything since the last time.
+    """
     try:
         with connect() as connection:
-            _raise(connection)
+            _raise(connection, after_runs_only=after_runs_only)
     except Infrastructure as failure:
         progress.say(f"alerts could not be raised: {failure}")
 
@@ -68,12 +71,12 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
             progress.say("alerts are being sent by another run")
 
 
-def _raise(connection: Connection) -> None:
+def _raise(connection: Connection, *, after_runs_only: bool = False) -> None:
     install(connection, "operations.sql")
     install(connection, "alerts.sql")
     # people hear only of alerts raised after messages were installed
     install(connection, "messages.sql")
-    connection.execute(f"select {OPERATIONS}.raise_alerts()")
+    connection.execute(f"select {OPERATIONS}.raise_alerts(%s)", (after_runs_only,))
 
 
 def _compose(connection: Connection, channels: Channels, reachable: list[str]) -> None:

@@ -68,6 +68,7 @@ MADE: dict[str, dict[str, str]] = {
     },
     "alerts.sql": {
         "alert_tenants": "table",
+        "alert_rounds": "table",
         "alert_episodes": "table",
         "alert_episodes__open": "index",
         "alert_outbox": "table",

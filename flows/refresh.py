@@ -8,6 +8,7 @@ from flows import dbt, systems, untouched
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant, is_built, refuse_others
 from flows.capture import (
+    Scope,
     claim,
     fingerprint_of_files,
     last_relations,
@@ -41,7 +42,13 @@ from flows.roles import are_installed, follow_inputs
 from flows.run_log import COMPUTED, RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 from flows.work import Work, find_work, move_clock, unfinished
-from flows.write_back import check_freshness, count_written, write_back
+from flows.write_back import (
+    WriteBack,
+    check_freshness,
+    count_written,
+    still_agrees,
+    write_back,
+)
 
 # materializations of objects that last from refresh to refresh: views, and tables that keep
 # their rows
@@ -204,7 +211,7 @@ def _with_lock(
                     _refresh(options, progress, log, lock)
         finally:
             # also after a held or failed refresh, which people want to hear about
-            raise_alerts(progress)
+            raise_alerts(progress, after_runs_only=True)
             if options.mode == "nightly":
                 forget_old_rows(progress)
         return log.payload
@@ -269,7 +276,7 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     work = find_work(connection, scope, as_of, is_full=is_full, empty=empty)
     log.payload |= {"work": work.systems, "read_whole": work.read_whole}
     if not (is_full or work.systems):
-        _do_nothing(options, as_of, progress, log, lock)
+        _do_nothing(options, as_of, scope, progress, log, lock)
         return
     # before anything is read from the files or the catalog
     files = untouched.fingerprint_of_project() if is_full else ""
@@ -346,16 +353,26 @@ def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
     )
 
 
-def _do_nothing(
-    options: Options, as_of: datetime, progress: Progress, log: RunLog, lock: Lock
+def _do_nothing(  # noqa: PLR0913, PLR0917
+    options: Options,
+    as_of: datetime,
+    scope: Scope,
+    progress: Progress,
+    log: RunLog,
+    lock: Lock,
 ) -> None:
-    """Move as_of, and write back what earlier runs have left pending."""
+    """Move as_of, and write back what may have been left pending."""
     move_clock(log.connection, systems.hourly(), as_of)
     check_tenant(log.connection, options.tenant)
     say_lost_hook(log.connection, progress)
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
     try:
-        _write_back(options, progress, log, lock)
+        # changed_since is empty if the triggers notice everything
+        if not scope.changed_since and still_agrees(log.connection, log.logid):
+            say_what_stays(log.connection, progress)
+            log.payload |= WriteBack(agrees=True).log() | {COMPUTED: True, "rows_written": 0}
+        else:
+            _write_back(options, progress, log, lock)
     except WriteBackHeld:
         # the same hold as in earlier runs
         if not log.payload.get("rows_written"):

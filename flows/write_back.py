@@ -82,6 +82,8 @@ class WriteBack:
     outcomes: Counter[str] = field(default_factory=Counter)
     # rows of operations.write_back_guards, read before the write-back
     guards: list[dict[str, Any]] = field(default_factory=list)
+    # whether no customer of any tenant differed, before the write-back
+    agrees: bool = False
     # the error that stopped a tenant, by slug
     failed: dict[str, str] = field(default_factory=dict)
     # the last error of single customers, by slug
@@ -99,6 +101,7 @@ class WriteBack:
         return {
             "write_back": self.outcomes,
             "write_back_guards": self.guards,
+            "agrees": self.agrees,
             "write_back_failed": self.failed,
             "write_back_errors": self.errors,
             "batches": self.batches,
@@ -133,6 +136,26 @@ class WriteBack:
                 )
             )
         return None
+
+
+def still_agrees(connection: Connection, logid: str) -> bool:
+    """Return whether no customer can differ in a run that has found nothing to do.
+
+    None differed in the run before this one, and the triggers show every change of their rows.
+    """
+    return bool(
+        rows(
+            connection,
+            f"select from {OPERATIONS}.capture_status as captured"
+            " where captured.system = 'orders' and captured.watched_by = 'triggers'"
+            " and to_regclass(captured.relation) = any(select to_regclass(origins.relation)"
+            f" from {OPERATIONS}.operational_origins as origins)"
+            " and (select status = 'success' and payload -> 'agrees' = 'true'"
+            f" from {OPERATIONS}.application_logs where logid != %(logid)s"
+            " order by log_id desc limit 1) limit 1",
+            {"logid": logid},
+        )
+    )
 
 
 def check_freshness(connection: Connection) -> None:
@@ -306,24 +329,23 @@ def write_back(
     connection, logid = log.connection, log.logid
     install(connection, "write_back.sql")
     say_what_stays(connection, progress)
-    done = WriteBack(
-        guards=rows(
-            connection,
-            f"select * from {OPERATIONS}.write_back_guards"
-            " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
-            {"tenant": tenant},
-        ),
-        is_forced=force,
+    guards = rows(
+        connection,
+        f"select * from {OPERATIONS}.write_back_guards"
+        " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
+        {"tenant": tenant},
     )
+    done = WriteBack(guards=guards, agrees=not (guards or tenant), is_forced=force)
     for guard in done.guards:
         for line in guard_lines(guard, is_forced=force):
             progress.say(line)
     if any(guard["is_tripped"] for guard in done.guards):
         done.other_rules_since = other_rules_since(connection)
     if done.guards:
+        held = [guard["tenant_slug"] for guard in done.guards if guard["is_tripped"]]
         connection.execute(
-            f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s)",
-            (logid, tenant, BATCH_SIZE, force),
+            f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s, %s)",
+            (logid, tenant, BATCH_SIZE, force, held),
         )
     else:
         # nothing differs; what a run that died had planned is not to be written any more

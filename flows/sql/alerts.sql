@@ -13,6 +13,13 @@ comment on table operations.alert_tenants is
 customer) and organization whose accounts were (account). judged_as_of: as_of of the
 latest assessment.';
 
+create table if not exists operations.alert_rounds (
+    log_id bigint not null
+);
+comment on table operations.alert_rounds is
+'customer_health: At most one row. log_id: the last run in application_logs whose
+results are known to raise_alerts.';
+
 create table if not exists operations.alert_episodes (
     episode_id bigint generated always as identity primary key,
     kind text not null,
@@ -156,12 +163,15 @@ comment on view operations.refresh_alert_states is
 'customer_health: One row per job and kind in the columns of alert_states: whether no
 refresh has succeeded lately, and whether the last runs of a job have failed.';
 
-create or replace function operations.raise_alerts()
+create or replace function operations.raise_alerts(
+    after_runs_only boolean default false
+)
 returns void
 language plpgsql as $raise$
 declare
     marts_as_of timestamptz;
     is_judged boolean := false;
+    last_run bigint;
     clock record;
     tenant record;
     many record;
@@ -188,11 +198,35 @@ begin
         select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
             into is_judged from operations.alert_tenants;
     end if;
+    -- of runs that had nothing to do, only the first in a row may bring news: a
+    -- write-back that is held
+    select max(log_id) into last_run
+    from (
+        select log_id
+        from operations.application_logs
+        where
+            status != 'running'
+            and coalesce((payload -> 'runs_count')::integer, 1) = 1
+        order by log_id desc
+        limit 1
+    ) as newest;
+    if after_runs_only and is_judged then
+        is_judged := not exists (
+            select from operations.alert_rounds
+            where
+                log_id >= last_run
+                -- a log that was dropped counts from 1 again
+                and log_id <= (select max(log_id) from operations.application_logs)
+        );
+    end if;
     create temporary table judged (
-        kind text, subject_kind text, tenant_id text, subject text, is_on boolean
+        kind text, tenant_id text, subject text, is_on boolean, is_gone boolean
+    ) on commit drop;
+    create temporary table judged_tenants (
+        subject_kind text, tenant_id text
     ) on commit drop;
     if is_judged then
-        insert into judged
+        create temporary table given on commit drop as
         select
             kind,
             subject_kind,
@@ -200,30 +234,61 @@ begin
             subject,
             is_on
         from operations.alert_states;
-        analyze judged;
-        -- write texts only for states that begin or end, not for thousands of customers
-        create temporary table edges on commit drop as
+
+        insert into judged_tenants
+        select distinct
+            subject_kind,
+            tenant_id
+        from given
+        where
+            subject_kind in ('customer', 'account')
+            and is_on is not null;
+
+        -- of thousands of customers, only those whose state differs from their episode
+        insert into judged
         select
-            judged.kind,
-            judged.tenant_id,
-            judged.subject
-        from judged
-        left join operations.alert_episodes as episodes
-            on
-                judged.kind = episodes.kind
-                and judged.tenant_id = episodes.tenant_id
-                and judged.subject = episodes.subject
-                and episodes.closed_at is null
-        where judged.is_on != (episodes.kind is not null);
-        if exists (select from edges) then
-            insert into states
-            select alert_states.*
-            from operations.alert_states
-            inner join edges
-                on
-                    alert_states.kind = edges.kind
-                    and alert_states.tenant_id = edges.tenant_id
-                    and alert_states.subject = edges.subject;
+            kind,
+            tenant_id,
+            subject,
+            given.is_on,
+            given.kind is null
+        from given
+        full join
+            (
+                select
+                    kind,
+                    tenant_id,
+                    subject
+                from operations.alert_episodes
+                where
+                    closed_at is null
+                    and subject_kind not in ('job', 'source')
+            ) as open_ones using (kind, tenant_id, subject)
+        where
+            given.is_on != (open_ones.kind is not null)
+            or given.kind is null;
+        analyze judged;
+
+        -- texts are written for these only
+        if exists (select from judged where not is_gone) then
+            execute format(
+                $texts$
+                insert into states
+                select alert_states.*
+                from operations.alert_states
+                inner join judged
+                    on
+                        alert_states.kind = judged.kind
+                        and alert_states.tenant_id = judged.tenant_id
+                        and alert_states.subject = judged.subject
+                where
+                    -- constants, which reach every part of the view
+                    alert_states.kind = any(%L::text[])
+                    and alert_states.subject = any(%L::text[])
+                $texts$,
+                (select array_agg(distinct kind) from judged where not is_gone),
+                (select array_agg(distinct subject) from judged where not is_gone)
+            );
         end if;
 
         -- not in a view: every refresh recreates these tables, and would drop a view on
@@ -272,14 +337,17 @@ begin
         set closed_at = now()
         where
             episodes.closed_at is null
-            and (is_judged or episodes.subject_kind = 'job')
-            and not exists (
-                select from judged
-                where
-                    judged.kind = episodes.kind
-                    and judged.tenant_id = episodes.tenant_id
-                    and judged.subject = episodes.subject
-                    and judged.is_on is not false
+            and (
+                episodes.subject_kind = 'job'
+                or (episodes.subject_kind = 'source' and is_judged)
+                or exists (
+                    select from judged
+                    where
+                        judged.kind = episodes.kind
+                        and judged.tenant_id = episodes.tenant_id
+                        and judged.subject = episodes.subject
+                        and (judged.is_gone or not judged.is_on)
+                )
             )
             and not exists (
                 select from states
@@ -399,11 +467,13 @@ begin
 
         -- a tenant counts as seen when its customers were judged
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
-        select distinct judged.subject_kind, judged.tenant_id, marts_as_of
-        from judged
-        where judged.subject_kind in ('customer', 'account') and judged.is_on is not null
+        select subject_kind, tenant_id, marts_as_of from judged_tenants
         on conflict (subject_kind, tenant_id)
         do update set judged_as_of = excluded.judged_as_of;
+
+        delete from operations.alert_rounds;
+        insert into operations.alert_rounds
+        select last_run where last_run is not null;
     end if;
 
     -- more than 20 messages of a kind become one digest
@@ -458,7 +528,8 @@ begin
 end
 $raise$;
 comment on function operations.raise_alerts is
-'customer_health: Creates messages for the states that have begun or ended.';
+'customer_health: Creates messages for the states that have begun or ended.
+after_runs_only: assesses only the jobs if no run has ended since the last time.';
 
 create or replace function operations.claim_alert()
 returns setof operations.alert_outbox

@@ -39,7 +39,11 @@ comment on function operations.give_up_batches is
 'customer_health: Abandons the batches that a run has planned and not tried.';
 
 create or replace function operations.plan_write_back(
-    run_logid text, only_tenant text, batch_size integer, forced boolean
+    run_logid text,
+    only_tenant text,
+    batch_size integer,
+    forced boolean,
+    held_tenants text[] default '{}'
 )
 returns setof bigint
 language plpgsql set timezone = 'UTC' as $plan$
@@ -57,15 +61,7 @@ begin
         where
             (only_tenant is null or tenant_slug = only_tenant)
             and (
-                forced
-                or (
-                    held_because is null
-                    and tenant_id not in (
-                        select write_back_guards.tenant_id
-                        from operations.write_back_guards
-                        where is_tripped
-                    )
-                )
+                forced or (held_because is null and tenant_slug != all(held_tenants))
             )
     ),
 
@@ -136,7 +132,8 @@ end
 $plan$;
 comment on function operations.plan_write_back is
 'customer_health: Records what the write-back may change, in batches of one tenant;
-returns their ids. forced: also what the guards hold.';
+returns their ids. held_tenants: slugs of the tenants whose guards are tripped. forced:
+also what is held.';
 
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
 returns table (customer_id text, old_values jsonb, new_values jsonb)

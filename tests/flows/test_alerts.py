@@ -135,6 +135,33 @@ def test_marts_of_another_day_begin_nothing_and_end_nothing(quiet: Database) -> 
     assert states(quiet) == {"pending": 2}
 
 
+def test_a_refresh_assesses_customers_only_after_a_run_with_work(quiet: Database) -> None:
+    hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL, "--no-write-back")
+    for _ in range(3):
+        assert quiet.run(*hourly).returncode == 0
+    # by hand, without a run: only the command looks
+    set_status(quiet, customers(quiet, 1), "DORMANT")
+    assert quiet.run(*hourly).returncode == 0
+    runs = (
+        "select payload -> 'runs_count' from operations.application_logs"
+        " order by log_id desc limit 1"
+    )
+    assert (quiet.value(runs), states(quiet)) == (3, {})
+    assert quiet.run("flows", "alerts").returncode == 0
+    assert states(quiet) == {"pending": 1}
+    run = (
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        " values ('a run', 'refresh', 'success', '{}')"
+    )
+    # a run with work, and one in a log that begins anew
+    for news in (run, f"truncate operations.application_logs restart identity; {run}"):
+        set_status(quiet, customers(quiet, 1), "DORMANT")
+        quiet.execute(news)
+        quiet.execute("select operations.raise_alerts(true)")
+        quiet.execute("select operations.raise_alerts(true)")
+    assert states(quiet) == {"pending": 3}
+
+
 def test_a_customer_that_is_gone_ends_its_episode_without_a_word(quiet: Database) -> None:
     [customer] = customers(quiet, 1)
     set_status(quiet, [customer], "DORMANT")

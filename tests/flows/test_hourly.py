@@ -229,6 +229,44 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     assert "runs_count" not in payload
 
 
+def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
+    captured: Database,
+) -> None:
+    change = (
+        "update commerce.customers set risk_status = null where id ="
+        " (select customer_id from analytics.customer_risk_status limit 1)"
+    )
+
+    def scans() -> object:
+        return captured.value(
+            "select seq_scan from pg_stat_user_tables"
+            " where relid = 'commerce.customers'::regclass"
+        )
+
+    # with triggers, and after a run in which nothing differed; the alerts look at the first
+    # of several that have nothing to do
+    refresh(captured, *HOURLY)
+    before = scans()
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["agrees"], scans()) == (True, True, before)
+    captured.execute(change)
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["work"].keys(), payload["rows_written"]) == ({"orders"}, 1)
+    # that run found a difference, so the next one compares again
+    before = scans()
+    payload, _ = refresh(captured, *HOURLY)
+    assert payload["agrees"]
+    assert scans() != before
+    # without triggers, only a comparison shows this change
+    assert captured.run("flows", "capture", "remove").returncode == 0
+    refresh(captured, *HOURLY)
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["agrees"]) == (True, True)
+    captured.execute(change)
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["rows_written"]) == (True, 1)
+
+
 @pytest.mark.slow
 def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
     payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")

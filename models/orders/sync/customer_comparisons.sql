@@ -2,10 +2,7 @@
 -- If a column does not take a value, the current value is expected.
 {%- set columns = status_columns() %}
 with statuses as (
-    select
-        *,
-        count(*) over (partition by tenant_id, customer_id) as rows_count
-    from {{ ref('stg_orders__customer_statuses') }}
+    select * from {{ ref('stg_orders__customer_statuses') }}
 ),
 
 account_types as (
@@ -18,6 +15,16 @@ risk_status as (
 
 written_columns as (
     select * from {{ ref('written_columns') }}
+),
+
+-- a duplicate key does not say which row to write
+duplicates as (
+    select
+        tenant_id,
+        customer_id
+    from statuses
+    group by tenant_id, customer_id
+    having count(*) > 1
 ),
 
 written_by_the_hook as (
@@ -73,14 +80,17 @@ typed as (
         on
             account_types.tenant_id = statuses.tenant_id
             and account_types.customer_id = statuses.customer_id
-            -- a duplicate key does not say which row to write
-            and statuses.rows_count = 1
+    left join duplicates
+        on
+            statuses.tenant_id = duplicates.tenant_id
+            and statuses.customer_id = duplicates.customer_id
     left join written_by_the_hook
         on
             statuses.tenant_id = written_by_the_hook.tenant_id
             and statuses.customer_id = written_by_the_hook.customer_id
     where
         not statuses.is_closed
+        and duplicates.tenant_id is null
         -- the hook has seen an order that is not in the marts yet
         and written_by_the_hook.tenant_id is null
 ),
