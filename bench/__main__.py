@@ -14,6 +14,7 @@ from bench import (
     hourly,
     nightly,
     pages,
+    triggers,
     truth,
     usage,
     versions,
@@ -22,6 +23,7 @@ from bench import (
 PARTS = {
     "nightly": nightly.bench,
     "hourly": hourly.bench,
+    "triggers": triggers.bench,
     "freshness": freshness.bench,
     "hook": hook.bench,
     "usage": usage.bench,
@@ -42,7 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--customers",
         type=int,
-        help="default: 100,000; hourly 10,000; freshness 2,500; citus 2,000;"
+        help="default: 100,000; hourly and triggers 10,000; freshness 2,500; citus 2,000;"
         " usage 1,000 organizations",
     )
     parser.add_argument("--tenants", type=int, default=50)

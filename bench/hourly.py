@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import psutil
 
-from bench import hourly_commands, other_ways, triggers
+from bench import hourly_commands, other_ways
 from bench.compiled import CompiledProject, compile_project
 from bench.measure import (
     HERE,
@@ -101,8 +101,6 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
             )
         hourly_commands.bench(few, many)
         bench_share(many, size["customers"] * 5)
-        with few.open() as connection:
-            triggers.bench(connection)
 
 
 def prepare(size: dict[str, int]) -> Data:

@@ -9,7 +9,7 @@ import statistics
 import sys
 from functools import partial
 
-from bench.measure import print_table, timed
+from bench.measure import fresh_database, load, print_table, run, timed
 from flows.database import Connection, rows
 
 SINGLE_ROWS = 3000
@@ -57,7 +57,16 @@ COUNTED = """
 """
 
 
-def bench(connection: Connection) -> None:
+def bench(customers: int | None, tenants: int, years: int) -> None:
+    """Make the data with triggers on it, measure and print."""
+    with fresh_database() as (connection, _):
+        load({"customers": customers or 10_000, "tenants": tenants, "years": years})
+        run("flows", "capture", "install")
+        connection.execute("vacuum analyze")
+        measure(connection)
+
+
+def measure(connection: Connection) -> None:
     """Insert with and without the triggers, and compare."""
     # compare the work of the statements, not the disk that a commit waits for
     connection.execute("set synchronous_commit = off")
