@@ -1,7 +1,7 @@
 -- The statuses of the operational row beside those of the marts, in the marts' types.
 -- If a column does not take a value, the current value is expected.
 {%- set columns = status_columns() %}
-with statuses as (
+with statuses as not materialized (
     select * from {{ ref('stg_orders__customer_statuses') }}
 ),
 
