@@ -38,7 +38,7 @@ SEGMENT_COLUMNS = {
     "at risk": "at_risk_count",
     "lost": "lost_count",
     "never visited": "never_visited_count",
-    "bookings ahead": "upcoming_bookings",
+    "upcoming bookings": "upcoming_bookings",
 }
 
 HEALTH_COLUMNS = {
@@ -50,8 +50,8 @@ HEALTH_COLUMNS = {
     "before": "previous_score",
     "trend": "trend",
     "risk": "risk_level",
-    "carried by": "top_driver",
-    "held back by": "top_drag",
+    "helps most": "top_driver",
+    "costs most": "top_drag",
 }
 
 WEEKLY_COLUMNS = {
