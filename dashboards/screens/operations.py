@@ -212,7 +212,9 @@ def _held(rows: list[Row]) -> None:
         [
             [
                 f"<strong>{look.escape(row['tenant_slug'])}</strong>",
-                "too many changes at once" if row["is_tripped"] else "its feed is silent",
+                "too many changes at once"
+                if row["is_tripped"]
+                else "its orders no longer arrive",
                 f"{look.count(row['changed_count'])} of {look.count(row['customers_count'])}",
                 look.count(row["newly_dormant_count"]),
                 look.count(row["held_count"]),
