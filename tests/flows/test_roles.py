@@ -541,7 +541,7 @@ def test_a_new_tenant_gets_a_role_when_they_are_installed_again(refreshed: Datab
     assert refreshed.run("flows", "roles", "install").returncode == 0
     done = refreshed.run("flows", "roles", "status")
     assert "a-new-one (orders)" in done.stdout
-    assert "no role yet" not in done.stdout
+    assert "without a role yet" not in done.stdout
 
 
 @pytest.mark.slow
