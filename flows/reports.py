@@ -62,13 +62,13 @@ WEEKLY_COLUMNS = {
     "less revenue": "at_risk_revenue_count",
     "late": "at_risk_cadence_count",
     "dormant": "dormant_count",
-    "(change)": "dormant_count_change",
+    "dormant, change": "dormant_count_change",
     "newly dormant": "newly_dormant_count",
     "reactivated": "reactivated_count",
     "reactivation rate": "reactivation_rate",
     "expected in 90 days": "expected_amount_90d",
     "value at risk": "at_risk_amount",
-    "(its change)": "at_risk_amount_change",
+    "at risk, change": "at_risk_amount_change",
 }
 
 OUTCOMES = {
@@ -337,7 +337,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
     this = {"tenant": tenant}
     progress.table(
-        "Customers by status, now in the operational table and by the rules",
+        "Customers by status: now in your customers table, and by the rules",
         rows(
             connection,
             "select tenant_slug as tenant, status_kind as kind,"
