@@ -34,7 +34,9 @@ judged as (
                         findings.share_pct, findings.account_type, findings.alert
                     )
             else
-                format('the share of %s customers is normal again', expectations.account_type)
+                format(
+                    'the share of %s customers is normal again', expectations.account_type
+                )
         end as message,
         jsonb_build_object('share_pct', findings.share_pct) as details
     from tenants
