@@ -35,7 +35,8 @@ judged as (
                     )
             else
                 format(
-                    'the share of %s customers is normal again', expectations.account_type
+                    'the share of %s customers is normal again',
+                    expectations.account_type
                 )
         end as message,
         jsonb_build_object('share_pct', findings.share_pct) as details
