@@ -1,5 +1,5 @@
-# Every target needs only the environment that `make setup` builds, once; the pages for people
-# and the metrics have their own, which are built when they are first needed.
+# Every target needs the environment that `make setup` builds, once. The pages and the metrics
+# have their own environments, which are built when you first need them.
 PYTHON ?= python3
 BIN := .venv/bin
 PAGES := .venv-dashboards/bin
@@ -30,7 +30,7 @@ setup: .venv/done ## build the environment from the lock file
 	$(PAGES)/python -m pip check
 	touch $@
 
-# MetricFlow pins packages that the others would have to follow
+# MetricFlow requires versions that would hold back the other packages
 .venv-metrics/done: requirements-metrics.lock
 	$(PYTHON) -m venv .venv-metrics
 	.venv-metrics/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -38,7 +38,7 @@ setup: .venv/done ## build the environment from the lock file
 	.venv-metrics/bin/python -m pip check
 	touch $@
 
-# of other projects, that tests hold ours against
+# packages of other projects, which tests compare ours with
 .venv-peers/done: requirements-peers.lock
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -46,7 +46,7 @@ setup: .venv/done ## build the environment from the lock file
 	.venv-peers/bin/python -m pip check
 	touch $@
 
-lock: ## resolve the versions anew
+lock: ## resolve all versions again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
@@ -57,32 +57,32 @@ lock: ## resolve the versions anew
 	$(BIN)/uv pip compile --group pyproject.toml:peers --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements-peers.lock
 
-demo: setup ## sample data, models, a nightly refresh, the write-back and roles, in .local
+demo: setup ## create sample data, refresh, write back and install roles, in .local
 	$(BIN)/python -m demo
 	$(BIN)/python -m flows refresh --mode nightly --backfill-days 120
 	$(BIN)/python -m flows fit-orders
 	$(BIN)/python -m flows fit-visits
 	$(BIN)/python -m flows roles install
 
-psql: setup ## psql on the demo, or on the database that the libpq environment names
+psql: setup ## open psql on the demo, or on the database that the libpq variables name
 	$(BIN)/python -m demo.psql
 
-serve: setup ## the Prefect server with its UI, and the schedules
+serve: setup ## run the schedules, with a Prefect server and its UI
 	$(BIN)/python -m flows serve
 
-api: setup ## the marts by HTTP, for programs, on http://127.0.0.1:8600
+api: setup ## serve the marts to programs, on http://127.0.0.1:8600
 	$(BIN)/python -m flows api
 
-dashboards: .venv-dashboards/done ## the pages for people, on http://127.0.0.1:8501
+dashboards: .venv-dashboards/done ## serve the pages, on http://127.0.0.1:8501
 	$(PAGES)/python -m dashboards
 
-metrics: setup .venv-metrics/done ## the metrics, and what they can be asked for by
+metrics: setup .venv-metrics/done ## list the metrics and their dimensions
 	$(BIN)/python -m metrics
 
-docs: setup ## the documentation site, in docs_site/index.html
+docs: setup ## build the documentation site, docs_site/index.html
 	$(BIN)/python docs/site.py
 
-lint: lint-ours lint-pages ## style of Python and SQL, types
+lint: lint-ours lint-pages ## check style and types
 
 lint-pages: setup .venv-dashboards/done
 	$(BIN)/mypy --cache-dir .mypy_cache/pages --python-executable $(PAGES)/python \
@@ -95,34 +95,34 @@ lint-ours: setup
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses demo docs flows
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder dashboards api
 
-# what each minute of these buys: CONTRIBUTING.md, "Tests". Two targets at a time, for most need
-# one processor; the other environments are built meanwhile
+# CONTRIBUTING.md, "Tests", says what each minute of these catches. Two targets run at a time,
+# because most need one processor; the other environments are built meanwhile
 TOGETHER := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 # the files in the order of tests/conftest.py, the longest first
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: setup ## in a minute: style, types, conventions, unit tests of dbt
+check: setup ## check style, types, conventions and dbt's unit tests, in a minute
 	+$(TOGETHER) lint test-models
 
-# what needs no rows
+# the tests that need no rows
 CONVENTIONS := tests/test_conventions.py tests/test_contract_of_inputs.py tests/test_rules.py
 UNIT_TESTS := tests/test_models.py::test_unit_tests
 
 test-models: setup
 	$(BIN)/python -m pytest -q $(CONVENTIONS) $(UNIT_TESTS)
 
-test: setup ## what each change is worth, on databases of its own
+test: setup ## run the tests that each change must pass
 	+$(TOGETHER) test-dashboards lint test-models
 	$(PYTEST) $(addprefix --ignore=,$(CONVENTIONS)) --deselect $(UNIT_TESTS)
 
-slow: setup .venv-metrics/done .venv-peers/done ## what `make test` leaves out
+slow: setup .venv-metrics/done .venv-peers/done ## run the tests that `make test` leaves out
 	$(PYTEST) --verbose -m slow
 	$(PYTEST) tests/properties --histories 24
 
-test-dashboards: setup .venv-dashboards/done ## the pages, on a database of their own
+test-dashboards: setup .venv-dashboards/done ## test the pages
 	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
 
-faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tenants: an hour
+faults: setup ## test kills, overlaps, stuck readers and hostile tenants, for an hour
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_faults.py --kills 100 --overlaps 30
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_live_write_back.py --customers 12000 \
 		--transactions 10000 --races 1000 --write-back-kills 20
@@ -130,14 +130,14 @@ faults: setup ## kills, overlaps, stuck readers, busy applications, hostile tena
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_roles.py -k poll --polls 20000
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_continuous.py -k memory --rounds 10000
 
-equality: setup ## ten times as many random histories: 2,000 of hourly refreshes
+equality: setup ## try ten times as many random histories, 2,000 of hourly refreshes
 	$(BIN)/python -m pytest tests/properties --histories 80
 
-citus: setup ## a cluster of Citus, where there is one: every mart as on one server
+citus: setup ## compare every mart with one server, if Citus is installed
 	$(BIN)/python -m pytest -m '' tests/citus
 
-bench: setup ## how long it takes, against SQL by hand and against other ways
+bench: setup ## measure refreshes, compared with handwritten SQL and other ways
 	$(BIN)/python -m bench
 
-clean: ## remove what was built, the demo database included
+clean: ## remove what was built, including the demo's database
 	rm -rf target logs docs_site .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -75,7 +75,7 @@ MADE: dict[str, tuple[str, str]] = {
         "running, success, tests_failed, held, wrong_argument, failed or interrupted.",
     ),
     "started_at": ("timestamptz", "When the run began."),
-    "as_of": ("timestamptz", "The moment for which the run computes."),
+    "as_of": ("timestamptz", "The instant for which the run computes."),
     "organization_slug": ("text", "The organization, if the run recomputes only one."),
     "rows_written": ("bigint", "Rows that the run's write-back changed."),
     "seconds": ("double precision", "Duration of the run in seconds."),
@@ -100,7 +100,7 @@ STARTED: Schema = {
 }
 PAGE = {
     "page": {"type": "integer", "description": "Number of this page, from 1."},
-    "limit": {"type": "integer", "description": "Most rows on a page."},
+    "limit": {"type": "integer", "description": "Maximum number of rows on a page."},
     "total": {"type": "integer", "description": "Number of rows on all pages."},
     "hasMore": {"type": "boolean", "description": "Whether more pages follow."},
 }
@@ -110,7 +110,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The instant of the figures; if tenants differ, the oldest.",
+        "description": "The instant that the figures describe; the oldest of all tenants.",
         "schema": {"type": "string"},
     },
 }
@@ -128,6 +128,24 @@ BUSY = {"409": "Another refresh is running."}
 NOT_WRITTEN = {
     "409": "The contact to correct is already corrected, or another contact has the id.",
     "413": "The body is too long.",
+}
+TITLES = {"rfm": "RFM", "write_contact": "Record a contact", "one_run": "Run"}
+# parameters that one word allows or forbids; the schema lists the words
+FILTERS = {
+    "account_type": "Only customers of this account type.",
+    "risk_status": "Only customers with this risk status.",
+    "due_bucket": "Only customers in this bucket.",
+    "urgency": "Only customers of this urgency.",
+    "status_kind": "Only changes of this kind of status.",
+    "customer_segment": "Only customers in this segment.",
+    "reliability_tier": "Only customers of this reliability.",
+    "risk_level": "Only organizations at this level of risk.",
+    "trend": "Only organizations with this trend.",
+    "engagement_type": "Only engagements of this type.",
+    "outcome": "Only engagements with this outcome.",
+    "goal_status": "Only goals with this status.",
+    "status": "Only runs in this state.",
+    "sort": "Order of the rows. A leading - sorts in descending order; NULLs come last.",
 }
 LOCATION = {"Location": {"schema": {"type": "string"}}}
 
@@ -301,6 +319,7 @@ def _complete(
     kind = operation.pop("x-answer")
     query = operation.pop("x-query", f"{route.tags[0]}/{route.name}")
     operation["operationId"] = f"{route.tags[0]}_{route.name}"
+    operation["summary"] = TITLES.get(route.name) or operation["summary"].capitalize()
     if kind == "started":
         operation["operationId"] += f"_by_{method.lower()}"
         operation["responses"] = {
@@ -348,6 +367,8 @@ def _complete(
     shown = examples["parameters"]
     for parameter in operation.get("parameters", []):
         name, schema = parameter["name"], parameter["schema"]
+        if "description" not in parameter:
+            parameter["description"] = FILTERS[name]
         # clients omit a parameter, and never send null
         for choice in schema.pop("anyOf", []):
             if choice["type"] != "null":

@@ -7,11 +7,11 @@ start refreshes may refresh its own organization and look up those runs.
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from api.database import Connection, use_role
-from api.paging import Asking, Id, Page, Text
+from api.paging import Asking, Page, Text
 from api.problems import Problem, shown
 from api.reading import (
     PAGE,
@@ -34,6 +34,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 # also by GET: some schedulers cannot send a POST
 STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
+RunId = Annotated[Text, Path(description="Id of the run in the run log.")]
 Status = Literal[
     "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
 ]
@@ -76,8 +77,8 @@ def runs(asked: Asked, given: Annotated[Runs, Query()]) -> Response:
 
 
 @router.get("/runs/{run_id}", openapi_extra={**ROW, "x-query": "operations/runs"})
-def one_run(asked: Asked, run_id: Id) -> Response:
-    """Get one run. A run with nothing to do is merged into the next run like it."""
+def one_run(asked: Asked, run_id: RunId) -> Response:
+    """Get one run. Consecutive runs with nothing to do have the id of the latest."""
 
     def read(connection: Connection, caller: Caller) -> Response:
         found = _find_run(connection, run_id)

@@ -62,7 +62,9 @@ class Page(Asking):
     page: Annotated[
         int, Field(ge=1, le=MOST_PAGES, description="Number of the page, from 1.")
     ] = 1
-    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Most rows on a page.")] = 50
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_ROWS, description="Maximum number of rows on a page.")
+    ] = 50
 
     def values(self) -> dict[str, Any]:
         """Return the values for the query, by parameter name."""

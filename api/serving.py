@@ -64,16 +64,18 @@ def _token_arguments(command: argparse.ArgumentParser) -> None:
     """Add the actions on tokens."""
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="create a token and show it once")
-    create.add_argument("name", metavar="NAME", help="name of the program that uses it")
+    create.add_argument("name", metavar="NAME", help="name of the program that uses the token")
     create.add_argument(
         "--role",
         required=True,
-        help="role that it reads as; see `customer-health roles status`",
+        help="role whose rows the token reads; `customer-health roles status` lists the roles",
     )
     create.add_argument(
-        "--days", metavar="N", default="365", help="days until it expires (365)"
+        "--days", metavar="N", default="365", help="days until the token expires; default: 365"
     )
-    create.add_argument("--may-start", action="store_true", help="allow it to start refreshes")
+    create.add_argument(
+        "--may-start", action="store_true", help="allow the token to start refreshes"
+    )
     actions.add_parser("list", help="list all tokens, without their secrets")
     withdraw = actions.add_parser("withdraw", help="revoke a token at once")
     withdraw.add_argument("name", metavar="NAME", help="name or id of the token")

@@ -1,4 +1,4 @@
-"""`python -m demo`: operational tables with made-up data."""
+"""`python -m demo`: create the tables of an application, with made-up data."""
 
 import argparse
 import sys
@@ -75,10 +75,17 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
 def main() -> int:
     """Load the demo data that the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--customers", type=int, default=2500)
-    parser.add_argument("--tenants", type=int, default=3)
-    parser.add_argument("--years", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--customers", type=int, default=2500, help="number of customers in each system"
+    )
+    parser.add_argument("--tenants", type=int, default=3, help="number of tenants")
+    parser.add_argument("--years", type=int, default=3, help="years of history")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        help="start of the random numbers; the same gives the same",
+    )
     parser.add_argument("--until", help="instant at which the data ends; default: now")
     arguments = parser.parse_args()
     try:

@@ -82,7 +82,7 @@ def lines_of(contract: dict[str, Any]) -> Iterator[str]:
         said.append(f"Not read where `{switch}` is false.")
     yield " ".join(said)
     yield ""
-    yield "| column | type | | allowed words | what it is, and what it decides |"
+    yield "| column | type | needed | allowed words | what it is, and what it decides |"
     yield "| --- | --- | --- | --- | --- |"
     for column in contract["columns"]:
         words = ", ".join(f"`{word}`" for word in meta(column).get("allowed", []))

@@ -36,8 +36,9 @@ def output(*arguments: str) -> str:
 
 
 def draw_summary(text: str) -> None:
-    """Draw the summary that `make demo` ends with."""
-    lines = [line.rstrip() for line in text[text.index("Risk status") :].splitlines()]
+    """Draw the beginning of the summary of a refresh, as wide as README can show it."""
+    shown = text[text.index("Risk status") : text.index("Tenant health")]
+    lines = [line.rstrip() for line in shown.splitlines()]
     width = max(map(len, lines))
     console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
     console.print("\n".join(lines).rstrip(), markup=False)

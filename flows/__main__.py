@@ -66,6 +66,17 @@ PLAIN = {"detach": detach, "weekly": summarize}
 WITH_DRY_RUN = {"alerts": run_alerts, "uninstall": uninstall}
 
 
+ACTIONS: dict[str, Any] = {
+    "choices": ["install", "remove", "status"],
+    "help": "install: create or update them; remove: drop them; status: show them",
+}
+
+PURPOSE = (
+    "Find out which customers are healthy, late, shrinking or gone. docs/commands.md explains"
+    " the commands; COMMAND --help lists the options of one."
+)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that reports errors in one line and accepts no abbreviated options."""
 
@@ -79,22 +90,23 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = Parser(prog="customer-health", description="Customer health: the commands.")
+    parser = Parser(prog="customer-health", description=PURPOSE)
     parser.add_argument("--version", action="version", version=f"customer-health {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "init", help="create your project, with inputs proposed from the catalog"
-    )
-    command.add_argument("folder", metavar="DIR", type=Path)
-    command.add_argument(
-        "--demo", action="store_true", help="use the inputs of the demo's tables"
-    )
+    def add(name: str, does: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=does, description=f"{does[0].upper()}{does[1:]}."
+        )
+
+    command = add("init", "create your project, with inputs proposed from the catalog")
+    command.add_argument("folder", metavar="DIR", type=Path, help="the new folder")
+    command.add_argument("--demo", action="store_true", help="read the tables of the demo")
     command.add_argument(
         "--systems", metavar="NAMES", help="only these systems, such as orders,bookings"
     )
     command.add_argument(
-        "--time-zone", metavar="ZONE", help="time zone of timestamps that have none"
+        "--time-zone", metavar="ZONE", help="time zone of dates and times that have none"
     )
 
     command.add_argument(
@@ -102,91 +114,90 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="INPUT=SCHEMA.TABLE",
         action="append",
         default=[],
-        help="read an input from this table (customers=crm.people); INPUT=none: you have no"
-        " such table",
+        help="the table for an input, such as customers=crm.people; customers=none if you"
+        " have no such table; can be repeated",
     )
 
     refresh_arguments(
-        commands.add_parser(
-            "refresh", help="compute the statuses: build, test, publish, write back, log"
-        )
+        add("refresh", "compute the statuses, test and publish them, and write them back")
     )
 
-    command = commands.add_parser(
-        "check", help="check that the inputs give what the rules need"
+    command = add("check", "check that the inputs return what the rules need")
+    command.add_argument("--system", metavar="NAME", help="check only this system")
+    command.add_argument(
+        "--as-of", metavar="TIMESTAMP", help="compute for this instant; default: now"
     )
-    command.add_argument("--system", metavar="NAME", help="only this system")
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="compute for this instant")
 
-    command = commands.add_parser("write-back", help="write back the statuses that differ")
+    command = add("write-back", "write back the statuses that have changed")
     command.add_argument(
-        "--dry-run", action="store_true", help="print the changes, write nothing"
+        "--dry-run", action="store_true", help="show the changes, write nothing"
     )
-    command.add_argument("--tenant", metavar="SLUG", help="only this tenant")
+    command.add_argument("--tenant", metavar="SLUG", help="write back only this tenant")
     command.add_argument(
-        "--force", action="store_true", help="also write what the guards hold"
+        "--force",
+        action="store_true",
+        help="also write what would be held, except after a failed test",
     )
 
     for fit in FITS.values():
-        command = commands.add_parser(fit.command, help=f"fit the {fit.model} for the outlook")
+        command = add(
+            fit.command,
+            f"fit the {fit.model}, which says how likely each customer is to return",
+        )
         command.add_argument(
-            f"--{fit.tenant}", dest="slug", metavar="SLUG", help=f"only this {fit.tenant}"
+            f"--{fit.tenant}", dest="slug", metavar="SLUG", help=f"fit only this {fit.tenant}"
         )
         command.add_argument(
             "--as-of", metavar="TIMESTAMP", help=f"use the {fit.days} up to this instant"
         )
 
-    command = commands.add_parser("rollback", help="undo what a write-back batch has written")
-    command.add_argument("batch_id", metavar="BATCH_ID", type=int)
-
-    command = commands.add_parser(
-        "capture", help="the triggers that tell the hourly refresh what has changed"
+    command = add("rollback", "undo what a write-back batch has written")
+    command.add_argument(
+        "batch_id", metavar="BATCH_ID", type=int, help="the number that the write-back printed"
     )
-    command.add_argument("action", choices=["install", "remove", "status"])
+
+    command = add(
+        "capture", "manage the triggers that tell the hourly refresh what has changed"
+    )
+    command.add_argument("action", **ACTIONS)
     command.add_argument(
         "--allow-gaps",
         action="store_true",
-        help="install even if a table is not watched, or keys differ from those of the inputs",
+        help="install even if a table has no key, or a key differs from that of its input",
     )
 
-    command = commands.add_parser(
-        "hook", help="the real-time hook, which writes what a new order changes at once"
+    command = add(
+        "hook", "manage the trigger that updates the customer of a new order at once"
     )
-    command.add_argument("action", choices=["install", "remove", "status"])
+    command.add_argument("action", **ACTIONS)
 
-    command = commands.add_parser(
-        "roles", help="the database roles: who may read and write what"
-    )
-    command.add_argument("action", choices=["install", "remove", "status"])
+    command = add("roles", "manage the database roles that decide who may read and write what")
+    command.add_argument("action", **ACTIONS)
 
-    commands.add_parser(
+    add(
         "detach",
-        help="drop our views on the application's tables for a migration; the next hourly or"
-        " nightly refresh creates them again",
+        "drop our views on your tables before a migration; the next hourly or nightly"
+        " refresh creates them again",
     )
 
-    command = commands.add_parser("alerts", help="raise and send alerts")
+    command = add("alerts", "raise alerts, and send each person their messages")
     command.add_argument(
-        "--dry-run", action="store_true", help="print the messages, send nothing"
+        "--dry-run", action="store_true", help="show the messages, send nothing"
     )
 
-    command = commands.add_parser(
-        "uninstall", help="remove everything that customer-health has created"
-    )
+    command = add("uninstall", "remove everything that customer-health has created")
     command.add_argument(
-        "--dry-run", action="store_true", help="print what would be removed, remove nothing"
+        "--dry-run", action="store_true", help="show what would be removed, remove nothing"
     )
 
-    commands.add_parser("weekly", help="compare the last complete week with the one before")
-    commands.add_parser("status", help="show how the jobs are doing")
+    add("weekly", "compare the last complete week with the one before")
+    add("status", "show the last runs, how old the figures are, and unsent messages")
 
-    serve_arguments(commands.add_parser("serve", help="run the schedules with Prefect"))
+    serve_arguments(add("serve", "run the schedules with Prefect"))
 
     api_commands(commands)
 
-    fleet_arguments(
-        commands.add_parser("fleet", help="run a command on each database of FLEET")
-    )
+    fleet_arguments(add("fleet", "run a command on each database of FLEET"))
 
     for name in (*SCHEDULED, "fleet"):
         command = commands.choices[name]
@@ -204,24 +215,37 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def refresh_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of a refresh."""
     what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("--mode", choices=["hourly", "nightly"])
+    what.add_argument(
+        "--mode",
+        choices=["hourly", "nightly"],
+        help="hourly: recompute what has changed; nightly: recompute everything",
+    )
     what.add_argument(
         "--organization",
         metavar="SLUG",
-        help="recompute only this organization, in the daily systems",
+        help="recompute only this organization of usage and accounts",
     )
-    command.add_argument("--as-of", metavar="TIMESTAMP", help="compute for this instant")
+    command.add_argument(
+        "--as-of", metavar="TIMESTAMP", help="compute for this instant; default: now"
+    )
     command.add_argument("--tenant", metavar="SLUG", help="write back only this tenant")
-    command.add_argument("--no-write-back", action="store_true")
-    command.add_argument("--backfill-days", metavar="N", default="0")
-    command.add_argument("--run-id", metavar="UUID", help="id of this run in the run log")
+    command.add_argument(
+        "--no-write-back", action="store_true", help="write nothing to your tables"
+    )
+    command.add_argument(
+        "--backfill-days",
+        metavar="N",
+        default="0",
+        help="also collect N past days of usage and accounts that were never collected",
+    )
+    command.add_argument("--run-id", metavar="UUID", help="id for this run in the run log")
 
 
 def fleet_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of `fleet`."""
     command.description = (
-        "Runs a command on each database of FLEET, a list of libpq services in"
-        " ~/.pg_service.conf or PGSERVICEFILE. `fleet status` shows all databases in one"
+        "Run a command on each database of FLEET, a list of libpq services in"
+        " ~/.pg_service.conf or PGSERVICEFILE. `fleet status` shows them all in one"
         " table."
     )
     command.add_argument(
@@ -236,7 +260,7 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="only on this database; can be repeated",
+        help="run only on this database; can be repeated",
     )
     command.add_argument(
         "typed",

@@ -22,7 +22,7 @@ from flows.errors import Infrastructure
 from flows.installed import gap
 from flows.messages import Message, message_of
 from flows.messages.formats import FORMS, mail_of, text_of
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.schemas import OPERATIONS, OURS
 
 # number of messages by outcome, and the last error
@@ -139,8 +139,9 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
     reasons = [reason for _, reason in ended if reason]
     if outcomes["refused"] or outcomes["unknown"]:
         raise Infrastructure(
-            f"alerts: {outcomes['refused']} were refused and will be sent again,"
-            f" {outcomes['unknown']} may have arrived and will not: {reasons[-1]}"
+            f"alerts: {outcomes['refused']} were refused and will be sent again;"
+            f" {outcomes['unknown']} may have arrived and will not be sent again:"
+            f" {reasons[-1]}"
         )
 
 
@@ -154,8 +155,8 @@ def _deliver_alerts(
     if machine is None:
         if waiting := len(_waiting(connection)):
             progress.say(
-                f"{waiting} alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO says"
-                " where to send them"
+                f"waiting: {count_of(waiting, 'alert')}, because neither ALERT_WEBHOOK_URL nor"
+                " ALERT_MAIL_TO is set"
             )
         return outcomes, reason
     is_reachable = True
@@ -172,7 +173,9 @@ def _deliver_alerts(
         progress.finished(f"{row['kind']} {row['edge']}: {row['message']}", outcome)
         outcomes[outcome] += 1
         reason = error or reason
-    progress.say(f"{outcomes['sent']} alerts sent, {len(_waiting(connection))} wait")
+    progress.say(
+        f"{count_of(outcomes['sent'], 'alert')} sent, {len(_waiting(connection))} waiting"
+    )
     return outcomes, reason
 
 
@@ -207,7 +210,7 @@ def _deliver_messages(
         f"select count(*) as number from {OPERATIONS}.message_outbox where state = 'pending'",
     )
     if reachable or outcomes or left["number"]:
-        progress.say(f"{outcomes['sent']} messages sent, {left['number']} wait")
+        progress.say(f"{count_of(outcomes['sent'], 'message')} sent, {left['number']} waiting")
     return outcomes, reason
 
 

@@ -250,14 +250,14 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
 def remove_triggers(progress: Progress) -> None:
     """Drop the triggers on all tables."""
     if not is_here():
-        progress.say("no table is captured")
+        progress.say("no table has our triggers")
         return
     with with_queue() as connection:
         _refuse_of_others(connection)
         _drop_triggers(connection, keep=[])
         # last, so that a trigger that remains is still listed
         connection.execute(f"delete from {OPERATIONS}.captured_tables")
-    progress.say("no table is captured: the hourly refresh relies on updated_at")
+    progress.say("no table has our triggers: the hourly refresh relies on updated_at")
 
 
 def print_capture(progress: Progress) -> None:
@@ -405,9 +405,8 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
         )
     for relation in scope.unlisted:
         progress.say(
-            f"{relation} is read by an input but not listed by"
-            " `customer-health capture install`: changes that updated_at does not show wait"
-            " for the nightly refresh"
+            f"an input reads {relation}, but `customer-health capture install` has not seen it"
+            " yet: changes that updated_at does not show wait for the nightly refresh"
         )
     return {
         name: value

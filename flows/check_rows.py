@@ -29,7 +29,7 @@ def look_at_rows(connection: Connection, one: Input) -> None:
         look_at_written,
     )
     for step in steps if one.is_read else ():
-        with noted(one, f"mend {one.path}"), connection.transaction():
+        with noted(one, f"fix {one.path}"), connection.transaction():
             step(connection, one)
 
 
@@ -213,8 +213,7 @@ def look_at_clocks(connection: Connection, one: Input) -> None:
             one.find(
                 LOOK,
                 name,
-                "comes from a column without a time zone and is read as if its clock showed"
-                " UTC",
+                "comes from a column without a time zone and is read as UTC",
                 f"add its time zone in {one.path}, such as"
                 f" `... at time zone 'Europe/Berlin' as {name}`",
             )

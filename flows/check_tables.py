@@ -121,7 +121,7 @@ def look_at_tables(connection: Connection, inputs: list[Input]) -> list[dict[str
         if row["relation"] not in told:
             told.add(row["relation"])
             one.unused[row["relation"]] = [name for name, *_ in row["unused"]]
-            with noted(one, f"mend {one.path}"), connection.transaction():
+            with noted(one, f"fix {one.path}"), connection.transaction():
                 note_filled(connection, one, row)
                 if one.entity in OF_PEOPLE:
                     note_families(connection, one, row)
@@ -200,7 +200,7 @@ def note_constants(
             for table in by_relation.values():
                 if one.name not in table["readers"] or name in one.looked_at:
                     continue
-                with noted(one, f"mend {one.path}"), connection.transaction():
+                with noted(one, f"fix {one.path}"), connection.transaction():
                     for column, words in few_words(connection, table, is_named=not allowed):
                         said = ", ".join(f"{word!r} {count}" for word, count in words.items())
                         one.find(
@@ -313,7 +313,7 @@ def look_at_watch(
                 "updated_at" if relation in telling else otherwise
             )
             is_meant = how == "nothing" and relation in on_purpose
-            one.watched[relation] = "the night, as its yml says" if is_meant else how
+            one.watched[relation] = "the nightly refresh, as its yml says" if is_meant else how
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
                 LOOK,

@@ -19,7 +19,7 @@ from flows import systems
 from flows.check_inputs import contracts, staging_of, type_settings
 from flows.database import Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.project import (
     FLOWS,
     HOME,
@@ -63,7 +63,9 @@ class Node:
     def problem(self) -> str:
         """Return in one line what is wrong."""
         if self.offender:
-            return f"{self.name}: {self.failures} rows, such as {self.offender}"
+            return (
+                f"{self.name}: {count_of(self.failures or 0, 'row')}, such as {self.offender}"
+            )
         return f"{self.name}: {_reason(self.message or self.status)}{self._settings()}"
 
     def _settings(self) -> str:

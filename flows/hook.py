@@ -123,7 +123,7 @@ def install_hook(progress: Progress) -> None:
         )
         grant_sources(connection)
         left_out = rows(connection, LEFT_OUT)
-    progress.say(f"hooked: {relation}")
+    progress.say(f"hook installed on {relation}")
     for column in left_out:
         progress.say(
             f"warning: the hook does not write {column['column_name']}: {column['remark']}"
@@ -133,7 +133,7 @@ def install_hook(progress: Progress) -> None:
 def remove_hook(progress: Progress) -> None:
     """Drop the trigger, whatever table it is on."""
     if not is_here():
-        progress.say("no table is hooked")
+        progress.say("the hook is not installed")
         return
     with with_queue() as connection:
         triggers = _triggers(connection)
@@ -150,7 +150,7 @@ def remove_hook(progress: Progress) -> None:
             with_short_lock(connection, partial(connection.execute, drop))
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
-    progress.say("no table is hooked: new orders wait for the next refresh")
+    progress.say("the hook is not installed: new orders wait for the next refresh")
 
 
 def print_hook(progress: Progress) -> None:
@@ -160,7 +160,7 @@ def print_hook(progress: Progress) -> None:
             progress.say(missing)
             return
         progress.table(
-            "Hooked tables",
+            "Tables with the hook",
             [
                 {
                     "relation": trigger["relation"],

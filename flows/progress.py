@@ -34,6 +34,11 @@ def print_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or plural."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def as_json(content: Mapping[str, Any]) -> str:
     """Return one line of JSON, with numbers, dates and intervals as in the run log."""
     return json.dumps(content, default=str)

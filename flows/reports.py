@@ -12,7 +12,7 @@ from flows.detach import check_attached, detached_since, in_words
 from flows.errors import WriteBackHeld
 from flows.fit_models import Fit
 from flows.installed import IS_OF_REFRESHER, gap
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.schemas import ANALYTICS, OPERATIONS, OURS
 from flows.systems import registry
 from flows.undelivered import print_messages
@@ -38,7 +38,7 @@ SEGMENT_COLUMNS = {
     "at risk": "at_risk_count",
     "lost": "lost_count",
     "never visited": "never_visited_count",
-    "bookings ahead": "upcoming_bookings",
+    "upcoming bookings": "upcoming_bookings",
 }
 
 HEALTH_COLUMNS = {
@@ -50,8 +50,8 @@ HEALTH_COLUMNS = {
     "before": "previous_score",
     "trend": "trend",
     "risk": "risk_level",
-    "carried by": "top_driver",
-    "held back by": "top_drag",
+    "helps most": "top_driver",
+    "costs most": "top_drag",
 }
 
 WEEKLY_COLUMNS = {
@@ -62,20 +62,20 @@ WEEKLY_COLUMNS = {
     "less revenue": "at_risk_revenue_count",
     "late": "at_risk_cadence_count",
     "dormant": "dormant_count",
-    "(change)": "dormant_count_change",
+    "dormant, change": "dormant_count_change",
     "newly dormant": "newly_dormant_count",
     "reactivated": "reactivated_count",
     "reactivation rate": "reactivation_rate",
     "expected in 90 days": "expected_amount_90d",
     "value at risk": "at_risk_amount",
-    "(its change)": "at_risk_amount_change",
+    "at risk, change": "at_risk_amount_change",
 }
 
 OUTCOMES = {
-    "conflict": "were changed by somebody meanwhile",
-    "locked": "were in use",
-    "gone": "were deleted or closed meanwhile",
-    "error": f"could not be written, see {OPERATIONS}.write_back_changes",
+    "conflict": "changed by somebody meanwhile",
+    "locked": "in use",
+    "gone": "deleted or closed meanwhile",
+    "error": f"with an error, see {OPERATIONS}.write_back_changes",
 }
 
 
@@ -89,9 +89,9 @@ MODEL_COLUMNS = {
 }
 
 LEFT_BY_ROLLBACK = {
-    "kept": "were changed by somebody since",
-    "locked": "are in use; run it again",
-    "gone": "belong to customers that were deleted",
+    "kept": "changed by somebody since",
+    "locked": "in use; run it again",
+    "gone": "of customers that were deleted",
 }
 
 
@@ -127,7 +127,7 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     if payload.get("is_idle"):
         progress.say(
             f"done in {payload['seconds']} s: nothing has changed since the last refresh,"
-            f" {payload['rows_written']} customers written back"
+            f" {count_of(payload['rows_written'], 'customer')} written back"
         )
         print_outcomes(payload.get("write_back", {}), progress)
         return
@@ -139,8 +139,9 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
     print_left_out(payload, progress)
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
-        f"done in {payload['seconds']} s: {payload['tests_passed']} tests passed,"
-        f" {moved} rows of marts changed, {payload['rows_written']} customers written back"
+        f"done in {payload['seconds']} s: {count_of(payload['tests_passed'], 'test')} passed,"
+        f" {count_of(moved, 'row')} of marts changed,"
+        f" {count_of(payload['rows_written'], 'customer')} written back"
     )
     print_outcomes(payload.get("write_back", {}), progress)
 
@@ -152,7 +153,8 @@ def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
     moved = sum(mart["rows_written"] + mart["rows_removed"] for mart in payload["marts"])
     progress.say(
         f"done in {payload['seconds']} s: {payload['organization']},"
-        f" {payload['tests_passed']} tests passed, {moved} rows of marts changed"
+        f" {count_of(payload['tests_passed'], 'test')} passed,"
+        f" {count_of(moved, 'row')} of marts changed"
     )
 
 
@@ -161,14 +163,14 @@ def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
     for row in payload["quarantined_rows"]:
         what = "left out" if row["is_left_out"] else "counted without a date"
         progress.say(
-            f"{what}: {row['rows_count']} rows of {row['system']}.{row['table']},"
+            f"{what}: {count_of(row['rows_count'], 'row')} of {row['system']}.{row['table']},"
             f" {row['reason']}"
         )
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
     """Print what a write-back did outside a refresh, and the command that undoes it."""
-    progress.say(f"{payload['rows_written']} customers written back")
+    progress.say(f"{count_of(payload['rows_written'], 'customer')} written back")
     if payload["rows_written"]:
         first, *more = payload["batches"]
         progress.say(
@@ -187,22 +189,22 @@ def written_in_words(payload: Mapping[str, Any]) -> str:
         for outcome, meaning in OUTCOMES.items()
         if outcomes.get(outcome)
     ]
-    return "; ".join([f"{payload['rows_written']} customers written back", *left])
+    return "; ".join([f"{count_of(payload['rows_written'], 'customer')} written back", *left])
 
 
 def print_outcomes(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what the write-back left for the next run, and why."""
     for outcome, meaning in OUTCOMES.items():
         if outcomes.get(outcome):
-            progress.say(f"not written: {outcomes[outcome]} customers that {meaning}")
+            progress.say(f"not written: {count_of(outcomes[outcome], 'customer')}, {meaning}")
 
 
 def print_rollback(outcomes: Mapping[str, int], progress: Progress) -> None:
     """Print what a rollback did, and what it left."""
-    progress.say(f"{outcomes.get('rolled_back', 0)} values restored")
+    progress.say(f"{count_of(outcomes.get('rolled_back', 0), 'value')} restored")
     for outcome, meaning in LEFT_BY_ROLLBACK.items():
         if outcomes.get(outcome):
-            progress.say(f"not restored: {outcomes[outcome]} values that {meaning}")
+            progress.say(f"not restored: {count_of(outcomes[outcome], 'value')}, {meaning}")
 
 
 def print_models(fit: Fit, payload: Mapping[str, Any], progress: Progress) -> None:
@@ -229,17 +231,17 @@ def guard_lines(guard: Mapping[str, Any], *, is_forced: bool = False) -> list[st
     """Return what a person should know before a tenant is written."""
     lines = []
     if guard["initial_count"]:
-        lines.append(f"{guard['initial_count']} customers get their first statuses")
+        lines.append(f"first statuses for {count_of(guard['initial_count'], 'customer')}")
     if guard["held_count"]:
         lines.append(
-            f"{guard['held_count']} changes for the worse are held: nothing was delivered"
-            f" since {guard['last_delivery_on']}, though"
-            f" {guard['missed_customers_count']} customers were due"
+            f"changes for the worse are held for {count_of(guard['held_count'], 'customer')}:"
+            f" nothing was delivered since {guard['last_delivery_on']}, although"
+            f" {count_of(guard['missed_customers_count'], 'order')} were expected"
         )
     if guard["is_tripped"]:
         change = (
-            f"{guard['changed_pct']} % of the customers would change,"
-            f" {guard['newly_dormant_pct']} % become dormant"
+            f"{guard['changed_pct']} % of the customers would change, and"
+            f" {guard['newly_dormant_pct']} % would become dormant"
         )
         lines.append(
             f"forced: {change}" if is_forced else f"held: {change}; --force writes it"
@@ -335,7 +337,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
     this = {"tenant": tenant}
     progress.table(
-        "Customers by status, now in the operational table and by the rules",
+        "Customers by status: now in your customers table, and by the rules",
         rows(
             connection,
             "select tenant_slug as tenant, status_kind as kind,"
@@ -394,7 +396,9 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             f" {finding['expected_max_pct']} %"
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
-    progress.say(f"dry run: {len(pending)} customers would be changed, nothing was written")
+    progress.say(
+        f"dry run: {count_of(len(pending), 'customer')} would be changed, nothing was written"
+    )
 
 
 def print_weekly_summary(connection: Connection, progress: Progress) -> None:

@@ -28,7 +28,7 @@ from flows.database import (
 from flows.detach import check_attached, detached_since
 from flows.errors import Infrastructure, WrongArgument
 from flows.installed import IS_OF_REFRESHER
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.project import FLOWS
 from flows.reports import say_what_stays
 from flows.run_log import check_maker
@@ -57,7 +57,9 @@ STATUS = f"""
         )
     order by mapped.system desc nulls first, 3, 1
 """
-AS_GRANTS = "a role lacks rights that this login may not grant; a login that may must run:"
+AS_GRANTS = (
+    "a role lacks rights that this login may not grant; run as a login that may grant them:"
+)
 WITHOUT_ROLE = f"""
     select count(*) as tenants
     from (
@@ -180,7 +182,8 @@ def remove_roles(progress: Progress) -> None:
             " unless you grant them rights"
         )
     progress.say(
-        "the roles are removed: marts show all rows to every role with a grant of yours"
+        "the roles are removed: marts show all rows to everybody to whom you have granted"
+        " select"
     )
 
 
@@ -210,7 +213,7 @@ def print_roles(progress: Progress) -> None:
         [missing] = rows(connection, slugs + WITHOUT_ROLE)
         if missing["tenants"]:
             progress.say(
-                f"{missing['tenants']} tenants have no role yet:"
+                f"without a role yet: {count_of(missing['tenants'], 'tenant')};"
                 " `customer-health roles install` creates them"
             )
 

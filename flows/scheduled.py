@@ -125,7 +125,7 @@ def hourly(
     Args:
         tenant: Slug of the only tenant to write back; empty for all.
         as_of: Instant to compute for; empty for now.
-        no_write_back: Only bring the marts up to date; write nothing to the application.
+        no_write_back: Only bring the marts up to date; write nothing to your tables.
 
     """
     return _report(
@@ -164,7 +164,7 @@ def nightly(
     Args:
         tenant: Slug of the only tenant to write back; empty for all.
         as_of: Instant to compute for; empty for now.
-        no_write_back: Only bring the marts up to date; write nothing to the application.
+        no_write_back: Only bring the marts up to date; write nothing to your tables.
         backfill_days: Number of past days of usage and accounts to collect afterwards.
 
     """
@@ -183,7 +183,7 @@ def nightly(
 
 @flow(name="refresh of an organization", flow_run_name=run_name)
 def organization(organization: str, as_of: datetime | None = None) -> State[Any]:
-    """Recompute one organization in the systems that only the nightly refresh recomputes.
+    """Recompute one organization of usage and accounts.
 
     Args:
         organization: Slug of the organization.
@@ -203,12 +203,12 @@ def write_back(
     dry_run: bool = False,  # noqa: FBT001, FBT002
     force: bool = False,  # noqa: FBT001, FBT002
 ) -> State[Any]:
-    """Write back the statuses that differ from the marts of the last refresh.
+    """Write back the statuses that have changed, from the marts of the last refresh.
 
     Args:
         tenant: Slug of the only tenant to write back; empty for all.
         dry_run: Show what would be written, and write nothing.
-        force: Also write what the guards hold.
+        force: Also write what would be held, except after a failed test.
 
     """
     return _report(lambda: _write_back(tenant or None, is_dry_run=dry_run, force=force))
@@ -227,7 +227,7 @@ def dry_run(tenant: str | None = None) -> State[Any]:
 
 @flow(name="alerts", flow_run_name=run_name)
 def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
-    """Raise and send alerts.
+    """Raise alerts, and send each person their messages.
 
     Args:
         dry_run: Show what would be sent, and send nothing.
@@ -238,7 +238,7 @@ def alerts(dry_run: bool = False) -> State[Any]:  # noqa: FBT001, FBT002
 
 @flow(name="fit of the order models", flow_run_name=run_name)
 def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> State[Any]:
-    """Fit the order models for the outlook; wait for a running refresh.
+    """Fit the order models, which say how likely customers are to return; wait for a refresh.
 
     Args:
         tenant: Slug of the only tenant to fit; empty for all.
@@ -250,7 +250,7 @@ def fit_orders(tenant: str | None = None, as_of: datetime | None = None) -> Stat
 
 @flow(name="fit of the visit models", flow_run_name=run_name)
 def fit_visits(organization: str | None = None, as_of: datetime | None = None) -> State[Any]:
-    """Fit the visit models for the outlook; wait for a running refresh.
+    """Fit the visit models, which say how likely customers are to return; wait for a refresh.
 
     Args:
         organization: Slug of the only organization to fit; empty for all.

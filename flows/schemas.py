@@ -55,8 +55,8 @@ def check_prefix() -> None:
     if PREFIX and not ALLOWED.fullmatch(PREFIX):
         where = "setting schema_prefix of dbt_project.yml" if _said is None else VARIABLE
         raise WrongArgument(
-            f"{where} is {PREFIX!r}; it must be up to 16 of a-z, 0-9 and _, and must not begin"
-            " with a digit or pg_"
+            f"{where} is {PREFIX!r}; it must be up to 16 characters of a-z, 0-9 and _, and"
+            " must not begin with a digit or pg_"
         )
 
 

@@ -37,7 +37,7 @@ def print_messages(connection: Connection, progress: Progress) -> None:
         return
     if not channels.mail_server and not channels.webhooks:
         progress.say(
-            f"sales reps get no messages: ALERT_SMTP_URL is not set, and no {NAMED}NAME is"
+            f"sales reps get no messages: neither ALERT_SMTP_URL nor any {NAMED}NAME is set"
         )
     elif without := _without_messages(connection, channels):
         progress.table("Who gets no messages now, and why", without)

@@ -90,7 +90,7 @@ def owner(server: Database) -> Iterator[Database]:
 @pytest.fixture
 def trial(owner: Database) -> Iterator[Database]:
     """The same database, with the login that the document creates."""
-    rights = block("What it may do", "in psql, as the owner of the database")
+    rights = block("What a trial may do", "in psql, as the owner of the database")
     owner.execute(rights.replace(':"DBNAME"', owner.environment["PGDATABASE"]))
     yield owner.as_user(LOGIN)
     owner.execute(f"drop owned by {LOGIN} cascade; drop role {LOGIN}")
@@ -113,7 +113,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     assert [tuple(row.values()) for row in left_out] == [
         ("orders", "1500", "customer_id_missing")
     ]
-    assert "reactivated_date, risk_status: not written, for input_orders__" in said
+    assert "reactivated_date, risk_status: not written, because input_orders__" in said
 
     walk.follow(owner, "Keep it current")
     owner.execute("delete from operations.changed_keys")

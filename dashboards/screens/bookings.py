@@ -41,7 +41,7 @@ def show() -> None:
         _locations(found["bookings_locations"], has_organization=not chosen["organization"])
     else:
         look.empty(
-            f"There was no appointment over {period}. Choose more days or another location."
+            "There was no appointment in this period. Choose more days or another location."
         )
     look.heading("Segments today", "All customers of the organization, at all locations.")
     _segments(found["bookings_segments"], chosen["slug"])

@@ -30,7 +30,7 @@ RULE_WORDS = {
 }
 RULE_VALUES: dict[tuple[str, object], str] = {
     ("cadence_source", "MEASURED"): "its own deliveries",
-    ("cadence_source", "FALLBACK"): "the general setting",
+    ("cadence_source", "FALLBACK"): "the default, as there is no gap yet",
     ("revenue_basis", "EVALUATED"): "can be compared",
     ("revenue_basis", "INSUFFICIENT_HISTORY"): "too few deliveries",
     ("revenue_basis", "MIXED_CURRENCY"): "several currencies",
@@ -227,7 +227,8 @@ def _choose(query: str, key: str, search: str | None, **where: Any) -> Row:
     missing = (
         ""
         if search
-        else "That customer was not found: it is closed, or not yours. Choose another one."
+        else "That customer was not found: it is closed, or you may not see it. Choose another"
+        " one."
     )
     picked = look.pick("Customer", names, key, missing)
     look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search to find others.")

@@ -59,7 +59,7 @@ def show() -> None:
     look.table(
         [
             "Customer",
-            "Owner",
+            "Sales rep",
             "Due",
             "Expected orders, next 90 days",
             "Usual orders per 30 days",
@@ -89,8 +89,8 @@ def _say_who_is_left_out(found: list[dict[str, Any]]) -> None:
         )
     if held_out:
         look.show(
-            f'<p class="ch-age">{look.count_of(held_out, "more customer")} due but held out at'
-            " random, to compare with those shown.</p>"
+            '<p class="ch-age">Held out at random, to compare with those shown:'
+            f" {look.count_of(held_out, 'more customer')}.</p>"
         )
 
 
@@ -136,7 +136,7 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         }
     with who:
         owner = look.pick(
-            "Owner", {"everybody": "Everybody", **labels, "nobody": NOBODY}, "owner"
+            "Sales rep", {"everybody": "Everybody", **labels, "nobody": NOBODY}, "owner"
         )
     with what:
         search = st.text_input(
@@ -180,8 +180,8 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     words += f": {value}"
     if row["left_out_count"]:
         words += (
-            f", not counting {look.count(row['left_out_count'])} in other or several"
-            " currencies"
+            f", not counting {look.count_of(row['left_out_count'], 'customer')} with other or"
+            " several currencies"
         )
     if row["critical_count"]:
         words += f" · {look.count(row['critical_count'])} critical"

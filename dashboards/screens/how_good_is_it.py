@@ -97,7 +97,7 @@ ORDERS = Subject(
     did="ordered",
     stop="stop ordering",
     limits_of_it=(
-        "Closed accounts are left out, so real numbers are slightly lower; orders that were"
+        "Closed customers are left out, so real numbers are slightly lower; orders that were"
         " cancelled later are left out, too. Seasonal buyers may look dormant."
     ),
     dates="All orders at least 90 days old.",
@@ -643,7 +643,7 @@ def _revenue_change(row: Row) -> str:
     )
     if not row["left_out_count"]:
         return said
-    left_out = f"{look.count(row['left_out_count'])} in other or several currencies left out"
+    left_out = f"without {look.count(row['left_out_count'])} in other or several currencies"
     return said + look.small(f"in {row['currency']}; {left_out}")
 
 

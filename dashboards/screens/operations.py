@@ -53,7 +53,8 @@ def show() -> None:
 
     look.heading(
         "Checks that failed",
-        "A check that fails stops the publication; one that warns does not. The rows"
+        "While a check fails, nothing is written back, and if it checks rows before they are"
+        " published, their system is not published. A warning stops nothing. The wrong rows"
         " are in the table with the check's name in `analytics_internal_failures`."
         " docs/sanity_checks.md says what to do.",
     )
@@ -212,7 +213,9 @@ def _held(rows: list[Row]) -> None:
         [
             [
                 f"<strong>{look.escape(row['tenant_slug'])}</strong>",
-                "too many changes at once" if row["is_tripped"] else "its feed is silent",
+                "too many changes at once"
+                if row["is_tripped"]
+                else "its orders no longer arrive",
                 f"{look.count(row['changed_count'])} of {look.count(row['customers_count'])}",
                 look.count(row["newly_dormant_count"]),
                 look.count(row["held_count"]),

@@ -62,7 +62,8 @@ def _show_usage(organizations: list[Row]) -> None:
             "Organization",
             ordered,
             "organization_id",
-            "That organization was not found: it is off, or not yours. Choose another one.",
+            "That organization was not found: it is inactive, or you may not see it. Choose"
+            " another one.",
         )
     one = data.read(
         "tenant_scores", "tenant_days", "tenant_factors", organization=organization
@@ -151,7 +152,7 @@ def _show_accounts(organizations: list[Row]) -> None:
             "account",
             ""
             if search
-            else "That account was not found: it is archived, or not yours."
+            else "That account was not found: it is archived, or you may not see it."
             " Choose another one.",
         )
     ]

@@ -147,7 +147,12 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             else:
                 found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
         case "numeric", "float":
-            found = f"round({row}::numeric, 2)", "", TYPE - 3, ", rounded, as it is a float"
+            found = (
+                f"round({row}::numeric, 2)",
+                "",
+                TYPE - 3,
+                ", rounded, because it is a float",
+            )
         case "numeric", "money":
             found = f"{row}::numeric", "", TYPE - 3, ""
         case "bigint", "integer":

@@ -134,7 +134,7 @@ def message_of(row: Mapping[str, Any], pages: str) -> Message:
 
 CLOSINGS = {
     "owner": "You receive this because you look after these customers. To change the address,"
-    " set quiet hours or unsubscribe, ask whoever runs customer_health.",
+    " set quiet hours or unsubscribe, ask your administrator.",
     "tenant": "You receive this because you follow all customers of this tenant.",
     "team": "You receive this because you run customer_health. It covers all tenants.",
 }

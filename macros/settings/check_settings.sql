@@ -114,7 +114,8 @@
     {%- set prefix = our_schema('') -%}
     {%- if prefix and not modules.re.fullmatch('(?!pg_)[a-z_][a-z0-9_]{0,15}', prefix) -%}
         {%- do problems.append(
-            ['schema_prefix', 'up to 16 of a-z, 0-9 and _, with no digit and no pg_ first']
+            ['schema_prefix', 'up to 16 characters of a-z, 0-9 and _, not beginning with a'
+                ~ ' digit or pg_']
         ) -%}
     {%- endif -%}
     {%- if var('refresh_scope') not in ['all', 'changed'] -%}
@@ -129,7 +130,7 @@
         and not modules.re.fullmatch('\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])', from_day)
     -%}
         {%- do problems.append(
-            ['hold_out_from', 'a day such as "2026-07-01" where there is a hold_out_rate']
+            ['hold_out_from', 'a day such as "2026-07-01" if there is a hold_out_rate']
         ) -%}
     {%- endif -%}
     {%- set hour = var('weekly_message_hour') -%}

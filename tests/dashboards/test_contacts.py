@@ -221,7 +221,7 @@ def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     assert isinstance(due, int)
     assert isinstance(held_out, int)
     assert held_out > 1
-    assert f"{held_out} more customers due but held out at random" in text(shown)
+    assert f"with those shown: {held_out} more customers." in text(shown)
     assert sum(map(int, tiles(shown).values())) == due - held_out
 
 

@@ -152,7 +152,7 @@ def test_what_became_of_each_status_is_what_sql_says(analyst: Database, tenant: 
     assert f"{period['cuts_count']} months" in said
     assert plain(look.day(period["first_cut_on"])) in said
     for limit in (
-        "Closed accounts are left out",
+        "Closed customers are left out",
         "Seasonal buyers may look dormant",
         "counts once for each month in which it had the status",
         "These figures do not say whether a call helps",

@@ -247,8 +247,9 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
         amount = look.money(rows[0]["amount"], rows[0]["currency"])
         others = sum(row["count"] for row in rows[1:])
         has_others = has_others or bool(others)
+        customers = f"{others:,} customer{'' if others == 1 else 's'}"
         left_out = (
-            f", not counting {others:,} in other or several currencies" if others else ""
+            f", not counting {customers} with other or several currencies" if others else ""
         )
         assert f"{words} per 30 days: {amount}{left_out} " in said
     assert has_others

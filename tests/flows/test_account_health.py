@@ -129,7 +129,7 @@ def test_one_organization_is_recomputed_as_the_nightly_refresh_would(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     # its own rows, not those of others
-    assert "left out: 1 rows of accounts.accounts, reported_status_unknown" in done.stdout
+    assert "left out: 1 row of accounts.accounts, reported_status_unknown" in done.stdout
     by_itself = {mart: rows_of(refreshed, mart, "beacon-software") for mart in DAYS}
     for mart in DAYS:
         assert rows_of(refreshed, mart, "compass-cloud") == before[mart]
@@ -193,9 +193,9 @@ def test_what_is_odd_is_decided_alike_by_every_refresh(small: Database) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
         "counted without a date: 2 rows of accounts.accounts, renewal_on_out_of_range",
-        "counted without a date: 1 rows of accounts.accounts, archived_at_out_of_range",
+        "counted without a date: 1 row of accounts.accounts, archived_at_out_of_range",
         "counted without a date: 2 rows of accounts.customer_goals, target_date_out_of_range",
-        "counted without a date: 1 rows of usage.campaigns, ends_at_out_of_range",
+        "counted without a date: 1 row of usage.campaigns, ends_at_out_of_range",
         "left out: 2 rows of usage.campaign_assignments, campaign_id_of_another",
     ):
         assert line in done.stdout

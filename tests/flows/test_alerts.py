@@ -421,7 +421,9 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
     assert states(quiet) == {}
     done = quiet.run("flows", "alerts")
     assert done.returncode == 0
-    assert "1 alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO" in done.stdout
+    assert (
+        "waiting: 1 alert, because neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO" in done.stdout
+    )
     # before the first refresh there is nothing to send
     assert empty.run("flows", "alerts").returncode == 0
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
 from flows.dbt import command
+from flows.progress import count_of
 
 
 def refused(
@@ -444,7 +445,10 @@ def test_orders_that_no_rule_can_use_are_quarantined(bad_rows: tuple[Database, s
     )
     assert [row["name"] for row in written] == ["another one", "one", "two"]
     for row in quarantined:
-        assert f"{row['rows']} rows of orders.{row['table']}, {row['reason']}" in printed
+        assert (
+            f"{count_of(row['rows'], 'row')} of orders.{row['table']}, {row['reason']}"
+            in printed
+        )
 
 
 def test_bookings_that_no_rule_can_use_are_quarantined(

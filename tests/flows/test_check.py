@@ -240,7 +240,7 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     assert told("input_orders__orders.customer_id: 1 of 37 rows", "customer_id_missing")
     assert told("input_orders__orders.delivered_at: 1 of 37 rows", "out_of_range")
     assert told("input_orders__orders.total_amount", "looks like cents", "bigint", "/ 100.0")
-    assert told("input_orders__orders.ordered_at", "as if its clock showed UTC")
+    assert told("input_orders__orders.ordered_at", "is read as UTC")
     assert not told("input_orders__orders.updated_at")
     deleted = told("commerce.customers.deleted_at is not used, and in 1 of 2 rows")
     assert "'looked_at': ['deleted_at']" in deleted[0]
@@ -359,7 +359,9 @@ def test_check_omits_consequences_and_reviewed_columns(small: Database, project:
         "wrong input_orders__tenants.time_zone: all 1 rows are left out: time_zone_unknown"
     )
     assert "use a time zone of pg_timezone_names" in wrong
-    assert any("customers" in line and "the night, as its yml says" in line for line in said)
+    assert any(
+        "customers" in line and "the nightly refresh, as its yml says" in line for line in said
+    )
     table = said[said.index(next(line for line in said if line.startswith("orders"))) :]
     assert all(len(line.rstrip()) <= 100 for line in table[:7])
 

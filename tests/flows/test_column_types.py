@@ -104,14 +104,14 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
         return done.stdout
 
     map_columns(small, project, PRISMA)
-    said = "risk_status: left as it is where the rules say nothing, for it must not be NULL"
+    said = "risk_status: left as it is if the rules give no value, because it must not be NULL"
     assert said in run(*NIGHTLY, "--no-write-back")
     printed = run("flows", "write-back", "--dry-run")
     assert said in printed
-    assert "1 customers get their first statuses" in printed
-    assert "dry run: 1 customers would be changed" in printed
+    assert "first statuses for 1 customer\n" in printed
+    assert "dry run: 1 customer would be changed" in printed
     printed = run("flows", "write-back")
-    assert "1 customers written back" in printed
+    assert "1 customer written back" in printed
     assert "` undoes it" in printed
     one = (
         *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 00:00:00", "2026-06-09 00:00:00"),
@@ -139,7 +139,7 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     # the hook, and roles with rights on these columns only
     set_column(small, TWO, "dormancy_since", "2026-01-01 10:00:00")
     printed = run("flows", "hook", "install")
-    assert printed.splitlines()[1:] == ['hooked: "commerce"."orders"']
+    assert printed.splitlines()[1:] == ['hook installed on "commerce"."orders"']
     order(small, TWO)
     order(small, ONE)
     assert hook_errors(small) == []
@@ -154,8 +154,8 @@ def test_columns_as_prisma_makes_them_are_written(small: Database, project: Path
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
     printed = run("flows", "rollback", str(int(batch) + 2))
-    assert "\n1 values restored" in printed
-    assert "2 values that were changed by somebody since" in printed
+    assert "\n1 value restored" in printed
+    assert "2 values, changed by somebody since" in printed
 
 
 # as other applications create them
@@ -209,9 +209,11 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
         "conflict": 1,
         "written": 1,
     }
-    assert "1 customers written back" in run("flows", "write-back")
+    assert "1 customer written back" in run("flows", "write-back")
     assert customer(small, ONE)[2] == "2026-05-30 23:00:00+12"
-    assert run("flows", "hook", "install").endswith('\nhooked: "commerce"."orders"\n')
+    assert run("flows", "hook", "install").endswith(
+        '\nhook installed on "commerce"."orders"\n'
+    )
     order(small, TWO)
     assert hook_errors(small) == []
     assert customer(small, TWO)[0] == "ACTIVE"
@@ -271,18 +273,18 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     )
     for name, value in (("risk_status", "HEALTHY"), ("account_type", "HOLD")):
         set_column(small, ONE, name, value)
-    keep = "does not hold: customers that should get it keep what they have"
+    keep = "cannot hold: such customers keep their old value"
     computed = (
-        "input_orders__customer_statuses lacks or computes it, and only what is taken from the"
-        " table as it is can be written"
+        "input_orders__customer_statuses does not take it unchanged from a column of the table"
     )
+    left = "left as it is if the rules give no value, because it must not be NULL"
     said = {
-        f"account_type: never written as PROSPECT, which its type character varying(6) {keep}",
-        "average_order_interval_days: not written, for the database generates its values",
-        "dormancy_since: left as it is where the rules say nothing, for it must not be NULL",
-        f"last_order_date, reactivated_date: not written, for {computed}",
-        "next_expected_order_date: not written, for its type boolean does not hold a date",
-        f'risk_status: never written as DORMANT, which its type commerce."NoDormant" {keep}',
+        f"account_type: never set to PROSPECT, which its type character varying(6) {keep}",
+        "average_order_interval_days: not written, because the database generates its values",
+        f"dormancy_since: {left}",
+        f"last_order_date, reactivated_date: not written, because {computed}",
+        "next_expected_order_date: not written, because its type boolean cannot hold a date",
+        f'risk_status: never set to DORMANT, which its type commerce."NoDormant" {keep}',
     }
     printed = run(*NIGHTLY)
     assert said <= set(printed.splitlines())
@@ -300,10 +302,10 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     assert said <= set(printed.splitlines())
     assert "warning" not in printed
     set_column(small, three, "risk_status", "HEALTHY")
-    assert "1 customers written back" in run("flows", "write-back")
+    assert "1 customer written back" in run("flows", "write-back")
     assert customer(small, three)[1] == "AT_RISK_CADENCE"
     printed = run("flows", "hook", "install")
-    assert "warning: the hook does not write last_order_date: not written, for" in printed
+    assert "warning: the hook does not write last_order_date: not written, because" in printed
     assert "warning: the hook does not write dormancy_since: left as it is" in printed
     assert printed.count("warning") == 2
     order(small, TWO)
@@ -313,7 +315,7 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_written(
     small.execute("alter type commerce.\"NoDormant\" add value 'DORMANT'")
     assert pending(small) == 1
     batch = str(small.value("select max(batch_id) from operations.write_back_batches"))
-    assert "1 values restored" in run("flows", "rollback", batch)
+    assert "1 value restored" in run("flows", "rollback", batch)
 
     # without the cast the type changes: the views are created again, with the rights on them
     view = project / STATUSES

@@ -134,6 +134,6 @@ def test_a_migration_runs_while_we_are_detached_and_a_refresh_comes_back(
     order(small)
     assert small.value("select count(*) from operations.hook_errors") == 0
     small.execute("update commerce.customers set account_type = 'TARGET' where id = %s", ONE)
-    assert "1 customers written back" in run(small, "flows", "write-back", "--force")
+    assert "1 customer written back" in run(small, "flows", "write-back", "--force")
     # with nothing to do, it is an hourly refresh again
     assert "recomputes everything" not in run(small, *HOURLY)

@@ -135,7 +135,7 @@ def test_an_hourly_refresh_says_what_it_leaves_out_of_what_it_recomputes(
     assert left_out(payload).items() >= said.items()
     # not the keys of customers who are not in scope
     assert sum(left_out(payload).values()) < len(whole)
-    assert "left out: 1 rows of orders.orders, order_status_unknown" in printed
+    assert "left out: 1 row of orders.orders, order_status_unknown" in printed
     listed = captured.rows("select * from operations.quarantined_rows")
     assert len(listed) == len(whole) + sum(said.values())
     # an hour in which other customers changed does not list them
@@ -270,8 +270,10 @@ def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
 @pytest.mark.slow
 def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
     payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")
-    assert {"a day begins", "risk statuses end"} <= set(payload["work"]["orders"])
-    assert {"a day begins", "figures of customers end"} <= set(payload["work"]["bookings"])
+    assert {"a day begins", "risk statuses change with time"} <= set(payload["work"]["orders"])
+    assert {"a day begins", "figures of customers change with time"} <= set(
+        payload["work"]["bookings"]
+    )
     payload, _ = refresh(captured, *NIGHTLY[:-1], "2026-06-16T12:00:00+00:00")
     assert payload["drift"] == 0
 
@@ -483,7 +485,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     done = captured.run(*HOURLY)
     assert done.returncode == 1, done.stdout + done.stderr
     assert (
-        "orders_marts_are_what_was_computed: 1 rows, such as mart customer_risk" in done.stderr
+        "orders_marts_are_what_was_computed: 1 row, such as mart customer_risk" in done.stderr
     )
     # nothing had changed in bookings
     assert published() == ["orders"]
@@ -585,7 +587,10 @@ def test_deletes_reach_the_marts_and_unlisted_tables_use_updated_at(
         "no key was found for 3 changed rows of commerce.parcels: orders recomputes all of"
         f" tenant {gone[0]['tenant']}"
     ) in printed
-    assert "commerce.extra is read by an input but not listed" in printed
+    assert (
+        "an input reads commerce.extra, but `customer-health capture install` has not seen it"
+        in printed
+    )
     assert payload["unlisted_tables"] == ["commerce.extra"]
     assert payload["unknown_keys"] == {"orders": 1}
     told = "select count(distinct tenant_id) from analytics_internal.int_customers__scope"

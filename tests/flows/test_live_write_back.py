@@ -168,7 +168,7 @@ def test_one_poison_row_is_recorded_and_all_others_are_written(live: Database) -
     done = live.run(*WRITE_BACK)
     assert done.returncode == 0, done.stderr
     assert f"{count - 1} customers written back" in done.stdout
-    assert "not written: 1 customers that could not be written" in done.stdout
+    assert "not written: 1 customer, with an error" in done.stdout
     assert live.rows(
         "select distinct customer_id, error ~ 'poison' as is_named"
         " from operations.write_back_changes where state = 'error'"

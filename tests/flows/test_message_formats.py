@@ -112,7 +112,7 @@ def test_a_message_reads_as_it_should() -> None:
         "- Sol: On time\n"
         "\n"
         "You receive this because you look after these customers. To change the address, set"
-        " quiet hours or unsubscribe, ask whoever runs customer_health.\n"
+        " quiet hours or unsubscribe, ask your administrator.\n"
     )
 
 

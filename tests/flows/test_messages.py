@@ -257,7 +257,7 @@ def test_the_team_is_told_of_all_tenants_in_one_message(
         quiet.value("select count(*) from operations.alert_outbox where state != 'passed_on'")
         == 0
     )
-    assert "alerts wait" not in done.stdout
+    assert "waiting: " not in done.stdout
 
 
 def test_pending_messages_to_a_former_team_member_are_dropped(

@@ -227,7 +227,9 @@ def test_a_prefix_that_no_schema_can_have_is_refused_in_one_line(
     done = with_prefix(server, prefix).run("flows", "status")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"error: {VARIABLE} is {prefix!r}; it must be up to 16 of a-z")
+    assert line.startswith(
+        f"error: {VARIABLE} is {prefix!r}; it must be up to 16 characters of a-z"
+    )
 
 
 @pytest.mark.slow

@@ -77,15 +77,21 @@ judged as (
             'ACCOUNT_CHURN_RISING',
             -- without a day to compare with, it has not risen
             coalesce(compared.churn_risk_rise >= {{ var('alert_churn_rise') }}, false),
-            format(
-                'the churn risk is %s, and was %s on %s',
-                compared.churn_risk_score,
-                coalesce(
-                    (compared.churn_risk_score - compared.churn_risk_rise)::text,
-                    'not known'
-                ),
-                coalesce({{ iso_date('compared.compared_on') }}, 'no earlier day')
-            )
+            case
+                when compared.churn_risk_rise is null
+                    then
+                        format(
+                            'the churn risk is %s, with none to compare it with',
+                            compared.churn_risk_score
+                        )
+                else
+                    format(
+                        'the churn risk is %s, and was %s on %s',
+                        compared.churn_risk_score,
+                        compared.churn_risk_score - compared.churn_risk_rise,
+                        {{ iso_date('compared.compared_on') }}
+                    )
+            end
         ),
         (
             'ACCOUNT_ENGAGEMENT_GAP',

@@ -32,7 +32,7 @@ given_referral_profiles as (
 
 final as (
     select
-        'figures of customers end' as reason,
+        'figures of customers change with time' as reason,
         'time' as known_by,
         min(valid_until) as since,
         null as fingerprint

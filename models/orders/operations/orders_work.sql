@@ -28,7 +28,7 @@ given_orders as (
 
 final as (
     select
-        'risk statuses end' as reason,
+        'risk statuses change with time' as reason,
         'time' as known_by,
         min(valid_until) as since,
         null as fingerprint
@@ -37,7 +37,7 @@ final as (
     union all
 
     select
-        'account types end' as reason,
+        'account types change with time' as reason,
         'time' as known_by,
         min(valid_until) as since,
         null as fingerprint

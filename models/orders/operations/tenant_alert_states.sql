@@ -34,7 +34,10 @@ judged as (
                         findings.share_pct, findings.account_type, findings.alert
                     )
             else
-                format('the share of %s customers is back', expectations.account_type)
+                format(
+                    'the share of %s customers is normal again',
+                    expectations.account_type
+                )
         end as message,
         jsonb_build_object('share_pct', findings.share_pct) as details
     from tenants
@@ -58,7 +61,7 @@ judged as (
                 then
                     format(
                         'write-back held: %s of %s customers would change,'
-                        ' %s become dormant',
+                        ' %s would become dormant',
                         guards.changed_count,
                         guards.customers_count,
                         guards.newly_dormant_count
@@ -86,7 +89,8 @@ judged as (
             when feeds.is_silent
                 then
                     format(
-                        'nothing was delivered since %s, though %s customers were due',
+                        'nothing was delivered since %s, although %s orders were'
+                        ' expected',
                         {{ iso_date('feeds.last_delivery_on') }},
                         feeds.missed_customers_count
                     )

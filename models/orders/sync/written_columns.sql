@@ -27,11 +27,11 @@ judged as (
         case
             when origin is null
                 then
-                    'input_orders__customer_statuses lacks or computes it, and only '
-                    || 'what is taken from the table as it is can be written'
+                    'input_orders__customer_statuses does not take it unchanged from a '
+                    || 'column of the table'
             when not is_updatable
                 then
-                    'input_orders__customer_statuses is no plain select from one table'
+                    'input_orders__customer_statuses is not a plain select of one table'
             when is_generated
                 then 'the database generates its values'
             when
@@ -48,7 +48,7 @@ judged as (
                         )
                 end
                 then format(
-                    'its type %s does not hold a %s', type_name, holds
+                    'its type %s cannot hold a %s', type_name, holds
                 )
         end as why_never
     from columns
@@ -74,15 +74,15 @@ final as (
             else default_expression
         end as default_value,
         case
-            when why_never is not null then 'not written, for ' || why_never
+            when why_never is not null then 'not written, because ' || why_never
             else nullif(
                 concat_ws(
                     '; ',
                     case
                         when missing_statuses != '{}'
                             then format(
-                                'never written as %s, which its type %s does not hold:'
-                                ' customers that should get it keep what they have',
+                                'never set to %s, which its type %s cannot hold:'
+                                ' such customers keep their old value',
                                 array_to_string(missing_statuses, ' or '),
                                 type_name
                             )
@@ -91,7 +91,7 @@ final as (
                         -- there is always an account type
                         when is_required and column_name != 'account_type'
                             then
-                                'left as it is where the rules say nothing, for it '
+                                'left as it is if the rules give no value, because it '
                                 || 'must not be NULL'
                     end
                 ),
