@@ -137,6 +137,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
         "passed_on": Status("Told by a message", "●", GREEN),
+        "expired": Status("Expired", "○", GREY),
     },
     "message": {
         "unknown": Status("May have arrived", "◆", SAND),
@@ -144,6 +145,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "pending": Status("Waiting", "○", GREY),
         "quiet": Status("Held by quiet hours", "○", BLUE),
         "withdrawn": Status("Withdrawn", "○", GREY),
+        "expired": Status("Expired", "○", GREY),
         "sending": Status("Sending", "○", BLUE),
         "sent": Status("Sent", "●", GREEN),
     },

@@ -151,8 +151,8 @@ def _deliver_alerts(
     if machine is None:
         if waiting := len(_waiting(connection)):
             progress.say(
-                f"{waiting} alerts wait: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO says"
-                " where to send them"
+                f"{waiting} alerts wait until they expire: neither ALERT_WEBHOOK_URL nor"
+                " ALERT_MAIL_TO says where to send them"
             )
         return outcomes, reason
     is_reachable = True
