@@ -33,6 +33,8 @@ CHANNELS = {
     "VISIT": "Visit",
     "OTHER": "Other",
 }
+# of the contacts on the page Customer
+ANCHOR = "contacts"
 DAYS_AT_FIRST, MOST_DAYS = 7, 366
 LONGEST_NOTE, LONGEST_NAME = 2000, 200
 
@@ -129,8 +131,10 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
     if missing := lacking():
         look.show(f'<p class="ch-age">{look.with_code(missing)}</p>')
         return
-    if done := st.session_state.pop("contact_done", ""):
-        look.empty(done)
+    # a place of its own: otherwise the form would move and lose the focus
+    with st.container():
+        if done := st.session_state.pop("contact_done", ""):
+            look.empty(done)
     # if a link led here, and after one was saved
     is_open = "contact" in st.query_params or "contact_saved" in st.session_state
     with st.expander("Add a contact", expanded=is_open):
