@@ -624,6 +624,7 @@ begin
                         'name', lines.customer_name,
                         'words', lines.words,
                         'link', of_tenant_id || '/' || lines.customer_id::text,
+                        'sales_rep_id', waiting.sales_rep_id,
                         'expected_amount_90d', lines.expected_amount_90d,
                         'revenue_at_risk', lines.revenue_at_risk,
                         'currency', lines.currency,

@@ -681,6 +681,11 @@ def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:
             message["address"],
         )
         assert {line["of"] for line in calls} == ({due} if due else set())
+        rep = quiet.value(
+            "select sales_rep_id::text from analytics.sales_reps where sales_rep_email = %s",
+            message["address"],
+        )
+        assert {line["sales_rep_id"] for line in calls} <= {rep}
         for line in message["body"]:
             if line["section"] != "CALL_FIRST":
                 key = message["address"]
