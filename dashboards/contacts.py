@@ -33,6 +33,8 @@ CHANNELS = {
     "VISIT": "Visit",
     "OTHER": "Other",
 }
+# of the contacts on the page Customer
+ANCHOR = "contacts"
 DAYS_AT_FIRST, MOST_DAYS = 7, 366
 LONGEST_NOTE, LONGEST_NAME = 2000, 200
 
@@ -129,8 +131,10 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
     if missing := lacking():
         look.show(f'<p class="ch-age">{look.with_code(missing)}</p>')
         return
-    if done := st.session_state.pop("contact_done", ""):
-        look.empty(done)
+    # a place of its own: otherwise the form would move and lose the focus
+    with st.container():
+        if done := st.session_state.pop("contact_done", ""):
+            look.empty(done)
     # if a link led here, and after one was saved
     is_open = "contact" in st.query_params or "contact_saved" in st.session_state
     with st.expander("Add a contact", expanded=is_open):
@@ -150,7 +154,11 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
     keys = list(customers)
     contact_id = st.session_state.setdefault("contact_id", uuid.uuid4())
     said: dict[str, Any] = {"contact_id": contact_id}
-    today = today_of_reader()
+    # not in the form, which would not show what the chosen contact says before it is saved
+    corrected = _corrected(former)
+    # a new contact starts with nothing of the one before, a correction with all of its own
+    of_this = f"of {contact_id}{corrected and corrected['contact_id']}"
+    outcomes = OUTCOMES | (WITHDRAWN if corrected else {})
     with st.form("contact", border=False):
         picked = keys[0]
         if len(keys) > 1:
@@ -159,40 +167,74 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
                 keys,
                 format_func=lambda key: customers.get(key, key),
             )
-        corrected = _corrected(former)
-        outcomes = OUTCOMES | (WITHDRAWN if former else {})
         said["outcome"] = st.radio(
             "Outcome",
             list(outcomes),
+            list(outcomes).index(corrected["outcome"]) if corrected else 0,
             format_func=outcomes.__getitem__,
             horizontal=True,
+            key=f"outcome {of_this}",
         )
         said["channel"] = st.radio(
-            "How", list(CHANNELS), format_func=CHANNELS.__getitem__, horizontal=True
+            "How",
+            list(CHANNELS),
+            list(CHANNELS).index(corrected["channel"]) if corrected else 0,
+            format_func=CHANNELS.__getitem__,
+            horizontal=True,
+            key=f"how {of_this}",
         )
-        until = st.date_input(
-            "Snooze until this day or the next order",
-            today + timedelta(DAYS_AT_FIRST),
-            min_value=today,
-            max_value=today + timedelta(MOST_DAYS - 1),
-            format="YYYY-MM-DD",
-        )
+        until = _until(corrected, f"until {of_this}")
         note = st.text_area(
-            "Note", max_chars=LONGEST_NOTE, height=68, key=f"note of {contact_id}"
+            "Note",
+            (corrected and corrected["note"]) or "",
+            max_chars=LONGEST_NOTE,
+            height=68,
+            key=f"note {of_this}",
         )
-        name = st.text_input("Your name", key="contact_name", max_chars=LONGEST_NAME)
+        name = st.text_input(
+            "Your name",
+            corrected["contacted_by"]
+            if corrected
+            else st.session_state.get("contact_name", ""),
+            max_chars=LONGEST_NAME,
+            autocomplete="name",
+            key=f"name {of_this}",
+        )
         if not st.form_submit_button("Save", type="primary"):
             return
+    if not corrected:
+        st.session_state["contact_name"] = name
     said["tenant_id"], _, said["customer_id"] = picked.partition("/")
     said |= {
         "note": note.strip() or None,
         "contacted_by": name.strip() or None,
-        "snoozed_until": until if isinstance(until, date) and until > today else None,
+        "snoozed_until": until,
         "corrects_contact_id": corrected and corrected["contact_id"],
         # a correction keeps the time of its contact
         "contacted_at": corrected and corrected["contacted_at"],
     }
     _save(said, customers[picked])
+
+
+def _until(corrected: Row | None, key: str) -> date | None:
+    """Ask until when to snooze. Return None for today, which is no snooze."""
+    today = today_of_reader()
+    first = today + timedelta(DAYS_AT_FIRST)
+    before = corrected and corrected["snoozed_until"]
+    if corrected:
+        first = before or today
+    until = st.date_input(
+        "Snooze until this day or the next order",
+        first,
+        # a correction may leave a snooze that is over
+        min_value=min(first, today),
+        max_value=max(first, today + timedelta(MOST_DAYS - 1)),
+        format="YYYY-MM-DD",
+        key=key,
+    )
+    if not isinstance(until, date):
+        return None
+    return until if until > today or until == before else None
 
 
 def _corrected(former: Sequence[Row]) -> Row | None:
@@ -221,9 +263,6 @@ def _save(said: dict[str, Any], customer: str) -> None:
         look.empty("“Lost” needs a day after today: then the customer is due again.")
         return
     if said["outcome"] in WITHDRAWN:
-        if said["corrects_contact_id"] is None:
-            look.empty("Choose the contact that never took place.")
-            return
         said["snoozed_until"] = None
     try:
         write(said)

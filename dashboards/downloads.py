@@ -37,6 +37,9 @@ COLUMNS = (
     "expected_amount_90d",
     "currency",
     "reason",
+    "last_contacted_at",
+    "last_outcome",
+    "snoozed_until",
 )
 
 

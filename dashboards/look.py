@@ -137,6 +137,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "unknown": Status("May have arrived", "◆", SAND),
         "failed": Status("Refused", "■", PLUM),
         "passed_on": Status("Told by a message", "●", GREEN),
+        "expired": Status("Expired", "○", GREY),
     },
     "message": {
         "unknown": Status("May have arrived", "◆", SAND),
@@ -144,6 +145,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "pending": Status("Waiting", "○", GREY),
         "quiet": Status("Held by quiet hours", "○", BLUE),
         "withdrawn": Status("Withdrawn", "○", GREY),
+        "expired": Status("Expired", "○", GREY),
         "sending": Status("Sending", "○", BLUE),
         "sent": Status("Sent", "●", GREEN),
     },
@@ -402,9 +404,9 @@ def address(page: str, /, **parameters: object) -> str:
     return f"{page}?{urlencode(chosen, doseq=True)}"
 
 
-def link(page: str, words: str, /, **parameters: object) -> str:
-    """Return the HTML of a link to another page."""
-    where = escape(address(page, **parameters))
+def link(page: str, words: str, /, anchor: str = "", **parameters: object) -> str:
+    """Return the HTML of a link to another page, or to the part of it with that anchor."""
+    where = escape(address(page, **parameters) + (anchor and f"#{anchor}"))
     return f'<a href="{where}" target="_self">{escape(words)}</a>'
 
 
@@ -420,9 +422,9 @@ def page(title: str, lead: str) -> Iterator[None]:
         empty(str(nothing))
 
 
-def heading(text: str, explained: str = "") -> None:
-    """Show the heading of a section."""
-    st.subheader(text, anchor=False)
+def heading(text: str, explained: str = "", anchor: str | None = None) -> None:
+    """Show the heading of a section. anchor: the fragment of links that lead to it."""
+    st.subheader(text, anchor=anchor or False)
     # even if empty: it keeps the distance to what follows
     show(f'<p class="ch-explained">{with_code(explained)}</p>')
 

@@ -155,8 +155,8 @@ def _deliver_alerts(
     if machine is None:
         if waiting := len(_waiting(connection)):
             progress.say(
-                f"waiting: {count_of(waiting, 'alert')}, because neither ALERT_WEBHOOK_URL nor"
-                " ALERT_MAIL_TO is set"
+                f"waiting until they expire: {count_of(waiting, 'alert')}, because neither"
+                " ALERT_WEBHOOK_URL nor ALERT_MAIL_TO is set"
             )
         return outcomes, reason
     is_reachable = True

@@ -19,21 +19,27 @@ def print_messages(connection: Connection, progress: Progress) -> None:
         connection,
         "select state, kind, channel, count(*) as messages, max(error) as error"
         f" from {OPERATIONS}.message_states"
-        " where state in ('pending', 'quiet', 'failed', 'unknown', 'withdrawn')"
+        " where state in"
+        " ('pending', 'quiet', 'failed', 'unknown', 'withdrawn', 'expired')"
         " group by state, kind, channel order by state, kind, channel",
     ):
         progress.table("Messages that wait, were refused, or may have arrived", undelivered)
+    try:
+        channels = channels_of_environment()
+    except WrongArgument as wrong:
+        progress.say(f"messages: {wrong}")
+        return
+    if not channels.machine and not channels.team:
+        progress.say(
+            "no program and no team gets alerts, so they expire: neither ALERT_WEBHOOK_URL nor"
+            " ALERT_MAIL_TO is set"
+        )
     [there] = rows(
         connection,
         f"select to_regclass('{OPERATIONS}.recipients') is not null"
         f" and to_regclass('{ANALYTICS}.customer_account_types') is not null as are_built",
     )
     if not there["are_built"]:
-        return
-    try:
-        channels = channels_of_environment()
-    except WrongArgument as wrong:
-        progress.say(f"messages: {wrong}")
         return
     if not channels.mail_server and not channels.webhooks:
         progress.say(

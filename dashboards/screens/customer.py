@@ -134,7 +134,11 @@ def _judgement(row: Row) -> str:
 
 
 def _contacts(key: str, name: str, rows: list[Row]) -> None:
-    look.heading("Contacts", "What people have noted. Contacts do not change a status.")
+    look.heading(
+        "Contacts",
+        "What people have noted. Contacts do not change a status.",
+        contacts.ANCHOR,
+    )
     shown = rows[: look.MOST_NOTES]
     look.show("".join(map(_contact, shown)) or '<p class="ch-age">No contacts yet.</p>')
     look.say_if_cut(

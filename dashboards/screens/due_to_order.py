@@ -22,7 +22,9 @@ def show() -> None:
     )
     found = data.read("due_totals", **chosen)["due_totals"]
     totals = {row["due_bucket"]: row for row in found if row["customers_count"]}
-    _say_who_is_left_out(found)
+    # a place of its own: otherwise the form below would move and lose the focus
+    with st.container():
+        _say_who_is_left_out(found)
     if not totals:
         raise data.NothingToShow(
             f"Nobody {'else ' if found else ''}is due. Customers appear here shortly before"
@@ -214,7 +216,12 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
     write_down = ""
     if not contacts.lacking():
         write_down = look.link(
-            "customer", "Contact", tenant=row["tenant_slug"], customer=_key(row), contact="new"
+            "customer",
+            "Contact",
+            contacts.ANCHOR,
+            tenant=row["tenant_slug"],
+            customer=_key(row),
+            contact="new",
         )
     owner = look.escape(row["sales_rep_name"] or NOBODY)
     if has_tenant:

@@ -63,6 +63,16 @@ def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
         look.empty("No full week has passed since the first customer came.")
         return
     last, before = rows[-1], rows[-2] if len(rows) > 1 else None
+
+    def behind(row: Row, name: str) -> dict[str, Any]:
+        """Return the choices of the page Rows for a figure of a week."""
+        return {
+            "of": f"{thing}_weeks",
+            "week": row["week_begins_on"],
+            "activity": name,
+            **whose,
+        }
+
     look.tiles(
         [
             look.leading(
@@ -73,10 +83,7 @@ def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
                     look.change(None if before is None else last[column] - before[column]),
                 ),
                 "rows",
-                of=f"{thing}_weeks",
-                week=last["week_begins_on"],
-                activity=name,
-                **whose,
+                **behind(last, name),
             )
             for name, column in zip(look.STATUSES["week"], WEEK, strict=True)
         ]
@@ -99,7 +106,12 @@ def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
             [
                 [
                     look.figures(look.day(row["week_begins_on"])),
-                    *(look.figures(look.count(row[column])) for column in WEEK),
+                    *(
+                        look.link("rows", look.count(row[column]), **behind(row, name))
+                        if row[column]
+                        else look.figures("0")
+                        for name, column in zip(look.STATUSES["week"], WEEK, strict=True)
+                    ),
                     look.figures(look.count(row["active_customers"])),
                 ]
                 for row in reversed(shown)

@@ -42,6 +42,9 @@ SECTIONS = {
     **{f"{kind} recovered": ended for kind, (_, ended) in KINDS.items()},
 }
 
+# the groups on the page Due to order, which at first shows two of them
+DUE = ("Overdue", "Due today", "Due soon", "Dormant")
+
 LONGEST_NAME, LONGEST_WORDS, LONGEST_SUBJECT = 120, 300, 150
 # characters that hide or reverse the text around them
 INVISIBLE = re.compile(
@@ -67,6 +70,8 @@ class Section:
     lines: tuple[Line, ...]
     # total number of that kind, including those not shown
     count: int
+    # URL of the page that lists all of them; empty if there is none
+    link: str = ""
 
     @property
     def more(self) -> int:
@@ -107,6 +112,7 @@ def message_of(row: Mapping[str, Any], pages: str) -> Message:
             SECTIONS.get(name, _plain(name.replace("_", " ").capitalize())),
             tuple(_line(line, row["reach"], pages) for line in found[name]),
             found[name][0]["of"],
+            _due_to_order(row, found[name][0], pages) if name == "CALL_FIRST" else "",
         )
         for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     ]
@@ -161,6 +167,17 @@ def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
     if pages and line.get("link"):
         link = f"{pages}/customer?{urlencode({'customer': line['link']})}"
     return Line(name, words, link)
+
+
+def _due_to_order(row: Mapping[str, Any], line: Mapping[str, Any], pages: str) -> str:
+    """Return the URL of the list of whom to call, of the rep or of the whole tenant."""
+    if not pages:
+        return ""
+    # without a name, several reps share the address
+    owner = line.get("sales_rep_id") if row["recipient_name"] else None
+    whose = {"owner": owner} if owner else {}
+    chosen = {"tenant": row["tenant_slug"], **whose, "due": DUE}
+    return f"{pages}/due_to_order?{urlencode(chosen, doseq=True)}"
 
 
 def _money(amount: Any, line: Mapping[str, Any]) -> str:

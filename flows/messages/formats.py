@@ -40,7 +40,9 @@ def text_of(message: Message) -> str:
         for line in section.lines:
             lines.append(f"- {line.name}: {line.words}" if line.name else f"- {line.words}")
             lines += [f"  {line.link}"] if line.link else []
-        lines += [f"  and {section.more} more"] if section.more else []
+        if section.more:
+            where = f": {section.link}" if section.link else ""
+            lines.append(f"  and {section.more} more{where}")
         parts.append("\n".join(lines))
     return "\n\n".join([*parts, message.closing]) + "\n"
 
@@ -128,6 +130,8 @@ def _blocks(message: Message) -> dict[str, Any]:
             elements.append({"type": "rich_text_list", "style": "bullet", "elements": items})
         if section.more:
             more = {"type": "text", "text": f"and {section.more} more"}
+            if section.link:
+                more |= {"type": "link", "url": section.link}
             elements.append({"type": "rich_text_section", "elements": [more]})
         blocks.append({"type": "rich_text", "elements": elements})
     blocks.append(_slack_text(message.closing))
@@ -172,7 +176,10 @@ def _card(message: Message) -> dict[str, Any]:
             named = [name, {"text": ": "}] if line.name else []
             body.append(_run([{"text": "• "}, *named, {"text": line.words}], "Small"))
         if section.more:
-            body.append(_run([{"text": f"and {section.more} more"}], "Small"))
+            more: dict[str, Any] = {"text": f"and {section.more} more"}
+            if section.link:
+                more["selectAction"] = {"type": "Action.OpenUrl", "url": section.link}
+            body.append(_run([more], "Small"))
     body.append(_run([{"text": message.closing, "isSubtle": True, "size": "Small"}], "Large"))
     return {
         "type": "message",
@@ -215,7 +222,9 @@ def _post(message: Message) -> dict[str, Any]:
                 name = f"[{_escaped(line.name)}]({line.link})"
             named = f"{name}: " if line.name else ""
             lines.append(f"* {named}{_escaped(line.words)}")
-        lines += [f"* and {section.more} more"] if section.more else []
+        if section.more:
+            more = f"and {section.more} more"
+            lines.append(f"* [{more}]({section.link})" if section.link else f"* {more}")
         parts.append("\n".join(lines))
     return {"text": "\n\n".join([*parts, _escaped(message.closing)])}
 

@@ -59,7 +59,8 @@ comment on table operations.alert_outbox is
 'customer_health: One row per message. edge: raised or recovered. state: pending (to be
 sent, or sent again after a refusal), digested (part of the message digest_id), sending,
 sent, failed (refused too often), unknown (may have arrived, so it is never sent
-again), passed_on (sent to the team only as part of a row of message_outbox).';
+again), passed_on (sent to the team only as part of a row of message_outbox), expired
+(nobody could be told for message_news_days).';
 create index if not exists alert_outbox__waiting
 on operations.alert_outbox (next_attempt_at) where state in ('pending', 'sending');
 create index if not exists alert_outbox__created_at
@@ -475,6 +476,26 @@ begin
         insert into operations.alert_rounds
         select last_run where last_run is not null;
     end if;
+
+    -- a receiver that is named later hears of the last days only
+    update operations.alert_outbox
+    set state = 'expired', finished_at = now()
+    where
+        state = 'pending'
+        and created_at < now() - interval '1 day' * {{ message_news_days }};
+
+    -- and not that something ended of whose beginning it has not heard
+    update operations.alert_outbox as ended
+    set state = 'expired', finished_at = now()
+    from operations.alert_outbox as raised
+    left join operations.alert_outbox as digests
+        on raised.digest_id = digests.message_id
+    where
+        ended.state = 'pending'
+        and ended.edge = 'recovered'
+        and ended.episode_id = raised.episode_id
+        and raised.edge = 'raised'
+        and coalesce(digests.state, raised.state) = 'expired';
 
     -- more than 20 messages of a kind become one digest
     for many in

@@ -26,7 +26,8 @@ comment on table operations.message_outbox is
 'customer_health: One row per message to a person or channel. kind: alerts or weekly.
 reach: team (all tenants), tenant (one), owner (the customers of one sales rep). body:
 its content, one object per line. state: as in alert_outbox, or withdrawn
-(that address no longer gets messages).';
+(that address no longer gets messages). expired: it could not be sent for
+message_news_days.';
 create index if not exists message_outbox__waiting
 on operations.message_outbox (next_attempt_at) where state in ('pending', 'sending');
 
@@ -315,6 +316,13 @@ begin
                     and readers.address = messages.address
             );
     end if;
+    -- also those to former members of the team, which nobody claims
+    update operations.message_outbox
+    set state = 'expired', finished_at = now()
+    where
+        state = 'pending'
+        and created_at < instant - interval '1 day' * {{ message_news_days }};
+
     -- news during quiet hours becomes one message at their end
     delete from readers
     where
@@ -397,10 +405,11 @@ begin
     from operations.alert_outbox as alerts
     inner join operations.alert_episodes as episodes
         on alerts.episode_id = episodes.episode_id
-    cross join operations.message_news as begun
+    -- should somebody have emptied the table, the last days are news
+    left join operations.message_news as begun
+        on begun.channel = '' and begun.address = '' and begun.news = 'begun'
     where
-        begun.channel = '' and begun.address = '' and begun.news = 'begun'
-        and (
+        (
             alerts.state = 'pending'
             or alerts.created_at
             > greatest(instant - interval '1 day' * {{ message_news_days }}, begun.told_at)
@@ -615,6 +624,7 @@ begin
                         'name', lines.customer_name,
                         'words', lines.words,
                         'link', of_tenant_id || '/' || lines.customer_id::text,
+                        'sales_rep_id', waiting.sales_rep_id,
                         'expected_amount_90d', lines.expected_amount_90d,
                         'revenue_at_risk', lines.revenue_at_risk,
                         'currency', lines.currency,

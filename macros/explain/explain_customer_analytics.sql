@@ -33,7 +33,12 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ only_for_readers_of(customers, 'bookings') }}
+{{ only_for_readers_of(
+    customers,
+    'bookings',
+    var('bookings_organization_id_type'),
+    var('bookings_customer_id_type')
+) }}
     return query
     with asked as (
         select
@@ -45,10 +50,8 @@ as $explain$
         inner join {{ organizations }} as organizations
             on customers.organization_id = organizations.organization_id
         where
-            customers.organization_id
-            = of_tenant::{{ var('bookings_organization_id_type') }}
-            and customers.square_customer_id
-            = of_customer::{{ var('bookings_customer_id_type') }}
+            customers.organization_id = asked_tenant
+            and customers.square_customer_id = asked_customer
     ),
 
     own_profile as (

@@ -31,7 +31,9 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $explain$
 #variable_conflict use_column
-{{ only_for_readers_of(risk_status, 'orders') }}
+{{ only_for_readers_of(
+    risk_status, 'orders', var('orders_tenant_id_type'), var('orders_customer_id_type')
+) }}
     return query
     with asked as (
         select
@@ -52,8 +54,8 @@ as $explain$
                 from {{ order_days }} as days
                 where
                     -- again by the arguments, which tell Citus the node
-                    days.tenant_id = of_tenant::{{ var('orders_tenant_id_type') }}
-                    and days.customer_id = of_customer::{{ var('orders_customer_id_type') }}
+                    days.tenant_id = asked_tenant
+                    and days.customer_id = asked_customer
                     and days.delivered_on < risk_status.reactivated_date
             ) as silent_since
         from {{ account_types }} as customers
@@ -64,8 +66,8 @@ as $explain$
                 customers.tenant_id = risk_status.tenant_id
                 and customers.customer_id = risk_status.customer_id
         where
-            customers.tenant_id = of_tenant::{{ var('orders_tenant_id_type') }}
-            and customers.customer_id = of_customer::{{ var('orders_customer_id_type') }}
+            customers.tenant_id = asked_tenant
+            and customers.customer_id = asked_customer
     ),
 
     given as (
@@ -144,7 +146,7 @@ as $explain$
         parts.delivered_on,
         parts.number,
         case when parts.is_delivered then parts.days_before end,
-        parts.total_cents / 100.0,
+        round(parts.total_cents / 100.0, 2),
         parts.currency::text,
         array_remove(
             array[

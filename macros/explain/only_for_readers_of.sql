@@ -1,11 +1,14 @@
-{% macro only_for_readers_of(mart, system) -%}
+{% macro only_for_readers_of(mart, system, tenant_type, customer_type) -%}
     {#-
     The beginning of a function that shows rows of the application beside a mart: it
     runs with the rights of its owner, and answers only callers that may read these rows
     of the mart. The caller is the role that was set, or the login: `current_user` is
-    the owner here. The function's first parameter is `of_tenant`.
+    the owner here. The function's parameters are `of_tenant` and `of_customer`; here
+    they get their types, so that a wrong id is one line and not the whole query.
     -#}
 declare
+    asked_tenant constant {{ tenant_type }} := of_tenant;
+    asked_customer constant {{ customer_type }} := of_customer;
     asker constant name := coalesce(
         nullif(current_setting('role'), 'none'), session_user
     );

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -50,7 +51,13 @@ def listed(shown: AppTest) -> list[str]:
 def correct(shown: AppTest, contact_id: object) -> None:
     """Choose which contact the next one corrects."""
     [box] = [box for box in shown.selectbox if box.label == "This is"]
-    box.set_value(str(contact_id))
+    box.set_value(str(contact_id)).run()
+    assert not shown.exception
+
+
+def your_name(shown: AppTest) -> Any:
+    [field] = [field for field in shown.text_input if field.label == "Your name"]
+    return field
 
 
 def save(shown: AppTest) -> AppTest:
@@ -76,7 +83,7 @@ def test_the_page_counts_snoozed_customers_and_does_not_list_them(rep: Database)
     shown.radio[0].set_value("WILL_ORDER")
     shown.radio[1].set_value("EMAIL")
     shown.text_area[0].set_value(f"  {HOSTILE}\n")
-    shown.text_input(key="contact_name").set_value("Ann")
+    your_name(shown).set_value("Ann")
     save(shown)
     [row] = written(rep)
     today = datetime.now(UTC).date()
@@ -87,7 +94,9 @@ def test_the_page_counts_snoozed_customers_and_does_not_list_them(rep: Database)
     # chosen by key, because another customer of the same name may come later in the list
     link = f"customer={row['tenant_id']}%2F{row['customer_id']}"
     assert link not in markup(shown)
-    assert shown.text_area[0].value == ""
+    # the next contact starts as the first one did, but with the name of who works
+    assert [radio.value for radio in shown.radio] == ["REACHED", "PHONE"]
+    assert (shown.text_area[0].value, your_name(shown).value) == ("", "Ann")
     assert sum(map(int, tiles(shown).values())) == rep.value(
         "select count(*) - 1 from analytics.due_to_order where tenant_slug = 'harbor-foods'"
     )
@@ -108,8 +117,12 @@ def test_the_page_counts_snoozed_customers_and_does_not_list_them(rep: Database)
         rows = due_to_order(
             chosen | {"buckets": ["OVERDUE", "DUE_TODAY"], "is_snoozed_shown": is_shown}
         )
-        keys = [str(line["customer_id"]) for line in rows]
-        assert (str(row["customer_id"]) in keys) == is_shown
+        said = [
+            (line["last_outcome"], line["snoozed_until"])
+            for line in rows
+            if line["customer_id"] == row["customer_id"]
+        ]
+        assert said == ([("WILL_ORDER", row["snoozed_until"])] if is_shown else [])
 
 
 def test_a_contact_is_shown_beside_the_status_as_plain_text(rep: Database) -> None:
@@ -134,15 +147,22 @@ def test_a_contact_is_shown_beside_the_status_as_plain_text(rep: Database) -> No
     assert "<img" not in markup(shown)
     assert HOSTILE in text(shown)
 
-    # a correction is another row, with the time of the first
+    # the next contact is not lost, too, nor snoozed as long
+    assert shown.radio[0].value == "REACHED"
+    assert shown.date_input[0].value == datetime.now(UTC).date() + timedelta(7)
+    # a correction is another row; it starts with what the first one says, and has its time
     correct(shown, written(rep)[0]["contact_id"])
+    assert shown.radio[0].value == "LOST"
     shown.radio[0].set_value("REACHED")
     save(shown)
     assert "Noted: reached, snoozed until" in text(shown)
     assert "corrected" in text(shown)
     first, second = written(rep)
+    changed = dict.fromkeys(
+        ("contact_id", "outcome", "corrects_contact_id", "recorded_at", "recorded_by")
+    )
     assert second["corrects_contact_id"] == first["contact_id"]
-    assert second["contacted_at"] == first["contacted_at"]
+    assert {**second, **changed} == {**first, **changed}
     # a correction may say that the contact never took place
     correct(shown, second["contact_id"])
     shown.radio[0].set_value("WITHDRAWN")
@@ -151,6 +171,26 @@ def test_a_contact_is_shown_beside_the_status_as_plain_text(rep: Database) -> No
     assert "Noted:" not in text(shown)
     assert rep.value("select count(*) from analytics.effective_contacts") == 0
     assert len(written(rep)) == 3
+
+
+def test_a_correction_leaves_a_snooze_that_is_over(rep: Database) -> None:
+    """Otherwise an earlier snooze would apply again."""
+    rep.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, contacted_at, channel, outcome, note, snoozed_until)"
+        " select tenant_id, customer_id, now() - interval '9 days', 'VISIT', 'LOST', 'a',"
+        " current_date - 2 from analytics.due_to_order where tenant_slug = 'harbor-foods'"
+        " limit 1"
+    )
+    [first] = written(rep)
+    shown = page("customer", customer=f"{first['tenant_id']}/{first['customer_id']}")
+    correct(shown, first["contact_id"])
+    shown.text_area[0].set_value("b")
+    save(shown)
+    second = written(rep)[1]
+    for column in ("contacted_at", "contacted_by", "channel", "outcome", "snoozed_until"):
+        assert second[column] == first[column], column
+    assert second["note"] == "b"
 
 
 def test_a_contact_is_written_once_however_often_the_button_is_pressed(rep: Database) -> None:
@@ -272,8 +312,9 @@ def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Datab
         window.press("Enter", 13)
         window.wait_for("document.querySelector('details[open] textarea') !== null")
         for number in range(10):
-            # back from the button pressed last, if it still exists
-            go("INPUT Customer", back=window.run(focused) == "BUTTON Save")
+            # back from the button pressed last, which keeps the focus
+            assert number == 0 or window.run(focused) == "BUTTON Save"
+            go("INPUT Customer", back=number > 0)
             whom = window.run("document.activeElement.value")
             go("TEXTAREA Note")
             window.type(f"said {number}")

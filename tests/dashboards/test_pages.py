@@ -31,6 +31,7 @@ from streamlit.testing.v1 import AppTest
 from dashboards import data, look
 from dashboards.downloads import due_to_order, file_of
 from dashboards.queries import FOLDER, PAGES
+from flows.messages import DUE
 
 pytest_plugins = ("reading",)
 
@@ -55,6 +56,10 @@ def test_a_status_has_a_mark_and_a_word_of_its_own() -> None:
 
 
 @pytest.mark.usefixtures("analyst")
+def test_a_weekly_message_leads_to_all_groups_of_the_list() -> None:
+    assert [status.word for status in look.STATUSES["due"].values()] == list(DUE)
+
+
 def test_the_app_opens_with_the_overview() -> None:
     shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
     shown.run()

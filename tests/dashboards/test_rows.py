@@ -186,6 +186,23 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
     assert seen == len(led)
 
 
+@pytest.mark.usefixtures("analyst")
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"tenant": "harbor-foods"},
+        {"system": "Bookings", "organization": "glow-salon"},
+    ],
+)
+def test_each_week_leads_to_its_customers(query: dict[str, str]) -> None:
+    weeks = tables(page("retention", **query))["Customers by week, the latest first"]
+    links = re.findall(r'<a href="([^"]*)" target="_self">([\d,]+)</a>', "".join(weeks))
+    assert len(links) > 26
+    for address, figure in (links[0], links[-1]):
+        to, _, asked = html.unescape(address).partition("?")
+        assert f"{counted(page(to, **dict(parse_qsl(asked)))):,}" == figure, address
+
+
 def test_a_figure_of_a_customer_leads_to_the_rows_behind_it(analyst: Database) -> None:
     buyer = analyst.value(
         "select tenant_id || '/' || customer_id from analytics.customer_risk_status"

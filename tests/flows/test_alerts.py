@@ -203,6 +203,37 @@ def test_more_than_20_of_a_kind_become_one_message(
     assert states(quiet) == {"sent": 21, "digested": 21}
 
 
+@pytest.mark.parametrize("count", [2, 22])
+def test_what_nobody_could_be_told_expires_and_so_does_its_end(
+    quiet: Database, receiver: WebhookReceiver, count: int
+) -> None:
+    """Alone or in a digest; a receiver that is named later hears of the last days only."""
+    *old, new = customers(quiet, count)
+    set_status(quiet, old, "DORMANT")
+    assert quiet.run("flows", "alerts").returncode == 0
+    quiet.execute(
+        "update operations.alert_outbox set created_at = now() - interval '169 hours'"
+    )
+    set_status(quiet, [new], "DORMANT")
+    assert quiet.run("flows", "alerts").returncode == 0
+    said = quiet.run("flows", "status").stdout
+    assert "no program and no team gets alerts, so they expire" in said
+    quiet.execute(
+        "update operations.alert_outbox set created_at = now() - interval '167 hours'"
+        " where subject = %s",
+        new,
+    )
+    set_status(quiet, [*old, new], "HEALTHY")
+    assert send(quiet, receiver).returncode == 0
+    assert [(one["subject"], one["edge"]) for one in receiver.accepted] == [
+        (new, "raised"),
+        (new, "recovered"),
+    ]
+    assert "pending" not in states(quiet)
+    assert states(quiet)["sent"] == 2
+    assert states(quiet)["expired"] == (2 if count == 2 else len(old) + 1)
+
+
 def test_a_refused_message_is_sent_again_and_arrives_once(
     quiet: Database, receiver: WebhookReceiver
 ) -> None:
@@ -422,7 +453,8 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
     done = quiet.run("flows", "alerts")
     assert done.returncode == 0
     assert (
-        "waiting: 1 alert, because neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO" in done.stdout
+        "waiting until they expire: 1 alert, because neither ALERT_WEBHOOK_URL nor"
+        in done.stdout
     )
     # before the first refresh there is nothing to send
     assert empty.run("flows", "alerts").returncode == 0

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import bookings_oracle
 import orders_oracle
+import psycopg
 import pytest
 from conftest import Database
 from psycopg.rows import DictRow
@@ -352,6 +353,16 @@ def test_rows_are_shown_to_whom_the_mart_is(
         ("chosen", first["tenant"]): False,
         ("chosen", second["tenant"]): True,
     }
+
+
+@pytest.mark.parametrize("function", ["explain_risk_status", "explain_customer_analytics"])
+def test_an_id_that_is_none_is_a_short_error(refreshed: Database, function: str) -> None:
+    """And not the whole query, which is the context of an error within it."""
+    with pytest.raises(
+        psycopg.DataError, match='invalid input syntax for type uuid: "x"'
+    ) as e:
+        refreshed.rows(f"select * from analytics.{function}('x', 'y')")
+    assert len((e.value.diag.context or "").splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from flows.messages import SECTIONS, Message, message_of
 from flows.messages.formats import (
     SLACK_BYTES,
     TEAMS_BYTES,
+    html_of,
     json_of,
     mail_of,
     mattermost_of,
@@ -146,6 +147,29 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
     # a kind without a title
     other = message_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"
+
+
+def test_who_is_to_be_called_leads_to_the_whole_list() -> None:
+    call = line(
+        "CALL_FIRST", "Luna", "Late", of=23, sales_rep_id="r-1", week_begins_on="2026-06-08"
+    )
+    address = f"{PAGES}/due_to_order?tenant=harbor"
+    groups = "&due=Overdue&due=Due+today&due=Due+soon&due=Dormant"
+    weekly = message_of(row(call, kind="weekly"), PAGES)
+    whole = f"{address}&owner=r-1{groups}"
+    assert f"  and 22 more: {whole}\n" in text_of(weekly)
+    assert whole in Tags(html_of(weekly)).links
+    assert f"* [and 22 more]({whole})" in mattermost_of(weekly)["text"]
+    leading = {"type": "link", "text": "and 22 more", "url": whole}
+    assert [leading] in every(slack_of(weekly), "elements")
+    assert whole in every(teams_of(weekly), "url")
+    # an address that several reps share, and the channel of a tenant
+    for changes in ({"recipient_name": None}, {"recipient_name": None, "reach": "tenant"}):
+        shared = message_of(row(call, kind="weekly", **changes), PAGES)
+        assert f"and 22 more: {address}{groups}\n" in text_of(shared)
+    # without pages, and for other sections, there is no list
+    assert "due_to_order" not in text_of(message_of(row(call, kind="weekly"), ""))
+    assert "due_to_order" not in text_of(MESSAGE)
 
 
 class Tags(HTMLParser):

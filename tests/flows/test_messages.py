@@ -234,6 +234,37 @@ def test_a_refused_message_is_tried_again_and_arrives_once(
     assert len(mails.accepted) == len(of(gone))
 
 
+def test_a_message_that_cannot_be_sent_for_days_is_not_sent_later(
+    quiet: Database, mails: MailReceiver
+) -> None:
+    gone = customers(quiet, limit=30)
+    set_status(quiet, gone, "DORMANT")
+    mails.answer = lambda _number: 550
+    assert send(quiet, mails).returncode == 4
+    old = min(of(gone))
+    for hours, address in ((169, "="), (167, "!=")):
+        quiet.execute(
+            "update operations.message_outbox set next_attempt_at = now(), created_at = now()"
+            f" - interval '{hours} hours' where address {address} %s",
+            old,
+        )
+    mails.answer = lambda _number: 250
+    assert send(quiet, mails).returncode == 0
+    assert told(mails) == {to: whom for to, whom in of(gone).items() if to != old}
+    assert states(quiet) == {"sent": len(of(gone)) - 1, "expired": 1}
+    assert "expired" in quiet.run("flows", "status", environment=mails.environment).stdout
+
+
+def test_people_are_told_though_somebody_emptied_the_table_of_news(
+    quiet: Database, mails: MailReceiver
+) -> None:
+    quiet.execute("truncate operations.message_news")
+    gone = customers(quiet, limit=4)
+    set_status(quiet, gone, "DORMANT")
+    assert send(quiet, mails).returncode == 0
+    assert told(mails) == of(gone)
+
+
 def test_the_team_is_told_of_all_tenants_in_one_message(
     quiet: Database, mails: MailReceiver, hook: WebhookReceiver
 ) -> None:
@@ -650,6 +681,11 @@ def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:
             message["address"],
         )
         assert {line["of"] for line in calls} == ({due} if due else set())
+        rep = quiet.value(
+            "select sales_rep_id::text from analytics.sales_reps where sales_rep_email = %s",
+            message["address"],
+        )
+        assert {line["sales_rep_id"] for line in calls} <= {rep}
         for line in message["body"]:
             if line["section"] != "CALL_FIRST":
                 key = message["address"]
