@@ -5,6 +5,14 @@ from flows.errors import WrongArgument
 
 
 def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
+    """Raise WrongArgument if this database has the extension, even before it has nodes."""
+    if _is_there(connection):
+        raise WrongArgument(
+            f"{command}: not possible in a database with the extension citus: {because}"
+        )
+
+
+def refuse_distributed(connection: Connection, command: str, because: str) -> None:
     """Raise WrongArgument if Citus has distributed tables of this database."""
     if _is_there(connection) and rows(
         connection, "select from pg_catalog.pg_dist_partition where partmethod = 'h' limit 1"
@@ -16,12 +24,12 @@ def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
 
 
 def refuse_triggers_on_citus(command: str) -> None:
-    """Raise WrongArgument for a command that puts triggers on distributed tables."""
+    """Raise WrongArgument for a command that puts triggers on the application's tables."""
     with connect() as connection:
         refuse_on_citus(
             connection,
             command,
-            "Citus allows no triggers on them; the hourly refresh relies on `updated_at`",
+            "it distributes no table with triggers; the hourly refresh relies on `updated_at`",
         )
 
 
