@@ -170,8 +170,15 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         nodes.stop(1)
-        night.wait(120)
+        _, said = night.communicate(timeout=120)
+    down = f"connection to the remote node postgres@127.0.0.1:{nodes.nodes[1]['PGPORT']} failed"
     assert night.returncode == 4
+    assert down in said.decode()
+    for command in (NIGHTLY, ("flows", "refresh", "--organization", "cedar-health")):
+        done = node(nodes).run(*command, project=of_citus)
+        assert done.returncode == 4, done.stdout
+        assert down in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     nodes.start(1)
     marts = {name for name in before if name.startswith("analytics.")}
     now = content(node(nodes))
