@@ -241,6 +241,50 @@ def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
     assert after == before
 
 
+def test_a_tenant_moves_to_another_node_while_the_application_writes(
+    nodes: Cluster, of_citus: Path
+) -> None:
+    database = node(nodes)
+    placed = """
+        select shard_name, nodename, nodeport from citus_shards
+        where shardid = get_shard_id_for_distribution_column('commerce.orders', %s)
+    """
+
+    def run(*command: str) -> None:
+        done = database.run(*command, project=of_citus)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(*NIGHTLY)
+    shown = content(database)
+    run("flows", "detach")
+    # without blocking writes, as is Citus's default
+    tenant = database.value("select id from commerce.tenants order by slug limit 1")
+    database.execute(
+        "select isolate_tenant_to_new_shard('commerce.orders', %s, 'CASCADE')", tenant
+    )
+    [home] = database.rows(placed, tenant)
+    [there] = [
+        int(one["PGPORT"])
+        for one in nodes.nodes[1:]
+        if int(one["PGPORT"]) != home["nodeport"]
+    ]
+    database.execute(
+        "select citus_move_shard_placement("
+        "get_shard_id_for_distribution_column('commerce.orders', %s), %s, %s, %s, %s)",
+        tenant,
+        home["nodename"],
+        home["nodeport"],
+        home["nodename"],
+        there,
+    )
+    run(*NIGHTLY)
+    assert content(database) == shown
+    [moved] = database.rows(
+        placed.replace("commerce.orders", "analytics.customer_risk_status"), tenant
+    )
+    assert moved["nodeport"] == there
+
+
 # Views that are not computed where their rows are stored, and why. All others are.
 PULLED = {
     "from the application's tables of tenants, which are on every node: a row a tenant": {
