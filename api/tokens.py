@@ -220,14 +220,14 @@ def withdraw(name: str, progress: Progress) -> None:
 
 
 def check_roles(connection: Session) -> None:
-    """Raise WrongArgument if there are no roles of ours, and if Citus allows none."""
+    """Raise WrongArgument if Citus allows no roles of ours, and if there are none."""
+    refuse_on_citus(
+        connection,
+        "api",
+        "a token shows the rows of its role, and the nodes accept none of our roles;"
+        " read the marts by SQL",
+    )
     if not are_installed(connection):
-        refuse_on_citus(
-            connection,
-            "api",
-            "a token shows the rows of its role, and the nodes accept none of our roles;"
-            " read the marts by SQL",
-        )
         raise WrongArgument(NO_ROLES)
 
 

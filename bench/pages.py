@@ -65,6 +65,8 @@ UNFILTERED = {
         (
             *("risk_status", "account_type", "currency", "kind", "before", "after"),
             *("disagreement", "segment", "risk_level", "account_status"),
+            *("week", "activity", "job", "run_status", "alert_state", "edge"),
+            *("message_state", "message_kind", "reason"),
         )
     ),
     # for the page Customer
@@ -104,7 +106,7 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
                 "select set_config('jit', 'off', false), set_config('work_mem', '16MB', false)"
             )
             for page, queries in PAGES.items():
-                role = REFRESHER if page == "operations" else ANALYST
+                role = REFRESHER if page.endswith("operations") else ANALYST
                 reader.execute("select set_config('role', %s, false)", [role])
                 lines.append(_line(reader, page, queries, chosen))
         print_table(

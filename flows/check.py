@@ -36,7 +36,7 @@ from flows.check_tables import (
     look_at_watch,
     note_constants,
 )
-from flows.citus import refuse_on_citus
+from flows.citus import refuse_distributed
 from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
@@ -74,7 +74,7 @@ def check(
     """
     names = chosen_systems(system, settings())
     with connect() as connection:
-        refuse_on_citus(
+        refuse_distributed(
             connection,
             "check",
             "it tries the rules in temporary tables, which the nodes do not know;"

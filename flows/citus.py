@@ -2,9 +2,19 @@
 
 from flows.database import Connection, connect, rows
 from flows.errors import WrongArgument
+from flows.installed import MARK
+from flows.schemas import INTERNAL
 
 
 def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
+    """Raise WrongArgument if this database has the extension, even before it has nodes."""
+    if _is_there(connection):
+        raise WrongArgument(
+            f"{command}: not possible in a database with the extension citus: {because}"
+        )
+
+
+def refuse_distributed(connection: Connection, command: str, because: str) -> None:
     """Raise WrongArgument if Citus has distributed tables of this database."""
     if _is_there(connection) and rows(
         connection, "select from pg_catalog.pg_dist_partition where partmethod = 'h' limit 1"
@@ -16,13 +26,30 @@ def refuse_on_citus(connection: Connection, command: str, because: str) -> None:
 
 
 def refuse_triggers_on_citus(command: str) -> None:
-    """Raise WrongArgument for a command that puts triggers on distributed tables."""
+    """Raise WrongArgument for a command that puts triggers on the application's tables."""
     with connect() as connection:
         refuse_on_citus(
             connection,
             command,
-            "Citus allows no triggers on them; the hourly refresh relies on `updated_at`",
+            "it distributes no table with triggers; the hourly refresh relies on `updated_at`",
         )
+
+
+def unmovable_tables(connection: Connection) -> list[str]:
+    """Return the tables between two steps of a refresh; Citus does not move unlogged shards."""
+    if not _is_there(connection):
+        return []
+    found = rows(
+        connection,
+        "select format('%%I.%%I', %(schema)s::text, relname) as name"
+        " from pg_catalog.pg_dist_partition"
+        " inner join pg_class on logicalrelid = pg_class.oid"
+        " where relpersistence = 'u' and relnamespace = to_regnamespace(%(schema)s)"
+        " and starts_with(obj_description(pg_class.oid, 'pg_class'), %(mark)s)"
+        " order by 1",
+        {"schema": INTERNAL, "mark": MARK},
+    )
+    return [row["name"] for row in found]
 
 
 def shards(connection: Connection) -> list[int]:

@@ -2,7 +2,7 @@
 
 A view blocks `alter column type` and `drop column` on the tables that it reads. The marts are
 tables, or views on our tables, and stay. The next hourly or nightly refresh creates the views
-again.
+again. On Citus our tables between two steps of a refresh go, too, so that shards can move.
 """
 
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from flows.citus import unmovable_tables
 from flows.database import (
     Connection,
     connect,
@@ -76,7 +77,7 @@ STANDING = f"""
 
 
 def detach(progress: Progress) -> None:
-    """Drop every view of ours that reads the application's tables.
+    """Drop every view of ours that reads the application's tables, and what holds shards.
 
     Raises WrongArgument if an object of others depends on one of them, and Busy if one stays
     in use; nothing is dropped then.
@@ -85,16 +86,18 @@ def detach(progress: Progress) -> None:
         install(connection, "operations.sql")
         with logged(connection, "detach", "detach") as log:
             standing = rows(connection, STANDING, {"mark": MARK})
-            if standing:
-                _take_away(connection, standing)
+            tables = unmovable_tables(connection)
+            if standing or tables:
+                _take_away(connection, standing, tables)
             log.payload["views"] = [view["relation"] for view in standing]
         since = detached_since(connection)
     if since is None:
         progress.say("no view of ours reads a table of the application")
     elif standing:
         progress.say(
-            f"detached: dropped {len(standing)} views on the application's tables; migrate"
-            " now; the next hourly or nightly refresh creates the views again"
+            f"detached: dropped {len(standing)} views on the application's tables"
+            f"{f' and {len(tables)} tables between two steps' if tables else ''}; migrate"
+            " now; the next hourly or nightly refresh creates them again"
         )
     else:
         progress.say(in_words(since))
@@ -152,21 +155,25 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
                 )
 
 
-def _take_away(connection: Connection, standing: list[dict[str, Any]]) -> None:
+def _take_away(
+    connection: Connection, standing: list[dict[str, Any]], tables: list[str]
+) -> None:
     def change() -> None:
         for view in standing:
             connection.execute(f"call {OPERATIONS}.note_grants(%(relation)s)", view)
-        connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
+        if standing:
+            connection.execute("drop view " + ", ".join(view["relation"] for view in standing))
+        if tables:
+            connection.execute("drop table " + ", ".join(tables))
 
     try:
         with_short_lock(connection, change)
     except psycopg.errors.DependentObjectsStillExist as error:
         others = "; ".join((error.diag.message_detail or str(error)).splitlines())
         raise WrongArgument(
-            "detach: nothing was dropped, because objects of others depend on our views:"
-            f" {others}"
+            f"detach: nothing was dropped, because objects of others depend on ours: {others}"
         ) from error
     except psycopg.errors.LockNotAvailable as error:
         raise Busy(
-            "detach: a long transaction uses one of our views; nothing was dropped, try again"
+            "detach: a long transaction uses one of our relations; nothing was dropped, try again"
         ) from error

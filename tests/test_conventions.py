@@ -15,6 +15,7 @@ from conftest import BUILT, PROJECT, Database
 from test_models import STRICT
 
 from bench.compiled import SENTINEL
+from bench.pages import CHOSEN, UNFILTERED
 from dashboards.queries import PAGES, text_of
 from flows.dbt import command
 from flows.session import settings
@@ -479,6 +480,13 @@ def test_every_page_says_what_it_reads(manifest: dict[str, Any]) -> None:
         if page != "operations":
             found = {key.rsplit(".", 1)[1] for key in exposure["depends_on"]["nodes"]}
             assert found == relations, page
+
+
+def test_the_bench_asks_each_query_of_a_page_with_all_it_needs() -> None:
+    chosen = set(re.findall(r"::text as (\w+)", CHOSEN))
+    texts = [text_of(query) for queries in PAGES.values() for query in queries]
+    asked = {name for text in texts for name in re.findall(r"%\((\w+)\)s", text)}
+    assert asked - UNFILTERED.keys() - chosen == set()
 
 
 def test_the_api_says_what_it_reads(manifest: dict[str, Any]) -> None:

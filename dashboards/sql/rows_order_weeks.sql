@@ -10,8 +10,6 @@ select
     account_types.customer_id is null as is_closed,
     count(*) over () as rows_count
 from analytics.customer_order_weeks as weeks
-inner join analytics.tenants
-    on weeks.tenant_id = tenants.tenant_id
 left join analytics.customer_account_types as account_types
     on
         weeks.tenant_id = account_types.tenant_id
@@ -20,6 +18,9 @@ left join analytics.customer_risk_status as risk_status
     on
         weeks.tenant_id = risk_status.tenant_id
         and weeks.customer_id = risk_status.customer_id
+-- last, because Citus refuses it before an outer join
+inner join analytics.tenants
+    on weeks.tenant_id = tenants.tenant_id
 where
     (%(tenant)s is null or weeks.tenant_id = %(tenant)s)
     and (%(week)s is null or weeks.week_begins_on = %(week)s)

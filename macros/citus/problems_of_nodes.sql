@@ -12,24 +12,30 @@
                 node.nodename,
                 node.nodeport,
                 settings.name,
-                answer.result::json ->> settings.name,
+                answer.has ->> settings.name,
                 settings.value,
                 current_database(),
                 settings.name,
                 settings.value
             )
-        from run_command_on_all_nodes($question$
-            select json_object_agg(lower(name), setting) from pg_settings
-            where
-                lower(name) in (
-                    'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
-                    'bytea_output'
-                )
-        $question$) as answer
+        from (
+            select
+                nodeid,
+                -- a node that is down answers with its error; the first model names it
+                case when success then result::json end as has
+            from run_command_on_all_nodes($question$
+                select json_object_agg(lower(name), setting) from pg_settings
+                where
+                    lower(name) in (
+                        'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
+                        'bytea_output'
+                    )
+            $question$)
+        ) as answer
         inner join pg_dist_node as node
             on answer.nodeid = node.nodeid
         inner join ({{ session_settings() }}) as settings (name, value)
-            on answer.result::json ->> settings.name != settings.value
+            on answer.has ->> settings.name != settings.value
         where node.groupid != 0
     {%- endif -%}
 {%- endmacro %}

@@ -62,27 +62,41 @@ def test_every_row_is_as_on_one_server(pair: Pair) -> None:
     assert pair.different() == {}
 
 
+REFUSED = (
+    ("capture install", "distributes no table with triggers"),
+    ("hook install", "distributes no table with triggers"),
+    ("roles install", "docs/scale.md"),
+    ("api", "none of our roles"),
+    ("api-tokens list", "none of our roles"),
+)
+
+
+def refuses(nodes: Cluster, project: Path, command: str, why: str) -> None:
+    done = node(nodes).run("flows", *command.split(), project=project)
+    assert done.returncode == 2, done.stdout
+    # one line
+    [said] = done.stderr.splitlines()
+    assert f"error: {re.split('[ -]', command)[0]}: not possible " in said
+    assert why in said
+
+
 def test_what_citus_does_not_take_is_refused_before_anything_is_made(
-    nodes: Cluster, of_citus: Path
+    programs: Path, of_citus: Path
 ) -> None:
-    catalog = "select relname from pg_class union all select rolname from pg_roles order by 1"
-    before = node(nodes).rows(catalog)
-    for command, why in (
-        ("check", "--no-write-back"),
-        ("capture install", "allows no triggers"),
-        ("hook install", "allows no triggers"),
-        ("roles install", "docs/scale.md"),
-        ("api", "none of our roles"),
-        ("api-tokens list", "none of our roles"),
-    ):
-        done = node(nodes).run("flows", *command.split(), project=of_citus)
-        assert done.returncode == 2, done.stdout
-        assert (
-            f"error: {re.split('[ -]', command)[0]}: not possible on a database with tables"
-            in done.stderr
-        )
-        assert why in done.stderr
-    assert node(nodes).rows(catalog) == before
+    with cluster(programs, shards=4) as nodes:
+        load_demo(node(nodes), 60)
+        catalog = "select relname from pg_class union all select rolname from pg_roles"
+        before = [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        # nothing is distributed yet
+        for command, why in REFUSED:
+            refuses(nodes, of_citus, command, why)
+        assert before == [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+
+        nodes.distribute_demo()
+        before = [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        for command, why in (*REFUSED, ("check", "--no-write-back")):
+            refuses(nodes, of_citus, command, why)
+        assert before == [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
 
 
 def test_roles_from_before_citus_are_refused_and_can_be_removed(
@@ -90,15 +104,18 @@ def test_roles_from_before_citus_are_refused_and_can_be_removed(
 ) -> None:
     with cluster(programs, shards=4) as nodes:
         database = node(nodes)
+        for number in range(3):
+            nodes.execute(number, "drop extension citus")
         load_demo(database, 60)
-        # as if the extension came later
-        before = {"PGOPTIONS": "-c citus.enable_ddl_propagation=off"}
-        done = database.run("flows", "roles", "install", environment=before)
+        done = database.run("flows", "roles", "install")
         assert done.returncode == 0, done.stdout + done.stderr
+        for number in range(3):
+            nodes.execute(number, "create extension citus")
+        nodes.join()
         nodes.distribute_demo()
         done = database.run(*NIGHTLY, project=of_citus)
         assert done.returncode == 2, done.stdout
-        assert "error: refresh: not possible on a database with tables" in done.stderr
+        assert "error: refresh: not possible in a database with the extension" in done.stderr
         assert "`customer-health roles remove`" in done.stderr
         done = database.run("flows", "roles", "remove", project=of_citus)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -153,8 +170,17 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         nodes.stop(1)
-        night.wait(120)
+        _, said = night.communicate(timeout=120)
+    down = (
+        f"connection to the remote node postgres@127.0.0.1:{nodes.nodes[1]['PGPORT']} failed"
+    )
     assert night.returncode == 4
+    assert down in said.decode()
+    for command in (NIGHTLY, ("flows", "refresh", "--organization", "cedar-health")):
+        done = node(nodes).run(*command, project=of_citus)
+        assert done.returncode == 4, done.stdout
+        assert down in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     nodes.start(1)
     marts = {name for name in before if name.startswith("analytics.")}
     now = content(node(nodes))
@@ -215,6 +241,48 @@ def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
     run("flows", "uninstall")
     after = [(each.rows(tables), each.rows(schemas)) for each in databases]
     assert after == before
+
+
+def test_a_tenant_moves_to_another_node_while_the_application_writes(
+    nodes: Cluster, of_citus: Path
+) -> None:
+    database = node(nodes)
+    placed = """
+        select shard_name, nodename, nodeport from citus_shards
+        where shardid = get_shard_id_for_distribution_column('commerce.orders', %s)
+    """
+
+    def run(*command: str) -> None:
+        done = database.run(*command, project=of_citus)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(*NIGHTLY)
+    shown = content(database)
+    run("flows", "detach")
+    # without blocking writes, as is Citus's default
+    tenant = database.value("select id from commerce.tenants order by slug limit 1")
+    database.execute(
+        "select isolate_tenant_to_new_shard('commerce.orders', %s, 'CASCADE')", tenant
+    )
+    [home] = database.rows(placed, tenant)
+    [there] = [
+        int(one["PGPORT"]) for one in nodes.nodes[1:] if int(one["PGPORT"]) != home["nodeport"]
+    ]
+    database.execute(
+        "select citus_move_shard_placement("
+        "get_shard_id_for_distribution_column('commerce.orders', %s), %s, %s, %s, %s)",
+        tenant,
+        home["nodename"],
+        home["nodeport"],
+        home["nodename"],
+        there,
+    )
+    run(*NIGHTLY)
+    assert content(database) == shown
+    [moved] = database.rows(
+        placed.replace("commerce.orders", "analytics.customer_risk_status"), tenant
+    )
+    assert moved["nodeport"] == there
 
 
 # Views that are not computed where their rows are stored, and why. All others are.
