@@ -216,7 +216,8 @@ def _proposed(
     on = found if asked is None else asked
     for name, proposal in proposals.items():
         tables = ", ".join(
-            f"{entity} in {table.relation}" for entity, table in proposal.tables.items()
+            f"{entity} in {table.relation}{'' if table.probed else ' (no rows)'}"
+            for entity, table in proposal.tables.items()
         )
         if name in on:
             why = (

@@ -104,6 +104,8 @@ class Table:
     columns: dict[str, Column]
     # columns of the primary key, or else of the first unique key
     key: tuple[str, ...]
+    # columns that are unique by themselves
+    unique: tuple[str, ...] = ()
     links: list[Link] = field(default_factory=list)
     # rows that a probe has read
     probed: int = 0
@@ -124,6 +126,13 @@ class Catalog:
     # schemas that the login may not read, with the number of their tables
     closed: dict[str, int]
     connection: Connection
+    # what the name of each table may mean, by relation: see names.singulars_of
+    singulars: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any probe has read a row."""
+        return any(table.probed for table in self.tables.values())
 
     def words(self, table: Table, column: Column) -> dict[str, int] | None:
         """Return the words of a column with their counts, or None if there are too many.
@@ -225,12 +234,13 @@ def read_catalog(connection: Connection) -> Catalog:
             )
             for column in row["columns"]
         }
-        links = [
+        # a foreign key may be declared twice
+        links = dict.fromkeys(
             Link(
                 tuple(link["columns"]), link["to"], tuple(link["to_columns"]), is_declared=True
             )
             for link in row["links"]
-        ]
+        )
         tables[row["relation"]] = Table(
             schema=row["schema"],
             name=row["name"],
@@ -240,7 +250,8 @@ def read_catalog(connection: Connection) -> Catalog:
             estimate=row["estimate"],
             columns=columns,
             key=tuple(row["key"]),
-            links=links,
+            unique=tuple(row["unique_columns"]),
+            links=list(links),
         )
     for table in tables.values():
         table.links = [link for link in table.links if link.to in tables]
@@ -257,9 +268,9 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def look_at(catalog: Catalog, table: Table) -> None:
-    """Find out which share of each column of a table is filled."""
+    """Find out which share of each column of a table is filled; '' is no value."""
     counts = ", ".join(
-        f"count({column.quoted}) as c{number}"
+        f"count({_value(column)}) as c{number}"
         + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
         for number, column in enumerate(table.columns.values())
     )
@@ -277,10 +288,17 @@ def look_at(catalog: Catalog, table: Table) -> None:
         table.columns[name] = replace(column, filled=share, highest=highest)
 
 
+def _value(column: Column) -> str:
+    return f"nullif({column.quoted}, '')" if column.family == "text" else column.quoted
+
+
 def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Return the rows of a probe, or none if it takes too long or is not allowed."""
+    """Return the rows of a probe, or none if it takes too long or is not allowed.
+
+    Rolled back, so that its locks do not last: a server has few for thousands of tables.
+    """
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             return rows(connection, query)
     except (
         psycopg.errors.QueryCanceled,

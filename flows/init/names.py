@@ -1,5 +1,6 @@
 """What the names of tables and columns mean: evidence.yml, compared word by word."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -116,8 +117,9 @@ def key_stem(name: str) -> str:
 
 def singulars_of(catalog: Catalog, table: Table) -> set[str]:
     """Return the singular of a table's name, with and without the prefixes of its schema."""
-    name = one_of(table.name)
-    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
+    if not catalog.singulars:
+        catalog.singulars.update(_all_singulars(catalog))
+    return catalog.singulars[table.relation]
 
 
 def _bared(names: set[str]) -> set[str]:
@@ -131,18 +133,35 @@ def _bared(names: set[str]) -> set[str]:
     }
 
 
-def _prefixes(catalog: Catalog, table: Table) -> list[str]:
-    """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
-    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
-    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
-    own = words_of(table.name)
-    found = []
-    for count in range(1, len(own) if len(names) >= FEW else 1):
-        alike = sum(words[:count] == own[:count] for words in names)
+def _all_singulars(catalog: Catalog) -> Iterator[tuple[str, set[str]]]:
+    """Yield each relation with the singulars of its name.
+
+    A prefix is what most tables of a schema begin with: spree_, wp_ and wp_bookly_.
+    """
+    schemas: dict[str, list[Table]] = {}
+    for table in catalog.tables.values():
+        schemas.setdefault(table.schema, []).append(table)
+    for tables in schemas.values():
+        begins = Counter(begin for table in tables for begin in _begins(table))
         # order_ in order_item and order_note is no prefix, but the table that they belong to
-        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
-            found.append("_".join(own[:count]) + "_")
-    return found
+        ones = {one_of(table.name) for table in tables}
+        prefixes = {
+            begin
+            for begin, count in begins.items()
+            if len(tables) >= FEW and count * 2 > len(tables) and begin not in ones
+        }
+        for table in tables:
+            name = one_of(table.name)
+            yield table.relation, {
+                name,
+                *(name.removeprefix(f"{b}_") for b in _begins(table) if b in prefixes),
+            }
+
+
+def _begins(table: Table) -> list[str]:
+    """Return what a table's name begins with, in snake case: wp and wp_bookly."""
+    own = words_of(table.name)
+    return ["_".join(own[:count]) for count in range(1, len(own))]
 
 
 def rank_of_table(
@@ -228,7 +247,8 @@ def time_beside(table: Table, date: Column) -> Column | None:
     }
     own = without_time(words_of(date.name))
     begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
-    return next((times[name] for name in (own, *begins) if name in times), None)
+    named = next((times[name] for name in (own, *begins) if name in times), None)
+    return named or (next(iter(times.values())) if len(times) == 1 else None)
 
 
 def name_rank(name: str, names: Sequence[str]) -> int:

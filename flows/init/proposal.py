@@ -161,11 +161,15 @@ class Proposal:
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
-        elif name in ("tenants", "organizations") and self.anchor in self.tables:
-            # a table is that of the businesses only if customers link to it
+        elif self.anchor in self.tables and name in (self._tenants, "sales_reps", "locations"):
+            # without a link there is no row of it to name
             return 0, ""
+        elif name == "customers":
+            points -= TABLE_LINK
         if table.is_view:
             points -= VIEW
+        if not table.probed and self.catalog.has_rows:
+            points -= ELSEWHERE
         anchor = self.tables.get(self.anchor)
         if anchor and anchor.schema != table.schema:
             points -= ELSEWHERE
@@ -200,11 +204,20 @@ class Proposal:
         for entity, there in found:
             if is_tenant and entity == "users" and self._members(there, table):
                 return f"a table of members links {entity} to it"
-            if self._paths(there, table, FARTHEST + is_tenant):
+            ways = self._paths(there, table, FARTHEST + is_tenant)
+            if is_tenant:
+                ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
+            if ways:
                 return f"{entity} link to it"
-            if not is_tenant and self._paths(table, there):
+            is_beside = name not in ("sales_reps", "locations")
+            if not is_tenant and is_beside and self._paths(table, there):
                 return f"it links to {entity}"
         return ""
+
+    def _is_filled(self, table: Table, name: str) -> bool:
+        """Return whether nearly all rows have a value, as far as a probe has seen."""
+        share = table.columns[name].filled
+        return share is None or share >= MOST
 
     def _choose_members(self) -> None:
         """Take the members of businesses as the users if these belong to none."""
@@ -320,20 +333,31 @@ class Proposal:
         return given
 
     def _leave_out_deleted(self, given: Input, table: Table) -> None:
+        """Leave deleted rows out; deleted customers are closed, so that their orders count."""
         used = " ".join(value.sql for value in given.values.values() if value)
+        closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
             gone = self._exact(table, name)
             condition = self._is_set(table, gone) if gone else None
-            if gone and condition and gone.quoted not in used:
-                if gone.family in TIMES:
-                    is_left = f"{ROW}{gone.quoted} is null"
-                elif gone.family == "boolean":
-                    is_left = f"{condition} is not true"
-                else:
-                    is_left = f"({condition}) is not true"
-                given.where.append(
-                    (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
-                )
+            if gone is None or condition is None or gone.quoted in used:
+                continue
+            if closed:
+                if gone.is_nullable and gone.family not in TIMES:
+                    condition = f"coalesce({condition}, false)"
+                is_found = closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]
+                closed.sql = f"({closed.sql} or {condition})" if is_found else condition
+                closed.reason = f"{closed.reason}; {told_of(gone)}" if is_found else told_of(gone)
+                closed.points, closed.todo = LIKELY, ""
+                continue
+            if gone.family in TIMES:
+                is_left = f"{ROW}{gone.quoted} is null"
+            elif gone.family == "boolean":
+                is_left = f"{condition} is not true"
+            else:
+                is_left = f"({condition}) is not true"
+            given.where.append(
+                (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
+            )
 
     def _ask(self, given: Input, table: Table) -> None:
         """Ask about rows and values that only a person can know."""
@@ -351,7 +375,7 @@ class Proposal:
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
-                given.candidates[name] = self._candidates(table, column, used)
+                given.candidates[name] = self._candidates(entity, table, column, used)
 
     def _differs_by_row(self, tenants: Table) -> bool:
         """Return whether orders are often of another tenant than their customers."""
@@ -407,6 +431,7 @@ class Proposal:
             entity.name, table, column
         )
         value = value or self._boolean(table, column)
+        value = self._filled_up(table, column, value)
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self._put_together(table, column),
@@ -746,6 +771,18 @@ class Proposal:
         named = ", ".join(part.name for part in found if part)
         return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 70)
 
+    def _filled_up(self, table: Table, column: Wanted, value: Value | None) -> Value | None:
+        """Return a value that few rows have, completed from its parts: company, else name."""
+        together = self._put_together(table, column)
+        own = value.reason.partition(":")[0] if value else ""
+        if not value or value.is_empty or not together or self._is_filled(table, own):
+            return value
+        return Value(
+            f"coalesce(nullif({value.sql}, ''), {together.sql})",
+            f"{value.reason}; else {together.reason}",
+            value.points,
+        )
+
     def _one_key_away(
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
@@ -758,6 +795,7 @@ class Proposal:
             if there in self.tables.values():
                 continue
             found = self._plain(entity.name, there, column)
+            found = found or self._put_together(there, column)
             if one_of(there.name).endswith(column.name):
                 word = self._first(there, evidence()["lookups"].get(column.name, []))
                 found = bare_value(word, CERTAIN) if word and word.family == "text" else found
@@ -978,8 +1016,13 @@ class Proposal:
         said = ", or ".join(f"{name} ({quoted_words(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
 
-    def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
-        """Return the unused columns that may hold a date or a number, for a question."""
+    def _candidates(
+        self, entity: Entity, table: Table, wanted: Wanted, used: str
+    ) -> list[str]:
+        """Return the unused columns that may hold a value that was not found, for a question.
+
+        First those with a fitting name, but a type that nothing is known to convert.
+        """
         families: tuple[str, ...] = TIMES if wanted.type in ("timestamptz", "date") else ()
         if wanted.type in ("numeric", "bigint"):
             families = ("numeric", "float", "money", "integer")
@@ -994,6 +1037,15 @@ class Proposal:
             and may_be_answer(column)
             and not (column.family == "integer" and self._is_set(table, column))
         ]
+        names = self._names(entity.name, wanted)
+        alike = [
+            f"{column.name} ({column.type})"
+            for column in table.columns.values()
+            if column.name not in found
+            and column.quoted not in used
+            and name_points(column, table, names, is_time=bool(families == TIMES))[0] >= LEAST
+        ]
+        found = [*alike, *found]
         if families != TIMES:
             return found[:MOST_NAMED]
         # a row beside this one, such as its operational data
@@ -1010,6 +1062,7 @@ class Proposal:
                     and (
                         "_".join(without_time(words_of(column.name))) not in of_row
                         or self._is_parcel(other)
+                        or words_of(one_of(other.name))[-1] in evidence()["histories"]
                     )
                 ]
         return found[:MOST_NAMED]
@@ -1198,7 +1251,8 @@ class Proposal:
     def _shared(self) -> str:
         """Return what may be businesses under a name that we do not know, or ''.
 
-        That is an unused table that the customers and another input link to, or a column.
+        That is an unused table that the customers and another input link to, one named like
+        businesses that orders of shared customers link to, or a column.
         """
         chosen = {table.relation for table in self.tables.values()}
         people = self.tables.get("customers")
@@ -1219,6 +1273,12 @@ class Proposal:
         ]
         if linked:
             return f"several tables link to {' or '.join(linked)}: is each of its rows"
+        synonyms = evidence()["tables"][self.system][self._tenants]
+        for link in self.tables[self.anchor].links:
+            there = self.catalog.tables[link.to]
+            is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
+            if is_named and there.probed > 1 and link.to not in chosen:
+                return f"{self.anchor} link to {link.to}: is each of its rows"
         marked = " and ".join(self._marked(people))
         said = f"customers and {self.anchor} have {marked}: is each of its values"
         return said if marked else ""

@@ -1,5 +1,6 @@
 """Values that an input may take from a column, and how they are converted."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -249,7 +250,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
         for asked in names:
             for column in child.columns.values():
-                if snake(column.name) == asked and column.family in families:
+                is_one = snake(column.name) == asked and column.family in families
+                if is_one and column.filled != 0:
                     return column
         return None
 
@@ -298,6 +300,11 @@ def as_lookups(given: Input) -> None:
                 f" {first.alias}{more}\n    where {first.condition}\n)"
             )
             value.joins = []
+
+
+def renamed(sql: str, alias: str, new: str) -> str:
+    """Return SQL with another alias; a schema or an alias that ends like it keeps its name."""
+    return re.sub(rf'(?<![\w".])(?<!join )(?<!from ){re.escape(alias)}\.', f"{new}.", sql)
 
 
 def in_lines(parts: Sequence[str]) -> str:
