@@ -158,6 +158,13 @@ class Catalog:
             " where is_one",
         )
 
+    def share_distinct(self, table: Table, column: Column) -> float | None:
+        """Return how many distinct values a column has for each row with a value."""
+        return self._share(
+            f"select count(distinct {column.quoted})::float / nullif(count({column.quoted}), 0)"
+            f" as share from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+        )
+
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
         """Return the share of rows whose value is that of the row that they link to."""
         other = self.tables[link.to]

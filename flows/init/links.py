@@ -19,7 +19,9 @@ def add_implied_links(catalog: Catalog) -> None:
         for key in dict.fromkeys((*table.key, *table.unique)):
             if key in outer:
                 continue
-            meant = set(singulars_of(catalog, table))
+            ones = singulars_of(catalog, table)
+            # customer, customer_id, and for other keys customer_record_id
+            meant = {*ones, *(f"{one}_{snake(key)}" for one in ones)}
             if key_stem(snake(key)):
                 meant.add(snake(key))
             for name in meant:

@@ -248,7 +248,9 @@ def time_beside(table: Table, date: Column) -> Column | None:
     own = without_time(words_of(date.name))
     begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
     named = next((times[name] for name in (own, *begins) if name in times), None)
-    return named or (next(iter(times.values())) if len(times) == 1 else None)
+    dates = [column for column in table.columns.values() if column.family == "date"]
+    is_only = len(dates) == len(times) == 1
+    return named or (next(iter(times.values())) if is_only else None)
 
 
 def name_rank(name: str, names: Sequence[str]) -> int:

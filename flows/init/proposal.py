@@ -207,6 +207,9 @@ class Proposal:
             ways = self._paths(there, table, FARTHEST + is_tenant)
             if is_tenant:
                 ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
+            elif name == "sales_reps":
+                # a user for each customer is the customer's own login
+                ways = [way for way in ways if not self._is_own(there, way[0].columns[-1])]
             if ways:
                 return f"{entity} link to it"
             is_beside = name not in ("sales_reps", "locations")
@@ -218,6 +221,13 @@ class Proposal:
         """Return whether nearly all rows have a value, as far as a probe has seen."""
         share = table.columns[name].filled
         return share is None or share >= MOST
+
+    def _is_own(self, table: Table, name: str) -> bool:
+        """Return whether many rows have a value, and most of them one of their own."""
+        if table.probed <= MANY:
+            return False
+        share = self.catalog.share_distinct(table, table.columns[name])
+        return share is not None and share > HALF
 
     def _choose_members(self) -> None:
         """Take the members of businesses as the users if these belong to none."""
@@ -427,8 +437,11 @@ class Proposal:
             if found_there or entity.name != "customers":
                 return found_there
             return self._of_last(table, target)
-        value = self._words(entity, table, alias, column) or self._plain(
-            entity.name, table, column
+        is_status = self._ours(entity, column) is not None
+        value = (
+            self._words(entity, table, alias, column)
+            if is_status
+            else self._plain(entity.name, table, column)
         )
         value = value or self._boolean(table, column)
         value = self._filled_up(table, column, value)
@@ -769,7 +782,7 @@ class Proposal:
             return None
         columns = [f"{ROW}{part.quoted}" for part in found if part]
         named = ", ".join(part.name for part in found if part)
-        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 70)
+        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 75)
 
     def _filled_up(self, table: Table, column: Wanted, value: Value | None) -> Value | None:
         """Return a value that few rows have, completed from its parts: company, else name."""
@@ -971,8 +984,7 @@ class Proposal:
         every row, and nobody would notice.
         """
         ours = self._ours(entity, column) or {}
-        known = {like for likes in ours.values() for like in likes} | set(map(snake, ours))
-        known |= {like for likes in doubtful_words(column.name).values() for like in likes}
+        known = _known_words(ours, column)
         found = self._with_few_words(table, self._taken(entity, table, column))
         if not found:
             return None
@@ -1182,9 +1194,12 @@ class Proposal:
             )
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
-        sql, todo = translated(
-            row, found, self.catalog.words(holder, found), ours, doubtful_words(column.name)
-        )
+        words = self.catalog.words(holder, found)
+        known = _known_words(ours, column)
+        if points < LEAST and words and not any(snake(word) in known for word in words):
+            # the state of an address
+            return None
+        sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
         return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
 
     def _label(self, holder: Table) -> Column | None:
@@ -1243,13 +1258,13 @@ class Proposal:
                 "1",
                 "one business",
                 GUESS,
-                f"{shared} a business of its own? Then use it as the tenant in every input",
+                shared,
                 type="integer",
             )
         return Value("1", "one business; no table suggests several", LIKELY, type="integer")
 
     def _shared(self) -> str:
-        """Return what may be businesses under a name that we do not know, or ''.
+        """Ask whether something under a name that we do not know is a business, or ''.
 
         That is an unused table that the customers and another input link to, one named like
         businesses that orders of shared customers link to, or a column.
@@ -1262,6 +1277,7 @@ class Proposal:
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
+            and self._is_filled(people, link.columns[-1])
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
@@ -1271,17 +1287,23 @@ class Proposal:
                 for other in table.links
             )
         ]
+        again = f"a business of its own? If so, init again with --table {self._tenants}="
         if linked:
-            return f"several tables link to {' or '.join(linked)}: is each of its rows"
+            named = " or ".join(dict.fromkeys(linked))
+            return f"several tables link to {named}: is each of its rows {again}{linked[0]}"
         synonyms = evidence()["tables"][self.system][self._tenants]
         for link in self.tables[self.anchor].links:
             there = self.catalog.tables[link.to]
             is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
             if is_named and there.probed > 1 and link.to not in chosen:
-                return f"{self.anchor} link to {link.to}: is each of its rows"
+                return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
         marked = " and ".join(self._marked(people))
-        said = f"customers and {self.anchor} have {marked}: is each of its values"
-        return said if marked else ""
+        return (
+            f"customers and {self.anchor} have {marked}: is each of its values a business of its"
+            " own? If so, use it as the tenant in every input"
+            if marked
+            else ""
+        )
 
     def _marked(self, people: Table) -> list[str]:
         """Return columns of customers and orders that name a business without a table."""
@@ -1379,6 +1401,13 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
+
+
+def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:
+    """Return the words of a status that we know, in snake case."""
+    doubtful = doubtful_words(column.name)
+    likes = [like for likes in [*ours.values(), *doubtful.values()] for like in likes]
+    return {*likes, *map(snake, ours)}
 
 
 def _moment(
