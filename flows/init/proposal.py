@@ -158,6 +158,10 @@ class Proposal:
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
+        businesses = self.tables.get(self._tenants)
+        if name in ("sales_reps", "locations") and businesses:
+            # without its business, a row would be left out
+            linked = linked if self._paths(table, businesses, FARTHEST + 1) else ""
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
@@ -204,12 +208,9 @@ class Proposal:
         for entity, there in found:
             if is_tenant and entity == "users" and self._members(there, table):
                 return f"a table of members links {entity} to it"
-            ways = self._paths(there, table, FARTHEST + is_tenant)
+            ways = self._ways(name, there, table)
             if is_tenant:
                 ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
-            elif name == "sales_reps":
-                # a user for each customer is the customer's own login
-                ways = [way for way in ways if not self._is_own(there, way[0].columns[-1])]
             if ways:
                 return f"{entity} link to it"
             is_beside = name not in ("sales_reps", "locations")
@@ -217,17 +218,25 @@ class Proposal:
                 return f"it links to {entity}"
         return ""
 
+    def _ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
+        """Return the paths of links from a table to that of an entity."""
+        ways = self._paths(table, target, FARTHEST + (name == self._tenants))
+        if name != "sales_reps":
+            return ways
+        # a column that each customer has for itself is its own login
+        return [way for way in ways if way[1:] or not self._is_own(table, way[0].columns[-1])]
+
     def _is_filled(self, table: Table, name: str) -> bool:
         """Return whether nearly all rows have a value, as far as a probe has seen."""
         share = table.columns[name].filled
         return share is None or share >= MOST
 
     def _is_own(self, table: Table, name: str) -> bool:
-        """Return whether many rows have a value, and most of them one of their own."""
+        """Return whether a table has many rows, and none or most of them a value of their own."""
         if table.probed <= MANY:
             return False
         share = self.catalog.share_distinct(table, table.columns[name])
-        return share is not None and share > HALF
+        return share is None or share > HALF
 
     def _choose_members(self) -> None:
         """Take the members of businesses as the users if these belong to none."""
@@ -555,25 +564,27 @@ class Proposal:
             return None
         if self.people_by and target.name == "customers":
             return self._person(table, there)
-        ways = self._paths(table, there, FARTHEST + is_tenant)
+        ways = self._ways(target.name, table, there)
         key = self._key(target)
+        if not ways or key is None:
+            return None
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int, int]:
+        def last(way: list[Link]) -> tuple[bool, int, int, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first
+            # usual location; of several links, the best-named column comes first, then one that
+            # holds the key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
                 name_rank(own, names),
                 self._role(own, target),
+                there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
 
         ways.sort(key=last)
-        if not ways or key is None:
-            return None
         value = self._along(table, alias, ways[0], key, there)
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))

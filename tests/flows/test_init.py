@@ -1282,3 +1282,41 @@ def test_the_day_and_the_time_of_a_visit_may_be_two_columns_of_any_name(
     bookings = inputs_of(tmp_path / "it")["input_bookings__bookings"]
     [booking] = read(empty, as_sql(tmp_path / "it", bookings))
     assert booking["start_at"].astimezone(UTC).isoformat() == "2026-05-01T10:30:00+00:00"
+
+
+def test_a_login_of_each_customer_is_no_sales_rep(empty: Database, tmp_path: Path) -> None:
+    """Nor is a rep one whose business is unknown."""
+    empty.execute(
+        """
+        create table shops (id int primary key, name text, slug text);
+        create table users (id int primary key, email text, shop_id int references shops);
+        create table customers (
+            id int primary key, name text, shop_id int references shops,
+            user_id int references users, owner_id int references users
+        );
+        create table orders (
+            id int primary key, customer_id int references customers, status text,
+            shop_id int references shops, created_by_id int references users,
+            ordered_at timestamptz, delivered_at timestamptz, total numeric
+        );
+        insert into shops values (1, 'A', 'a'), (2, 'B', 'b');
+        insert into users select n, n || '@x.org', 1 + n % 2 from generate_series(1, 40) as n;
+        insert into customers
+        select n, 'C' || n, 1 + n % 2, n, 1 + n % 2 from generate_series(1, 40) as n;
+        insert into orders
+        select n, 1 + n % 40, 'paid', 1 + (1 + n % 40) % 2, null, now(), now(), 5
+        from generate_series(1, 80) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    customers = inputs_of(tmp_path / "it")["input_orders__customers"]
+    assert "owner_id as sales_rep_id" in customers
+    assert "leads there, too" not in customers
+    empty.execute("alter table customers drop owner_id")
+    assert "sales_reps in" not in init(empty, tmp_path / "none")
+    empty.execute(
+        "alter table customers add owner_id int references users;"
+        "update customers set owner_id = 1; alter table users drop shop_id"
+    )
+    assert "sales_reps in" not in init(empty, tmp_path / "nowhere")
