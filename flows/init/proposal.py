@@ -4,6 +4,7 @@ evidence.yml says what names mean, the contract of the inputs what they need; th
 only compares. Every proposed value says why it was chosen, and how sure that is.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,8 +55,8 @@ from flows.init.values import (
 # points of a table: for its name, its columns, its link to the system's main table; the
 # least that a table needs
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
-# points that another schema and a view cost
-ELSEWHERE, VIEW = 15, 10
+# points that another schema, a view and a table without rows cost
+ELSEWHERE, VIEW, NO_ROWS = 15, 10, 20
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
 # as many people may belong to a business, but not to a customer
@@ -173,7 +174,7 @@ class Proposal:
         if table.is_view:
             points -= VIEW
         if not table.probed and self.catalog.has_rows:
-            points -= ELSEWHERE
+            points -= NO_ROWS
         anchor = self.tables.get(self.anchor)
         if anchor and anchor.schema != table.schema:
             points -= ELSEWHERE
@@ -224,19 +225,23 @@ class Proposal:
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
-        return [way for way in ways if way[1:] or not self._is_own(table, way[0].columns[-1])]
+        return [
+            way
+            for way in ways
+            if way[1:] or (self._distinct(table, way[0].columns[-1]) or 0) <= HALF
+        ]
 
     def _is_filled(self, table: Table, name: str) -> bool:
         """Return whether nearly all rows have a value, as far as a probe has seen."""
         share = table.columns[name].filled
         return share is None or share >= MOST
 
-    def _is_own(self, table: Table, name: str) -> bool:
-        """Return whether a table has many rows, and none or most of them a value of their own."""
+    def _distinct(self, table: Table, name: str) -> float | None:
+        """Return how many distinct values each row has; None if there are few rows."""
         if table.probed <= MANY:
-            return False
+            return None
         share = self.catalog.share_distinct(table, table.columns[name])
-        return share is None or share > HALF
+        return 1 if share is None else share
 
     def _choose_members(self) -> None:
         """Take the members of businesses as the users if these belong to none."""
@@ -612,16 +617,11 @@ class Proposal:
         """Return the key at the end of a path, with the joins that lead there."""
         joins: list[Join] = []
         prefix, at = ROW, table
-        column = key.sql.replace(ROW, "")
-        pairs = dict(
-            zip(
-                (there.columns[name].quoted for name in way[-1].to_columns),
-                way[-1].columns,
-                strict=True,
-            )
-        )
+        parts = [name for name, column in there.columns.items() if _reads(key.sql, column)]
+        pairs = dict(zip(way[-1].to_columns, way[-1].columns, strict=True))
         # the last link may hold the key itself; if not, one more join is needed
-        steps = way[:-1] if column in pairs else way
+        is_held = set(parts) <= set(pairs)
+        steps = way[:-1] if is_held else way
         for link in steps:
             to = self.catalog.tables[link.to]
             name = self._alias(to, {alias, *(join.alias for join in joins)})
@@ -631,13 +631,17 @@ class Proposal:
             )
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
-        taken = at.columns[pairs[column]] if column in pairs else None
+        sql = key.sql
+        for name in parts:
+            own = at.columns[pairs[name] if is_held else name]
+            sql = _with(sql, there.columns[name], f"{prefix}{own.quoted}")
+        taken = at.columns[pairs[parts[0]]] if is_held and len(parts) == 1 else None
         is_sure = all(link.is_declared for link in way)
         told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
         points = (95 if is_sure else 75) - 10 * (len(way) - 1)
         keys = f"{len(way)} foreign keys" if way[1:] else "foreign key"
         return Value(
-            f"{prefix}{taken.quoted if taken else column}",
+            sql,
             f"{told}: {keys if is_sure else f'{keys} by name, not all declared'}",
             points,
             type=plain_type(taken.type) if taken else key.type,
@@ -817,6 +821,10 @@ class Proposal:
             there = self.catalog.tables[link.to]
             # the rows of another input have their own names and dates
             if there in self.tables.values():
+                continue
+            # many customers have one branch, and its name is not theirs
+            is_theirs = entity.name == "customers" and column.type == "text"
+            if is_theirs and (self._distinct(table, link.columns[-1]) or 1) <= HALF:
                 continue
             found = self._plain(entity.name, there, column)
             found = found or self._put_together(there, column)
@@ -1412,6 +1420,16 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
+
+
+def _reads(sql: str, column: Column) -> bool:
+    """Return whether SQL over a row reads a column."""
+    return _with(sql, column, "") != sql
+
+
+def _with(sql: str, column: Column, new: str) -> str:
+    """Return SQL over a row with something else instead of a column."""
+    return re.sub(rf"{ROW}{re.escape(column.quoted)}(?!\w)", lambda _: new, sql)
 
 
 def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:

@@ -1320,3 +1320,53 @@ def test_a_login_of_each_customer_is_no_sales_rep(empty: Database, tmp_path: Pat
         "update customers set owner_id = 1; alter table users drop shop_id"
     )
     assert "sales_reps in" not in init(empty, tmp_path / "nowhere")
+
+
+KEYS_OF_SEVERAL_COLUMNS = """
+create schema "Trade";
+create table "Trade"."Branch" (
+    "BranchKey" bigint primary key, "Title" text, "Zone" text
+);
+create table "Trade"."Client" (
+    "ClientKey" text, "BranchKey" bigint references "Trade"."Branch", "Label" text,
+    primary key ("BranchKey", "ClientKey")
+);
+create table "Trade"."Order" (
+    "DocNo" bigint, "BranchKey" bigint, "ClientKey" text, "State" text,
+    "PlacedOn" timestamptz, "ShippedOn" timestamptz, "Total" money,
+    primary key ("BranchKey", "DocNo"),
+    foreign key ("BranchKey", "ClientKey") references "Trade"."Client"
+);
+insert into "Trade"."Branch" values (1, 'North', 'UTC'), (2, 'South', 'UTC');
+insert into "Trade"."Client"
+select 'K' || n / 2, 1 + n % 2, 'L' from generate_series(1, 60) as n;
+insert into "Trade"."Order"
+select n, 1 + n % 2, 'K' || n / 2, 'paid', now(), now(), 5 from generate_series(1, 60) as n;
+"""
+
+
+def test_a_key_of_several_columns_is_the_same_in_every_input(
+    empty: Database, tmp_path: Path
+) -> None:
+    """And the name of a branch is not that of its customers."""
+    empty.execute(KEYS_OF_SEVERAL_COLUMNS)
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = read(empty, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
+    orders = read(empty, as_sql(tmp_path / "it", inputs["input_orders__orders"]))
+    ids = [row["customer_id"] for row in customers]
+    assert len(set(ids)) == len(ids) == 60
+    assert {row["customer_id"] for row in orders} == set(ids)
+    assert "customer_name" not in customers[0]
+    # the question about businesses says how to answer it
+    assert "--table tenants=Trade.Branch" in inputs["input_orders__tenants"]
+    init(empty, tmp_path / "two", "--table", "tenants=Trade.Branch")
+    check_types(empty, tmp_path / "two")
+    check_captures(empty, tmp_path / "two")
+    inputs = inputs_of(tmp_path / "two")
+    orders = read(empty, as_sql(tmp_path / "two", inputs["input_orders__orders"]))
+    keys = {(row["tenant_id"], row["customer_id"]) for row in orders}
+    assert len(keys) == 60
+    assert (1, "K1") in keys
