@@ -38,7 +38,8 @@ def _implied(
     catalog: Catalog, table: Table, named: dict[str, list[tuple[Table, str]]]
 ) -> Iterator[Link]:
     """Yield the links of a table. named: tables and keys by the names that lead to them."""
-    linked = {column for link in table.links for column in link.columns}
+    # a part of a longer key, such as its business, may be a link by itself
+    linked = {link.columns[0] for link in table.links if not link.columns[1:]}
     own = singulars_of(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
@@ -50,9 +51,14 @@ def _implied(
         candidates = []
         for other, key in named.get(singular(stem or name), []) + named.get(name, []):
             is_of_key = key in other.key
+            is_known = any(
+                link.to == other.relation and column.name in link.columns
+                for link in table.links
+            )
             others = tuple(part for part in other.key if is_of_key and part != key)
             if (
                 other is not table
+                and not is_known
                 and other.columns[key].family == column.family
                 and all(part in table.columns for part in others)
             ):

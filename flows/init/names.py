@@ -126,7 +126,7 @@ def _bared(names: set[str]) -> set[str]:
     """Return names without words that say nothing: customer_entity, tbl_order."""
     around = evidence()["around_tables"]
     return {
-        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
+        singular(name.removesuffix(f"_{end}").removeprefix(f"{start}_"))
         for name in names
         for end in around["behind"]
         for start in around["before"]
@@ -192,7 +192,7 @@ def name_points(
         forms_wanted = [wanted, without_time(wanted)] if is_time else [wanted]
         if any(form == asked for form in forms for asked in forms_wanted if asked):
             points = max(NAME - LESS * rank, LEAST)
-        elif any(
+        elif name not in TIME_WORDS and any(
             asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
         ):
             points = max(PARTLY - rank, 20)
@@ -212,7 +212,7 @@ def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ..
     forms = [own]
     if own[: len(stem)] == stem and len(own) > len(stem):
         forms.append(own[len(stem) :])
-    elif own[:1] == stem[-1:] and len(own) > 1:
+    elif own[0] in map(singular, words_of(table.name)) and own[1:]:
         forms.append(own[1:])
     if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
         # id_services is service_id, and id_users_provider, a link to users, is provider_id

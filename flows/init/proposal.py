@@ -391,6 +391,8 @@ class Proposal:
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
         given.todo = self._may_be_others(entity, table, used)
+        if entity.name == "customers" and not given.todo:
+            given.todo = self._may_be_same(table)
         if entity.key == entity.tenant and self._differs_by_row(table):
             given.todo = (
                 f"{self.anchor} and their customers often name different rows of"
@@ -400,6 +402,26 @@ class Proposal:
             column = entity.columns[name]
             if value is None and not column.is_optional:
                 given.candidates[name] = self._candidates(entity, table, column, used)
+
+    def _may_be_same(self, people: Table) -> str:
+        """Ask which column tells who ordered if nearly every order has a customer of its own."""
+        anchor = self.tables.get(self.anchor)
+        ways = self._paths(anchor, people, 1) if anchor else []
+        if not anchor or not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
+            return ""
+        emails = evidence()["columns"]["email_address"]
+        said = " or ".join(
+            column.name
+            for column in people.columns.values()
+            if (key_stem(snake(column.name)) or snake(column.name) in emails)
+            and not people.link_of(column.name)
+            and 0 < (self._distinct(people, column.name) or 1) < MOST
+        )
+        return (
+            f"nearly all {self.anchor} have a row of their own: does {said} tell who it is?"
+            if said
+            else ""
+        )
 
     def _differs_by_row(self, tenants: Table) -> bool:
         """Return whether orders are often of another tenant than their customers."""
@@ -699,7 +721,9 @@ class Proposal:
             if table.link_of(found.name) and not column.name.endswith("_id"):
                 continue
             converted = convert(found, column, self.zone)
-            if converted is None:
+            # a planned date is not that of the delivery
+            is_ahead = column.name == "delivered_at" and not is_past(found.name)
+            if converted is None or is_ahead:
                 continue
             sql, todo, fit, note = converted
             is_time = found.is_time and column.type in ("timestamptz", "date")

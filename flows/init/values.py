@@ -270,8 +270,9 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
             used.append(f"(1 - {discount.name})")
             terms.append(f"(1 - {number(discount)})")
         summed, money = "\n        * ".join(terms), price
-    elif whole:
-        used, summed, money = [whole.name], number(whole), whole
+    elif whole or price:
+        money = whole or price
+        used, summed = [money.name], number(money)
     else:
         return None
     is_cents = snake(money.name).endswith("cents")
@@ -281,6 +282,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     todo = ""
     if money.family == "integer" and not is_cents:
         todo = "whole numbers: cents or whole units?"
+    elif money is price and not quantity:
+        todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
 

@@ -1370,3 +1370,54 @@ def test_a_key_of_several_columns_is_the_same_in_every_input(
     keys = {(row["tenant_id"], row["customer_id"]) for row in orders}
     assert len(keys) == 60
     assert (1, "K1") in keys
+
+
+def test_tables_of_a_data_set(empty: Database, tmp_path: Path) -> None:
+    """Plural names with words around, a customer for each order, and dates that are planned."""
+    empty.execute(
+        """
+        create table olist_customers_dataset (
+            customer_id text primary key, customer_unique_id text, customer_zip_code int
+        );
+        create table olist_orders_dataset (
+            order_id text primary key, customer_id text, order_status text,
+            order_purchase_timestamp timestamp, order_delivered_carrier_date timestamp,
+            order_estimated_delivery_date timestamp, billing_state text
+        );
+        create table olist_order_items_dataset (
+            order_id text, order_item_id int, price numeric,
+            primary key (order_id, order_item_id)
+        );
+        create table olist_sellers_dataset (seller_id text primary key, seller_city text);
+        insert into olist_customers_dataset
+        select 'c' || n, 'u' || n % 9, 1 from generate_series(1, 60) as n;
+        insert into olist_orders_dataset
+        select 'o' || n, 'c' || n, 'delivered', now(), now(), now(), 'CA'
+        from generate_series(1, 60) as n;
+        insert into olist_order_items_dataset
+        select 'o' || n % 60 + 1, n, 2.5 from generate_series(1, 120) as n;
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = " ".join(inputs["input_orders__customers"].replace("-- ", "").split())
+    assert "TODO nearly all orders have a row of their own: does customer_unique_id" in customers
+    orders = inputs["input_orders__orders"]
+    assert "order_purchase_timestamp at time zone 'America/New_York' as ordered_at" in orders
+    assert "null::timestamptz as delivered_at" in orders
+    asked = " ".join(orders.replace("-- ", "").split())
+    assert (
+        "Is it one of order_delivered_carrier_date, order_estimated_delivery_date? null" in asked
+    )
+    assert "no quantity was found: is each row one piece?" in asked
+    found = read(empty, as_sql(tmp_path / "it", orders))
+    assert {(row["order_status"], str(row["total_amount"])) for row in found} == {
+        ("DELIVERED", "5.00")
+    }
+    # the state of an address is no status
+    empty.execute("alter table olist_orders_dataset drop order_status")
+    init(empty, tmp_path / "none", *NEW_YORK)
+    orders = inputs_of(tmp_path / "none")["input_orders__orders"]
+    assert "'CONFIRMED' as order_status,  -- no status column found, so a constant" in orders
