@@ -150,6 +150,17 @@ class Catalog:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
 
+    def labels(self, table: Table, key: str, label: Column) -> dict[str, str]:
+        """Return one label for each key, from rows such as one for each language."""
+        quoted = table.columns[key].quoted
+        found = _look(
+            self.connection,
+            f"select {quoted}::text as key, min({label.quoted}::text) as label"
+            f" from {table.relation} where {label.quoted} is not null group by {quoted}"
+            f" limit {LOOKED_AT}",
+        )
+        return {str(row["key"]): str(row["label"]) for row in found}
+
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
         return self._share(

@@ -49,7 +49,11 @@ def _implied(
         if column.name in linked or is_own or column.family not in KEY_FAMILIES:
             continue
         candidates = []
-        for other, key in named.get(singular(stem or name), []) + named.get(name, []):
+        names = {singular(stem or name), name}
+        if column.family == "integer":
+            # the status of an order may be a row of order_status
+            names |= {f"{one}_{name.removeprefix('current_')}" for one in own}
+        for other, key in (pair for one in sorted(names) for pair in named.get(one, [])):
             is_of_key = key in other.key
             is_known = any(
                 link.to == other.relation and column.name in link.columns

@@ -1227,6 +1227,12 @@ class Proposal:
         holder, row, joins = table, f"{ROW}{found.quoted}", []
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
+            if labels := self._translations(holder, link.to_columns[-1]):
+                words = self.catalog.words(table, found)
+                sql, todo = translated(
+                    row, found, words, ours, doubtful_words(column.name), labels
+                )
+                return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self._label(holder)
             if label is None:
                 return None
@@ -1245,9 +1251,21 @@ class Proposal:
         sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
         return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
 
+    def _translations(self, holder: Table, key: str) -> dict[str, str]:
+        """Return the words of a lookup table that has none itself, from one with languages."""
+        if self._first(holder, evidence()["labels"]):
+            return {}
+        for table in self.catalog.tables.values():
+            label = self._first(table, evidence()["labels"])
+            for link in table.links:
+                is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
+                if label and is_named and (link.to, link.to_columns) == (holder.relation, (key,)):
+                    return self.catalog.labels(table, link.columns[-1], label)
+        return {}
+
     def _label(self, holder: Table) -> Column | None:
         """Return the column of a lookup table that holds its word."""
-        known = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
+        known = self._first(holder, evidence()["labels"])
         texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
         return known or next(texts, None)
 

@@ -173,11 +173,13 @@ def translated(
     words: dict[str, int] | None,
     ours: dict[str, list[str]],
     doubtful: dict[str, dict[str, str]],
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
     """Return SQL that translates the application's words into ours, and a TODO.
 
-    Unknown words stay as they are.
+    Unknown words stay as they are. labels: what people read instead of these words.
     """
+    labels = labels or {}
     as_text = row if column.family == "text" else f"{row}::text"
     allowed = ", ".join(ours)
     if words is None:
@@ -195,11 +197,15 @@ def translated(
         for word, likes in doubtful.items()
         for like, asked in likes.items()
     }
-    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
+    names = _without_shared(
+        {word: words_of(labels.get(word, word)) for word in words}, {*known, *unsure}
+    )
     lines = []
     for word, count in words.items():
         literal = "'" + word.replace("'", "''") + "'"
         rows = f"{count} rows" if count != 1 else "1 row"
+        if word in labels:
+            rows += f", {quoted_words([labels[word]])}"
         name = names[word]
         if name in unsure:
             said, asked = unsure[name]

@@ -1421,3 +1421,49 @@ def test_tables_of_a_data_set(empty: Database, tmp_path: Path) -> None:
     init(empty, tmp_path / "none", *NEW_YORK)
     orders = inputs_of(tmp_path / "none")["input_orders__orders"]
     assert "'CONFIRMED' as order_status,  -- no status column found, so a constant" in orders
+
+
+def test_a_status_whose_word_stands_in_a_table_of_languages(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table customer (id_customer int primary key, email text);
+        create table orders (
+            id_order int primary key, id_customer int, current_state int,
+            total_paid numeric, date_add timestamptz, delivery_date timestamptz
+        );
+        create table order_state (
+            id_order_state int primary key, color text, template text
+        );
+        create table order_state_lang (
+            id_order_state int, id_lang int, name text, primary key (id_order_state, id_lang)
+        );
+        insert into customer values (1, 'a@x.org');
+        insert into order_state select n, '#fff', 'x' from generate_series(1, 5) as n;
+        insert into order_state_lang values
+        (2, 1, 'Payment accepted'), (4, 1, 'Shipped'), (5, 1, 'Delivered'),
+        (5, 2, 'Livre'), (4, 2, 'Xpedi');
+        insert into orders
+        select n, 1, (array[2, 4, 5])[1 + n % 3], 5, now(), now()
+        from generate_series(1, 9) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    orders = inputs_of(tmp_path / "it")["input_orders__orders"]
+    assert "when current_state::text = '5' then 'DELIVERED'  -- 3 rows, 'Delivered'" in orders
+    assert "-- TODO 3 rows, 'Payment accepted': which of DRAFT, " in orders
+    # the same without languages, and without a declared key
+    empty.execute(
+        "drop table order_state_lang; drop table order_state;"
+        "alter table orders rename current_state to status;"
+        "create table order_statuses (id int primary key, name text);"
+        "insert into order_statuses values (2, 'Paid'), (4, 'Shipped'), (5, 'Delivered')"
+    )
+    init(empty, tmp_path / "two")
+    check_types(empty, tmp_path / "two")
+    check_captures(empty, tmp_path / "two")
+    orders = inputs_of(tmp_path / "two")["input_orders__orders"]
+    found = read(empty, as_sql(tmp_path / "two", orders))
+    assert {row["order_status"] for row in found} == {"CONFIRMED", "SHIPPED", "DELIVERED"}
