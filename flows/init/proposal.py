@@ -67,6 +67,8 @@ HALF = 0.5
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
+# the question about the time zone of a business
+ZONE_OF_BUSINESS = "which time zone is it in?"
 
 
 class Proposal:
@@ -166,8 +168,8 @@ class Proposal:
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
-        elif self.anchor in self.tables and name in (self._tenants, "sales_reps", "locations"):
-            # without a link there is no row of it to name
+        elif self.anchor in self.tables and name in self._only_linked:
+            # without a link, no row of it belongs to anything
             return 0, ""
         elif name == "customers":
             points -= TABLE_LINK
@@ -230,6 +232,11 @@ class Proposal:
             for way in ways
             if way[1:] or (self._distinct(table, way[0].columns[-1]) or 0) <= HALF
         ]
+
+    @property
+    def _only_linked(self) -> tuple[str, ...]:
+        """The entities whose tables must be linked with those found before."""
+        return (self._tenants, "sales_reps", "locations", "engagements")
 
     def _is_filled(self, table: Table, name: str) -> bool:
         """Return whether nearly all rows have a value, as far as a probe has seen."""
@@ -1272,7 +1279,7 @@ class Proposal:
     def _zone(self) -> Value:
         if self.zone:
             return Value(f"'{self.zone}'", "from --time-zone", GUESS)
-        return Value("'UTC'", "no column found", GUESS, "which time zone is it in?")
+        return Value("'UTC'", "no column found", GUESS, ZONE_OF_BUSINESS)
 
     def _one_for_each_business(self, given: Input) -> None:
         """Give each business one row of an entity that has no table."""

@@ -16,6 +16,8 @@ FROM, TO = "\1", "\2"
 CERTAIN, LIKELY, GUESS = 85, 65, 40
 # points of a column: for a type that needs no cast; for values; for having none
 TYPE, FILLED, EMPTY = 15, 10, -10
+# the question about a date without a time zone
+ZONE_OF_DATE = "the column has no time zone: is UTC right?"
 NUMBERS = ("integer", "numeric", "float", "money")
 
 
@@ -108,7 +110,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
     is_utc = bool({*IN_UTC} & {*words_of(column.name)})
     where = "UTC" if is_utc else zone or "UTC"
-    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
+    todo_zone = "" if zone or is_utc else ZONE_OF_DATE
     todo_cents = "whole numbers: cents or whole units?"
     is_money = wanted.name.endswith("amount")
     found: tuple[str, str, int, str] | None = None

@@ -217,8 +217,9 @@ def test_with_a_time_zone_no_todo_remains(
     assert todos(tmp_path / "it") == 0
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
-    init(application, tmp_path / "asked")
+    said = init(application, tmp_path / "asked")
     assert todos(tmp_path / "asked") == questions
+    assert f"{questions} of them ask for a time zone, which --time-zone tells init" in said
 
 
 @pytest.mark.parametrize("application", ["salon"], indirect=True)
@@ -1467,3 +1468,34 @@ def test_a_status_whose_word_stands_in_a_table_of_languages(
     orders = inputs_of(tmp_path / "two")["input_orders__orders"]
     found = read(empty, as_sql(tmp_path / "two", orders))
     assert {row["order_status"] for row in found} == {"CONFIRMED", "SHIPPED", "DELIVERED"}
+
+
+def test_a_customer_success_team_without_a_table_of_organizations(
+    empty: Database, tmp_path: Path
+) -> None:
+    tables = """
+        create table accounts (
+            id int primary key, name text, industry text, status text, arr numeric,
+            renewal_on date, created_at timestamptz
+        );
+        create table meetings (
+            id int primary key, title text, scheduled_at timestamptz,
+            completed_at timestamptz, created_at timestamptz
+        );
+        insert into accounts
+        values (1, 'A', 'I', 'active', 5, now(), now()), (2, 'B', 'I', 'churned', 5, now(), now());
+    """
+    empty.execute(tables)
+    # nothing says that the meetings are with accounts
+    assert "accounts: off: no table looks like engagements" in empty.run(
+        "flows", "init", str(tmp_path / "off"), "--systems", "orders"
+    ).stdout
+    empty.execute("alter table meetings add account_id int references accounts")
+    said = init(empty, tmp_path / "it")
+    assert "accounts: on: accounts in public.accounts, engagements in public.meetings" in said
+    check_types(empty, tmp_path / "it")
+    [organization] = read(
+        empty,
+        as_sql(tmp_path / "it", inputs_of(tmp_path / "it")["input_accounts__organizations"]),
+    )
+    assert organization["organization_id"] == 1
