@@ -409,6 +409,11 @@ class Proposal:
             column = entity.columns[name]
             if value is None and not column.is_optional:
                 given.candidates[name] = self._candidates(entity, table, column, used)
+                if name == "delivered_at" and not given.candidates[name]:
+                    # the next best date
+                    ordered = given.values.get("ordered_at")
+                    own = ordered.reason.partition(":")[0] if ordered else ""
+                    given.candidates[name] = [own] if own in table.columns else []
 
     def _may_be_same(self, people: Table) -> str:
         """Ask which column tells who ordered if nearly every order has a customer of its own."""
