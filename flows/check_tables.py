@@ -23,7 +23,7 @@ from flows.database import Connection, rows
 from flows.init.names import evidence
 from flows.init.proposal import FEW_WORDS
 from flows.schemas import OPERATIONS
-from flows.watched import relations_of, relations_of_updated_at
+from flows.watched import output_of, relations_of, relations_of_updated_at
 
 # a filled or true column with such a name says that a row does not count
 AGAINST = {
@@ -227,9 +227,11 @@ def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
             connection,
             f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
         )
-        [given] = plan["QUERY PLAN"][0]["Plan"]["Output"]
         # columns begin with a relation name, and expressions do not look like constants
-        value = given.partition("::")[0]
+        values = {given.partition("::")[0] for given in output_of(plan["QUERY PLAN"][0]["Plan"])}
+        value = values.pop()
+        if values:
+            continue
         if value in ("NULL", "true", "false") or value.startswith("'"):
             yield name, value
 

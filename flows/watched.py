@@ -63,9 +63,10 @@ def relations_of_updated_at(
     """
     [plan] = rows(connection, f"explain (verbose, format json) select updated_at from {view}")
     top = plan["QUERY PLAN"][0]["Plan"]
-    given = " ".join(top["Output"]).replace('"', "")
-    if given.startswith("NULL::"):
+    columns = output_of(top)
+    if all(column.startswith("NULL::") for column in columns):
         return set()
+    given = " ".join(columns).replace('"', "")
     named = {
         f"{node['Schema']}.{node['Relation Name']}"
         for node, within in _nodes(top)
@@ -102,6 +103,14 @@ def shows_changes(connection: Connection, relation: str, views: Iterable[str]) -
         except psycopg.errors.InsufficientPrivilege:
             return True
     return False
+
+
+def output_of(plan: dict[str, Any]) -> list[str]:
+    """Return the columns that a plan gives; for a partitioned table or a union, of all parts."""
+    if "Output" in plan:
+        return list(plan["Output"])
+    parts = [part for part in plan["Plans"] if part["Parent Relationship"] == "Member"]
+    return [column for part in parts for column in output_of(part)]
 
 
 def _nodes(plan: dict[str, Any], within: tuple[str, ...] = ()) -> Iterator[Any]:

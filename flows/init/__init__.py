@@ -17,7 +17,8 @@ from flows.init.contract import contract, our_settings
 from flows.init.files import Rendered, project_file, settings_of, template
 from flows.init.links import add_implied_links
 from flows.init.names import evidence, snake
-from flows.init.proposal import Proposal
+from flows.init.proposal import ZONE_OF_BUSINESS, Proposal
+from flows.init.values import ZONE_OF_DATE
 from flows.progress import Progress
 from flows.project import OUR_PROJECT
 
@@ -89,6 +90,13 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
         f"{folder}: {len(models)} input files, {todos} lines with TODO, {guesses} guesses;"
         " its README.md lists the next steps"
     )
+    zones = sum(
+        " ".join(text.replace("--", "").split()).count(asked)
+        for text in models.values()
+        for asked in (ZONE_OF_DATE, ZONE_OF_BUSINESS)
+    )
+    if zones:
+        progress.say(f"{zones} of them ask for a time zone, which --time-zone tells init")
 
 
 def _header(seed: str) -> str:
@@ -216,7 +224,8 @@ def _proposed(
     on = found if asked is None else asked
     for name, proposal in proposals.items():
         tables = ", ".join(
-            f"{entity} in {table.relation}" for entity, table in proposal.tables.items()
+            f"{entity} in {table.relation}{'' if table.probed else ' (no rows)'}"
+            for entity, table in proposal.tables.items()
         )
         if name in on:
             why = (

@@ -104,6 +104,8 @@ class Table:
     columns: dict[str, Column]
     # columns of the primary key, or else of the first unique key
     key: tuple[str, ...]
+    # columns that are unique by themselves
+    unique: tuple[str, ...] = ()
     links: list[Link] = field(default_factory=list)
     # rows that a probe has read
     probed: int = 0
@@ -124,6 +126,13 @@ class Catalog:
     # schemas that the login may not read, with the number of their tables
     closed: dict[str, int]
     connection: Connection
+    # what the name of each table may mean, by relation: see names.singulars_of
+    singulars: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any probe has read a row."""
+        return any(table.probed for table in self.tables.values())
 
     def words(self, table: Table, column: Column) -> dict[str, int] | None:
         """Return the words of a column with their counts, or None if there are too many.
@@ -141,12 +150,30 @@ class Catalog:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
 
+    def labels(self, table: Table, key: str, label: Column) -> dict[str, str]:
+        """Return one label for each key, from rows such as one for each language."""
+        quoted = table.columns[key].quoted
+        found = _look(
+            self.connection,
+            f"select {quoted}::text as key, min({label.quoted}::text) as label"
+            f" from {table.relation} where {label.quoted} is not null group by {quoted}"
+            f" limit {LOOKED_AT}",
+        )
+        return {str(row["key"]): str(row["label"]) for row in found}
+
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
         return self._share(
             f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
             f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
             " where is_one",
+        )
+
+    def share_distinct(self, table: Table, column: Column) -> float | None:
+        """Return how many distinct values a column has for each row with a value."""
+        return self._share(
+            f"select count(distinct {column.quoted})::float / nullif(count({column.quoted}), 0)"
+            f" as share from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
         )
 
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
@@ -225,12 +252,13 @@ def read_catalog(connection: Connection) -> Catalog:
             )
             for column in row["columns"]
         }
-        links = [
+        # a foreign key may be declared twice
+        links = dict.fromkeys(
             Link(
                 tuple(link["columns"]), link["to"], tuple(link["to_columns"]), is_declared=True
             )
             for link in row["links"]
-        ]
+        )
         tables[row["relation"]] = Table(
             schema=row["schema"],
             name=row["name"],
@@ -240,7 +268,8 @@ def read_catalog(connection: Connection) -> Catalog:
             estimate=row["estimate"],
             columns=columns,
             key=tuple(row["key"]),
-            links=links,
+            unique=tuple(row["unique_columns"]),
+            links=list(links),
         )
     for table in tables.values():
         table.links = [link for link in table.links if link.to in tables]
@@ -257,9 +286,9 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def look_at(catalog: Catalog, table: Table) -> None:
-    """Find out which share of each column of a table is filled."""
+    """Find out which share of each column of a table is filled; '' is no value."""
     counts = ", ".join(
-        f"count({column.quoted}) as c{number}"
+        f"count({_value(column)}) as c{number}"
         + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
         for number, column in enumerate(table.columns.values())
     )
@@ -277,10 +306,17 @@ def look_at(catalog: Catalog, table: Table) -> None:
         table.columns[name] = replace(column, filled=share, highest=highest)
 
 
+def _value(column: Column) -> str:
+    return f"nullif({column.quoted}, '')" if column.family == "text" else column.quoted
+
+
 def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Return the rows of a probe, or none if it takes too long or is not allowed."""
+    """Return the rows of a probe, or none if it takes too long or is not allowed.
+
+    Rolled back, so that its locks do not last: a server has few for thousands of tables.
+    """
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             return rows(connection, query)
     except (
         psycopg.errors.QueryCanceled,

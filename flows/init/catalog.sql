@@ -85,7 +85,15 @@ select
             inner join pg_attribute on attrelid = indrelid and attnum = number
         ),
         '[]'
-    ) as key
+    ) as key,
+    (
+        select coalesce(jsonb_agg(distinct attname), '[]')
+        from pg_index
+        inner join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+        where
+            indrelid = pg_class.oid and indisunique and indisvalid and indnkeyatts = 1
+            and indpred is null and indexprs is null
+    ) as unique_columns
 from pg_class
 inner join pg_namespace on relnamespace = pg_namespace.oid
 where

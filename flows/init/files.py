@@ -13,7 +13,7 @@ from flows.init.catalog import Catalog
 from flows.init.contract import Entity, our_settings
 from flows.init.names import evidence, snake
 from flows.init.proposal import Proposal
-from flows.init.values import FROM, ROW, TO, Input, Join, Value
+from flows.init.values import FROM, ROW, TO, Input, Join, Value, renamed
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100
@@ -186,7 +186,7 @@ class Rendered:
         for number, join in enumerate(reversed(chain)):
             to = chain[-2 - number] if number + 1 < len(chain) else nearest[-1]
             steps.append((to, join.condition))
-        names = {ROW: f"{given.alias}.", f"{chain[-1].alias}.": "changed."}
+        alias = chain[-1].alias
         written = [f"join {to.relation} as {to.alias} on {on}" for to, on in steps]
         others = [join for join in _joins_of(self._parts(given)) if join not in chain]
         written += [f"left join {j.relation} as {j.alias} on {j.condition}" for j in others]
@@ -198,9 +198,10 @@ class Rendered:
             "where": f"exists (select from {first.relation} as {first.alias}{more}"
             f" where {condition})",
         }
-        for old, new in names.items():
-            capture = {part: sql.replace(old, new) for part, sql in capture.items()}
-        return capture
+        return {
+            part: renamed(sql.replace(ROW, f"{given.alias}."), alias, "changed")
+            for part, sql in capture.items()
+        }
 
     def _parts(self, given: Input) -> dict[str, Value]:
         """Return the parts of a row's key; if one is unknown, only tenant and customer."""
@@ -359,8 +360,8 @@ def _merge_joins(given: Input) -> list[Join]:
             there = merged.get(join.alias)
             if there and there != join and value:
                 new = f"{join.alias}_too"
-                value.sql = value.sql.replace(f"{join.alias}.", f"{new}.")
-                condition = join.condition.replace(f"{join.alias}.", f"{new}.")
+                value.sql = renamed(value.sql, join.alias, new)
+                condition = renamed(join.condition, join.alias, new)
                 merged.setdefault(new, Join(new, join.relation, condition))
             else:
                 merged[join.alias] = join

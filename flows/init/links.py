@@ -13,15 +13,33 @@ KEY_FAMILIES, MOST = ("integer", "numeric", "text", "uuid"), 0.9
 
 def add_implied_links(catalog: Catalog) -> None:
     """Add links that no foreign key declares: columns named like the key of another table."""
+    named: dict[str, list[tuple[Table, str]]] = {}
+    for table in catalog.tables.values():
+        outer = {own for link in table.links for own in link.columns}
+        for key in dict.fromkeys((*table.key, *table.unique)):
+            if key in outer:
+                continue
+            ones = singulars_of(catalog, table)
+            # customer, customer_id, and for other keys customer_record_id
+            meant = {*ones, *(f"{one}_{snake(key)}" for one in ones)}
+            if key_stem(snake(key)):
+                meant.add(snake(key))
+            for name in meant:
+                named.setdefault(name, []).append((table, key))
     implied = {
-        relation: list(_implied(catalog, table)) for relation, table in catalog.tables.items()
+        relation: list(_implied(catalog, table, named))
+        for relation, table in catalog.tables.items()
     }
     for relation, links in implied.items():
         catalog.tables[relation].links += links
 
 
-def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
-    linked = {column for link in table.links for column in link.columns}
+def _implied(
+    catalog: Catalog, table: Table, named: dict[str, list[tuple[Table, str]]]
+) -> Iterator[Link]:
+    """Yield the links of a table. named: tables and keys by the names that lead to them."""
+    # a part of a longer key, such as its business, may be a link by itself
+    linked = {link.columns[0] for link in table.links if not link.columns[1:]}
     own = singulars_of(catalog, table)
     for column in table.columns.values():
         name = snake(column.name)
@@ -31,38 +49,40 @@ def _implied(catalog: Catalog, table: Table) -> Iterator[Link]:
         if column.name in linked or is_own or column.family not in KEY_FAMILIES:
             continue
         candidates = []
-        for other in catalog.tables.values():
-            if other is table or not other.key:
-                continue
-            ids = singulars_of(catalog, other)
-            outer = {own for link in other.links for own in link.columns}
-            for key in other.key:
-                theirs = snake(key)
-                is_named = singular(stem or name) in ids or (
-                    bool(key_stem(theirs)) and name == theirs
+        names = {singular(stem or name), name}
+        if column.family == "integer":
+            # the status of an order may be a row of order_status
+            names |= {f"{one}_{name.removeprefix('current_')}" for one in own}
+        for other, key in (pair for one in sorted(names) for pair in named.get(one, [])):
+            is_of_key = key in other.key
+            is_known = any(
+                link.to == other.relation and column.name in link.columns
+                for link in table.links
+            )
+            others = tuple(part for part in other.key if is_of_key and part != key)
+            if (
+                other is not table
+                and not is_known
+                and other.columns[key].family == column.family
+                and all(part in table.columns for part in others)
+            ):
+                link = Link(
+                    (*others, column.name), other.relation, (*others, key), is_declared=False
                 )
-                others = tuple(part for part in other.key if part != key)
-                if (
-                    is_named
-                    and key not in outer
-                    and other.columns[key].family == column.family
-                    and all(part in table.columns for part in others)
-                ):
-                    link = Link(
-                        (*others, column.name),
-                        other.relation,
-                        (*others, key),
-                        is_declared=False,
-                    )
-                    is_far = other.schema != table.schema
-                    is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
-                    candidates.append((is_far, not is_same, link))
-        # prefer the same schema, then a name after the table rather than after its key; if
-        # several are equally good, add none
-        best = min((candidate[:2] for candidate in candidates), default=None)
-        alike = [link for *rank, link in candidates if tuple(rank) == best]
-        if len(alike) == 1 and _holds(catalog, table, alike[0], is_sure=name.endswith("_id")):
-            yield alike[0]
+                is_far = other.schema != table.schema
+                ids = singulars_of(catalog, other)
+                is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
+                is_id = is_of_key or snake(key) in ("id", name)
+                candidates.append(((is_far, not is_same, not is_of_key, not is_id), link))
+        # prefer the same schema, then a name after the table rather than after its key, then
+        # the key; if several are equally good, add none
+        best = min((rank for rank, _ in candidates), default=None)
+        alike = {link for rank, link in candidates if rank == best}
+        if len(alike) == 1:
+            [link] = alike
+            is_sure = name.endswith("_id") and best is not None and not best[-1]
+            if _holds(catalog, table, link, is_sure=is_sure):
+                yield link
 
 
 def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool:

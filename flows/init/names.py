@@ -1,5 +1,6 @@
 """What the names of tables and columns mean: evidence.yml, compared word by word."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -116,33 +117,51 @@ def key_stem(name: str) -> str:
 
 def singulars_of(catalog: Catalog, table: Table) -> set[str]:
     """Return the singular of a table's name, with and without the prefixes of its schema."""
-    name = one_of(table.name)
-    return {name, *(name.removeprefix(prefix) for prefix in _prefixes(catalog, table))}
+    if not catalog.singulars:
+        catalog.singulars.update(_all_singulars(catalog))
+    return catalog.singulars[table.relation]
 
 
 def _bared(names: set[str]) -> set[str]:
     """Return names without words that say nothing: customer_entity, tbl_order."""
     around = evidence()["around_tables"]
     return {
-        name.removesuffix(f"_{end}").removeprefix(f"{start}_")
+        singular(name.removesuffix(f"_{end}").removeprefix(f"{start}_"))
         for name in names
         for end in around["behind"]
         for start in around["before"]
     }
 
 
-def _prefixes(catalog: Catalog, table: Table) -> list[str]:
-    """Return the prefixes that most tables of a schema share: spree_, wp_ and wp_bookly_."""
-    alikes = [t for t in catalog.tables.values() if t.schema == table.schema]
-    names, ones = [words_of(t.name) for t in alikes], {one_of(t.name) for t in alikes}
-    own = words_of(table.name)
-    found = []
-    for count in range(1, len(own) if len(names) >= FEW else 1):
-        alike = sum(words[:count] == own[:count] for words in names)
+def _all_singulars(catalog: Catalog) -> Iterator[tuple[str, set[str]]]:
+    """Yield each relation with the singulars of its name.
+
+    A prefix is what most tables of a schema begin with: spree_, wp_ and wp_bookly_.
+    """
+    schemas: dict[str, list[Table]] = {}
+    for table in catalog.tables.values():
+        schemas.setdefault(table.schema, []).append(table)
+    for tables in schemas.values():
+        begins = Counter(begin for table in tables for begin in _begins(table))
         # order_ in order_item and order_note is no prefix, but the table that they belong to
-        if alike * 2 > len(names) and "_".join(own[:count]) not in ones:
-            found.append("_".join(own[:count]) + "_")
-    return found
+        ones = {one_of(table.name) for table in tables}
+        prefixes = {
+            begin
+            for begin, count in begins.items()
+            if len(tables) >= FEW and count * 2 > len(tables) and begin not in ones
+        }
+        for table in tables:
+            name = one_of(table.name)
+            yield table.relation, {
+                name,
+                *(name.removeprefix(f"{b}_") for b in _begins(table) if b in prefixes),
+            }
+
+
+def _begins(table: Table) -> list[str]:
+    """Return what a table's name begins with, in snake case: wp and wp_bookly."""
+    own = words_of(table.name)
+    return ["_".join(own[:count]) for count in range(1, len(own))]
 
 
 def rank_of_table(
@@ -173,7 +192,7 @@ def name_points(
         forms_wanted = [wanted, without_time(wanted)] if is_time else [wanted]
         if any(form == asked for form in forms for asked in forms_wanted if asked):
             points = max(NAME - LESS * rank, LEAST)
-        elif any(
+        elif name not in TIME_WORDS and any(
             asked and form[-len(asked) :] == asked for form in forms for asked in forms_wanted
         ):
             points = max(PARTLY - rank, 20)
@@ -193,7 +212,7 @@ def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ..
     forms = [own]
     if own[: len(stem)] == stem and len(own) > len(stem):
         forms.append(own[len(stem) :])
-    elif own[:1] == stem[-1:] and len(own) > 1:
+    elif own[0] in map(singular, words_of(table.name)) and own[1:]:
         forms.append(own[1:])
     if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
         # id_services is service_id, and id_users_provider, a link to users, is provider_id
@@ -228,7 +247,10 @@ def time_beside(table: Table, date: Column) -> Column | None:
     }
     own = without_time(words_of(date.name))
     begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
-    return next((times[name] for name in (own, *begins) if name in times), None)
+    named = next((times[name] for name in (own, *begins) if name in times), None)
+    dates = [column for column in table.columns.values() if column.family == "date"]
+    is_only = len(dates) == len(times) == 1
+    return named or (next(iter(times.values())) if is_only else None)
 
 
 def name_rank(name: str, names: Sequence[str]) -> int:

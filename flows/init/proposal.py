@@ -4,6 +4,7 @@ evidence.yml says what names mean, the contract of the inputs what they need; th
 only compares. Every proposed value says why it was chosen, and how sure that is.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,8 +55,8 @@ from flows.init.values import (
 # points of a table: for its name, its columns, its link to the system's main table; the
 # least that a table needs
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
-# points that another schema and a view cost
-ELSEWHERE, VIEW = 15, 10
+# points that another schema, a view and a table without rows cost
+ELSEWHERE, VIEW, NO_ROWS = 15, 10, 20
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
 # as many people may belong to a business, but not to a customer
@@ -66,6 +67,8 @@ HALF = 0.5
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
+# the question about the time zone of a business
+ZONE_OF_BUSINESS = "which time zone is it in?"
 
 
 class Proposal:
@@ -158,14 +161,22 @@ class Proposal:
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
+        businesses = self.tables.get(self._tenants)
+        if name in ("sales_reps", "locations") and businesses:
+            # without its business, a row would be left out
+            linked = linked if self._paths(table, businesses, FARTHEST + 1) else ""
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
-        elif name in ("tenants", "organizations") and self.anchor in self.tables:
-            # a table is that of the businesses only if customers link to it
+        elif self.anchor in self.tables and name in self._only_linked:
+            # without a link, no row of it belongs to anything
             return 0, ""
+        elif name == "customers":
+            points -= TABLE_LINK
         if table.is_view:
             points -= VIEW
+        if not table.probed and self.catalog.has_rows:
+            points -= NO_ROWS
         anchor = self.tables.get(self.anchor)
         if anchor and anchor.schema != table.schema:
             points -= ELSEWHERE
@@ -200,11 +211,44 @@ class Proposal:
         for entity, there in found:
             if is_tenant and entity == "users" and self._members(there, table):
                 return f"a table of members links {entity} to it"
-            if self._paths(there, table, FARTHEST + is_tenant):
+            ways = self._ways(name, there, table)
+            if is_tenant:
+                ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
+            if ways:
                 return f"{entity} link to it"
-            if not is_tenant and self._paths(table, there):
+            is_beside = name not in ("sales_reps", "locations")
+            if not is_tenant and is_beside and self._paths(table, there):
                 return f"it links to {entity}"
         return ""
+
+    def _ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
+        """Return the paths of links from a table to that of an entity."""
+        ways = self._paths(table, target, FARTHEST + (name == self._tenants))
+        if name != "sales_reps":
+            return ways
+        # a column that each customer has for itself is its own login
+        return [
+            way
+            for way in ways
+            if way[1:] or (self._distinct(table, way[0].columns[-1]) or 0) <= HALF
+        ]
+
+    @property
+    def _only_linked(self) -> tuple[str, ...]:
+        """The entities whose tables must be linked with those found before."""
+        return (self._tenants, "sales_reps", "locations", "engagements")
+
+    def _is_filled(self, table: Table, name: str) -> bool:
+        """Return whether nearly all rows have a value, as far as a probe has seen."""
+        share = table.columns[name].filled
+        return share is None or share >= MOST
+
+    def _distinct(self, table: Table, name: str) -> float | None:
+        """Return how many distinct values each row has; None if there are few rows."""
+        if table.probed <= MANY:
+            return None
+        share = self.catalog.share_distinct(table, table.columns[name])
+        return 1 if share is None else share
 
     def _choose_members(self) -> None:
         """Take the members of businesses as the users if these belong to none."""
@@ -320,20 +364,31 @@ class Proposal:
         return given
 
     def _leave_out_deleted(self, given: Input, table: Table) -> None:
+        """Leave deleted rows out; deleted customers are closed, so that their orders count."""
         used = " ".join(value.sql for value in given.values.values() if value)
+        closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
             gone = self._exact(table, name)
             condition = self._is_set(table, gone) if gone else None
-            if gone and condition and gone.quoted not in used:
-                if gone.family in TIMES:
-                    is_left = f"{ROW}{gone.quoted} is null"
-                elif gone.family == "boolean":
-                    is_left = f"{condition} is not true"
-                else:
-                    is_left = f"({condition}) is not true"
-                given.where.append(
-                    (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
-                )
+            if gone is None or condition is None or gone.quoted in used:
+                continue
+            if closed:
+                if gone.is_nullable and gone.family not in TIMES:
+                    condition = f"coalesce({condition}, false)"
+                is_found = closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]
+                closed.sql = f"({closed.sql} or {condition})" if is_found else condition
+                closed.reason = f"{closed.reason}; {told_of(gone)}" if is_found else told_of(gone)
+                closed.points, closed.todo = LIKELY, ""
+                continue
+            if gone.family in TIMES:
+                is_left = f"{ROW}{gone.quoted} is null"
+            elif gone.family == "boolean":
+                is_left = f"{condition} is not true"
+            else:
+                is_left = f"({condition}) is not true"
+            given.where.append(
+                (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
+            )
 
     def _ask(self, given: Input, table: Table) -> None:
         """Ask about rows and values that only a person can know."""
@@ -343,6 +398,8 @@ class Proposal:
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
         given.todo = self._may_be_others(entity, table, used)
+        if entity.name == "customers" and not given.todo:
+            given.todo = self._may_be_same(table)
         if entity.key == entity.tenant and self._differs_by_row(table):
             given.todo = (
                 f"{self.anchor} and their customers often name different rows of"
@@ -351,7 +408,32 @@ class Proposal:
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
-                given.candidates[name] = self._candidates(table, column, used)
+                given.candidates[name] = self._candidates(entity, table, column, used)
+                if name == "delivered_at" and not given.candidates[name]:
+                    # the next best date
+                    ordered = given.values.get("ordered_at")
+                    own = ordered.reason.partition(":")[0] if ordered else ""
+                    given.candidates[name] = [own] if own in table.columns else []
+
+    def _may_be_same(self, people: Table) -> str:
+        """Ask which column tells who ordered if nearly every order has a customer of its own."""
+        anchor = self.tables.get(self.anchor)
+        ways = self._paths(anchor, people, 1) if anchor else []
+        if not anchor or not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
+            return ""
+        emails = evidence()["columns"]["email_address"]
+        said = " or ".join(
+            column.name
+            for column in people.columns.values()
+            if (key_stem(snake(column.name)) or snake(column.name) in emails)
+            and not people.link_of(column.name)
+            and 0 < (self._distinct(people, column.name) or 1) < MOST
+        )
+        return (
+            f"nearly all {self.anchor} have a row of their own: does {said} tell who it is?"
+            if said
+            else ""
+        )
 
     def _differs_by_row(self, tenants: Table) -> bool:
         """Return whether orders are often of another tenant than their customers."""
@@ -403,10 +485,14 @@ class Proposal:
             if found_there or entity.name != "customers":
                 return found_there
             return self._of_last(table, target)
-        value = self._words(entity, table, alias, column) or self._plain(
-            entity.name, table, column
+        is_status = self._ours(entity, column) is not None
+        value = (
+            self._words(entity, table, alias, column)
+            if is_status
+            else self._plain(entity.name, table, column)
         )
         value = value or self._boolean(table, column)
+        value = self._filled_up(table, column, value)
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self._put_together(table, column),
@@ -517,25 +603,27 @@ class Proposal:
             return None
         if self.people_by and target.name == "customers":
             return self._person(table, there)
-        ways = self._paths(table, there, FARTHEST + is_tenant)
+        ways = self._ways(target.name, table, there)
         key = self._key(target)
+        if not ways or key is None:
+            return None
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int, int]:
+        def last(way: list[Link]) -> tuple[bool, int, int, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first
+            # usual location; of several links, the best-named column comes first, then one that
+            # holds the key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
                 name_rank(own, names),
                 self._role(own, target),
+                there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
 
         ways.sort(key=last)
-        if not ways or key is None:
-            return None
         value = self._along(table, alias, ways[0], key, there)
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
@@ -563,16 +651,11 @@ class Proposal:
         """Return the key at the end of a path, with the joins that lead there."""
         joins: list[Join] = []
         prefix, at = ROW, table
-        column = key.sql.replace(ROW, "")
-        pairs = dict(
-            zip(
-                (there.columns[name].quoted for name in way[-1].to_columns),
-                way[-1].columns,
-                strict=True,
-            )
-        )
+        parts = [name for name, column in there.columns.items() if _reads(key.sql, column)]
+        pairs = dict(zip(way[-1].to_columns, way[-1].columns, strict=True))
         # the last link may hold the key itself; if not, one more join is needed
-        steps = way[:-1] if column in pairs else way
+        is_held = set(parts) <= set(pairs)
+        steps = way[:-1] if is_held else way
         for link in steps:
             to = self.catalog.tables[link.to]
             name = self._alias(to, {alias, *(join.alias for join in joins)})
@@ -582,13 +665,17 @@ class Proposal:
             )
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
-        taken = at.columns[pairs[column]] if column in pairs else None
+        sql = key.sql
+        for name in parts:
+            own = at.columns[pairs[name] if is_held else name]
+            sql = _with(sql, there.columns[name], f"{prefix}{own.quoted}")
+        taken = at.columns[pairs[parts[0]]] if is_held and len(parts) == 1 else None
         is_sure = all(link.is_declared for link in way)
         told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
         points = (95 if is_sure else 75) - 10 * (len(way) - 1)
         keys = f"{len(way)} foreign keys" if way[1:] else "foreign key"
         return Value(
-            f"{prefix}{taken.quoted if taken else column}",
+            sql,
             f"{told}: {keys if is_sure else f'{keys} by name, not all declared'}",
             points,
             type=plain_type(taken.type) if taken else key.type,
@@ -646,7 +733,9 @@ class Proposal:
             if table.link_of(found.name) and not column.name.endswith("_id"):
                 continue
             converted = convert(found, column, self.zone)
-            if converted is None:
+            # a planned date is not that of the delivery
+            is_ahead = column.name == "delivered_at" and not is_past(found.name)
+            if converted is None or is_ahead:
                 continue
             sql, todo, fit, note = converted
             is_time = found.is_time and column.type in ("timestamptz", "date")
@@ -744,7 +833,19 @@ class Proposal:
             return None
         columns = [f"{ROW}{part.quoted}" for part in found if part]
         named = ", ".join(part.name for part in found if part)
-        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 70)
+        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 75)
+
+    def _filled_up(self, table: Table, column: Wanted, value: Value | None) -> Value | None:
+        """Return a value that few rows have, completed from its parts: company, else name."""
+        together = self._put_together(table, column)
+        own = value.reason.partition(":")[0] if value else ""
+        if not value or value.is_empty or not together or self._is_filled(table, own):
+            return value
+        return Value(
+            f"coalesce(nullif({value.sql}, ''), {together.sql})",
+            f"{value.reason}; else {together.reason}",
+            value.points,
+        )
 
     def _one_key_away(
         self, entity: Entity, table: Table, alias: str, column: Wanted
@@ -757,7 +858,12 @@ class Proposal:
             # the rows of another input have their own names and dates
             if there in self.tables.values():
                 continue
+            # many customers have one branch, and its name is not theirs
+            is_theirs = entity.name == "customers" and column.type == "text"
+            if is_theirs and (self._distinct(table, link.columns[-1]) or 1) <= HALF:
+                continue
             found = self._plain(entity.name, there, column)
+            found = found or self._put_together(there, column)
             if one_of(there.name).endswith(column.name):
                 word = self._first(there, evidence()["lookups"].get(column.name, []))
                 found = bare_value(word, CERTAIN) if word and word.family == "text" else found
@@ -933,8 +1039,7 @@ class Proposal:
         every row, and nobody would notice.
         """
         ours = self._ours(entity, column) or {}
-        known = {like for likes in ours.values() for like in likes} | set(map(snake, ours))
-        known |= {like for likes in doubtful_words(column.name).values() for like in likes}
+        known = _known_words(ours, column)
         found = self._with_few_words(table, self._taken(entity, table, column))
         if not found:
             return None
@@ -978,8 +1083,13 @@ class Proposal:
         said = ", or ".join(f"{name} ({quoted_words(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
 
-    def _candidates(self, table: Table, wanted: Wanted, used: str) -> list[str]:
-        """Return the unused columns that may hold a date or a number, for a question."""
+    def _candidates(
+        self, entity: Entity, table: Table, wanted: Wanted, used: str
+    ) -> list[str]:
+        """Return the unused columns that may hold a value that was not found, for a question.
+
+        First those with a fitting name, but a type that nothing is known to convert.
+        """
         families: tuple[str, ...] = TIMES if wanted.type in ("timestamptz", "date") else ()
         if wanted.type in ("numeric", "bigint"):
             families = ("numeric", "float", "money", "integer")
@@ -994,6 +1104,15 @@ class Proposal:
             and may_be_answer(column)
             and not (column.family == "integer" and self._is_set(table, column))
         ]
+        names = self._names(entity.name, wanted)
+        alike = [
+            f"{column.name} ({column.type})"
+            for column in table.columns.values()
+            if column.name not in found
+            and column.quoted not in used
+            and name_points(column, table, names, is_time=bool(families == TIMES))[0] >= LEAST
+        ]
+        found = [*alike, *found]
         if families != TIMES:
             return found[:MOST_NAMED]
         # a row beside this one, such as its operational data
@@ -1010,6 +1129,7 @@ class Proposal:
                     and (
                         "_".join(without_time(words_of(column.name))) not in of_row
                         or self._is_parcel(other)
+                        or words_of(one_of(other.name))[-1] in evidence()["histories"]
                     )
                 ]
         return found[:MOST_NAMED]
@@ -1119,6 +1239,12 @@ class Proposal:
         holder, row, joins = table, f"{ROW}{found.quoted}", []
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
+            if labels := self._translations(holder, link.to_columns[-1]):
+                words = self.catalog.words(table, found)
+                sql, todo = translated(
+                    row, found, words, ours, doubtful_words(column.name), labels
+                )
+                return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self._label(holder)
             if label is None:
                 return None
@@ -1129,21 +1255,36 @@ class Proposal:
             )
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
-        sql, todo = translated(
-            row, found, self.catalog.words(holder, found), ours, doubtful_words(column.name)
-        )
+        words = self.catalog.words(holder, found)
+        known = _known_words(ours, column)
+        if points < LEAST and words and not any(snake(word) in known for word in words):
+            # the state of an address
+            return None
+        sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
         return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
+
+    def _translations(self, holder: Table, key: str) -> dict[str, str]:
+        """Return the words of a lookup table that has none itself, from one with languages."""
+        if self._first(holder, evidence()["labels"]):
+            return {}
+        for table in self.catalog.tables.values():
+            label = self._first(table, evidence()["labels"])
+            for link in table.links:
+                is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
+                if label and is_named and (link.to, link.to_columns) == (holder.relation, (key,)):
+                    return self.catalog.labels(table, link.columns[-1], label)
+        return {}
 
     def _label(self, holder: Table) -> Column | None:
         """Return the column of a lookup table that holds its word."""
-        known = self._first(holder, ["code", "slug", "key", "name", "label", "title"])
+        known = self._first(holder, evidence()["labels"])
         texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
         return known or next(texts, None)
 
     def _zone(self) -> Value:
         if self.zone:
             return Value(f"'{self.zone}'", "from --time-zone", GUESS)
-        return Value("'UTC'", "no column found", GUESS, "which time zone is it in?")
+        return Value("'UTC'", "no column found", GUESS, ZONE_OF_BUSINESS)
 
     def _one_for_each_business(self, given: Input) -> None:
         """Give each business one row of an entity that has no table."""
@@ -1190,15 +1331,16 @@ class Proposal:
                 "1",
                 "one business",
                 GUESS,
-                f"{shared} a business of its own? Then use it as the tenant in every input",
+                shared,
                 type="integer",
             )
         return Value("1", "one business; no table suggests several", LIKELY, type="integer")
 
     def _shared(self) -> str:
-        """Return what may be businesses under a name that we do not know, or ''.
+        """Ask whether something under a name that we do not know is a business, or ''.
 
-        That is an unused table that the customers and another input link to, or a column.
+        That is an unused table that the customers and another input link to, one named like
+        businesses that orders of shared customers link to, or a column.
         """
         chosen = {table.relation for table in self.tables.values()}
         people = self.tables.get("customers")
@@ -1208,6 +1350,7 @@ class Proposal:
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
+            and self._is_filled(people, link.columns[-1])
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
@@ -1217,11 +1360,23 @@ class Proposal:
                 for other in table.links
             )
         ]
+        again = f"a business of its own? If so, init again with --table {self._tenants}="
         if linked:
-            return f"several tables link to {' or '.join(linked)}: is each of its rows"
+            named = " or ".join(dict.fromkeys(linked))
+            return f"several tables link to {named}: is each of its rows {again}{linked[0]}"
+        synonyms = evidence()["tables"][self.system][self._tenants]
+        for link in self.tables[self.anchor].links:
+            there = self.catalog.tables[link.to]
+            is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
+            if is_named and there.probed > 1 and link.to not in chosen:
+                return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
         marked = " and ".join(self._marked(people))
-        said = f"customers and {self.anchor} have {marked}: is each of its values"
-        return said if marked else ""
+        return (
+            f"customers and {self.anchor} have {marked}: is each of its values a business of its"
+            " own? If so, use it as the tenant in every input"
+            if marked
+            else ""
+        )
 
     def _marked(self, people: Table) -> list[str]:
         """Return columns of customers and orders that name a business without a table."""
@@ -1319,6 +1474,23 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
+
+
+def _reads(sql: str, column: Column) -> bool:
+    """Return whether SQL over a row reads a column."""
+    return _with(sql, column, "") != sql
+
+
+def _with(sql: str, column: Column, new: str) -> str:
+    """Return SQL over a row with something else instead of a column."""
+    return re.sub(rf"{ROW}{re.escape(column.quoted)}(?!\w)", lambda _: new, sql)
+
+
+def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:
+    """Return the words of a status that we know, in snake case."""
+    doubtful = doubtful_words(column.name)
+    likes = [like for likes in [*ours.values(), *doubtful.values()] for like in likes]
+    return {*likes, *map(snake, ours)}
 
 
 def _moment(

@@ -1,5 +1,6 @@
 """Values that an input may take from a column, and how they are converted."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ FROM, TO = "\1", "\2"
 CERTAIN, LIKELY, GUESS = 85, 65, 40
 # points of a column: for a type that needs no cast; for values; for having none
 TYPE, FILLED, EMPTY = 15, 10, -10
+# the question about a date without a time zone
+ZONE_OF_DATE = "the column has no time zone: is UTC right?"
 NUMBERS = ("integer", "numeric", "float", "money")
 
 
@@ -107,7 +110,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
     is_utc = bool({*IN_UTC} & {*words_of(column.name)})
     where = "UTC" if is_utc else zone or "UTC"
-    todo_zone = "" if zone or is_utc else "the column has no time zone: is UTC right?"
+    todo_zone = "" if zone or is_utc else ZONE_OF_DATE
     todo_cents = "whole numbers: cents or whole units?"
     is_money = wanted.name.endswith("amount")
     found: tuple[str, str, int, str] | None = None
@@ -177,11 +180,13 @@ def translated(
     words: dict[str, int] | None,
     ours: dict[str, list[str]],
     doubtful: dict[str, dict[str, str]],
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
     """Return SQL that translates the application's words into ours, and a TODO.
 
-    Unknown words stay as they are.
+    Unknown words stay as they are. labels: what people read instead of these words.
     """
+    labels = labels or {}
     as_text = row if column.family == "text" else f"{row}::text"
     allowed = ", ".join(ours)
     if words is None:
@@ -199,11 +204,15 @@ def translated(
         for word, likes in doubtful.items()
         for like, asked in likes.items()
     }
-    names = _without_shared({word: words_of(word) for word in words}, {*known, *unsure})
+    names = _without_shared(
+        {word: words_of(labels.get(word, word)) for word in words}, {*known, *unsure}
+    )
     lines = []
     for word, count in words.items():
         literal = "'" + word.replace("'", "''") + "'"
         rows = f"{count} rows" if count != 1 else "1 row"
+        if word in labels:
+            rows += f", {quoted_words([labels[word]])}"
         name = names[word]
         if name in unsure:
             said, asked = unsure[name]
@@ -254,7 +263,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
         for asked in names:
             for column in child.columns.values():
-                if snake(column.name) == asked and column.family in families:
+                is_one = snake(column.name) == asked and column.family in families
+                if is_one and column.filled != 0:
                     return column
         return None
 
@@ -273,8 +283,9 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
             used.append(f"(1 - {discount.name})")
             terms.append(f"(1 - {number(discount)})")
         summed, money = "\n        * ".join(terms), price
-    elif whole:
-        used, summed, money = [whole.name], number(whole), whole
+    elif whole or price:
+        money = whole or price
+        used, summed = [money.name], number(money)
     else:
         return None
     is_cents = snake(money.name).endswith("cents")
@@ -284,6 +295,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     todo = ""
     if money.family == "integer" and not is_cents:
         todo = "whole numbers: cents or whole units?"
+    elif money is price and not quantity:
+        todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
 
@@ -303,6 +316,11 @@ def as_lookups(given: Input) -> None:
                 f" {first.alias}{more}\n    where {first.condition}\n)"
             )
             value.joins = []
+
+
+def renamed(sql: str, alias: str, new: str) -> str:
+    """Return SQL with another alias; a schema or an alias that ends like it keeps its name."""
+    return re.sub(rf'(?<![\w".])(?<!join )(?<!from ){re.escape(alias)}\.', f"{new}.", sql)
 
 
 def in_lines(parts: Sequence[str]) -> str:

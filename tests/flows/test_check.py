@@ -538,3 +538,21 @@ def test_a_system_that_is_not_there_is_named(small: Database) -> None:
         "error: --system: there is no system 'order'; there are: orders, bookings, usage,"
         " accounts\n"
     )
+
+
+def test_a_partitioned_table_is_checked_like_any_other(small: Database) -> None:
+    """Its plan has no columns of its own, only those of its parts."""
+    small.execute(
+        """
+        alter table commerce.orders rename to old_orders;
+        create table commerce.orders (like commerce.old_orders including defaults)
+        partition by list (currency);
+        create table commerce.euros partition of commerce.orders for values in ('EUR');
+        create table commerce.others partition of commerce.orders default;
+        insert into commerce.orders select * from commerce.old_orders;
+        """
+    )
+    report = report_of(small, "--system", "orders")
+    orders = input_of(report, "input_orders__orders")
+    assert orders["rows"] == 10
+    assert orders["changes_noticed_by"] == {"commerce.orders": "updated_at"}

@@ -15,7 +15,7 @@ from test_bring_your_own import NORTHWIND_STATUSES, northwind_statuses
 
 from flows.check_files import questions_of
 from flows.init import name_of
-from flows.init.catalog import read_catalog, read_only
+from flows.init.catalog import look_at, read_catalog, read_only
 from flows.init.contract import contract, our_settings
 from flows.init.files import project_file
 from flows.init.links import add_implied_links
@@ -217,8 +217,9 @@ def test_with_a_time_zone_no_todo_remains(
     assert todos(tmp_path / "it") == 0
     check_types(application, tmp_path / "it")
     check_captures(application, tmp_path / "it")
-    init(application, tmp_path / "asked")
+    said = init(application, tmp_path / "asked")
     assert todos(tmp_path / "asked") == questions
+    assert f"{questions} of them ask for a time zone, which --time-zone tells init" in said
 
 
 @pytest.mark.parametrize("application", ["salon"], indirect=True)
@@ -270,7 +271,12 @@ def test_a_shop_whose_deliveries_stand_behind_a_table_of_links(
     assert sum(row["order_status"] == "in_limbo" for row in orders) == 3
     assert "TODO 3 rows: which of DRAFT, SUBMITTED, " in inputs["input_orders__orders"]
     customers = read(application, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
-    assert {row["customer_name"] for row in customers} == {"Eva Lang", "Fil Mann"}
+    # a deleted customer is closed, so that its orders count as before
+    assert {(row["customer_name"], row["is_closed"]) for row in customers} == {
+        ("Eva Lang", False),
+        ("Fil Mann", False),
+        ("Gone Away", True),
+    }
 
 
 @pytest.mark.parametrize("application", ["wholesaler"], indirect=True)
@@ -756,6 +762,7 @@ def test_a_flag_may_be_a_number_or_a_letter(empty: Database, tmp_path: Path) -> 
     assert [(row["customer_id"], row["is_closed"]) for row in customers] == [
         (1, False),
         (2, True),
+        (3, True),
     ]
     orders = read(empty, f"select * from ({inputs['input_orders__orders']}) order by order_id")
     assert [row["order_id"] for row in orders] == [1, 4]
@@ -1091,3 +1098,404 @@ def test_a_tenant_that_orders_and_customers_do_not_share_is_a_question(
     init(empty, tmp_path / "same")
     same = inputs_of(tmp_path / "same")["input_orders__tenants"]
     assert "often name" not in same
+
+
+def test_a_catalog_of_a_thousand_tables(empty: Database) -> None:
+    """A probe of each table ends with its locks, and names are read only once."""
+    empty.execute(
+        """
+        do $$ begin
+            for number in 1..1000 loop
+                execute format(
+                    'create table app_thing_%s (id bigint primary key, order_id bigint,'
+                    ' thing_%s_id bigint, a_id int, b_id int, c_id int, d_id int, state text)',
+                    number, number + 1
+                );
+            end loop;
+        end $$;
+        """
+    )
+    with empty.connect() as connection, read_only(connection):
+        catalog = read_catalog(connection)
+        add_implied_links(catalog)
+        for table in catalog.tables.values():
+            look_at(catalog, table)
+        locks = connection.execute(
+            "select count(*) as locks from pg_locks where pid = pg_backend_pid()"
+        ).fetchone()
+    assert len(catalog.tables) == 1000
+    [link] = catalog.tables["public.app_thing_7"].links
+    assert (link.columns, link.to) == (("thing_8_id",), "public.app_thing_8")
+    assert locks
+    assert locks["locks"] < 100
+
+
+def test_names_that_end_alike_and_links_declared_twice(
+    empty: Database, tmp_path: Path
+) -> None:
+    """The alias of one table may end that of another: fulfillment and order_fulfillment."""
+    empty.execute(
+        """
+        create table customers (id text primary key, company text, first_name text,
+            last_name text);
+        create table orders (
+            id text primary key, customer_id text references customers references customers,
+            status text, created_at timestamptz
+        );
+        create table fulfillment (id text primary key, delivered_at timestamptz);
+        create table order_fulfillment (
+            order_id text references orders, fulfillment_id text references fulfillment,
+            primary key (order_id, fulfillment_id)
+        );
+        create table order_items (
+            id int, order_id text references orders, unit_price numeric, price numeric,
+            quantity int
+        );
+        insert into customers values ('a', '', 'Ann', 'Lee'), ('b', 'Bo Ltd', 'Bo', 'Dee');
+        insert into orders
+        select n, (array['a', 'b'])[1 + n % 2], 'completed', now()
+        from generate_series(1, 4) as n;
+        insert into fulfillment select n, now() from generate_series(1, 3) as n;
+        insert into order_fulfillment select n, n from generate_series(1, 3) as n;
+        insert into order_items select n, n, null, 5, 2 from generate_series(1, 4) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = {
+        name: as_sql(tmp_path / "it", text)
+        for name, text in inputs_of(tmp_path / "it").items()
+    }
+    assert "leads there, too" not in inputs["input_orders__orders"]
+    orders = read(empty, inputs["input_orders__orders"])
+    assert sum(row["delivered_at"] is not None for row in orders) == 3
+    # a price that no row has is none
+    assert {str(row["total_amount"]) for row in orders} == {"10.00"}
+    customers = read(empty, inputs["input_orders__customers"])
+    assert {row["customer_name"] for row in customers} == {"Ann Lee", "Bo Ltd"}
+
+
+def test_customers_and_businesses_are_tables_that_rows_belong_to(
+    empty: Database, tmp_path: Path
+) -> None:
+    """Users whom no order names are no customers; a store that few customers have is none."""
+    empty.execute(
+        """
+        create table company (id int primary key, name text);
+        create table store (id int primary key, name text);
+        create table party_party (
+            id int primary key, name text, active boolean, store int references store
+        );
+        create table res_user (
+            id int primary key, name text, email text, active boolean,
+            create_date timestamp, write_date timestamp
+        );
+        create table partner_users (
+            id int primary key, party_id int references party_party
+        );
+        create table sale_sale (
+            id int primary key, party int references party_party,
+            company int references company, state text, sale_date date, create_date timestamp,
+            total numeric
+        );
+        create table sale_event (
+            id int primary key, sale int references sale_sale, create_date timestamptz
+        );
+        insert into company values (1, 'C');
+        insert into store values (1, 'S');
+        insert into res_user values (1, 'Admin');
+        insert into party_party
+        select n, 'P' || n, true, case when n = 1 then 1 end from generate_series(1, 9) as n;
+        insert into sale_sale
+        select n, n, 1, 'done', now(), now(), 5 from generate_series(1, 9) as n;
+        """
+    )
+    said = init(empty, tmp_path / "it", *NEW_YORK)
+    [line] = [line for line in said.splitlines() if line.startswith("orders: on: ")]
+    assert line == "orders: on: orders in public.sale_sale, customers in public.party_party"
+    check_types(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    orders = inputs["input_orders__orders"]
+    assert columns_of(orders)["customer_id"] == "party"
+    # a date named after its table is that of the row
+    assert "sale_date::timestamp at time zone 'America/New_York' as ordered_at" in orders
+    assert " Is it one of sale_event.create_date?" in " ".join(
+        orders.replace("-- ", "").split()
+    )
+    assert "business of its own?" not in inputs["input_orders__tenants"]
+    # orders of several companies, whose customers are shared
+    empty.execute("insert into company values (2, 'D'); update sale_sale set company = 1 + id % 2")
+    init(empty, tmp_path / "two", *NEW_YORK)
+    tenants = inputs_of(tmp_path / "two")["input_orders__tenants"].replace("\n    -- ", " ")
+    assert "orders link to public.company: is each of its rows a business of its" in tenants
+
+
+def test_a_table_of_invoices_that_has_rows_may_be_the_orders(
+    empty: Database, tmp_path: Path
+) -> None:
+    """A link may lead to a unique column that is not the key, and a date may be a text."""
+    empty.execute(
+        """
+        create table accounts (
+            record_id bigint primary key, id varchar(36) not null unique, name text
+        );
+        create table orders (
+            id varchar(36) primary key, account_id varchar(36), status text,
+            ordered_at timestamptz
+        );
+        create table invoices (
+            record_id bigint primary key, id varchar(36) not null unique,
+            account_id varchar(36), invoice_date date, delivery_date text, status text
+        );
+        insert into accounts select n, 'a' || n, 'A' from generate_series(1, 3) as n;
+        insert into invoices
+        select n, 'i' || n, 'a' || 1 + n % 3, now(), '2026-01-01', 'paid'
+        from generate_series(1, 9) as n;
+        """
+    )
+    said = init(empty, tmp_path / "it", *NEW_YORK)
+    assert "orders: on: orders in public.invoices, customers in public.accounts" in said
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    orders = inputs_of(tmp_path / "it")["input_orders__orders"]
+    found = read(empty, as_sql(tmp_path / "it", orders))
+    assert {row["customer_id"] for row in found} == {1, 2, 3}
+    assert "Is it one of delivery_date (text)?" in orders
+
+
+def test_the_day_and_the_time_of_a_visit_may_be_two_columns_of_any_name(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table patients (id int primary key, name text);
+        create table appointments (
+            id int primary key, patient_id int references patients, date date not null,
+            slot time not null, status text
+        );
+        insert into patients values (1, 'Ann');
+        insert into appointments values (1, 1, '2026-05-01', '10:30', 'Booked');
+        """
+    )
+    init(empty, tmp_path / "it", "--time-zone", "UTC")
+    check_types(empty, tmp_path / "it")
+    bookings = inputs_of(tmp_path / "it")["input_bookings__bookings"]
+    [booking] = read(empty, as_sql(tmp_path / "it", bookings))
+    assert booking["start_at"].astimezone(UTC).isoformat() == "2026-05-01T10:30:00+00:00"
+
+
+def test_a_login_of_each_customer_is_no_sales_rep(empty: Database, tmp_path: Path) -> None:
+    """Nor is a rep one whose business is unknown."""
+    empty.execute(
+        """
+        create table shops (id int primary key, name text, slug text);
+        create table users (id int primary key, email text, shop_id int references shops);
+        create table customers (
+            id int primary key, name text, shop_id int references shops,
+            user_id int references users, owner_id int references users
+        );
+        create table orders (
+            id int primary key, customer_id int references customers, status text,
+            shop_id int references shops, created_by_id int references users,
+            ordered_at timestamptz, delivered_at timestamptz, total numeric
+        );
+        insert into shops values (1, 'A', 'a'), (2, 'B', 'b');
+        insert into users select n, n || '@x.org', 1 + n % 2 from generate_series(1, 40) as n;
+        insert into customers
+        select n, 'C' || n, 1 + n % 2, n, 1 + n % 2 from generate_series(1, 40) as n;
+        insert into orders
+        select n, 1 + n % 40, 'paid', 1 + (1 + n % 40) % 2, null, now(), now(), 5
+        from generate_series(1, 80) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    customers = inputs_of(tmp_path / "it")["input_orders__customers"]
+    assert "owner_id as sales_rep_id" in customers
+    assert "leads there, too" not in customers
+    empty.execute("alter table customers drop owner_id")
+    assert "sales_reps in" not in init(empty, tmp_path / "none")
+    empty.execute(
+        "alter table customers add owner_id int references users;"
+        "update customers set owner_id = 1; alter table users drop shop_id"
+    )
+    assert "sales_reps in" not in init(empty, tmp_path / "nowhere")
+
+
+KEYS_OF_SEVERAL_COLUMNS = """
+create schema "Trade";
+create table "Trade"."Branch" (
+    "BranchKey" bigint primary key, "Title" text, "Zone" text
+);
+create table "Trade"."Client" (
+    "ClientKey" text, "BranchKey" bigint references "Trade"."Branch", "Label" text,
+    primary key ("BranchKey", "ClientKey")
+);
+create table "Trade"."Order" (
+    "DocNo" bigint, "BranchKey" bigint, "ClientKey" text, "State" text,
+    "PlacedOn" timestamptz, "ShippedOn" timestamptz, "Total" money,
+    primary key ("BranchKey", "DocNo"),
+    foreign key ("BranchKey", "ClientKey") references "Trade"."Client"
+);
+insert into "Trade"."Branch" values (1, 'North', 'UTC'), (2, 'South', 'UTC');
+insert into "Trade"."Client"
+select 'K' || n / 2, 1 + n % 2, 'L' from generate_series(1, 60) as n;
+insert into "Trade"."Order"
+select n, 1 + n % 2, 'K' || n / 2, 'paid', now(), now(), 5 from generate_series(1, 60) as n;
+"""
+
+
+def test_a_key_of_several_columns_is_the_same_in_every_input(
+    empty: Database, tmp_path: Path
+) -> None:
+    """And the name of a branch is not that of its customers."""
+    empty.execute(KEYS_OF_SEVERAL_COLUMNS)
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = read(empty, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
+    orders = read(empty, as_sql(tmp_path / "it", inputs["input_orders__orders"]))
+    ids = [row["customer_id"] for row in customers]
+    assert len(set(ids)) == len(ids) == 60
+    assert {row["customer_id"] for row in orders} == set(ids)
+    assert "customer_name" not in customers[0]
+    # the question about businesses says how to answer it
+    assert "--table tenants=Trade.Branch" in inputs["input_orders__tenants"]
+    init(empty, tmp_path / "two", "--table", "tenants=Trade.Branch")
+    check_types(empty, tmp_path / "two")
+    check_captures(empty, tmp_path / "two")
+    inputs = inputs_of(tmp_path / "two")
+    orders = read(empty, as_sql(tmp_path / "two", inputs["input_orders__orders"]))
+    keys = {(row["tenant_id"], row["customer_id"]) for row in orders}
+    assert len(keys) == 60
+    assert (1, "K1") in keys
+
+
+def test_tables_of_a_data_set(empty: Database, tmp_path: Path) -> None:
+    """Plural names with words around, a customer for each order, and dates that are planned."""
+    empty.execute(
+        """
+        create table olist_customers_dataset (
+            customer_id text primary key, customer_unique_id text, customer_zip_code int
+        );
+        create table olist_orders_dataset (
+            order_id text primary key, customer_id text, order_status text,
+            order_purchase_timestamp timestamp, order_delivered_carrier_date timestamp,
+            order_estimated_delivery_date timestamp, billing_state text
+        );
+        create table olist_order_items_dataset (
+            order_id text, order_item_id int, price numeric,
+            primary key (order_id, order_item_id)
+        );
+        create table olist_sellers_dataset (seller_id text primary key, seller_city text);
+        insert into olist_customers_dataset
+        select 'c' || n, 'u' || n % 9, 1 from generate_series(1, 60) as n;
+        insert into olist_orders_dataset
+        select 'o' || n, 'c' || n, 'delivered', now(), now(), now(), 'CA'
+        from generate_series(1, 60) as n;
+        insert into olist_order_items_dataset
+        select 'o' || n % 60 + 1, n, 2.5 from generate_series(1, 120) as n;
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = " ".join(inputs["input_orders__customers"].replace("-- ", "").split())
+    assert "TODO nearly all orders have a row of their own: does customer_unique_id" in customers
+    orders = inputs["input_orders__orders"]
+    assert "order_purchase_timestamp at time zone 'America/New_York' as ordered_at" in orders
+    assert "null::timestamptz as delivered_at" in orders
+    asked = " ".join(orders.replace("-- ", "").split())
+    assert (
+        "Is it one of order_delivered_carrier_date, order_estimated_delivery_date? null" in asked
+    )
+    assert "no quantity was found: is each row one piece?" in asked
+    found = read(empty, as_sql(tmp_path / "it", orders))
+    assert {(row["order_status"], str(row["total_amount"])) for row in found} == {
+        ("DELIVERED", "5.00")
+    }
+    # the state of an address is no status
+    empty.execute("alter table olist_orders_dataset drop order_status")
+    init(empty, tmp_path / "none", *NEW_YORK)
+    orders = inputs_of(tmp_path / "none")["input_orders__orders"]
+    assert "'CONFIRMED' as order_status,  -- no status column found, so a constant" in orders
+
+
+def test_a_status_whose_word_stands_in_a_table_of_languages(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table customer (id_customer int primary key, email text);
+        create table orders (
+            id_order int primary key, id_customer int, current_state int,
+            total_paid numeric, date_add timestamptz, delivery_date timestamptz
+        );
+        create table order_state (
+            id_order_state int primary key, color text, template text
+        );
+        create table order_state_lang (
+            id_order_state int, id_lang int, name text, primary key (id_order_state, id_lang)
+        );
+        insert into customer values (1, 'a@x.org');
+        insert into order_state select n, '#fff', 'x' from generate_series(1, 5) as n;
+        insert into order_state_lang values
+        (2, 1, 'Payment accepted'), (4, 1, 'Shipped'), (5, 1, 'Delivered'),
+        (5, 2, 'Livre'), (4, 2, 'Xpedi');
+        insert into orders
+        select n, 1, (array[2, 4, 5])[1 + n % 3], 5, now(), now()
+        from generate_series(1, 9) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    orders = inputs_of(tmp_path / "it")["input_orders__orders"]
+    assert "when current_state::text = '5' then 'DELIVERED'  -- 3 rows, 'Delivered'" in orders
+    assert "-- TODO 3 rows, 'Payment accepted': which of DRAFT, " in orders
+    # the same without languages, and without a declared key
+    empty.execute(
+        "drop table order_state_lang; drop table order_state;"
+        "alter table orders rename current_state to status;"
+        "create table order_statuses (id int primary key, name text);"
+        "insert into order_statuses values (2, 'Paid'), (4, 'Shipped'), (5, 'Delivered')"
+    )
+    init(empty, tmp_path / "two")
+    check_types(empty, tmp_path / "two")
+    check_captures(empty, tmp_path / "two")
+    orders = inputs_of(tmp_path / "two")["input_orders__orders"]
+    found = read(empty, as_sql(tmp_path / "two", orders))
+    assert {row["order_status"] for row in found} == {"CONFIRMED", "SHIPPED", "DELIVERED"}
+
+
+def test_a_customer_success_team_without_a_table_of_organizations(
+    empty: Database, tmp_path: Path
+) -> None:
+    tables = """
+        create table accounts (
+            id int primary key, name text, industry text, status text, arr numeric,
+            renewal_on date, created_at timestamptz
+        );
+        create table meetings (
+            id int primary key, title text, scheduled_at timestamptz,
+            completed_at timestamptz, created_at timestamptz
+        );
+        insert into accounts
+        values (1, 'A', 'I', 'active', 5, now(), now()), (2, 'B', 'I', 'churned', 5, now(), now());
+    """
+    empty.execute(tables)
+    # nothing says that the meetings are with accounts
+    assert "accounts: off: no table looks like engagements" in empty.run(
+        "flows", "init", str(tmp_path / "off"), "--systems", "orders"
+    ).stdout
+    empty.execute("alter table meetings add account_id int references accounts")
+    said = init(empty, tmp_path / "it")
+    assert "accounts: on: accounts in public.accounts, engagements in public.meetings" in said
+    check_types(empty, tmp_path / "it")
+    [organization] = read(
+        empty,
+        as_sql(tmp_path / "it", inputs_of(tmp_path / "it")["input_accounts__organizations"]),
+    )
+    assert organization["organization_id"] == 1
