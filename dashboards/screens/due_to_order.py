@@ -22,7 +22,8 @@ def show() -> None:
     )
     found = data.read("due_totals", **chosen)["due_totals"]
     totals = {row["due_bucket"]: row for row in found if row["customers_count"]}
-    # a place of its own: otherwise the form below would move and lose the focus
+    # what comes and goes has a place of its own: otherwise the form below would move and
+    # lose the focus
     with st.container():
         _say_who_is_left_out(found)
     if not totals:
@@ -47,8 +48,9 @@ def show() -> None:
         return
     pages = -(-rows_count // ON_A_PAGE)
     number = 1
-    if pages > 1:
-        number = st.pagination(pages, key="page", bind="query-params") or 1
+    with st.container():
+        if pages > 1:
+            number = st.pagination(pages, key="page", bind="query-params") or 1
     chosen |= {"buckets": list(buckets)}
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
