@@ -328,6 +328,13 @@ class Proposal:
             key = self._key(entity)
             if key:
                 types.setdefault(var, set()).add(key.type)
+                there = self.tables[entity.name]
+                if any(
+                    link.is_cast and link.to == there.relation
+                    for table in self.tables.values()
+                    for link in table.links
+                ):
+                    types[var].add("text")
             elif entity.key == entity.tenant:
                 types.setdefault(var, set()).add("integer")
         found = {}
@@ -659,10 +666,7 @@ class Proposal:
         for link in steps:
             to = self.catalog.tables[link.to]
             name = self._alias(to, {alias, *(join.alias for join in joins)})
-            condition = " and ".join(
-                f"{prefix}{at.columns[own].quoted} = {name}.{to.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(prefix, at, link, f"{name}.")
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
         sql = key.sql
@@ -707,10 +711,7 @@ class Proposal:
             return None
         moment = when.reason.partition(":")[0]
         moment = anchor.columns[moment].quoted
-        condition = " and ".join(
-            f"{self.anchor}.{anchor.columns[own].quoted} = {ROW}{table.columns[o].quoted}"
-            for own, o in zip(back.columns, back.to_columns, strict=True)
-        )
+        condition = self._on(f"{self.anchor}.", anchor, back, ROW)
         own = anchor.columns[to_target.columns[-1]]
         order = [f"{self.anchor}.{moment} desc nulls last"]
         order += [f"{self.anchor}.{anchor.columns[name].quoted} desc" for name in anchor.key]
@@ -871,10 +872,7 @@ class Proposal:
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
             name = self._alias(there, {alias})
-            condition = " and ".join(
-                f"{ROW}{table.columns[own].quoted} = {name}.{there.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(ROW, table, link, f"{name}.")
             return Value(
                 found.sql.replace(ROW, f"{name}."),
                 f"{', '.join(link.columns)} -> {link.to}.{found.reason}, through a key",
@@ -922,7 +920,7 @@ class Proposal:
         name = self._alias(child, {alias})
         for link in child.links:
             if link.to == parent.relation:
-                condition = self._on(name, child, link, ROW, parent)
+                condition = self._on(f"{name}.", child, link, ROW)
                 return (
                     f"{FROM}{child.relation}{TO} as {name}",
                     condition,
@@ -934,8 +932,8 @@ class Proposal:
             down = next((link for link in between.links if link.to == child.relation), None)
             if up and down and between not in self.tables.values():
                 through = self._alias(between, {alias, name})
-                to_parent = self._on(through, between, up, ROW, parent)
-                to_child = self._on(through, between, down, f"{name}.", child)
+                to_parent = self._on(f"{through}.", between, up, ROW)
+                to_child = self._on(f"{through}.", between, down, f"{name}.")
                 tables = (
                     f"{FROM}{between.relation}{TO} as {through}\n    inner join"
                     f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}"
@@ -951,11 +949,16 @@ class Proposal:
                 )
         return None
 
-    def _on(self, name: str, table: Table, link: Link, other: str, there: Table) -> str:
-        return " and ".join(
-            f"{name}.{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
+    def _on(self, row: str, table: Table, link: Link, other: str) -> str:
+        """Return the condition of a link; row and other stand before the columns."""
+        there = self.catalog.tables[link.to]
+        pairs = [
+            f"{row}{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
             for own, to in zip(link.columns, link.to_columns, strict=True)
-        )
+        ]
+        if link.is_cast:
+            pairs[-1] = f"{pairs[-1].replace(' = ', '::text = ')}::text"
+        return " and ".join(pairs)
 
     def _otherwise(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, column: Wanted
@@ -1249,10 +1252,7 @@ class Proposal:
             if label is None:
                 return None
             name = self._alias(holder, {alias})
-            condition = " and ".join(
-                f"{ROW}{table.columns[own].quoted} = {name}.{holder.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(ROW, table, link, f"{name}.")
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
         words = self.catalog.words(holder, found)

@@ -1499,3 +1499,46 @@ def test_a_customer_success_team_without_a_table_of_organizations(
         as_sql(tmp_path / "it", inputs_of(tmp_path / "it")["input_accounts__organizations"]),
     )
     assert organization["organization_id"] == 1
+
+
+def test_keys_of_two_types_are_compared_as_text(empty: Database, tmp_path: Path) -> None:
+    """No foreign key can say so, and a value that is no number must not stop a refresh."""
+    empty.execute(
+        """
+        create table shops (id int primary key, name text, slug text);
+        create table customers (
+            id bigint primary key, name text, email text, shop_id int references shops
+        );
+        create table orders (
+            id uuid primary key, customer_id varchar(20), status text, amount numeric,
+            ordered_at text, delivered_at text, shop_id varchar(20)
+        );
+        create table order_items (
+            id int primary key, order_id varchar(40), price numeric, quantity int
+        );
+        insert into shops values (1, 'A', 'a'), (2, 'B', 'b');
+        insert into customers select n, 'C', 'e', 1 + n % 2 from generate_series(1, 40) as n;
+        insert into orders
+        select
+            md5(n::text)::uuid, case when n = 7 then 'none' else n::text end, 'delivered',
+            null, '2026-05-01', '2026-05-03', 1 + n % 2
+        from generate_series(1, 40) as n;
+        insert into order_items
+        select n, md5(n::text)::uuid::text, 2, 3 from generate_series(1, 40) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    orders = read(empty, as_sql(tmp_path / "it", inputs["input_orders__orders"]))
+    assert {row["customer_id"] for row in orders} == {
+        "none" if n == 7 else str(n) for n in range(1, 41)
+    }
+    assert {str(row["total_amount"]) for row in orders} == {"6.00"}
+    assert {row["tenant_id"] for row in orders} == {"1", "2"}
+    customers = read(empty, as_sql(tmp_path / "it", inputs["input_orders__customers"]))
+    assert {row["customer_id"] for row in customers} == {str(n) for n in range(1, 41)}
+    # a date that is a text is a question
+    asked = " ".join(inputs["input_orders__orders"].replace("-- ", "").split())
+    assert "Is it one of ordered_at (text)? null::timestamptz as ordered_at" in asked
