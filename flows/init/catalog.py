@@ -174,8 +174,9 @@ class Catalog:
     def share_distinct(self, table: Table, column: Column) -> float | None:
         """Return how many distinct values a column has for each row with a value."""
         return self._share(
-            f"select count(distinct {column.quoted})::float / nullif(count({column.quoted}), 0)"
-            f" as share from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f"select count(distinct {column.quoted})::float"
+            f" / nullif(count({column.quoted}), 0) as share"
+            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
         )
 
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
@@ -183,7 +184,8 @@ class Catalog:
         other = self.tables[link.to]
         joined = " and ".join(
             # types may differ
-            f"looked_at.{table.columns[mine].quoted}::text = other.{other.columns[to].quoted}::text"
+            f"looked_at.{table.columns[mine].quoted}::text"
+            f" = other.{other.columns[to].quoted}::text"
             for mine, to in zip(link.columns, link.to_columns, strict=True)
         )
         return self._share(

@@ -79,9 +79,10 @@ def _implied(
                 ids = singulars_of(catalog, other)
                 is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
                 is_id = is_of_key or snake(key) in ("id", name)
-                candidates.append(((not is_alike, is_far, not is_same, not is_of_key, not is_id), link))
-        # prefer the same type and schema, then a name after the table rather than after its key, then
-        # the key; if several are equally good, add none
+                rank = (not is_alike, is_far, not is_same, not is_of_key, not is_id)
+                candidates.append((rank, link))
+        # prefer the same type and schema, then a name after the table rather than after its
+        # key, then the key; if several are equally good, add none
         best = min((rank for rank, _ in candidates), default=None)
         alike = {link for rank, link in candidates if rank == best}
         if len(alike) == 1:

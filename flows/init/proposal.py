@@ -161,10 +161,6 @@ class Proposal:
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
-        businesses = self.tables.get(self._tenants)
-        if name in ("sales_reps", "locations") and businesses:
-            # without its business, a row would be left out
-            linked = linked if self._paths(table, businesses, FARTHEST + 1) else ""
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
@@ -173,14 +169,14 @@ class Proposal:
             return 0, ""
         elif name == "customers":
             points -= TABLE_LINK
-        if table.is_view:
-            points -= VIEW
-        if not table.probed and self.catalog.has_rows:
-            points -= NO_ROWS
+        return points - self._cost(table), ", ".join(reasons)
+
+    def _cost(self, table: Table) -> int:
+        """Return the points that it costs to be a view, without rows, or elsewhere."""
         anchor = self.tables.get(self.anchor)
-        if anchor and anchor.schema != table.schema:
-            points -= ELSEWHERE
-        return points, ", ".join(reasons)
+        is_far = anchor is not None and anchor.schema != table.schema
+        is_empty = not table.probed and self.catalog.has_rows
+        return VIEW * table.is_view + NO_ROWS * is_empty + ELSEWHERE * is_far
 
     def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
         """Return which synonym the main table's links have for a table: customer_id."""
@@ -196,13 +192,13 @@ class Proposal:
     def _linked(self, name: str, table: Table) -> str:
         """Return how a table links to those found before, or ''."""
         if name == self.anchor:
-            people = evidence()["tables"][self.system].get("customers", [])
-            for link in table.links:
-                other = self.catalog.tables[link.to]
-                if rank_of_table(other, people, self.catalog)[0] is not None:
-                    return f"{', '.join(link.columns)} links to {other.relation}"
-            return ""
+            return self._linked_people(table)
         is_tenant = name in ("tenants", "organizations")
+        businesses = self.tables.get(self._tenants)
+        is_beside = name not in ("sales_reps", "locations")
+        if businesses and not is_beside and not self._paths(table, businesses, FARTHEST + 1):
+            # without its business, a row would be left out
+            return ""
         found = list(self.tables.items())
         if is_tenant:
             # only a link from these shows that each belongs to a business
@@ -216,9 +212,17 @@ class Proposal:
                 ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
             if ways:
                 return f"{entity} link to it"
-            is_beside = name not in ("sales_reps", "locations")
             if not is_tenant and is_beside and self._paths(table, there):
                 return f"it links to {entity}"
+        return ""
+
+    def _linked_people(self, table: Table) -> str:
+        """Return how a table links to one named like customers, or ''."""
+        people = evidence()["tables"][self.system].get("customers", [])
+        for link in table.links:
+            other = self.catalog.tables[link.to]
+            if rank_of_table(other, people, self.catalog)[0] is not None:
+                return f"{', '.join(link.columns)} links to {other.relation}"
         return ""
 
     def _ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
@@ -382,9 +386,11 @@ class Proposal:
             if closed:
                 if gone.is_nullable and gone.family not in TIMES:
                     condition = f"coalesce({condition}, false)"
-                is_found = closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]
-                closed.sql = f"({closed.sql} or {condition})" if is_found else condition
-                closed.reason = f"{closed.reason}; {told_of(gone)}" if is_found else told_of(gone)
+                reason = told_of(gone)
+                if closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]:
+                    condition = f"({closed.sql} or {condition})"
+                    reason = f"{closed.reason}; {reason}"
+                closed.sql, closed.reason = condition, reason
                 closed.points, closed.todo = LIKELY, ""
                 continue
             if gone.family in TIMES:
@@ -405,7 +411,7 @@ class Proposal:
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
         given.todo = self._may_be_others(entity, table, used)
-        if entity.name == "customers" and not given.todo:
+        if entity.name == "customers" and self.anchor in self.tables and not given.todo:
             given.todo = self._may_be_same(table)
         if entity.key == entity.tenant and self._differs_by_row(table):
             given.todo = (
@@ -423,10 +429,10 @@ class Proposal:
                     given.candidates[name] = [own] if own in table.columns else []
 
     def _may_be_same(self, people: Table) -> str:
-        """Ask which column tells who ordered if nearly every order has a customer of its own."""
-        anchor = self.tables.get(self.anchor)
-        ways = self._paths(anchor, people, 1) if anchor else []
-        if not anchor or not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
+        """Ask what tells who ordered if nearly every order has a customer of its own."""
+        anchor = self.tables[self.anchor]
+        ways = self._paths(anchor, people, 1)
+        if not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
             return ""
         emails = evidence()["columns"]["email_address"]
         said = " or ".join(
@@ -619,8 +625,8 @@ class Proposal:
 
         def last(way: list[Link]) -> tuple[bool, int, int, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first, then one that
-            # holds the key itself
+            # usual location; of several links, the best-named column comes first, then one
+            # that holds the key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             own = way[0].columns[-1]
             return (
@@ -1271,7 +1277,8 @@ class Proposal:
             label = self._first(table, evidence()["labels"])
             for link in table.links:
                 is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
-                if label and is_named and (link.to, link.to_columns) == (holder.relation, (key,)):
+                is_of_it = (link.to, link.to_columns) == (holder.relation, (key,))
+                if label and is_named and is_of_it:
                     return self.catalog.labels(table, link.columns[-1], label)
         return {}
 
@@ -1371,11 +1378,9 @@ class Proposal:
             if is_named and there.probed > 1 and link.to not in chosen:
                 return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
         marked = " and ".join(self._marked(people))
-        return (
-            f"customers and {self.anchor} have {marked}: is each of its values a business of its"
-            " own? If so, use it as the tenant in every input"
-            if marked
-            else ""
+        return marked and (
+            f"customers and {self.anchor} have {marked}: is each of its values a business of"
+            " its own? If so, use it as the tenant in every input"
         )
 
     def _marked(self, people: Table) -> list[str]:
