@@ -209,7 +209,13 @@ class Proposal:
                 return f"a table of members links {entity} to it"
             ways = self._ways(name, there, table)
             if is_tenant:
-                ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
+                ways = [
+                    way
+                    for way in ways
+                    if self._is_filled(there, way[0].columns[-1])
+                    # a row for each customer is a part of the customer
+                    and (entity != "customers" or way[1:] or not self._is_own(there, way[0]))
+                ]
             if ways:
                 return f"{entity} link to it"
             if not is_tenant and is_beside and self._paths(table, there):
@@ -231,11 +237,11 @@ class Proposal:
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
-        return [
-            way
-            for way in ways
-            if way[1:] or (self._distinct(table, way[0].columns[-1]) or 0) <= HALF
-        ]
+        return [way for way in ways if way[1:] or not self._is_own(table, way[0])]
+
+    def _is_own(self, table: Table, link: Link) -> bool:
+        """Return whether most of many rows have a row of another table for themselves."""
+        return (self._distinct(table, link.columns[-1]) or 0) > HALF
 
     @property
     def _only_linked(self) -> tuple[str, ...]:
@@ -543,7 +549,7 @@ class Proposal:
         own = [name for name in table.key if name not in leads_to_tenant]
         if len(own) > 1:
             wanted = (entity.key, f"{one_of(table.name)}_id", "id")
-            own = [name for name in own if snake(name) in wanted][:1] or own
+            own = [name for name in (*own, *table.unique) if snake(name) in wanted][:1] or own
         if not own:
             named = self._exact(table, "id") or self._exact(table, f"{one_of(table.name)}_id")
             if named is None:
@@ -551,7 +557,7 @@ class Proposal:
             return bare_value(named, GUESS, "named like a key, but the table has none")
         if len(own) == 1:
             key = table.columns[own[0]]
-            is_alone = set(table.key) <= {*own, *leads_to_tenant}
+            is_alone = own[0] in table.unique or set(table.key) <= {*own, *leads_to_tenant}
             points, reason = (
                 (CERTAIN, "key of the table")
                 if is_alone
@@ -732,9 +738,10 @@ class Proposal:
         )
 
     def _plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
-        """Return the table's column that best matches by name and type."""
+        """Return the table's column with the most specific name; of equal ones, by type."""
         names = self._names(entity, column)
         best: Value | None = None
+        best_order: tuple[bool, bool, int, int] | None = None
         for found in table.columns.values():
             # a foreign key is an id, not a value
             if table.link_of(found.name) and not column.name.endswith("_id"):
@@ -749,6 +756,8 @@ class Proposal:
             points, like = name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
+            # filled before empty, whole names before parts
+            order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{told_of(found, like)}{note}"
             if found.family == "date" and (beside := time_beside(table, found)):
@@ -759,7 +768,8 @@ class Proposal:
                     f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
                 )
                 reason += f", with {beside.name}"
-            if best is None or points > best.points:
+            if best_order is None or order > best_order:
+                best_order = order
                 best = Value(
                     *(sql, reason, points, todo, plain_type(found.type)),
                     is_empty=found.filled == 0,
@@ -866,8 +876,10 @@ class Proposal:
             if there in self.tables.values():
                 continue
             # many customers have one branch, and its name is not theirs
+            own = link.columns[-1]
             is_theirs = entity.name == "customers" and column.type == "text"
-            if is_theirs and (self._distinct(table, link.columns[-1]) or 1) <= HALF:
+            is_shared = is_theirs and (self._distinct(table, own) or 1) <= HALF
+            if is_shared or table.columns[own].filled == 0:
                 continue
             found = self._plain(entity.name, there, column)
             found = found or self._put_together(there, column)
@@ -1358,6 +1370,7 @@ class Proposal:
             for link in people.links
             if link.to not in chosen
             and self._is_filled(people, link.columns[-1])
+            and not self._is_own(people, link)
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(

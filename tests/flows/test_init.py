@@ -1543,3 +1543,45 @@ def test_keys_of_two_types_are_compared_as_text(empty: Database, tmp_path: Path)
     # a date that is a text is a question
     asked = " ".join(inputs["input_orders__orders"].replace("-- ", "").split())
     assert "Is it one of ordered_at (text)? null::timestamptz as ordered_at" in asked
+
+
+def test_a_unique_id_is_the_key_and_a_row_for_each_customer_is_no_business(
+    empty: Database, tmp_path: Path
+) -> None:
+    """As in LedgerSMB: a natural key of two columns, beside an id that others reference."""
+    empty.execute(
+        """
+        create table entity (
+            id serial unique, name text, control_code text, entity_class int,
+            primary key (control_code, entity_class)
+        );
+        create table tax_form (id int primary key, name text);
+        create table customer (
+            id serial unique, meta_number text, entity_class int,
+            entity_id int not null references entity (id), tax_form_id int references tax_form,
+            primary key (meta_number, entity_class)
+        );
+        create table orders (
+            id int primary key, customer_id int references customer (id), amount numeric,
+            transdate date, status text
+        );
+        insert into entity select n, 'E', 'c' || n, 2 from generate_series(1, 30) as n;
+        insert into customer select n, 'm' || n, 2, n, null from generate_series(1, 30) as n;
+        insert into orders
+        select n, 1 + n % 30, 5, now(), 'paid' from generate_series(1, 90) as n;
+        """
+    )
+    said = init(
+        empty, tmp_path / "it", *NEW_YORK, "--table", "orders=orders", "--systems", "orders"
+    )
+    assert "tenants in" not in said
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    customers = columns_of(inputs["input_orders__customers"])
+    assert customers["customer_id"] == "customers.id"
+    # the name is that of the entity, not of a form that nobody has
+    assert customers["customer_name"] == "entity.name"
+    orders = inputs["input_orders__orders"]
+    assert columns_of(orders)["customer_id"] == "customer_id"
+    assert "transdate::timestamp at time zone 'America/New_York' as ordered_at" in orders
