@@ -629,16 +629,18 @@ class Proposal:
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int, int, bool]:
+        def last(way: list[Link]) -> tuple[bool, bool, int, int, int, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first, then one
-            # that holds the key itself
+            # usual location; of several links, the best-named column comes first, with as few
+            # other words as possible, then one that holds the key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
+                table.columns[own].filled == 0,
                 name_rank(own, names),
                 self._role(own, target),
+                len(words_of(own)),
                 there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
 
@@ -651,7 +653,7 @@ class Proposal:
     def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
         """Name the next of several paths, and ask if no name tells which is meant."""
         other = next(link for link in ways[1] if link not in ways[0]).columns[-1]
-        value.points -= 10
+        value.points -= 15
         value.reason += f"; {other} leads there, too"
         if not is_told and not ways[0][1:]:
             value.points = GUESS
