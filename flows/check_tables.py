@@ -228,7 +228,8 @@ def constants(connection: Connection, one: Input) -> Iterator[tuple[str, str]]:
             f"explain (verbose, format json) select {quoted(name)} from {raw(one.name)}",
         )
         # columns begin with a relation name, and expressions do not look like constants
-        values = {given.partition("::")[0] for given in output_of(plan["QUERY PLAN"][0]["Plan"])}
+        given = output_of(plan["QUERY PLAN"][0]["Plan"])
+        values = {column.partition("::")[0] for column in given}
         value = values.pop()
         if values:
             continue

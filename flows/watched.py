@@ -106,7 +106,7 @@ def shows_changes(connection: Connection, relation: str, views: Iterable[str]) -
 
 
 def output_of(plan: dict[str, Any]) -> list[str]:
-    """Return the columns that a plan gives; for a partitioned table or a union, of all parts."""
+    """Return the columns that a plan gives; for a partitioned table or a union, all parts'."""
     if "Output" in plan:
         return list(plan["Output"])
     parts = [part for part in plan["Plans"] if part["Parent Relationship"] == "Member"]

@@ -88,6 +88,8 @@ class Link:
     to: str
     to_columns: tuple[str, ...]
     is_declared: bool
+    # True if the last columns have types that only compare as text
+    is_cast: bool = False
 
 
 @dataclass
@@ -172,20 +174,23 @@ class Catalog:
     def share_distinct(self, table: Table, column: Column) -> float | None:
         """Return how many distinct values a column has for each row with a value."""
         return self._share(
-            f"select count(distinct {column.quoted})::float / nullif(count({column.quoted}), 0)"
-            f" as share from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f"select count(distinct {column.quoted})::float"
+            f" / nullif(count({column.quoted}), 0) as share"
+            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
         )
 
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
         """Return the share of rows whose value is that of the row that they link to."""
         other = self.tables[link.to]
         joined = " and ".join(
-            f"looked_at.{table.columns[mine].quoted} = other.{other.columns[to].quoted}"
+            # types may differ
+            f"looked_at.{table.columns[mine].quoted}::text"
+            f" = other.{other.columns[to].quoted}::text"
             for mine, to in zip(link.columns, link.to_columns, strict=True)
         )
         return self._share(
-            f"select avg((looked_at.{table.columns[own].quoted}"
-            f" = other.{other.columns[theirs].quoted})::int)::float as share"
+            f"select avg((looked_at.{table.columns[own].quoted}::text"
+            f" = other.{other.columns[theirs].quoted}::text)::int)::float as share"
             f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
             f" inner join {other.relation} as other on {joined}",
         )
@@ -198,9 +203,10 @@ class Catalog:
         none: words that stand for no row of the other table.
         """
         excluded = ", ".join(f"'{word}'" for word in none)
+        cast = "" if column.family == key.family else "::text"
         return self._share(
             f"select avg((exists (select from {other.relation} as other"
-            f" where other.{key.quoted} = compared.value))::int)::float as share"
+            f" where other.{key.quoted}{cast} = compared.value{cast}))::int)::float as share"
             f" from (select distinct {column.quoted} as value from (select {column.quoted}"
             f" from {table.relation} limit {LOOKED_AT}) as looked_at limit {COMPARED})"
             f" as compared where value::text not in ({excluded})",

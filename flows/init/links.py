@@ -54,6 +54,8 @@ def _implied(
             # the status of an order may be a row of order_status
             names |= {f"{one}_{name.removeprefix('current_')}" for one in own}
         for other, key in (pair for one in sorted(names) for pair in named.get(one, [])):
+            families = {column.family, other.columns[key].family}
+            is_alike = len(families) == 1
             is_of_key = key in other.key
             is_known = any(
                 link.to == other.relation and column.name in link.columns
@@ -63,24 +65,29 @@ def _implied(
             if (
                 other is not table
                 and not is_known
-                and other.columns[key].family == column.family
+                and (is_alike or "text" in families <= {*KEY_FAMILIES})
                 and all(part in table.columns for part in others)
             ):
                 link = Link(
-                    (*others, column.name), other.relation, (*others, key), is_declared=False
+                    (*others, column.name),
+                    other.relation,
+                    (*others, key),
+                    is_declared=False,
+                    is_cast=not is_alike,
                 )
                 is_far = other.schema != table.schema
                 ids = singulars_of(catalog, other)
                 is_same = bool(stem) and any(singular(stem).endswith(one) for one in ids)
                 is_id = is_of_key or snake(key) in ("id", name)
-                candidates.append(((is_far, not is_same, not is_of_key, not is_id), link))
-        # prefer the same schema, then a name after the table rather than after its key, then
-        # the key; if several are equally good, add none
+                rank = (not is_alike, is_far, not is_same, not is_of_key, not is_id)
+                candidates.append((rank, link))
+        # prefer the same type and schema, then a name after the table rather than after its
+        # key, then the key; if several are equally good, add none
         best = min((rank for rank, _ in candidates), default=None)
         alike = {link for rank, link in candidates if rank == best}
         if len(alike) == 1:
             [link] = alike
-            is_sure = name.endswith("_id") and best is not None and not best[-1]
+            is_sure = name.endswith("_id") and best is not None and not (best[0] or best[-1])
             if _holds(catalog, table, link, is_sure=is_sure):
                 yield link
 

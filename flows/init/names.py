@@ -152,10 +152,8 @@ def _all_singulars(catalog: Catalog) -> Iterator[tuple[str, set[str]]]:
         }
         for table in tables:
             name = one_of(table.name)
-            yield table.relation, {
-                name,
-                *(name.removeprefix(f"{b}_") for b in _begins(table) if b in prefixes),
-            }
+            bare = {name.removeprefix(f"{b}_") for b in _begins(table) if b in prefixes}
+            yield table.relation, {name, *bare}
 
 
 def _begins(table: Table) -> list[str]:

@@ -161,10 +161,6 @@ class Proposal:
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
-        businesses = self.tables.get(self._tenants)
-        if name in ("sales_reps", "locations") and businesses:
-            # without its business, a row would be left out
-            linked = linked if self._paths(table, businesses, FARTHEST + 1) else ""
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
@@ -173,14 +169,14 @@ class Proposal:
             return 0, ""
         elif name == "customers":
             points -= TABLE_LINK
-        if table.is_view:
-            points -= VIEW
-        if not table.probed and self.catalog.has_rows:
-            points -= NO_ROWS
+        return points - self._cost(table), ", ".join(reasons)
+
+    def _cost(self, table: Table) -> int:
+        """Return the points that it costs to be a view, without rows, or elsewhere."""
         anchor = self.tables.get(self.anchor)
-        if anchor and anchor.schema != table.schema:
-            points -= ELSEWHERE
-        return points, ", ".join(reasons)
+        is_far = anchor is not None and anchor.schema != table.schema
+        is_empty = not table.probed and self.catalog.has_rows
+        return VIEW * table.is_view + NO_ROWS * is_empty + ELSEWHERE * is_far
 
     def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
         """Return which synonym the main table's links have for a table: customer_id."""
@@ -196,13 +192,13 @@ class Proposal:
     def _linked(self, name: str, table: Table) -> str:
         """Return how a table links to those found before, or ''."""
         if name == self.anchor:
-            people = evidence()["tables"][self.system].get("customers", [])
-            for link in table.links:
-                other = self.catalog.tables[link.to]
-                if rank_of_table(other, people, self.catalog)[0] is not None:
-                    return f"{', '.join(link.columns)} links to {other.relation}"
-            return ""
+            return self._linked_people(table)
         is_tenant = name in ("tenants", "organizations")
+        businesses = self.tables.get(self._tenants)
+        is_beside = name not in ("sales_reps", "locations")
+        if businesses and not is_beside and not self._paths(table, businesses, FARTHEST + 1):
+            # without its business, a row would be left out
+            return ""
         found = list(self.tables.items())
         if is_tenant:
             # only a link from these shows that each belongs to a business
@@ -213,12 +209,26 @@ class Proposal:
                 return f"a table of members links {entity} to it"
             ways = self._ways(name, there, table)
             if is_tenant:
-                ways = [way for way in ways if self._is_filled(there, way[0].columns[-1])]
+                ways = [
+                    way
+                    for way in ways
+                    if self._is_filled(there, way[0].columns[-1])
+                    # a row for each customer is a part of the customer
+                    and (entity != "customers" or way[1:] or not self._is_own(there, way[0]))
+                ]
             if ways:
                 return f"{entity} link to it"
-            is_beside = name not in ("sales_reps", "locations")
             if not is_tenant and is_beside and self._paths(table, there):
                 return f"it links to {entity}"
+        return ""
+
+    def _linked_people(self, table: Table) -> str:
+        """Return how a table links to one named like customers, or ''."""
+        people = evidence()["tables"][self.system].get("customers", [])
+        for link in table.links:
+            other = self.catalog.tables[link.to]
+            if rank_of_table(other, people, self.catalog)[0] is not None:
+                return f"{', '.join(link.columns)} links to {other.relation}"
         return ""
 
     def _ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
@@ -227,11 +237,11 @@ class Proposal:
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
-        return [
-            way
-            for way in ways
-            if way[1:] or (self._distinct(table, way[0].columns[-1]) or 0) <= HALF
-        ]
+        return [way for way in ways if way[1:] or not self._is_own(table, way[0])]
+
+    def _is_own(self, table: Table, link: Link) -> bool:
+        """Return whether most of many rows have a row of another table for themselves."""
+        return (self._distinct(table, link.columns[-1]) or 0) > HALF
 
     @property
     def _only_linked(self) -> tuple[str, ...]:
@@ -328,6 +338,13 @@ class Proposal:
             key = self._key(entity)
             if key:
                 types.setdefault(var, set()).add(key.type)
+                there = self.tables[entity.name]
+                if any(
+                    link.is_cast and link.to == there.relation
+                    for table in self.tables.values()
+                    for link in table.links
+                ):
+                    types[var].add("text")
             elif entity.key == entity.tenant:
                 types.setdefault(var, set()).add("integer")
         found = {}
@@ -375,9 +392,11 @@ class Proposal:
             if closed:
                 if gone.is_nullable and gone.family not in TIMES:
                     condition = f"coalesce({condition}, false)"
-                is_found = closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]
-                closed.sql = f"({closed.sql} or {condition})" if is_found else condition
-                closed.reason = f"{closed.reason}; {told_of(gone)}" if is_found else told_of(gone)
+                reason = told_of(gone)
+                if closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]:
+                    condition = f"({closed.sql} or {condition})"
+                    reason = f"{closed.reason}; {reason}"
+                closed.sql, closed.reason = condition, reason
                 closed.points, closed.todo = LIKELY, ""
                 continue
             if gone.family in TIMES:
@@ -398,7 +417,7 @@ class Proposal:
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
         given.todo = self._may_be_others(entity, table, used)
-        if entity.name == "customers" and not given.todo:
+        if entity.name == "customers" and self.anchor in self.tables and not given.todo:
             given.todo = self._may_be_same(table)
         if entity.key == entity.tenant and self._differs_by_row(table):
             given.todo = (
@@ -416,10 +435,10 @@ class Proposal:
                     given.candidates[name] = [own] if own in table.columns else []
 
     def _may_be_same(self, people: Table) -> str:
-        """Ask which column tells who ordered if nearly every order has a customer of its own."""
-        anchor = self.tables.get(self.anchor)
-        ways = self._paths(anchor, people, 1) if anchor else []
-        if not anchor or not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
+        """Ask what tells who ordered if nearly every order has a customer of its own."""
+        anchor = self.tables[self.anchor]
+        ways = self._paths(anchor, people, 1)
+        if not ways or (self._distinct(anchor, ways[0][0].columns[-1]) or 0) < MOST:
             return ""
         emails = evidence()["columns"]["email_address"]
         said = " or ".join(
@@ -530,7 +549,7 @@ class Proposal:
         own = [name for name in table.key if name not in leads_to_tenant]
         if len(own) > 1:
             wanted = (entity.key, f"{one_of(table.name)}_id", "id")
-            own = [name for name in own if snake(name) in wanted][:1] or own
+            own = [name for name in (*own, *table.unique) if snake(name) in wanted][:1] or own
         if not own:
             named = self._exact(table, "id") or self._exact(table, f"{one_of(table.name)}_id")
             if named is None:
@@ -538,7 +557,7 @@ class Proposal:
             return bare_value(named, GUESS, "named like a key, but the table has none")
         if len(own) == 1:
             key = table.columns[own[0]]
-            is_alone = set(table.key) <= {*own, *leads_to_tenant}
+            is_alone = own[0] in table.unique or set(table.key) <= {*own, *leads_to_tenant}
             points, reason = (
                 (CERTAIN, "key of the table")
                 if is_alone
@@ -610,16 +629,18 @@ class Proposal:
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, int, int, bool]:
+        def last(way: list[Link]) -> tuple[bool, bool, int, int, int, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first, then one that
-            # holds the key itself
+            # usual location; of several links, the best-named column comes first, with as few
+            # other words as possible, then one that holds the key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
             own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
+                table.columns[own].filled == 0,
                 name_rank(own, names),
                 self._role(own, target),
+                len(words_of(own)),
                 there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
 
@@ -632,7 +653,7 @@ class Proposal:
     def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
         """Name the next of several paths, and ask if no name tells which is meant."""
         other = next(link for link in ways[1] if link not in ways[0]).columns[-1]
-        value.points -= 10
+        value.points -= 15
         value.reason += f"; {other} leads there, too"
         if not is_told and not ways[0][1:]:
             value.points = GUESS
@@ -659,10 +680,7 @@ class Proposal:
         for link in steps:
             to = self.catalog.tables[link.to]
             name = self._alias(to, {alias, *(join.alias for join in joins)})
-            condition = " and ".join(
-                f"{prefix}{at.columns[own].quoted} = {name}.{to.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(prefix, at, link, f"{name}.")
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
         sql = key.sql
@@ -707,10 +725,7 @@ class Proposal:
             return None
         moment = when.reason.partition(":")[0]
         moment = anchor.columns[moment].quoted
-        condition = " and ".join(
-            f"{self.anchor}.{anchor.columns[own].quoted} = {ROW}{table.columns[o].quoted}"
-            for own, o in zip(back.columns, back.to_columns, strict=True)
-        )
+        condition = self._on(f"{self.anchor}.", anchor, back, ROW)
         own = anchor.columns[to_target.columns[-1]]
         order = [f"{self.anchor}.{moment} desc nulls last"]
         order += [f"{self.anchor}.{anchor.columns[name].quoted} desc" for name in anchor.key]
@@ -725,9 +740,10 @@ class Proposal:
         )
 
     def _plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
-        """Return the table's column that best matches by name and type."""
+        """Return the table's column with the most specific name; of equal ones, by type."""
         names = self._names(entity, column)
         best: Value | None = None
+        best_order: tuple[bool, bool, int, int] | None = None
         for found in table.columns.values():
             # a foreign key is an id, not a value
             if table.link_of(found.name) and not column.name.endswith("_id"):
@@ -742,6 +758,8 @@ class Proposal:
             points, like = name_points(found, table, names, is_time=is_time)
             if not points:
                 continue
+            # filled before empty, whole names before parts
+            order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{told_of(found, like)}{note}"
             if found.family == "date" and (beside := time_beside(table, found)):
@@ -752,7 +770,8 @@ class Proposal:
                     f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
                 )
                 reason += f", with {beside.name}"
-            if best is None or points > best.points:
+            if best_order is None or order > best_order:
+                best_order = order
                 best = Value(
                     *(sql, reason, points, todo, plain_type(found.type)),
                     is_empty=found.filled == 0,
@@ -859,8 +878,10 @@ class Proposal:
             if there in self.tables.values():
                 continue
             # many customers have one branch, and its name is not theirs
+            own = link.columns[-1]
             is_theirs = entity.name == "customers" and column.type == "text"
-            if is_theirs and (self._distinct(table, link.columns[-1]) or 1) <= HALF:
+            is_shared = is_theirs and (self._distinct(table, own) or 1) <= HALF
+            if is_shared or table.columns[own].filled == 0:
                 continue
             found = self._plain(entity.name, there, column)
             found = found or self._put_together(there, column)
@@ -871,10 +892,7 @@ class Proposal:
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
             name = self._alias(there, {alias})
-            condition = " and ".join(
-                f"{ROW}{table.columns[own].quoted} = {name}.{there.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(ROW, table, link, f"{name}.")
             return Value(
                 found.sql.replace(ROW, f"{name}."),
                 f"{', '.join(link.columns)} -> {link.to}.{found.reason}, through a key",
@@ -922,7 +940,7 @@ class Proposal:
         name = self._alias(child, {alias})
         for link in child.links:
             if link.to == parent.relation:
-                condition = self._on(name, child, link, ROW, parent)
+                condition = self._on(f"{name}.", child, link, ROW)
                 return (
                     f"{FROM}{child.relation}{TO} as {name}",
                     condition,
@@ -934,8 +952,8 @@ class Proposal:
             down = next((link for link in between.links if link.to == child.relation), None)
             if up and down and between not in self.tables.values():
                 through = self._alias(between, {alias, name})
-                to_parent = self._on(through, between, up, ROW, parent)
-                to_child = self._on(through, between, down, f"{name}.", child)
+                to_parent = self._on(f"{through}.", between, up, ROW)
+                to_child = self._on(f"{through}.", between, down, f"{name}.")
                 tables = (
                     f"{FROM}{between.relation}{TO} as {through}\n    inner join"
                     f" {FROM}{child.relation}{TO} as {name}\n        on {to_child}"
@@ -951,11 +969,16 @@ class Proposal:
                 )
         return None
 
-    def _on(self, name: str, table: Table, link: Link, other: str, there: Table) -> str:
-        return " and ".join(
-            f"{name}.{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
+    def _on(self, row: str, table: Table, link: Link, other: str) -> str:
+        """Return the condition of a link; row and other stand before the columns."""
+        there = self.catalog.tables[link.to]
+        pairs = [
+            f"{row}{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
             for own, to in zip(link.columns, link.to_columns, strict=True)
-        )
+        ]
+        if link.is_cast:
+            pairs[-1] = f"{pairs[-1].replace(' = ', '::text = ')}::text"
+        return " and ".join(pairs)
 
     def _otherwise(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, column: Wanted
@@ -1249,10 +1272,7 @@ class Proposal:
             if label is None:
                 return None
             name = self._alias(holder, {alias})
-            condition = " and ".join(
-                f"{ROW}{table.columns[own].quoted} = {name}.{holder.columns[other].quoted}"
-                for own, other in zip(link.columns, link.to_columns, strict=True)
-            )
+            condition = self._on(ROW, table, link, f"{name}.")
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
         words = self.catalog.words(holder, found)
@@ -1271,7 +1291,8 @@ class Proposal:
             label = self._first(table, evidence()["labels"])
             for link in table.links:
                 is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
-                if label and is_named and (link.to, link.to_columns) == (holder.relation, (key,)):
+                is_of_it = (link.to, link.to_columns) == (holder.relation, (key,))
+                if label and is_named and is_of_it:
                     return self.catalog.labels(table, link.columns[-1], label)
         return {}
 
@@ -1351,6 +1372,7 @@ class Proposal:
             for link in people.links
             if link.to not in chosen
             and self._is_filled(people, link.columns[-1])
+            and not self._is_own(people, link)
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
@@ -1371,11 +1393,9 @@ class Proposal:
             if is_named and there.probed > 1 and link.to not in chosen:
                 return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
         marked = " and ".join(self._marked(people))
-        return (
-            f"customers and {self.anchor} have {marked}: is each of its values a business of its"
-            " own? If so, use it as the tenant in every input"
-            if marked
-            else ""
+        return marked and (
+            f"customers and {self.anchor} have {marked}: is each of its values a business of"
+            " its own? If so, use it as the tenant in every input"
         )
 
     def _marked(self, people: Table) -> list[str]:

@@ -174,7 +174,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     return found
 
 
-def translated(
+def translated(  # noqa: PLR0913, PLR0917 - what the words may mean
     row: str,
     column: Column,
     words: dict[str, int] | None,
@@ -276,18 +276,17 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     price = first(known["price"], NUMBERS)
     discount = first(known["discount"], NUMBERS)
     whole = first(known["amount"], NUMBERS)
-    if price and quantity:
-        used = [price.name, quantity.name]
-        terms = [number(price), number(quantity)]
+    money = price if price and quantity else whole or price
+    if money is None:
+        return None
+    used, terms = [money.name], [number(money)]
+    if quantity and money is price:
+        used.append(quantity.name)
+        terms.append(number(quantity))
         if discount:
             used.append(f"(1 - {discount.name})")
             terms.append(f"(1 - {number(discount)})")
-        summed, money = "\n        * ".join(terms), price
-    elif whole or price:
-        money = whole or price
-        used, summed = [money.name], number(money)
-    else:
-        return None
+    summed = "\n        * ".join(terms)
     is_cents = snake(money.name).endswith("cents")
     summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
     if is_cents:
