@@ -36,7 +36,7 @@ def refuse_triggers_on_citus(command: str) -> None:
 
 
 def unmovable_tables(connection: Connection) -> list[str]:
-    """Return the tables between two steps of a refresh; Citus does not move unlogged shards."""
+    """Return the tables between two steps: Citus does not move the shards of unlogged ones."""
     if not _is_there(connection):
         return []
     found = rows(

@@ -175,5 +175,6 @@ def _take_away(
         ) from error
     except psycopg.errors.LockNotAvailable as error:
         raise Busy(
-            "detach: a long transaction uses one of our relations; nothing was dropped, try again"
+            "detach: a long transaction uses one of our relations; nothing was dropped, try"
+            " again"
         ) from error

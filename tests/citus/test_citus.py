@@ -176,8 +176,9 @@ def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
     )
     assert night.returncode == 4
     assert down in said.decode()
-    for command in (NIGHTLY, ("flows", "refresh", "--organization", "cedar-health")):
-        done = node(nodes).run(*command, project=of_citus)
+    of_one = ("flows", "refresh", "--organization", "cedar-health")
+    for refresh in (NIGHTLY, of_one):
+        done = node(nodes).run(*refresh, project=of_citus)
         assert done.returncode == 4, done.stdout
         assert down in done.stderr
         assert len(done.stderr.splitlines()) == 1
