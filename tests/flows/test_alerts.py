@@ -184,7 +184,9 @@ def test_what_nobody_could_be_told_expires_and_so_does_its_end(
     *old, new = customers(quiet, count)
     set_status(quiet, old, "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
-    quiet.execute("update operations.alert_outbox set created_at = now() - interval '169 hours'")
+    quiet.execute(
+        "update operations.alert_outbox set created_at = now() - interval '169 hours'"
+    )
     set_status(quiet, [new], "DORMANT")
     assert quiet.run("flows", "alerts").returncode == 0
     said = quiet.run("flows", "status").stdout
