@@ -191,11 +191,10 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
             height=68,
             key=f"note {of_this}",
         )
+        mine = st.session_state.get("contact_name", "")
         name = st.text_input(
             "Your name",
-            corrected["contacted_by"]
-            if corrected
-            else st.session_state.get("contact_name", ""),
+            corrected["contacted_by"] if corrected else mine,
             max_chars=LONGEST_NAME,
             autocomplete="name",
             key=f"name {of_this}",

@@ -358,11 +358,9 @@ def test_rows_are_shown_to_whom_the_mart_is(
 @pytest.mark.parametrize("function", ["explain_risk_status", "explain_customer_analytics"])
 def test_an_id_that_is_none_is_a_short_error(refreshed: Database, function: str) -> None:
     """And not the whole query, which is the context of an error within it."""
-    with pytest.raises(
-        psycopg.DataError, match='invalid input syntax for type uuid: "x"'
-    ) as e:
+    with pytest.raises(psycopg.DataError, match='syntax for type uuid: "x"') as raised:
         refreshed.rows(f"select * from analytics.{function}('x', 'y')")
-    assert len((e.value.diag.context or "").splitlines()) == 1
+    assert len((raised.value.diag.context or "").splitlines()) == 1
 
 
 @pytest.mark.slow
