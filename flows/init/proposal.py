@@ -125,18 +125,32 @@ class Proposal:
                     best = points, table, reason
             if best:
                 self.tables[name], self.reasons[name] = best[1], best[2]
+            elif name == "customers":
+                self._choose_addresses()
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
         self._choose_members()
         if (
             customers
             and anchor
+            and customers is not anchor
             and not self._paths(anchor, customers)
             and self._paths(customers, anchor)
         ):
-            self.people_by = self._best(
-                customers, ["email", "email_address", "mail"], ("text",)
-            )
+            self.people_by = self._email(customers)
+
+    def _choose_addresses(self) -> None:
+        """Without a table of customers, take the e-mail addresses of those who ordered."""
+        anchor = self.tables[self.anchor]
+        self.people_by = self._email(anchor)
+        if self.people_by:
+            self.tables["customers"] = anchor
+            self.reasons["customers"] = "no table lists customers, so each address is one"
+
+    def _email(self, table: Table) -> Column | None:
+        """Return the column with people's e-mail addresses."""
+        found = self._first(table, evidence()["addresses"])
+        return found if found and found.family == "text" and found.filled != 0 else None
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
@@ -620,7 +634,8 @@ class Proposal:
                          CERTAIN, type="text")  # fmt: skip
         if there is None:
             return None
-        if self.people_by and target.name == "customers":
+        is_beside = there is not self.tables.get(self.anchor)
+        if self.people_by and target.name == "customers" and is_beside:
             return self._person(table, there)
         ways = self._ways(target.name, table, there)
         key = self._key(target)
@@ -762,7 +777,10 @@ class Proposal:
             order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{told_of(found, like)}{note}"
-            if found.family == "date" and (beside := time_beside(table, found)):
+            beside = time_beside(table, found) if found.family == "date" else None
+            if beside and beside.family == "text":
+                todo = f"{todo} {beside.name} is a text: add its time of day".strip()
+            elif beside:
                 time = f"{ROW}{beside.quoted}"
                 if beside.is_nullable:
                     time = f"coalesce({time}, time '00:00')"
@@ -1277,7 +1295,8 @@ class Proposal:
             found, row = label, f"{name}.{label.quoted}"
         words = self.catalog.words(holder, found)
         known = _known_words(ours, column)
-        if points < LEAST and words and not any(snake(word) in known for word in words):
+        is_doubtful = points < LEAST and found.family != "integer"
+        if is_doubtful and words and not any(snake(word) in known for word in words):
             # the state of an address
             return None
         sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
@@ -1479,12 +1498,6 @@ class Proposal:
     def _first(self, table: Table, names: Sequence[str]) -> Column | None:
         found = (self._exact(table, name) for name in names)
         return next((column for column in found if column), None)
-
-    def _best(
-        self, table: Table, names: Sequence[str], families: Sequence[str]
-    ) -> Column | None:
-        found = self._first(table, names)
-        return found if found and found.family in families else None
 
     def _cast_ids(self, given: Input) -> None:
         """Cast ids to the type of their setting."""
