@@ -67,6 +67,8 @@ HALF = 0.5
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
+# a column of the row itself in SQL
+COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
 # the question about the time zone of a business
 ZONE_OF_BUSINESS = "which time zone is it in?"
 
@@ -687,7 +689,8 @@ class Proposal:
         """Return the key at the end of a path, with the joins that lead there."""
         joins: list[Join] = []
         prefix, at = ROW, table
-        parts = [name for name, column in there.columns.items() if _reads(key.sql, column)]
+        read = COLUMN.findall(key.sql)
+        parts = [name for name, column in there.columns.items() if column.quoted in read]
         pairs = dict(zip(way[-1].to_columns, way[-1].columns, strict=True))
         # the last link may hold the key itself; if not, one more join is needed
         is_held = set(parts) <= set(pairs)
@@ -698,17 +701,17 @@ class Proposal:
             condition = self._on(prefix, at, link, f"{name}.")
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
-        sql = key.sql
-        for name in parts:
-            own = at.columns[pairs[name] if is_held else name]
-            sql = _with(sql, there.columns[name], f"{prefix}{own.quoted}")
+        owns = {
+            there.columns[name].quoted: at.columns[pairs[name] if is_held else name].quoted
+            for name in parts
+        }
         taken = at.columns[pairs[parts[0]]] if is_held and len(parts) == 1 else None
         is_sure = all(link.is_declared for link in way)
         told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
         points = (95 if is_sure else 75) - 10 * (len(way) - 1)
         keys = f"{len(way)} foreign keys" if way[1:] else "foreign key"
         return Value(
-            sql,
+            COLUMN.sub(lambda found: f"{prefix}{owns[found[1]]}", key.sql),
             f"{told}: {keys if is_sure else f'{keys} by name, not all declared'}",
             points,
             type=plain_type(taken.type) if taken else key.type,
@@ -1507,16 +1510,6 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
-
-
-def _reads(sql: str, column: Column) -> bool:
-    """Return whether SQL over a row reads a column."""
-    return _with(sql, column, "") != sql
-
-
-def _with(sql: str, column: Column, new: str) -> str:
-    """Return SQL over a row with something else instead of a column."""
-    return re.sub(rf"{ROW}{re.escape(column.quoted)}(?!\w)", lambda _: new, sql)
 
 
 def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:
