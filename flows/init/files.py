@@ -233,19 +233,26 @@ class Rendered:
         if self.read.get(given.table.relation, BESIDE) == BESIDE:
             self.read[given.table.relation] = entity.description
         if entity.capture and self._parts(given):
-            self.captured.setdefault(given.table.relation, given)
-            for value in given.values.values():
-                chain = (value.joins or value.behind) if value else []
-                for number, join in enumerate(chain):
-                    way = given, chain[: number + 1]
-                    ways = self.beside.setdefault(join.relation, [])
-                    if "customer" in entity.capture and way not in ways:
-                        ways.append(way)
+            self._note_captures(given, given.table.relation)
         others = [join.relation for join in joins]
         for value in given.values.values():
             others += _relations(value.sql) if value else []
         for relation in others:
             self.read.setdefault(relation, BESIDE)
+
+    def _note_captures(self, given: Input, relation: str) -> None:
+        """Note whose keys a changed row of an input's table, or of a joined one, affects."""
+        # customers may be the addresses in the orders
+        if given.entity.name == self.proposal.anchor:
+            self.captured[relation] = given
+        self.captured.setdefault(relation, given)
+        for value in given.values.values():
+            chain = (value.joins or value.behind) if value else []
+            for number, join in enumerate(chain):
+                way = given, chain[: number + 1]
+                ways = self.beside.setdefault(join.relation, [])
+                if "customer" in given.entity.capture and way not in ways:
+                    ways.append(way)
 
     # inputs
 

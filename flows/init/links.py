@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.init.catalog import Catalog, Link, Table
 from flows.init.contract import singular
-from flows.init.names import key_stem, singulars_of, snake
+from flows.init.names import evidence, key_stem, singulars_of, snake
 
 # families of keys, and the share of values that must be keys of the other table, unless the
 # name is sure
@@ -50,7 +50,7 @@ def _implied(
             continue
         candidates = []
         names = {singular(stem or name), name}
-        if column.family == "integer":
+        if column.family == "integer" and name in evidence()["columns"]["order_status"]:
             # the status of an order may be a row of order_status
             names |= {f"{one}_{name.removeprefix('current_')}" for one in own}
         for other, key in (pair for one in sorted(names) for pair in named.get(one, [])):

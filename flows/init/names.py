@@ -20,6 +20,8 @@ TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", 
 TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
 SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
+# words of amounts in the smallest unit
+CENTS = ("cents", "minor", "cts")
 # words of keys
 KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
 KEY_FIRST = ("id", "fk")
@@ -208,18 +210,23 @@ def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ..
     own = words_of(column.name)
     stem = words_of(one_of(table.name))
     forms = [own]
+    for key in table.key:
+        # appt_date in a table whose key is appt_id
+        short = tuple(word for word in key_stem(snake(key)).split("_") if word)
+        if short and own[: len(short)] == short and len(own) > len(short):
+            forms.append(own[len(short) :])
     if own[: len(stem)] == stem and len(own) > len(stem):
         forms.append(own[len(stem) :])
     elif own[0] in map(singular, words_of(table.name)) and own[1:]:
         forms.append(own[1:])
     if own[-1:] == ("id",) or own[:1] in (("id",), ("fk",)):
         # id_services is service_id, and id_users_provider, a link to users, is provider_id
-        key = [singular(word) for word in key_stem("_".join(own)).split("_")]
+        parts = [singular(word) for word in key_stem("_".join(own)).split("_")]
         link = table.link_of(column.name)
-        forms.append((*key, "id"))
-        if link and key[1:] and singular(snake(link.to)).endswith(f"_{key[0]}"):
-            forms.append((*key[1:], "id"))
-    if own[-1:] in (("cents",), ("minor",)) and own[1:]:
+        forms.append((*parts, "id"))
+        if link and parts[1:] and singular(snake(link.to)).endswith(f"_{parts[0]}"):
+            forms.append((*parts[1:], "id"))
+    if own[-1] in CENTS and own[1:]:
         # convert reads the unit
         forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
     if is_time:
@@ -246,6 +253,16 @@ def time_beside(table: Table, date: Column) -> Column | None:
     own = without_time(words_of(date.name))
     begins = [(word,) for word in ("start", "starts", "begin", "begins", "from", "time")]
     named = next((times[name] for name in (own, *begins) if name in times), None)
+    named = named or next(
+        (
+            column
+            for column in table.columns.values()
+            if column.family == "text"
+            and {"time", "hour"} & {*words_of(column.name)}
+            and without_time(words_of(column.name)) == own
+        ),
+        None,
+    )
     dates = [column for column in table.columns.values() if column.family == "date"]
     is_only = len(dates) == len(times) == 1
     return named or (next(iter(times.values())) if is_only else None)

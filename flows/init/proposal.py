@@ -67,6 +67,8 @@ HALF = 0.5
 MOST_NAMED = 10
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
+# a column of the row itself in SQL
+COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
 # the question about the time zone of a business
 ZONE_OF_BUSINESS = "which time zone is it in?"
 
@@ -125,18 +127,32 @@ class Proposal:
                     best = points, table, reason
             if best:
                 self.tables[name], self.reasons[name] = best[1], best[2]
+            elif name == "customers":
+                self._choose_addresses()
         customers = self.tables.get("customers")
         anchor = self.tables.get(self.anchor)
         self._choose_members()
         if (
             customers
             and anchor
+            and customers is not anchor
             and not self._paths(anchor, customers)
             and self._paths(customers, anchor)
         ):
-            self.people_by = self._best(
-                customers, ["email", "email_address", "mail"], ("text",)
-            )
+            self.people_by = self._email(customers)
+
+    def _choose_addresses(self) -> None:
+        """Without a table of customers, take the e-mail addresses of those who ordered."""
+        anchor = self.tables[self.anchor]
+        self.people_by = self._email(anchor)
+        if self.people_by:
+            self.tables["customers"] = anchor
+            self.reasons["customers"] = "no table lists customers, so each address is one"
+
+    def _email(self, table: Table) -> Column | None:
+        """Return the column with people's e-mail addresses."""
+        found = self._first(table, evidence()["addresses"])
+        return found if found and found.family == "text" and found.filled != 0 else None
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
@@ -620,7 +636,8 @@ class Proposal:
                          CERTAIN, type="text")  # fmt: skip
         if there is None:
             return None
-        if self.people_by and target.name == "customers":
+        is_beside = there is not self.tables.get(self.anchor)
+        if self.people_by and target.name == "customers" and is_beside:
             return self._person(table, there)
         ways = self._ways(target.name, table, there)
         key = self._key(target)
@@ -672,7 +689,8 @@ class Proposal:
         """Return the key at the end of a path, with the joins that lead there."""
         joins: list[Join] = []
         prefix, at = ROW, table
-        parts = [name for name, column in there.columns.items() if _reads(key.sql, column)]
+        read = COLUMN.findall(key.sql)
+        parts = [name for name, column in there.columns.items() if column.quoted in read]
         pairs = dict(zip(way[-1].to_columns, way[-1].columns, strict=True))
         # the last link may hold the key itself; if not, one more join is needed
         is_held = set(parts) <= set(pairs)
@@ -683,17 +701,17 @@ class Proposal:
             condition = self._on(prefix, at, link, f"{name}.")
             joins.append(Join(name, to.relation, condition))
             prefix, at = f"{name}.", to
-        sql = key.sql
-        for name in parts:
-            own = at.columns[pairs[name] if is_held else name]
-            sql = _with(sql, there.columns[name], f"{prefix}{own.quoted}")
+        owns = {
+            there.columns[name].quoted: at.columns[pairs[name] if is_held else name].quoted
+            for name in parts
+        }
         taken = at.columns[pairs[parts[0]]] if is_held and len(parts) == 1 else None
         is_sure = all(link.is_declared for link in way)
         told = " -> ".join(f"{', '.join(link.columns)} -> {link.to}" for link in way)
         points = (95 if is_sure else 75) - 10 * (len(way) - 1)
         keys = f"{len(way)} foreign keys" if way[1:] else "foreign key"
         return Value(
-            sql,
+            COLUMN.sub(lambda found: f"{prefix}{owns[found[1]]}", key.sql),
             f"{told}: {keys if is_sure else f'{keys} by name, not all declared'}",
             points,
             type=plain_type(taken.type) if taken else key.type,
@@ -762,7 +780,10 @@ class Proposal:
             order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{told_of(found, like)}{note}"
-            if found.family == "date" and (beside := time_beside(table, found)):
+            beside = time_beside(table, found) if found.family == "date" else None
+            if beside and beside.family == "text":
+                todo = f"{todo} {beside.name} is a text: add its time of day".strip()
+            elif beside:
                 time = f"{ROW}{beside.quoted}"
                 if beside.is_nullable:
                     time = f"coalesce({time}, time '00:00')"
@@ -1277,7 +1298,8 @@ class Proposal:
             found, row = label, f"{name}.{label.quoted}"
         words = self.catalog.words(holder, found)
         known = _known_words(ours, column)
-        if points < LEAST and words and not any(snake(word) in known for word in words):
+        is_doubtful = points < LEAST and found.family != "integer"
+        if is_doubtful and words and not any(snake(word) in known for word in words):
             # the state of an address
             return None
         sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
@@ -1480,12 +1502,6 @@ class Proposal:
         found = (self._exact(table, name) for name in names)
         return next((column for column in found if column), None)
 
-    def _best(
-        self, table: Table, names: Sequence[str], families: Sequence[str]
-    ) -> Column | None:
-        found = self._first(table, names)
-        return found if found and found.family in families else None
-
     def _cast_ids(self, given: Input) -> None:
         """Cast ids to the type of their setting."""
         types = self.types()
@@ -1494,16 +1510,6 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
-
-
-def _reads(sql: str, column: Column) -> bool:
-    """Return whether SQL over a row reads a column."""
-    return _with(sql, column, "") != sql
-
-
-def _with(sql: str, column: Column, new: str) -> str:
-    """Return SQL over a row with something else instead of a column."""
-    return re.sub(rf"{ROW}{re.escape(column.quoted)}(?!\w)", lambda _: new, sql)
 
 
 def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.init.catalog import Column, Table
 from flows.init.contract import Entity, Wanted
-from flows.init.names import FEW, IN_UTC, evidence, snake, words_of
+from flows.init.names import CENTS, FEW, IN_UTC, evidence, snake, words_of
 
 # marks a column of the row itself, until it is known whether it needs the table's alias
 ROW = "\0"
@@ -107,7 +107,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     """
     row, family, kind = f"{ROW}{column.quoted}", column.family, wanted.type
     name = snake(column.name)
-    is_cents = name.endswith(("_cents", "_minor", "_in_cents", "cents"))
+    is_cents = name.endswith(CENTS)
     is_utc = bool({*IN_UTC} & {*words_of(column.name)})
     where = "UTC" if is_utc else zone or "UTC"
     todo_zone = "" if zone or is_utc else ZONE_OF_DATE
@@ -287,7 +287,7 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
             used.append(f"(1 - {discount.name})")
             terms.append(f"(1 - {number(discount)})")
     summed = "\n        * ".join(terms)
-    is_cents = snake(money.name).endswith("cents")
+    is_cents = snake(money.name).endswith(CENTS)
     summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
     if is_cents:
         summed = f"{summed} / 100.0"

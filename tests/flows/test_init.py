@@ -1585,3 +1585,74 @@ def test_a_unique_id_is_the_key_and_a_row_for_each_customer_is_no_business(
     orders = inputs["input_orders__orders"]
     assert columns_of(orders)["customer_id"] == "customer_id"
     assert "transdate::timestamp at time zone 'America/New_York' as ordered_at" in orders
+
+
+def test_customers_may_be_the_addresses_in_the_orders(empty: Database, tmp_path: Path) -> None:
+    """Tickets of events: nobody has an account."""
+    empty.execute(
+        """
+        create table event (id serial primary key, start_ts timestamptz);
+        create table tickets_reservation (
+            id text primary key, event_id_fk int references event, status text,
+            full_name text, email_address text, creation_ts timestamptz
+        );
+        create table b_transaction (
+            id serial primary key, reservation_id text references tickets_reservation,
+            price_cts int, currency text, status text, created timestamptz
+        );
+        insert into event select n, now() from generate_series(1, 3) as n;
+        insert into tickets_reservation
+        select
+            n::text, 1 + n % 3, 'COMPLETE', 'A',
+            (array['Ann@x.org', 'ann@x.org', 'bo@x.org'])[1 + n % 3], now()
+        from generate_series(1, 30) as n;
+        insert into tickets_reservation values ('none', 1, 'COMPLETE', 'B', null, now());
+        insert into b_transaction
+        select n, n::text, 500, 'EUR', 'COMPLETE', now() from generate_series(1, 30) as n;
+        """
+    )
+    init(empty, tmp_path / "it")
+    check_types(empty, tmp_path / "it")
+    check_captures(empty, tmp_path / "it")
+    inputs = {
+        name: as_sql(tmp_path / "it", text)
+        for name, text in inputs_of(tmp_path / "it").items()
+    }
+    people = {"ann@x.org", "bo@x.org"}
+    customers = read(empty, inputs["input_bookings__customers"])
+    assert sorted(row["square_customer_id"] for row in customers) == sorted(people)
+    bookings = read(empty, inputs["input_bookings__bookings"])
+    assert {row["square_customer_id"] for row in bookings} == {*people, None}
+    payments = read(empty, inputs["input_bookings__payments"])
+    assert {(row["square_customer_id"], row["amount_cents"]) for row in payments} == {
+        (one, 500) for one in people
+    }
+    # a reservation's own capture has its place and time
+    [source] = [
+        table for (_, name), table in sources_of(tmp_path / "it").items()
+        if name == "tickets_reservation"
+    ]  # fmt: skip
+    assert "starts_at" in source["config"]["meta"]["capture"][0]
+
+
+def test_columns_may_begin_like_the_key_of_their_table(
+    empty: Database, tmp_path: Path
+) -> None:
+    empty.execute(
+        """
+        create table clients (client_id int primary key, name text);
+        create table appointments (
+            appt_id int primary key, client_id int references clients, appt_date date,
+            appt_time varchar(5), appt_status smallint
+        );
+        insert into clients values (1, 'A');
+        insert into appointments
+        select n, 1, now(), '10:30', n % 4 from generate_series(1, 9) as n;
+        """
+    )
+    init(empty, tmp_path / "it", *NEW_YORK)
+    check_types(empty, tmp_path / "it")
+    bookings = inputs_of(tmp_path / "it")["input_bookings__bookings"]
+    assert "appt_status: named like status" in bookings
+    asked = " ".join(bookings.replace("-- ", "").split())
+    assert "TODO appt_time is a text: add its time of day appt_date::timestamp at" in asked

@@ -449,6 +449,8 @@ class Shape:
     wide: tuple[str, ...]
     # lines that a person writes: in inputs and in the sources' yml
     lines: tuple[int, int]
+    # what a person adds to `init`, because `init` asks for it
+    answers: tuple[str, ...] = ()
 
 
 SHAPES = {
@@ -462,6 +464,7 @@ SHAPES = {
         published=erp_published,
         wide=("own addresses", "res_company", "res_currency", "stock_picking_type"),
         lines=(52, 99),
+        answers=("--table", "tenants=res_company"),
     ),
     "studio": Shape(
         system="bookings",
@@ -582,7 +585,11 @@ def test_with_a_foreign_application_hourly_equals_nightly(
 ) -> None:
     name = request.node.callspec.params["application"]
     shape, folder = SHAPES[name], tmp_path / "it"
-    said = run(application, tmp_path, "init", str(folder), "--time-zone", shape.zone)
+    said = run(
+        application,
+        tmp_path,
+        *("init", str(folder), "--time-zone", shape.zone, *shape.answers),
+    )
     # a table that is only named like orders does not switch the system on
     assert f"{shape.system}: on: " in said
     assert said.count(": on: ") == 1
