@@ -1164,7 +1164,8 @@ class Proposal:
         for other in self.catalog.tables.values():
             if other in self.tables.values() or other.is_view:
                 continue
-            if any(link.to == table.relation for link in other.links):
+            is_child = any(link.to == table.relation for link in other.links)
+            if is_child or (self._is_parcel(other) and self._to_parent(other, table, "")):
                 found += [
                     f"{other.name}.{column.name}"
                     for column in other.columns.values()
@@ -1173,7 +1174,7 @@ class Proposal:
                     and (
                         "_".join(without_time(words_of(column.name))) not in of_row
                         or self._is_parcel(other)
-                        or words_of(one_of(other.name))[-1] in evidence()["histories"]
+                        or {*words_of(other.name)} & {*evidence()["histories"]}
                     )
                 ]
         return found[:MOST_NAMED]

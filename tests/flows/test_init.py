@@ -1170,6 +1170,13 @@ def test_names_that_end_alike_and_links_declared_twice(
     assert "leads there, too" not in inputs["input_orders__orders"]
     orders = read(empty, inputs["input_orders__orders"])
     assert sum(row["delivered_at"] is not None for row in orders) == 3
+    # if the moment is only that of the row of a parcel, it is a question
+    empty.execute("alter table fulfillment rename delivered_at to created_at")
+    init(empty, tmp_path / "asked")
+    asked = " ".join(
+        inputs_of(tmp_path / "asked")["input_orders__orders"].replace("-- ", "").split()
+    )
+    assert "Is it one of fulfillment.created_at?" in asked
     # a price that no row has is none
     assert {str(row["total_amount"]) for row in orders} == {"10.00"}
     customers = read(empty, inputs["input_orders__customers"])
@@ -1442,7 +1449,7 @@ def test_a_status_whose_word_stands_in_a_table_of_languages(
         insert into customer values (1, 'a@x.org');
         insert into order_state select n, '#fff', 'x' from generate_series(1, 5) as n;
         insert into order_state_lang values
-        (2, 1, 'Payment accepted'), (4, 1, 'Shipped'), (5, 1, 'Delivered'),
+        (2, 1, 'On backorder'), (4, 1, 'Shipped'), (5, 1, 'Delivered'),
         (5, 2, 'Livre'), (4, 2, 'Xpedi');
         insert into orders
         select n, 1, (array[2, 4, 5])[1 + n % 3], 5, now(), now()
@@ -1453,7 +1460,7 @@ def test_a_status_whose_word_stands_in_a_table_of_languages(
     check_types(empty, tmp_path / "it")
     orders = inputs_of(tmp_path / "it")["input_orders__orders"]
     assert "when current_state::text = '5' then 'DELIVERED'  -- 3 rows, 'Delivered'" in orders
-    assert "-- TODO 3 rows, 'Payment accepted': which of DRAFT, " in orders
+    assert "-- TODO 3 rows, 'On backorder': which of DRAFT, " in orders
     # the same without languages, and without a declared key
     empty.execute(
         "drop table order_state_lang; drop table order_state;"
