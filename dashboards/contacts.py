@@ -167,22 +167,9 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
                 keys,
                 format_func=lambda key: customers.get(key, key),
             )
-        said["outcome"] = st.radio(
-            "Outcome",
-            list(outcomes),
-            list(outcomes).index(corrected["outcome"]) if corrected else 0,
-            format_func=outcomes.__getitem__,
-            horizontal=True,
-            key=f"outcome {of_this}",
-        )
-        said["channel"] = st.radio(
-            "How",
-            list(CHANNELS),
-            list(CHANNELS).index(corrected["channel"]) if corrected else 0,
-            format_func=CHANNELS.__getitem__,
-            horizontal=True,
-            key=f"how {of_this}",
-        )
+        before = corrected or {"outcome": None, "channel": None}
+        said["outcome"] = _one_of(outcomes, "Outcome", before["outcome"], f"outcome {of_this}")
+        said["channel"] = _one_of(CHANNELS, "How", before["channel"], f"how {of_this}")
         until = _until(corrected, f"until {of_this}")
         note = st.text_area(
             "Note",
@@ -215,13 +202,24 @@ def _form(customers: Mapping[str, str], former: Sequence[Row]) -> None:
     _save(said, customers[picked])
 
 
+def _one_of(words: Mapping[str, str], label: str, before: str | None, key: str) -> str:
+    """Ask for one of our words, at first the one before or, without one, the first."""
+    values = list(words)
+    return st.radio(
+        label,
+        values,
+        values.index(before) if before else 0,
+        format_func=words.__getitem__,
+        horizontal=True,
+        key=key,
+    )
+
+
 def _until(corrected: Row | None, key: str) -> date | None:
     """Ask until when to snooze. Return None for today, which is no snooze."""
     today = today_of_reader()
-    first = today + timedelta(DAYS_AT_FIRST)
     before = corrected and corrected["snoozed_until"]
-    if corrected:
-        first = before or today
+    first = before or (today if corrected else today + timedelta(DAYS_AT_FIRST))
     until = st.date_input(
         "Snooze until this day or the next order",
         first,

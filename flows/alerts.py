@@ -29,14 +29,14 @@ from flows.schemas import OPERATIONS, OURS
 Outcomes = tuple[Counter[str], str | None]
 
 
-def raise_alerts(progress: Progress, *, after_runs_only: bool) -> None:
+def raise_alerts(progress: Progress) -> None:
     """Create messages for states that began or ended; an error does not stop the refresh.
 
-    after_runs_only: look only at the jobs if no run has changed anything since the last time.
+    Looks only at the jobs if no run has changed anything since the last time.
     """
     try:
         with connect() as connection:
-            _raise(connection, after_runs_only=after_runs_only)
+            _raise(connection, after_runs_only=True)
     except Infrastructure as failure:
         progress.say(f"alerts could not be raised: {failure}")
 

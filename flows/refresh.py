@@ -211,7 +211,7 @@ def _with_lock(
                     _refresh(options, progress, log, lock)
         finally:
             # also after a held or failed refresh, which people want to hear about
-            raise_alerts(progress, after_runs_only=True)
+            raise_alerts(progress)
             if options.mode == "nightly":
                 forget_old_rows(progress)
         return log.payload

@@ -993,13 +993,11 @@ class Proposal:
     def _on(self, row: str, table: Table, link: Link, other: str) -> str:
         """Return the condition of a link; row and other stand before the columns."""
         there = self.catalog.tables[link.to]
-        pairs = [
-            f"{row}{table.columns[own].quoted} = {other}{there.columns[to].quoted}"
-            for own, to in zip(link.columns, link.to_columns, strict=True)
-        ]
-        if link.is_cast:
-            pairs[-1] = f"{pairs[-1].replace(' = ', '::text = ')}::text"
-        return " and ".join(pairs)
+        casts = [""] * (len(link.columns) - 1) + ["::text" if link.is_cast else ""]
+        return " and ".join(
+            f"{row}{table.columns[own].quoted}{cast} = {other}{there.columns[to].quoted}{cast}"
+            for own, to, cast in zip(link.columns, link.to_columns, casts, strict=True)
+        )
 
     def _otherwise(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, column: Wanted

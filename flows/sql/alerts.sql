@@ -201,16 +201,13 @@ begin
     end if;
     -- of runs that had nothing to do, only the first in a row may bring news: a
     -- write-back that is held
-    select max(log_id) into last_run
-    from (
-        select log_id
-        from operations.application_logs
-        where
-            status != 'running'
-            and coalesce((payload -> 'runs_count')::integer, 1) = 1
-        order by log_id desc
-        limit 1
-    ) as newest;
+    select log_id into last_run
+    from operations.application_logs
+    where
+        status != 'running'
+        and coalesce((payload -> 'runs_count')::integer, 1) = 1
+    order by log_id desc
+    limit 1;
     if after_runs_only and is_judged then
         is_judged := not exists (
             select from operations.alert_rounds
@@ -223,9 +220,6 @@ begin
     create temporary table judged (
         kind text, tenant_id text, subject text, is_on boolean, is_gone boolean
     ) on commit drop;
-    create temporary table judged_tenants (
-        subject_kind text, tenant_id text
-    ) on commit drop;
     if is_judged then
         create temporary table given on commit drop as
         select
@@ -235,15 +229,6 @@ begin
             subject,
             is_on
         from operations.alert_states;
-
-        insert into judged_tenants
-        select distinct
-            subject_kind,
-            tenant_id
-        from given
-        where
-            subject_kind in ('customer', 'account')
-            and is_on is not null;
 
         -- of thousands of customers, only those whose state differs from their episode
         insert into judged
@@ -468,7 +453,9 @@ begin
 
         -- a tenant counts as seen when its customers were judged
         insert into operations.alert_tenants (subject_kind, tenant_id, judged_as_of)
-        select subject_kind, tenant_id, marts_as_of from judged_tenants
+        select distinct given.subject_kind, given.tenant_id, marts_as_of
+        from given
+        where given.subject_kind in ('customer', 'account') and given.is_on is not null
         on conflict (subject_kind, tenant_id)
         do update set judged_as_of = excluded.judged_as_of;
 

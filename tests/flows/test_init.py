@@ -77,6 +77,11 @@ def as_sql(folder: Path, text: str) -> str:
     return rendered(text, lambda *name: str(sources[name]["relation"]))
 
 
+def rendered_inputs_of(folder: Path) -> dict[str, str]:
+    """Return the inputs of a project by name, as SQL."""
+    return {name: as_sql(folder, text) for name, text in inputs_of(folder).items()}
+
+
 def columns_of(text: str) -> dict[str, str]:
     """Return the columns of a select with one line for each: name and expression."""
     lines = [line.partition("  --")[0].strip() for line in text.splitlines()]
@@ -754,10 +759,7 @@ def test_a_flag_may_be_a_number_or_a_letter(empty: Database, tmp_path: Path) -> 
     )
     init(empty, tmp_path / "it")
     check_types(empty, tmp_path / "it")
-    inputs = {
-        name: as_sql(tmp_path / "it", text)
-        for name, text in inputs_of(tmp_path / "it").items()
-    }
+    inputs = rendered_inputs_of(tmp_path / "it")
     customers = read(empty, f"select * from ({inputs['input_orders__customers']}) order by 2")
     assert [(row["customer_id"], row["is_closed"]) for row in customers] == [
         (1, False),
@@ -1163,10 +1165,7 @@ def test_names_that_end_alike_and_links_declared_twice(
     init(empty, tmp_path / "it")
     check_types(empty, tmp_path / "it")
     check_captures(empty, tmp_path / "it")
-    inputs = {
-        name: as_sql(tmp_path / "it", text)
-        for name, text in inputs_of(tmp_path / "it").items()
-    }
+    inputs = rendered_inputs_of(tmp_path / "it")
     assert "leads there, too" not in inputs["input_orders__orders"]
     orders = read(empty, inputs["input_orders__orders"])
     assert sum(row["delivered_at"] is not None for row in orders) == 3
@@ -1621,10 +1620,7 @@ def test_customers_may_be_the_addresses_in_the_orders(empty: Database, tmp_path:
     init(empty, tmp_path / "it")
     check_types(empty, tmp_path / "it")
     check_captures(empty, tmp_path / "it")
-    inputs = {
-        name: as_sql(tmp_path / "it", text)
-        for name, text in inputs_of(tmp_path / "it").items()
-    }
+    inputs = rendered_inputs_of(tmp_path / "it")
     people = {"ann@x.org", "bo@x.org"}
     customers = read(empty, inputs["input_bookings__customers"])
     assert sorted(row["square_customer_id"] for row in customers) == sorted(people)
