@@ -154,7 +154,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "unsubscribed": Status("Unsubscribed", "○", GREY),
         "has left": Status("Has left", "■", PLUM),
         "no e-mail address": Status("No e-mail address", "▲", RUST),
-        "no proper e-mail address": Status("No valid e-mail address", "▲", RUST),
+        "no valid e-mail address": Status("No valid e-mail address", "▲", RUST),
         "quiet hours": Status("In quiet hours", "○", BLUE),
     },
     "week": {

@@ -303,7 +303,7 @@ begin
                                     freshness.newest_at at time zone 'UTC',
                                     'YYYY-MM-DD HH24:MI "UTC"'
                                 ),
-                                'source %1$s is stale: it has no changes'
+                                'source %1$s is stale: it has no known change'
                             )
                     end,
                     jsonb_build_object('newest_at', freshness.newest_at)

@@ -362,7 +362,7 @@ begin
         end loop;
 
         update fits set refused_because = format(
-            'the parameters of %s are as likely', {{ iso_date('in_force.valid_from') }}
+            'the parameters in force since %s fit as well', {{ iso_date('in_force.valid_from') }}
         )
         from in_force
         where

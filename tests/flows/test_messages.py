@@ -413,13 +413,13 @@ def test_an_address_that_is_none_gets_nothing_and_status_says_so(
     for address, why in (
         (None, "no e-mail address"),
         ("  ", "no e-mail address"),
-        ("ana", "no proper e-mail address"),
-        ("ana@a.example, eve@e.example", "no proper e-mail address"),
-        ("ana@a.example\nBcc: eve@e.example", "no proper e-mail address"),
-        ("<eve@e.example>", "no proper e-mail address"),
+        ("ana", "no valid e-mail address"),
+        ("ana@a.example, eve@e.example", "no valid e-mail address"),
+        ("ana@a.example\nBcc: eve@e.example", "no valid e-mail address"),
+        ("<eve@e.example>", "no valid e-mail address"),
         # characters that the e-mail library cannot handle
-        ("ana@[a.example", "no proper e-mail address"),
-        ("ana@a..example", "no proper e-mail address"),
+        ("ana@[a.example", "no valid e-mail address"),
+        ("ana@a..example", "no valid e-mail address"),
         ("ana@a.example", ""),
     ):
         quiet.execute(

@@ -81,7 +81,7 @@ judged as (
                 when compared.churn_risk_rise is null
                     then
                         format(
-                            'the churn risk is %s, with none to compare it with',
+                            'the churn risk is %s; no earlier one is known',
                             compared.churn_risk_score
                         )
                 else
@@ -97,7 +97,7 @@ judged as (
             'ACCOUNT_ENGAGEMENT_GAP',
             compared.has_engagement_gap,
             format(
-                '%s since the last engagement',
+                '%s without an engagement',
                 {{ count_of('compared.days_since_engagement', 'day') }}
             )
         ),

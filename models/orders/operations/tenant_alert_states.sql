@@ -89,7 +89,7 @@ judged as (
             when feeds.is_silent
                 then
                     format(
-                        'nothing was delivered since %s, although %s orders were'
+                        'nothing has been delivered since %s, although %s orders were'
                         ' expected',
                         {{ iso_date('feeds.last_delivery_on') }},
                         feeds.missed_customers_count

@@ -144,7 +144,7 @@ final as (
             when not is_active then 'has left'
             when address is null then 'no e-mail address'
             when channel = 'mail' and not {{ is_mail_address('address') }}
-                then 'no proper e-mail address'
+                then 'no valid e-mail address'
         end as not_told_because
     from places
 )
