@@ -22,7 +22,7 @@ from flows.errors import Infrastructure
 from flows.installed import gap
 from flows.messages import Message, message_of
 from flows.messages.formats import FORMS, mail_of, text_of
-from flows.progress import Progress, count_of
+from flows.progress import Progress, count_of, many
 from flows.schemas import OPERATIONS, OURS
 
 # number of messages by outcome, and the last error
@@ -138,8 +138,9 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
     outcomes = sum((counted for counted, _ in ended), Counter[str]())
     reasons = [reason for _, reason in ended if reason]
     if outcomes["refused"] or outcomes["unknown"]:
+        refused = many(outcomes["refused"], "was", "were")
         raise Infrastructure(
-            f"alerts: {outcomes['refused']} were refused and will be sent again;"
+            f"alerts: {refused} refused and will be sent again;"
             f" {outcomes['unknown']} may have arrived and will not be sent again:"
             f" {reasons[-1]}"
         )

@@ -31,7 +31,7 @@ from flows.database import (
 from flows.detach import detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.installed import gap, is_empty
-from flows.progress import Progress
+from flows.progress import Progress, count_of, many
 from flows.project import FLOWS, PROJECTS
 from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS, OURS
@@ -400,7 +400,8 @@ def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:
             else f"all of {lost['keys']} tenants"
         )
         progress.say(
-            f"no key was found for {lost['rows_count']} changed rows of {lost['relation']}:"
+            f"no key was found for {count_of(lost['rows_count'], 'changed row')} of"
+            f" {lost['relation']}:"
             f" {lost['system']} recomputes {asked}"
         )
     for relation in scope.unlisted:
@@ -440,7 +441,8 @@ def report_unknown_keys(
         if found["keys"]:
             unknown[system] = found["keys"]
             progress.say(
-                f"warning: {found['keys']} keys in the queue match no row of {system}, such as"
+                f"warning: {many(found['keys'], 'key', 'keys')} in the queue"
+                f" {'matches' if found['keys'] == 1 else 'match'} no row of {system}, such as"
                 f" {found['example']}: does {WHERE_TO_SAY} write the key in the same form as"
                 " the input?"
             )
@@ -545,7 +547,8 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     elif capture["is_lost"]:
         because = "a table was truncated, the triggers are new, or a trigger has failed"
     elif capture["lost_rows"]:
-        because = f"neither key nor tenant was found for {capture['lost_rows']} changed rows"
+        lost = count_of(capture["lost_rows"], "changed row")
+        because = f"neither key nor tenant was found for {lost}"
     else:
         unlisted = tuple(
             table["relation"] for table in _unlisted(connection) if capture["tables"]
@@ -575,7 +578,7 @@ def _rebuilt_because(
         return f"{name}{more} of ours {'are' if more else 'is'} missing"
     if last is None:
         return None
-    later = f"the marts are already as of {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
+    later = f"the marts have a later as_of, {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
     reasons = {
         "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
         later: last["as_of"] > as_of,
@@ -825,7 +828,8 @@ def _install(connection: Connection, table: Table, progress: Progress) -> None:
         with_short_lock(connection, partial(_put_triggers, connection, table, member))
     parts = len(table.members) - 1
     progress.say(
-        f"captured: {table.relation}" + (f" and {parts} parts of it" if parts else "")
+        f"captured: {table.relation}"
+        + (f" and {count_of(parts, 'part')} of it" if parts else "")
     )
 
 

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flows.database import Connection, one_line, rows
+from flows.progress import count_of
 from flows.schemas import OPERATIONS
 
 # number of rows of a table whose keys are compared with those of the inputs
@@ -319,7 +320,8 @@ def _compare_sample(
         if kind["is_lost"]:
             asked = "everything" if kind["kind"] == "everything" else "its whole tenant"
             found.remarks.append(
-                f"no key is found for {kind['rows_count']} rows in a sample of {relation}: a"
+                f"no key is found for {count_of(kind['rows_count'], 'row')} in a sample of"
+                f" {relation}: a"
                 f" change of such a row recomputes {asked}"
             )
             continue

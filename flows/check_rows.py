@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.check_inputs import LOOK, WRONG, Input, noted, quoted, raw, temporary
 from flows.database import Connection, rows
+from flows.progress import many
 
 # how many words of a column are counted, and how many are shown
 WORDS_READ, WORDS_SHOWN = 100, 10
@@ -73,11 +74,13 @@ def note_nulls(one: Input) -> None:
         if f"{name}_unknown" in one.left_out and meta.get("allowed"):
             continue
         if is_all or not meta.get("nullable"):
+            where = f"{'all' if is_all else f'{count} of'} {one.rows} rows"
+            if one.rows == 1:
+                where = "its only row"
             one.find(
                 LOOK,
                 name,
-                f"is NULL in {'all' if is_all else f'{count} of'} {one.rows} rows"
-                f" ({count / one.rows:.1%})",
+                f"is NULL in {where} ({count / one.rows:.1%})",
                 f"the rules need it: {' '.join(one.columns[name]['description'].split())}",
             )
 
@@ -191,9 +194,10 @@ def look_at_drafts(connection: Connection, one: Input) -> None:
         one.find(
             LOOK,
             "order_status",
-            f"{found['orders']} rows are DRAFT and have a delivered_at, such as order_id"
-            f" {found['such_as']}: they count as deliveries",
-            f"if they are not deliveries, make their delivered_at NULL in {one.path}",
+            f"{many(found['orders'], 'row is DRAFT and has', 'rows are DRAFT and have')} a"
+            f" delivered_at, such as order_id {found['such_as']}: such a row counts as a"
+            " delivery",
+            f"if it is not a delivery, make its delivered_at NULL in {one.path}",
         )
 
 
@@ -292,15 +296,18 @@ def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> 
             level = WRONG if is_one else LOOK
             note_left_out(one, reason, left["rows"], left["such_as"], level)
         if are_all_left_out(one) and not is_one:
-            one.find(
-                WRONG, None, f"all {one.rows} rows are left out", "no rule can use any of them"
-            )
+            one.find(WRONG, None, f"{all_rows(one)} left out", "no rule can use any of them")
 
 
 def are_all_left_out(one: Input) -> bool:
     """Return whether an input has rows but no valid ones."""
     gone: int = sum(reason["rows"] for reason in one.left_out.values())
     return 0 < one.rows <= gone
+
+
+def all_rows(one: Input) -> str:
+    """Return words for all rows of an input, with a verb."""
+    return "its only row is" if one.rows == 1 else f"all {one.rows} rows are"
 
 
 def note_without_date(one: Input, reason: str, count: int, such_as: Sequence[str]) -> None:
@@ -320,8 +327,9 @@ def note_left_out(
 ) -> None:
     """Note rows that are left out for one reason."""
     such_as = ", ".join(key or "NULL" for key in keys)
-    counted = f"all {one.rows}" if level == WRONG else f"{count} of {one.rows}"
-    problem = f"{counted} rows are left out: {reason}, such as {one.key[-1]} {such_as}"
+    some = f"{count} of {one.rows} rows {'is' if count == 1 else 'are'}"
+    counted = all_rows(one) if level == WRONG else some
+    problem = f"{counted} left out: {reason}, such as {one.key[-1]} {such_as}"
     column, _, what = reason.rpartition("_")
     key = ", ".join(one.key)
     todo = "see operations.quarantined_rows after a refresh"

@@ -22,6 +22,7 @@ from flows.check_inputs import (
 from flows.database import Connection, rows
 from flows.init.names import evidence
 from flows.init.proposal import FEW_WORDS
+from flows.progress import count_of
 from flows.schemas import OPERATIONS
 from flows.watched import output_of, relations_of, relations_of_updated_at
 
@@ -159,7 +160,7 @@ def note_filled(connection: Connection, one: Input, table: dict[str, Any]) -> No
                 LOOK,
                 None,
                 f"{table['relation']}.{name} is not used, and in {found[name]} of"
-                f" {found['all rows']} rows {condition}",
+                f" {count_of(found['all rows'], 'row')} {condition}",
                 f"if such rows do not count, filter them in {one.path}; if they do, put"
                 f" `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}` there to silence this"
                 " line",
@@ -181,8 +182,9 @@ def note_families(connection: Connection, one: Input, table: dict[str, Any]) -> 
             one.find(
                 LOOK,
                 None,
-                f"{table['relation']}.{name} links {found['others']} rows to another row of"
-                " the table and is not used: each of them counts as a separate customer",
+                f"{table['relation']}.{name} links {count_of(found['others'], 'row')} to"
+                " another row of the table and is not used: each of them counts as a separate"
+                " customer",
                 f"if they are people of one customer, use its key in {one.path} and in the"
                 f" orders; if not, put `{{{{ config(meta={{'looked_at': ['{name}']}}) }}}}`"
                 " there to silence this line",

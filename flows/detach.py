@@ -21,7 +21,7 @@ from flows.database import (
 )
 from flows.errors import Busy, WriteBackHeld, WrongArgument
 from flows.installed import MARK, READS
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.run_log import logged
 from flows.schemas import OPERATIONS
 
@@ -94,9 +94,10 @@ def detach(progress: Progress) -> None:
     if since is None:
         progress.say("no view of ours reads a table of the application")
     elif standing:
+        working = f" and {count_of(len(tables), 'working table')}" if tables else ""
         progress.say(
-            f"detached: dropped {len(standing)} views on the application's tables"
-            f"{f' and {len(tables)} tables between two steps' if tables else ''}; migrate"
+            f"detached: dropped {count_of(len(standing), 'view')} on the application's"
+            f" tables{working}; migrate"
             " now; the next hourly or nightly refresh creates them again"
         )
     else:

@@ -21,7 +21,7 @@ from flows.dbt import ensure_profile
 from flows.errors import Failure, Infrastructure
 from flows.fleet import environment
 from flows.installed import gap
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.reports import health_in_words, job_line, read_health, read_jobs
 from flows.serve import SECONDS_TO_STOP, die_with_parent
 
@@ -105,7 +105,7 @@ def run_fleet(
         raise KeyboardInterrupt from None
     progress.table("Fleet", [one.line() for one in ended])
     done = sum(one.exit_code == 0 for one in ended)
-    progress.say(f"{done} of {len(ended)} databases done")
+    progress.say(f"{done} of {count_of(len(ended), 'database')} done")
     exit_code = max(one.exit_code for one in ended)
     return exit_code, {"databases": [one.as_json() for one in ended]}
 

@@ -30,7 +30,7 @@ from flows.database import (
 from flows.detach import check_attached, detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.installed import gap
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.roles import grant_sources
 from flows.schemas import INTERNAL, OPERATIONS, OURS
 
@@ -178,9 +178,9 @@ def print_hook(progress: Progress) -> None:
         )
         if skips["has_skipped"]:
             progress.say(
-                f"the hook has skipped {skips['times']} calls, the last at {skips['at']},"
-                " because their transactions are not read committed: those orders wait for"
-                " the next refresh"
+                f"the hook has skipped {count_of(skips['times'], 'call')}, the last at"
+                f" {skips['at']}, because it works only in read committed transactions: their"
+                " orders wait for the next refresh"
             )
         progress.table(
             "Last 10 errors of the hook, which the application did not see",

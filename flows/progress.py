@@ -36,7 +36,12 @@ def print_any_text() -> None:
 
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun, in the singular or plural."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return many(number, noun, f"{noun}s")
+
+
+def many(number: int, one: str, more: str) -> str:
+    """Return a number with words that depend on whether it is one."""
+    return f"{number} {one if number == 1 else more}"
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -73,7 +73,7 @@ WEEKLY_COLUMNS = {
 
 OUTCOMES = {
     "conflict": "changed by somebody meanwhile",
-    "locked": "in use",
+    "locked": "locked by another transaction",
     "gone": "deleted or closed meanwhile",
     "error": f"with an error, see {OPERATIONS}.write_back_changes",
 }
@@ -90,7 +90,7 @@ MODEL_COLUMNS = {
 
 LEFT_BY_ROLLBACK = {
     "kept": "changed by somebody since",
-    "locked": "in use; run it again",
+    "locked": "locked by another transaction; run it again",
     "gone": "of customers that were deleted",
 }
 
@@ -235,7 +235,7 @@ def guard_lines(guard: Mapping[str, Any], *, is_forced: bool = False) -> list[st
     if guard["held_count"]:
         lines.append(
             f"changes for the worse are held for {count_of(guard['held_count'], 'customer')}:"
-            f" nothing was delivered since {guard['last_delivery_on']}, although"
+            f" nothing has been delivered since {guard['last_delivery_on']}, although"
             f" {count_of(guard['missed_customers_count'], 'order')} were expected"
         )
     if guard["is_tripped"]:

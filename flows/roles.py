@@ -125,14 +125,16 @@ def install_roles(progress: Progress) -> None:
         )
     for reader in blind:
         progress.say(
-            f"warning: {reader['role_name']} may read {reader['marts_count']} marts by your"
-            f" grants but sees no rows: grant it {OURS}_analyst or the role of a tenant"
+            f"warning: {reader['role_name']} may read"
+            f" {count_of(reader['marts_count'], 'mart')} by your grants but sees no rows:"
+            f" grant it {OURS}_analyst or the role of a tenant"
         )
     if lacking:
         raise Infrastructure(f"roles: everything else is done; {AS_GRANTS} {lacking}")
     progress.say(
-        f"roles: refresher, write_back, analyst, contact_writer and {len(tenants)} tenant"
-        " roles exist; `customer-health roles status` lists them"
+        "roles: refresher, write_back, analyst, contact_writer and"
+        f" {count_of(len(tenants), 'tenant role')} exist; `customer-health roles status` lists"
+        " them"
     )
 
 

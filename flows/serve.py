@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from flows.continuous import ONE_BY_ONE, parse_every
 from flows.errors import Infrastructure, WrongArgument
 from flows.fleet import at_once, names
+from flows.progress import count_of
 from flows.project import LOCAL
 from flows.schemas import PREFIX
 
@@ -362,7 +363,10 @@ def _offer(zone: str, every: timedelta) -> None:
         for deployment in offered:
             runner.add_deployment(deployment)
         _bound([path for path, (name, *_) in deployments.items() if name in BOUNDED])
-        print(f"serving {len(offered)} deployments of {len(services)} databases")
+        print(
+            f"serving {count_of(len(offered), 'deployment')} of"
+            f" {count_of(len(services), 'database')}"
+        )
         asyncio.run(runner.start())
 
 

@@ -22,7 +22,7 @@ from flows.database import (
 )
 from flows.errors import Infrastructure, WrongArgument
 from flows.installed import MARK
-from flows.progress import Progress
+from flows.progress import Progress, count_of
 from flows.roles import (
     belongings_of_others,
     drop_roles,
@@ -309,7 +309,7 @@ def _say(plan: Plan, progress: Progress) -> None:
         "Roles, with all rights that they have here",
         [{"role": name} for name in groups]
         + (
-            [{"role": f"{len(plan.roles) - len(groups)} tenant roles"}]
+            [{"role": count_of(len(plan.roles) - len(groups), "tenant role")}]
             if len(plan.roles) > len(groups)
             else []
         ),

@@ -50,7 +50,7 @@ def find_work(
         return Work({name: [reason] for name in names}, now)
     found = {
         # a system that a user has added need not have the view
-        name: [f"there is no view {name}_work to ask"]
+        name: [f"there is no view {name}_work"]
         if not now[name]
         else [
             *sorted({f"{key['kind']} keys" for key in scope.claimed if key["system"] == name}),

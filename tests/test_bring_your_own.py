@@ -106,7 +106,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     [said] = walk.follow(trial, "Check")
     walk.check_what_is_shown("Review it")
     assert "0 wrong, 3 to look at" in said
-    assert "1 of 25 rows are left out: customer_id_missing" in said
+    assert "1 of 25 rows is left out: customer_id_missing" in said
     [said] = walk.follow(trial, "The first refresh")
     assert northwind_statuses(trial, "northwind") == NORTHWIND_STATUSES
     left_out = trial.rows('select "table", key, reason from operations.quarantined_rows')

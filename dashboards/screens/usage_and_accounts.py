@@ -74,8 +74,8 @@ def _show_usage(organizations: list[Row]) -> None:
     look.show(
         f"<p>{look.pill('risk_level', score['risk_level'])}"
         f" {look.pill('trend', score['trend'])}"
-        f" Score {score['overall_score']} on {look.day(score['metric_date'])},"
-        f" {look.share(score['data_coverage'])} of its weight measured.</p>"
+        f" Score {score['overall_score']} on {look.day(score['metric_date'])}, with data for"
+        f" {look.share(score['data_coverage'])} of the weights.</p>"
     )
     _line(
         [

@@ -19,7 +19,7 @@ from flows.init.links import add_implied_links
 from flows.init.names import evidence, snake
 from flows.init.proposal import ZONE_OF_BUSINESS, Proposal
 from flows.init.values import ZONE_OF_DATE
-from flows.progress import Progress
+from flows.progress import Progress, count_of, many
 from flows.project import OUR_PROJECT
 
 # project names that dbt or we use
@@ -87,7 +87,8 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
         },
     )
     progress.say(
-        f"{folder}: {len(models)} input files, {todos} lines with TODO, {guesses} guesses;"
+        f"{folder}: {count_of(len(models), 'input file')},"
+        f" {count_of(todos, 'line')} with TODO, {many(guesses, 'guess', 'guesses')};"
         " its README.md lists the next steps"
     )
     zones = sum(
@@ -96,7 +97,8 @@ def make_project(  # noqa: PLR0913 - what a person may ask for
         for asked in (ZONE_OF_DATE, ZONE_OF_BUSINESS)
     )
     if zones:
-        progress.say(f"{zones} of them ask for a time zone, which --time-zone tells init")
+        asking = many(zones, "TODO asks", "TODOs ask")
+        progress.say(f"{asking} for a time zone, which --time-zone sets")
 
 
 def _header(seed: str) -> str:
@@ -208,7 +210,8 @@ def _proposed(
     for table in catalog.tables.values():
         look_at(catalog, table)
     for schema, count in catalog.closed.items():
-        progress.say(f"skipped {count} tables of {schema}, which this login may not read")
+        closed = count_of(count, "table")
+        progress.say(f"skipped {closed} of {schema}, which this login may not read")
     named = _tables(catalog, told)
     proposals = {
         name: Proposal(

@@ -438,7 +438,8 @@ class Proposal:
         if entity.key == entity.tenant and self._differs_by_row(table):
             given.todo = (
                 f"{self.anchor} and their customers often name different rows of"
-                f" {table.relation}, and would be left out: is each a business of its own?"
+                f" {table.relation}, and such {self.anchor} would be left out: is each of its"
+                " rows a business of its own?"
             )
         for name, value in given.values.items():
             column = entity.columns[name]
@@ -465,7 +466,8 @@ class Proposal:
             and 0 < (self._distinct(people, column.name) or 1) < MOST
         )
         return (
-            f"nearly all {self.anchor} have a row of their own: does {said} tell who it is?"
+            f"nearly all {self.anchor} have a customer row of their own: does {said} say which"
+            " rows are the same customer?"
             if said
             else ""
         )

@@ -263,7 +263,7 @@ def test_a_receiver_that_is_not_there_is_asked_again_up_to_a_limit(
     receiver.server.server_close()
     done = send(quiet, receiver)
     assert done.returncode == 4
-    assert "1 were refused" in done.stderr
+    assert "1 was refused" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert states(quiet) == {"pending": 2}
     quiet.execute("update operations.alert_outbox set attempts = 11, next_attempt_at = now()")

@@ -333,7 +333,7 @@ def test_customers_that_belong_to_another_one_are_looked_at(small: Database) -> 
     assert lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look") == []
     small.execute(f"update commerce.customers set company_id = '{ONE}'")
     [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
-    assert "commerce.customers.company_id links 1 rows to another row of the table" in found
+    assert "commerce.customers.company_id links 1 row to another row of the table" in found
     assert "'looked_at': ['company_id']" in found
 
 
@@ -356,7 +356,7 @@ def test_check_omits_consequences_and_reviewed_columns(small: Database, project:
     # customers of a tenant that is left out do not count, which is not reported per table
     [wrong] = [line for line in said if line.startswith(("wrong ", "look "))]
     assert wrong.startswith(
-        "wrong input_orders__tenants.time_zone: all 1 rows are left out: time_zone_unknown"
+        "wrong input_orders__tenants.time_zone: its only row is left out: time_zone_unknown"
     )
     assert "use a time zone of pg_timezone_names" in wrong
     assert any(

@@ -509,7 +509,7 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
         (
             "select",
             ("--as-of", "2026-06-01T00:00:00+00:00"),
-            "the marts are already as of 2026-06-15",
+            "the marts have a later as_of, 2026-06-15",
         ),
         ("truncate booking.referral_profiles", (), "a table was truncated"),
         (

@@ -224,7 +224,7 @@ def test_with_a_time_zone_no_todo_remains(
     check_captures(application, tmp_path / "it")
     said = init(application, tmp_path / "asked")
     assert todos(tmp_path / "asked") == questions
-    assert f"{questions} of them ask for a time zone, which --time-zone tells init" in said
+    assert f"{questions} TODOs ask for a time zone, which --time-zone sets" in said
 
 
 @pytest.mark.parametrize("application", ["salon"], indirect=True)
@@ -1411,7 +1411,10 @@ def test_tables_of_a_data_set(empty: Database, tmp_path: Path) -> None:
     check_captures(empty, tmp_path / "it")
     inputs = inputs_of(tmp_path / "it")
     customers = " ".join(inputs["input_orders__customers"].replace("-- ", "").split())
-    assert "nearly all orders have a row of their own: does customer_unique_id" in customers
+    assert (
+        "nearly all orders have a customer row of their own: does customer_unique_id"
+        in customers
+    )
     orders = inputs["input_orders__orders"]
     assert "order_purchase_timestamp at time zone 'America/New_York' as ordered_at" in orders
     assert "null::timestamptz as delivered_at" in orders

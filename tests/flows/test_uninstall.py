@@ -164,7 +164,7 @@ def test_after_it_the_catalog_is_as_before_the_first_command(lodge: Database) ->
         succeed(lodge, "flows", *command.split())
     said = succeed(lodge, *UNINSTALL, "--dry-run")
     assert "customer_health_hook" in said
-    assert "1 tenant roles" in said
+    assert "1 tenant role" in said
     assert "dry run: nothing was removed" in said
     assert catalog(lodge) == installed
 

@@ -137,7 +137,7 @@ def test_rows_in_use_are_left_for_the_next_run(refreshed: Database) -> None:
         done = refreshed.run("flows", "write-back")
     assert done.returncode == 0, done.stderr
     assert outcomes(refreshed) == {"written": 15, "locked": 5}
-    assert "not written: 5 customers, in use" in done.stdout
+    assert "not written: 5 customers, locked by another transaction" in done.stdout
     refreshed.run("flows", "write-back")
     assert outcomes(refreshed) == {"written": 5}
 
@@ -363,7 +363,7 @@ def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
         *("--as-of", "2026-07-15T12:00:00+00:00"),
     )
     assert done.returncode == 0, done.stderr
-    assert "nothing was delivered since" in done.stdout
+    assert "nothing has been delivered since" in done.stdout
     pending = (
         "select customer_id, held_because from operations.pending_customer_updates"
         " where tenant_slug = 'harbor-foods'"
@@ -496,7 +496,7 @@ def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database
         done = refreshed.run("flows", "rollback", str(batch["id"]))
         assert done.returncode == 0, done.stderr
         assert "not restored: 1 value, changed by somebody since" in done.stdout
-        assert ", in use; run it again" in done.stdout
+        assert ", locked by another transaction; run it again" in done.stdout
         assert ", of customers that were deleted" in done.stdout
     assert statuses(refreshed)[locked] == written[locked]
     done = refreshed.run("flows", "rollback", str(batch["id"]))
