@@ -120,7 +120,7 @@ def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
         "“Overdue” means past the expected date; moderate, urgent and critical say by how"
         " much. Expected orders are the model's forecast for the next 90 days, from the"
         " customer's whole history; usual orders are its recent ones, per 30 days. If status"
-        " and forecast disagree, this page says which to believe:"
+        " and forecast disagree, see which of the two to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"

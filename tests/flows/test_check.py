@@ -321,7 +321,7 @@ def test_a_draft_that_was_delivered_is_looked_at(small: Database) -> None:
     )
     [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
     assert "order_status: 2 rows are DRAFT and have a delivered_at, such as order_id" in found
-    assert "they count as deliveries; if they are not deliveries, make their" in found
+    assert "such a row counts as a delivery; if it is not a delivery, make its" in found
 
 
 @pytest.mark.slow

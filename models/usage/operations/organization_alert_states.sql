@@ -44,7 +44,9 @@ final as (
             when overall_score < below
                 then
                     format('the health score is %s, below %s', overall_score, below)
-                    || coalesce('; most is lost by ' || replace(top_drag, '_', ' '), '')
+                    || coalesce(
+                        '; most points are lost to ' || replace(top_drag, '_', ' '), ''
+                    )
             else format('the health score is %s again', overall_score)
         end as message,
         jsonb_build_object(
