@@ -10,10 +10,6 @@ risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
 
-pending as (
-    select * from {{ ref('pending_customer_updates') }}
-),
-
 assessed as (
     select
         tenant_id,
@@ -28,23 +24,6 @@ assessed as (
     group by tenant_id
 ),
 
-changed as (
-    select
-        tenant_id,
-        count(*) as pending_count,
-        count(*) filter (
-            where
-            expected_risk_status = 'DORMANT'
-            and current_risk_status is distinct from 'DORMANT'
-        ) as newly_dormant_count,
-        count(*) filter (
-            where expected_reactivated_date is distinct from current_reactivated_date
-            and expected_reactivated_date is not null
-        ) as reactivated_count
-    from pending
-    group by tenant_id
-),
-
 final as (
     select
         tenants.tenant_id,
@@ -56,9 +35,6 @@ final as (
         coalesce(assessed.at_risk_cadence_count, 0) as at_risk_cadence_count,
         coalesce(assessed.at_risk_revenue_count, 0) as at_risk_revenue_count,
         coalesce(assessed.healthy_count, 0) as healthy_count,
-        coalesce(changed.newly_dormant_count, 0) as newly_dormant_count,
-        coalesce(changed.reactivated_count, 0) as reactivated_count,
-        coalesce(changed.pending_count, 0) as pending_count,
         account_types.active_count,
         account_types.target_count,
         account_types.prospect_count,
@@ -70,8 +46,6 @@ final as (
         on tenants.tenant_id = account_types.tenant_id
     left join assessed
         on tenants.tenant_id = assessed.tenant_id
-    left join changed
-        on tenants.tenant_id = changed.tenant_id
 )
 
 select * from final
