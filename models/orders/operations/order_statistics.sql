@@ -10,6 +10,10 @@ risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
 
+guards as (
+    select * from {{ ref('write_back_guards') }}
+),
+
 assessed as (
     select
         tenant_id,
@@ -24,6 +28,17 @@ assessed as (
     group by tenant_id
 ),
 
+-- grouped, so that PostgreSQL compares no customers for a query without these counts
+pending as (
+    select
+        tenant_id,
+        sum(pending_dormant_count)::bigint as newly_dormant_count,
+        sum(pending_reactivated_count)::bigint as reactivated_count,
+        sum(pending_count)::bigint as pending_count
+    from guards
+    group by tenant_id
+),
+
 final as (
     select
         tenants.tenant_id,
@@ -35,6 +50,9 @@ final as (
         coalesce(assessed.at_risk_cadence_count, 0) as at_risk_cadence_count,
         coalesce(assessed.at_risk_revenue_count, 0) as at_risk_revenue_count,
         coalesce(assessed.healthy_count, 0) as healthy_count,
+        coalesce(pending.newly_dormant_count, 0) as newly_dormant_count,
+        coalesce(pending.reactivated_count, 0) as reactivated_count,
+        coalesce(pending.pending_count, 0) as pending_count,
         account_types.active_count,
         account_types.target_count,
         account_types.prospect_count,
@@ -46,6 +64,8 @@ final as (
         on tenants.tenant_id = account_types.tenant_id
     left join assessed
         on tenants.tenant_id = assessed.tenant_id
+    left join pending
+        on tenants.tenant_id = pending.tenant_id
 )
 
 select * from final
