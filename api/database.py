@@ -146,7 +146,14 @@ def _in_transaction(
     with connection.transaction():
         if writes:
             # a writer must see what others have committed in the meantime
-            connection.execute("set transaction isolation level read committed, read write")
+            try:
+                connection.execute(
+                    "set transaction isolation level read committed, read write"
+                )
+            except psycopg.errors.FeatureNotSupported as error:
+                raise Problem(
+                    503, "this API reads from a standby: use the API of the primary server"
+                ) from error
         return work(connection)
 
 

@@ -45,6 +45,7 @@ from flows.work import Work, find_work, move_clock, unfinished
 from flows.write_back import (
     WriteBack,
     check_freshness,
+    compare,
     count_written,
     still_agrees,
     write_back,
@@ -53,6 +54,20 @@ from flows.write_back import (
 # materializations of objects that last from refresh to refresh: views, and tables that keep
 # their rows
 STANDS = ("view_in_place", "published_table", "kept_table")
+
+
+# columns of operations.order_statistics that are about the marts alone
+STATISTICS = (
+    "tenant_id, tenant_slug, analysed_count, skipped_count, dormant_count,"
+    " at_risk_cadence_count, at_risk_revenue_count, healthy_count, active_count, target_count,"
+    " prospect_count, active_pct, target_pct, prospect_pct"
+)
+# its other ones, as write_back_guards names them: there they cost no comparison of their own
+PENDING = {
+    "pending_count": "pending_count",
+    "newly_dormant_count": "pending_dormant_count",
+    "reactivated_count": "pending_reactivated_count",
+}
 
 
 @dataclass(frozen=True)
@@ -319,11 +334,10 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         log.payload["drift"] = sum(mart["rows_corrected"] for mart in log.payload["marts"])
     log.payload["tenants"] = rows(
         connection,
-        f"select * from {OPERATIONS}.order_statistics"
+        f"select {STATISTICS} from {OPERATIONS}.order_statistics"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": options.tenant},
     )
-
     log.payload["organizations"] = rows(
         connection, f"select * from {OPERATIONS}.booking_statistics order by organization_slug"
     )
@@ -370,7 +384,7 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
         # changed_since is empty if the triggers notice everything
         if not scope.changed_since and still_agrees(log.connection, log.logid):
             say_what_stays(log.connection, progress)
-            log.payload |= WriteBack(agrees=True).log() | {COMPUTED: True, "rows_written": 0}
+            log.payload |= WriteBack().log() | {COMPUTED: True, "rows_written": 0}
         else:
             _write_back(options, progress, log, lock)
     except WriteBackHeld:
@@ -385,12 +399,14 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
     log.payload[COMPUTED] = True
+    done = compare(connection, options.tenant)
+    guards = {guard["tenant_slug"]: guard for guard in done.guards}
+    for tenant in log.payload["tenants"]:
+        guard = guards.get(tenant["tenant_slug"], {})
+        tenant |= {logged_as: guard.get(name, 0) for logged_as, name in PENDING.items()}
     if options.write_back:
         check_freshness(connection)
-        done = progress.run(
-            "write-back",
-            lambda: write_back(log, lock, options.tenant, progress),
-        )
+        progress.run("write-back", lambda: write_back(log, lock, done, progress))
         log.payload |= done.log()
     else:
         say_what_stays(connection, progress)

@@ -82,8 +82,8 @@ class WriteBack:
     outcomes: Counter[str] = field(default_factory=Counter)
     # rows of operations.write_back_guards, read before the write-back
     guards: list[dict[str, Any]] = field(default_factory=list)
-    # whether no customer of any tenant differed, before the write-back
-    agrees: bool = False
+    # the slug of the only tenant to write, or None for all
+    tenant: str | None = None
     # the error that stopped a tenant, by slug
     failed: dict[str, str] = field(default_factory=dict)
     # the last error of single customers, by slug
@@ -95,6 +95,12 @@ class WriteBack:
     is_forced: bool = False
     # the ids of batches that have written something and can be rolled back
     batches: list[int] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether no customer of any tenant differs any more."""
+        pending = sum(guard["pending_count"] for guard in self.guards)
+        return self.tenant is None and self.outcomes["written"] == pending
 
     def log(self) -> dict[str, Any]:
         """Return the entry for the run log."""
@@ -141,7 +147,8 @@ class WriteBack:
 def still_agrees(connection: Connection, logid: str) -> bool:
     """Return whether no customer can differ in a run that has found nothing to do.
 
-    None differed in the run before this one, and the triggers show every change of their rows.
+    None differed after the run before this one, and the triggers show every change of their
+    rows.
     """
     return bool(
         rows(
@@ -200,7 +207,9 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
                 check_freshness(connection)
             done = progress.run(
                 "write-back",
-                lambda: write_back(log, lock, tenant, progress, force=force),
+                lambda: write_back(
+                    log, lock, compare(connection, tenant, force=force), progress
+                ),
             )
             log.payload |= done.log()
             log.payload["rows_written"] = count_written(connection, log.logid).total()
@@ -313,29 +322,28 @@ def count_written(connection: Connection, logid: str) -> Counter[str]:
     )
 
 
-def write_back(
-    log: RunLog,
-    lock: Lock,
-    tenant: str | None,
-    progress: Progress,
-    *,
-    force: bool = False,
+def compare(
+    connection: Connection, tenant: str | None = None, *, force: bool = False
 ) -> WriteBack:
-    """Write every customer that differs, except those that the guards hold.
-
-    Customers that are not written stay pending, and the next run tries them again. If one
-    tenant fails, the others are still written. Raises Infrastructure if the lock is lost.
-    """
-    connection, logid = log.connection, log.logid
-    install(connection, "write_back.sql")
-    say_what_stays(connection, progress)
+    """Return what a write-back would do, by tenant, before it has written anything."""
     guards = rows(
         connection,
         f"select * from {OPERATIONS}.write_back_guards"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": tenant},
     )
-    done = WriteBack(guards=guards, agrees=not (guards or tenant), is_forced=force)
+    return WriteBack(guards=guards, tenant=tenant, is_forced=force)
+
+
+def write_back(log: RunLog, lock: Lock, done: WriteBack, progress: Progress) -> WriteBack:
+    """Write every customer that differs, except those that the guards hold; return the result.
+
+    Customers that are not written stay pending, and the next run tries them again. If one
+    tenant fails, the others are still written. Raises Infrastructure if the lock is lost.
+    """
+    connection, logid, force = log.connection, log.logid, done.is_forced
+    install(connection, "write_back.sql")
+    say_what_stays(connection, progress)
     for guard in done.guards:
         for line in guard_lines(guard, is_forced=force):
             progress.say(line)
@@ -345,7 +353,7 @@ def write_back(
         held = [guard["tenant_slug"] for guard in done.guards if guard["is_tripped"]]
         connection.execute(
             f"select {OPERATIONS}.plan_write_back(%s, %s, %s, %s, %s)",
-            (logid, tenant, BATCH_SIZE, force, held),
+            (logid, done.tenant, BATCH_SIZE, force, held),
         )
     else:
         # nothing differs; what a run that died had planned is not to be written any more

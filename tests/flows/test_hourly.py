@@ -243,19 +243,26 @@ def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
             " where relid = 'commerce.customers'::regclass"
         )
 
-    # with triggers, and after a run in which nothing differed; the alerts look at the first
-    # of several that have nothing to do
-    refresh(captured, *HOURLY)
-    before = scans()
-    payload, _ = refresh(captured, *HOURLY)
-    assert (payload["is_idle"], payload["agrees"], scans()) == (True, True, before)
+    # with triggers, and after a run that has written all that differed
     captured.execute(change)
     payload, _ = refresh(captured, *HOURLY)
     assert (payload["work"].keys(), payload["rows_written"]) == ({"orders"}, 1)
-    # that run found a difference, so the next one compares again
+    assert payload["agrees"]
     before = scans()
     payload, _ = refresh(captured, *HOURLY)
-    assert payload["agrees"]
+    assert (payload["is_idle"], payload["agrees"], scans()) == (True, True, before)
+    # a run that could not write a row leaves a difference, so the next one compares again
+    captured.execute(
+        "alter table commerce.customers add constraint refused check (risk_status is null)"
+        " not valid"
+    )
+    captured.execute(change)
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["write_back"], payload["agrees"]) == ({"error": 1}, False)
+    captured.execute("alter table commerce.customers drop constraint refused")
+    before = scans()
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["rows_written"], payload["agrees"]) == (True, 1, True)
     assert scans() != before
     # without triggers, only a comparison shows this change
     assert captured.run("flows", "capture", "remove").returncode == 0

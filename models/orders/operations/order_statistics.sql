@@ -10,8 +10,8 @@ risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
 
-pending as (
-    select * from {{ ref('pending_customer_updates') }}
+guards as (
+    select * from {{ ref('write_back_guards') }}
 ),
 
 assessed as (
@@ -28,20 +28,14 @@ assessed as (
     group by tenant_id
 ),
 
-changed as (
+-- grouped, so that PostgreSQL compares no customers for a query without these counts
+pending as (
     select
         tenant_id,
-        count(*) as pending_count,
-        count(*) filter (
-            where
-            expected_risk_status = 'DORMANT'
-            and current_risk_status is distinct from 'DORMANT'
-        ) as newly_dormant_count,
-        count(*) filter (
-            where expected_reactivated_date is distinct from current_reactivated_date
-            and expected_reactivated_date is not null
-        ) as reactivated_count
-    from pending
+        sum(pending_dormant_count)::bigint as newly_dormant_count,
+        sum(pending_reactivated_count)::bigint as reactivated_count,
+        sum(pending_count)::bigint as pending_count
+    from guards
     group by tenant_id
 ),
 
@@ -56,9 +50,9 @@ final as (
         coalesce(assessed.at_risk_cadence_count, 0) as at_risk_cadence_count,
         coalesce(assessed.at_risk_revenue_count, 0) as at_risk_revenue_count,
         coalesce(assessed.healthy_count, 0) as healthy_count,
-        coalesce(changed.newly_dormant_count, 0) as newly_dormant_count,
-        coalesce(changed.reactivated_count, 0) as reactivated_count,
-        coalesce(changed.pending_count, 0) as pending_count,
+        coalesce(pending.newly_dormant_count, 0) as newly_dormant_count,
+        coalesce(pending.reactivated_count, 0) as reactivated_count,
+        coalesce(pending.pending_count, 0) as pending_count,
         account_types.active_count,
         account_types.target_count,
         account_types.prospect_count,
@@ -70,8 +64,8 @@ final as (
         on tenants.tenant_id = account_types.tenant_id
     left join assessed
         on tenants.tenant_id = assessed.tenant_id
-    left join changed
-        on tenants.tenant_id = changed.tenant_id
+    left join pending
+        on tenants.tenant_id = pending.tenant_id
 )
 
 select * from final

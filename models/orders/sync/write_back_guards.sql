@@ -30,7 +30,11 @@ judged as (
             expected_risk_status = 'DORMANT'
             and current_risk_status is distinct from 'DORMANT',
             false
-        ) as is_newly_dormant
+        ) as is_newly_dormant,
+        (
+            expected_reactivated_date is distinct from current_reactivated_date
+            and expected_reactivated_date is not null
+        ) as is_reactivated
     from pending
 ),
 
@@ -39,6 +43,8 @@ counted as (
         tenant_id,
         tenant_slug,
         count(*) as pending_count,
+        count(*) filter (where is_newly_dormant) as pending_dormant_count,
+        count(*) filter (where is_reactivated) as pending_reactivated_count,
         count(*) filter (where is_held) as held_count,
         -- a customer's first statuses are not a change
         count(*) filter (where is_initial) as initial_count,
@@ -55,6 +61,8 @@ final as (
         counted.tenant_slug,
         customers.customers_count,
         counted.pending_count,
+        counted.pending_dormant_count,
+        counted.pending_reactivated_count,
         counted.initial_count,
         counted.held_count,
         feeds.last_delivery_on,
