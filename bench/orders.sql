@@ -373,7 +373,7 @@ risk_status as (
         status,
         case status
             when 'DORMANT' then format(
-                'Dormant since %%s: %%s, limit 45 days after that',
+                'Dormant since %%s: %%s, limit 45 days late',
                 to_char(dormant_on, 'YYYY-MM-DD'), words
             )
             when 'AT_RISK_CADENCE' then format(

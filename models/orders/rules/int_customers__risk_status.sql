@@ -66,7 +66,7 @@ final as (
             when dated.risk_status = 'DORMANT'
                 then
                     format(
-                        'Dormant since %s: %s, limit %s after that',
+                        'Dormant since %s: %s, limit %s late',
                         {{ iso_date('dated.dormant_on') }},
                         dated.pace,
                         {{ count_of('dated.dormant_days', 'day') }}
