@@ -274,6 +274,7 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
         wait_for(lambda: not left_behind(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_child_that_is_kept_warm_forgets_each_run(refreshed: Database) -> None:
     with dbt.kept_warm():
         children = set()

@@ -248,6 +248,7 @@ def test_the_run_behind_the_marts_is_kept_however_old(refreshed: Database) -> No
         assert logids(connection) == {"new"}
 
 
+@pytest.mark.slow
 def test_the_nightly_refresh_deletes_and_says_so(refreshed: Database) -> None:
     refreshed.execute(
         "insert into operations.hook_errors (hook, relation, error, created_at)"

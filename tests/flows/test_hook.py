@@ -405,6 +405,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_no_order_is_rejected_and_no_type_stays_wrong(
     hooked: Database, pytestconfig: pytest.Config
 ) -> None:

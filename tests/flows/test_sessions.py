@@ -287,6 +287,7 @@ def wait_for(database: Database, query: str) -> object:
     raise AssertionError(query)
 
 
+@pytest.mark.slow
 def test_connections_are_kept_from_node_to_node(small: Database) -> None:
     sessions = "select sessions from pg_stat_database where datname = current_database()"
     before = int(str(small.value(sessions)))
