@@ -21,7 +21,7 @@ from flows.check_inputs import (
 )
 from flows.database import Connection, rows
 from flows.init.names import evidence
-from flows.init.proposal import FEW_WORDS
+from flows.init.statuses import FEW_WORDS
 from flows.progress import count_of
 from flows.schemas import OPERATIONS
 from flows.watched import output_of, relations_of, relations_of_updated_at

@@ -223,22 +223,22 @@ def _proposed(
         )
         for name in systems.registry()
     }
-    found = [name for name, proposal in proposals.items() if not proposal.missing]
+    found = [name for name, proposal in proposals.items() if not proposal.tables.missing]
     on = found if asked is None else asked
     for name, proposal in proposals.items():
         tables = ", ".join(
             f"{entity} in {table.relation}{'' if table.probed else ' (no rows)'}"
-            for entity, table in proposal.tables.items()
+            for entity, table in proposal.tables.chosen.items()
         )
         if name in on:
             why = (
                 ""
                 if name in found
-                else f", as requested; not found: {', '.join(proposal.missing)}"
+                else f", as requested; not found: {', '.join(proposal.tables.missing)}"
             )
             progress.say(f"{name}: on{why}: {tables or 'no table found'}")
         else:
-            missing = f"no table looks like {' and '.join(proposal.missing)}"
+            missing = f"no table looks like {' and '.join(proposal.tables.missing)}"
             progress.say(f"{name}: off: {missing if name not in found else 'not requested'}")
     if not on:
         raise WrongArgument(
@@ -256,7 +256,7 @@ def _proposed(
             table.schema
             for other, there in proposals.items()
             if other != name
-            for table in there.tables.values()
+            for table in there.tables.chosen.values()
         }
         rendered = Rendered(proposal, catalog, others)
         files |= {f"{name}/inputs/{file}": text for file, text in rendered.files().items()}
@@ -273,7 +273,7 @@ def _say_what_is_open(
     for entity in dict.fromkeys(entity for _, entity in named):
         of = [system for system, name in named if name == entity]
         if not set(of) & set(on):
-            missing = " and ".join(proposals[of[0]].missing)
+            missing = " and ".join(proposals[of[0]].tables.missing)
             raise WrongArgument(
                 f"--table: {entity} belongs to {' and '.join(of)}, "
                 + (
@@ -284,7 +284,7 @@ def _say_what_is_open(
                 )
             )
     for name in on:
-        for entity in proposals[name].without_rows():
+        for entity in proposals[name].tables.without_rows():
             progress.say(
                 f"{name}: no table looks like {entity}, so its input is empty until you"
                 f" write it; to name a table, use --table {entity}=SCHEMA.TABLE"

@@ -69,6 +69,7 @@ class Rendered:
 
     def __init__(self, proposal: Proposal, catalog: Catalog, others: Iterable[str]) -> None:
         self.proposal = proposal
+        self.system = proposal.tables.system
         self.catalog = catalog
         # schemas that other systems also read: dbt needs a source name per system
         self.shared = set(others)
@@ -85,8 +86,7 @@ class Rendered:
 
     def files(self) -> dict[str, str]:
         """Return all files of the system by name."""
-        system = self.proposal.system
-        return self.texts | {f"_{system}__sources.yml": self._sources()}
+        return self.texts | {f"_{self.system}__sources.yml": self._sources()}
 
     # sources
 
@@ -100,7 +100,7 @@ class Rendered:
         if name in systems.registry():
             name = f"{name}_app"
         if table.schema in self.shared:
-            name = f"{name}_{self.proposal.system}"
+            name = f"{name}_{self.system}"
         return name, _plain(table.name)
 
     def _sources(self) -> str:
@@ -120,7 +120,7 @@ class Rendered:
             schema = self.catalog.tables[relations[0]].schema
             lines += [
                 f"  - name: {name}",
-                f"    description: Tables that the {self.proposal.system} system reads.",
+                f"    description: Tables that the {self.system} system reads.",
                 f"    schema: {_yaml(schema)}",
                 "    tables:",
             ]
@@ -147,7 +147,7 @@ class Rendered:
                 lines.append(f"              {first}{part}: {_yaml(sql)}")
                 first = then
         entity = self.captured[relation].entity if relation in self.captured else None
-        if entity and entity.hook and (own := self.proposal.key_column(entity)):
+        if entity and entity.hook and (own := self.proposal.references.key_column(entity)):
             lines.append(f"            hook: {{order: {_yaml(own)}}}")
         return lines
 
@@ -243,7 +243,7 @@ class Rendered:
     def _note_captures(self, given: Input, relation: str) -> None:
         """Note whose keys a changed row of an input's table, or of a joined one, affects."""
         # customers may be the addresses in the orders
-        if given.entity.name == self.proposal.anchor:
+        if given.entity.name == self.proposal.tables.anchor:
             self.captured[relation] = given
         self.captured.setdefault(relation, given)
         for value in given.values.values():
@@ -269,7 +269,7 @@ class Rendered:
                 head += textwrap.wrap(
                     _comment(f"TODO {given.todo}"), WIDTH, subsequent_indent="-- "
                 )
-        if entity.name in self.proposal.through:
+        if entity.name in self.proposal.tables.through:
             head += [
                 "-- The write-back updates this view: keep it a plain select from one table,",
                 "-- with the seven columns and no cast, whatever their types. Without them,",

@@ -1,0 +1,198 @@
+"""What the columns of one table say, by their names, types and values."""
+
+from collections.abc import Sequence
+
+from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Table
+from flows.init.contract import Wanted, singular
+from flows.init.links import MOST
+from flows.init.names import LEAST, evidence, is_past, name_points, snake, time_beside
+from flows.init.values import (
+    CERTAIN,
+    EMPTY,
+    FILLED,
+    GUESS,
+    ROW,
+    Value,
+    convert,
+    plain_type,
+    quoted_words,
+    told_of,
+)
+
+# as many people may belong to a business, but not to a customer
+MANY = 20
+# a larger share of rows is most of them
+HALF = 0.5
+
+
+class Columns:
+    """Finds the column of a table that holds a value of ours."""
+
+    def __init__(self, catalog: Catalog, zone: str | None) -> None:
+        self.catalog = catalog
+        # the time zone of dates that have none
+        self.zone = zone
+
+    def email(self, table: Table) -> Column | None:
+        """Return the column with people's e-mail addresses."""
+        found = self.first(table, evidence()["addresses"])
+        return found if found and found.family == "text" and found.filled != 0 else None
+
+    def is_filled(self, table: Table, name: str) -> bool:
+        """Return whether nearly all rows have a value, as far as a probe has seen."""
+        share = table.columns[name].filled
+        return share is None or share >= MOST
+
+    def distinct(self, table: Table, name: str) -> float | None:
+        """Return how many distinct values each row has; None if there are few rows."""
+        if table.probed <= MANY:
+            return None
+        share = self.catalog.share_distinct(table, table.columns[name])
+        return 1 if share is None else share
+
+    def plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
+        """Return the table's column with the most specific name; of equal ones, by type."""
+        names = self.names(entity, column)
+        best: Value | None = None
+        best_order: tuple[bool, bool, int, int] | None = None
+        for found in table.columns.values():
+            # a foreign key is an id, not a value
+            if table.link_of(found.name) and not column.name.endswith("_id"):
+                continue
+            converted = convert(found, column, self.zone)
+            # a planned date is not that of the delivery
+            is_ahead = column.name == "delivered_at" and not is_past(found.name)
+            if converted is None or is_ahead:
+                continue
+            sql, todo, fit, note = converted
+            is_time = found.is_time and column.type in ("timestamptz", "date")
+            points, like = name_points(found, table, names, is_time=is_time)
+            if not points:
+                continue
+            # filled before empty, whole names before parts
+            order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
+            points += fit + (EMPTY if found.filled == 0 else FILLED)
+            reason = f"{told_of(found, like)}{note}"
+            beside = time_beside(table, found) if found.family == "date" else None
+            if beside and beside.family == "text":
+                todo = f"{todo} {beside.name} is a text: add its time of day".strip()
+            elif beside:
+                time = f"{ROW}{beside.quoted}"
+                if beside.is_nullable:
+                    time = f"coalesce({time}, time '00:00')"
+                sql = sql.replace(
+                    f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
+                )
+                reason += f", with {beside.name}"
+            if best_order is None or order > best_order:
+                best_order = order
+                best = Value(
+                    *(sql, reason, points, todo, plain_type(found.type)),
+                    is_empty=found.filled == 0,
+                )
+        return best if best and best.points >= GUESS else None
+
+    def names(self, entity: str, column: Wanted) -> list[str]:
+        """Return the names that a column may have, the most specific first."""
+        stem = f"{singular(entity)}_"
+        columns = evidence()["columns"]
+        listed = columns.get(f"{entity}.{column.name}") or columns.get(column.name, [])
+        plain = [column.name]
+        if column.name.startswith(stem):
+            plain.append(column.name.removeprefix(stem))
+        return [*plain, *(name for name in listed if name not in plain)]
+
+    def boolean(self, table: Table, column: Wanted) -> Value | None:
+        """Return a yes or no, from a flag of the table that means it or its opposite."""
+        known = evidence()["booleans"].get(column.name)
+        if column.type != "boolean":
+            return None
+        known = known or {"says": [column.name], "opposite": [], "otherwise": "false"}
+        for key, is_yes in (("says", True), ("opposite", False)):
+            for name in known[key]:
+                found = self.exact(table, name)
+                if found is None:
+                    continue
+                condition = self.is_set(table, found)
+                if condition is None:
+                    continue
+                if found.family in TIMES:
+                    sql = condition if is_yes else f"{ROW}{found.quoted} is null"
+                elif found.family == "boolean":
+                    sql = condition if is_yes else f"not {condition}"
+                else:
+                    sql = condition if is_yes else f"not ({condition})"
+                if found.is_nullable and found.family not in TIMES:
+                    sql = f"coalesce({sql}, {known['otherwise']})"
+                points = CERTAIN if found.name == column.name else 75
+                meant = "" if is_yes else ", negated"
+                return Value(sql, f"{told_of(found)}{meant}", points)
+        return None
+
+    def is_set(self, table: Table, column: Column) -> str | None:
+        """Return SQL that says whether a flag is set, or None if the column is no flag.
+
+        A flag is a boolean, a moment, a number or a letter: 1 or Y.
+        """
+        row = f"{ROW}{column.quoted}"
+        if column.family == "boolean":
+            return row
+        if column.family in TIMES:
+            return f"{row} is not null"
+        if column.family not in ("integer", "text", "bit"):
+            return None
+        words = self.catalog.words(table, column)
+        if column.family == "integer":
+            # a large number is a moment
+            is_flag = words is None or all(
+                word in ("0", "1") or int(word) > EARLIEST for word in words
+            )
+            return f"{row} != 0" if is_flag else None
+        meant = evidence()["flags"]
+        yes = [word for word in words or {} if word.lower() in meant["yes"]]
+        no = [word for word in words or {} if word.lower() in meant["no"]]
+        if not words or len(yes) + len(no) < len(words):
+            return None
+        known = yes or [meant["yes"][0]]
+        return f"{row}::text in ({quoted_words(known)})" if column.family == "bit" else (
+            f"{row} in ({quoted_words(known)})"
+        )  # fmt: skip
+
+    def put_together(self, table: Table, column: Wanted) -> Value | None:
+        """Return a value that several columns give together: a name from its parts."""
+        parts = evidence()["parts"].get(column.name)
+        if not parts:
+            return None
+        found = [self.first(table, names) for names in parts]
+        if not all(found):
+            return None
+        columns = [f"{ROW}{part.quoted}" for part in found if part]
+        named = ", ".join(part.name for part in found if part)
+        return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 75)
+
+    def filled_up(self, table: Table, column: Wanted, value: Value | None) -> Value | None:
+        """Return a value that few rows have, completed from its parts: company, else name."""
+        together = self.put_together(table, column)
+        own = value.reason.partition(":")[0] if value else ""
+        if not value or value.is_empty or not together or self.is_filled(table, own):
+            return value
+        return Value(
+            f"coalesce(nullif({value.sql}, ''), {together.sql})",
+            f"{value.reason}; else {together.reason}",
+            value.points,
+        )
+
+    def label(self, holder: Table) -> Column | None:
+        """Return the column of a lookup table that holds its word."""
+        known = self.first(holder, evidence()["labels"])
+        texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
+        return known or next(texts, None)
+
+    def exact(self, table: Table, name: str) -> Column | None:
+        """Return the column with exactly this name, in snake case."""
+        return next((c for c in table.columns.values() if snake(c.name) == name), None)
+
+    def first(self, table: Table, names: Sequence[str]) -> Column | None:
+        """Return the column with the first of these names that the table has."""
+        found = (self.exact(table, name) for name in names)
+        return next((column for column in found if column), None)

@@ -1,0 +1,220 @@
+"""Status columns: which one it is, and which of our words its words mean."""
+
+from typing import Any
+
+from flows.init.catalog import Column, Table
+from flows.init.contract import Entity, Wanted
+from flows.init.names import LEAST, evidence, name_points, one_of, snake, words_of
+from flows.init.tables import Tables
+from flows.init.values import (
+    FILLED,
+    GUESS,
+    LIKELY,
+    ROW,
+    TYPE,
+    Join,
+    Value,
+    doubtful_words,
+    quoted_words,
+    told_of,
+    translated,
+)
+
+# a column with more distinct values is not a status, nor a number with so few
+FEW_WORDS, FEW_CODES = 12, 2
+
+
+class Statuses:
+    """Finds the status of a row, in our words."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.catalog = tables.catalog
+        self.columns = tables.columns
+        self.tables = tables
+
+    def told_by_times(
+        self, entity: Entity, table: Table, column: Wanted, told: dict[str, Any]
+    ) -> Value | None:
+        """Return a status that the moments of a row tell, such as shipped_at."""
+        lines, named = [], []
+        otherwise = told.get("otherwise", "")
+        for word, names in told.items():
+            if word in ("otherwise", "else"):
+                continue
+            if isinstance(names, str):
+                moment = self.columns.plain(entity.name, table, entity.columns[names])
+                found = None
+                if moment:
+                    found = table.columns[moment.reason.partition(":")[0]]
+            else:
+                found = self.columns.first(table, names)
+            if found:
+                row = f"{ROW}{found.quoted}"
+                is_so = self.columns.is_set(table, found) or f"{row} is not null"
+                lines.append(f"when {is_so} then '{word}'")
+                named.append(found.name)
+                if word == otherwise:
+                    otherwise = told["else"]
+        if not lines:
+            return self._of_few_words(entity, table, column) or (
+                Value(f"'{otherwise}'", "no status column found, so a constant", GUESS)
+                if otherwise
+                else None
+            )
+        reason = f"no status column found, so derived from {', '.join(named)}"
+        lines.append(f"else '{otherwise}'")
+        return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
+
+    def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+        """Return a column with few distinct values as a possible status, with a question.
+
+        The column with the largest share of known status words wins. A constant would count
+        every row, and nobody would notice.
+        """
+        ours = self.our_words(entity, column) or {}
+        known = _known_words(ours, column)
+        found = self._with_few_words(table, self._taken(entity, table, column))
+        if not found:
+            return None
+        name, words = max(
+            found.items(),
+            # of several equal ones, the first
+            key=lambda pair: (
+                sum(snake(word) in known for word in pair[1]) / len(pair[1]),
+                table.columns[pair[0]].family != "integer",
+            ),
+        )
+        others = "".join(
+            f", or {other} ({quoted_words(words)})"
+            for other, words in found.items()
+            if other != name
+        )
+        which = table.columns[name]
+        sql, _ = translated(
+            f"{ROW}{which.quoted}", which, words, ours, doubtful_words(column.name)
+        )
+        return Value(
+            sql,
+            f"{name}: no column is named like a status, but this one has few distinct values"
+            f" ({quoted_words(words)})",
+            GUESS,
+            f"is this the status{others}? If none is, use a constant",
+        )
+
+    def may_say(self, table: Table) -> str:
+        """Ask whether a status column shows a yes or no that has no column of its own."""
+        # the state of a customer is part of an address
+        names = [name for name in evidence()["columns"]["order_status"] if name != "state"]
+        found = self._with_few_words(
+            table,
+            {
+                name
+                for name, column in table.columns.items()
+                if name_points(column, table, names, is_time=False)[0] < LEAST
+            },
+        )
+        said = ", or ".join(f"{name} ({quoted_words(words)})" for name, words in found.items())
+        return f"can it be derived from {said}?" if said else ""
+
+    def _taken(self, entity: Entity, table: Table, column: Wanted) -> set[str]:
+        """Return the columns of a table that other columns of the input use."""
+        taken = set()
+        for other in entity.columns.values():
+            value = None if other is column else self.columns.plain(entity.name, table, other)
+            taken |= {value.reason.partition(":")[0]} if value else set()
+        return taken
+
+    def _with_few_words(self, table: Table, taken: set[str]) -> dict[str, dict[str, int]]:
+        """Return the columns that may be a status, with their distinct values."""
+        elsewhere = set(evidence()["no_status"])
+        found = {}
+        for name, column in table.columns.items():
+            is_other = name in taken or name in table.key or table.link_of(name)
+            if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
+                continue
+            if elsewhere & set(words_of(name)):
+                continue
+            words = self.catalog.words(table, column) or {}
+            # names and notes rarely repeat a value, and one value tells nothing
+            are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
+            if column.family == "integer":
+                # neither a flag nor an id
+                is_code = not self.columns.is_set(table, column) and words_of(name)[-1:] != (
+                    "id",
+                )
+                are_few = are_few and is_code and len(words) > FEW_CODES
+            if column.labels or are_few:
+                found[name] = words
+        return found
+
+    def our_words(self, entity: Entity, column: Wanted) -> dict[str, list[str]] | None:
+        """Return the allowed words of a column, each with its synonyms."""
+        words = evidence()["words"]
+        ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
+        return ours or words.get(column.name)
+
+    def words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
+        """Return a status column, with its words translated into ours."""
+        ours = self.our_words(entity, column)
+        if ours is None:
+            return None
+        # also a foreign key of a lookup table
+        names = [
+            f"{name}{end}"
+            for end in ("", "_id", "_code")
+            for name in self.columns.names(entity.name, column)
+        ]
+        best: tuple[int, Column, str] | None = None
+        for found in table.columns.values():
+            if found.family not in ("text", "enum", "integer") or found.name in table.key:
+                continue
+            points, like = name_points(found, table, names, is_time=False)
+            if points and (best is None or points > best[0]):
+                best = points, found, like
+        if best is None:
+            return None
+        points, found, like = best
+        holder, row, joins = table, f"{ROW}{found.quoted}", []
+        if (link := table.link_of(found.name)) is not None:
+            holder = self.catalog.tables[link.to]
+            if labels := self._translations(holder, link.to_columns[-1]):
+                words = self.catalog.words(table, found)
+                sql, todo = translated(
+                    row, found, words, ours, doubtful_words(column.name), labels
+                )
+                return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
+            label = self.columns.label(holder)
+            if label is None:
+                return None
+            name = self.tables.alias(holder, {alias})
+            condition = self.tables.condition(ROW, table, link, f"{name}.")
+            joins = [Join(name, holder.relation, condition)]
+            found, row = label, f"{name}.{label.quoted}"
+        words = self.catalog.words(holder, found)
+        known = _known_words(ours, column)
+        is_doubtful = points < LEAST and found.family != "integer"
+        if is_doubtful and words and not any(snake(word) in known for word in words):
+            # the state of an address
+            return None
+        sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
+        return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
+
+    def _translations(self, holder: Table, key: str) -> dict[str, str]:
+        """Return the words of a lookup table that has none itself, from one with languages."""
+        if self.columns.first(holder, evidence()["labels"]):
+            return {}
+        for table in self.catalog.tables.values():
+            label = self.columns.first(table, evidence()["labels"])
+            for link in table.links:
+                is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
+                is_of_it = (link.to, link.to_columns) == (holder.relation, (key,))
+                if label and is_named and is_of_it:
+                    return self.catalog.labels(table, link.columns[-1], label)
+        return {}
+
+
+def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:
+    """Return the words of a status that we know, in snake case."""
+    doubtful = doubtful_words(column.name)
+    likes = [like for likes in [*ours.values(), *doubtful.values()] for like in likes]
+    return {*likes, *map(snake, ours)}

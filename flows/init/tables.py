@@ -1,0 +1,345 @@
+"""Which table holds the rows of which input, and how tables are linked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from flows.init.catalog import Column, Link, Table
+from flows.init.columns import HALF, MANY, Columns
+from flows.init.contract import Entity, singular
+from flows.init.names import evidence, key_stem, one_of, rank_of_table, snake, words_of
+
+# points of a table: for its name, its columns, its link to the system's main table; the
+# least that a table needs
+TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
+# points that another schema, a view and a table without rows cost
+ELSEWHERE, VIEW, NO_ROWS = 15, 10, 20
+# how many foreign keys may lie between a row and a value; one more to its business
+FARTHEST = 2
+
+
+class Tables:
+    """The tables of one system, chosen by points."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        system: str,
+        contract: dict[str, Entity],
+        named: Mapping[str, Table | None],
+    ) -> None:
+        self.catalog = columns.catalog
+        self.columns = columns
+        self.system = system
+        self.contract = contract
+        # tables that --table names, by input; None: there is no such table
+        self.named = named
+        self.through: dict[str, str] = evidence()["written_through"]
+        # by input
+        self.chosen: dict[str, Table] = {}
+        self.reasons: dict[str, str] = {}
+        # the e-mail column that identifies customers who have no table
+        self.people_by: Column | None = None
+        self._choose()
+
+    @property
+    def anchor(self) -> str:
+        """The system's main entity."""
+        return str(evidence()["systems"][self.system][0])
+
+    @property
+    def missing(self) -> list[str]:
+        """The tables that the system needs and that were not found."""
+        return [name for name in evidence()["systems"][self.system] if name not in self.chosen]
+
+    def _choose(self) -> None:
+        names: dict[str, list[str]] = evidence()["tables"][self.system]
+        self.chosen = {name: table for name, table in self.named.items() if table}
+        self.reasons = dict.fromkeys(self.chosen, "named by --table")
+        for name in [name for name in names if name not in self.named]:
+            if name != self.anchor and self.anchor not in self.chosen:
+                return
+            best = None
+            for table in self.catalog.tables.values():
+                if table in self.chosen.values():
+                    continue
+                points, reason = self._points(name, names[name], table)
+                if name == "customers" and self._is_above(table, names[name]):
+                    points -= TABLE_LINK
+                if points >= TABLE_ENOUGH and (best is None or points > best[0]):
+                    best = points, table, reason
+            if best:
+                self.chosen[name], self.reasons[name] = best[1], best[2]
+            elif name == "customers":
+                self._choose_addresses()
+        customers = self.chosen.get("customers")
+        anchor = self.chosen.get(self.anchor)
+        self._choose_members()
+        if (
+            customers
+            and anchor
+            and customers is not anchor
+            and not self.paths(anchor, customers)
+            and self.paths(customers, anchor)
+        ):
+            self.people_by = self.columns.email(customers)
+
+    def _choose_addresses(self) -> None:
+        """Without a table of customers, take the e-mail addresses of those who ordered."""
+        anchor = self.chosen[self.anchor]
+        self.people_by = self.columns.email(anchor)
+        if self.people_by:
+            self.chosen["customers"] = anchor
+            self.reasons["customers"] = "no table lists customers, so each address is one"
+
+    def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
+        """Return how well a table matches an entity, and why."""
+        rank, part = rank_of_table(table, synonyms, self.catalog)
+        said = "named like"
+        if rank is None:
+            rank, part, said = self._rank_of_links(table, synonyms), True, "links name it"
+        if rank is None:
+            return 0, ""
+        points = TABLE_NAME * (1 - 0.04 * rank) * (0.85 if part else 1)
+        wanted = [
+            column
+            for column in self.contract[name].columns.values()
+            if not column.name.endswith("_id")
+        ]
+        fitting = [column for column in wanted if self.columns.plain(name, table, column)]
+        if name == self.anchor and not fitting:
+            # a matching name alone does not switch a system on
+            return 0, ""
+        points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
+        reasons = [f"{said} {synonyms[rank]}"]
+        if fitting:
+            reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
+        linked = self._linked(name, table)
+        if linked:
+            points += TABLE_LINK
+            reasons.append(linked)
+        elif self.anchor in self.chosen and name in self._only_linked:
+            # without a link, no row of it belongs to anything
+            return 0, ""
+        elif name == "customers":
+            points -= TABLE_LINK
+        return points - self._cost(table), ", ".join(reasons)
+
+    def _cost(self, table: Table) -> int:
+        """Return the points that it costs to be a view, without rows, or elsewhere."""
+        anchor = self.chosen.get(self.anchor)
+        is_far = anchor is not None and anchor.schema != table.schema
+        is_empty = not table.probed and self.catalog.has_rows
+        return VIEW * table.is_view + NO_ROWS * is_empty + ELSEWHERE * is_far
+
+    def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
+        """Return which synonym the main table's links have for a table: customer_id."""
+        anchor = self.chosen.get(self.anchor)
+        stems = [
+            key_stem(snake(link.columns[-1]))
+            for link in (anchor.links if anchor else [])
+            if link.to == table.relation
+        ]
+        ranks = [rank for rank, synonym in enumerate(synonyms) if synonym in stems]
+        return min(ranks, default=None)
+
+    def _linked(self, name: str, table: Table) -> str:
+        """Return how a table links to those found before, or ''."""
+        if name == self.anchor:
+            return self._linked_people(table)
+        is_tenant = name in ("tenants", "organizations")
+        businesses = self.chosen.get(self.tenants)
+        is_beside = name not in ("sales_reps", "locations")
+        if businesses and not is_beside and not self.paths(table, businesses, FARTHEST + 1):
+            # without its business, a row would be left out
+            return ""
+        found = list(self.chosen.items())
+        if is_tenant:
+            # only a link from these shows that each belongs to a business
+            hang_on = ("customers", "users", "accounts")
+            found = [pair for pair in found if pair[0] in hang_on]
+        for entity, there in found:
+            if is_tenant and entity == "users" and self._members(there, table):
+                return f"a table of members links {entity} to it"
+            ways = self.ways(name, there, table)
+            if is_tenant:
+                ways = [
+                    way
+                    for way in ways
+                    if self.columns.is_filled(there, way[0].columns[-1])
+                    # a row for each customer is a part of the customer
+                    and (entity != "customers" or way[1:] or not self._is_own(there, way[0]))
+                ]
+            if ways:
+                return f"{entity} link to it"
+            if not is_tenant and is_beside and self.paths(table, there):
+                return f"it links to {entity}"
+        return ""
+
+    def _linked_people(self, table: Table) -> str:
+        """Return how a table links to one named like customers, or ''."""
+        people = evidence()["tables"][self.system].get("customers", [])
+        for link in table.links:
+            other = self.catalog.tables[link.to]
+            if rank_of_table(other, people, self.catalog)[0] is not None:
+                return f"{', '.join(link.columns)} links to {other.relation}"
+        return ""
+
+    def ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
+        """Return the paths of links from a table to that of an entity."""
+        ways = self.paths(table, target, FARTHEST + (name == self.tenants))
+        if name != "sales_reps":
+            return ways
+        # a column that each customer has for itself is its own login
+        return [way for way in ways if way[1:] or not self._is_own(table, way[0])]
+
+    def _is_own(self, table: Table, link: Link) -> bool:
+        """Return whether most of many rows have a row of another table for themselves."""
+        return (self.columns.distinct(table, link.columns[-1]) or 0) > HALF
+
+    @property
+    def _only_linked(self) -> tuple[str, ...]:
+        """The entities whose tables must be linked with those found before."""
+        return (self.tenants, "sales_reps", "locations", "engagements")
+
+    def _choose_members(self) -> None:
+        """Take the members of businesses as the users if these belong to none."""
+        users, businesses = (self.chosen.get(name) for name in ("users", self.tenants))
+        if users is None or businesses is None or "users" in self.named:
+            return
+        members = self._members(users, businesses)
+        if members and not self.paths(users, businesses, FARTHEST + 1):
+            self.chosen["users"] = members
+            self.reasons["users"] = (
+                f"says which rows of {users.relation} belong to {businesses.relation}"
+            )
+
+    def _members(self, users: Table, businesses: Table) -> Table | None:
+        """Return the table that says which users belong to which business, or None."""
+        both = {one_of(users.name).split("_")[-1], one_of(businesses.name).split("_")[-1]}
+        for table in self.catalog.tables.values():
+            own = {singular(word) for word in words_of(table.name)}
+            is_named = both <= own or {"member", "membership"} & own
+            if is_named and {users.relation, businesses.relation} <= {
+                link.to for link in table.links
+            }:
+                return table
+        return None
+
+    def _is_above(self, table: Table, people: Sequence[str]) -> bool:
+        """Return whether many other possible customers belong to a row: an ERP's client."""
+        anchor = self.chosen.get(self.anchor)
+        others = [self.catalog.tables[link.to] for link in anchor.links] if anchor else []
+        return any(
+            table.probed * MANY <= other.probed
+            and any(link.to == table.relation for link in other.links)
+            and rank_of_table(other, people, self.catalog)[0] is not None
+            for other in others
+            if other is not table
+        )
+
+    def paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
+        """Return the shortest paths of links from a table to another, the surest first."""
+        ways: list[list[Link]] = [[]]
+        for _ in range(most):
+            longer = []
+            for way in ways:
+                at = self.catalog.tables[way[-1].to] if way else table
+                longer += [
+                    [*way, link]
+                    for link in at.links
+                    if link.to not in {table.relation, *(step.to for step in way)}
+                ]
+            if found := [way for way in longer if way[-1].to == target.relation]:
+                return sorted(found, key=lambda way: sum(not link.is_declared for link in way))
+            ways = longer
+        return []
+
+    def without_rows(self) -> list[str]:
+        """Return the inputs without a table that most applications have."""
+        return [
+            name
+            for name, entity in self.contract.items()
+            if name not in {*self.chosen, *self.through, *evidence()["seldom"]}
+            and entity.key != entity.tenant
+        ]
+
+    @property
+    def tenants(self) -> str:
+        """The entity whose rows are the tenants."""
+        return next(name for name, e in self.contract.items() if e.key == e.tenant)
+
+    def alias(self, table: Table, taken: Iterable[str]) -> str:
+        """Return the alias of a table in a query."""
+        for entity, there in self.chosen.items():
+            if there is table and entity not in taken:
+                return entity
+        name = snake(table.name)
+        while name in taken:
+            name += "_too"
+        return f'"{name}"' if name in self.catalog.reserved or name[0].isdigit() else name
+
+    def condition(self, row: str, table: Table, link: Link, other: str) -> str:
+        """Return the condition of a link; row and other stand before the columns."""
+        there = self.catalog.tables[link.to]
+        casts = [""] * (len(link.columns) - 1) + ["::text" if link.is_cast else ""]
+        return " and ".join(
+            f"{row}{table.columns[own].quoted}{cast} = {other}{there.columns[to].quoted}{cast}"
+            for own, to, cast in zip(link.columns, link.to_columns, casts, strict=True)
+        )
+
+    def shared(self) -> str:
+        """Ask whether something under a name that we do not know is a business, or ''.
+
+        That is an unused table that the customers and another input link to, one named like
+        businesses that orders of shared customers link to, or a column.
+        """
+        chosen = {table.relation for table in self.chosen.values()}
+        people = self.chosen.get("customers")
+        if people is None:
+            return ""
+        linked = [
+            link.to.replace('"', "")
+            for link in people.links
+            if link.to not in chosen
+            and self.columns.is_filled(people, link.columns[-1])
+            and not self._is_own(people, link)
+            # 0: never analyzed
+            and self.catalog.tables[link.to].estimate != 1
+            and any(
+                other.to == link.to
+                for table in self.chosen.values()
+                if table is not people
+                for other in table.links
+            )
+        ]
+        again = f"a business of its own? If so, init again with --table {self.tenants}="
+        if linked:
+            named = " or ".join(dict.fromkeys(linked))
+            return f"several tables link to {named}: is each of its rows {again}{linked[0]}"
+        synonyms = evidence()["tables"][self.system][self.tenants]
+        for link in self.chosen[self.anchor].links:
+            there = self.catalog.tables[link.to]
+            is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
+            if is_named and there.probed > 1 and link.to not in chosen:
+                return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
+        marked = " and ".join(self._marked(people))
+        return marked and (
+            f"customers and {self.anchor} have {marked}: is each of its values a business of"
+            " its own? If so, use it as the tenant in every input"
+        )
+
+    def _marked(self, people: Table) -> list[str]:
+        """Return columns of customers and orders that name a business without a table."""
+        anchor = self.chosen[self.anchor]
+        synonyms = evidence()["tables"][self.system][self.tenants]
+        found = []
+        for column in people.columns.values():
+            name = snake(column.name)
+            if (
+                column.name in anchor.columns
+                and singular(key_stem(name) or name) in synonyms
+                and not people.link_of(column.name)
+            ):
+                words = self.catalog.words(people, column)
+                if words is None or len(words) > 1:
+                    found.append(column.name)
+        return found
