@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 
-from flows.capture import current_mapping
 from flows.check_inputs import (
     LARGEST,
     LOOK,
@@ -20,6 +19,7 @@ from flows.check_inputs import (
     staging_of,
 )
 from flows.database import Connection, rows
+from flows.fingerprints import current_mapping
 from flows.init.names import evidence
 from flows.init.statuses import FEW_WORDS
 from flows.progress import count_of

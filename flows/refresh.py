@@ -7,15 +7,6 @@ from typing import Any, Literal
 from flows import dbt, systems, untouched
 from flows.alerts import raise_alerts
 from flows.arguments import check_organization, check_tenant, is_built, refuse_others
-from flows.capture import (
-    Scope,
-    claim,
-    fingerprint_of_files,
-    last_relations,
-    missing_relations,
-    report_unknown_keys,
-    say_scope,
-)
 from flows.citus import refuse_on_citus
 from flows.database import (
     REFRESHER,
@@ -30,6 +21,7 @@ from flows.database import (
 )
 from flows.detach import check_attached, put_back
 from flows.errors import Infrastructure, WriteBackHeld, WrongArgument
+from flows.fingerprints import fingerprint_of_files
 from flows.forget import forget_old_rows
 from flows.hook import say_lost_hook
 from flows.installed import is_empty, make_schemas
@@ -41,6 +33,14 @@ from flows.retired import drop_retired
 from flows.roles import are_installed, follow_inputs
 from flows.run_log import COMPUTED, RunLog, check_maker, logged
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
+from flows.scope import (
+    Scope,
+    claim,
+    last_relations,
+    missing_relations,
+    report_unknown_keys,
+    say_scope,
+)
 from flows.work import Work, find_work, move_clock, unfinished
 from flows.write_back import (
     WriteBack,

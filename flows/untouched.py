@@ -5,10 +5,11 @@ application's tables. If neither has changed and nobody has altered our objects,
 refresh computes only the rows.
 """
 
-from flows.capture import fingerprint_of_files, last_relations
 from flows.database import Connection, rows
+from flows.fingerprints import fingerprint_of_files
 from flows.installed import MARK, READS
 from flows.schemas import INTERNAL, OPERATIONS
+from flows.scope import last_relations
 
 # including contracts, comments and grants; hidden files belong to editors
 FILES = (

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows import systems
-from flows.capture import Scope
 from flows.database import Connection, rows
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
+from flows.scope import Scope
 
 WELL = ("success", "held")
 COLUMNS = ("reason", "known_by", "fingerprint")

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from conftest import UNTIL, Database, new_database, switch_off
 from test_capture import queue, settings, status
 
-from flows import capture, dbt
+from flows import dbt, fingerprints
 from flows.capture import look_at, with_queue
 from flows.captured_keys import captures_of, compare
 from flows.database import Connection
@@ -738,7 +738,7 @@ def test_only_what_names_tables_and_keys_or_makes_functions_asks_for_the_trigger
     def mapping(changes: dict[str, Any] | None = None) -> str:
         text = yaml.safe_dump({"name": "it", "vars": vars_ | (changes or {})})
         (tmp_path / "dbt_project.yml").write_text(text + "# a comment\n")
-        return capture.current_mapping((tmp_path,))
+        return fingerprints.current_mapping((tmp_path,))
 
     first = mapping()
     assert mapping({"due_soon_days": 8, "schema_prefix": "dev_", "as_of": None}) == first
@@ -753,6 +753,6 @@ def test_only_what_names_tables_and_keys_or_makes_functions_asks_for_the_trigger
     # another version, with different functions
     second = mapping()
     script = tmp_path / "capture.sql"
-    script.write_text(capture.MAKES_FUNCTIONS.read_text() + "-- and more\n")
-    monkeypatch.setattr(capture, "MAKES_FUNCTIONS", script)
+    script.write_text(fingerprints.MAKES_FUNCTIONS.read_text() + "-- and more\n")
+    monkeypatch.setattr(fingerprints, "MAKES_FUNCTIONS", script)
     assert mapping() != second

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from conftest import PROJECT, UNTIL, USUAL, Database, load_two_customers, new_database
 
-from flows.capture import fingerprint_of_files, last_relations
+from flows.fingerprints import fingerprint_of_files
+from flows.scope import last_relations
 from flows.untouched import fingerprints as fingerprints_of
 
 pytestmark = pytest.mark.slow
@@ -166,7 +167,7 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
         ' place: "{{ env_var (\\"PLACE\\") }}",'
         " key: \"{{ env_var('DBT_ENV_SECRET_KEY') }}\"}\n"
     )
-    monkeypatch.setattr("flows.capture.PROJECTS", (tmp_path,))
+    monkeypatch.setattr("flows.fingerprints.PROJECTS", (tmp_path,))
     before = fingerprint_of_files()
     monkeypatch.setenv("DBT_ENV_SECRET_KEY", "other")
     assert fingerprint_of_files() == before

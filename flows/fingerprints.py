@@ -1,0 +1,70 @@
+"""Fingerprints of the project's files: of those that numbers depend on, and the triggers."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from flows.project import FLOWS, PROJECTS
+
+# the files that the rules depend on
+RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
+# except secrets, on which no number depends
+ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECRET)(\w+)""")
+# the triggers depend on the vars and files that name tables and key columns, and on the script
+# that creates their functions
+MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
+NAMING_VARS = ("_schema", "_table", "_enabled")
+NAMING_FILES = "models/**/*__sources.yml"
+
+
+def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
+    """Return a fingerprint of project files, by default of all that numbers depend on.
+
+    It includes the environment variables that they name.
+    """
+    # bytes, so that the encoding does not matter
+    texts = [
+        f"{file.relative_to(folder)}\n".encode() + file.read_bytes()
+        for folder in PROJECTS
+        for pattern in patterns
+        for file in sorted(folder.glob(pattern))
+        if file.is_file()
+    ]
+    names = sorted({name.decode() for text in texts for name in ENV_VAR.findall(text)})
+    return _fingerprint(
+        [*texts, *(f"{name}={os.environ.get(name)}".encode() for name in names)]
+    )
+
+
+def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:
+    """Return a fingerprint of everything that the triggers depend on.
+
+    It covers our project and the one that uses it as a package.
+    """
+    texts = [MAKES_FUNCTIONS.read_bytes()]
+    for folder in projects:
+        settings = yaml.safe_load((folder / "dbt_project.yml").read_bytes()).get("vars") or {}
+        texts.append(repr(sorted(_naming(settings))).encode())
+        texts += [
+            f"{file.relative_to(folder)}\n".encode() + file.read_bytes()
+            for file in sorted(folder.glob(NAMING_FILES))
+        ]
+    return _fingerprint(texts)
+
+
+def _naming(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the vars that name tables, including those nested under a package's name."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", text) for inner, text in _naming(value))
+        elif name.endswith(NAMING_VARS):
+            yield name, str(value)
+
+
+def _fingerprint(texts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\n".join(texts)).hexdigest()[:16]
