@@ -10,12 +10,26 @@
         ~ " from " ~ relation ~ " where (" ~ columns | join(', ') ~ ") = (select "
         ~ columns | join(', ') ~ " from " ~ relation ~ " limit 1)"
     ).columns[0].values()[0])[0]['Plan'] -%}
-    {%- set scans = scans_behind(plan) -%}
+    {%- set on_shard = plan_on_shard(plan) -%}
+    {%- set scans = scans_behind(on_shard or plan) -%}
+    {%- for scan in scans if on_shard -%}
+        {%- do scan.update({'shard': scan['Relation Name'].split('_')[-1]}) -%}
+    {%- endfor -%}
     {{ return({
         'scans': scans,
-        'columns': columns_in_plan(plan),
+        'columns': columns_in_plan(on_shard or plan),
         'is_one_row': not scans and is_one_row(relation, plan),
     }) }}
+{%- endmacro %}
+
+
+{% macro plan_on_shard(plan) -%}
+    {#-
+    On Citus, the plan of a node for one shard; all shards have the same indexes, and
+    rows with equal keys are in the same one. None if the coordinator has the rows.
+    -#}
+    {%- set tasks = plan.get('Distributed Query', {}).get('Job', {}).get('Tasks', []) -%}
+    {{ return(tasks[0]['Remote Plan'][0][0]['Plan'] if tasks else none) }}
 {%- endmacro %}
 
 
@@ -94,10 +108,16 @@
     -#}
     {%- set scans = [] -%}
     {%- for scan in origin.scans -%}
-        {%- do scans.append(
-            "(format('%I.%I', " ~ in_quotes(scan['Schema']) ~ ", "
-            ~ in_quotes(scan['Relation Name']) ~ ")::regclass)"
-        ) -%}
+        {%- if 'shard' in scan -%}
+            {%- do scans.append(
+                "((select logicalrelid from pg_dist_shard where shardid = " ~ scan.shard ~ "))"
+            ) -%}
+        {%- else -%}
+            {%- do scans.append(
+                "(format('%I.%I', " ~ in_quotes(scan['Schema']) ~ ", "
+                ~ in_quotes(scan['Relation Name']) ~ ")::regclass)"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- set asked = [] -%}
     {%- for column in origin.columns -%} {%- do asked.append(in_quotes(column)) -%} {%- endfor -%}
