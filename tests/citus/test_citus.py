@@ -40,9 +40,20 @@ RECOMPUTED = """
 """
 
 
+# staging views that look for copies of a row, because no index proves its key unique
+COUNTED = """
+    select relname from pg_class
+    where
+        relnamespace = 'analytics_internal'::regnamespace
+        and relname like 'stg\\_%' and pg_get_viewdef(oid) like '%%row_number()%%'
+    order by 1
+"""
+
+
 def test_every_row_is_as_on_one_server(pair: Pair) -> None:
     pair.run("refresh", "--mode", "nightly", "--as-of", UNTIL, "--backfill-days", "5")
     assert pair.different() == {}
+    assert pair.plain.rows(COUNTED) == pair.distributed.rows(COUNTED)
     for seed, hours in enumerate((1, 2)):
         at = pair.change(seed, hours)
         pair.run("refresh", "--mode", "hourly", "--as-of", at, "--no-write-back")
@@ -304,7 +315,6 @@ PULLED = {
         "int_customers__due",
         "int_customers__scope",
         "int_booking_customers__due",
-        "int_booking_customers__scope",
     },
     "no tenant: kept on the coordinator": {
         "int_quarantined_rows__orders",

@@ -56,8 +56,9 @@ named as not materialized (
         and square_customer_id is not null
 ),
 
--- what an hourly refresh recomputes
-due as (
+-- what an hourly refresh recomputes; not materialized, so that Citus computes it where
+-- the rows are
+due as not materialized (
     select
         organization_id,
         square_customer_id

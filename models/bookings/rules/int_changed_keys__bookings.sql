@@ -12,7 +12,8 @@ profiles as (
     select * from {{ ref('stg_bookings__customers') }}
 ),
 
-bookings as (
+-- each use reads the rows that updated_at shows, by an index if there is one
+bookings as not materialized (
     select * from {{ ref('stg_bookings__bookings') }}
 ),
 
