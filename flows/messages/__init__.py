@@ -48,7 +48,7 @@ DUE = ("Overdue", "Due today", "Due soon", "Dormant")
 LONGEST_NAME, LONGEST_WORDS, LONGEST_SUBJECT = 120, 300, 150
 # characters that hide or reverse the text around them
 INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
 
 

@@ -28,8 +28,8 @@ SLACK_BYTES, TEAMS_BYTES, MATTERMOST_SIGNS = 12_000, 27_000, 16_000
 FEWER = (20, 10, 5, 2, 1, 0)
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>])")
-# where mentions, channels, tags, emoji, links and HTML begin
-CALLING = re.compile(r"(?<=[@~#:<])(?=\S)|(?<=www)(?=\d*\.)")
+# where mentions, channels, tags, emoji, links, HTML and its entities begin
+CALLING = re.compile(r"(?<=[@~#:<])(?=\S)|(?<=www)(?=\d*\.)|(?<=&)(?=#?\w+;)")
 
 
 def text_of(message: Message) -> str:

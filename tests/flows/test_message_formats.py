@@ -79,7 +79,7 @@ MESSAGE = message_of(ALERTS, PAGES)
 # a name that would be markup in one of the formats, and one that would be another header
 EVIL = (
     "<b>*A*</b> [x](http://evil.example) <!channel> @all ~town #x :y: www.evil.example `y`"
-    "\r\nBcc: eve@evil.example"
+    " &lt;&#42;\r\nBcc: eve@evil.example"
 )
 AS_TEXT = " ".join(EVIL.split())
 WICKED = message_of(
@@ -115,6 +115,16 @@ def test_a_message_reads_as_it_should() -> None:
         "You receive this because you look after these customers. To change the address, set"
         " quiet hours or unsubscribe, ask your administrator.\n"
     )
+
+
+def test_a_name_hides_and_turns_nothing_round() -> None:
+    # marks of direction, and joiners that nobody sees
+    hidden = "\u061c\u180e\u200b\u200f\u202e\u2060\u2064\u2067\u206f\ufeff"
+    # what families of emoji and Persian words need
+    kept = "\U0001f469\u200d\U0001f467 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    name = hidden.join(("Mar", kept, "Sol"))
+    shown = message_of(row(line("CUSTOMER_DORMANT raised", name, "Late")), PAGES)
+    assert shown.sections[0].lines[0].name == f"Mar {kept} Sol"
 
 
 def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None:
@@ -287,6 +297,7 @@ def test_mattermost_is_sent_markdown_in_which_names_are_none() -> None:
     assert not re.search(r"[@~#:<](?=[^\s\u200b])", shown)
     assert "<\u200bb>" in shown
     assert "www\u200b.evil" in shown
+    assert "&\u200blt;&\u200b#\u200b42;" in shown
     assert len(re.findall("^\\* ", text, re.MULTILINE)) == 2
 
 
