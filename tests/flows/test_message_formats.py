@@ -1,5 +1,6 @@
 """Messages: their text, their formats, and the way to a mail server."""
 
+import html
 import json
 import re
 import ssl
@@ -211,8 +212,11 @@ def test_a_mail_is_one_mail_whatever_a_customer_is_called() -> None:
     page = Tags(mail["html"])
     assert AS_TEXT[:119] in page.text
     assert page.tags <= {
-        *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b")
+        *("html", "head", "meta", "title", "body", "p", "h2", "ul", "li", "a", "b", "bdi")
     }
+    # a name from right to left keeps its signs to itself, and a long one is broken
+    assert mail["html"].count(f"<bdi>{html.escape(AS_TEXT[:10])}") == len(WICKED.sections)
+    assert "overflow-wrap: anywhere" in mail["html"]
     assert page.links == [f"{PAGES}/customer?customer=t%2Fc"]
     # a name that is an encoded word with headers of its own
     coded = replace(WICKED, subject="=?utf-8?q?a=0d=0aBcc:_eve=40evil.example?=")
