@@ -55,12 +55,13 @@ first_contacts as (
     group by stays.tenant_id, stays.customer_id, stays.delivered_on
 ),
 
--- before that day, we cannot know that a customer had no contact
+-- before that day, we cannot know that a customer had no contact. A contact before its
+-- customer's first order does not count: it may have a wrong year
 recorded as (
     select
         tenant_id,
         min(contacted_on) as recorded_from
-    from contacts
+    from first_contacts
     group by tenant_id
 ),
 
