@@ -134,7 +134,8 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
     # a place of its own: otherwise the form would move and lose the focus
     with st.container():
         if done := st.session_state.pop("contact_done", ""):
-            look.empty(done)
+            # not as look.empty() does: a name may have backticks
+            look.show(f'<p class="ch-empty" role="status">{look.escape(done)}</p>')
     # if a link led here, and after one was saved
     is_open = "contact" in st.query_params or "contact_saved" in st.session_state
     with st.expander("Add a contact", expanded=is_open):
@@ -218,6 +219,8 @@ def _one_of(words: Mapping[str, str], label: str, before: str | None, key: str) 
 def _until(corrected: Row | None, key: str) -> date | None:
     """Ask until when to snooze. Return None for today, which is no snooze."""
     today = today_of_reader()
+    # the table counts the days from the contact, in UTC
+    since = min(today, corrected["contacted_at"].date()) if corrected else today
     before = corrected and corrected["snoozed_until"]
     first = before or (today if corrected else today + timedelta(DAYS_AT_FIRST))
     until = st.date_input(
@@ -225,7 +228,7 @@ def _until(corrected: Row | None, key: str) -> date | None:
         first,
         # a correction may leave a snooze that is over
         min_value=min(first, today),
-        max_value=max(first, today + timedelta(MOST_DAYS - 1)),
+        max_value=max(first, since + timedelta(MOST_DAYS - 1)),
         format="YYYY-MM-DD",
         key=key,
     )

@@ -45,9 +45,11 @@ COLUMNS = (
 
 def offer(caption: str, found: Found, rows_count: int) -> None:
     """Offer the file of a table. It is made when the reader clicks."""
-    rows = "row" if rows_count == 1 else "rows"
+    rows = f"{rows_count:,} row{'' if rows_count == 1 else 's'}"
+    if callable(found) and rows_count > MOST_ROWS:
+        rows = f"the first {MOST_ROWS:,} of {rows}"
     st.download_button(
-        f"Download as CSV: {rows_count:,} {rows}",
+        f"Download as CSV: {rows}",
         partial(file_of, found),
         file_name=f"{re.sub('[^a-z0-9]+', '_', caption.lower())[:60].strip('_')}.csv",
         mime="text/csv",

@@ -621,12 +621,13 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> None:
         empty("No booking of this customer has a note.")
         return
     show("".join(map(_note, rows[:MOST_NOTES])))
-    say_if_cut(rows, MOST_NOTES, "Your administrator can give you a list of all of them.")
+    say_if_cut(rows, MOST_NOTES, "The file has all of them.")
+    downloads.offer("Notes", rows, len(rows))
 
 
 def _note(row: Mapping[str, Any]) -> str:
     said = "".join(
-        f"<p>{escape(who)}: {escape(row[column])}</p>"
+        f'<p class="ch-said">{escape(who)}: {escape(row[column])}</p>'
         for who, column in (("Customer", "customer_note"), ("Seller", "seller_note"))
         if row[column]
     )

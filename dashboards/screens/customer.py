@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboards import belief, contacts, data, look, rows_behind, why
+from dashboards import belief, contacts, data, downloads, look, rows_behind, why
 
 Row = dict[str, Any]
 
@@ -141,9 +141,9 @@ def _contacts(key: str, name: str, rows: list[Row]) -> None:
     )
     shown = rows[: look.MOST_NOTES]
     look.show("".join(map(_contact, shown)) or '<p class="ch-age">No contacts yet.</p>')
-    look.say_if_cut(
-        rows, look.MOST_NOTES, "Your administrator can give you a list of all of them."
-    )
+    if rows:
+        look.say_if_cut(rows, look.MOST_NOTES, "The file has all of them.")
+        downloads.offer("Contacts", rows, len(rows))
     contacts.offer({key: name}, shown)
 
 
@@ -151,7 +151,7 @@ def _contact(row: Row) -> str:
     words = f"{contacts.CHANNELS[row['channel']]}, {contacts.outcome_of(row).lower()}"
     if row["snoozed_until"]:
         words += f", snoozed until {look.day(row['snoozed_until'])}"
-    note = f"<p>{look.escape(row['note'])}</p>" if row["note"] else ""
+    note = f'<p class="ch-said">{look.escape(row["note"])}</p>' if row["note"] else ""
     corrected = " · corrected" if row["is_corrected"] else ""
     when = look.escape(look.instant(row["contacted_at"]))
     return (
@@ -261,6 +261,7 @@ def _buyer_tiles(customer: Row) -> list[look.Tile]:
     else:
         expected = "today"
     cadence = customer["cadence_days"]
+    deliveries = customer["total_delivered_orders"] or 0
     return [
         (
             "Next order expected",
@@ -271,7 +272,7 @@ def _buyer_tiles(customer: Row) -> list[look.Tile]:
         (
             "Last delivery",
             look.day(customer["last_order_date"]),
-            f"{look.count(customer['total_delivered_orders'] or 0)} deliveries in total",
+            f"{deliveries:,} {'delivery' if deliveries == 1 else 'deliveries'} in total",
             look.INK,
         ),
         (

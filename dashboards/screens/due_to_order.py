@@ -208,9 +208,9 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
         customer=_key(row),
     )
     contacted = ""
-    if row["last_contacted_at"]:
+    if row["last_contacted_on"]:
         contacted = (
-            f"Contacted {look.day(row['last_contacted_at'].date())}:"
+            f"Contacted {look.day(row['last_contacted_on'])}:"
             f" {contacts.outcome_of(row, 'last_outcome').lower()}."
         )
     if row["snoozed_until"]:

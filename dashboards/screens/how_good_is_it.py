@@ -842,8 +842,8 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
             _list(more, "more of them")
             if customers_count > len(listed):
                 look.show(
-                    f'<p class="ch-age">The first {len(listed)} of {customers_count:,}. Your'
-                    " administrator can give you a list of all of them.</p>"
+                    f'<p class="ch-age">The first {len(listed)} of {customers_count:,}. The'
+                    " tiles above lead to all of them.</p>"
                 )
 
 

@@ -13,4 +13,3 @@ where
     tenant_id = %(tenant)s
     and customer_id = %(customer)s
 order by contacted_at desc, recorded_at desc, contact_id desc
-limit 21

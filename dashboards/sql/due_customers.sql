@@ -25,6 +25,7 @@ select
     due.reason,
     due.disagreement,
     due.last_contacted_at,
+    (due.last_contacted_at at time zone tenants.time_zone)::date as last_contacted_on,
     due.last_outcome,
     due.snoozed_until,
     due.snooze_outcome
@@ -33,6 +34,9 @@ left join analytics.sales_reps
     on
         due.tenant_id = sales_reps.tenant_id
         and due.sales_rep_id = sales_reps.sales_rep_id
+-- last, because Citus refuses it before an outer join
+inner join analytics.tenants
+    on due.tenant_id = tenants.tenant_id
 where
     (%(tenant)s is null or due.tenant_id = %(tenant)s)
     and (%(sales_rep)s is null or due.sales_rep_id = %(sales_rep)s)

@@ -12,4 +12,3 @@ where
     customers.organization_id = %(organization)s
     and customers.square_customer_id = %(visitor)s
 order by note.position
-limit 21

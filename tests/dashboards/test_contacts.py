@@ -1,5 +1,6 @@
 """Contacts on the pages: who sees the form, what it writes, and what the page then shows."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from conftest import Database
 from reading import Point, instead_of, markup, page, text, tiles
 from streamlit.testing.v1 import AppTest
 
-from dashboards import contacts, data
+from dashboards import contacts, data, look
 from dashboards.downloads import due_to_order
 
 pytest_plugins = ("reading",)
@@ -171,6 +172,55 @@ def test_a_contact_is_shown_beside_the_status_as_plain_text(rep: Database) -> No
     assert "Noted:" not in text(shown)
     assert rep.value("select count(*) from analytics.effective_contacts") == 0
     assert len(written(rep)) == 3
+
+
+def test_what_people_write_is_shown_as_they_wrote_it(rep: Database) -> None:
+    key = rep.value(
+        "update analytics.customer_account_types set customer_name = 'A `b` <i>c</i>'"
+        " where (tenant_id, customer_id) = (select tenant_id, customer_id"
+        " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1)"
+        " returning tenant_id || '/' || customer_id"
+    )
+    shown = page("customer", customer=str(key))
+    shown.text_area[0].set_value("one\n\n`two` & <b>three</b>")
+    save(shown)
+    assert "Saved: A `b` <i>c</i>, reached." in text(shown)
+    # with its line breaks
+    assert '<p class="ch-said">one\n\n`two` &amp; &lt;b&gt;' in markup(shown)
+    assert re.search(r"\.ch-said \{[^}]*white-space: pre-line", look.STYLE.read_text())
+
+
+def test_a_correction_offers_only_days_that_the_table_takes(rep: Database) -> None:
+    rep.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, contacted_at, channel, outcome)"
+        " select tenant_id, customer_id, now() - interval '100 days', 'VISIT', 'REACHED'"
+        " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1"
+    )
+    [first] = written(rep)
+    shown = page("customer", customer=f"{first['tenant_id']}/{first['customer_id']}")
+    correct(shown, first["contact_id"])
+    last = shown.date_input[0].max
+    assert datetime.now(UTC).date() + timedelta(200) < last
+    shown.date_input[0].set_value(last)
+    save(shown)
+    assert [row["snoozed_until"] for row in written(rep)] == [None, last]
+
+
+def test_a_contact_is_listed_under_the_day_of_its_tenant(
+    refreshed: Database, look_at: Point
+) -> None:
+    """In New Zealand, an evening in UTC is the next morning."""
+    refreshed.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, contacted_at, channel, outcome)"
+        " select tenant_id, customer_id, '2026-06-10 21:00+00', 'PHONE', 'REACHED'"
+        " from analytics.due_to_order where tenant_slug = 'kiwi-produce'"
+    )
+    look_at(refreshed)
+    said = text(page("due_to_order", tenant="kiwi-produce", due="Overdue"))
+    assert "Contacted 11 Jun 2026: reached." in said
+    assert "Contacted 10 Jun" not in said
 
 
 def test_a_correction_leaves_a_snooze_that_is_over(rep: Database) -> None:

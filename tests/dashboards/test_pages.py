@@ -489,6 +489,14 @@ def test_a_forecast_that_the_past_refutes_is_not_shown_as_a_likely_order(
     assert seen == set(asked)
 
 
+def test_one_delivery_is_not_called_deliveries(analyst: Database) -> None:
+    key = analyst.value(
+        "select tenant_id || '/' || customer_id from analytics.customer_risk_status"
+        " where total_delivered_orders = 1 limit 1"
+    )
+    assert "1 delivery in total" in text(page("customer", customer=str(key)))
+
+
 def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:
     [customer] = analyst.rows(
         "select tenant_id, customer_id, reason from analytics.customer_account_types"

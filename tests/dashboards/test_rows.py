@@ -15,7 +15,7 @@ from reading import ANALYST, OPERATOR, Point, markup, page, screens, text
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
-from dashboards.downloads import file_of
+from dashboards.downloads import MOST_ROWS, file_of, offer
 
 pytest_plugins = ("reading",)
 
@@ -112,8 +112,8 @@ def test_every_table_has_its_file(
     look_at(marts.as_user(reader(name, query)))
     shown = page(name, **query)
     there = tables(shown)
-    # the picture of the cohorts is not a list of rows
-    assert there.keys() == files.keys() - {"Cohorts by month"}
+    # the picture of the cohorts and what people have written are no tables
+    assert there.keys() == files.keys() - {"Cohorts by month", "Notes"}
     for caption, rows in there.items():
         label, made = files[caption]
         in_file = rows_in(made)
@@ -323,6 +323,49 @@ def test_what_is_chosen_stands_in_the_address(
 def test_a_file_has_no_formulas() -> None:
     assert "'=1+1" in file_of([{"name": "=1+1"}])
     assert file_of([]) == "\r\n"
+
+
+def test_what_people_have_written_has_its_file(
+    refreshed: Database, look_at: Point, files: dict[str, tuple[str, Any]]
+) -> None:
+    customer = refreshed.value(
+        "with written as (insert into operations.customer_contacts"
+        " (tenant_id, customer_id, channel, outcome, note)"
+        " select tenant_id, customer_id, 'PHONE', 'REACHED', '=' || number || e'\\nb'"
+        " from generate_series(1, 30) as number, (select tenant_id, customer_id"
+        " from analytics.customer_account_types limit 1) as one"
+        " returning tenant_id || '/' || customer_id as key)"
+        " select distinct key from written"
+    )
+    visitor = refreshed.value(
+        "select organization_id || '/' || square_customer_id from analytics.customer_analytics"
+        " where jsonb_array_length(booking_notes) > 0"
+        " order by jsonb_array_length(booking_notes) desc, square_customer_id limit 1"
+    )
+    look_at(refreshed)
+    said = text(page("customer", customer=str(customer)))
+    assert "The first 20 are shown. The file has all of them." in said
+    label, made = files["Contacts"]
+    assert "30 rows" in label
+    assert {row["note"] for row in rows_in(made)} == {
+        f"'={number}\nb" for number in range(1, 31)
+    }
+    page("customer", system="Bookings", visitor=str(visitor))
+    label, made = files["Notes"]
+    assert f": {len(rows_in(made))} row" in label
+    assert rows_in(made)[0].keys() >= {"customer_note", "seller_note"}
+
+
+def test_a_file_that_is_cut_off_says_so(files: dict[str, tuple[str, Any]]) -> None:
+    offer("All", list, MOST_ROWS)
+    offer("Many", list, MOST_ROWS + 1)
+    # these rows are in the page already
+    offer("Here", [{}], MOST_ROWS + 1)
+    assert {caption: label for caption, (label, _) in files.items()} == {
+        "All": "Download as CSV: 100,000 rows",
+        "Many": "Download as CSV: the first 100,000 of 100,001 rows",
+        "Here": "Download as CSV: 100,001 rows",
+    }
 
 
 def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
