@@ -61,6 +61,11 @@ def shown(value: object) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
+def unlisted(name: str) -> str:
+    """Say that a parameter or field does not exist here."""
+    return f"no parameter {shown(name)} here: /openapi.json lists the parameters"
+
+
 def log(text: str) -> None:
     """Log details that the caller must not see."""
     print(text, file=sys.stderr, flush=True)
@@ -112,7 +117,7 @@ def _in_words(error: ErrorDetails) -> str:
     given = shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
-            return f"no parameter {shown(name)} here: /openapi.json lists the parameters"
+            return unlisted(name)
         case "missing":
             what = "is missing"
         case "literal_error":

@@ -17,7 +17,7 @@ from api import tokens
 from api.database import Connection, Pool, rows_of, use_role
 from api.limits import Limits
 from api.paging import Page
-from api.problems import Problem, shown, unauthorized
+from api.problems import Problem, shown, unauthorized, unlisted
 from flows.schemas import named
 
 FOLDER = Path(__file__).parent / "sql"
@@ -105,7 +105,15 @@ class CallerRequest:
         for name, times in names.items():
             if times > 1:
                 raise Problem(422, f"{shown(name)}: must be given once, not {times} times")
-        self.known = request.headers.get("If-None-Match", "")
+        # a path with parameters refuses others itself
+        if names and not request.scope["route"].dependant.query_params:
+            raise Problem(422, "; ".join(map(unlisted, names)))
+        # the ETags of answers that the caller has
+        self.known = {
+            tag.strip().removeprefix("W/")
+            for tags in request.headers.getlist("If-None-Match")
+            for tag in tags.split(",")
+        }
         self.target = f"{request.url.path}?{request.url.query}"
 
     def page(
@@ -177,9 +185,12 @@ class CallerRequest:
             # even 304 would say something about a tenant that the caller may not see
             ids = ids_of(connection, system, tenant) if tenant is not None else {}
             headers = self._headers(caller, state)
-            if self._has(headers["ETag"]):
-                return Response(status_code=304, headers=headers)
-            return json_response(read(connection, ids), headers)
+            unchanged = Response(status_code=304, headers=headers)
+            if headers["ETag"] in self.known:
+                return unchanged
+            content = read(connection, ids)
+            # a star stands for any answer, so there must be one
+            return unchanged if "*" in self.known else json_response(content, headers)
 
         return self.run(answer)
 
@@ -194,10 +205,6 @@ class CallerRequest:
             "Vary": "Authorization",
             "As-Of": as_of.isoformat() if as_of else "",
         }
-
-    def _has(self, tag: str) -> bool:
-        """Return whether the caller already has the answer with this tag."""
-        return any(one.strip().removeprefix("W/") == tag for one in self.known.split(","))
 
 
 def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:

@@ -148,10 +148,15 @@ def test_an_unchanged_answer_is_304_until_the_next_publication(
         path = f"{TENANT}/due-to-order"
         first = analyst.get(path)
         tag = first.headers["ETag"]
-        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}'):
+        for known in (tag, f'W/{tag}, "x"', f'"x", {tag}', "*"):
             again = analyst.get(path, headers={"If-None-Match": known})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["ETag"] == tag
+        nobody = f"{TENANT}/customers/{uuid.UUID(int=0)}"
+        assert analyst.get(nobody, headers={"If-None-Match": "*"}).status_code == 404
+        # a list may be spread over several headers
+        several = [("If-None-Match", '"x"'), ("If-None-Match", tag)]
+        assert analyst.get(path, headers=several).status_code == 304
         # another page, order or role has another ETag
         tags = {
             tag,
@@ -210,6 +215,19 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
     assert said(customers, tenant="x") == (
         "no parameter 'tenant' here: /openapi.json lists the parameters"
+    )
+    # also by paths without parameters, which would seem to have filtered
+    assert said(f"{TENANT}/rep-metrics", sales_rep="x", limit=1) == (
+        "no parameter 'sales_rep' here: /openapi.json lists the parameters; no parameter"
+        " 'limit' here: /openapi.json lists the parameters"
+    )
+    refresh = "/operations/jobs/refresh_nightly/start"
+    for path in (f"{customers}/x", "/operations/jobs", "/operations/runs/x", refresh):
+        assert said(path, organization="x") == (
+            "no parameter 'organization' here: /openapi.json lists the parameters"
+        )
+    assert problem(analyst.post(f"{TENANT}/contacts/x?note=x", json={}), 422) == (
+        "no parameter 'note' here: /openapi.json lists the parameters"
     )
     assert said(f"{TENANT}/transitions", **{"from": "2026-01-01", "to": "2026-02-30"}) == (
         "to: '2026-02-30' must be a date such as 2026-01-31"
