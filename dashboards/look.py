@@ -155,6 +155,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "has left": Status("Has left", "■", PLUM),
         "no e-mail address": Status("No e-mail address", "▲", RUST),
         "no valid e-mail address": Status("No valid e-mail address", "▲", RUST),
+        "unknown sales rep": Status("Unknown sales rep", "▲", RUST),
         "quiet hours": Status("In quiet hours", "○", BLUE),
     },
     "week": {

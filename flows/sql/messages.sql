@@ -164,6 +164,29 @@ begin
         where
             recipients.sales_rep_id is null
             or looked_after.customers_count > 0
+
+        union all
+
+        -- a rep of customers, of whom the sales reps know nothing
+        select
+            tenants.tenant_slug,
+            looked_after.sales_rep_id as recipient_name,
+            'mail' as channel,
+            null as address,
+            looked_after.customers_count,
+            null as quiet_to,
+            'unknown sales rep' as reason
+        from looked_after
+        inner join analytics.tenants
+            on looked_after.tenant_id = tenants.tenant_id::text
+        where
+            looked_after.sales_rep_id is not null
+            and not exists (
+                select from operations.recipients
+                where
+                    recipients.tenant_id = looked_after.tenant_id
+                    and recipients.sales_rep_id = looked_after.sales_rep_id
+            )
     )
 
     select

@@ -441,6 +441,33 @@ def test_an_address_that_is_none_gets_nothing_and_status_says_so(
             assert why in status
 
 
+def test_a_rep_whom_only_customers_know_gets_nothing_and_status_says_so(
+    quiet: Database, mails: MailReceiver
+) -> None:
+    [one] = customers(quiet, "tenant_slug = 'north-dairy'", 1)
+    quiet.execute(
+        "delete from analytics.sales_reps where sales_rep_id::text = %s", one["sales_rep_id"]
+    )
+    assert send(quiet, mails).returncode == 0
+    looked_after = quiet.value(
+        "select count(*) from analytics.customer_account_types where sales_rep_id::text = %s",
+        one["sales_rep_id"],
+    )
+    told = quiet.rows(
+        "select tenant_slug, recipient_name, customers_count"
+        " from operations.unreached(array['mail']) where reason = 'unknown sales rep'"
+    )
+    assert told == [
+        {
+            "tenant_slug": "north-dairy",
+            "recipient_name": one["sales_rep_id"],
+            "customers_count": looked_after,
+        }
+    ]
+    status = quiet.run("flows", "status", environment=mails.environment).stdout
+    assert re.search(rf"unknown sales rep.*\b{looked_after}\b.*{one['sales_rep_id']}", status)
+
+
 def test_a_rep_who_has_left_or_unsubscribes_gets_not_even_what_waits(
     quiet: Database, mails: MailReceiver
 ) -> None:
