@@ -155,7 +155,9 @@ def _opening(row: Mapping[str, Any], news: str, where: str) -> str:
 
 def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
     tenant = _plain(line.get("tenant") or "")
-    name = _cut(_plain(line.get("name") or ""), LONGEST_NAME)
+    # a name that nobody sees would be a link that nobody sees
+    subject = (line.get("link") or "").rpartition("/")[2]
+    name = _cut(_plain(line.get("name") or "") or _plain(subject), LONGEST_NAME)
     if reach == "team" and tenant:
         name = f"{tenant}: {name}" if name else tenant
     words = _cut(_plain(line["words"]), LONGEST_WORDS)

@@ -126,6 +126,10 @@ def test_a_name_hides_and_turns_nothing_round() -> None:
     name = hidden.join(("Mar", kept, "Sol"))
     shown = message_of(row(line("CUSTOMER_DORMANT raised", name, "Late")), PAGES)
     assert shown.sections[0].lines[0].name == f"Mar {kept} Sol"
+    # without a name that anybody sees, the link has the id
+    for name in ("\u200b", " ", ""):
+        unseen = row(line("CUSTOMER_DORMANT raised", name, "Late", link="t/c-1"))
+        assert message_of(unseen, PAGES).sections[0].lines[0].name == "c-1"
 
 
 def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None:
