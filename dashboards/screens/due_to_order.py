@@ -129,7 +129,7 @@ def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
 def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
     where, who, what = st.columns([1, 1, 1])
     with where:
-        tenant = look.choose("tenant", tenants, key="tenant")
+        tenant = look.choose("tenant", tenants, key="tenant", forgets="owner")
     tenant_id = tenant and str(tenant["tenant_id"])
     reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
     labels = {str(rep["sales_rep_id"]): rep["sales_rep_name"] for rep in reps}
@@ -140,7 +140,10 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         }
     with who:
         owner = look.pick(
-            "Sales rep", {"everybody": "Everybody", **labels, "nobody": NOBODY}, "owner"
+            "Sales rep",
+            {"everybody": "Everybody", **labels, "nobody": NOBODY},
+            "owner",
+            "That sales rep was not found. Choose another one.",
         )
     with what:
         search = st.text_input(

@@ -34,8 +34,7 @@ def show() -> None:
     system = name.lower()
     key = "tenant" if system == "orders" else "organization"
     chosen = look.choose(key, sources, key=key, has_all=False)
-    if chosen is None:
-        raise data.NothingToShow(f"This {key} was not found. Choose another one.")
+    assert chosen is not None  # noqa: S101 - there is at least one
     chosen_id: dict[str, Any] = {key: str(chosen[f"{key}_id"])}
     cohorts, weeks = f"retention_{system}_cohorts", f"retention_{system}_weeks"
     found = data.read(cohorts, weeks, **chosen_id)

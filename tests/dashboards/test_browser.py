@@ -67,6 +67,35 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
             keep_picture(window, f"{name or 'overview'}_{width}", width)
 
 
+def test_long_names_are_broken(refreshed: Database, window: Browser) -> None:
+    for name in (
+        "customer_account_types.customer_name",
+        "customer_risk_status.customer_name",
+        "sales_reps.sales_rep_name",
+        "customer_analytics.display_name",
+        "booking_locations.location_name",
+        "platform_organizations.organization_name",
+    ):
+        mart, column = name.split(".")
+        refreshed.execute(f"update analytics.{mart} set {column} = repeat('x', 500)")
+    # side by side, the columns of a table must leave each other room
+    pages = {"due_to_order?tenant=harbor-foods": 1300, "customer": 400, "bookings": 1300}
+    pages["usage_and_accounts"] = 1300
+    with served(refreshed.os_environment()) as url:
+        for name, width in pages.items():
+            window.open(f"{url}/{name}", width)
+            assert "xxx" in window.text(), name
+            main = "document.querySelector('[data-testid=stMain]').scrollWidth"
+            assert window.run(main) <= width, name
+            # a part that scrolls to the side by itself, or is cut off
+            right = window.run(
+                "Math.max(...[...document.querySelectorAll("
+                "'.ch-table td, .ch-head, .ch-tile, .ch-bars li')]"
+                ".map(part => part.getBoundingClientRect().left + part.scrollWidth))"
+            )
+            assert right <= width, name
+
+
 def keep_picture(window: Browser, name: str, width: int, highest: int = 1500) -> None:
     assert PICTURES
     file = Path(PICTURES) / f"{name}.png"
