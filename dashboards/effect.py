@@ -9,9 +9,11 @@ Row = Mapping[str, Any]
 
 NO_EXPERIMENT = (
     "This is not an experiment. Somebody chose whom to contact, and may know more than"
-    " lateness and outlook show. Some of the others are contacted later. To be sure, hold some"
-    " customers out of the list at random: set `hold_out_rate` to 0.2 and `hold_out_from` to"
-    " today."
+    " lateness and outlook show. Some of the others are contacted later."
+)
+ADVICE = (
+    " To be sure, hold some customers out of the list at random: set `hold_out_rate` to 0.2"
+    " and `hold_out_from` to today."
 )
 EXPERIMENT = (
     "This is an experiment: chance decides who is shown in the list, so the two groups differ"
@@ -47,10 +49,9 @@ def show(rows: Sequence[Row]) -> None:
                 [_cells(row) for row in by_rep],
                 f"Effect of {'the list' if is_experiment else 'contacts'}, by sales rep",
             )
-        look.show(
-            '<p class="ch-explained">'
-            f"{look.with_code(EXPERIMENT if is_experiment else NO_EXPERIMENT)}</p>"
-        )
+        advice = "" if "SHOWN" in kinds else ADVICE
+        said = EXPERIMENT if is_experiment else NO_EXPERIMENT + advice
+        look.show(f'<p class="ch-explained">{look.with_code(said)}</p>')
 
 
 def _in_words(row: Row) -> str:

@@ -319,6 +319,7 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     shown = page("how_good_is_it")
     assert "Nothing to compare yet: no contact is old enough" in text(shown)
     assert "This is not an experiment" in text(shown)
+    assert "hold some customers out of the list" in text(shown)
     numbers = "treated_customers, others_customers, treated_share, others_share, difference,"
     rep.execute(
         instead_of(
@@ -338,6 +339,8 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     assert "Within 30 days: too few customers to tell. 29 were contacted, 50 were not" in said
     assert "+5 (95 % interval: -15 to +25). Whether it helps is not clear." in said
     assert said.index("This is an experiment") < said.index("This is not an experiment")
+    # it is on already
+    assert "hold some customers out of the list" not in said
 
 
 def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Database) -> None:
