@@ -510,12 +510,14 @@ def choose(
     by_id = {str(source[f"{what}_id"]): source for source in sources}
     names = told_apart({key: row[f"{what}_slug"] or key for key, row in by_id.items()})
     by_name = {name: by_id[key] for key, name in names.items()}
-    options = [f"All {what}s", *by_name] if has_all else list(by_name)
+    all_of_them = f"All {what}s"
+    options = [all_of_them, *by_name] if has_all else list(by_name)
+    wanted = st.query_params.get(key, all_of_them)
     chosen = st.selectbox(
         what.capitalize(),
         options,
         # of an unknown one in the address, nobody may take another's figures for its own
-        index=0 if st.query_params.get(key, options[0]) in options else None,
+        index=0 if wanted in (all_of_them, *options) else None,
         key=key,
         bind="query-params",
         on_change=partial(_forget, forgets) if forgets else None,

@@ -883,9 +883,8 @@ def test_one_tenant_is_shown_at_a_time() -> None:
     options = shown.selectbox(key="tenant").options
     assert "All tenants" not in options
     assert shown.selectbox(key="tenant").value == options[0]
-    # an unknown one, or all of them, by a link from another page
-    for tenant in ("nowhere", "All tenants"):
-        assert shown_of(tenant).selectbox(key="tenant").value == options[0]
+    # all of them, by a link from another page
+    assert shown_of("All tenants").selectbox(key="tenant").value == options[0]
     # values tried for one are not those in force for another
     in_force = shown.select_slider[0].value
     shown.select_slider[0].set_value(7).run()
