@@ -45,7 +45,7 @@ COUNTED = """
     select relname from pg_class
     where
         relnamespace = 'analytics_internal'::regnamespace
-        and relname like 'stg\\_%' and pg_get_viewdef(oid) like '%%row_number()%%'
+        and relname like 'stg\\_%%' and pg_get_viewdef(oid) like '%%row_number()%%'
     order by 1
 """
 
