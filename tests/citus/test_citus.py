@@ -357,5 +357,10 @@ def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -
             is_pushed = plan[0].startswith("Custom Scan (Citus Adaptive)")
             if not is_pushed or any("Distributed Subplan" in line for line in plan):
                 pulled.add(name)
+        pending = "explain select * from operations.pending_customer_updates"
+        plan = [row["QUERY PLAN"] for row in connection.execute(pending)]
     assert len(tables) > 60
     assert pulled == set().union(*PULLED.values())
+    # only the comparison itself has a task for each shard
+    tasks = [line.strip() for line in plan if "Task Count" in line]
+    assert [task for task in tasks if task != "Task Count: 1"] == tasks[-1:]

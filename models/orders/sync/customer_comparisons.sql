@@ -38,7 +38,9 @@ written_by_the_hook as (
         and is_written
 ),
 
-refused as (
+-- from the catalog: materialized, so that Citus sends its row to the nodes, instead of
+-- gathering all customers
+refused as materialized (
     select
         max(refused_values) filter (where column_name = 'account_type') as account_type,
         max(refused_values) filter (where column_name = 'risk_status') as risk_status,
