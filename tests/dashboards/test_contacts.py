@@ -56,6 +56,20 @@ def correct(shown: AppTest, contact_id: object) -> None:
     assert not shown.exception
 
 
+def correcting(rep: Database, said: str) -> tuple[AppTest, dict[str, Any]]:
+    """Add a contact by SQL, and return the page with the form that corrects it."""
+    rep.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, contacted_at, channel, outcome, note, snoozed_until)"
+        f" select tenant_id, customer_id, {said}"
+        " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1"
+    )
+    [first] = written(rep)
+    shown = page("customer", customer=f"{first['tenant_id']}/{first['customer_id']}")
+    correct(shown, first["contact_id"])
+    return shown, first
+
+
 def your_name(shown: AppTest) -> Any:
     [field] = [field for field in shown.text_input if field.label == "Your name"]
     return field
@@ -191,15 +205,7 @@ def test_what_people_write_is_shown_as_they_wrote_it(rep: Database) -> None:
 
 
 def test_a_correction_offers_only_days_that_the_table_takes(rep: Database) -> None:
-    rep.execute(
-        "insert into operations.customer_contacts"
-        " (tenant_id, customer_id, contacted_at, channel, outcome)"
-        " select tenant_id, customer_id, now() - interval '100 days', 'VISIT', 'REACHED'"
-        " from analytics.due_to_order where tenant_slug = 'harbor-foods' limit 1"
-    )
-    [first] = written(rep)
-    shown = page("customer", customer=f"{first['tenant_id']}/{first['customer_id']}")
-    correct(shown, first["contact_id"])
+    shown, _ = correcting(rep, "now() - interval '100 days', 'VISIT', 'REACHED', null, null")
     last = shown.date_input[0].max
     assert datetime.now(UTC).date() + timedelta(200) < last
     shown.date_input[0].set_value(last)
@@ -225,16 +231,9 @@ def test_a_contact_is_listed_under_the_day_of_its_tenant(
 
 def test_a_correction_leaves_a_snooze_that_is_over(rep: Database) -> None:
     """Otherwise an earlier snooze would apply again."""
-    rep.execute(
-        "insert into operations.customer_contacts"
-        " (tenant_id, customer_id, contacted_at, channel, outcome, note, snoozed_until)"
-        " select tenant_id, customer_id, now() - interval '9 days', 'VISIT', 'LOST', 'a',"
-        " current_date - 2 from analytics.due_to_order where tenant_slug = 'harbor-foods'"
-        " limit 1"
+    shown, first = correcting(
+        rep, "now() - interval '9 days', 'VISIT', 'LOST', 'a', current_date - 2"
     )
-    [first] = written(rep)
-    shown = page("customer", customer=f"{first['tenant_id']}/{first['customer_id']}")
-    correct(shown, first["contact_id"])
     shown.text_area[0].set_value("b")
     save(shown)
     second = written(rep)[1]
