@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from api.paging import Day, Id, Organization, Page, Text
+from api.paging import Id, Organization, Page, PageOfDays, Text
 from api.reading import PAGE, ROW, Asked
 
 router = APIRouter(prefix="/bookings", tags=["bookings"])
@@ -42,13 +42,9 @@ class Scores(Page):
     sort: Literal["square_customer_id", "-revenue_percentile_rate"] = "square_customer_id"
 
 
-class Appointments(Page):
+class Appointments(PageOfDays):
     """The days and the location."""
 
-    first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[
-        Day, Field(alias="to", description="The last day, even in the future.")
-    ]
     location: Annotated[Text | None, Field(description="Id of the location.")] = None
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from api.paging import Asking, Day, Id, Page, Tenant, Text
+from api.paging import Asking, Id, Page, PageOfDays, Tenant, Text
 from api.reading import PAGE, ROW, ROWS, Asked
 
 router = APIRouter(prefix="/orders", tags=["orders"])
@@ -58,13 +58,9 @@ class Summary(Asking):
     sales_rep: SalesRep = None
 
 
-class Transitions(Page):
+class Transitions(PageOfDays):
     """Parameters of the list of changes."""
 
-    first_day: Annotated[Day, Field(alias="from", description="The first day.")]
-    last_day: Annotated[
-        Day, Field(alias="to", description="The last day, even in the future.")
-    ]
     status_kind: Literal["risk_status", "account_type"] | None = None
 
 

@@ -11,7 +11,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 MOST_ROWS = 500
@@ -69,3 +71,21 @@ class Page(Asking):
     def values(self) -> dict[str, Any]:
         """Return the values for the query, by parameter name."""
         return {**super().values(), "offset": (self.page - 1) * self.limit}
+
+
+class PageOfDays(Page):
+    """One page of a list of what happened from one day to another."""
+
+    first_day: Annotated[Day, Field(alias="from", description="The first day.")]
+    last_day: Annotated[
+        Day,
+        Field(alias="to", description="The last day, even in the future; not before `from`."),
+    ]
+
+    @field_validator("last_day")
+    @classmethod
+    def _not_before_the_first(cls, day: date, given: ValidationInfo) -> date:
+        first = given.data.get("first_day")
+        if first and day < first:
+            raise ValueError(f"must not be before 'from', {first}")
+        return day

@@ -232,6 +232,9 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(f"{TENANT}/transitions", **{"from": "2026-01-01", "to": "2026-02-30"}) == (
         "to: '2026-02-30' must be a date such as 2026-01-31"
     )
+    assert said(f"{TENANT}/transitions", **{"from": "2026-02-01", "to": "2026-01-31"}) == (
+        "to: '2026-01-31' must not be before 'from', 2026-02-01"
+    )
     assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
     assert (
         missing("/orders/tenants/nobody/customers")
