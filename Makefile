@@ -6,7 +6,8 @@ PAGES := .venv-dashboards/bin
 export DO_NOT_TRACK := 1
 
 .PHONY: help setup lock demo psql serve api dashboards metrics docs check lint lint-ours lint-pages \
-	test test-models test-dashboards slow faults equality citus bench clean
+	test test-others test-dashboards test-models test-cluster slow faults equality citus bench \
+	clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -111,16 +112,33 @@ UNIT_TESTS := tests/test_models.py::test_unit_tests
 test-models: setup
 	$(BIN)/python -m pytest -q $(CONVENTIONS) $(UNIT_TESTS)
 
+# what most tests start from is made once; each process of pytest starts on a copy
+CLUSTER := $(CURDIR)/.local/test-cluster
+ALL_VENVS := setup $(patsubst %,.venv-%/done,dashboards metrics peers)
+PYTEST_PAGES := FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
+
 test: setup ## run the tests that each change must pass
-	+$(TOGETHER) test-dashboards lint test-models
+	+$(TOGETHER) TEST_CLUSTER=$(CLUSTER) test-dashboards test-others
+	rm -rf $(CLUSTER)
+
+test-others: lint test-models
 	$(PYTEST) $(addprefix --ignore=,$(CONVENTIONS)) --deselect $(UNIT_TESTS)
 
-slow: setup .venv-metrics/done .venv-peers/done ## run the tests that `make test` leaves out
-	$(PYTEST) --verbose -m slow
-	$(PYTEST) tests/properties --histories 24
-
 test-dashboards: setup .venv-dashboards/done ## test the pages
-	FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
+	$(PYTEST_PAGES)
+
+test-cluster: setup
+	rm -rf $(CLUSTER)
+	mkdir -p $(CLUSTER)
+	$(BIN)/python tests/cluster.py $(CLUSTER)
+
+test-dashboards test-models: | $(if $(TEST_CLUSTER),test-cluster)
+
+slow: $(ALL_VENVS) test-cluster ## run the tests that `make test` leaves out
+	TEST_CLUSTER=$(CLUSTER) $(PYTEST) --verbose -m slow
+	TEST_CLUSTER=$(CLUSTER) $(PYTEST_PAGES) -m slow
+	$(PYTEST) tests/properties --histories 24
+	rm -rf $(CLUSTER)
 
 faults: setup ## test kills, overlaps, stuck readers and hostile tenants, for an hour
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_faults.py --kills 100 --overlaps 30

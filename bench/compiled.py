@@ -97,11 +97,17 @@ class CompiledProject:
                 connection.execute(model.statement(as_of).encode())
 
 
-def build_project(environment: Mapping[str, str]) -> None:
-    """Create all tables and views in a database, so that a compiled project can run in it."""
+def build_project(
+    environment: Mapping[str, str], *options: str, **variables: str | float
+) -> None:
+    """Create all tables and views in a database, so that a compiled project can run in it.
+
+    options: of `dbt build`, such as a selection. variables: dbt's vars.
+    """
     # data tests would take most of the time, and are not measured here
     progress = Progress(Console(file=io.StringIO()))
-    run = build({"as_of": SENTINEL}, environment, progress, ["--exclude-resource-type=test"])
+    options = ("--exclude-resource-type=test", *options)
+    run = build({"as_of": SENTINEL, **variables}, environment, progress, options)
     if failure := run.failure():
         raise failure
 

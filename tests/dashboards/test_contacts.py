@@ -342,6 +342,7 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     assert "hold some customers out of the list" not in said
 
 
+@pytest.mark.slow
 def test_a_rep_works_through_ten_customers_by_keyboard_on_a_telephone(rep: Database) -> None:
     if not CHROMIUM.exists():
         pytest.skip(f"no browser in {CHROMIUM}: `apt install chromium` brings one")

@@ -106,6 +106,7 @@ def test_a_check_leaves_nothing_and_says_the_same_before_and_after_a_refresh(
     small.execute("drop role reader")
 
 
+@pytest.mark.slow
 def test_customers_are_worked_through_as_the_marts_have_them(
     refreshed: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

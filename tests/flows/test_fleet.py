@@ -228,7 +228,13 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
 
 @pytest.mark.parametrize(
     "sign",
-    [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+    [
+        signal.SIGTERM,
+        *(
+            pytest.param(sign, marks=pytest.mark.slow)
+            for sign in (signal.SIGINT, signal.SIGKILL)
+        ),
+    ],
 )
 def test_whoever_stops_the_fleet_stops_all_of_it(
     server: Database, tmp_path: Path, sign: signal.Signals

@@ -1,5 +1,6 @@
 """Rows with a value at the end of its type, in every column of every source."""
 
+import pytest
 from conftest import ONE, TENANT, UNTIL, Database
 
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
@@ -146,6 +147,7 @@ def out_of_range(database: Database) -> set[tuple[object, ...]]:
     return {tuple(row.values()) for row in found}
 
 
+@pytest.mark.slow
 def test_no_value_of_one_row_ends_a_refresh(small: Database) -> None:
     small.execute(GOOD + UNBOUNDED)
     assert hostile(small) > 300

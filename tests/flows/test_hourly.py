@@ -100,6 +100,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
     assert payload["drift"] == 0
 
 
+@pytest.mark.slow
 def test_an_hourly_refresh_says_what_it_leaves_out_of_what_it_recomputes(
     captured: Database,
 ) -> None:

@@ -347,6 +347,7 @@ def test_only_failures_of_infrastructure_are_tried_again(
     assert getattr(scheduled, flow).fn(tenant="acme").name == "Completed"
 
 
+@pytest.mark.slow
 def test_a_step_that_has_failed_without_an_exception_is_a_failed_task(
     tmp_path: Path,
 ) -> None:

@@ -1,6 +1,5 @@
 """The estimated effect of contacts on drawn customers, whose true effect is known."""
 
-import json
 from collections import Counter
 from math import sqrt
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import Database
 
-from flows.dbt import command
+from bench.compiled import build_project
 
 # a Monday on which all calls are made and the hold-out begins
 BEGIN = "2026-03-02"
@@ -114,12 +113,12 @@ OF_SHOWN = f"""
 @pytest.fixture(scope="module")
 def database(built: Database) -> Database:
     """The views, with a hold-out."""
-    variables = json.dumps({"hold_out_rate": RATE, "hold_out_from": BEGIN})
-    done = command(
+    build_project(
         built.os_environment(),
-        *("run", "--select", "contact_effect_positions", "--vars", variables),
+        "--select=contact_effect_positions",
+        hold_out_rate=RATE,
+        hold_out_from=BEGIN,
     )
-    assert done.returncode == 0, done.stdout
     return built
 
 
