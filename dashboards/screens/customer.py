@@ -282,7 +282,7 @@ def _buyer_tiles(customer: Row) -> list[look.Tile]:
             look.INK,
         ),
         (
-            "Usual orders per 30 days",
+            "Usual value per 30 days",
             look.money(customer["revenue_at_risk"], customer["currency"]),
             "going by its recent averages",
             look.INK,
@@ -307,7 +307,7 @@ def _outlook_tiles(
             look.INK,
         ),
         (
-            "Expected orders, next 90 days",
+            "Expected value, next 90 days",
             look.money(amount, outlook["currency"]),
             _whence(amount, doubt),
             look.INK,

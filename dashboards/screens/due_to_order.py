@@ -65,8 +65,8 @@ def show() -> None:
             "Customer",
             "Sales rep",
             "Due",
-            "Expected orders, next 90 days",
-            "Usual orders per 30 days",
+            "Expected value, next 90 days",
+            "Usual value per 30 days",
             "Order expected on",
         ],
         [_cells(row, has_tenant=chosen["tenant"] is None) for row in rows],
@@ -109,18 +109,18 @@ def _name(row: dict[str, Any], *, has_tenant: bool) -> str:
 
 def _order(rows: list[dict[str, Any]]) -> str:
     if all(row["expected_amount_90d"] is None for row in rows):
-        return "highest usual orders first, because there is no forecast"
+        return "highest usual order value first, because there is no forecast"
     currencies = {row["currency"] for row in rows if row["currency"]}
     whatever = ", regardless of currency" if len(currencies) > 1 else ""
-    return f"highest expected orders first{whatever}"
+    return f"highest expected order value first{whatever}"
 
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
     words = (
         "“Overdue” means past the expected date; moderate, urgent and critical say by how"
-        " much. Expected orders are the model's forecast for the next 90 days, from the"
-        " customer's whole history; usual orders are its recent ones, per 30 days. If status"
-        " and forecast disagree, see which of the two to believe:"
+        " much. The expected value is what the order model forecasts for the next 90 days,"
+        " from the customer's whole history; the usual value is that of recent orders, per"
+        " 30 days. If status and forecast disagree, see which of the two to believe:"
     )
     tenant = {"tenant": rows[0]["tenant_slug"]} if tenant_id else {}
     return f"{look.escape(words)} {look.link('how_good_is_it', 'How good is it?', **tenant)}"
@@ -183,7 +183,9 @@ def _tile(name: str, row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     if row is None:
         return look.status_tile("due", name, "0", "nobody")
     value = look.money(row["at_risk_amount"], row["currency"])
-    words = "used to order per 30 days" if name == "DORMANT" else "usual orders per 30 days"
+    words = (
+        "used to order per 30 days" if name == "DORMANT" else "usual order value per 30 days"
+    )
     words += f": {value}"
     if row["left_out_count"]:
         words += (
@@ -261,6 +263,6 @@ def _outlook(row: dict[str, Any], *, of_all: bool) -> str:
 
 with look.page(
     "Due to order",
-    "Customers whose order is due, those with the highest expected orders first.",
+    "Customers whose order is due, those with the highest expected order value first.",
 ):
     show()

@@ -849,9 +849,9 @@ def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) ->
 
 def _list(rows: Sequence[Row], which: str) -> None:
     look.table(
-        ["Customer", "Status", "Within 90 days", "Expected orders, next 90 days"],
+        ["Customer", "Status", "Within 90 days", "Expected value, next 90 days"],
         [_disagreement(row) for row in rows],
-        f"Customers whose status and forecast disagree, by expected orders: {which}",
+        f"Customers whose status and forecast disagree, by expected order value: {which}",
         rows,
     )
 

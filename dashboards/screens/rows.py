@@ -119,7 +119,7 @@ KINDS = {
             "Customer": _buyer,
             "Risk status": _pill("risk_status", "risk_status"),
             "Account type": _pill("account_type", "account_type"),
-            "Usual orders per 30 days": _money("revenue_at_risk"),
+            "Usual value per 30 days": _money("revenue_at_risk"),
             "Last delivery": _day("last_order_date"),
         },
     ),
@@ -130,7 +130,7 @@ KINDS = {
         {
             "Customer": _buyer,
             "Risk status": _pill("risk_status", "risk_status"),
-            "Usual orders per 30 days": _money("revenue_at_risk"),
+            "Usual value per 30 days": _money("revenue_at_risk"),
             "Order expected on": _day("next_expected_order_date"),
         },
     ),
@@ -167,7 +167,7 @@ KINDS = {
             "Customer": _buyer,
             "Status": _pill("risk_status", "risk_status"),
             "Within 90 days": lambda row: look.figures(look.chance(row["p_order_90d"])),
-            "Expected orders, next 90 days": _money("expected_amount_90d"),
+            "Expected value, next 90 days": _money("expected_amount_90d"),
         },
     ),
     "order_weeks": Kind(

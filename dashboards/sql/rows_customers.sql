@@ -1,4 +1,4 @@
--- Customers by risk status and account type, the highest usual orders first.
+-- Customers by risk status and account type, the highest usual order value first.
 select
     account_types.tenant_id,
     tenants.tenant_slug,

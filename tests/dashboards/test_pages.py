@@ -234,7 +234,7 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
             days = look.count_of(row["days_past_expected"], "day")
             assert f"{days} past the expected date" in text(shown)
     said = text(shown)
-    assert "Sorted: highest expected orders first, regardless of currency." in said
+    assert "Sorted: highest expected order value first, regardless of currency." in said
     # before the list, not only after it
     assert said.index("regardless of currency") < said.index(
         plain(look.sentence(expected[0]["reason"]))
@@ -248,7 +248,7 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
             " order by currency is null, count(*) desc, currency",
             name,
         )
-        words = "used to order" if name == "DORMANT" else "usual orders"
+        words = "used to order" if name == "DORMANT" else "usual order value"
         amount = look.money(rows[0]["amount"], rows[0]["currency"])
         others = sum(row["count"] for row in rows[1:])
         has_others = has_others or bool(others)
@@ -258,7 +258,7 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
         )
         assert f"{words} per 30 days: {amount}{left_out} " in said
     assert has_others
-    # the expected amount may exceed the usual orders, and is only an expectation
+    # the expected amount may exceed the usual one, and is only an expectation
     assert "from the customer's whole history" in said
     for words in ("less than the usual ones", "least likely to come"):
         assert words not in said
@@ -272,7 +272,7 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
     shown = page("due_to_order", tenant="north-dairy")
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in without]
-    assert "highest usual orders first, because there is no forecast" in text(shown)
+    assert "highest usual order value first, because there is no forecast" in text(shown)
 
 
 def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
@@ -412,7 +412,7 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
         assert figures["Order within 90 days"] == f"{100 * customer['p_order_90d']:.0f} %"
         # the mart has cents
         amount = f"{customer['expected_value_90d'] / 100:,.0f} {customer['currency']}"
-        assert figures["Expected orders, next 90 days"] == amount
+        assert figures["Expected value, next 90 days"] == amount
         assert plain(look.sentence(customer["reason"])) in text(shown)
         assert look.status_of("outlook", outlook).word in text(shown)
         assert "by the order model; see “How good is it?” below" in text(shown)
@@ -423,7 +423,7 @@ def test_a_customer_is_shown_with_its_outlook(analyst: Database) -> None:
         " and expected_value_90d is null limit 1"
     )
     shown = page("customer", customer=f"{mixed['tenant_id']}/{mixed['customer_id']}")
-    assert tiles(shown)["Expected orders, next 90 days"] == "unknown"
+    assert tiles(shown)["Expected value, next 90 days"] == "unknown"
     [unforeseen] = analyst.rows(
         "select * from analytics.customer_outlook where tenant_slug = 'north-dairy' limit 1"
     )

@@ -44,7 +44,7 @@ COUNT_NO_ROWS = {
     "how_good_is_it": {status.word for status in look.STATUSES["risk_status"].values()},
     "customer": {
         "Order within 90 days",
-        "Expected orders, next 90 days",
+        "Expected value, next 90 days",
         # of a customer of whom there are no rows
         *("Next visit expected", "Visits", "No-shows", "Paid, less refunds"),
     },
