@@ -165,7 +165,8 @@ def nightly(
         tenant: Slug of the only tenant to write back; empty for all.
         as_of: Instant to compute for; empty for now.
         no_write_back: Only bring the marts up to date; write nothing to your tables.
-        backfill_days: Number of past days of usage and accounts to collect afterwards.
+        backfill_days: Number of past days of usage and accounts to collect, too, if they
+            were never collected.
 
     """
     return _report(
