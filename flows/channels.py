@@ -53,9 +53,13 @@ class Webhook:
 
         headers = {"Idempotency-Key": message_id}
         try:
-            reply = httpx.post(
-                self.url, json=dict(message), headers=headers, timeout=TIMEOUT_SECONDS
-            )
+            # reads the certificates and proxies that the environment names
+            client = httpx.Client(timeout=TIMEOUT_SECONDS)
+        except (OSError, ImportError, ValueError) as error:
+            raise Unreachable(f"proxy or certificates: {one_line(error)}") from error
+        try:
+            with client:
+                reply = client.post(self.url, json=dict(message), headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(one_line(error)) from error
         except httpx.HTTPError as error:

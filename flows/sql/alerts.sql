@@ -508,7 +508,22 @@ begin
         and ended.edge = 'recovered'
         and ended.episode_id = raised.episode_id
         and raised.edge = 'raised'
-        and coalesce(digests.state, raised.state) = 'expired';
+        and coalesce(digests.state, raised.state) in ('expired', 'failed');
+
+    -- if the receiver is there again, it hears of the beginning before the end
+    update operations.alert_outbox as raised
+    set next_attempt_at = now()
+    where
+        raised.state = 'pending'
+        and raised.edge = 'raised'
+        and exists (
+            select from operations.alert_outbox as ended
+            where
+                ended.state = 'pending'
+                and ended.edge = 'recovered'
+                and ended.created_at = now()
+                and ended.kind = raised.kind
+        );
 
     -- more than 20 messages of a kind become one digest
     for many in
@@ -573,7 +588,24 @@ language sql as $claim$
     where
         message_id = (
             select message_id from operations.alert_outbox
-            where state = 'pending' and next_attempt_at <= now()
+            where
+                state = 'pending'
+                and next_attempt_at <= now()
+                -- an end waits until its beginning has arrived, alone or in a digest
+                and not exists (
+                    select from operations.alert_outbox as raised
+                    where
+                        alert_outbox.edge = 'recovered'
+                        and raised.edge = 'raised'
+                        and raised.kind = alert_outbox.kind
+                        and raised.state in ('pending', 'sending')
+                        and raised.created_at <= alert_outbox.created_at
+                        and (
+                            raised.episode_id = alert_outbox.episode_id
+                            or raised.episode_id is null
+                            or alert_outbox.episode_id is null
+                        )
+                )
             -- of equally old ones, first the highest expected amount, then most at risk
             order by
                 next_attempt_at, created_at,

@@ -255,6 +255,17 @@ begin
         group by channel, address, reach, tenant_id, tenant_slug
     ),
 
+    -- if the receiver is there again, it gets what it has refused before what is new
+    tried_again as (
+        update operations.message_outbox as earlier
+        set next_attempt_at = now()
+        from (select distinct channel, address from written) as addressed
+        where
+            earlier.state = 'pending'
+            and earlier.channel = addressed.channel
+            and earlier.address = addressed.address
+    ),
+
     added as (
         insert into operations.message_outbox (
             message_id, kind, reach, tenant_id, tenant_slug, channel, address,
@@ -724,14 +735,14 @@ language sql as $claim$
                 -- people who left the team get nothing, not even waiting messages
                 and (reach != 'team' or channel || ' ' || address = any(team))
                 and not operations.is_quiet(instant, time_zone, quiet_from, quiet_to)
-            order by next_attempt_at, created_at, message_id
+            order by created_at, message_id
             limit 1
             for update skip locked
         )
     returning *
 $claim$;
 comment on function operations.claim_message(timestamptz, text[], text[]) is
-'customer_health: Claims the message that has waited longest, as claim_alert does.';
+'customer_health: Claims the oldest message that is due, as claim_alert does.';
 
 create or replace function operations.end_message(
     of_message uuid, outcome text, reason text

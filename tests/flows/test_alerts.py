@@ -255,6 +255,48 @@ def test_a_refused_message_is_sent_again_and_arrives_once(
     assert len(receiver.accepted) == 3
 
 
+def test_a_beginning_that_was_refused_arrives_before_its_end(
+    quiet: Database, receiver: WebhookReceiver
+) -> None:
+    [customer, other] = customers(quiet, 2)
+    set_status(quiet, [customer], "DORMANT")
+    receiver.answer = lambda _number: 550
+    assert send(quiet, receiver).returncode == 4
+    # the end finds the receiver in order; the beginning would wait for its next attempt
+    receiver.answer = lambda _number: OK
+    set_status(quiet, [customer], "HEALTHY")
+    assert send(quiet, receiver).returncode == 0
+    assert [message["edge"] for message in receiver.accepted] == ["raised", "recovered"]
+
+    # the end of a beginning that was refused for good is no news
+    set_status(quiet, [other], "DORMANT")
+    receiver.answer = lambda _number: 550
+    for _ in range(12):
+        due_again(quiet)
+        assert send(quiet, receiver).returncode == 4
+    receiver.answer = lambda _number: OK
+    set_status(quiet, [other], "HEALTHY")
+    assert send(quiet, receiver).returncode == 0
+    assert states(quiet) == {"sent": 2, "failed": 1, "expired": 1}
+
+
+def test_certificates_or_a_proxy_that_are_not_there_are_said_and_lose_nothing(
+    quiet: Database, receiver: WebhookReceiver
+) -> None:
+    set_status(quiet, customers(quiet, 2), "DORMANT")
+    for name, value in (("SSL_CERT_FILE", "/gone.pem"), ("ALL_PROXY", "socks5://gone")):
+        due_again(quiet)
+        wrong = {**receiver.environment, name: value}
+        done = quiet.run("flows", "alerts", environment=wrong)
+        assert done.returncode == 4
+        [line] = done.stderr.splitlines()
+        assert line.startswith("error: alerts: 1 was refused and will be sent again")
+        assert "proxy or certificates: " in line
+    due_again(quiet)
+    assert send(quiet, receiver).returncode == 0
+    assert states(quiet) == {"sent": 2}
+
+
 def test_a_receiver_that_is_not_there_is_asked_again_up_to_a_limit(
     quiet: Database, receiver: WebhookReceiver
 ) -> None:

@@ -234,6 +234,23 @@ def test_a_refused_message_is_tried_again_and_arrives_once(
     assert len(mails.accepted) == len(of(gone))
 
 
+def test_a_message_that_was_refused_arrives_before_a_newer_one(
+    quiet: Database, mails: MailReceiver
+) -> None:
+    [customer] = customers(quiet, limit=1)
+    set_status(quiet, [customer], "DORMANT")
+    mails.answer = lambda _number: 550
+    assert send(quiet, mails).returncode == 4
+    # the end finds the server in order; the beginning would wait for its next attempt
+    mails.answer = lambda _number: 250
+    set_status(quiet, [customer], "HEALTHY")
+    assert send(quiet, mails).returncode == 0
+    assert [mail["subject"] for mail in mails.accepted] == [
+        "harbor-foods: high-value customers now dormant (1)",
+        "harbor-foods: high-value customers back (1)",
+    ]
+
+
 def test_a_message_that_cannot_be_sent_for_days_is_not_sent_later(
     quiet: Database, mails: MailReceiver
 ) -> None:
