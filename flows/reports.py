@@ -374,6 +374,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
         since := other_rules_since(connection)
     ):
         progress.say(rules_in_words(since))
+    pending_count = sum(guard["pending_count"] for guard in guards)
     pending = rows(
         connection,
         "select tenant_slug as tenant, customer_name as customer,"
@@ -381,10 +382,10 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
         " current_account_type as type, expected_account_type as expected_type,"
         f" coalesce(risk_status_reason, account_type_reason) as why"
         f" from {OPERATIONS}.pending_customer_updates{only}"
-        " order by tenant_slug, customer_id",
+        " order by tenant_slug, customer_id limit 10",
         this,
     )
-    progress.table("The first 10 customers", pending[:10])
+    progress.table("The first 10 customers", pending)
     for finding in rows(
         connection,
         f"select * from {OPERATIONS}.account_type_findings{only} order by 2, 3",
@@ -397,7 +398,7 @@ def print_dry_run(connection: Connection, tenant: str | None, progress: Progress
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
     progress.say(
-        f"dry run: {count_of(len(pending), 'customer')} would be changed, nothing was written"
+        f"dry run: {count_of(pending_count, 'customer')} would be changed, nothing was written"
     )
 
 

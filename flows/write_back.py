@@ -69,7 +69,6 @@ ROW_FAULTS = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.RaiseException,
-    psycopg.errors.LockNotAvailable,
     psycopg.errors.DeadlockDetected,
 )
 

@@ -1,6 +1,7 @@
 """The write-back: only differences, only values that nobody has changed, and all logged."""
 
 import threading
+import time
 from collections import Counter
 
 import psycopg
@@ -460,6 +461,22 @@ def test_a_tenant_that_fails_leaves_the_others_done(refreshed: Database) -> None
         assert not refreshed.value(STILL_PLANNED)
     finally:
         refreshed.execute("drop role reader_only")
+    assert refreshed.run("flows", "write-back", "--force").returncode == 0
+    assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+
+
+def test_a_locked_table_stops_the_batches_of_a_tenant_at_once(refreshed: Database) -> None:
+    spoil(refreshed, 30)
+    with refreshed.connect() as other, other.transaction():
+        other.execute("lock table commerce.customers in share mode")
+        began = time.monotonic()
+        done = refreshed.run("flows", "write-back", "--force")
+    assert done.returncode == 4
+    assert "write-back failed: " in done.stderr
+    assert "canceling statement due to lock timeout" in done.stderr
+    assert set(outcomes(refreshed)) == {"error"}
+    # 2 s a tenant, and not for each half of a batch again
+    assert time.monotonic() - began < 20
     assert refreshed.run("flows", "write-back", "--force").returncode == 0
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
 
