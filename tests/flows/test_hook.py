@@ -251,7 +251,18 @@ def test_a_write_back_leaves_alone_what_its_refresh_has_not_seen(
     assert hooked.run("flows", "refresh", "--mode", "hourly").returncode == 0
     assert facts(hooked, customer)[0] == "ACTIVE"
     assert hooked.value("select count(*) from operations.changed_keys") == 0
-    assert hooked.value("select count(*) from operations.pending_customer_updates") == 0
+    pending = "select count(*) from operations.pending_customer_updates"
+    assert hooked.value(pending) == 0
+    # a refresh that ended its type, and an order since, for which the hook wrote nothing
+    hooked.execute(
+        "update analytics.customer_account_types set account_type = 'TARGET'"
+        " where customer_id = %s",
+        customer,
+    )
+    assert hooked.value(pending) == 1
+    order(hooked, customer)
+    assert not hooked.rows("select from operations.changed_keys where is_written")
+    assert hooked.value(pending) == 0
 
 
 def test_the_application_needs_no_rights_and_its_later_changes_are_noticed(

@@ -27,15 +27,19 @@ duplicates as (
     having count(*) > 1
 ),
 
-written_by_the_hook as (
-    select distinct
+-- changed since this refresh claimed its keys, so newer than the marts
+changed_since as (
+    select
         tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
-        key::{{ var('orders_customer_id_type') }} as customer_id
+        key::{{ var('orders_customer_id_type') }} as customer_id,
+        bool_or(is_written) as is_written_by_the_hook
     from {{ changed_keys() }} as noticed
     where
         system = 'orders'
         and kind = 'customer'
-        and is_written
+    group by
+        tenant::{{ var('orders_tenant_id_type') }},
+        key::{{ var('orders_customer_id_type') }}
 ),
 
 -- from the catalog: materialized, so that Citus sends its row to the nodes, instead of
@@ -76,7 +80,8 @@ typed as (
         {{ in_type_of_marts('statuses.dormancy_since', columns) }}
             as current_dormancy_since,
         {{ in_type_of_marts('statuses.reactivated_date', columns) }}
-            as current_reactivated_date
+            as current_reactivated_date,
+        changed_since.tenant_id is not null as has_changed_since
     from account_types
     inner join statuses
         on
@@ -86,15 +91,15 @@ typed as (
         on
             statuses.tenant_id = duplicates.tenant_id
             and statuses.customer_id = duplicates.customer_id
-    left join written_by_the_hook
+    left join changed_since
         on
-            statuses.tenant_id = written_by_the_hook.tenant_id
-            and statuses.customer_id = written_by_the_hook.customer_id
+            statuses.tenant_id = changed_since.tenant_id
+            and statuses.customer_id = changed_since.customer_id
     where
         not statuses.is_closed
         and duplicates.tenant_id is null
         -- the hook has seen an order that is not in the marts yet
-        and written_by_the_hook.tenant_id is null
+        and changed_since.is_written_by_the_hook is not true
 ),
 
 final as (
@@ -107,6 +112,9 @@ final as (
             when
                 typed.current_account_type
                 = any({{ text_array(var('protected_account_types')) }})
+                then typed.current_account_type
+            -- perhaps by a new order, for which the hook had nothing to write
+            when typed.has_changed_since and typed.current_account_type = 'ACTIVE'
                 then typed.current_account_type
             else {{ accepted_value('typed', 'account_type') }}
         end as expected_account_type,
