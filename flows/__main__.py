@@ -279,12 +279,12 @@ def refresh_options(arguments: argparse.Namespace) -> Options:
         raise WrongArgument("--backfill-days: only with --mode nightly")
     return Options(
         mode=arguments.mode or "organization",
-        as_of=parse_as_of(arguments.as_of) if arguments.as_of else None,
+        as_of=parse_as_of(arguments.as_of) if arguments.as_of is not None else None,
         tenant=arguments.tenant,
         write_back=not arguments.no_write_back,
         organization=arguments.organization,
         backfill_days=backfill_days,
-        run_id=parse_run_id(arguments.run_id) if arguments.run_id else None,
+        run_id=parse_run_id(arguments.run_id) if arguments.run_id is not None else None,
     )
 
 
@@ -346,14 +346,14 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
 
 def answer_check(arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Check whether the inputs give what the rules need."""
-    as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
+    as_of = parse_as_of(arguments.as_of) if arguments.as_of is not None else None
     return check(arguments.system, as_of, progress)
 
 
 def answer_fit(arguments: argparse.Namespace, progress: Progress) -> Answer:
     """Fit the models, and print their parameters."""
     fit = FITS[arguments.command]
-    as_of = parse_as_of(arguments.as_of) if arguments.as_of else None
+    as_of = parse_as_of(arguments.as_of) if arguments.as_of is not None else None
     payload = fit_models(fit, arguments.slug, as_of, progress)
     print_models(fit, payload, progress)
     return 0, payload

@@ -101,6 +101,8 @@ def check_organization(connection: Connection, slug: str | None) -> None:
     """
     if slug is None:
         return
+    if not slug:
+        raise WrongArgument("--organization is empty: give the slug of an organization")
     lists = []
     for name in systems.daily():
         system = systems.registry()[name]

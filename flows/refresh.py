@@ -212,7 +212,7 @@ def _with_lock(
                     " creates new roles"
                 )
         check_tenant(connection, options.tenant)
-        if options.organization:
+        if options.organization is not None:
             # it creates only the views of its own systems
             check_attached(connection)
         check_organization(connection, options.organization)
@@ -220,7 +220,7 @@ def _with_lock(
             with logged(
                 connection, f"refresh_{options.mode}", "refresh", options.run_id
             ) as log:
-                if options.organization:
+                if options.organization is not None:
                     _refresh_organization(options.organization, options, progress, log, lock)
                 else:
                     _refresh(options, progress, log, lock)

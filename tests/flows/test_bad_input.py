@@ -59,6 +59,10 @@ NIGHTLY = ("refresh", "--mode", "nightly", "--as-of", UNTIL)
             "harbor-foods, kiwi-produce",
         ),
         (("write-back", "--tenant", "nobody"), "harbor-foods, kiwi-produce"),
+        # a variable of a script that has no value
+        (("refresh", "--organization", ""), "--organization is empty"),
+        (("refresh", "--mode", "nightly", "--as-of", ""), "--as-of: '' is not a timestamp"),
+        (("refresh", "--mode", "nightly", "--run-id", ""), "--run-id: '' "),
         (
             ("write-back", "--dry-run", "--tenant", "nobody"),
             "harbor-foods, kiwi-produce",
