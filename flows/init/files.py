@@ -77,6 +77,8 @@ class Rendered:
         # by table: the input that reads it, and the inputs that join it, with the joins that
         # lead there
         self.captured: dict[str, Input] = {}
+        # by the name of a source, the schemas that would have it
+        self.schemas_of_sources: dict[str, list[str]] = {}
         self.beside: dict[str, list[tuple[Input, list[Join]]]] = {}
         # tables whose changes wait for the nightly refresh
         self.decides_nothing: set[str] = set()
@@ -101,6 +103,12 @@ class Rendered:
             name = f"{name}_app"
         if table.schema in self.shared:
             name = f"{name}_{self.system}"
+        # another schema may have the name that public gets
+        schemas = self.schemas_of_sources.setdefault(name, [])
+        if table.schema not in schemas:
+            schemas.append(table.schema)
+        if number := schemas.index(table.schema):
+            name = f"{name}_{number + 1}"
         return name, _plain(table.name)
 
     def _sources(self) -> str:

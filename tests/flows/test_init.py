@@ -399,6 +399,22 @@ def test_init_refuses_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_view_that_fails_is_left_out_and_two_schemas_are_two_sources(
+    empty: Database, tmp_path: Path
+) -> None:
+    """The schema public gets the name of the database, which another schema may have."""
+    empty.execute(FLORA.replace("flora.", "").replace("create schema flora;", ""))
+    name = empty.environment["PGDATABASE"]
+    empty.execute(
+        f"create schema {name}; alter table visits set schema {name};"
+        "create view mine as select * from users where name = current_setting('app.tenant')"
+    )
+    init(empty, tmp_path / "it")
+    read = {table["relation"] for table in sources_of(tmp_path / "it").values()}
+    assert read == {'"public"."users"', f'"{name}"."visits"'}
+    check_types(empty, tmp_path / "it")
+
+
 def test_a_requested_system_gets_files_without_tables(empty: Database, tmp_path: Path) -> None:
     said = init(empty, tmp_path / "it", "--systems", "orders")
     assert "orders: on, as requested; not found: orders, customers: no table found" in said
