@@ -22,6 +22,16 @@ select
             limit 1
         )
     ) as publication,
-    min(as_of) as as_of,
-    string_agg(distinct today::text, ' ') as days
-from analytics.booking_organizations
+    min(organizations.as_of) as as_of,
+    -- also the locations' days: at their midnight, is_future changes
+    string_agg(
+        distinct concat_ws(
+            ' ',
+            organizations.today,
+            (organizations.as_of at time zone locations.time_zone)::date
+        ),
+        ' '
+    ) as days
+from analytics.booking_organizations as organizations
+left join analytics.booking_locations as locations
+    on organizations.organization_id = locations.organization_id
