@@ -29,7 +29,13 @@ from flows.check_inputs import (
     read_inputs,
     staging_of,
 )
-from flows.check_rows import judge_rows, look_at_rows, note_empty, note_nulls
+from flows.check_rows import (
+    judge_rows,
+    look_at_rows,
+    note_empty,
+    note_equal_slugs,
+    note_nulls,
+)
 from flows.check_tables import (
     has_old_triggers,
     look_at_tables,
@@ -165,6 +171,8 @@ def look_at_system(
             lambda: judge_rows(connection, inputs, quarantine["compiled_code"]),
         )
     )
+    if is_judged:
+        note_equal_slugs(connection, inputs[0])
     for one in inputs:
         note_nulls(one)
     note_constants(connection, inputs, look_at_tables(connection, inputs))

@@ -7,7 +7,17 @@ flows/check_inputs.py.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from flows.check_inputs import LOOK, WRONG, Input, noted, quoted, raw, temporary
+from flows import systems
+from flows.check_inputs import (
+    LOOK,
+    WRONG,
+    Input,
+    noted,
+    quoted,
+    raw,
+    staging_of,
+    temporary,
+)
 from flows.database import Connection, rows
 from flows.progress import many
 
@@ -83,6 +93,26 @@ def note_nulls(one: Input) -> None:
                 f"is NULL in {where} ({count / one.rows:.1%})",
                 f"the rules need it: {' '.join(one.columns[name]['description'].split())}",
             )
+
+
+def note_equal_slugs(connection: Connection, tenants: Input) -> None:
+    """Note slugs that several active tenants have, because people name a tenant by it."""
+    tenant = systems.registry()[tenants.system].tenant
+    found = rows(
+        connection,
+        f"select {tenant}_slug as slug, count(*) from {temporary(staging_of(tenants.name))}"
+        f" where is_valid and is_active group by {tenant}_slug having count(*) > 1"
+        " order by 2 desc, 1",
+    )
+    if found:
+        tenants.find(
+            LOOK,
+            f"{tenant}_slug",
+            f"{many(len(found), 'slug belongs', 'slugs belong')} to several {tenant}s, such as"
+            f" {found[0]['slug']!r} to {found[0]['count']}",
+            "thresholds, recipients of messages and commands name a"
+            f" {tenant} by its slug: make it unique in {tenants.path}",
+        )
 
 
 def count_words(connection: Connection, one: Input) -> None:
