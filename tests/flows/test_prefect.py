@@ -90,7 +90,9 @@ def serving(
 
 
 def client_of(port: str) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30)
+    # without keep-alive: the server closes a connection that has been idle
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, limits=limits)
 
 
 def serve(home: Path, *options: str, **environment: str) -> tuple[int, str]:
