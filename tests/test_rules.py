@@ -110,7 +110,7 @@ def test_each_example_continues_from_the_previous_marts(
 def test_the_readme_tells_the_four_rules_in_the_default_numbers() -> None:
     asked = rules.words(str, str)
     threshold, var = asked["threshold"], asked["var"]
-    cadence = [threshold(name) for name in ("grace_days", "dormant_days", "cadence_orders")]
+    cadence = [threshold(name) for name in ("cadence_orders", "grace_days", "dormant_days")]
     revenue = ("recent_orders", "revenue_decline_pct", "baseline_orders")
     segments = ("segment_new_days", "segment_active_days", "segment_at_risk_days")
     levels = ("tenant_high_below", "tenant_medium_below", "tenant_declining_high_below")
