@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from flows import systems
 from flows.capture import OLD_TRIGGERS, unlisted_tables
 from flows.captured_keys import WHERE_TO_SAY
@@ -12,6 +14,7 @@ from flows.database import Connection, install, rows
 from flows.detach import detached_since
 from flows.fingerprints import current_mapping
 from flows.progress import Progress, count_of, many
+from flows.project import settings
 from flows.schemas import ANALYTICS, INTERNAL, OPERATIONS
 
 # covers rows that a slow transaction stamped before the last refresh began
@@ -49,6 +52,9 @@ def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Sc
     """
     install(connection, "capture.sql")
     connection.execute(f"update {OPERATIONS}.changed_keys set claimed_by = %s", (logid,))
+    connection.execute(
+        f"select {OPERATIONS}.widen_wrong_keys(%s, %s)", (logid, Jsonb(_id_types()))
+    )
     claimed = rows(
         connection,
         "select system, kind, replace(relation, '\"', '') as relation,"
@@ -67,6 +73,20 @@ def claim(connection: Connection, logid: str, as_of: datetime, rules: str) -> Sc
         ],
         not_found=[row for row in claimed if row["relation"] is not None],
     )
+
+
+def _id_types() -> dict[str, dict[str, str]]:
+    """Return the types of the ids in keys, by system and kind of key; others are text."""
+    given = settings()
+    ids = {"customer": "customer", "location": "location", "location_day": "location"}
+    return {
+        name: {
+            kind: given[setting]
+            for kind, entity in {"tenant": system.tenant, **ids}.items()
+            if (setting := f"{name}_{entity}_id_type") in given
+        }
+        for name, system in systems.registry().items()
+    }
 
 
 def say_scope(scope: Scope, progress: Progress) -> dict[str, Any]:

@@ -81,6 +81,73 @@ comment on sequence operations.hook_skipped_at is
 'customer_health: When the hook last left orders to the refresh, in seconds since
 1970.';
 
+create or replace function operations.can_be(given text, type_name text)
+returns boolean
+language plpgsql immutable as $can_be$
+begin
+    -- nearly all values; an exception handler costs more than a look
+    if
+        given is null
+        or type_name = 'text'
+        or type_name = 'uuid' and given ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        or type_name in ('integer', 'bigint') and given ~ '^[0-9]{1,9}$'
+    then
+        return true;
+    end if;
+    begin
+        execute format('select %L::%s', given, type_name);
+        return true;
+    exception
+        when data_exception then return false;
+    end;
+end
+$can_be$;
+comment on function operations.can_be(text, text) is
+'customer_health: Whether a text is a value of a type.';
+
+create or replace function operations.widen_wrong_keys(this_run text, types jsonb)
+returns bigint
+language sql as $widen$
+    with wrong as (
+        select
+            changed_keys.change_id,
+            not judged.can_be_tenant as has_wrong_tenant
+        from operations.changed_keys
+        cross join lateral (
+            select
+                operations.can_be(
+                    changed_keys.tenant,
+                    coalesce(types -> changed_keys.system ->> 'tenant', 'text')
+                ) as can_be_tenant,
+                operations.can_be(
+                    changed_keys.key,
+                    coalesce(types -> changed_keys.system ->> changed_keys.kind, 'text')
+                ) as can_be_key
+        ) as judged
+        where
+            changed_keys.claimed_by = this_run
+            and not (judged.can_be_tenant and judged.can_be_key)
+    ),
+
+    widened as (
+        update operations.changed_keys as noticed
+        set
+            kind = case when has_wrong_tenant then 'everything' else 'tenant' end,
+            tenant = case when not has_wrong_tenant then noticed.tenant end,
+            key = null,
+            starts_at = null
+        from wrong
+        where noticed.change_id = wrong.change_id
+        returning 1
+    )
+
+    select count(*) from widened
+$widen$;
+comment on function operations.widen_wrong_keys(text, jsonb) is
+'customer_health: Makes the claimed keys of a run that no id can have, such as an empty
+text where ids are numbers, recompute their tenant or everything. types: by system and
+part of a key, the type of the ids. Returns the number of rows.';
+
 create or replace function operations.keys_of_rows(
     capture jsonb, relation text, looks_up boolean
 )

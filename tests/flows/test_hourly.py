@@ -230,6 +230,29 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     assert "runs_count" not in payload
 
 
+def test_a_key_that_no_id_can_have_recomputes_its_tenant_or_everything(
+    captured: Database,
+) -> None:
+    """A trigger records what its expression gives, such as an empty text for a number."""
+    notice = (
+        "insert into operations.changed_keys (system, kind, tenant, key)"
+        " values (%s, 'customer', %s, %s)"
+    )
+    tenant = captured.value(
+        "select id::text from commerce.tenants where slug = 'kiwi-produce'"
+    )
+    captured.execute(notice, "orders", tenant, "")
+    payload, _ = refresh(captured, *HOURLY)
+    assert payload["work"] == {"orders": ["tenant keys"]}
+    assert captured.rows(
+        "select distinct tenant_id::text from analytics_internal.int_customers"
+    ) == [{"tenant_id": tenant}]
+    captured.execute(notice, "bookings", "nobody", "x")
+    payload, _ = refresh(captured, *HOURLY)
+    assert "full_because" in payload
+    assert queue(captured) == []
+
+
 def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
     captured: Database,
 ) -> None:

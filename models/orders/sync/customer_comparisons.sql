@@ -30,16 +30,14 @@ duplicates as (
 -- changed since this refresh claimed its keys, so newer than the marts
 changed_since as (
     select
-        tenant::{{ var('orders_tenant_id_type') }} as tenant_id,
-        key::{{ var('orders_customer_id_type') }} as customer_id,
+        tenant,
+        key,
         bool_or(is_written) as is_written_by_the_hook
     from {{ changed_keys() }} as noticed
     where
         system = 'orders'
         and kind = 'customer'
-    group by
-        tenant::{{ var('orders_tenant_id_type') }},
-        key::{{ var('orders_customer_id_type') }}
+    group by tenant, key
 ),
 
 -- from the catalog: materialized, so that Citus sends its row to the nodes, instead of
@@ -81,7 +79,7 @@ typed as (
             as current_dormancy_since,
         {{ in_type_of_marts('statuses.reactivated_date', columns) }}
             as current_reactivated_date,
-        changed_since.tenant_id is not null as has_changed_since
+        changed_since.key is not null as has_changed_since
     from account_types
     inner join statuses
         on
@@ -91,10 +89,11 @@ typed as (
         on
             statuses.tenant_id = duplicates.tenant_id
             and statuses.customer_id = duplicates.customer_id
+    -- as text, because a key that no refresh has claimed yet may be anything
     left join changed_since
         on
-            statuses.tenant_id = changed_since.tenant_id
-            and statuses.customer_id = changed_since.customer_id
+            statuses.tenant_id::text = changed_since.tenant
+            and statuses.customer_id::text = changed_since.key
     where
         not statuses.is_closed
         and duplicates.tenant_id is null
