@@ -1,5 +1,5 @@
--- The customers to call: the highest expected order value first or, without a forecast, the
--- highest usual order value.
+-- The customers to call: the highest expected order value first or, without a forecast,
+-- the highest usual order value.
 select
     due.tenant_id,
     due.tenant_slug,
