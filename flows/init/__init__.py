@@ -251,6 +251,7 @@ def _proposed(
     off = [name for name in proposals if name not in on]
     proposals = {name: proposals[name] for name in on}
     files: dict[str, str] = {}
+    schema_of: dict[str, str] = {}
     for name, proposal in proposals.items():
         others = {
             table.schema
@@ -258,7 +259,7 @@ def _proposed(
             if other != name
             for table in there.tables.chosen.values()
         }
-        rendered = Rendered(proposal, catalog, others)
+        rendered = Rendered(proposal, catalog, others, schema_of)
         files |= {f"{name}/inputs/{file}": text for file, text in rendered.files().items()}
     return files, settings_of(proposals, off), on
 

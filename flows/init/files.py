@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -67,18 +68,24 @@ def settings_of(proposals: dict[str, Proposal], off: Iterable[str]) -> dict[str,
 class Rendered:
     """The files of one system."""
 
-    def __init__(self, proposal: Proposal, catalog: Catalog, others: Iterable[str]) -> None:
+    def __init__(
+        self,
+        proposal: Proposal,
+        catalog: Catalog,
+        others: Iterable[str],
+        schema_of: dict[str, str],
+    ) -> None:
         self.proposal = proposal
         self.system = proposal.tables.system
         self.catalog = catalog
         # schemas that other systems also read: dbt needs a source name per system
         self.shared = set(others)
+        # by source, of all systems: its schema
+        self.schema_of = schema_of
         self.read: dict[str, str] = {}
         # by table: the input that reads it, and the inputs that join it, with the joins that
         # lead there
         self.captured: dict[str, Input] = {}
-        # by the name of a source, the schemas that would have it
-        self.schemas_of_sources: dict[str, list[str]] = {}
         self.beside: dict[str, list[tuple[Input, list[Join]]]] = {}
         # tables whose changes wait for the nightly refresh
         self.decides_nothing: set[str] = set()
@@ -104,12 +111,10 @@ class Rendered:
         if table.schema in self.shared:
             name = f"{name}_{self.system}"
         # another schema may have the name that public gets
-        schemas = self.schemas_of_sources.setdefault(name, [])
-        if table.schema not in schemas:
-            schemas.append(table.schema)
-        if number := schemas.index(table.schema):
-            name = f"{name}_{number + 1}"
-        return name, _plain(table.name)
+        names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+        schema = table.schema
+        source = next(one for one in names if self.schema_of.setdefault(one, schema) == schema)
+        return source, _plain(table.name)
 
     def _sources(self) -> str:
         by_source: dict[str, list[str]] = {}

@@ -512,7 +512,10 @@ begin
 
     -- if the receiver is there again, it hears of the beginning before the end
     update operations.alert_outbox as raised
-    set next_attempt_at = now()
+    set
+        next_attempt_at = now(),
+        -- an attempt that is made early is not the last
+        attempts = least(raised.attempts, 10)
     where
         raised.state = 'pending'
         and raised.edge = 'raised'
@@ -591,19 +594,28 @@ language sql as $claim$
             where
                 state = 'pending'
                 and next_attempt_at <= now()
-                -- an end waits until its beginning has arrived, alone or in a digest
+                -- an end waits until its beginning has arrived, alone or in a digest;
+                -- raise_alerts lets it expire if that was refused for good
                 and not exists (
-                    select from operations.alert_outbox as raised
+                    select
+                    from operations.alert_outbox as raised
+                    left join operations.alert_outbox as digests
+                        on raised.digest_id = digests.message_id
                     where
                         alert_outbox.edge = 'recovered'
                         and raised.edge = 'raised'
                         and raised.kind = alert_outbox.kind
-                        and raised.state in ('pending', 'sending')
                         and raised.created_at <= alert_outbox.created_at
                         and (
-                            raised.episode_id = alert_outbox.episode_id
-                            or raised.episode_id is null
-                            or alert_outbox.episode_id is null
+                            raised.state in ('pending', 'sending')
+                            and (
+                                raised.episode_id = alert_outbox.episode_id
+                                or raised.episode_id is null
+                                or alert_outbox.episode_id is null
+                            )
+                            or coalesce(digests.state, raised.state)
+                            in ('failed', 'expired')
+                            and raised.episode_id = alert_outbox.episode_id
                         )
                 )
             -- of equally old ones, first the highest expected amount, then most at risk

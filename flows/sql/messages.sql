@@ -258,7 +258,10 @@ begin
     -- if the receiver is there again, it gets what it has refused before what is new
     tried_again as (
         update operations.message_outbox as earlier
-        set next_attempt_at = now()
+        set
+            next_attempt_at = now(),
+            -- an attempt that is made early is not the last
+            attempts = least(earlier.attempts, 10)
         from (select distinct channel, address from written) as addressed
         where
             earlier.state = 'pending'

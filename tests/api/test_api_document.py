@@ -1,6 +1,7 @@
 """The OpenAPI document is current, and the API does what it says."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,15 @@ def test_every_example_fits_its_schema() -> None:
     assert set(json.loads(EXAMPLES.read_text())["rows"]) == (
         queries - inner - {"orders/contacts_state"}
     )
+
+
+def test_queries_take_ids_of_any_type() -> None:
+    """Those of the demo are uuid and text; numbers are not compared with text."""
+    for file in FOLDER.rglob("*.sql"):
+        text = file.read_text()
+        # the key of a tenant has its own type, what a caller searches for is text
+        assert not re.search(r"::text = %\((tenant|organization)_id\)s(?!::text)", text), file
+        assert not re.search(r"_id = %\(search\)s", text), file
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:

@@ -262,20 +262,28 @@ def test_a_beginning_that_was_refused_arrives_before_its_end(
     set_status(quiet, [customer], "DORMANT")
     receiver.answer = lambda _number: 550
     assert send(quiet, receiver).returncode == 4
-    # the end finds the receiver in order; the beginning would wait for its next attempt
-    receiver.answer = lambda _number: OK
+    # the end tries the beginning before its time, and that attempt is never the last
+    quiet.execute("update operations.alert_outbox set attempts = 11")
     set_status(quiet, [customer], "HEALTHY")
+    assert send(quiet, receiver).returncode == 4
+    assert states(quiet) == {"pending": 2}
+    receiver.answer = lambda _number: OK
+    assert send(quiet, receiver).returncode == 0
+    assert receiver.accepted == []
+    due_again(quiet)
     assert send(quiet, receiver).returncode == 0
     assert [message["edge"] for message in receiver.accepted] == ["raised", "recovered"]
 
     # the end of a beginning that was refused for good is no news
     set_status(quiet, [other], "DORMANT")
     receiver.answer = lambda _number: 550
-    for _ in range(12):
+    assert send(quiet, receiver).returncode == 4
+    set_status(quiet, [other], "HEALTHY")
+    for _ in range(11):
         due_again(quiet)
         assert send(quiet, receiver).returncode == 4
+    assert states(quiet) == {"sent": 2, "failed": 1, "pending": 1}
     receiver.answer = lambda _number: OK
-    set_status(quiet, [other], "HEALTHY")
     assert send(quiet, receiver).returncode == 0
     assert states(quiet) == {"sent": 2, "failed": 1, "expired": 1}
 

@@ -37,7 +37,7 @@ with customers as not materialized (
             %(search)s is null
             or strpos(lower(customer_analytics.display_name), lower(%(search)s)) > 0
             or customer_analytics.email_address = lower(%(search)s)
-            or customer_analytics.square_customer_id = %(search)s
+            or customer_analytics.square_customer_id::text = %(search)s
         )
 )
 

@@ -27,6 +27,7 @@ select
     string_agg(
         distinct concat_ws(
             ' ',
+            locations.time_zone,
             organizations.today,
             (organizations.as_of at time zone locations.time_zone)::date
         ),

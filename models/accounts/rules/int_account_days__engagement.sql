@@ -10,12 +10,12 @@ outcome_scores as (
     select * from {{ ref('account_outcome_scores') }}
 ),
 
--- whole words; NULL without any
+-- whole words, of which one may begin or end with a sign, such as C++; NULL without any
 competitors as (
     select
-        '\m('
+        '(?<!\w)('
         || string_agg(regexp_replace(term, '([^[:alnum:] ])', '\\\1', 'g'), '|')
-        || ')\M' as pattern
+        || ')(?!\w)' as pattern
     from
         unnest({{ text_array(var('competitor_terms')) }}) as term
 ),

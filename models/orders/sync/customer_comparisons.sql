@@ -89,11 +89,12 @@ typed as (
         on
             statuses.tenant_id = duplicates.tenant_id
             and statuses.customer_id = duplicates.customer_id
-    -- as text, because a key that no refresh has claimed yet may be anything
+    -- as text, because a key that no refresh has claimed yet may be anything, and by
+    -- format, as the triggers do, because a cast of char(n) loses its blanks
     left join changed_since
         on
-            statuses.tenant_id::text = changed_since.tenant
-            and statuses.customer_id::text = changed_since.key
+            format('%s', statuses.tenant_id) = changed_since.tenant
+            and format('%s', statuses.customer_id) = changed_since.key
     where
         not statuses.is_closed
         and duplicates.tenant_id is null
