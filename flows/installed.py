@@ -60,6 +60,8 @@ MADE: dict[str, dict[str, str]] = {
         "hooked_tables": "table",
         "hook_skips": "sequence",
         "hook_skipped_at": "sequence",
+        "can_be": "function",
+        "widen_wrong_keys": "function",
         "keys_of_rows": "function",
         "make_capture_function": "procedure",
         "family_of": "function",
