@@ -14,7 +14,7 @@ customer) and organization whose accounts were (account). judged_as_of: as_of of
 latest assessment.';
 
 create table if not exists operations.alert_rounds (
-    log_id bigint not null
+    log_id bigint primary key
 );
 comment on table operations.alert_rounds is
 'customer_health: At most one row. log_id: the last run in application_logs whose

@@ -61,6 +61,16 @@ begin
     foreach publication in array publications
     loop
         relation := publication;
+        -- it has no key, and somebody may have a publication for all tables
+        if exists (
+            select from pg_class
+            where
+                oid = to_regclass(format('operations.%I', publication))
+                and relreplident = 'd'
+        )
+        then
+            execute format('alter table operations.%I replica identity full', publication);
+        end if;
         execute format(
             $done$
             delete from operations.%I as done

@@ -539,3 +539,18 @@ def test_roles_leave_alone_what_others_have_beside_the_marts(refreshed: Database
         done = refreshed.run("flows", what, "install")
         assert done.returncode == 2, done.stdout + done.stderr
         assert "on commerce.orders is not ours" in done.stderr
+
+
+def test_every_table_that_may_be_published_says_which_row_was_deleted(
+    refreshed_template: Database,
+) -> None:
+    """Without a key, a publication for all tables makes each delete fail."""
+    found = refreshed_template.rows(
+        "select oid::regclass::text as name from pg_class"
+        " where relkind = 'r' and relpersistence = 'p' and relreplident = 'd'"
+        " and starts_with(obj_description(oid, 'pg_class'), 'customer_health: ')"
+        " and not exists (select from pg_index where indrelid = pg_class.oid and indisprimary)"
+        # forget_old_rows makes the whole row theirs
+        " and right(relname::text, 13) != '_publications'"
+    )
+    assert found == []
