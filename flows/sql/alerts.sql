@@ -594,29 +594,32 @@ language sql as $claim$
             where
                 state = 'pending'
                 and next_attempt_at <= now()
-                -- an end waits until its beginning has arrived, alone or in a digest;
-                -- raise_alerts lets it expire if that was refused for good
+                -- an end waits until its beginning has arrived, alone or in a digest
                 and not exists (
-                    select
-                    from operations.alert_outbox as raised
-                    left join operations.alert_outbox as digests
-                        on raised.digest_id = digests.message_id
+                    select from operations.alert_outbox as raised
                     where
                         alert_outbox.edge = 'recovered'
                         and raised.edge = 'raised'
                         and raised.kind = alert_outbox.kind
                         and raised.created_at <= alert_outbox.created_at
+                        and raised.state in ('pending', 'sending')
                         and (
-                            raised.state in ('pending', 'sending')
-                            and (
-                                raised.episode_id = alert_outbox.episode_id
-                                or raised.episode_id is null
-                                or alert_outbox.episode_id is null
-                            )
-                            or coalesce(digests.state, raised.state)
-                            in ('failed', 'expired')
-                            and raised.episode_id = alert_outbox.episode_id
+                            raised.episode_id = alert_outbox.episode_id
+                            or raised.episode_id is null
+                            or alert_outbox.episode_id is null
                         )
+                )
+                -- raise_alerts lets it expire if that was refused for good
+                and not exists (
+                    select from operations.alert_outbox as raised
+                    left join operations.alert_outbox as digests
+                        on raised.digest_id = digests.message_id
+                    where
+                        alert_outbox.edge = 'recovered'
+                        and raised.edge = 'raised'
+                        and raised.episode_id = alert_outbox.episode_id
+                        and coalesce(digests.state, raised.state)
+                        in ('failed', 'expired')
                 )
             -- of equally old ones, first the highest expected amount, then most at risk
             order by
