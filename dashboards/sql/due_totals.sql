@@ -15,7 +15,7 @@ with listed as (
             from analytics.customer_contact_states as states
             where states.snoozed_until is not null
         ) as is_snoozed
-    from analytics.due_to_order
+    from analytics.due_customers
     where
         (%(tenant)s is null or tenant_id = %(tenant)s)
         and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)

@@ -13,7 +13,8 @@ with states as materialized (
     where tenant_id = %(tenant_id)s
 ),
 
-due as materialized (
+-- one of these; the amounts only if the list is sorted by them
+listed as (
     select
         tenant_id,
         customer_id,
@@ -29,17 +30,47 @@ due as materialized (
         cadence_days,
         risk_status,
         revenue_at_risk,
-        outlook,
-        p_order_90d,
-        case when %(sort)s = '-expected_amount_90d' then expected_amount_90d end
-            as expected_amount_90d,
         currency,
         reason,
-        disagreement
+        is_held_out,
+        null::numeric as expected_amount_90d
+    from analytics.due_customers
+    where
+        tenant_id = %(tenant_id)s
+        and %(sort)s != '-expected_amount_90d'
+
+    union all
+
+    select
+        tenant_id,
+        customer_id,
+        customer_name,
+        sales_rep_id,
+        sales_rep_name,
+        due_bucket,
+        urgency,
+        days_past_expected,
+        days_since_last_order,
+        last_order_date,
+        next_expected_order_date,
+        cadence_days,
+        risk_status,
+        revenue_at_risk,
+        currency,
+        reason,
+        is_held_out,
+        expected_amount_90d
     from analytics.due_to_order
     where
         tenant_id = %(tenant_id)s
-        and (%(due_bucket)s is null or due_bucket = %(due_bucket)s)
+        and %(sort)s = '-expected_amount_90d'
+),
+
+due as materialized (
+    select *
+    from listed
+    where
+        (%(due_bucket)s is null or due_bucket = %(due_bucket)s)
         and (%(urgency)s is null or urgency = %(urgency)s)
         and (%(sales_rep)s is null or sales_rep_id = %(sales_rep)s)
         and (
@@ -99,18 +130,32 @@ select
     page.cadence_days,
     page.risk_status,
     page.revenue_at_risk,
-    page.outlook,
-    page.p_order_90d,
+    outlook.outlook,
+    outlook.p_order_90d,
     page.expected_amount_90d,
     page.currency,
     page.reason,
-    page.disagreement,
+    outlook.disagreement,
     states.last_contacted_at,
     states.last_outcome,
     states.snoozed_until,
     states.snooze_outcome,
     page.total
 from page
+cross join
+    lateral (
+        select
+            customer_outlook.outlook,
+            customer_outlook.p_order_90d,
+            customer_outlook.disagreement
+        from analytics.customer_outlook
+        where
+            customer_outlook.tenant_id = %(tenant_id)s
+            and customer_outlook.customer_id = page.customer_id
+        -- a fence: by its key for each row, because a join would compute it for all
+        order by customer_outlook.customer_id asc
+        offset 0
+    ) as outlook
 left join states
     on page.customer_id = states.customer_id
 order by page.place asc

@@ -1,15 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
-with risk_status as (
-    select * from {{ ref('customer_risk_status') }}
-),
-
-tenants as (
-    select * from {{ ref('tenants') }}
-),
-
-sales_reps as (
-    select * from {{ ref('sales_reps') }}
+with due as (
+    select * from {{ ref('due_customers') }}
 ),
 
 outlook as (
@@ -21,31 +13,6 @@ states as not materialized (
     select * from {{ ref('customer_contact_states') }}
 ),
 
-aged as (
-    select
-        risk_status.*,
-        tenants.tenant_slug,
-        tenants.today,
-        tenants.today - risk_status.next_expected_order_date as days_past_expected,
-        tenants.today - risk_status.last_order_date as days_since_last_order
-    from risk_status
-    inner join tenants
-        on risk_status.tenant_id = tenants.tenant_id
-),
-
-due as (
-    select
-        *,
-        case
-            when risk_status = 'DORMANT' then 'DORMANT'
-            when days_past_expected > 0 then 'OVERDUE'
-            when days_past_expected = 0 then 'DUE_TODAY'
-            else 'DUE_SOON'
-        end as due_bucket
-    from aged
-    where days_past_expected >= -{{ var('due_soon_days') }}
-),
-
 final as (
     select
         due.tenant_id,
@@ -53,15 +20,9 @@ final as (
         due.customer_id,
         due.customer_name,
         due.sales_rep_id,
-        sales_reps.sales_rep_name,
+        due.sales_rep_name,
         due.due_bucket,
-        case
-            when due.due_bucket != 'OVERDUE' then null
-            when due.days_past_expected >= {{ var('critical_after_days') }}
-                then 'CRITICAL'
-            when due.days_past_expected >= {{ var('urgent_after_days') }} then 'URGENT'
-            else 'MODERATE'
-        end as urgency,
+        due.urgency,
         due.days_past_expected,
         due.days_since_last_order,
         due.last_order_date,
@@ -103,12 +64,8 @@ final as (
                 due.tenant_id = states.tenant_id
                 and due.customer_id = states.customer_id
         ) as snooze_outcome,
-        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
+        due.is_held_out
     from due
-    left join sales_reps
-        on
-            due.tenant_id = sales_reps.tenant_id
-            and due.sales_rep_id = sales_reps.sales_rep_id
     -- every customer with a status has an outlook. An outer join would compute it for
     -- all customers, this inner join only for due ones, whose last order days are
     -- looked up by the whole key

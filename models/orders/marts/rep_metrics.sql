@@ -8,8 +8,8 @@ risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
 
-due_to_order as (
-    select * from {{ ref('due_to_order') }}
+due_customers as (
+    select * from {{ ref('due_customers') }}
 ),
 
 tenants as (
@@ -29,17 +29,17 @@ portfolios as (
         account_types.account_type,
         risk_status.risk_status,
         risk_status.cadence_days,
-        due_to_order.due_bucket,
-        due_to_order.urgency
+        due_customers.due_bucket,
+        due_customers.urgency
     from account_types
     left join risk_status
         on
             account_types.tenant_id = risk_status.tenant_id
             and account_types.customer_id = risk_status.customer_id
-    left join due_to_order
+    left join due_customers
         on
-            account_types.tenant_id = due_to_order.tenant_id
-            and account_types.customer_id = due_to_order.customer_id
+            account_types.tenant_id = due_customers.tenant_id
+            and account_types.customer_id = due_customers.customer_id
 
     union all
 

@@ -1,0 +1,73 @@
+{{ config(materialized='view_in_place') }}
+
+with risk_status as (
+    select * from {{ ref('customer_risk_status') }}
+),
+
+tenants as (
+    select * from {{ ref('tenants') }}
+),
+
+sales_reps as (
+    select * from {{ ref('sales_reps') }}
+),
+
+aged as (
+    select
+        risk_status.*,
+        tenants.tenant_slug,
+        tenants.today,
+        tenants.today - risk_status.next_expected_order_date as days_past_expected,
+        tenants.today - risk_status.last_order_date as days_since_last_order
+    from risk_status
+    inner join tenants
+        on risk_status.tenant_id = tenants.tenant_id
+),
+
+due as (
+    select
+        *,
+        case
+            when risk_status = 'DORMANT' then 'DORMANT'
+            when days_past_expected > 0 then 'OVERDUE'
+            when days_past_expected = 0 then 'DUE_TODAY'
+            else 'DUE_SOON'
+        end as due_bucket
+    from aged
+    where days_past_expected >= -{{ var('due_soon_days') }}
+),
+
+final as (
+    select
+        due.tenant_id,
+        due.tenant_slug,
+        due.customer_id,
+        due.customer_name,
+        due.sales_rep_id,
+        sales_reps.sales_rep_name,
+        due.due_bucket,
+        case
+            when due.due_bucket != 'OVERDUE' then null
+            when due.days_past_expected >= {{ var('critical_after_days') }}
+                then 'CRITICAL'
+            when due.days_past_expected >= {{ var('urgent_after_days') }} then 'URGENT'
+            else 'MODERATE'
+        end as urgency,
+        due.days_past_expected,
+        due.days_since_last_order,
+        due.last_order_date,
+        due.next_expected_order_date,
+        due.cadence_days,
+        due.risk_status,
+        due.revenue_at_risk,
+        due.currency,
+        due.reason,
+        {{ is_held_out('due', 'due.last_order_date', 'due.today') }} as is_held_out
+    from due
+    left join sales_reps
+        on
+            due.tenant_id = sales_reps.tenant_id
+            and due.sales_rep_id = sales_reps.sales_rep_id
+)
+
+select * from final
