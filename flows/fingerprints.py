@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from flows.project import FLOWS, PROJECTS
 
 # the files that the rules depend on
-RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
+RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/**/*.csv")
 # except secrets, on which no number depends
 ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECRET)(\w+)""")
 # the triggers depend on the vars and files that name tables and key columns, and on the script

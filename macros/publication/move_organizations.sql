@@ -7,9 +7,21 @@
     delete from {{ mart.table }} as mart
     where
         {%- if mart.how.day %}
-        exists (
-            select from {{ mart.delta }} as delta
-            where {{ same('mart', 'delta', [mart.key[0], mart.how.day | tojson]) }}
+        (
+            exists (
+                select from {{ mart.delta }} as delta
+                where {{ same('mart', 'delta', [mart.key[0], mart.how.day | tojson]) }}
+            )
+            {%- if mart.scope %}
+            {#- an organization without rows today has none in the delta #}
+            or exists (
+                select from {{ mart.scope.table }} as scope
+                where
+                    scope.is_due
+                    and {{ same('mart', 'scope', mart.scope.key) }}
+                    and mart.{{ mart.how.day }} = scope.today
+            )
+            {%- endif %}
         )
         {%- elif var('refresh_scope') == 'all' %}
         true

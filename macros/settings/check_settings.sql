@@ -143,8 +143,11 @@
     {%- for name in [
         'protected_account_types', 'closed_ticket_statuses', 'competitor_terms'
     ] -%}
-        {%- if var(name) is not sequence or var(name) is string -%}
-            {%- do problems.append([name, 'a list']) -%}
+        {%- set value = var(name) -%}
+        {#- an empty word would be found everywhere -#}
+        {%- if value is not sequence or value is string or value is mapping
+            or '' in value | map('string') | map('trim') | list -%}
+            {%- do problems.append([name, 'a list of words']) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if not problems -%}

@@ -91,10 +91,11 @@ measured as (
                 parts.component,
                 {{ exact_ratio('parts.component_weight', 'parts.all_count') }}
                     as weight,
-                {{ exact_ratio(
+                -- 0 if all that was measured has no weight
+                coalesce({{ exact_ratio(
                     'parts.component_weight',
                     '(nullif(covered.data_coverage, 0) * nullif(parts.there_count, 0))'
-                ) }} as weight_when_there
+                ) }}, 0) as weight_when_there
             from (
                 values
                 ('usage', covered.usage_weight, 3, covered.usage_count),

@@ -8,10 +8,12 @@ final as (
         account_id,
         score_date,
         -- not rounded: the churn risk is computed from both
-        sum(score * effective_weight) filter (where evaluated_on = score_date)
-            as exact_score,
-        sum(score * effective_weight) filter (where evaluated_on < score_date)
-            as earlier_score,
+        sum(score * effective_weight) filter (
+            where evaluated_on = score_date and data_coverage > 0
+        ) as exact_score,
+        sum(score * effective_weight) filter (
+            where evaluated_on < score_date and data_coverage > 0
+        ) as earlier_score,
         {%- for component in ['usage', 'support', 'engagement', 'business'] %}
         {{ exact_mean(
             'score', "evaluated_on = score_date and component = '" ~ component ~ "'"

@@ -43,7 +43,7 @@ final as (
     select
         'a day begins' as reason,
         'time' as known_by,
-        min((today + 1)::timestamp at time zone time_zone) as since,
+        min({{ local_midnight('(today + 1)', 'time_zone') }}) as since,
         null as fingerprint
     from organizations
 

@@ -19,7 +19,7 @@ dated as (
         case
             when campaigns.campaign_id is not null
                 then coalesce(assignments.due_at, campaigns.ends_at)
-            when not ({{ is_of_anothers_campaign('assignments', 'campaigns') }})
+            when ({{ is_of_anothers_campaign('assignments', 'campaigns') }}) is not true
                 then assignments.due_at
         end as due_at
     from assignments

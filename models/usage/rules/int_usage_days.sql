@@ -7,6 +7,14 @@ held as (
     select * from {{ ref('int_usage_counts__held') }}
 ),
 
+latest as (
+    select
+        organization_id,
+        max(metric_date) as metric_date
+    from held
+    group by organization_id
+),
+
 spine as (
     select
         organizations.organization_id,
@@ -51,11 +59,17 @@ final as (
         on
             dated.organization_id = held.organization_id
             and dated.metric_date = held.metric_date
+    left join latest
+        on dated.organization_id = latest.organization_id
     where
         held.organization_id is null
         -- the day of as_of is collected again, unless it was collected for a later
-        -- instant
-        or (not dated.is_backfilled and held.collected_at <= dated.as_of)
+        -- instant, or has ended: a login since then hides those of that day
+        or (
+            not dated.is_backfilled
+            and held.collected_at <= dated.as_of
+            and dated.metric_date = latest.metric_date
+        )
 )
 
 select * from final

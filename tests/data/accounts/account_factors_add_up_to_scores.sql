@@ -36,7 +36,6 @@ summed as (
         account_id,
         score_date,
         count(*) as factors_count,
-        count(measured_value) as measured_count,
         sum(points) as points,
         sum(points_lost) as points_lost,
         sum(effective_weight) as effective_weight,
@@ -63,7 +62,9 @@ where
     (
         summed.factors_count = 13
         and case
-            when summed.measured_count = 0 then kept.health_score is null
+            -- nothing was measured, or nothing that has a weight
+            when kept.data_coverage = 0
+                then kept.health_score is null and summed.effective_weight = 0
             else
                 abs(summed.points - kept.health_score) < 0.0050001
                 and abs(summed.points + summed.points_lost - 100) < 0.000001

@@ -90,6 +90,15 @@ problems as (
     select 'outcome ' || outcome || ': no score from 0 to 100' as problem
     from outcomes
     where (score between 0 and 100) is not true
+
+    union all
+
+    select
+        format('outcome %s: stands %s times, must stand once', outcome, count(*))
+            as problem
+    from outcomes
+    group by outcome
+    having count(*) > 1
 )
 
 select * from problems
