@@ -37,7 +37,10 @@ input is a plain select in `models/<system>/inputs/` that gives your columns the
 - A row with a date outside 1970 to 2200 or an infinite date is also left out. An account, a
   goal or a campaign is kept; only its date is ignored.
 - The key identifies a row. If several rows have the same key, the newest counts.
-- If you have no data for an input that may be empty, end it with `where false`.
+- Columns of bookings are named as in Square's API, for example `square_customer_id`. Your
+  bookings need not come from Square.
+- If you have no data for an input that may be empty, end its select with
+  `where false`.
 
 <!-- docs/inputs.py writes this page from the yml in models/<system>/inputs -->
 """

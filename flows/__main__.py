@@ -73,7 +73,7 @@ ACTIONS: dict[str, Any] = {
 
 PURPOSE = (
     "Find out which customers are healthy, late, shrinking or gone. docs/commands.md explains"
-    " the commands; COMMAND --help lists the options of one."
+    " the commands; COMMAND --help lists the options of a command."
 )
 
 

@@ -234,7 +234,8 @@ def print_capture(progress: Progress) -> None:
             {"mapping": current_mapping()},
         ):
             progress.say(
-                f"{OLD_TRIGGERS}: every hourly refresh is a full one until you run it again"
+                f"{OLD_TRIGGERS}: every hourly refresh is a full refresh until you run it"
+                " again"
             )
         progress.table(
             "Changes waiting",

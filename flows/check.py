@@ -192,7 +192,7 @@ def look_at_system(
                 None,
                 OLD_TRIGGERS,
                 "run `customer-health capture install`: until then every hourly refresh is a"
-                " full one",
+                " full refresh",
             )
         )
     if is_judged and name in WAYS:

@@ -101,10 +101,10 @@ def test_northwind_from_its_catalog_to_the_write_back(
     owner: Database, trial: Database, tmp_path: Path
 ) -> None:
     walk = Walk(tmp_path)
-    [said] = walk.follow(trial, "Propose")
+    [said] = walk.follow(trial, "Propose a project")
     assert "0 lines with TODO, 3 guesses" in said
-    [said] = walk.follow(trial, "Check")
-    walk.check_what_is_shown("Review it")
+    [said] = walk.follow(trial, "Check the inputs")
+    walk.check_what_is_shown("Review the proposal")
     assert "0 wrong, 3 to look at" in said
     assert "1 of 25 rows is left out: customer_id_missing" in said
     [said] = walk.follow(trial, "The first refresh")
@@ -115,7 +115,7 @@ def test_northwind_from_its_catalog_to_the_write_back(
     ]
     assert "reactivated_date, risk_status: not written, because input_orders__" in said
 
-    walk.follow(owner, "Keep it current")
+    walk.follow(owner, "Keep the marts current")
     owner.execute("delete from operations.changed_keys")
     owner.execute("update northwind.orders set freight = 1 where customer_id = 'CIDRE'")
     owner.execute("update northwind.order_details set quantity = 2 where order_id = 1000")
@@ -181,7 +181,7 @@ def test_two_companies_in_the_same_tables(server: Database, tmp_path: Path) -> N
     first, second = NORTHWIND_STATUSES, [(*row[:-1], None) for row in NORTHWIND_STATUSES]
     assert northwind_statuses(owner, "northwind") == first
     assert northwind_statuses(owner, "northwind-japan") == second
-    walk.follow(owner, "Keep it current")
+    walk.follow(owner, "Keep the marts current")
     owner.execute("delete from operations.changed_keys")
     owner.execute(
         "update northwind.orders set freight = 1"

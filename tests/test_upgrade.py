@@ -27,7 +27,7 @@ FIRST = "61f5aa5d70743d46ba2b243103ec62f051ddd79b"
 OURS = {".local", ".user.yml", "dbt_packages", "logs", "target"}
 READER = "reader_of_an_upgrade"
 HOURLY_IS_FULL = (
-    "run `customer-health capture install`: until then every hourly refresh is a full one"
+    "run `customer-health capture install`: until then every hourly refresh is a full refresh"
 )
 
 # a row or two for the other systems
@@ -162,7 +162,7 @@ def test_a_project_of_the_first_commit_goes_on_with_this_one_and_is_not_touched(
     # a dry run changes nothing before a refresh, either
     for looks in (("capture", "status"), ("status",), ("write-back", "--dry-run")):
         said = run(shop, PROJECT, folder, *looks)
-        assert ("every hourly refresh is a full one until you run it again" in said) == (
+        assert ("every hourly refresh is a full refresh until you run it again" in said) == (
             looks[0] == "capture"
         )
     run(shop, PROJECT, folder, "capture", "install")

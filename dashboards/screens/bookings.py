@@ -31,7 +31,7 @@ def show() -> None:
         look.tiles(_leading(_tiles(found["bookings_totals"][0], chosen["days"]), chosen))
         look.heading(
             "Appointments by day",
-            "First-time and returning customers. Paler bars are still ahead.",
+            "First-time and returning customers. Paler bars are in the future.",
         )
         look.chart(
             _days(found["bookings_days"]),

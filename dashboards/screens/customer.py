@@ -200,7 +200,7 @@ def _show_visitor(organizations: list[Row]) -> None:
     look.heading(
         "Timeline",
         "Bands are the current segment and the next one; marks are bookings. The part to the"
-        " right of the line is still ahead.",
+        " right of the line is the future.",
     )
     look.chart(
         _visitor_line(visitor, read),

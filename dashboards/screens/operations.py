@@ -53,9 +53,10 @@ def show() -> None:
 
     look.heading(
         "Checks that failed",
-        "While a check fails, nothing is written back, and if it checks rows before they are"
-        " published, their system is not published. A warning stops nothing. The wrong rows"
-        " are in the table with the check's name in `analytics_internal_failures`."
+        "While a check fails, nothing is written back. If it checks rows before they are"
+        " published, the marts of their system keep their last good state. A warning stops"
+        " nothing. The wrong rows are in the table with the check's name in the schema"
+        " `analytics_internal_failures`."
         " docs/sanity_checks.md says what to do.",
     )
     _checks(found["operations_checks"])

@@ -35,8 +35,8 @@ def show() -> None:
     look.tiles(_tiles(days, "risk_status", slug))
     look.heading(
         "Value at risk",
-        "What customers that are late or spend less usually order in 30 days, going by their"
-        " recent averages. Dormant customers do not count.",
+        "The amount that customers who are late or have less revenue usually order in 30 days,"
+        " by their recent averages. Dormant customers do not count.",
     )
     value = _value(found["overview_value_at_risk"], slug)
     if value:

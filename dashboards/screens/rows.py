@@ -378,5 +378,5 @@ def _sums(row: Row) -> str:
     )
 
 
-with look.page("Rows", "The rows behind a figure of another page."):
+with look.page("Rows", "The rows behind a figure on another page."):
     show()
