@@ -171,6 +171,43 @@ def test_a_system_that_is_switched_off_has_empty_marts_and_keeps_its_days(
 
 
 @pytest.mark.slow
+def test_an_account_without_weighted_values_and_an_organization_without_accounts(
+    refreshed: Database, project: Path
+) -> None:
+    weights = project / "seeds" / "account_health_weights.csv"
+    header, *_ = weights.read_text().splitlines()
+    rows = [
+        f"1,1970-01-01,{component},{int(component == 'usage')}"
+        for component in ("usage", "support", "engagement", "business")
+    ]
+    weights.write_text("\n".join([header, *rows]) + "\n")
+    account = refreshed.value(
+        "select account_id::text from analytics.account_profiles"
+        " where usage_score is not null and organization_id ="
+        " (select id from success.organizations where slug = 'beacon-software') limit 1"
+    )
+    refreshed.execute(
+        "delete from success.health_metrics where account_id::text = %s", account
+    )
+    refreshed.execute(
+        f"update success.accounts set archived_at = '{UNTIL}' where organization_id ="
+        " (select id from success.organizations where slug = 'compass-cloud')"
+    )
+    nightly(refreshed, LATER, project=project)
+    assert refreshed.rows(
+        "select health_score, data_coverage::text, support_score is null as is_unknown"
+        " from analytics.account_health_scores"
+        " where account_id::text = %s and score_date = '2026-06-15'",
+        account,
+    ) == [{"health_score": None, "data_coverage": "0.0000", "is_unknown": False}]
+    for mart in (*DAYS, "account_health_factors"):
+        today = '"score_date": "2026-06-15"'
+        assert not [
+            row for row in rows_of(refreshed, mart, "compass-cloud") if today in row["row"]
+        ]
+
+
+@pytest.mark.slow
 def test_alerts_of_accounts_begin_in_silence_and_end(refreshed: Database) -> None:
     escalated = "select count(*) from operations.alert_outbox where kind = %s"
     assert refreshed.value(escalated, "ACCOUNT_TICKET_ESCALATED") == 0
