@@ -20,7 +20,13 @@ from flows.check_inputs import (
 )
 from flows.database import Connection, rows
 from flows.progress import many
+from flows.project import settings
 
+# the words that the write-back writes
+OURS = {
+    "account_type": ["ACTIVE", "TARGET", "PROSPECT"],
+    "risk_status": ["DORMANT", "AT_RISK_CADENCE", "AT_RISK_REVENUE", "HEALTHY"],
+}
 # how many words of a column are counted, and how many are shown
 WORDS_READ, WORDS_SHOWN = 100, 10
 # how many rows are read to judge amounts, and how many are needed
@@ -38,6 +44,7 @@ def look_at_rows(connection: Connection, one: Input) -> None:
         look_at_drafts,
         look_at_clocks,
         look_at_written,
+        look_at_overwritten,
     )
     for step in steps if one.is_read else ():
         with noted(one, f"fix {one.path}"), connection.transaction():
@@ -287,6 +294,35 @@ def look_at_written(connection: Connection, one: Input) -> None:
             f"cannot be written through: {', '.join(refused)}",
             f"keep {one.path} a plain select from one table, or refresh with --no-write-back",
         )
+
+
+def look_at_overwritten(connection: Connection, one: Input) -> None:
+    """Note words in status columns that the write-back would replace with ours."""
+    if one.entity != "customer_statuses":
+        return
+    for name in [name for name in OURS if name in one.given]:
+        kept = settings()["protected_account_types"] if name == "account_type" else []
+        found = rows(
+            connection,
+            f"select {quoted(name)}::text as word, count(*) from {temporary(one.name)}"
+            f" where btrim({quoted(name)}::text) != ''"
+            f" and {quoted(name)}::text != all(%(known)s) group by {quoted(name)}::text"
+            f" order by 2 desc, 1 limit {WORDS_SHOWN}",
+            {"known": [*OURS[name], *map(str, kept)]},
+        )
+        if found:
+            words = ", ".join(f"{row['word']!r} {row['count']}" for row in found)
+            one.find(
+                LOOK,
+                name,
+                f"has words that are not ours, and a write-back replaces them: {words}",
+                f"if your application needs them, leave {name} out of {one.path}"
+                + (
+                    " or list them in the setting protected_account_types"
+                    if name == "account_type"
+                    else ""
+                ),
+            )
 
 
 def judge_rows(connection: Connection, inputs: list[Input], quarantine: str) -> None:
