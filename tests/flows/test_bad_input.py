@@ -232,7 +232,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "hold_out_from": ("soon", 'must be a day such as "2026-07-01"'),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list of words"),
-        "competitor_terms": ('["Rival", " "]', "must be a list of words"),
+        "competitor_terms": ("['Rival', ' ']", "must be a list of words"),
         "earliest_timestamp": ("-5", 'must be an instant such as "1970-01-01 00:00:00+00"'),
         "latest_timestamp": ("2201", 'must be an instant such as "1970-01-01 00:00:00+00"'),
     }
