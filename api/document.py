@@ -246,10 +246,12 @@ def columns_of(query: str) -> dict[str, Schema]:
         inner, _, rest = body.partition("\n)")
         known[name] = dict(_selected(inner, known))
         text = rest.lstrip(",")
-    return dict(_selected(text, known))
+    return dict(_selected(text, known, is_answer=True))
 
 
-def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
+def _selected(
+    select: str, known: Marts, *, is_answer: bool = False
+) -> Iterator[tuple[str, Schema]]:
     [(indent, body, source)] = re.findall(
         r"^( *)select\s(.*?)^(\1from .*)", select, re.DOTALL | re.MULTILINE
     )
@@ -265,6 +267,12 @@ def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
             if side == "left join"
             else columns
         )
+    for relation, alias in re.findall(
+        r"lateral \($.*?^ +from (?:\w+\.)?(\w+)$.*?^ +\) as (\w+)$",
+        source,
+        re.DOTALL | re.MULTILINE,
+    ):
+        relations[alias] = known.get(relation, {})
     everywhere = {name: of for columns in relations.values() for name, of in columns.items()}
     for item in re.split(rf",\n{indent}    (?! )", body.strip()):
         expression, _, name = item.rpartition(" as ") if " as " in item else (item, "", "")
@@ -278,6 +286,9 @@ def _selected(select: str, known: Marts) -> Iterator[tuple[str, Schema]]:
             yield name or column, of[column]
         elif name in MADE:
             yield name, column_schema(*MADE[name])
+        # the total is not part of a row
+        elif is_answer and (name or column) != "total":
+            raise LookupError(f"{item.strip()}: neither a column of a mart nor in MADE")
 
 
 def openapi() -> Schema:
