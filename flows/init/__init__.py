@@ -12,18 +12,28 @@ import yaml  # type: ignore[import-untyped]
 from flows import systems
 from flows.database import connect
 from flows.errors import Infrastructure, WrongArgument
-from flows.init.catalog import Catalog, Table, look_at, read_catalog, read_only
+from flows.init.catalog import (
+    PATIENCE_FOR_VIEWS,
+    Catalog,
+    Table,
+    look_at,
+    read_catalog,
+    read_only,
+)
 from flows.init.contract import contract, our_settings
 from flows.init.files import Rendered, project_file, settings_of, template
 from flows.init.links import add_implied_links
-from flows.init.names import evidence, snake
+from flows.init.names import evidence, rank_of_table, snake
 from flows.init.proposal import ZONE_OF_BUSINESS, Proposal
 from flows.init.values import ZONE_OF_DATE
 from flows.progress import Progress, count_of, many
 from flows.project import OUR_PROJECT
+from flows.schemas import SCHEMAS
 
-# project names that dbt or we use
+# project names that our packages have; dbt reserves others
 TAKEN = ("customer_health", "dbt", "dbt_postgres")
+# tables that a message names
+MOST_NAMED = 5
 # marks in an input: a question for a person, and a guess to check
 ASKED, GUESSED = "TODO", "(guess)"
 
@@ -112,7 +122,10 @@ def name_of(folder: Path) -> str:
     name = "".join(sign for sign in name if sign.isascii())
     if not name[:1].isalpha():
         name = f"project_{name}".rstrip("_")
-    return f"{name}_project" if name in TAKEN else name
+    # imported only here, because it takes a while
+    from dbt.contracts.project import BANNED_PROJECT_NAMES
+
+    return f"{name}_project" if name in {*TAKEN, *BANNED_PROJECT_NAMES} else name
 
 
 def _asked(chosen: str | None) -> list[str] | None:
@@ -206,12 +219,9 @@ def _proposed(
     progress: Progress,
 ) -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """Return the files of the systems that are on, the settings, and which systems are on."""
+    _look_at_all(catalog)
     add_implied_links(catalog)
-    for table in catalog.tables.values():
-        look_at(catalog, table)
-    for schema, count in catalog.closed.items():
-        closed = count_of(count, "table")
-        progress.say(f"skipped {closed} of {schema}, which this login may not read")
+    _say_what_is_hidden(catalog, progress)
     named = _tables(catalog, told)
     proposals = {
         name: Proposal(
@@ -227,7 +237,7 @@ def _proposed(
     on = found if asked is None else asked
     for name, proposal in proposals.items():
         tables = ", ".join(
-            f"{entity} in {table.relation}{'' if table.probed else ' (no rows)'}"
+            f"{entity} in {table.relation}{_without_rows(table, catalog)}"
             for entity, table in proposal.tables.chosen.items()
         )
         if name in on:
@@ -264,6 +274,60 @@ def _proposed(
     return files, settings_of(proposals, off), on
 
 
+def _without_rows(table: Table, catalog: Catalog) -> str:
+    """Return why no row of a table has been read, or ''."""
+    if table.probed:
+        return ""
+    if table.hides_rows:
+        return " (rows hidden)"
+    return " (not read)" if table.relation in catalog.unread else " (no rows)"
+
+
+def _look_at_all(catalog: Catalog) -> None:
+    """Probe all tables, then views, first those named like an input."""
+    names = [synonyms for of in evidence()["tables"].values() for synonyms in of.values()]
+
+    def order(table: Table) -> tuple[bool, bool]:
+        ranks = (rank_of_table(table, synonyms, catalog)[0] for synonyms in names)
+        return table.is_view, table.is_view and all(rank is None for rank in ranks)
+
+    for table in sorted(catalog.tables.values(), key=order):
+        look_at(catalog, table)
+
+
+def _say_what_is_hidden(catalog: Catalog, progress: Progress) -> None:
+    """Print what this login could not read, and schemas whose names ours would have."""
+    for schema, count in catalog.closed.items():
+        closed = count_of(count, "table")
+        progress.say(f"skipped {closed} of {schema}, which this login may not read")
+    for relation, reason in catalog.unread.items():
+        table = catalog.tables[relation]
+        # a view may be broken
+        if not (table.is_view or table.hides_rows):
+            progress.say(f"could not read all of {relation}: {reason}")
+    if catalog.skipped:
+        progress.say(
+            f"did not read {count_of(len(catalog.skipped), 'view')}, because others took"
+            f" {PATIENCE_FOR_VIEWS} s; to use one, name it with --table"
+        )
+    hidden = [table.relation for table in catalog.tables.values() if table.hides_rows]
+    if hidden:
+        named = hidden[:MOST_NAMED]
+        if more := len(hidden) - len(named):
+            named.append(f"{more} more")
+        progress.say(
+            f"row security hides rows of {', '.join(named)} from this login: grant it"
+            " bypassrls, then run init again"
+        )
+    schemas = {table.schema for table in catalog.tables.values()} | set(catalog.closed)
+    for schema in SCHEMAS:
+        if schema in schemas:
+            progress.say(
+                f"the schema {schema} is not ours, and ours would have the same name: set"
+                f" schema_prefix in dbt_project.yml before you refresh"
+            )
+
+
 def _say_what_is_open(
     proposals: dict[str, Proposal],
     on: list[str],
@@ -285,6 +349,8 @@ def _say_what_is_open(
                 )
             )
     for name in on:
+        if asked := proposals[name].tables.asked_of_copies:
+            progress.say(f"{name}: {asked}")
         for entity in proposals[name].tables.without_rows():
             progress.say(
                 f"{name}: no table looks like {entity}, so its input is empty until you"

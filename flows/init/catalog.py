@@ -3,6 +3,7 @@
 Everything happens in one transaction that is read-only.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,15 +12,18 @@ from typing import Any
 
 import psycopg
 
-from flows.database import Connection, rows
-from flows.schemas import SCHEMAS
+from flows.database import Connection, one_line, rows
 
 # limits of a probe, to spare the application's database: rows read, values that are compared
 # with keys, distinct values, time
 LOOKED_AT = 20_000
+# after a probe that took too long
+FEW_ROWS = 500
 COMPARED = 200
 MOST_WORDS = 30
 PATIENCE = "3s"
+# seconds for all probes of views, which may take long to compute
+PATIENCE_FOR_VIEWS = 20
 
 # families of dates and moments; moments that are numbers: seconds since 1970, thousandths,
 # millionths, from 1979 to 2128
@@ -109,8 +113,15 @@ class Table:
     # columns that are unique by themselves
     unique: tuple[str, ...] = ()
     links: list[Link] = field(default_factory=list)
+    # whether row security hides rows from this login, so that no probe can read any
+    hides_rows: bool = False
     # rows that a probe has read
     probed: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of rows, as far as it is known."""
+        return max(self.estimate, self.probed)
 
     def link_of(self, column: str) -> Link | None:
         """Return the link that a column is the last part of."""
@@ -128,6 +139,11 @@ class Catalog:
     # schemas that the login may not read, with the number of their tables
     closed: dict[str, int]
     connection: Connection
+    # what could not be read of a table, by relation
+    unread: dict[str, str] = field(default_factory=dict)
+    # seconds that probes of views have taken, and views for which no time was left
+    spent: float = 0
+    skipped: set[str] = field(default_factory=set)
     # what the name of each table may mean, by relation: see names.singulars_of
     singulars: dict[str, set[str]] = field(default_factory=dict)
 
@@ -142,8 +158,8 @@ class Catalog:
         Labels without rows have a count of 0.
         """
         counts: dict[str, int] = dict.fromkeys(column.labels, 0)
-        found = _look(
-            self.connection,
+        found = self._look(
+            table,
             f"select word, count(*) as rows from (select {column.quoted}::text as word"
             f" from {table.relation} limit {LOOKED_AT}) as looked_at where word is not null"
             f' group by word order by count(*) desc, word collate "C" limit {MOST_WORDS + 1}',
@@ -152,11 +168,46 @@ class Catalog:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
 
+    def tried(self, table: Table, query: str) -> list[dict[str, Any]] | psycopg.Error:
+        """Return the rows of a probe of a table, or why it fails.
+
+        A view that has taken too long once is not read again, nor any after a while.
+        """
+        if not table.is_view:
+            return _tried(self.connection, query)
+        if table.relation in self.unread or self.spent > PATIENCE_FOR_VIEWS:
+            if table.relation not in self.unread:
+                self.skipped.add(table.relation)
+            return psycopg.errors.QueryCanceled("no time was left")
+        began = time.monotonic()
+        found = _tried(self.connection, query)
+        self.spent += time.monotonic() - began
+        if isinstance(found, psycopg.errors.QueryCanceled):
+            self.unread[table.relation] = one_line(found)
+        return found
+
+    def _look(self, table: Table, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a probe of a table, or none if it fails."""
+        found = self.tried(table, query)
+        return [] if isinstance(found, psycopg.Error) else found
+
+    def every_word(self, table: Table, column: Column, most: int) -> dict[str, int] | None:
+        """Return the most frequent words of all rows; None if they could not be read."""
+        found = self.tried(
+            table,
+            f"select word, count(*) as rows from (select {column.quoted}::text as word"
+            f" from {table.relation}) as looked_at where word != ''"
+            f' group by word order by count(*) desc, word collate "C" limit {most}',
+        )
+        if isinstance(found, psycopg.Error):
+            return None
+        return {str(row["word"]): int(row["rows"]) for row in found}
+
     def labels(self, table: Table, key: str, label: Column) -> dict[str, str]:
         """Return one label for each key, from rows such as one for each language."""
         quoted = table.columns[key].quoted
-        found = _look(
-            self.connection,
+        found = self._look(
+            table,
             f"select {quoted}::text as key, min({label.quoted}::text) as label"
             f" from {table.relation} where {label.quoted} is not null group by {quoted}"
             f" limit {LOOKED_AT}",
@@ -166,6 +217,7 @@ class Catalog:
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
         return self._share(
+            table,
             f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
             f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
             " where is_one",
@@ -174,9 +226,10 @@ class Catalog:
     def share_distinct(self, table: Table, column: Column) -> float | None:
         """Return how many distinct values a column has for each row with a value."""
         return self._share(
+            table,
             f"select count(distinct {column.quoted})::float"
             f" / nullif(count({column.quoted}), 0) as share"
-            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+            f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at",
         )
 
     def share_same(self, table: Table, own: str, link: Link, theirs: str) -> float | None:
@@ -189,6 +242,7 @@ class Catalog:
             for mine, to in zip(link.columns, link.to_columns, strict=True)
         )
         return self._share(
+            table,
             f"select avg((looked_at.{table.columns[own].quoted}::text"
             f" = other.{other.columns[theirs].quoted}::text)::int)::float as share"
             f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
@@ -205,6 +259,7 @@ class Catalog:
         excluded = ", ".join(f"'{word}'" for word in none)
         cast = "" if column.family == key.family else "::text"
         return self._share(
+            table,
             f"select avg((exists (select from {other.relation} as other"
             f" where other.{key.quoted}{cast} = compared.value{cast}))::int)::float as share"
             f" from (select distinct {column.quoted} as value from (select {column.quoted}"
@@ -212,9 +267,9 @@ class Catalog:
             f" as compared where value::text not in ({excluded})",
         )
 
-    def _share(self, query: str) -> float | None:
+    def _share(self, table: Table, query: str) -> float | None:
         """Return the share that a probe computes; None if it read no rows or took too long."""
-        found = _look(self.connection, query)
+        found = self._look(table, query)
         share: float | None = found[0]["share"] if found else None
         return share
 
@@ -242,7 +297,7 @@ def read_catalog(connection: Connection) -> Catalog:
     script = (Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8")
     tables: dict[str, Table] = {}
     closed: dict[str, int] = {}
-    for row in rows(connection, script, {"ours": list(SCHEMAS)}):
+    for row in rows(connection, script):
         if not row["is_readable"]:
             closed[row["schema"]] = closed.get(row["schema"], 0) + 1
             continue
@@ -276,6 +331,7 @@ def read_catalog(connection: Connection) -> Catalog:
             key=tuple(row["key"]),
             unique=tuple(row["unique_columns"]),
             links=list(links),
+            hides_rows=row["hides_rows"],
         )
     for table in tables.values():
         table.links = [link for link in table.links if link.to in tables]
@@ -292,50 +348,98 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def look_at(catalog: Catalog, table: Table) -> None:
-    """Find out which share of each column of a table is filled; '' is no value."""
-    counts = ", ".join(
+    """Find out which share of each column of a table is filled; '' is no value.
+
+    A column of a table that cannot be read does not hide the others. What could not be read
+    is noted.
+    """
+    columns = dict(enumerate(table.columns.values()))
+    found = _counted(catalog, table, columns, LOOKED_AT)
+    if isinstance(found, psycopg.Error):
+        if "row-level security" in str(found):
+            # a view may read such a table
+            table.hides_rows = True
+        elif isinstance(found, psycopg.errors.QueryCanceled) and not table.is_view:
+            found = _counted(catalog, table, columns, FEW_ROWS)
+        elif not table.is_view:
+            found = _counted_singly(catalog, table, columns)
+    if isinstance(found, psycopg.Error):
+        catalog.unread[table.relation] = one_line(found)
+        return
+    if not found["all_rows"]:
+        return
+    table.probed = found["all_rows"]
+    for number, (name, column) in enumerate(table.columns.items()):
+        if f"c{number}" in found:
+            share = found[f"c{number}"] / table.probed
+            highest = found.get(f"m{number}")
+            table.columns[name] = replace(column, filled=share, highest=highest)
+
+
+def _counted(
+    catalog: Catalog, table: Table, columns: dict[int, Column], most: int
+) -> dict[str, Any] | psycopg.Error:
+    """Count the rows and the values of some columns among the first rows."""
+    counts = [
         f"count({_value(column)}) as c{number}"
         + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
-        for number, column in enumerate(table.columns.values())
+        for number, column in columns.items()
+    ]
+    found = catalog.tried(
+        table,
+        f"select {', '.join(['count(*) as all_rows', *counts])}"
+        f" from (select * from {table.relation} limit {most}) as looked_at",
     )
-    found = _look(
-        catalog.connection,
-        f"select count(*) as all_rows, {counts} from (select * from {table.relation}"
-        f" limit {LOOKED_AT}) as looked_at",
-    )
-    if not found or not found[0]["all_rows"]:
-        return
-    table.probed = found[0]["all_rows"]
-    for number, (name, column) in enumerate(table.columns.items()):
-        share = found[0][f"c{number}"] / found[0]["all_rows"]
-        highest = found[0].get(f"m{number}")
-        table.columns[name] = replace(column, filled=share, highest=highest)
+    return found if isinstance(found, psycopg.Error) else found[0]
+
+
+def _counted_singly(
+    catalog: Catalog, table: Table, columns: dict[int, Column]
+) -> dict[str, Any] | psycopg.Error:
+    """Count the rows and the values of each column that can be read; note the others."""
+    found = _counted(catalog, table, {}, LOOKED_AT)
+    if isinstance(found, psycopg.Error):
+        return found
+    unread = {}
+    for number, column in columns.items():
+        one = _counted(catalog, table, {number: column}, LOOKED_AT)
+        if isinstance(one, psycopg.Error):
+            unread[column.name] = one_line(one)
+        else:
+            found |= one
+    if unread:
+        catalog.unread[table.relation] = f"{', '.join(unread)}: {next(iter(unread.values()))}"
+    return found
 
 
 def _value(column: Column) -> str:
     return f"nullif({column.quoted}, '')" if column.family == "text" else column.quoted
 
 
-def _look(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Return the rows of a probe, or none if it fails: a broken view, a missing right.
+def _tried(connection: Connection, query: str) -> list[dict[str, Any]] | psycopg.Error:
+    """Return the rows of a probe, or why it fails: a broken view, a missing right.
 
     Rolled back, so that its locks do not last: a server has few for thousands of tables.
     """
     try:
         with connection.transaction(force_rollback=True):
             return rows(connection, query)
-    except psycopg.Error:
+    except psycopg.Error as error:
         # also what a function of a view raises
         if connection.closed:
             raise
-        return []
+        return error
 
 
 def _family(type_name: str) -> str:
     """Return the family of a type, or its name if it has none."""
+    if type_name.endswith("[]"):
+        return type_name
     plain = " ".join(
         word.partition("(")[0] for word in type_name.split(" ") if not word.startswith("(")
     )
+    # citext is in the schema of its extension
+    plain = "citext" if plain.endswith(".citext") else plain
     return FAMILIES.get(plain, plain)
 
 

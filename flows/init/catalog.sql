@@ -2,11 +2,12 @@
 select
     nspname as schema,
     relname as name,
-    format('%%I.%%I', nspname, relname) as relation,
+    format('%I.%I', nspname, relname) as relation,
     relkind in ('v', 'm') as is_view,
     obj_description(pg_class.oid, 'pg_class') as comment,
     has_schema_privilege(nspname, 'usage')
     and has_table_privilege(pg_class.oid, 'select') as is_readable,
+    row_security_active(pg_class.oid) as hides_rows,
     greatest(reltuples, 0)::bigint as estimate,
     (
         select
@@ -50,7 +51,7 @@ select
             coalesce(jsonb_agg(
                 jsonb_build_object(
                     'columns', names.columns,
-                    'to', format('%%I.%%I', other_schema.nspname, other.relname),
+                    'to', format('%I.%I', other_schema.nspname, other.relname),
                     'to_columns', names.to_columns
                 ) order by conname
             ), '[]')
@@ -101,14 +102,20 @@ where
     and not relispartition
     and not starts_with(nspname::text, 'pg_')
     and nspname != 'information_schema'
-    -- our schemas, with any prefix
-    and nspname != all(%(ours)s)
+    -- our schemas and relations, with any prefix; an application may have a schema analytics
     and coalesce(obj_description(pg_namespace.oid, 'pg_namespace'), '')
-    not like '%%customer\_health: %%'
+    not like '%customer\_health: %'
+    and coalesce(obj_description(pg_class.oid, 'pg_class'), '')
+    not like '%customer\_health: %'
     -- relations of an extension
     and not exists (
         select from pg_depend
         where
             classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
     )
-order by nspname collate "C", relname collate "C"
+-- of several equally good ones, the first is used
+order by
+    array_position(current_schemas(false), nspname),
+    nspname != 'public',
+    nspname collate "C",
+    relname collate "C"

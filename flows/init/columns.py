@@ -53,6 +53,7 @@ class Columns:
     def plain(self, entity: str, table: Table, column: Wanted) -> Value | None:
         """Return the table's column with the most specific name; of equal ones, by type."""
         names = self.names(entity, column)
+        salutations = evidence()["salutations"].get(column.name, [])
         best: Value | None = None
         best_order: tuple[bool, bool, int, int] | None = None
         for found in table.columns.values():
@@ -68,6 +69,8 @@ class Columns:
             is_time = found.is_time and column.type in ("timestamptz", "date")
             points, like = name_points(found, table, names, is_time=is_time)
             if not points:
+                continue
+            if like in salutations and self._is_salutation(table, found, column):
                 continue
             # filled before empty, whole names before parts
             order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
@@ -91,6 +94,13 @@ class Columns:
                     is_empty=found.filled == 0,
                 )
         return best if best and best.points >= GUESS else None
+
+    def _is_salutation(self, table: Table, column: Column, wanted: Wanted) -> bool:
+        """Return whether a title stands before names: most rows have none, or one of few."""
+        if self.put_together(table, wanted) or (column.filled or 1) < HALF:
+            return True
+        words = self.catalog.words(table, column)
+        return words is not None and sum(words.values()) > max(MANY, len(words) / HALF)
 
     def names(self, entity: str, column: Wanted) -> list[str]:
         """Return the names that a column may have, the most specific first."""

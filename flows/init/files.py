@@ -278,9 +278,12 @@ class Rendered:
             head.append(_comment(f"{given.reason[:1].upper()}{given.reason[1:]}."))
         else:
             head.append(_comment(f"{given.table.relation}: {given.reason}"))
-            if given.todo:
+            for todo in given.todos:
                 head += textwrap.wrap(
-                    _comment(f"TODO {given.todo}"), WIDTH, subsequent_indent="-- "
+                    _comment(f"TODO {todo}"),
+                    WIDTH,
+                    subsequent_indent="-- ",
+                    break_on_hyphens=False,
                 )
         if entity.name in self.proposal.tables.through:
             head += [
@@ -330,11 +333,18 @@ class Rendered:
         given = [
             n for n, value in values.items() if value or not entity.columns[n].is_optional
         ]
-        lines = []
+        lines, left_out = [], []
         for name, value in values.items():
             column = entity.columns[name]
             comma = "" if name == given[-1] else ","
-            if value is None and column.is_optional:
+            if value is None and name in asked.left_out:
+                # below the others, so that no other comment follows a question
+                said = _comment(
+                    f"TODO {name} ({column.type}, optional): {asked.left_out[name]}"
+                )
+                wrapped = textwrap.wrap(said.removeprefix("-- "), WIDTH - 7)
+                left_out += [f"    -- {line}" for line in wrapped]
+            elif value is None and column.is_optional:
                 lines.append(f"    -- {name} ({column.type}, optional): no column found")
             elif value is None:
                 kind = self.proposal.types().get(column.type_var, column.type)
@@ -347,7 +357,7 @@ class Rendered:
                 lines += _one(
                     value.sql, name, comma, f"{value.reason} ({value.confidence}){todo}"
                 )
-        return lines
+        return lines + left_out
 
     def _with_sources(self, text: str) -> str:
         """Read tables by dbt's source(), and keep dbt from rendering the rest as Jinja."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.init.catalog import Catalog, Link, Table
 from flows.init.contract import singular
-from flows.init.names import evidence, key_stem, singulars_of, snake
+from flows.init.names import evidence, is_copy, key_stem, singulars_of, snake
 
 # families of keys, and the share of values that must be keys of the other table, unless the
 # name is sure
@@ -84,9 +84,11 @@ def _implied(
         # prefer the same type and schema, then a name after the table rather than after its
         # key, then the key; if several are equally good, add none
         best = min((rank for rank, _ in candidates), default=None)
-        alike = {link for rank, link in candidates if rank == best}
-        if len(alike) == 1:
-            [link] = alike
+        alike = list(dict.fromkeys(link for rank, link in candidates if rank == best))
+        there = [catalog.tables[link.to] for link in alike]
+        if there and all(is_copy(there[0], other) for other in there[1:]):
+            # of copies in several schemas, the one with the most rows
+            link = max(alike, key=lambda link: catalog.tables[link.to].size)
             is_sure = name.endswith("_id") and best is not None and not (best[0] or best[-1])
             if _holds(catalog, table, link, is_sure=is_sure):
                 yield link

@@ -27,6 +27,8 @@ KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "gui
 KEY_FIRST = ("id", "fk")
 # a schema with fewer tables shows no common prefix
 FEW = 4
+# the share of all columns of two copies of a table that both have
+MOSTLY = 0.6
 
 
 @cache
@@ -162,6 +164,14 @@ def _begins(table: Table) -> list[str]:
     """Return what a table's name begins with, in snake case: wp and wp_bookly."""
     own = words_of(table.name)
     return ["_".join(own[:count]) for count in range(1, len(own))]
+
+
+def is_copy(table: Table, other: Table) -> bool:
+    """Return whether another schema has a table of the same name with nearly its columns."""
+    if other.schema == table.schema or one_of(other.name) != one_of(table.name):
+        return False
+    own, theirs = ({snake(name) for name in one.columns} for one in (table, other))
+    return len(own & theirs) >= MOSTLY * len(own | theirs)
 
 
 def rank_of_table(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from flows.init.catalog import TIMES, Catalog, Table
 from flows.init.columns import HALF, Columns
-from flows.init.contract import Entity, Wanted, singular
+from flows.init.contract import Entity, Wanted, our_settings, singular
 from flows.init.links import MOST
 from flows.init.names import (
     LEAST,
@@ -41,11 +41,14 @@ from flows.init.values import (
     convert,
     in_lines,
     quoted_words,
+    relations_of,
     told_of,
 )
 
-# columns that a question names
-MOST_NAMED = 10
+# columns and values that a question names
+MOST_NAMED, SHOWN = 10, 4
+# types of periods, which have a beginning
+RANGES = ("tstzrange", "tsrange", "daterange")
 # the question about the time zone of a business
 ZONE_OF_BUSINESS = "which time zone is it in?"
 
@@ -112,7 +115,11 @@ class Proposal:
                 self._one_for_each_business(given)
             return given
         for column in entity.columns.values():
-            given.values[column.name] = self._value(entity, table, alias, column)
+            if is_written and column.is_optional:
+                # the write-back can update only a plain column
+                given.values[column.name] = self._written(given, table, column)
+            else:
+                given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
         self._doubt_planned(given)
         self._leave_out_deleted(given, table)
@@ -122,7 +129,61 @@ class Proposal:
             self._ask(given, table)
         if self.tables.people_by and name == "customers":
             self._people(given)
+        self._doubt_hidden(given, table)
         return given
+
+    def _doubt_hidden(self, given: Input, table: Table) -> None:
+        """Call nothing certain if row security hides rows that it depends on."""
+        for value in given.values.values():
+            read = {table.relation, *relations_of(value)} if value else set()
+            if value and any(self.catalog.tables[one].hides_rows for one in read):
+                value.points = min(value.points, LIKELY)
+        if table.hides_rows and given.entity.name not in self.tables.through:
+            given.todos.append(
+                f"row security hides rows of {table.relation} from this login, so nothing"
+                " could be tested: grant it bypassrls, then run init again"
+            )
+
+    def _written(self, given: Input, table: Table, column: Wanted) -> Value | None:
+        """Return a column that the write-back may overwrite: it is empty or has our words.
+
+        The application may have a column of the same name with a meaning of its own.
+        """
+        found = self.columns.exact(table, column.name)
+        if found is None:
+            return None
+        ours: dict[str, list[str]] = evidence()["written_words"]
+        words = self.catalog.every_word(table, found, FEW_WORDS)
+        counted = dict.fromkeys(found.labels, 0) | (words or {})
+        if column.name in ours:
+            allowed = [*ours[column.name]]
+            if column.name == "account_type":
+                allowed += our_settings()["protected_account_types"]
+            is_ours = set(words or ()) <= {*allowed} and (
+                not found.labels or bool({*found.labels} & {*allowed})
+            )
+            wanted = f"other words than {', '.join(ours[column.name])}"
+        else:
+            # they are ours if the status beside them is
+            beside = evidence()["written_with"]
+            status = given.values.get(beside)
+            is_ours = not words or bool(status and not status.is_empty)
+            wanted = f"values, and {beside} is not ours"
+        if words is not None and is_ours and not table.hides_rows:
+            value = bare_value(found, CERTAIN)
+            value.is_empty = not words
+            return value
+        if words is None or table.hides_rows:
+            wanted = "values that could not be read"
+        shown = ", ".join(
+            f"{quoted_words([word])}{f' {count}' if count else ''}"
+            for word, count in [*counted.items()][:SHOWN]
+        )
+        given.left_out[column.name] = (
+            f"nothing is written there, because {found.name} has {wanted}"
+            f"{f' ({shown})' if shown else ''}: may they be overwritten? If so, name it here"
+        )
+        return None
 
     def _leave_out_deleted(self, given: Input, table: Table) -> None:
         """Leave deleted rows out; deleted customers are closed, so that their orders count."""
@@ -160,16 +221,18 @@ class Proposal:
         used = " ".join(
             value.sql for name, value in given.values.items() if value and name != "updated_at"
         )
-        given.todo = self._may_be_others(entity, table, used)
+        asked = self._may_be_others(entity, table, used)
         anchor = self.tables.anchor
-        if entity.name == "customers" and anchor in self.tables.chosen and not given.todo:
-            given.todo = self._may_be_same(table)
+        if entity.name == "customers" and anchor in self.tables.chosen and not asked:
+            asked = self._may_be_same(table)
         if entity.key == entity.tenant and self._differs_by_row(table):
-            given.todo = (
+            asked = (
                 f"{anchor} and their customers often name different rows of"
                 f" {table.relation}, and such {anchor} would be left out: is each of its rows"
                 " a business of its own?"
             )
+        about_copies = self.tables.asked_of_copies if entity.name == anchor else ""
+        given.todos += [one for one in (asked, about_copies) if one]
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
@@ -236,9 +299,7 @@ class Proposal:
             delivered.points = GUESS
             delivered.todo = "orders that are not delivered have it, too: is it only planned?"
 
-    def _value(  # noqa: PLR0911 - the first that fits
-        self, entity: Entity, table: Table, alias: str, column: Wanted
-    ) -> Value | None:
+    def _value(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return the value for a column of an input, or None."""
         if column.name == entity.key:
             return self.references.key(entity)
@@ -246,16 +307,12 @@ class Proposal:
             return self.references.reference(
                 table, alias, self.references.entity_of(column), column
             )
-        # the write-back can update only a plain column
-        if entity.name in self.tables.through and column.is_optional:
-            found = self.columns.exact(table, column.name)
-            return bare_value(found, CERTAIN) if found else None
         target = self.references.entity_of(column)
         if target and column.type_var:
             found_there = self.references.reference(table, alias, target, column)
             if found_there or entity.name != "customers":
                 return found_there
-            return self.references.of_last(table, target)
+            return self.references.of_last(table, target, column)
         is_status = self.statuses.our_words(entity, column) is not None
         value = (
             self.statuses.words(entity, table, alias, column)
@@ -351,6 +408,12 @@ class Proposal:
             and name_points(column, table, names, is_time=bool(families == TIMES))[0] >= LEAST
         ]
         found = [*alike, *found]
+        if wanted.name == "start_at":
+            found += [
+                f"lower({column.name})"
+                for column in table.columns.values()
+                if column.family in RANGES and column.quoted not in used
+            ]
         if families != TIMES:
             return found[:MOST_NAMED]
         # a row beside this one, such as its operational data
@@ -442,10 +505,15 @@ class Proposal:
                 value = Value("1", "one business", CERTAIN, type="integer")
             given.values[name] = value
         self._cast_ids(given)
+        if given.table:
+            self._doubt_hidden(given, given.table)
 
     def _one_business(self, given: Input) -> None:
         """Give the single tenant of a database that holds one business."""
         given.reason = "no table lists several businesses, so the database holds one"
+        if self.tables.copies:
+            schema = self.tables.chosen[self.tables.anchor].schema
+            given.reason = f"taken as one business: the tables of the schema {schema}"
         named, whose = snake(self.catalog.database), "database"
         anchor = (
             self.tables.chosen[self.tables.anchor].schema
@@ -461,7 +529,11 @@ class Proposal:
                 f"'{named.replace('_', ' ').title()}'", f"from the {whose}'s name", LIKELY
             ),
             "time_zone": self._zone(),
-            "is_active": Value("true", "the only business", CERTAIN),
+            "is_active": Value(
+                "true",
+                "the only business",
+                CERTAIN if self.tables.is_one_business() else LIKELY,
+            ),
         }
         for name in given.entity.columns:
             given.values[name] = next(
@@ -470,15 +542,16 @@ class Proposal:
 
     def _the_one(self) -> Value:
         """Give the key of the only business, with a question if there may be several."""
-        if shared := self.tables.shared():
-            return Value(
-                "1",
-                "one business",
-                GUESS,
-                shared,
-                type="integer",
-            )
-        return Value("1", "one business; no table suggests several", LIKELY, type="integer")
+        shared = self.tables.shared()
+        if self.tables.is_one_business():
+            reason = "one business; no table suggests several"
+            return Value("1", reason, LIKELY, type="integer")
+        reason = "one business"
+        if self.tables.copies:
+            reason = "one business, although other schemas have the same tables"
+        elif self.tables.hidden() and not shared:
+            reason = "one business, although row security may hide others"
+        return Value("1", reason, GUESS, shared, type="integer")
 
     def _people(self, given: Input) -> None:
         """Group the rows with the same e-mail address into one customer."""

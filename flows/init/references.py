@@ -9,10 +9,12 @@ from flows.init.contract import Entity, Wanted, singular
 from flows.init.names import (
     PARTLY,
     evidence,
+    key_stem,
     name_points,
     name_rank,
     one_of,
     rank_of_table,
+    singulars_of,
     snake,
     words_of,
 )
@@ -37,6 +39,12 @@ from flows.init.values import (
 
 # a column of the row itself in SQL
 COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
+
+
+# the place of a link among several: see _rank
+Rank = tuple[bool, int, int, int]
+# points of a value of the latest order
+OF_LAST = 80
 
 
 class References:
@@ -130,7 +138,7 @@ class References:
         there = self.tables.chosen.get(target.name)
         is_tenant = target.key == target.tenant
         if there is None and is_tenant:
-            points = GUESS if self.tables.shared() else CERTAIN
+            points = CERTAIN if self.tables.is_one_business() else GUESS
             return Value("1", "one business", points, type="integer")
         if there is table:
             return self.key(target)
@@ -149,18 +157,14 @@ class References:
         names = [column.name, *evidence()["columns"].get(column.name, [])]
         customers = self.tables.chosen.get("customers")
 
-        def last(way: list[Link]) -> tuple[bool, bool, int, int, int, bool]:
+        def last(way: list[Link]) -> tuple[bool, Rank, bool]:
             # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best-named column comes first, with as few
-            # other words as possible, then one that holds the key itself
+            # usual location; of several links, the best comes first, then one that holds the
+            # key itself
             by_customer = not is_tenant and customers and way[0].to == customers.relation
-            own = way[0].columns[-1]
             return (
                 bool(by_customer and way[1:]),
-                table.columns[own].filled == 0,
-                name_rank(own, names),
-                self._role(own, target),
-                len(words_of(own)),
+                self._rank(table, way[0], target, names),
                 there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
 
@@ -169,6 +173,12 @@ class References:
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         return value
+
+    def _rank(self, table: Table, link: Link, target: Entity, names: list[str]) -> Rank:
+        """Return the place of a link: filled, then best named, with as few words as can be."""
+        own = link.columns[-1]
+        is_empty = table.columns[own].filled == 0
+        return is_empty, name_rank(own, names), self._role(own, target), len(words_of(own))
 
     def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
         """Name the next of several paths, and ask if no name tells which is meant."""
@@ -221,38 +231,51 @@ class References:
             joins=joins,
         )
 
-    def of_last(self, table: Table, target: Entity) -> Value | None:
+    def of_last(self, table: Table, target: Entity, column: Wanted) -> Value | None:
         """Return a customer's value from its latest order, if its own table has none."""
         anchor = self.tables.chosen.get(self.tables.anchor)
         there = self.tables.chosen.get(target.name)
         if there is None or anchor is None or anchor is table or self.tables.people_by:
             return None
-        to_target = next(
-            (way[0] for way in self.tables.paths(anchor, there) if not way[1:]), None
+        listed = evidence()["columns"]
+        names = [column.name, *listed.get(f"customers.{column.name}", [])]
+        ways = [way for way in self.tables.ways(target.name, anchor, there) if not way[1:]]
+
+        def last(way: list[Link]) -> Rank:
+            return self._rank(anchor, way[0], target, names)
+
+        ways.sort(key=last)
+        people = self.contract["customers"]
+        back = min(
+            (way[0] for way in self.tables.paths(anchor, table) if not way[1:]),
+            key=lambda link: self._rank(anchor, link, people, [str(people.key)]),
+            default=None,
         )
-        back = next((way[0] for way in self.tables.paths(anchor, table) if not way[1:]), None)
         when = self.columns.plain(
             self.tables.anchor, anchor, self.contract[self.tables.anchor].columns["ordered_at"]
         )
-        if not (to_target and back and when):
+        if not (ways and back and when):
             return None
         moment = when.reason.partition(":")[0]
         moment = anchor.columns[moment].quoted
         condition = self.tables.condition(f"{self.tables.anchor}.", anchor, back, ROW)
-        own = anchor.columns[to_target.columns[-1]]
+        own = anchor.columns[ways[0][0].columns[-1]]
         order = [f"{self.tables.anchor}.{moment} desc nulls last"]
         order += [
             f"{self.tables.anchor}.{anchor.columns[name].quoted} desc" for name in anchor.key
         ]
-        return Value(
+        value = Value(
             f"(\n    select {self.tables.anchor}.{own.quoted}\n"
             f"    from {FROM}{anchor.relation}{TO} as {self.tables.anchor}\n"
             f"    where {condition}\n"
             f"    order by {', '.join(order)}\n    limit 1\n)",
             f"{own.name} of the latest row in {anchor.relation}; the table itself has none",
-            LIKELY,
+            OF_LAST,
             type=plain_type(own.type),
         )
+        if ways[1:]:
+            self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
+        return value
 
     def one_key_away(
         self, entity: Entity, table: Table, alias: str, column: Wanted
@@ -272,6 +295,7 @@ class References:
             if is_shared or table.columns[own].filled == 0:
                 continue
             found = self.columns.plain(entity.name, there, column)
+            found = self.columns.filled_up(there, column, found)
             found = found or self.columns.put_together(there, column)
             if one_of(there.name).endswith(column.name):
                 word = self.columns.first(there, evidence()["lookups"].get(column.name, []))
@@ -324,15 +348,23 @@ class References:
     ) -> tuple[str, str, str, list[Join]] | None:
         """Return how to find a row's children: by their foreign key, or by a link table."""
         name = self.tables.alias(child, {alias})
-        for link in child.links:
-            if link.to == parent.relation:
-                condition = self.tables.condition(f"{name}.", child, link, ROW)
-                return (
-                    f"{FROM}{child.relation}{TO} as {name}",
-                    condition,
-                    f"by {', '.join(link.columns)}",
-                    [Join(name, child.relation, condition)],
-                )
+        ones = singulars_of(self.catalog, parent)
+
+        def order(link: Link) -> tuple[bool, bool]:
+            own = link.columns[-1]
+            return child.columns[own].filled == 0, key_stem(snake(own)) not in ones
+
+        # not the order that a parcel brings back
+        own = [link for link in child.links if link.to == parent.relation]
+        if own:
+            link = min(own, key=order)
+            condition = self.tables.condition(f"{name}.", child, link, ROW)
+            return (
+                f"{FROM}{child.relation}{TO} as {name}",
+                condition,
+                f"by {', '.join(link.columns)}",
+                [Join(name, child.relation, condition)],
+            )
         for between in self.catalog.tables.values():
             up = next((link for link in between.links if link.to == parent.relation), None)
             down = next((link for link in between.links if link.to == child.relation), None)

@@ -14,7 +14,7 @@ from flows.init.values import (
     TYPE,
     Join,
     Value,
-    doubtful_words,
+    meanings,
     quoted_words,
     told_of,
     translated,
@@ -71,8 +71,8 @@ class Statuses:
         The column with the largest share of known status words wins. A constant would count
         every row, and nobody would notice.
         """
-        ours = self.our_words(entity, column) or {}
-        known = _known_words(ours, column)
+        ours, doubtful = self._meanings(entity, table, column)
+        known = _known_words(ours, doubtful)
         found = self._with_few_words(table, self._taken(entity, table, column))
         if not found:
             return None
@@ -90,9 +90,7 @@ class Statuses:
             if other != name
         )
         which = table.columns[name]
-        sql, _ = translated(
-            f"{ROW}{which.quoted}", which, words, ours, doubtful_words(column.name)
-        )
+        sql, _ = translated(f"{ROW}{which.quoted}", which, words, ours, doubtful)
         return Value(
             sql,
             f"{name}: no column is named like a status, but this one has few distinct values"
@@ -153,11 +151,18 @@ class Statuses:
         ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
         return ours or words.get(column.name)
 
+    def _meanings(
+        self, entity: Entity, table: Table, column: Wanted
+    ) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
+        """Return our words with their synonyms in a table, and the doubtful ones."""
+        ours = self.our_words(entity, column) or {}
+        return meanings(column.name, ours, table, self.catalog)
+
     def words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a status column, with its words translated into ours."""
-        ours = self.our_words(entity, column)
-        if ours is None:
+        if self.our_words(entity, column) is None:
             return None
+        ours, doubtful = self._meanings(entity, table, column)
         # also a foreign key of a lookup table
         names = [
             f"{name}{end}"
@@ -179,9 +184,7 @@ class Statuses:
             holder = self.catalog.tables[link.to]
             if labels := self._translations(holder, link.to_columns[-1]):
                 words = self.catalog.words(table, found)
-                sql, todo = translated(
-                    row, found, words, ours, doubtful_words(column.name), labels
-                )
+                sql, todo = translated(row, found, words, ours, doubtful, labels)
                 return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self.columns.label(holder)
             if label is None:
@@ -191,12 +194,12 @@ class Statuses:
             joins = [Join(name, holder.relation, condition)]
             found, row = label, f"{name}.{label.quoted}"
         words = self.catalog.words(holder, found)
-        known = _known_words(ours, column)
+        known = _known_words(ours, doubtful)
         is_doubtful = points < LEAST and found.family != "integer"
         if is_doubtful and words and not any(snake(word) in known for word in words):
             # the state of an address
             return None
-        sql, todo = translated(row, found, words, ours, doubtful_words(column.name))
+        sql, todo = translated(row, found, words, ours, doubtful)
         return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
 
     def _translations(self, holder: Table, key: str) -> dict[str, str]:
@@ -213,8 +216,7 @@ class Statuses:
         return {}
 
 
-def _known_words(ours: dict[str, list[str]], column: Wanted) -> set[str]:
+def _known_words(ours: dict[str, list[str]], doubtful: dict[str, dict[str, str]]) -> set[str]:
     """Return the words of a status that we know, in snake case."""
-    doubtful = doubtful_words(column.name)
     likes = [like for likes in [*ours.values(), *doubtful.values()] for like in likes]
     return {*likes, *map(snake, ours)}

@@ -1,17 +1,31 @@
 """Which table holds the rows of which input, and how tables are linked."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from flows.init.catalog import Column, Link, Table
 from flows.init.columns import HALF, MANY, Columns
 from flows.init.contract import Entity, singular
-from flows.init.names import evidence, key_stem, one_of, rank_of_table, snake, words_of
+from flows.init.names import (
+    evidence,
+    is_copy,
+    key_stem,
+    one_of,
+    rank_of_table,
+    snake,
+    words_of,
+)
+from flows.progress import count_of
 
 # points of a table: for its name, its columns, its link to the system's main table; the
 # least that a table needs
 TABLE_NAME, TABLE_COLUMNS, TABLE_LINK, TABLE_ENOUGH = 60, 20, 20, 50
 # points that another schema, a view and a table without rows cost
 ELSEWHERE, VIEW, NO_ROWS = 15, 10, 20
+# of copies, those with so many points less are as good
+NEAR = 10
+# how many schemas a question names
+MOST_COPIES = 3
 # how many foreign keys may lie between a row and a value; one more to its business
 FARTHEST = 2
 
@@ -57,17 +71,31 @@ class Tables:
         for name in [name for name in names if name not in self.named]:
             if name != self.anchor and self.anchor not in self.chosen:
                 return
-            best = None
+            found = []
             for table in self.catalog.tables.values():
                 if table in self.chosen.values():
                     continue
                 points, reason = self._points(name, names[name], table)
                 if name == "customers" and self._is_above(table, names[name]):
                     points -= TABLE_LINK
-                if points >= TABLE_ENOUGH and (best is None or points > best[0]):
-                    best = points, table, reason
-            if best:
-                self.chosen[name], self.reasons[name] = best[1], best[2]
+                if points >= TABLE_ENOUGH:
+                    found.append((points, table, reason))
+            if found:
+                most, best, _ = max(found, key=lambda one: one[0])
+                # of copies in several schemas, one whose foreign keys are declared (a backup
+                # or a history has none), then the one with the most rows
+                _, self.chosen[name], self.reasons[name] = max(
+                    (
+                        one
+                        for one in found
+                        if one[1] is best or (is_copy(best, one[1]) and most - one[0] < NEAR)
+                    ),
+                    key=lambda one: (
+                        any(link.is_declared for link in one[1].links),
+                        one[1].size,
+                        one[0],
+                    ),
+                )
             elif name == "customers":
                 self._choose_addresses()
         customers = self.chosen.get("customers")
@@ -127,7 +155,7 @@ class Tables:
         """Return the points that it costs to be a view, without rows, or elsewhere."""
         anchor = self.chosen.get(self.anchor)
         is_far = anchor is not None and anchor.schema != table.schema
-        is_empty = not table.probed and self.catalog.has_rows
+        is_empty = not (table.probed or table.hides_rows) and self.catalog.has_rows
         return VIEW * table.is_view + NO_ROWS * is_empty + ELSEWHERE * is_far
 
     def _rank_of_links(self, table: Table, synonyms: Sequence[str]) -> int | None:
@@ -189,11 +217,65 @@ class Tables:
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
-        return [way for way in ways if way[1:] or not self._is_own(table, way[0])]
+        return [
+            way
+            for way in ways
+            if not self._is_own(self.catalog.tables[way[-2].to] if way[1:] else table, way[-1])
+        ]
 
     def _is_own(self, table: Table, link: Link) -> bool:
-        """Return whether most of many rows have a row of another table for themselves."""
-        return (self.columns.distinct(table, link.columns[-1]) or 0) > HALF
+        """Return whether most rows have a row of another table for themselves."""
+        own = link.columns[-1]
+        return own in table.unique or (self.columns.distinct(table, own) or 0) > HALF
+
+    @cached_property
+    def copies(self) -> dict[str, dict[str, Table]]:
+        """Copies with rows of the main table and others beside it, by schema and input.
+
+        The schemas of several services may share a table, but not the main one. If a person
+        has named it, nothing is open.
+        """
+        anchor = self.chosen.get(self.anchor)
+        if anchor is None or self.anchor in self.named:
+            return {}
+        found: dict[str, dict[str, Table]] = {}
+        for name, table in self.chosen.items():
+            for other in self.catalog.tables.values():
+                has_rows = other.size or other.hides_rows or not table.size
+                if has_rows and not other.is_view and is_copy(table, other):
+                    found.setdefault(other.schema, {})[name] = other
+        return {schema: tables for schema, tables in found.items() if self.anchor in tables}
+
+    @cached_property
+    def asked_of_copies(self) -> str:
+        """What to ask about copies, which may be a backup or other businesses; or ''."""
+        copies, name = self.copies, self.anchor
+        if not copies:
+            return ""
+        taken = self.chosen[name]
+        schemas = sorted(copies, key=lambda schema: -copies[schema][name].size)
+        counted = [f"{schema} ({_rows(copies[schema][name])})" for schema in schemas]
+        if len(counted) > MOST_COPIES:
+            counted = [*counted[:MOST_COPIES], f"{len(counted) - MOST_COPIES} more"]
+        tables = " ".join(
+            f"--table {one}={other.schema}.{other.name}"
+            for one, other in copies[schemas[0]].items()
+        )
+        businesses = evidence()["tables"][self.system][self.tenants]
+        listed = [
+            other.relation
+            for other in self.catalog.tables.values()
+            if other.probed > 1
+            and other.schema not in {*copies, taken.schema}
+            and rank_of_table(other, businesses, self.catalog)[0] is not None
+        ]
+        by = f" ({' or '.join(listed)} may list them)" if listed else ""
+        return (
+            f"{taken.relation} ({_rows(taken)}) is used, but the same table is also in"
+            f" {' and '.join(counted)}. If it is the wrong one, init again with {tables}. If"
+            f" each schema is a business of its own{by}, init a project for each, with a"
+            " schema_prefix of its own"
+        )
 
     @property
     def _only_linked(self) -> tuple[str, ...]:
@@ -277,6 +359,23 @@ class Tables:
             name += "_too"
         return f'"{name}"' if name in self.catalog.reserved or name[0].isdigit() else name
 
+    def hidden(self) -> list[Table]:
+        """Return the used tables, and those named like businesses, with hidden rows."""
+        businesses = evidence()["tables"][self.system][self.tenants]
+        return [
+            table
+            for table in self.catalog.tables.values()
+            if table.hides_rows
+            and (
+                table in self.chosen.values()
+                or rank_of_table(table, businesses, self.catalog)[0] is not None
+            )
+        ]
+
+    def is_one_business(self) -> bool:
+        """Return whether nothing suggests that there are several businesses."""
+        return not (self.shared() or self.copies or self.hidden())
+
     def condition(self, row: str, table: Table, link: Link, other: str) -> str:
         """Return the condition of a link; row and other stand before the columns."""
         there = self.catalog.tables[link.to]
@@ -319,7 +418,7 @@ class Tables:
         for link in self.chosen[self.anchor].links:
             there = self.catalog.tables[link.to]
             is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
-            if is_named and there.probed > 1 and link.to not in chosen:
+            if is_named and (there.probed > 1 or there.hides_rows) and link.to not in chosen:
                 return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
         marked = " and ".join(self._marked(people))
         return marked and (
@@ -343,3 +442,7 @@ class Tables:
                 if words is None or len(words) > 1:
                     found.append(column.name)
         return found
+
+
+def _rows(table: Table) -> str:
+    return "rows hidden" if table.hides_rows else count_of(table.size, "row")

@@ -5,9 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.init.catalog import Column, Table
+from flows.init.catalog import Catalog, Column, Table
 from flows.init.contract import Entity, Wanted
-from flows.init.names import CENTS, FEW, IN_UTC, evidence, snake, words_of
+from flows.init.names import (
+    CENTS,
+    FEW,
+    IN_UTC,
+    evidence,
+    rank_of_table,
+    snake,
+    words_of,
+)
 
 # marks a column of the row itself, until it is known whether it needs the table's alias
 ROW = "\0"
@@ -71,8 +79,10 @@ class Input:
     where: list[tuple[str, str]] = field(default_factory=list)
     # set if customers have no table: see _people
     group_by: list[str] = field(default_factory=list)
-    # a question about the rows, for a person
-    todo: str = ""
+    # questions about the rows, for a person
+    todos: list[str] = field(default_factory=list)
+    # what to say instead of "no column found", by column
+    left_out: dict[str, str] = field(default_factory=dict)
     # columns that may hold a value that was not found, by its name
     candidates: dict[str, list[str]] = field(default_factory=dict)
 
@@ -124,6 +134,8 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
         case ("timestamptz", "timestamptz") | ("date", "date") | ("jsonb", "json" | "jsonb"):
             is_cast = kind == "jsonb" and column.type != "jsonb"
             found = f"{row}::jsonb" if is_cast else row, "", TYPE, ""
+        case "timestamptz", "tstzrange" if wanted.name == "start_at":
+            found = f"lower({row})", "", TYPE, ", its beginning"
         case "timestamptz", "timestamp":
             found = f"{row} at time zone '{where}'", todo_zone, TYPE - 3, ""
         case "timestamptz", "date":
@@ -217,7 +229,7 @@ def translated(  # noqa: PLR0913, PLR0917 - what the words may mean
         if name in unsure:
             said, asked = unsure[name]
             lines.append(
-                f"when {as_text} = {literal} then '{said}'  -- guess, {rows}: {asked}"
+                f"when {as_text} = {literal} then '{said}'  -- {rows} (guess). TODO {asked}"
             )
         elif name not in known:
             lines.append(
@@ -253,6 +265,27 @@ def doubtful_words(name: str) -> dict[str, dict[str, str]]:
     """Return the words that may mean something else, by ours, each with a question."""
     found: dict[str, dict[str, str]] = evidence()["doubtful"].get(name, {})
     return found
+
+
+def meanings(
+    name: str, ours: dict[str, list[str]], table: Table, catalog: Catalog
+) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
+    """Return our words with their synonyms in a table, and the doubtful ones.
+
+    Some are not in doubt there, because of the table's name: an open invoice.
+    """
+    known = evidence()["clear_in"].get(name, {})
+    if not known or rank_of_table(table, known["tables"], catalog)[0] is None:
+        return ours, doubtful_words(name)
+    clear: dict[str, list[str]] = known["words"]
+    sure = {like for likes in clear.values() for like in likes}
+    return (
+        {word: [*likes, *clear.get(word, [])] for word, likes in ours.items()},
+        {
+            word: {like: asked for like, asked in likes.items() if like not in sure}
+            for word, likes in doubtful_words(name).items()
+        },
+    )
 
 
 def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
@@ -298,6 +331,12 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
         todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
+
+
+def relations_of(value: Value) -> list[str]:
+    """Return the tables that a value reads besides its own row's."""
+    joined = [join.relation for join in [*value.joins, *value.behind]]
+    return joined + [piece.partition(TO)[0] for piece in value.sql.split(FROM)[1:]]
 
 
 def as_lookups(given: Input) -> None:
