@@ -260,7 +260,7 @@ def outcome_of(row: Row, column: str = "outcome") -> str:
 
 def _save(said: dict[str, Any], customer: str) -> None:
     if said["outcome"] == "LOST" and said["snoozed_until"] is None:
-        look.empty("“Lost” needs a day after today: then the customer is due again.")
+        look.empty("“Lost” needs a day after today, on which the customer is due again.")
         return
     if said["outcome"] in WITHDRAWN:
         said["snoozed_until"] = None

@@ -35,7 +35,7 @@ def show() -> None:
     look.tiles(_tiles(days, "risk_status", slug))
     look.heading(
         "Value at risk",
-        "The amount that customers who are late or have less revenue usually order in 30 days,"
+        "What late customers and those with less revenue usually order in 30 days,"
         " by their recent averages. Dormant customers do not count.",
     )
     value = _value(found["overview_value_at_risk"], slug)

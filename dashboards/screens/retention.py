@@ -279,7 +279,7 @@ def _window(row: Row) -> str:
         f" {look.share(row['retention_rate'])} of them came again within {days} days."
         f" {look.count(row['waiting_customers'])} more had theirs later; it is too early"
         f" to count them. “Booked again” is the share of visits, more than {days} days ago,"
-        f" after which the customer booked again within {days} days."
+        f" for which the customer had booked a later day within {days} days."
     )
 
 

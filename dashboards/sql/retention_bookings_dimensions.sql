@@ -1,5 +1,5 @@
 -- By location, service, team member and window: how many customers came again after a
--- first visit, and after how many visits the customer booked again.
+-- first visit, and for how many visits the customer had booked a later day.
 select
     rebooking.dimension,
     rebooking.dimension_id,
