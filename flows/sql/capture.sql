@@ -492,7 +492,13 @@ as $unlisted$
     select distinct
         reads.system,
         (select relname::text from pg_class where oid = reads.input_id),
-        reads.relation_id::regclass::text
+        (
+            select format('%I.%I', pg_namespace.nspname, pg_class.relname)
+            from pg_class
+            inner join pg_namespace
+                on pg_class.relnamespace = pg_namespace.oid
+            where pg_class.oid = reads.relation_id
+        )
     from reads
     where
         reads.input_id != reads.relation_id
