@@ -393,7 +393,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
         found = installed.look(connection, script)
         tables = [
             f"{OPERATIONS}.{name}"
-            for name in found.missing
+            for name in sorted(found.missing)
             if {installed.REGISTER: "table", **installed.MADE[script]}[name] == "table"
         ]
         if tables:

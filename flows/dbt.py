@@ -615,8 +615,8 @@ def _with_file(headings: Sequence[str], lines: Sequence[str]) -> str:
     if files and not any(file["kind"] == "operation" for file in files):
         line = JINJA_LINE.search(text)
         return f"{files[-1]['path']}{f', line {line[1]}' if line else ''}: {lines[0]}"
-    # such as the two files of a name that is there twice
-    named = [] if PATH.search(lines[0]) else PATH.findall(text)
+    # a list of files, such as those with the same name; dbt's call stack is none
+    named = [file for line in lines if line.startswith("- ") for file in PATH.findall(line)]
     return f"{lines[0]} ({', '.join(dict.fromkeys(named))})" if named else lines[0]
 
 

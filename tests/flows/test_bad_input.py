@@ -232,7 +232,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         "hold_out_from": ("soon", 'must be a day such as "2026-07-01"'),
         "refresh_scope": ("some", "must be all or changed"),
         "protected_account_types": ("HOLD", "must be a list of words"),
-        "competitor_terms": ('["Rival", " "]', "must be a list of words"),
+        "competitor_terms": ("['Rival', ' ']", "must be a list of words"),
         "earliest_timestamp": ("-5", 'must be an instant such as "1970-01-01 00:00:00+00"'),
         "latest_timestamp": ("2201", 'must be an instant such as "1970-01-01 00:00:00+00"'),
     }
@@ -303,13 +303,13 @@ OF_ORDERS = "model input_orders__orders (models/orders/inputs/input_orders__orde
         ),
         (
             (
-                "Parsing Error\n  Invalid sources config given in models/orders/inputs/_s.yml @"
-                " sources: {'name': 'mine', 'tables': [{'nme': 'shops - at path x'}]} - at path"
-                " ['tables'][0]: 'name' is a required property"
+                "Parsing Error\n  Invalid sources config given in models/orders/inputs/_s.yml"
+                " @ sources: {'name': 'mine', 'tables': [{'nme': 'shops - at path x'}]} - at"
+                " path ['tables'][0]: 'name' is a required property"
             ),
             (
-                "models/orders/inputs/_s.yml: sources: at path ['tables'][0]: 'name' is a required"
-                " property"
+                "models/orders/inputs/_s.yml: sources: at path ['tables'][0]: 'name' is a"
+                " required property"
             ),
         ),
         (
@@ -336,12 +336,12 @@ OF_ORDERS = "model input_orders__orders (models/orders/inputs/input_orders__orde
         ),
         (
             (
-                "Runtime Error\n  at path []: Additional properties are not allowed ('modelz' was"
-                " unexpected)"
+                "Runtime Error\n  at path []: Additional properties are not allowed ('modelz'"
+                " was unexpected)"
             ),
             (
-                "dbt_project.yml: at path []: Additional properties are not allowed ('modelz' was"
-                " unexpected)"
+                "dbt_project.yml: at path []: Additional properties are not allowed ('modelz'"
+                " was unexpected)"
             ),
         ),
         ("Internal Error\n  expected dict, got 7", "expected dict, got 7"),
@@ -349,7 +349,8 @@ OF_ORDERS = "model input_orders__orders (models/orders/inputs/input_orders__orde
         (
             (
                 "Compilation Error in operation customer_health-on-run-start-1"
-                " (./dbt_project.yml)\n  setting x is 1, must be true or false"
+                " (./dbt_project.yml)\n  setting x is 1, must be true or false\n  \n  > in"
+                " macro check_settings (macros/settings/check_settings.sql)"
             ),
             "setting x is 1, must be true or false",
         ),

@@ -8,6 +8,7 @@ import pytest
 from conftest import Database, load_two_customers, new_database, running
 
 from flows import subscribers
+from flows.project import settings
 
 ALL_TABLES = "create publication upgrade for all tables"
 SLOT = "select pg_create_logical_replication_slot('standby', 'pgoutput')"
@@ -108,7 +109,7 @@ def test_where_nobody_follows_or_only_other_schemas_are_published_nothing_is_ref
     )
     assert "publication theirs publishes" in publisher.run("flows", "alerts").stderr
     # the user says that the subscribers get them
-    monkeypatch.setitem(subscribers.settings(), subscribers.VAR, True)  # noqa: FBT003
+    monkeypatch.setitem(settings(), subscribers.VAR, True)  # noqa: FBT003
     done = publisher.run("flows", "alerts")
     assert done.returncode == 0, done.stderr
     assert "standby needs 6 new tables, or its replication stops: operations." in done.stderr
@@ -129,7 +130,7 @@ def test_a_subscriber_with_our_tables_goes_on(
         )
     try:
         follower.execute("alter subscription standby disable")
-        monkeypatch.setitem(subscribers.settings(), subscribers.VAR, True)  # noqa: FBT003
+        monkeypatch.setitem(settings(), subscribers.VAR, True)  # noqa: FBT003
         assert publisher.run("flows", "alerts").returncode == 0
         # in place of `pg_dump --schema-only`
         assert follower.run("flows", "alerts").returncode == 0
