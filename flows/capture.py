@@ -171,7 +171,8 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
         found = compare(connection, tables)
         if (doubts := survey.gaps + found.doubts) and not allow_gaps:
             raise WrongArgument(f"capture: {'; '.join(doubts)} (--allow-gaps installs anyway)")
-        for line in [*(f"warning: {doubt}" for doubt in doubts), *found.remarks]:
+        warnings = [*doubts, *slow_lines(connection, tables)]
+        for line in [*(f"warning: {warning}" for warning in warnings), *found.remarks]:
             progress.say(line)
         listed = survey.others + [
             {
@@ -199,8 +200,6 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
                 )
         for table in tables:
             _install(connection, table, progress)
-        for line in slow_lines(connection, tables):
-            progress.say(f"warning: {line}")
         _drop_triggers(connection, keep=tables)
         connection.execute(f"update {OPERATIONS}.captured_tables set mapping = %s", (mapping,))
         for system in sorted({c["system"] for table in tables for c in table.captures}):

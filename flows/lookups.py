@@ -78,10 +78,10 @@ def slow_lookups(
     parts = ", ".join(f"({capture[part]}\n)" for part in KEY_PARTS if part in capture)
     where = f"where ({capture['where']}\n)" if "where" in capture else ""
     with connection.transaction(force_rollback=True):
+        connection.execute(f"{AS_A_TRIGGER}; {ONLY_BY_INDEX}".encode())
         connection.execute(
             f"create temp table rows_of_it as select * from {relation} with no data".encode()
         )
-        connection.execute(f"{AS_A_TRIGGER}; {ONLY_BY_INDEX}".encode())
         [plan] = rows(
             connection,
             "explain (verbose, format json) with changed as not materialized"

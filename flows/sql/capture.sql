@@ -1,7 +1,7 @@
 -- The change queue and the triggers on the source tables that fill it with the keys
--- that a statement touches. An error in a trigger never reaches the application. But its
--- time is part of the statement: a timeout or a cancel during a trigger ends both, because
--- nobody could stop a statement whose trigger catches that.
+-- that a statement touches. An error in a trigger never reaches the application. But
+-- its time is part of the statement: a timeout or a cancel during a trigger ends both,
+-- because nobody could stop a statement whose trigger catches that.
 do $changed_keys$
 begin
     if to_regclass('operations.changed_keys') is null then

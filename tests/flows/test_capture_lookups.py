@@ -15,9 +15,10 @@ import yaml  # type: ignore[import-untyped]
 from conftest import UNTIL, Database, new_database, switch_off
 from test_capture import queue, settings, status
 
-from flows import dbt, fingerprints
+from flows import check_tables, dbt, fingerprints
 from flows.capture import look_at, with_queue
 from flows.captured_keys import captures_of, compare
+from flows.check_tables import look_at_lookups
 from flows.database import Connection
 from flows.lookups import slow_lookups
 from flows.watched import oid_of, relations_of, relations_of_updated_at, shows_changes
@@ -316,6 +317,7 @@ def test_with_looked_up_keys_hourly_equals_nightly(empty: Database, shop: Path) 
     empty.execute(SHOP)
     said = run(empty, shop, "flows", "capture", "install")
     assert "inputs of orders are not built yet" in said
+    assert "waits while our trigger" not in said
     for table in CAPTURES:
         assert f"shop.{table} " in said
     queue(empty)
@@ -379,8 +381,14 @@ def test_with_looked_up_keys_hourly_equals_nightly(empty: Database, shop: Path) 
     assert "shop.users: the triggers would record customer " in line
     assert ", but input_orders__customer" in line
     # if installed anyway, such a change is claimed and lost, and the refresh says so
+    empty.execute("alter table shop.parcels_orders drop constraint parcels_orders_pkey")
     done = run(empty, shop, "flows", "capture", "install", "--allow-gaps")
     assert "warning: shop.users: the triggers would record" in done
+    assert (
+        "warning: every insert, update and delete of shop.parcels waits while our trigger"
+        " searches shop.parcels_orders by parcel_id, which no index of it begins with;"
+        " `create index concurrently on shop.parcels_orders (parcel_id)` helps"
+    ) in done
     empty.execute("delete from operations.changed_keys")
     empty.execute("""update shop.users set "firstName" = 'Other' where id in (9, 10)""")
     said = run(empty, shop, *HOURLY)
@@ -743,6 +751,24 @@ def test_a_lookup_without_an_index_is_named(
     )
     assert index in lookup.remedy()
     assert ("concurrently" in lookup.remedy()) == ("days" not in searched)
+
+
+def test_check_names_the_lookups_of_installed_triggers_only(
+    odd: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd.execute("create table odd.notes (booking_id integer, customer text)")
+    joins = "join odd.notes on notes.booking_id = changed.id"
+    capture = {"tenant": "1", "customer": "notes.customer", "joins": joins}
+    sources = [source_of([capture, {"tenant": "no SQL", "customer": "1"}, capture])]
+    assert look_at_lookups(odd, "bookings", sources) == []
+    watched = {oid_of(odd, '"odd"."bookings"'): "triggers and updated_at"}
+    monkeypatch.setattr(check_tables, "watched_by_triggers", lambda _connection: watched)
+    [finding] = look_at_lookups(odd, "bookings", sources)
+    assert finding.line() == (
+        "bookings: every insert, update and delete of odd.bookings waits while our trigger"
+        " searches odd.notes by booking_id, which no index of it begins with; `create index"
+        " concurrently on odd.notes (booking_id)` helps"
+    )
 
 
 class Sampled:
