@@ -16,7 +16,6 @@ ONLY_BY_INDEX = "; ".join(
     f"set local enable_{way} = off"
     for way in ("seqscan", "hashjoin", "mergejoin", "material", "memoize", "hashagg")
 )
-CONDITIONS = ("Index Cond", "Join Filter", "Filter")
 PLAIN = re.compile(r'"(?:[^"]|"")+"|\w+')
 # one side of an equation: anything with at most one level of brackets
 SIDE = r"([^()]*(?:\([^()]*\)[^()]*)*)"
@@ -89,10 +88,8 @@ def slow_lookups(
             " (select * from pg_temp.rows_of_it limit 1)"
             f" select {parts} from changed {capture.get('joins', '')} {where}",
         )
-    nodes = list(_nodes(plan["QUERY PLAN"][0]["Plan"]))
-    conditions = [node[kind] for node in nodes for kind in CONDITIONS if kind in node]
     found = []
-    for node in nodes:
+    for node, conditions in _found_by(plan["QUERY PLAN"][0]["Plan"]):
         if node.get("Relation Name", "rows_of_it") == "rows_of_it":
             continue
         own = _names(node["Alias"])
@@ -106,6 +103,19 @@ def slow_lookups(
         )
         found.append(Lookup(whole["name"], tuple(columns), whole["has_parts"]))
     return list(dict.fromkeys(found))
+
+
+def _found_by(
+    plan: dict[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Yield the nodes of a plan, each with the conditions by which its rows are found."""
+    own = (plan.get(kind, "") for kind in ("Filter", "Index Cond", "Recheck Cond"))
+    yield plan, (*above, *own)
+    for part in plan.get("Plans", []):
+        # for each row of the outer part, the rows of the inner one are searched
+        is_searched = part.get("Parent Relationship") == "Inner"
+        joined = (plan.get("Join Filter", ""),) if is_searched else ()
+        yield from _found_by(part, (*above, *joined))
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
