@@ -56,18 +56,16 @@ class Lookup:
 
     def problem(self, relation: str) -> str:
         """Return which statements of the application get slower."""
-        by = f" by {', '.join(self.columns)}, which no index of it begins with"
         return (
             f"every insert, update and delete of {relation} waits while our trigger searches"
-            f" {self.table}{by if self.columns else ' without an index'}"
+            f" {self.table} by {', '.join(self.columns)}, which no index of it begins with"
         )
 
     def remedy(self) -> str:
         """Return what helps."""
         # PostgreSQL builds an index of a table with partitions only in one go
         how = "" if self.has_parts else "concurrently "
-        columns = ", ".join(self.columns) or "..."
-        return f"`create index {how}on {self.table} ({columns})` helps"
+        return f"`create index {how}on {self.table} ({', '.join(self.columns)})` helps"
 
 
 def slow_lookups(
@@ -98,10 +96,12 @@ def slow_lookups(
         columns = dict.fromkeys(
             column for condition in conditions for column in _columns(condition, own)
         )
-        [whole] = rows(
-            connection, WHOLE, {"schema": node["Schema"], "name": node["Relation Name"]}
-        )
-        found.append(Lookup(whole["name"], tuple(columns), whole["has_parts"]))
+        # a table that is read whole for every row, such as one of settings, needs none
+        if columns:
+            [whole] = rows(
+                connection, WHOLE, {"schema": node["Schema"], "name": node["Relation Name"]}
+            )
+            found.append(Lookup(whole["name"], tuple(columns), whole["has_parts"]))
     return list(dict.fromkeys(found))
 
 
@@ -161,4 +161,4 @@ def _columns(condition: str, own: set[str]) -> Iterator[str]:
             is_own = any(found[1] in own for found in REFERENCE.finditer(side))
             if is_own and not _refers_to_others(side, own) and _refers_to_others(other, own):
                 bare = REFERENCE.sub("", side)
-                yield bare if PLAIN.fullmatch(bare) or bare.startswith("(") else f"({bare})"
+                yield bare if PLAIN.fullmatch(bare) else f"({bare})"

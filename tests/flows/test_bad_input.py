@@ -199,6 +199,9 @@ def test_absurd_thresholds_end_with_2_before_anything_is_built(
     done = command(refreshed.environment, "build", "--select", "+thresholds_are_sane")
     assert done.returncode == 0, done.stdout
     kept = "to_regclass('analytics_internal_failures.thresholds_are_sane')"
+    # a new logged table would stop a subscriber of all tables
+    persistence = f"select relpersistence::text from pg_class where oid = {kept}"
+    assert refreshed.value(persistence) == "u"
     assert refreshed.value(f"select {kept}") is None
 
 

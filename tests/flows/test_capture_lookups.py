@@ -721,9 +721,14 @@ BY_PARENT = "odd.children by parent_id, which no index of it begins with"
             "odd.days by parent_id",
             "`create index on odd.days (parent_id)`",
         ),
-        # nothing of the row at all
-        ({"customer": "c.customer", "joins": "cross join odd.children c"},
-         "odd.children without an index", "(...)"),
+        # another type
+        (
+            {"customer": "c.kind", "joins": "join odd.children c on c.old_id::text = key"},
+            "odd.children by ((old_id)::text)",
+            "(((old_id)::text))",
+        ),
+        # nothing of the row: no index would help
+        ({"customer": "c.customer", "joins": "cross join odd.children c"}, "", ""),
     ],
 )  # fmt: skip
 def test_a_lookup_without_an_index_is_named(
