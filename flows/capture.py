@@ -1,7 +1,7 @@
 """The triggers that note changed keys in the change queue: install, remove, show."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +26,11 @@ from flows.detach import detached_since, in_words
 from flows.errors import Infrastructure, WrongArgument
 from flows.fingerprints import current_mapping
 from flows.installed import gap, is_empty
+from flows.lookups import slow_lookups
 from flows.progress import Progress, count_of
 from flows.run_log import check_maker
 from flows.schemas import OPERATIONS, OURS
-from flows.watched import shows_changes
+from flows.watched import oid_of, shows_changes
 
 EVENTS = {
     "insert": "referencing new table as new_rows",
@@ -81,10 +82,11 @@ TARGET = f"""
                 then least(100, 100.0 * {SAMPLE} / greatest(reltuples, 1))::real
         end as sampled_pct
     from pg_class
-    where oid = to_regclass(%(relation)s)
+    where oid = %(oid)s
 """
 MEMBERS = f"""
     select
+        member_id as oid,
         member_id::regclass::text as relation,
         is_source,
         relkind = 'f' as is_foreign,
@@ -169,7 +171,8 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
         found = compare(connection, tables)
         if (doubts := survey.gaps + found.doubts) and not allow_gaps:
             raise WrongArgument(f"capture: {'; '.join(doubts)} (--allow-gaps installs anyway)")
-        for line in [*(f"warning: {doubt}" for doubt in doubts), *found.remarks]:
+        warnings = [*doubts, *slow_lines(connection, tables)]
+        for line in [*(f"warning: {warning}" for warning in warnings), *found.remarks]:
             progress.say(line)
         listed = survey.others + [
             {
@@ -332,12 +335,12 @@ def _refuse_foreign(connection: Connection, table: Table) -> None:
         " and oid::regprocedure::text != all(%(ours)s)"
         " union all"
         " select format('trigger %%s on %%s', tgname, tgrelid::regclass) from pg_trigger"
-        " where tgrelid = any(%(members)s::regclass[]) and tgname = any(%(triggers)s)"
+        " where tgrelid = any(%(members)s::oid[]) and tgname = any(%(triggers)s)"
         " and tgfoid::regprocedure::text != all(%(ours)s)",
         {
             "function": table.function,
             "ours": ours,
-            "members": [member["relation"] for member in table.members],
+            "members": [member["oid"] for member in table.members],
             "triggers": [
                 table.trigger(event, member) for event in EVENTS for member in table.members
             ],
@@ -369,11 +372,12 @@ def _refuse_of_others(connection: Connection) -> None:
 def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     """Return what a caller needs to know to put triggers on the table of a source.
 
-    That is: columns, members (the table and its partitions or children), cannot (why it can
-    have no triggers) and misses (why some written rows do not fire them). Raises WrongArgument
-    if the table does not exist.
+    That is: oid, columns, members (the table and its partitions or children), cannot (why it
+    can have no triggers) and misses (why some written rows do not fire them). Raises
+    WrongArgument if the table does not exist.
     """
-    found = rows(connection, TARGET, {"relation": source["relation"]})
+    oid = oid_of(connection, source["relation"])
+    found = rows(connection, TARGET, {"oid": oid, "relation": source["relation"]})
     if not found:
         name, _, table = source["source"].partition(".")
         raise WrongArgument(
@@ -396,7 +400,13 @@ def look_at(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
         misses = "is filled by a subscription, which fires no statement triggers"
     elif whole:
         misses = f"is a part of {whole}: statements on the whole do not fire its triggers"
-    return {**found[0], "members": members, "cannot": cannot, "misses": misses}
+    return {
+        **found[0],
+        "oid": oid,
+        "members": members,
+        "cannot": cannot,
+        "misses": misses,
+    }
 
 
 def _survey(connection: Connection) -> Survey:
@@ -405,7 +415,7 @@ def _survey(connection: Connection) -> Survey:
     gaps: list[str] = []
     others: list[dict[str, str]] = []
     tables: dict[str, Table] = {}
-    listed: list[str] = []
+    listed: list[int] = []
     for source in dbt.sources(environment(connection)):
         is_hourly = systems.registry()[source["system"]].is_hourly
         if not (source["capture"] is not None or is_hourly):
@@ -415,13 +425,13 @@ def _survey(connection: Connection) -> Survey:
         except WrongArgument as missing:
             wrong.append(str(missing))
             continue
-        listed += [member["relation"] for member in found["members"]]
+        listed += [member["oid"] for member in found["members"]]
         names = {"system": source["system"], "source": source["source"]}
         if source["capture"] in (None, NOTHING):
             if source["capture"] is None:
                 gaps.append(_gap(source["relation"], ", ".join(map(plain, source["inputs"]))))
             tells = source["capture"] is None and shows_changes(
-                connection, source["relation"], source["inputs"]
+                connection, found["oid"], source["inputs"]
             )
             watched_by = "updated_at" if tells else "nothing"
             others.append(names | {"relation": source["relation"], "watched_by": watched_by})
@@ -438,7 +448,7 @@ def _survey(connection: Connection) -> Survey:
             cannot=found["cannot"],
             misses=found["misses"],
             sampled_pct=found["sampled_pct"],
-            tells=shows_changes(connection, source["relation"], source["inputs"])
+            tells=shows_changes(connection, found["oid"], source["inputs"])
             if found["cannot"] or found["misses"]
             else True,
         )
@@ -461,12 +471,12 @@ def _survey(connection: Connection) -> Survey:
     return survey
 
 
-def _add_unlisted(connection: Connection, survey: Survey, listed: list[str]) -> None:
+def _add_unlisted(connection: Connection, survey: Survey, listed: list[int]) -> None:
     """Add the tables that built inputs read without a source."""
     for unlisted in rows(
         connection,
         "select system, relation, string_agg(distinct input_name, ', ') as inputs"
-        f" from {OPERATIONS}.unlisted_tables(%(listed)s::text[]::regclass[]::oid[])"
+        f" from {OPERATIONS}.unlisted_tables(%(listed)s::oid[])"
         " group by system, relation order by system, relation",
         {"listed": listed},
     ):
@@ -488,11 +498,13 @@ def _is_told(connection: Connection, unlisted: dict[str, Any]) -> bool:
     views = rows(
         connection,
         # in whatever schema they are
-        "select oid::regclass::text as name from pg_class"
+        "select format('%%I.%%I', nspname, relname) as name from pg_class"
+        " inner join pg_namespace on relnamespace = pg_namespace.oid"
         " where relkind = 'v' and relname = any(%(names)s)",
         {"names": unlisted["inputs"].split(", ")},
     )
-    return shows_changes(connection, unlisted["relation"], [view["name"] for view in views])
+    table = oid_of(connection, unlisted["relation"])
+    return shows_changes(connection, table, [view["name"] for view in views])
 
 
 def _gap(relation: str, readers: str) -> str:
@@ -501,6 +513,21 @@ def _gap(relation: str, readers: str) -> str:
         f" {WHERE_TO_SAY}, or `capture: {NOTHING}` if its changes may wait for the nightly"
         " refresh"
     )
+
+
+def slow_lines(connection: Connection, tables: Iterable[Table]) -> list[str]:
+    """Return a line for each lookup of a trigger that no index serves."""
+    found = []
+    for table in tables:
+        if table.cannot:
+            continue
+        name = table.relation.replace('"', "")
+        for capture in table.captures:
+            found += [
+                f"{lookup.problem(name)}; {lookup.remedy()}"
+                for lookup in slow_lookups(connection, table.relation, capture)
+            ]
+    return list(dict.fromkeys(found))
 
 
 def _install(connection: Connection, table: Table, progress: Progress) -> None:

@@ -38,6 +38,7 @@ from flows.check_rows import (
 )
 from flows.check_tables import (
     has_old_triggers,
+    look_at_lookups,
     look_at_tables,
     look_at_watch,
     note_constants,
@@ -47,6 +48,7 @@ from flows.database import Connection, connect, environment, one_line, rows
 from flows.errors import Infrastructure, WrongArgument
 from flows.progress import Progress
 from flows.project import settings
+from flows.subscribers import REMEDY, followers
 
 EXIT_CODES = {WRONG: 2, LOOK: 1}
 UNUSED_SHOWN = 12
@@ -116,6 +118,8 @@ def check(
             with connection.transaction(force_rollback=True):
                 inputs = read_inputs(manifest, name, settings())
                 reports.append(look_at_system(connection, manifest, inputs, as_of))
+        if (found := followers(connection)) and (problem := found.problem()):
+            reports[0].findings.append(Finding(LOOK, names[0], None, problem, REMEDY))
     by_name = {report.system: report for report in reports}
     for name, question in open_questions(names):
         by_name[name].findings.append(question)
@@ -178,11 +182,12 @@ def look_at_system(
     note_constants(connection, inputs, look_at_tables(connection, inputs))
     changes = manifest["nodes"].get(f"model.{OURS}.int_changed_keys__{name}", {})
     asked = changes.get("depends_on", {}).get("nodes", [])
-    decided = [
-        source["relation"]
+    sources = [
+        source
         for source in dbt.sources_of(manifest, settings())
-        if source["system"] == name and source["capture"] == NOTHING
+        if source["system"] == name and source["capture"] is not None
     ]
+    decided = [source["relation"] for source in sources if source["capture"] == NOTHING]
     look_at_watch(connection, inputs, {key.rpartition(".")[2] for key in asked}, decided)
     if has_old_triggers(connection, name):
         report.findings.append(
@@ -195,6 +200,9 @@ def look_at_system(
                 " full refresh",
             )
         )
+    report.findings += look_at_lookups(
+        connection, name, [source for source in sources if source["capture"] != NOTHING]
+    )
     if is_judged and name in WAYS:
         tried(
             connection,

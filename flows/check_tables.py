@@ -4,6 +4,7 @@ See flows/check_inputs.py.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from flows.check_inputs import (
     LARGEST,
     LOOK,
     SAMPLE,
+    Finding,
     Input,
     noted,
     quoted,
@@ -22,9 +24,10 @@ from flows.database import Connection, rows
 from flows.fingerprints import current_mapping
 from flows.init.names import evidence
 from flows.init.statuses import FEW_WORDS
+from flows.lookups import slow_lookups
 from flows.progress import count_of
 from flows.schemas import OPERATIONS
-from flows.watched import output_of, relations_of, relations_of_updated_at
+from flows.watched import oid_of, output_of, relations_of, relations_of_updated_at
 
 # a filled or true column with such a name says that a row does not count
 AGAINST = {
@@ -303,21 +306,23 @@ def look_at_watch(
     whose changes may wait for the nightly refresh, by the sources' yml.
     """
     triggers = watched_by_triggers(connection)
-    on_purpose = {name for relation in decided for name in relations_of(connection, relation)}
+    on_purpose = {
+        oid
+        for relation in decided
+        for oid in relations_of(connection, oid_of(connection, relation))
+    }
     for one in inputs:
         if not one.is_read or staging_of(one.name) not in asked:
             continue
         tells = "updated_at" in one.given and one.nulls.get("updated_at", -1) != one.rows
-        relations = relations_of(connection, raw(one.name))
+        relations = relations_of(connection, oid_of(connection, raw(one.name)))
         telling = (
             relations_of_updated_at(connection, raw(one.name), relations) if tells else set()
         )
-        for relation in relations:
+        for oid, relation in relations.items():
             otherwise = "nothing" if triggers is not None else "triggers, perhaps"
-            how = (triggers or {}).get(relation) or (
-                "updated_at" if relation in telling else otherwise
-            )
-            is_meant = how == "nothing" and relation in on_purpose
+            how = (triggers or {}).get(oid) or ("updated_at" if oid in telling else otherwise)
+            is_meant = how == "nothing" and oid in on_purpose
             one.watched[relation] = "the nightly refresh, as its yml says" if is_meant else how
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
@@ -329,21 +334,52 @@ def look_at_watch(
             )
 
 
-def watched_by_triggers(connection: Connection) -> dict[str, str] | None:
-    """Return the tables that `capture install` has listed, and how they are watched.
+def look_at_lookups(
+    connection: Connection, system: str, sources: list[dict[str, Any]]
+) -> list[Finding]:
+    """Return what makes the application wait for the installed triggers of a system."""
+    triggers = watched_by_triggers(connection) or {}
+    found = []
+    for source in sources:
+        given = source["capture"]
+        if "triggers" not in triggers.get(oid_of(connection, source["relation"]) or 0, ""):
+            continue
+        for capture in given if isinstance(given, list) else [given]:
+            # what is wrong with the key itself, `capture install` says
+            with suppress(psycopg.Error):
+                found += [
+                    Finding(
+                        LOOK,
+                        system,
+                        None,
+                        lookup.problem(source["relation"].replace('"', "")),
+                        lookup.remedy(),
+                    )
+                    for lookup in slow_lookups(connection, source["relation"], capture)
+                ]
+    return list(dict.fromkeys(found))
+
+
+def watched_by_triggers(connection: Connection) -> dict[int, str] | None:
+    """Return the tables that `capture install` has listed, by oid, and how they are watched.
 
     None if this login may not read that.
     """
     found = of_capture(
         connection,
-        "select to_regclass(relation)::text as relation, min(case"
+        "select relation, min(case"
         " when not is_captured then 'nothing'"
         " when watched_by = 'both' then 'triggers and updated_at'"
         " else watched_by end) as how"
-        f" from {OPERATIONS}.capture_status where to_regclass(relation) is not null"
-        " group by 1",
+        f" from {OPERATIONS}.capture_status group by 1",
     )
-    return None if found is None else {row["relation"]: row["how"] for row in found}
+    if found is None:
+        return None
+    return {
+        oid: row["how"]
+        for row in found
+        if (oid := oid_of(connection, row["relation"])) is not None
+    }
 
 
 def has_old_triggers(connection: Connection, system: str) -> bool:

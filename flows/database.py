@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 from psycopg.rows import DictRow, dict_row
 
-from flows import installed, systems
+from flows import installed, subscribers, systems
 from flows.errors import Busy, Infrastructure, WrongArgument, is_temporary
 from flows.project import FLOWS, IS_OF_USER, LOCAL, PROJECT, version
 from flows.schemas import OPERATIONS, OURS, PREFIX, SCHEMAS, check_prefix, named
@@ -383,7 +383,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
     """Run a script of flows/sql, unless this version has run here and its objects all exist.
 
     Returns the names of missing objects. Raises WrongArgument if an object of others has one
-    of their names.
+    of their names, or if the first table of ours would stop a subscriber.
     """
     text = text_of(FLOWS / "sql" / script)
     version = hashlib.sha256(text.encode()).hexdigest()
@@ -391,6 +391,13 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
         # the refresher owns the objects, whoever updates them
         take_role(connection, REFRESHER, is_local=True)
         found = installed.look(connection, script)
+        tables = [
+            f"{OPERATIONS}.{name}"
+            for name in sorted(found.missing)
+            if {installed.REGISTER: "table", **installed.MADE[script]}[name] == "table"
+        ]
+        if tables:
+            subscribers.refuse_to_stop_them(connection)
         if not found.is_there:
             if OPERATIONS not in installed.make_schemas(connection, REFRESHER):
                 installed.make_schema(connection, OPERATIONS)
@@ -416,6 +423,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
                 " on conflict (script) do update set version = excluded.version",
                 {"script": script, "version": version},
             )
+        subscribers.tell_of_new_tables(connection, tables)
     return found.missing
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,19 @@ from flows.schemas import for_dbt
 RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
 
 MISSING_VAR = re.compile(r"Required var '(?P<name>\w+)' not found")
+# the lines of dbt's messages: a heading, which may name the file; a file that is no YAML; an
+# entry of one that is wrong; where YAML or Jinja found something; and any file
+HEADING = re.compile(r"([A-Z][a-z]+ )+Error( in .*)?$")
+FILE = re.compile(r" Error in (?P<kind>[\w ]+) \S+ \((?P<path>.+)\)$")
+UNREAD = re.compile(r"Error reading [\w.]+: (?P<path>.+?) - \w+ Error$")
+NEAR = re.compile(r"^Syntax error near line (\d+)$", re.MULTILINE)
+PLACE = re.compile(r'in "<unicode string>", line \d+')
+INVALID = re.compile(
+    r"Invalid (?P<what>[\w ]+) config given in (?P<path>.+?) @ .*?"
+    r"(?:\} - )?(?P<problem>(?:at path (?!.*at path )|(?<=\} - )).*)$"
+)
+JINJA_LINE = re.compile(r"^line (\d+)$", re.MULTILINE)
+PATH = re.compile(r"\(([\w./-]+\.(?:yml|yaml|sql|csv|md|py))\)")
 CONTRACT_ROW = re.compile(r"\|\s*(\w+)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|")
 
 
@@ -107,7 +121,7 @@ class Run:
     def failure(self) -> Failure | None:
         """Return what to raise, or None if every node ran and passed."""
         if self.error:
-            reason = _reason(self.error)
+            reason = _reason(self.error, is_named=False)
             return _broken(reason, is_temporary=self.is_temporary, is_wrong=self.is_wrong)
         if broken := self.with_status("error", "runtime error"):
             # a macro of ours refused something, or columns do not match a contract
@@ -534,7 +548,7 @@ def _last_message(arguments: Sequence[str], connection: Mapping[str, str]) -> di
         end = next(message for message in messages if message["event"] == "end")
     if end["error"]:
         raise _broken(
-            _reason(end["error"]),
+            _reason(end["error"], is_named=False),
             is_temporary=end["is_temporary"],
             is_wrong=end["is_wrong"],
         )
@@ -560,8 +574,11 @@ def _broken(problem: str, *, is_temporary: bool = False, is_wrong: bool = False)
     return Infrastructure(problem, is_temporary=is_temporary)
 
 
-def _reason(message: str) -> str:
-    """Reduce dbt's message to one line: the database's message, or the broken columns."""
+def _reason(message: str, *, is_named: bool = True) -> str:
+    """Reduce dbt's message to one line: the database's message, or the broken columns.
+
+    is_named: the caller names the model; otherwise the line begins with the file.
+    """
     # dbt's driver has no name for this type
     message = message.replace("unknown type_code 2950", "UUID")
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
@@ -573,6 +590,39 @@ def _reason(message: str) -> str:
             for name, found, wanted, why in CONTRACT_ROW.findall(message)
             if why and why != "mismatch_reason" and not set(name) <= {"-"}
         )
-    if len(lines) > 1 and re.match(r"(Database|Compilation|Runtime) Error", lines[0]):
-        return lines[1]
-    return lines[0] if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    # dbt's heading, perhaps with that of another error below it
+    headings = list(takewhile(HEADING.match, lines[:-1]))
+    problem = lines[len(headings) :]
+    return problem[0] if is_named else _with_file(headings, problem)
+
+
+def _with_file(headings: Sequence[str], lines: Sequence[str]) -> str:
+    """Return a problem in the project's files in one line, with the file and its line."""
+    text = "\n".join(lines)
+    if unread := UNREAD.match(lines[0]):
+        # what YAML says comes last, after an excerpt: a problem, and where it is
+        said = [line for line in lines if not PLACE.match(line) and not line.startswith("---")]
+        line = NEAR.search(text)
+        where = f", line {line[1]}" if line else ""
+        return f"{_below_models(unread['path'])}{where}: {said[-1]}"
+    if invalid := INVALID.match(text.replace("\n", " ")):
+        return f"{invalid['path']}: {invalid['what']}: {invalid['problem']}"
+    if lines[0].startswith("at path "):
+        return f"dbt_project.yml: {lines[0]}"
+    files = [file for heading in headings if (file := FILE.search(heading))]
+    if files and not any(file["kind"] == "operation" for file in files):
+        line = JINJA_LINE.search(text)
+        return f"{files[-1]['path']}{f', line {line[1]}' if line else ''}: {lines[0]}"
+    # a list of files, such as those with the same name; dbt's call stack is none
+    named = [file for line in lines if line.startswith("- ") for file in PATH.findall(line)]
+    return f"{lines[0]} ({', '.join(dict.fromkeys(named))})" if named else lines[0]
+
+
+def _below_models(path: str) -> str:
+    """Return a path of dbt, which begins below one of these folders, with that folder."""
+    for folder in ("models", "seeds", "macros", "tests", "snapshots", "analyses"):
+        if not (PROJECT / path).exists() and (PROJECT / folder / path).exists():
+            return f"{folder}/{path}"
+    return path

@@ -41,6 +41,7 @@ from flows.scope import (
     report_unknown_keys,
     say_scope,
 )
+from flows.subscribers import telling_of_new_tables
 from flows.work import Work, find_work, move_clock, unfinished
 from flows.write_back import (
     WriteBack,
@@ -435,12 +436,13 @@ def _build(  # noqa: PLR0913, PLR0917
         for var, value in {**variables, "run_id": log.logid, "lock_pid": lock.pid}.items()
     }
     missing = missing_relations(log.connection)
-    run = progress.run(
-        name,
-        lambda: dbt.build(
-            texts, environment(log.connection), progress, part.options, lock.check
-        ),
-    )
+    with telling_of_new_tables(log.connection, progress):
+        run = progress.run(
+            name,
+            lambda: dbt.build(
+                texts, environment(log.connection), progress, part.options, lock.check
+            ),
+        )
     _say_what_is_lost(run, missing, texts, progress, log)
     log.payload["systems"] = list(part.systems)
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)

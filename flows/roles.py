@@ -33,6 +33,7 @@ from flows.project import FLOWS
 from flows.reports import say_what_stays
 from flows.run_log import check_maker
 from flows.schemas import ANALYTICS, OPERATIONS, OURS, SCHEMAS
+from flows.subscribers import refuse_to_stop_them
 
 STATUS = f"""
     select
@@ -88,6 +89,8 @@ def install_roles(progress: Progress) -> None:
         # the columns of the write-back come from the view that it writes through
         check_attached(connection)
         check_maker(connection)
+        # before any role or schema is created
+        refuse_to_stop_them(connection)
         inputs = dbt.inputs(environment(connection))
         load(connection)
         _check_roles(connection)

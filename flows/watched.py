@@ -7,9 +7,22 @@ import psycopg
 
 from flows.database import Connection, rows
 
+# names in the catalog: to_regclass() and casts fail in a schema that the login may not use,
+# even if a view gives it what is there
+FOUND = """
+    select pg_class.oid
+    from pg_class
+    inner join pg_namespace on relnamespace = pg_namespace.oid
+    where
+        case (parse_ident(%(name)s))[1]
+            when 'pg_temp' then pg_namespace.oid = pg_my_temp_schema()
+            else nspname = (parse_ident(%(name)s))[1]::name
+        end
+        and relname = (parse_ident(%(name)s))[2]::name
+"""
 READS = """
     with recursive reads as (
-        select to_regclass(%(view)s)::oid as relation
+        select %(view)s::oid as relation
 
         union distinct
 
@@ -24,11 +37,11 @@ READS = """
                 and refclassid = 'pg_class'::regclass
     )
 
-    select reads.relation::regclass::text as relation
+    select reads.relation as oid, reads.relation::regclass::text as name
     from reads
     inner join pg_class on reads.relation = pg_class.oid
     where relkind in ('r', 'p', 'f', 'm')
-    order by 1
+    order by 2
 """
 # the planner may name a partition where an input reads the whole table
 NAMED = """
@@ -43,20 +56,30 @@ NAMED = """
         select inhparent from named inner join pg_inherits on inhrelid = named.oid
     )
 
-    select relation
-    from unnest(%(relations)s::text[]) as relation
-    inner join named on named.oid = relation::regclass
+    select oid from named where oid = any(%(relations)s::oid[])
 """
 
 
-def relations_of(connection: Connection, view: str) -> list[str]:
-    """Return the tables that a view reads, directly or through views; for a table, itself."""
-    return [row["relation"] for row in rows(connection, READS, {"view": view})]
+def oid_of(connection: Connection, name: str) -> int | None:
+    """Return the oid of a relation with its schema in its name, or None if it does not exist.
+
+    It needs no right on the schema.
+    """
+    found = rows(connection, FOUND, {"name": name})
+    return found[0]["oid"] if found else None
+
+
+def relations_of(connection: Connection, view: int | None) -> dict[int, str]:
+    """Return the tables that a view reads, directly or through views; for a table, itself.
+
+    By oid their names.
+    """
+    return {row["oid"]: row["name"] for row in rows(connection, READS, {"view": view})}
 
 
 def relations_of_updated_at(
-    connection: Connection, view: str, relations: list[str]
-) -> set[str]:
+    connection: Connection, view: str, relations: Iterable[int]
+) -> set[int]:
     """Return the tables that updated_at comes from; other joined tables change unseen.
 
     Taken from the query plan; if the plan names none, all tables count.
@@ -73,31 +96,29 @@ def relations_of_updated_at(
         if "Relation Name" in node
         and (f"{node['Alias']}." in given or any(name in given for name in within))
     }
-    found = rows(connection, NAMED, {"relations": relations, "named": list(named)})
-    return {row["relation"] for row in found} or set(relations)
+    found = rows(connection, NAMED, {"relations": list(relations), "named": list(named)})
+    return {row["oid"] for row in found} or set(relations)
 
 
-def shows_changes(connection: Connection, relation: str, views: Iterable[str]) -> bool:
+def shows_changes(connection: Connection, relation: int | None, views: Iterable[str]) -> bool:
     """Return whether updated_at of one of these inputs shows changes of a table or view.
 
     Also True if that cannot be known, because the input is not built or may not be read.
     """
-    ours = set(relations_of(connection, relation))
+    ours = relations_of(connection, relation).keys()
     for view in views:
-        [there] = rows(
-            connection,
-            "select to_regclass(%(view)s) is not null as is_built, exists ("
-            "select from pg_attribute where attrelid = to_regclass(%(view)s)"
-            " and attname = 'updated_at') as has_it",
-            {"view": view},
-        )
-        if not there["is_built"]:
+        built = oid_of(connection, view)
+        if built is None:
             return True
-        if not there["has_it"]:
+        if not rows(
+            connection,
+            "select from pg_attribute where attrelid = %(view)s and attname = 'updated_at'",
+            {"view": built},
+        ):
             continue
         try:
             with connection.transaction():
-                read = relations_of(connection, view)
+                read = relations_of(connection, built)
                 if ours & relations_of_updated_at(connection, view, read):
                     return True
         except psycopg.errors.InsufficientPrivilege:

@@ -154,8 +154,10 @@ def still_agrees(connection: Connection, logid: str) -> bool:
             connection,
             f"select from {OPERATIONS}.capture_status as captured"
             " where captured.system = 'orders' and captured.watched_by = 'triggers'"
-            " and to_regclass(captured.relation) = any(select to_regclass(origins.relation)"
-            f" from {OPERATIONS}.operational_origins as origins)"
+            # compared as text: a name cannot be looked up in a schema that we may not use
+            f" and exists (select from {OPERATIONS}.family_of(captured.relation)"
+            " where is_source and member_id::regclass::text = any("
+            f"select origins.relation from {OPERATIONS}.operational_origins as origins))"
             " and (select status = 'success' and payload -> 'agrees' = 'true'"
             f" from {OPERATIONS}.application_logs where logid != %(logid)s"
             " order by log_id desc limit 1) limit 1",

@@ -191,8 +191,12 @@ class Rendered:
         )
 
     def _of_readers(self, given: Input, chain: list[Join]) -> dict[str, str]:
-        """Return the keys of the rows that join a row of another table."""
-        if given.table is None:
+        """Return the keys of the rows that join a row of another table.
+
+        Nothing if that table, or one on the way, gives the same keys by itself: finding the
+        rows would only cost the application's statement time.
+        """
+        if given.table is None or self._is_known(given, chain[0]):
             return {}
         nearest = [*chain[:-1], Join(given.alias, given.table.relation, "")]
         steps = []
@@ -215,6 +219,18 @@ class Rendered:
             part: renamed(sql.replace(ROW, f"{given.alias}."), alias, "changed")
             for part, sql in capture.items()
         }
+
+    def _is_known(self, given: Input, nearest: Join) -> bool:
+        """Return whether the rows of a joined table have the keys of the rows that join it."""
+        if (other := self.captured.get(nearest.relation)) is None:
+            return False
+        row = f"{given.alias}."
+        same: dict[str, str] = {}
+        for equation in nearest.condition.replace(ROW, row).split(" and "):
+            left, _, right = equation.partition(" = ")
+            same |= {left: right, right: left}
+        keys = {part: same.get(sql, sql) for part, sql in self._as_keys(given, row).items()}
+        return keys == self._as_keys(other, f"{nearest.alias}.")
 
     def _parts(self, given: Input) -> dict[str, Value]:
         """Return the parts of a row's key; if one is unknown, only tenant and customer."""

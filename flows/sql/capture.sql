@@ -1,5 +1,7 @@
 -- The change queue and the triggers on the source tables that fill it with the keys
--- that a statement touches. An error in a trigger never reaches the application.
+-- that a statement touches. An error in a trigger never reaches the application. But
+-- its time is part of the statement: a timeout or a cancel during a trigger ends both,
+-- because nobody could stop a statement whose trigger catches that.
 do $changed_keys$
 begin
     if to_regclass('operations.changed_keys') is null then
@@ -492,7 +494,13 @@ as $unlisted$
     select distinct
         reads.system,
         (select relname::text from pg_class where oid = reads.input_id),
-        reads.relation_id::regclass::text
+        (
+            select format('%I.%I', pg_namespace.nspname, pg_class.relname)
+            from pg_class
+            inner join pg_namespace
+                on pg_class.relnamespace = pg_namespace.oid
+            where pg_class.oid = reads.relation_id
+        )
     from reads
     where
         reads.input_id != reads.relation_id

@@ -2,7 +2,8 @@
     {#-
     Counts the rows that are wrong, and keeps them in a table only when there are any: one
     query for a test that passes, where dbt's own makes a table each time. A table of an
-    earlier failure is dropped when its test passes again.
+    earlier failure is dropped when its test passes again. It is unlogged: subscribers of
+    all tables would stop at a new table that they lack.
     -#}
     {%- call statement('session') -%} {{ customer_health.use_session() }} {%- endcall -%}
     {%- set kept = this.incorporate(type='table') -%}
@@ -19,7 +20,7 @@
     {%- if should_store_failures() and load_result('main').table.columns[0].values()[0] -%}
         {%- set new = make_intermediate_relation(kept) -%}
         {%- call statement('keep') -%}
-            create table {{ new }} as (
+            create unlogged table {{ new }} as (
                 {{ wrong }}
             );
             {{ customer_health.mark(new) }};

@@ -102,7 +102,9 @@
         if not modules.re.fullmatch(instant, var(name) | string) -%}
         {%- do problems.append([name, 'an instant such as "1970-01-01 00:00:00+00"']) -%}
     {%- endfor -%}
-    {%- set switches = ['usage_support_tickets_enabled', 'citus'] -%}
+    {%- set switches = [
+        'usage_support_tickets_enabled', 'citus', 'subscribers_have_our_tables'
+    ] -%}
     {%- for system in var('systems') -%}
         {%- do switches.append(system ~ '_enabled') -%}
     {%- endfor -%}

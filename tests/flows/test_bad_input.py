@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
-from flows.dbt import command
+from flows.dbt import Run, _broken, _reason, command
 from flows.progress import count_of
 
 
@@ -194,6 +194,10 @@ def test_absurd_thresholds_end_with_2_before_anything_is_built(
     assert {(row["tenant_slug"], row["setting"]) for row in found} - {
         ("in_order", "recent_orders")
     } == {(slug, setting) for slug, (_, settings) in cases.items() for setting in settings}
+    # a new logged table would stop a subscriber of all tables
+    assert refreshed.value(
+        "select relpersistence::text from pg_class where relname = 'thresholds_are_sane'"
+    ) == "u"  # fmt: skip
     assert refreshed.rows("select * from analytics.customer_risk_status") == before
     # once the thresholds are right again, no message remains
     done = command(refreshed.environment, "build", "--select", "+thresholds_are_sane")
@@ -273,6 +277,123 @@ def test_a_project_file_that_says_nothing_is_one_line(empty: Database, tmp_path:
         assert code == 2
         assert line.startswith(f"error: {file}")
         assert said in line
+
+
+YAML_FAULT = """Parsing Error
+  Error reading mine: orders/inputs/_orders__sources.yml - Runtime Error
+    Syntax error near line 28
+    ------------------------------
+    25 |                 joins: "join public.orders"
+    28 |        description: "One row per order, whatever its status."
+
+    Raw Error:
+    ------------------------------
+    while parsing a block collection
+      in "<unicode string>", line 10, column 7
+    did not find expected '-' indicator
+      in "<unicode string>", line 28, column 8"""
+OF_ORDERS = "model input_orders__orders (models/orders/inputs/input_orders__orders.sql)"
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            YAML_FAULT,
+            (
+                "models/orders/inputs/_orders__sources.yml, line 28: did not find expected '-'"
+                " indicator"
+            ),
+        ),
+        (
+            (
+                "Parsing Error\n  Invalid sources config given in models/orders/inputs/_s.yml"
+                " @ sources: {'name': 'mine', 'tables': [{'nme': 'shops - at path x'}]} - at"
+                " path ['tables'][0]: 'name' is a required property"
+            ),
+            (
+                "models/orders/inputs/_s.yml: sources: at path ['tables'][0]: 'name' is a"
+                " required property"
+            ),
+        ),
+        (
+            (
+                f"Compilation Error in {OF_ORDERS}\n  Missing end of comment tag\n    line 3\n"
+                "      {# -- orders"
+            ),
+            (
+                "models/orders/inputs/input_orders__orders.sql, line 3: Missing end of comment"
+                " tag"
+            ),
+        ),
+        (
+            f"Runtime Error\n  Compilation Error in {OF_ORDERS}\n    'nothing' is undefined.",
+            "models/orders/inputs/input_orders__orders.sql: 'nothing' is undefined.",
+        ),
+        (
+            (
+                'Compilation Error\n  dbt found two sources with the name "a_b".\n  \n  To fix'
+                " this, change the name of one:\n  - source.a (models/a.yml)\n"
+                "  - source.b (models/b.yml)"
+            ),
+            'dbt found two sources with the name "a_b". (models/a.yml, models/b.yml)',
+        ),
+        (
+            (
+                "Runtime Error\n  at path []: Additional properties are not allowed ('modelz'"
+                " was unexpected)"
+            ),
+            (
+                "dbt_project.yml: at path []: Additional properties are not allowed ('modelz'"
+                " was unexpected)"
+            ),
+        ),
+        ("Internal Error\n  expected dict, got 7", "expected dict, got 7"),
+        # ours, which names what is wrong by itself
+        (
+            (
+                "Compilation Error in operation customer_health-on-run-start-1"
+                " (./dbt_project.yml)\n  setting x is 1, must be true or false\n  \n  > in"
+                " macro check_settings (macros/settings/check_settings.sql)"
+            ),
+            "setting x is 1, must be true or false",
+        ),
+        (
+            (
+                "Compilation Error\n  Model 'model.a' (models/a.sql) depends on a source named"
+                " 'a.b' which was not found"
+            ),
+            (
+                "Model 'model.a' (models/a.sql) depends on a source named 'a.b' which was not"
+                " found"
+            ),
+        ),
+        ("", "no reason given"),
+    ],
+)
+def test_what_dbt_finds_in_a_file_is_one_line_with_the_file(message: str, line: str) -> None:
+    failure = Run(error=message).failure() if message else _broken(_reason(message))
+    assert str(failure) == line
+
+
+@pytest.mark.slow
+def test_a_file_of_the_user_that_dbt_cannot_read_is_named(
+    empty: Database, project: Path
+) -> None:
+    inputs = "models/orders/inputs"
+    yml = project / inputs / "_orders__sources.yml"
+    good = yml.read_text()
+    yml.write_text(good.replace("    tables:", "   tables:", 1))
+    code, line = refused(empty, "check", project=project)
+    assert code == 2
+    assert line.startswith(f"error: {inputs}/_orders__sources.yml, line ")
+    yml.write_text(good)
+    model = project / inputs / "input_orders__orders.sql"
+    model.write_text("{# a comment without an end\n" + model.read_text())
+    assert refused(empty, "check", project=project) == (
+        2,
+        f"error: {inputs}/input_orders__orders.sql, line 1: Missing end of comment tag",
+    )
 
 
 def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:

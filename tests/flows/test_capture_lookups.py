@@ -15,10 +15,13 @@ import yaml  # type: ignore[import-untyped]
 from conftest import UNTIL, Database, new_database, switch_off
 from test_capture import queue, settings, status
 
-from flows import dbt, fingerprints
+from flows import check_tables, dbt, fingerprints
 from flows.capture import look_at, with_queue
 from flows.captured_keys import captures_of, compare
+from flows.check_tables import look_at_lookups
 from flows.database import Connection
+from flows.lookups import slow_lookups
+from flows.watched import oid_of, relations_of, relations_of_updated_at, shows_changes
 
 SHOP = """
 create schema shop;
@@ -314,6 +317,7 @@ def test_with_looked_up_keys_hourly_equals_nightly(empty: Database, shop: Path) 
     empty.execute(SHOP)
     said = run(empty, shop, "flows", "capture", "install")
     assert "inputs of orders are not built yet" in said
+    assert "waits while our trigger" not in said
     for table in CAPTURES:
         assert f"shop.{table} " in said
     queue(empty)
@@ -377,8 +381,14 @@ def test_with_looked_up_keys_hourly_equals_nightly(empty: Database, shop: Path) 
     assert "shop.users: the triggers would record customer " in line
     assert ", but input_orders__customer" in line
     # if installed anyway, such a change is claimed and lost, and the refresh says so
+    empty.execute("alter table shop.parcels_orders drop constraint parcels_orders_pkey")
     done = run(empty, shop, "flows", "capture", "install", "--allow-gaps")
     assert "warning: shop.users: the triggers would record" in done
+    assert (
+        "warning: every insert, update and delete of shop.parcels waits while our trigger"
+        " searches shop.parcels_orders by parcel_id, which no index of it begins with;"
+        " `create index concurrently on shop.parcels_orders (parcel_id)` helps"
+    ) in done
     empty.execute("delete from operations.changed_keys")
     empty.execute("""update shop.users set "firstName" = 'Other' where id in (9, 10)""")
     said = run(empty, shop, *HOURLY)
@@ -574,6 +584,196 @@ def test_keys_that_a_trigger_cannot_read_are_refused(odd: Connection) -> None:
         source = source_of({"tenant": "1", "customer": "b"}, "virtual")
         _, [line] = captures_of(odd, source, look_at(odd, source))
         assert "it is a virtual generated column, so write its expression instead" in line
+
+
+SHOPS = """
+create schema mart;
+create table mart.shops (id integer primary key, name text not null, slug text unique);
+create table mart.branches (id integer primary key, shop_id integer references mart.shops);
+create table mart.customers (
+    id integer primary key, name text, email text,
+    branch_id integer not null references mart.branches, created_at timestamptz
+);
+create table mart.orders (
+    id integer primary key, customer_id integer not null references mart.customers,
+    status text not null, total numeric(12, 2), created_at timestamptz,
+    delivered_at timestamptz
+);
+insert into mart.shops values (1, 'A', 'a'), (2, 'B', 'b');
+insert into mart.branches values (1, 1), (2, 2);
+insert into mart.customers
+select n, 'C' || n, 'c' || n || '@x.org', 1 + n % 2, '2026-01-01'
+from generate_series(1, 40) n;
+insert into mart.orders
+select n, 1 + n % 40, 'delivered', 10, '2026-05-01', '2026-05-02'
+from generate_series(1, 200) n;
+analyze;
+"""
+
+
+def test_init_looks_no_key_up_that_the_joined_table_gives_by_itself(
+    empty: Database, tmp_path: Path
+) -> None:
+    """The tenant of an order is that of its customer: all its orders would be read."""
+    empty.execute(SHOPS)
+    done = empty.run("flows", "init", str(tmp_path / "mine"), "--table", "tenants=mart.shops")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yml = tmp_path / "mine" / "models" / "orders" / "inputs" / "_orders__sources.yml"
+    [source] = yaml.safe_load(yml.read_text())["sources"]
+    captures = {
+        table["name"]: table["config"]["meta"]["capture"] for table in source["tables"]
+    }
+    branches = "left join mart.branches as branches on"
+    assert captures["customers"] == {
+        "tenant": "branches.shop_id",
+        "customer": "changed.id",
+        "joins": f"{branches} changed.branch_id = branches.id",
+    }
+    # through the customers of a branch, not through their orders
+    assert captures["branches"] == {
+        "tenant": "changed.shop_id",
+        "customer": "customers.id",
+        "joins": "join mart.customers as customers on customers.branch_id = changed.id",
+        "where": "exists (select from mart.customers as customers"
+        " where customers.branch_id = changed.id)",
+    }
+    assert captures["orders"]["joins"].endswith(
+        f"{branches} customers.branch_id = branches.id"
+    )
+
+
+def test_tables_behind_views_need_no_right_on_their_schema(odd: Connection) -> None:
+    """An interface of views, as PostgREST has: what is behind it is found in the catalog."""
+    odd.execute(
+        'create schema hidden; create schema seen; create table hidden."Notes" (id integer,'
+        " updated_at timestamptz); create table hidden.tags (id integer);"
+        'create view seen.notes as select * from hidden."Notes" left join hidden.tags using'
+        " (id); drop role if exists odd_guest; create role odd_guest;"
+        "grant usage on schema seen to odd_guest; grant select on seen.notes to odd_guest"
+    )
+    try:
+        odd.execute("set role odd_guest")
+        for names in (("seen", "notes"), ("hidden", "Notes"), ("hidden", "tags")):
+            assert oid_of(odd, f'"{names[0]}"."{names[1]}"')
+        assert oid_of(odd, '"hidden"."notes"') is None
+        view = oid_of(odd, "seen.notes")
+        found = relations_of(odd, view)
+        assert sorted(found.values()) == ['hidden."Notes"', "hidden.tags"]
+        [telling] = relations_of_updated_at(odd, "seen.notes", found)
+        assert found[telling] == 'hidden."Notes"'
+        for name, shows in (("Notes", True), ("tags", False)):
+            table = oid_of(odd, f'hidden."{name}"')
+            assert shows_changes(odd, table, ["seen.notes"]) == shows
+        odd.execute("create temp view of_it as select * from seen.notes")
+        assert relations_of(odd, oid_of(odd, '"pg_temp"."of_it"')).keys() == found.keys()
+    finally:
+        odd.execute("reset role; drop view if exists pg_temp.of_it")
+        odd.execute("drop owned by odd_guest; drop role odd_guest")
+
+
+CHILDREN = "join odd.children as c on c.parent_id = changed.id"
+BY_PARENT = "odd.children by parent_id, which no index of it begins with"
+
+
+@pytest.mark.parametrize(
+    ("capture", "searched", "index"),
+    [
+        ({"customer": "customer"}, "", ""),
+        # by the key of the other table
+        ({"customer": "parents.customer", "joins": PARENT}, "", ""),
+        ({"customer": "c.customer", "joins": CHILDREN}, BY_PARENT, "(parent_id)"),
+        (
+            {"customer": "id", "where": "exists (select from odd.children as c"
+             " where c.parent_id = changed.id and c.kind = 'x')"},
+            BY_PARENT,
+            "(parent_id)",
+        ),
+        # part of a longer index, but not its beginning
+        (
+            {"customer": "c.customer", "joins": "join odd.children c on c.kind = changed.key"},
+            "odd.children by kind",
+            "(kind)",
+        ),
+        # an index that holds only some rows
+        (
+            {"customer": "c.kind", "joins": "join odd.children c on c.old_id = changed.id"},
+            "odd.children by old_id",
+            "(old_id)",
+        ),
+        (
+            {"customer": "c.customer",
+             "joins": "join odd.children c on lower(c.customer) = lower(changed.customer)"},
+            "odd.children by (lower(customer))",
+            "((lower(customer)))",
+        ),
+        ({"customer": "c.customer",
+          "joins": "join odd.children c on c.customer = changed.customer"}, "", ""),
+        # the first column is compared with a constant
+        (
+            {"customer": "c.customer",
+             "joins": "join odd.children c on c.customer = 'x' and c.kind = changed.key"},
+            "",
+            "",
+        ),
+        # a table with partitions
+        (
+            {"customer": "d.customer", "joins": "join odd.days d on d.parent_id = changed.id"},
+            "odd.days by parent_id",
+            "`create index on odd.days (parent_id)`",
+        ),
+        # another type
+        (
+            {"customer": "c.kind", "joins": "join odd.children c on c.old_id::text = key"},
+            "odd.children by ((old_id)::text)",
+            "(((old_id)::text))",
+        ),
+        # nothing of the row: no index would help
+        ({"customer": "c.customer", "joins": "cross join odd.children c"}, "", ""),
+    ],
+)  # fmt: skip
+def test_a_lookup_without_an_index_is_named(
+    capture: dict[str, str], searched: str, index: str, odd: Connection
+) -> None:
+    odd.execute(
+        "create table if not exists odd.children (id integer primary key, parent_id integer,"
+        ' customer text, kind text, old_id integer, "Day" date);'
+        "create unique index if not exists a on odd.children (customer, kind);"
+        "create index if not exists b on odd.children (old_id) where kind = 'x';"
+        "create table if not exists odd.days (parent_id integer, customer text, day date)"
+        " partition by range (day);"
+        "create table if not exists odd.day_1 partition of odd.days for values"
+        " from ('2026-01-01') to ('2026-01-02');"
+        "create table if not exists odd.day_2 partition of odd.days default"
+    )
+    found = slow_lookups(odd, '"odd"."bookings"', {"tenant": "1", **capture})
+    if not searched:
+        assert found == []
+        return
+    [lookup] = found
+    assert lookup.problem("odd.bookings").startswith(
+        f"every insert, update and delete of odd.bookings waits while our trigger searches"
+        f" {searched}"
+    )
+    assert index in lookup.remedy()
+    assert ("concurrently" in lookup.remedy()) == ("days" not in searched)
+
+
+def test_check_names_the_lookups_of_installed_triggers_only(
+    odd: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd.execute("create table odd.notes (booking_id integer, customer text)")
+    joins = "join odd.notes on notes.booking_id = changed.id"
+    capture = {"tenant": "1", "customer": "notes.customer", "joins": joins}
+    sources = [source_of([capture, {"tenant": "no SQL", "customer": "1"}, capture])]
+    assert look_at_lookups(odd, "bookings", sources) == []
+    watched = {oid_of(odd, '"odd"."bookings"'): "triggers and updated_at"}
+    monkeypatch.setattr(check_tables, "watched_by_triggers", lambda _connection: watched)
+    [finding] = look_at_lookups(odd, "bookings", sources)
+    assert finding.line() == (
+        "bookings: every insert, update and delete of odd.bookings waits while our trigger"
+        " searches odd.notes by booking_id, which no index of it begins with; `create index"
+        " concurrently on odd.notes (booking_id)` helps"
+    )
 
 
 class Sampled:

@@ -554,6 +554,33 @@ def test_a_system_that_is_not_there_is_named(small: Database) -> None:
     )
 
 
+@pytest.mark.slow
+def test_an_interface_of_views_is_checked_without_a_right_on_the_tables_behind(
+    small: Database,
+) -> None:
+    names = [row["name"] for row in small.rows(
+        "select relname as name from pg_class"
+        " where relnamespace = 'commerce'::regnamespace and relkind = 'r'"
+    )]  # fmt: skip
+    small.execute(
+        "alter schema commerce rename to private; create schema commerce;"
+        + "".join(
+            f"create view commerce.{name} as select * from private.{name};" for name in names
+        )
+        + "drop role if exists guest; create role guest login;"
+        "grant usage on schema commerce to guest;"
+        "grant select on all tables in schema commerce to guest;"
+        "create publication upgrade for all tables"
+    )
+    report = report_of(small.as_user("guest"), "--system", "orders")
+    watched = input_of(report, "input_orders__orders")["changes_noticed_by"]
+    assert watched == {"private.orders": "updated_at"}
+    [line] = lines(report, "look")
+    assert line.startswith("orders: publication upgrade publishes every new table, so whoever")
+    small.execute("drop owned by guest")
+    small.execute("drop role guest")
+
+
 def test_a_partitioned_table_is_checked_like_any_other(small: Database) -> None:
     """Its plan has no columns of its own, only those of its parts."""
     small.execute(
