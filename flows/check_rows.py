@@ -315,7 +315,7 @@ def look_at_overwritten(connection: Connection, one: Input) -> None:
             one.find(
                 LOOK,
                 name,
-                f"has words that are not ours, and a write-back replaces them: {words}",
+                f"has words that are not ours, and a write-back would replace them: {words}",
                 f"if your application needs them, leave {name} out of {one.path}"
                 + (
                     " or list them in the setting protected_account_types"
