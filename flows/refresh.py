@@ -436,7 +436,7 @@ def _build(  # noqa: PLR0913, PLR0917
         for var, value in {**variables, "run_id": log.logid, "lock_pid": lock.pid}.items()
     }
     missing = missing_relations(log.connection)
-    with telling_of_new_tables(log.connection, progress):
+    with telling_of_new_tables(log.connection, progress.say):
         run = progress.run(
             name,
             lambda: dbt.build(

@@ -5,7 +5,7 @@ subscriber lacks, its replication stops, and the slot here keeps the WAL without
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,6 @@ from psycopg.rows import DictRow
 
 from flows.errors import WrongArgument
 from flows.installed import MARK
-from flows.progress import Progress, count_of
 from flows.project import settings
 from flows.schemas import SCHEMAS
 
@@ -122,7 +121,9 @@ def tell_of_new_tables(connection: Connection, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def telling_of_new_tables(connection: Connection, progress: Progress) -> Iterator[None]:
+def telling_of_new_tables(
+    connection: Connection, say: Callable[[str], object]
+) -> Iterator[None]:
     """Say after this block which tables of ours are new, if a subscriber may follow."""
     found = followers(connection)
     before = _published(connection) if found and found.slots else {}
@@ -132,7 +133,7 @@ def telling_of_new_tables(connection: Connection, progress: Progress) -> Iterato
         if found and found.slots and not connection.broken:
             new = [name for oid, name in _published(connection).items() if oid not in before]
             if line := _needed(found, new):
-                progress.say(f"warning: {line}")
+                say(f"warning: {line}")
 
 
 def _needed(found: Followers | None, names: Sequence[str]) -> str | None:
@@ -140,9 +141,10 @@ def _needed(found: Followers | None, names: Sequence[str]) -> str | None:
         return None
     more = len(names) - SHOWN
     named = ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    needed = "a new table" if len(names) == 1 else f"{len(names)} new tables"
     return (
-        f"the subscriber of slot {found.slots} needs {count_of(len(names), 'new table')}, or"
-        f" its replication stops: {named} (docs/ownership.md)"
+        f"the subscriber of slot {found.slots} needs {needed}, or its replication stops:"
+        f" {named} (docs/ownership.md)"
     )
 
 

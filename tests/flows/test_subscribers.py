@@ -91,7 +91,7 @@ def test_where_nobody_follows_or_only_other_schemas_are_published_nothing_is_ref
     assert done.returncode == 0, done.stderr
     [line] = done.stderr.splitlines()
     assert line == (
-        "warning: the subscriber of slot standby needs 1 new table, or its replication stops:"
+        "warning: the subscriber of slot standby needs a new table, or its replication stops:"
         " operations.message_news (docs/ownership.md)"
     )
     found = subscribers.Followers("upgrade", "standby", are_here=True)
