@@ -296,14 +296,15 @@ def test_who_may_not_write_has_no_form_and_is_told_what_is_missing(
 def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     count = "select count(*) from analytics.due_to_order where tenant_slug = 'harbor-foods'"
     due = int(str(rep.value(count)))
-    # as if the random hold-out had chosen them
-    rep.execute(
-        "alter view analytics.due_to_order rename to before;"
-        " create view analytics.due_to_order with (security_invoker) as"
-        " select (jsonb_populate_record(due, jsonb_build_object('is_held_out',"
-        " due.customer_id::text < '8'))).* from analytics.before as due;"
-        " grant select on analytics.due_to_order to customer_health_tenant"
-    )
+    # as if the random hold-out had chosen them: in the list, and in what it is counted from
+    for mart in ("due_to_order", "due_customers"):
+        rep.execute(
+            f"alter view analytics.{mart} rename to {mart}_before;"
+            f" create view analytics.{mart} with (security_invoker) as"
+            " select (jsonb_populate_record(due, jsonb_build_object('is_held_out',"
+            f" due.customer_id::text < '8'))).* from analytics.{mart}_before as due;"
+            f" grant select on analytics.{mart} to customer_health_tenant"
+        )
     data.read.clear()
     held_out = int(str(rep.value(f"{count} and is_held_out")))
     shown = page("due_to_order")
