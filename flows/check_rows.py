@@ -19,14 +19,10 @@ from flows.check_inputs import (
     temporary,
 )
 from flows.database import Connection, rows
+from flows.init.names import evidence
 from flows.progress import many
 from flows.project import settings
 
-# the words that the write-back writes
-OURS = {
-    "account_type": ["ACTIVE", "TARGET", "PROSPECT"],
-    "risk_status": ["DORMANT", "AT_RISK_CADENCE", "AT_RISK_REVENUE", "HEALTHY"],
-}
 # how many words of a column are counted, and how many are shown
 WORDS_READ, WORDS_SHOWN = 100, 10
 # how many rows are read to judge amounts, and how many are needed
@@ -300,7 +296,9 @@ def look_at_overwritten(connection: Connection, one: Input) -> None:
     """Note words in status columns that the write-back would replace with ours."""
     if one.entity != "customer_statuses":
         return
-    for name in [name for name in OURS if name in one.given]:
+    for name, ours in evidence()["written_words"].items():
+        if name not in one.given:
+            continue
         kept = settings()["protected_account_types"] if name == "account_type" else []
         found = rows(
             connection,
@@ -308,7 +306,7 @@ def look_at_overwritten(connection: Connection, one: Input) -> None:
             f" where btrim({quoted(name)}::text) != ''"
             f" and {quoted(name)}::text != all(%(known)s) group by {quoted(name)}::text"
             f" order by 2 desc, 1 limit {WORDS_SHOWN}",
-            {"known": [*OURS[name], *map(str, kept)]},
+            {"known": [*ours, *map(str, kept)]},
         )
         if found:
             words = ", ".join(f"{row['word']!r} {row['count']}" for row in found)
