@@ -19,21 +19,20 @@ sales_reps as (
 -- for the tenant, and for the rep who looks after the customer
 told_of as (
     select
-        *,
-        null::{{ var('orders_sales_rep_id_type') }} as sales_rep_id
-    from positions
-
-    union all
-
-    select
         positions.*,
-        risk_status.sales_rep_id
+        owners.sales_rep_id
     from positions
-    inner join risk_status
+    left join risk_status
         on
             positions.tenant_id = risk_status.tenant_id
             and positions.customer_id = risk_status.customer_id
-    where risk_status.sales_rep_id is not null
+    cross join
+        lateral (
+            values
+            (true, null::{{ var('orders_sales_rep_id_type') }}),
+            (false, risk_status.sales_rep_id)
+        ) as owners (is_tenant, sales_rep_id)
+    where owners.is_tenant or owners.sales_rep_id is not null
 ),
 
 by_customer as (

@@ -32,52 +32,64 @@ listed as (
         on stays.tenant_id = periods.tenant_id
 ),
 
+-- one pass over the stays, so that those of one tenant are found by the key
 chosen as (
     select
-        *,
-        'CONTACTED' as comparison,
-        true as is_treated,
-        first_contacted_on as judged_on
-    from listed
-    where
-        first_contacted_on >= listed_on
-        and first_contacted_on <= last_day_on
-
-    union all
-
-    -- each Monday without a contact so far, even if one comes later: leaving those out
-    -- would favor customers who order soon, because nobody calls them any more
-    select
         listed.*,
-        'CONTACTED' as comparison,
-        false as is_treated,
-        mondays.day::date as judged_on
+        positions.comparison,
+        positions.is_treated,
+        weeks.day::date as judged_on
     from listed
     cross join
-        lateral generate_series(
-            date_trunc(
-                'week',
-                greatest(listed.listed_on, listed.recorded_from)::timestamp
-                + interval '6 days'
+        lateral (
+            values
+            (
+                'CONTACTED',
+                true,
+                listed.first_contacted_on,
+                listed.first_contacted_on
             ),
-            least(listed.last_day_on, listed.first_contacted_on - 1)::timestamp,
+            -- each Monday without a contact so far, even if one comes later: leaving
+            -- those out would favor customers who order soon, because nobody calls them
+            -- any more
+            (
+                'CONTACTED',
+                false,
+                case
+                    when listed.recorded_from is not null
+                        then
+                            date_trunc(
+                                'week',
+                                greatest(
+                                    listed.listed_on, listed.recorded_from
+                                )::timestamp
+                                + interval '6 days'
+                            )::date
+                end,
+                least(listed.last_day_on, listed.first_contacted_on - 1)
+            ),
+            -- random assignment, whether they were called or not
+            (
+                'SHOWN',
+                not {{ is_held_out(
+                    'listed', 'listed.delivered_on', 'listed.last_day_on'
+                ) }},
+                case
+                    when {{ hold_out_from() }} is not null
+                        then greatest(listed.listed_on, {{ hold_out_from() }})
+                end,
+                greatest(listed.listed_on, {{ hold_out_from() }})
+            )
+        ) as positions (comparison, is_treated, from_day, to_day)
+    cross join
+        lateral generate_series(
+            positions.from_day::timestamp,
+            positions.to_day::timestamp,
             interval '1 week'
-        ) as mondays (day)
-    where listed.recorded_from is not null
-
-    union all
-
-    -- random assignment, whether they were called or not
-    select
-        listed.*,
-        'SHOWN' as comparison,
-        not {{ is_held_out('listed', 'listed.delivered_on', 'listed.last_day_on') }}
-            as is_treated,
-        greatest(listed.listed_on, {{ hold_out_from() }}) as judged_on
-    from listed
+        ) as weeks (day)
     where
-        listed.listed_on <= listed.last_day_on
-        and {{ hold_out_from() }} <= listed.last_day_on
+        positions.from_day >= listed.listed_on
+        and positions.from_day <= listed.last_day_on
 ),
 
 aged as (

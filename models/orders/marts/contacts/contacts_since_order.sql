@@ -23,7 +23,8 @@ contacts as (
         on effective_contacts.tenant_id = tenants.tenant_id
 ),
 
-stays as (
+-- not materialized, so that the rows of one tenant are found by the key
+stays as not materialized (
     select
         order_days.tenant_id,
         order_days.customer_id,
@@ -39,7 +40,7 @@ stays as (
         on order_days.tenant_id = tenants.tenant_id
 ),
 
-first_contacts as (
+first_contacts as not materialized (
     select
         stays.tenant_id,
         stays.customer_id,
