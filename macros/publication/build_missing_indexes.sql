@@ -2,7 +2,8 @@
     {#-
     Builds missing indexes of the marts and of the publication's own log. It checks the
     tables, not index names, because an index keeps its name when somebody renames or
-    moves its table.
+    moves its table. Besides `columns` and `type` an index can have `include`, columns
+    that it only stores, and `where_null`: it has only the rows without this column.
     -#}
     for missing in
         select
@@ -13,13 +14,18 @@
                 else left(name, 50) || '_' || left(md5(format('%s of %s', name, mart)), 12)
             end as free_name,
             (select string_agg(quote_ident(name), ', ') from unnest(columns) as names (name))
-                as columns
+                as columns,
+            (
+                select ' include (' || string_agg(quote_ident(name), ', ') || ')'
+                from unnest(included) as names (name)
+            ) as include_clause,
+            ' where ' || condition as where_clause
         from (
             values
             (
                 '{{ this }}'::regclass, '{{ this.schema }}',
                 '{{ name_of_index(this.identifier, ['run_id']) }}', 'btree',
-                array['run_id']::name[]
+                array['run_id']::name[], '{}'::name[], null
             ),
             {%- for mart in marts %}
             {%- set outer_loop = loop %}
@@ -29,11 +35,14 @@
             (
                 '{{ mart.table }}'::regclass, '{{ mart.node.schema }}',
                 '{{ name_of_index(mart.node.alias, name) }}', '{{ index.type or "btree" }}',
-                array['{{ index.columns | join("', '") }}']::name[]
+                array['{{ index.columns | join("', '") }}']::name[],
+                '{{ "{" ~ index.get("include", []) | join(",") ~ "}" }}'::name[],
+                {% if index.where_null %}'({{ index.where_null }} IS NULL)'{% else %}null
+                {%- endif %}
             ){{ ',' if not (loop.last and outer_loop.last) }}
             {%- endfor %}
             {%- endfor %}
-        ) as wanted (mart, schema, name, kind, columns)
+        ) as wanted (mart, schema, name, kind, columns, included, condition)
         where
             not exists (
                 select from pg_index
@@ -47,8 +56,11 @@
                     end
                     and pg_index.indisvalid
                     and pg_index.indimmediate
-                    and pg_index.indpred is null
-                    and wanted.columns = (
+                    -- as PostgreSQL writes it
+                    and pg_get_expr(pg_index.indpred, pg_index.indrelid)
+                    is not distinct from wanted.condition
+                    and pg_index.indnkeyatts = cardinality(wanted.columns)
+                    and wanted.columns || wanted.included = (
                         select array_agg(attname order by position)
                         from unnest(pg_index.indkey::int2[])
                             with ordinality as key_columns (attnum, position)
@@ -60,12 +72,14 @@
             )
     loop
         execute format(
-            'create %s %I on %s using %s (%s)',
+            'create %s %I on %s using %s (%s)%s%s',
             case missing.kind when 'unique' then 'unique index' else 'index' end,
             missing.free_name,
             missing.mart,
             case missing.kind when 'unique' then 'btree' else missing.kind end,
-            missing.columns
+            missing.columns,
+            missing.include_clause,
+            missing.where_clause
         );
         if missing.kind = 'unique' then
             keyed := keyed || format(
