@@ -13,7 +13,9 @@ with listed as (
                 states.tenant_id,
                 states.customer_id
             from analytics.customer_contact_states as states
-            where states.snoozed_until is not null
+            where
+                states.snoozed_until is not null
+                and (%(tenant)s is null or states.tenant_id = %(tenant)s)
         ) as is_snoozed
     from analytics.due_customers
     where

@@ -22,6 +22,10 @@ aged as (
     from risk_status
     inner join tenants
         on risk_status.tenant_id = tenants.tenant_id
+    -- the date by itself, so that an index finds it
+    where
+        risk_status.next_expected_order_date
+        <= tenants.today + {{ var('due_soon_days') }}
 ),
 
 due as (
@@ -34,7 +38,6 @@ due as (
             else 'DUE_SOON'
         end as due_bucket
     from aged
-    where days_past_expected >= -{{ var('due_soon_days') }}
 ),
 
 final as (
