@@ -45,6 +45,11 @@ IS_DONE = """
             && document.querySelector('[data-testid=stSkeleton]') === null;
     })()
 """
+# the first figures are there, and a reader can begin
+HAS_FIGURES = """
+    document.querySelector('[data-testid=stMain]')
+        ?.querySelector('.ch-figure, .ch-rule, table, canvas') != null
+"""
 # the page scrolls within this element: its full height
 HEIGHT = """
     (() => {
@@ -62,13 +67,19 @@ class Browser:
         self._number = 0
         self._call("Page.enable")
 
-    def open(self, url: str, width: int) -> float:
-        """Open an address in a window of this width; return the seconds until it was done."""
-        self._size(width, 900)
-        self._call("Page.navigate", url="about:blank")
-        began = time.monotonic()
-        self._call("Page.navigate", url=url)
-        return self.wait_for(IS_DONE) - began
+    def open(self, url: str, width: int) -> None:
+        """Open an address in a window of this width, and wait until the page is done."""
+        self._go(url, width)
+        self.wait_for(IS_DONE)
+
+    def open_timed(self, url: str, width: int) -> tuple[float, float]:
+        """Do what `open` does; return the seconds until the first figures, and until done."""
+        began = self._go(url, width)
+        while not self.run(HAS_FIGURES):
+            assert time.monotonic() < began + PATIENCE, f"no figures: {url}"
+            time.sleep(0.02)
+        first = time.monotonic()
+        return first - began, self.wait_for(IS_DONE) - began
 
     def text(self) -> str:
         """Return the text that a reader sees."""
@@ -122,6 +133,13 @@ class Browser:
         self.wait_for(IS_DONE)
         taken = self._call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(taken["data"]))
+
+    def _go(self, url: str, width: int) -> float:
+        self._size(width, 900)
+        self._call("Page.navigate", url="about:blank")
+        began = time.monotonic()
+        self._call("Page.navigate", url=url)
+        return began
 
     def _size(self, width: int, height: int) -> None:
         self._call(

@@ -1,7 +1,8 @@
-"""Measure how long each page takes to be painted, from the address to the last figure.
+"""Measure how long each page takes to be painted, from the address to its figures.
 
 `python -m bench pages` runs this on its database, in the environment of the pages. Prints one
-JSON object: for each page, the seconds with an empty cache and with a full one.
+JSON object: for each page, the seconds until its first figures and until all of it, with an
+empty cache and with a full one.
 """
 
 import json
@@ -18,7 +19,7 @@ def main() -> None:
         # the first page also starts the browser and the server
         window.open(f"{url}/operations?warm", WIDTH)
         taken = {
-            page or "overview": [window.open(f"{url}/{page}", WIDTH) for _ in range(2)]
+            page or "overview": [window.open_timed(f"{url}/{page}", WIDTH) for _ in range(2)]
             for page in PAGES
         }
     print(json.dumps(taken))
