@@ -148,7 +148,7 @@ faults: setup ## test kills, overlaps, stuck readers and hostile tenants, for an
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_roles.py -k poll --polls 20000
 	$(BIN)/python -m pytest -s -m '' tests/flows/test_continuous.py -k memory --rounds 10000
 
-equality: setup ## try ten times as many random histories, 2,000 of hourly refreshes
+equality: setup ## try twenty times as many random histories, 2,000 of hourly refreshes
 	$(BIN)/python -m pytest tests/properties --histories 80
 
 citus: setup ## compare every mart with one server, if Citus is installed

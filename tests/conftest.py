@@ -42,7 +42,7 @@ UNTIL = "2026-06-15T12:00:00+00:00"
 CUSTOMERS = 400
 
 
-HISTORIES = 8
+HISTORIES = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -185,6 +185,7 @@ def check_proven(
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_key_is_unique_only_where_an_index_proves_it(empty: Database, project: Path) -> None:
     empty.execute(TABLES)
     check_proven(empty, project, MAPPINGS)

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 from asking import (
     ANALYST,
     DOCUMENT,
@@ -401,6 +402,7 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
     assert refreshed.value("select to_regclass('operations.api_tokens')") is None
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_document_do_what_it_says(
     api: Api, writers: dict[str, str], tmp_path: Path
 ) -> None:

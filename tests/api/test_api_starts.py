@@ -120,6 +120,7 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
     assert before == after
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_the_api_is_stopped(refreshed: Database, tmp_path: Path) -> None:
     with serving(refreshed, tmp_path / "log") as api:
         scheduler = api.client(api.create_token("scheduler", ANALYST, "--may-start"))

@@ -253,6 +253,7 @@ def test_absurd_settings_end_with_2(refreshed: Database, project: Path) -> None:
         assert f"setting {name} is {value}, {allowed}" in error
 
 
+@pytest.mark.slow
 def test_what_is_news_must_be_kept(refreshed: Database, project: Path) -> None:
     file = project / "dbt_project.yml"
     text = file.read_text()

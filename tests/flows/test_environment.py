@@ -170,6 +170,7 @@ def test_a_profile_still_reads_what_dbt_has_options_for(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_line_of_dbt_is_on_this_project(
     small: Database, foreign: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

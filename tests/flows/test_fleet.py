@@ -226,6 +226,7 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert "m02: " in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sign",
     [

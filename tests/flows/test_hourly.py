@@ -216,6 +216,7 @@ def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     captured: Database,
 ) -> None:
@@ -230,6 +231,7 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
     assert "runs_count" not in payload
 
 
+@pytest.mark.slow
 def test_a_key_that_no_id_can_have_recomputes_its_tenant_or_everything(
     captured: Database,
 ) -> None:
@@ -253,6 +255,7 @@ def test_a_key_that_no_id_can_have_recomputes_its_tenant_or_everything(
     assert queue(captured) == []
 
 
+@pytest.mark.slow
 def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
     captured: Database,
 ) -> None:

@@ -475,6 +475,7 @@ def test_a_named_table_overrides_the_guess(empty: Database, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_an_unknown_status_becomes_a_todo_with_its_words(
     empty: Database, tmp_path: Path
 ) -> None:

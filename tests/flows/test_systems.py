@@ -180,6 +180,7 @@ def test_a_new_system_is_its_folder_and_its_line_in_the_registry(
     assert "recomputes everything" in said, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "changed", "reason"),
     [

@@ -328,7 +328,7 @@ def assert_same(found: DictRow, expected: Row, key: object) -> None:
     assert wrong == {}, key
 
 
-@settings(max_examples=examples(16), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(history=histories())
 def test_health_and_churn_risk_follow_the_rules(
     system: System, history: tuple[list[datetime], list[Organization]]

@@ -499,7 +499,7 @@ def assert_follows_the_rules(
         assert differences(days_found[place], row) == {}, place
 
 
-@settings(max_examples=examples(24), deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(history=histories(most=6))
 @example(history=at_the_limits(1))
 @example(history=at_the_limits(2))
@@ -515,7 +515,7 @@ def test_marts_follow_the_rules(
         assert [row[stamp] for stamp in STAMPS] == [as_of] * 3
 
 
-@settings(max_examples=examples(16), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(data=st.data(), history=histories(most=6))
 def test_edits_reach_the_marts_and_the_stamps(
     system: System,
@@ -544,7 +544,7 @@ def test_edits_reach_the_marts_and_the_stamps(
         }, (key, differing)
 
 
-@settings(max_examples=examples(16), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(history=histories(most=3))
 @example(history=before_the_clocks_change("America/Havana", date(2025, 11, 2)))
 @example(history=before_the_clocks_change("Asia/Beirut", date(2026, 3, 29)))

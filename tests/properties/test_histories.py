@@ -124,7 +124,7 @@ def status_on(steps: list[DictRow], day: date) -> str | None:
 
 
 @settings(
-    max_examples=examples(64),
+    max_examples=examples(32),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -197,7 +197,7 @@ def load_seed(connection: Connection[Any], seed: list[Weight]) -> None:
 
 
 @settings(
-    max_examples=examples(16),
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
