@@ -10,37 +10,52 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set new = make_intermediate_relation(target_relation) -%}
     {%- set analyzed = model.config.meta.get('analyzed', []) -%}
+    {%- set columns = '(' ~ analyzed | join(', ') ~ ')' if analyzed else '' -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if existing is not none and not existing.is_table %}
         {{ drop_ours(existing) }}
+        {%- set existing = none -%}
     {% endif %}
-    {% if var('citus') %}
-        {#- the rows are computed where they are kept -#}
-        {% call statement('empty') -%}
+    {% if var('citus') and var('refresh_scope') == 'changed' and existing is not none %}
+        {#- making tables on all nodes costs more than an hourly refresh puts into them -#}
+        {% call statement('main') -%}
+            truncate {{ target_relation }};
+            insert into {{ target_relation }} (
+                {{ sql }}
+            );
+            analyze {{ target_relation }} {{ columns }}
+        {%- endcall %}
+    {% else %}
+        {% if var('citus') %}
+            {#- the rows are computed where they are kept -#}
+            {% call statement('empty') -%}
+                create unlogged table {{ new }} as (
+                    {{ sql }}
+                ) with no data;
+                {{ mark(new) }}
+            {%- endcall %}
+            {% call statement('distributed') -%}
+                {{ distribute(new, model) }}
+            {%- endcall %}
+        {% endif %}
+        {% call statement('main') -%}
+            {%- if var('citus') %}
+            insert into {{ new }} (
+                {{ sql }}
+            );
+            {%- else %}
             create unlogged table {{ new }} as (
                 {{ sql }}
-            ) with no data;
-            {{ mark(new) }}
+            );
+            {{ mark(new) }};
+            {%- endif %}
+            analyze {{ new }} {{ columns }};
+            {{ put_in_place(new, target_relation) }}
         {%- endcall %}
-        {% call statement('distributed') -%} {{ distribute(new, model) }} {%- endcall %}
     {% endif %}
-    {% call statement('main') -%}
-        {%- if var('citus') %}
-        insert into {{ new }} (
-            {{ sql }}
-        );
-        {%- else %}
-        create unlogged table {{ new }} as (
-            {{ sql }}
-        );
-        {{ mark(new) }};
-        {%- endif %}
-        analyze {{ new }} {{ '(' ~ analyzed | join(', ') ~ ')' if analyzed }};
-        {{ put_in_place(new, target_relation) }}
-    {%- endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
