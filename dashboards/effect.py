@@ -9,7 +9,7 @@ Row = Mapping[str, Any]
 
 NO_EXPERIMENT = (
     "This is not an experiment. Somebody chose whom to contact, and may know more than"
-    " lateness and outlook show. Some of the others are contacted later."
+    " lateness, usual gap and outlook show. Some of the others are contacted later."
 )
 ADVICE = (
     " To be sure, hold some customers out of the list at random: set `hold_out_rate` to 0.2"
@@ -25,8 +25,9 @@ def show(rows: Sequence[Row]) -> None:
     """Show how much contacts helped, with intervals."""
     look.heading(
         "Do contacts help?",
-        "How many customers ordered after a contact, compared with others that were as late"
-        " and as likely to order. Deliveries count, from the day of the contact on.",
+        "How many customers ordered after a contact, compared with others that were as late,"
+        " usually order as often and were as likely to order. Deliveries count, from the day"
+        " after the contact on.",
     )
     kinds = [row["comparison"] for row in rows]
     for comparison in dict.fromkeys([*kinds, "CONTACTED"]):
@@ -61,7 +62,7 @@ def _in_words(row: Row) -> str:
         return (
             f"Within {days} days: too few customers to tell. {row['treated_customers']:,} were"
             f" {who}, {row['others_customers']:,} were not. A comparison needs"
-            " `backtest_min_customers` of each with the same lateness and outlook."
+            " more of each that are alike in lateness, usual gap and outlook."
         )
     low, high = _points(row["difference_low"]), _points(row["difference_high"])
     return (

@@ -361,7 +361,8 @@ def table(
         f'<table class="ch-table"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
-    said = [dict(zip(columns, map(downloads.words_of, row), strict=True)) for row in rows]
+    words = downloads.words_of
+    said = [dict(zip(map(words, columns), map(words, row), strict=True)) for row in rows]
     downloads.offer(
         caption,
         said if found is None else found,

@@ -38,6 +38,8 @@ class Kind:
     filters: Mapping[str, tuple[str, Mapping[str, str]]]
     columns: Mapping[str, Callable[[Row], str]]
     has_period: bool = False
+    # what all customers of all tenants did in a year is too much for a page
+    is_of_one: bool = False
 
 
 def _words(kind: str) -> dict[str, str]:
@@ -180,6 +182,7 @@ KINDS = {
             "Week from": _day("week_begins_on"),
             "Risk status today": _pill("risk_status", "risk_status"),
         },
+        is_of_one=True,
     ),
     "visitors": Kind(
         "Customers that book",
@@ -215,6 +218,7 @@ KINDS = {
             "Week from": _day("week_begins_on"),
             "Segment today": _pill("segment", "customer_segment"),
         },
+        is_of_one=True,
     ),
     "appointment_days": Kind(
         "Appointments by day and location",
@@ -352,7 +356,7 @@ def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
     if kind.tenant:
         what, key, _ = kind.tenant
         with columns[0]:
-            tenant = look.choose(what, sources, key=key)
+            tenant = look.choose(what, sources, key=key, has_all=not kind.is_of_one)
         chosen[what] = tenant and str(tenant[f"{what}_id"])
     filters = zip(columns[kind.tenant is not None :], kind.filters.items(), strict=False)
     for column, (name, (label, words)) in filters:

@@ -1,6 +1,6 @@
 """The estimated effect of contacts on drawn customers, whose true effect is known."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from math import sqrt
 from typing import Any
 
@@ -18,6 +18,13 @@ CUSTOMERS = 400
 # the rep rather calls the former: without buckets, a call would seem to keep customers away.
 # The time until they order by themselves is memoryless, so the day of the observation
 # does not matter. A call makes equally many more of either kind order within 30 days.
+# In the second practice all customers look equally likely to order, but those of one kind
+# usually order every week and the others every eight weeks, and the rep calls the former.
+KINDS = {
+    # is_frequent: share per day, order day number, days since the first order, usual gap
+    "by outlook": {True: (0.03, 12, 300, 28), False: (0.008, 1, 0, 28)},
+    "by gap": {True: (0.06, 12, 300, 7), False: (0.01, 12, 300, 56)},
+}
 DRAWN = f"""
     create temporary table drawn as
     with numbers as (
@@ -37,12 +44,17 @@ DRAWN = f"""
 
     select
         *,
-        date '{BEGIN}' - 28 - (-7 + floor(late * 60))::integer as delivered_on,
-        1 + floor(ln(1 - natural_u) / ln(1 - case when is_frequent then 0.03 else 0.008 end))
-        ::integer as natural_days,
-        %(effect)s / (1 - case when is_frequent then 0.03 else 0.008 end) ^ 30 as moved_rate,
+        date '{BEGIN}' - usual_gap - (-7 + floor(late * 60))::integer as delivered_on,
+        1 + floor(ln(1 - natural_u) / ln(1 - daily_share))::integer as natural_days,
+        %(effect)s / (1 - daily_share) ^ 30 as moved_rate,
         1 + floor(when_u * 7)::integer as moved_days
     from numbers
+    inner join (values (true, %(frequent)s::float8[]), (false, %(rare)s))
+        as kinds (kind, figures) on is_frequent = kind
+    cross join lateral (
+        select figures[1] as daily_share, figures[2]::int as order_day_number,
+            figures[3]::int as age_days, figures[4]::int as usual_gap
+    ) as figure
 """
 ORDER_DAYS = """
     insert into analytics.customer_order_days (
@@ -53,9 +65,9 @@ ORDER_DAYS = """
         tenant_id,
         customer_id,
         delivered_on,
-        case when is_frequent then delivered_on - 300 else delivered_on end,
-        case when is_frequent then 12 else 1 end,
-        28
+        delivered_on - age_days,
+        order_day_number,
+        usual_gap
     from drawn
 """
 # a customer that orders is not due again
@@ -123,11 +135,12 @@ def database(built: Database) -> Database:
 
 
 def effects(
-    database: Database, seeds: int, contacts: str, effect: float
+    database: Database, seeds: int, contacts: str, effect: float, kinds: str = "by outlook"
 ) -> list[dict[str, Any]]:
     """Draw the customers of so many tenants; return the estimates for their contacts.
 
     contacts: which of the drawn customers are called. effect: how many more of these order.
+    kinds: how the two kinds of customers differ.
     """
     with database.connect() as connection:
         connection.execute(
@@ -141,7 +154,11 @@ def effects(
             $$
             """
         )
-        connection.execute(DRAWN.encode(), {"seeds": seeds, "effect": effect})
+        frequent, rare = ([*map(float, KINDS[kinds][kind])] for kind in (True, False))
+        connection.execute(
+            DRAWN.encode(),
+            {"seeds": seeds, "effect": effect, "frequent": frequent, "rare": rare},
+        )
         connection.execute(
             f"""
             insert into analytics.tenants (
@@ -197,6 +214,15 @@ def test_what_a_call_is_not_worth_is_in_95_of_100_intervals(database: Database) 
     assert sum(found.values()) >= 2 * 95
 
 
+def test_a_rep_who_calls_those_with_short_gaps_does_not_seem_to_help(
+    database: Database,
+) -> None:
+    """Frequent buyers are as late and look as likely, but order sooner in any case."""
+    called = "called_u < case when is_frequent then 0.6 else 0.1 end"
+    found = hits(effects(database, 100, called, 0, "by gap"), "CONTACTED", 0)
+    assert sum(found.values()) >= 2 * 95
+
+
 def test_what_the_list_is_worth_is_in_95_of_100_intervals(database: Database) -> None:
     """The effect of being shown is that of a call, times the share that is called."""
     rows = effects(database, 100, OF_SHOWN, 0.2)
@@ -219,14 +245,14 @@ def test_shares_and_intervals_equal_the_formulas(database: Database) -> None:
     positions = database.rows("select * from analytics.contact_effect_positions")
     assert len(told) == 12
     for row in told:
-        buckets: dict[tuple[str, str], dict[bool, list[dict[str, Any]]]] = {}
+        buckets: dict[str, dict[bool, list[dict[str, Any]]]] = {}
         for one in positions:
             if (
                 one["observed_days"] >= row["horizon_days"]
                 and one["tenant_id"] == row["tenant_id"]
                 and one["comparison"] == row["comparison"]
             ):
-                bucket = buckets.setdefault((one["lateness"], one["outlook"]), {})
+                bucket = buckets.setdefault(one["bucket"], {})
                 bucket.setdefault(one["is_treated"], []).append(one)
         both = [bucket for bucket in buckets.values() if len(bucket) == 2]
         weights = [
@@ -240,13 +266,12 @@ def test_shares_and_intervals_equal_the_formulas(database: Database) -> None:
                 weight * sum(is_in(one, row["horizon_days"]) for one in part) / len(part)
                 for weight, part in parts
             ) / sum(weights)
-            spread[arm] = (
-                sum(
-                    weight**2 / len({one["customer_id"] for one in part})
-                    for weight, part in parts
-                )
-                / sum(weights) ** 2
-            )
+            # a customer counts once, in however many buckets
+            of_customer: dict[object, float] = defaultdict(float)
+            for weight, part in parts:
+                for one in part:
+                    of_customer[one["customer_id"]] += weight / len(part)
+            spread[arm] = sum(w**2 for w in of_customer.values()) / sum(weights) ** 2
             limits[arm] = roots(share[arm], spread[arm])
         difference = share[True] - share[False]
         low = difference - Z * sqrt(

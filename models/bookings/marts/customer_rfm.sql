@@ -1,6 +1,7 @@
 {{ config(materialized='view_in_place') }}
 
-with customers as (
+-- not materialized, so that the customers of one organization are found by the key
+with customers as not materialized (
     select * from {{ ref('customer_analytics') }}
 ),
 

@@ -20,8 +20,11 @@ sales_reps as (
 told_of as (
     select
         positions.*,
-        owners.sales_rep_id
+        owners.sales_rep_id,
+        horizons.horizon_days
     from positions
+    inner join (values (14), (30)) as horizons (horizon_days)
+        on positions.observed_days >= horizons.horizon_days
     left join risk_status
         on
             positions.tenant_id = risk_status.tenant_id
@@ -37,50 +40,31 @@ told_of as (
 
 by_customer as (
     select
-        told_of.tenant_id,
-        told_of.sales_rep_id,
-        told_of.comparison,
-        horizons.horizon_days,
-        told_of.lateness,
-        told_of.outlook,
-        told_of.customer_id,
-        count(*) filter (where told_of.is_treated) as treated_positions,
-        count(*) filter (where not told_of.is_treated) as others_positions,
-        count(*) filter (
-            where told_of.is_treated
-            and told_of.days_until_next_order <= horizons.horizon_days
-        ) as treated_ordered,
-        count(*) filter (
-            where not told_of.is_treated
-            and told_of.days_until_next_order <= horizons.horizon_days
-        ) as others_ordered
+        tenant_id,
+        sales_rep_id,
+        comparison,
+        horizon_days,
+        bucket,
+        customer_id,
+        count(*) filter (where is_treated) as treated_positions,
+        count(*) filter (where not is_treated) as others_positions,
+        count(*) filter (where is_treated and days_until_next_order <= horizon_days)
+            as treated_ordered,
+        count(*) filter (where not is_treated and days_until_next_order <= horizon_days)
+            as others_ordered
     from told_of
-    inner join (values (14), (30)) as horizons (horizon_days)
-        on told_of.observed_days >= horizons.horizon_days
-    group by
-        told_of.tenant_id,
-        told_of.sales_rep_id,
-        told_of.comparison,
-        horizons.horizon_days,
-        told_of.lateness,
-        told_of.outlook,
-        told_of.customer_id
+    group by tenant_id, sales_rep_id, comparison, horizon_days, bucket, customer_id
 ),
 
 in_buckets as (
     select
         *,
         sum(treated_positions) over by_bucket as bucket_treated,
-        sum(others_positions) over by_bucket as bucket_others,
-        count(*) filter (where treated_positions > 0) over by_bucket
-            as bucket_treated_customers,
-        count(*) filter (where others_positions > 0) over by_bucket
-            as bucket_others_customers
+        sum(others_positions) over by_bucket as bucket_others
     from by_customer
     window
         by_bucket as (
-            partition by
-                tenant_id, sales_rep_id, comparison, horizon_days, lateness, outlook
+            partition by tenant_id, sales_rep_id, comparison, horizon_days, bucket
         )
 ),
 
@@ -94,39 +78,53 @@ weighed as (
     where bucket_treated > 0 and bucket_others > 0
 ),
 
+-- a customer may be in several buckets, on different days
+parts as (
+    select
+        tenant_id,
+        sales_rep_id,
+        comparison,
+        horizon_days,
+        customer_id,
+        sum(weight * treated_positions / bucket_treated) as treated_part,
+        sum(weight * others_positions / bucket_others) as others_part,
+        sum(weight * treated_ordered / bucket_treated) as treated_ordered,
+        sum(weight * others_ordered / bucket_others) as others_ordered
+    from weighed
+    group by tenant_id, sales_rep_id, comparison, horizon_days, customer_id
+),
+
 summed as (
     select
         tenant_id,
         sales_rep_id,
         comparison,
         horizon_days,
-        count(distinct customer_id) filter (where treated_positions > 0)
-            as treated_customers,
-        count(distinct customer_id) filter (where others_positions > 0)
-            as others_customers,
-        sum(weight * treated_positions / bucket_treated) as total_weight,
-        sum(weight * treated_ordered / bucket_treated) as treated_weight,
-        sum(weight * others_ordered / bucket_others) as others_weight,
-        sum((weight / bucket_treated_customers) ^ 2) filter (
-            where treated_positions > 0
-        ) as treated_square,
-        sum((weight / bucket_others_customers) ^ 2) filter (
-            where others_positions > 0
-        ) as others_square,
-        least(
-            count(distinct customer_id) filter (where treated_positions > 0),
-            count(distinct customer_id) filter (where others_positions > 0)
-        ) >= {{ var('backtest_min_customers') }} as has_enough
-    from weighed
+        count(*) filter (where treated_part > 0) as treated_customers,
+        count(*) filter (where others_part > 0) as others_customers,
+        -- so with too few customers no share is told
+        case
+            when
+                least(
+                    count(*) filter (where treated_part > 0),
+                    count(*) filter (where others_part > 0)
+                ) >= {{ var('backtest_min_customers') }}
+                then sum(treated_part)
+        end as total_weight,
+        sum(treated_ordered) as treated_weight,
+        sum(others_ordered) as others_weight,
+        sum(treated_part ^ 2) as treated_square,
+        sum(others_part ^ 2) as others_square
+    from parts
     group by tenant_id, sales_rep_id, comparison, horizon_days
 ),
 
--- trials: customers of one bucket that would carry as much information
+-- trials: how many customers of equal weight would carry as much information
 shares as (
     select
         *,
-        case when has_enough then treated_weight / total_weight end as treated_share,
-        case when has_enough then others_weight / total_weight end as others_share,
+        treated_weight / total_weight as treated_share,
+        others_weight / total_weight as others_share,
         total_weight ^ 2 / treated_square as treated_trials,
         total_weight ^ 2 / others_square as others_trials
     from summed

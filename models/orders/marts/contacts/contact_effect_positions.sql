@@ -96,7 +96,8 @@ aged as (
     select
         *,
         judged_on - first_delivered_on as age_days,
-        judged_on - expected_on as days_past_expected
+        judged_on - expected_on as days_past_expected,
+        greatest(1, expected_on - delivered_on) as usual_gap_days
     from chosen
 ),
 
@@ -112,13 +113,9 @@ foreseen as (
             and (aged.judged_on < models.valid_to or models.valid_to is null)
 ),
 
-final as (
+named as (
     select
-        tenant_id,
-        customer_id,
-        comparison,
-        judged_on,
-        is_treated,
+        *,
         case
             when days_past_expected >= dormant_days then 'DORMANT'
             when days_past_expected >= {{ var('critical_after_days') }} then 'CRITICAL'
@@ -133,9 +130,31 @@ final as (
             when p_order_90d is not null then 'UNSURE'
             else 'UNKNOWN'
         end as outlook,
+        -- where chance makes the groups alike, the buckets need not be as narrow
+        case
+            when comparison = 'SHOWN' or days_past_expected >= dormant_days then null
+            when days_past_expected >= {{ var('critical_after_days') }}
+                then days_past_expected - days_past_expected % 7
+            else days_past_expected
+        end as late_days,
+        case when comparison = 'CONTACTED' then round(4 * log(2, usual_gap_days)) end
+            as gap_class
+    from foreseen
+),
+
+final as (
+    select
+        tenant_id,
+        customer_id,
+        comparison,
+        judged_on,
+        is_treated,
+        lateness,
+        outlook,
+        concat_ws('/', lateness, outlook, late_days, gap_class) as bucket,
         observed_until - judged_on as observed_days,
         next_delivered_on - judged_on as days_until_next_order
-    from foreseen
+    from named
 )
 
 select * from final

@@ -41,7 +41,7 @@ contacted as (
                 stays.tenant_id = contacts.tenant_id
                 and stays.customer_id = contacts.customer_id
                 and {{ local_date('contacts.contacted_at', 'stays.time_zone') }}
-                >= stays.delivered_on
+                > stays.delivered_on
                 and coalesce(
                     {{ local_date('contacts.contacted_at', 'stays.time_zone') }}
                     < stays.next_delivered_on,

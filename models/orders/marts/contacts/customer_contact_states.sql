@@ -50,8 +50,15 @@ judged as (
     select
         summed.*,
         summed.snoozed_until > tenants.today
-        and coalesce(customers.last_ordered_at <= summed.snoozed_at, true)
-            as is_snoozed
+        and coalesce(
+            customers.last_ordered_at <= summed.snoozed_at
+            -- the day's midnight is a date without a time: it may have come later
+            and customers.last_ordered_at
+            != {{ local_midnight(
+                local_date('summed.snoozed_at', 'tenants.time_zone'), 'tenants.time_zone'
+            ) }},
+            true
+        ) as is_snoozed
     from summed
     inner join tenants
         on summed.tenant_id = tenants.tenant_id
