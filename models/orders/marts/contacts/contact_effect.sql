@@ -16,19 +16,42 @@ sales_reps as (
     select * from {{ ref('sales_reps') }}
 ),
 
--- for the tenant, and for the rep who looks after the customer
-told_of as (
+observed as (
     select
         positions.*,
-        owners.sales_rep_id,
-        horizons.horizon_days
+        horizons.horizon_days,
+        coalesce(positions.days_until_next_order <= horizons.horizon_days, false)
+            as has_ordered
     from positions
     inner join (values (14), (30)) as horizons (horizon_days)
         on positions.observed_days >= horizons.horizon_days
+),
+
+by_customer as (
+    select
+        tenant_id,
+        customer_id,
+        comparison,
+        bucket,
+        horizon_days,
+        count(*) filter (where is_treated) as treated_positions,
+        count(*) filter (where not is_treated) as others_positions,
+        count(*) filter (where is_treated and has_ordered) as treated_ordered,
+        count(*) filter (where not is_treated and has_ordered) as others_ordered
+    from observed
+    group by tenant_id, customer_id, comparison, bucket, horizon_days
+),
+
+-- for the tenant, and for the rep who looks after the customer
+told_of as (
+    select
+        by_customer.*,
+        owners.sales_rep_id
+    from by_customer
     left join risk_status
         on
-            positions.tenant_id = risk_status.tenant_id
-            and positions.customer_id = risk_status.customer_id
+            by_customer.tenant_id = risk_status.tenant_id
+            and by_customer.customer_id = risk_status.customer_id
     cross join
         lateral (
             values
@@ -38,30 +61,12 @@ told_of as (
     where owners.is_tenant or owners.sales_rep_id is not null
 ),
 
-by_customer as (
-    select
-        tenant_id,
-        sales_rep_id,
-        comparison,
-        horizon_days,
-        bucket,
-        customer_id,
-        count(*) filter (where is_treated) as treated_positions,
-        count(*) filter (where not is_treated) as others_positions,
-        count(*) filter (where is_treated and days_until_next_order <= horizon_days)
-            as treated_ordered,
-        count(*) filter (where not is_treated and days_until_next_order <= horizon_days)
-            as others_ordered
-    from told_of
-    group by tenant_id, sales_rep_id, comparison, horizon_days, bucket, customer_id
-),
-
 in_buckets as (
     select
         *,
         sum(treated_positions) over by_bucket as bucket_treated,
         sum(others_positions) over by_bucket as bucket_others
-    from by_customer
+    from told_of
     window
         by_bucket as (
             partition by tenant_id, sales_rep_id, comparison, horizon_days, bucket
@@ -100,15 +105,13 @@ summed as (
         sales_rep_id,
         comparison,
         horizon_days,
-        count(*) filter (where treated_part > 0) as treated_customers,
-        count(*) filter (where others_part > 0) as others_customers,
+        count(nullif(treated_part, 0)) as treated_customers,
+        count(nullif(others_part, 0)) as others_customers,
         -- so with too few customers no share is told
         case
             when
-                least(
-                    count(*) filter (where treated_part > 0),
-                    count(*) filter (where others_part > 0)
-                ) >= {{ var('backtest_min_customers') }}
+                least(count(nullif(treated_part, 0)), count(nullif(others_part, 0)))
+                >= {{ var('backtest_min_customers') }}
                 then sum(treated_part)
         end as total_weight,
         sum(treated_ordered) as treated_weight,
