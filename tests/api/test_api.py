@@ -284,6 +284,11 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     )
     hidden = "not found, or hidden from this token: sales_rep 'x'"
     assert missing(f"{customers}?sales_rep=x") == hidden
+    # an id that could exist; see docs/api.md
+    for path in (f"{customers}?sales_rep={nobody}", f"{TENANT}/contacts/{nobody}"):
+        assert items(analyst.get(path)) == []
+    for path in (f"{TENANT}/rep-metrics", f"{TENANT}/health-summary", "/operations/jobs"):
+        assert set(analyst.get(path).json()) == {"items"}
     assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists the paths"
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
