@@ -79,7 +79,7 @@ def account(asked: Asked, organization: Organization, account_id: Id) -> Respons
 def engagements(
     asked: Asked, organization: Organization, given: Annotated[Engagements, Query()]
 ) -> Response:
-    """List engagements, completed or planned, latest first."""
+    """List engagements by the time they were completed or are planned for, latest first."""
     return asked.page("accounts/engagements", given, organization)
 
 

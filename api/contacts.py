@@ -1,6 +1,6 @@
 """Contacts with customers, and snoozes with them: list and record them as the pages do."""
 
-import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -9,6 +9,7 @@ import psycopg
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -25,7 +26,7 @@ from api.reading import (
     PAGE,
     WRITTEN,
     Asked,
-    CallerRequest,
+    AskedWithBody,
     ids_of,
     json_response,
     missing,
@@ -42,19 +43,40 @@ PATH = "/tenants/{tenant}/contacts/{customer_id:path}"
 # the table checks the length and the allowed words
 Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
-# the text of a check constraint, and its columns
-RULE = f"""
-    select
-        array_agg(attname::text order by attnum) as names,
-        regexp_replace(
-            pg_get_constraintdef(pg_constraint.oid, true),
-            '^CHECK \\(|\\)$|::(text|date|interval|timestamp with time zone)', '', 'g'
-        ) as rule
+# PostgreSQL accepts no greater offset
+MOST_HOURS = 16
+
+# the columns of the table's check constraints
+RULES = f"""
+    select conname::text as name, array_agg(attname::text order by attname) as columns
     from pg_constraint
     inner join pg_attribute on conrelid = attrelid and attnum = any(conkey)
-    where conrelid = to_regclass('{TABLE}') and conname = %(name)s
-    group by pg_constraint.oid
+    where conrelid = to_regclass('{TABLE}') and contype = 'c'
+    group by conname
 """
+# what each of them says, by its columns; the table alone enforces it
+SAYS = {
+    ("channel",): "channel: {channel} must be one of PHONE, EMAIL, MESSAGE, VISIT, OTHER",
+    ("outcome",): "outcome: {outcome} must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER,"
+    " OTHER, WITHDRAWN",
+    ("note",): "note: must have at most 2000 characters",
+    ("contacted_by",): "contacted_by: must have 1 to 200 characters, not only spaces",
+    ("contacted_at", "recorded_at"): "contacted_at: {contacted_at} must not be before 1970 or"
+    " in the future",
+    ("contacted_at", "snoozed_until"): "snoozed_until: {snoozed_until} must be from 0 to 366"
+    " days after the day of contacted_at (in UTC; without it, today)",
+    ("outcome", "snoozed_until"): "snoozed_until: must be given with the outcome LOST",
+    ("corrects_contact_id", "outcome", "snoozed_until"): "outcome: WITHDRAWN must have a"
+    " corrects_contact_id and no snoozed_until",
+    ("contact_id", "corrects_contact_id"): "corrects_contact_id: must be another id than"
+    " contact_id",
+}
+
+
+def _offset(instant: datetime) -> datetime:
+    if abs(instant.utcoffset() or timedelta()) >= timedelta(hours=MOST_HOURS):
+        raise ValueError(f"must have an offset of less than {MOST_HOURS} hours")
+    return instant
 
 
 class Contacts(Page):
@@ -73,16 +95,9 @@ class Contact(BaseModel):
     note: Words | None = None
     snoozed_until: Day | None = None
     contacted_by: Words | None = None
-    contacted_at: AwareDatetime | None = None
+    contacted_at: Annotated[AwareDatetime, AfterValidator(_offset)] | None = None
     corrects_contact_id: UUID | None = None
     contact_id: UUID | None = None
-
-
-async def _asked(request: Request) -> CallerRequest:
-    return CallerRequest(request, takes_body=True)
-
-
-AskedWithBody = Annotated[CallerRequest, Depends(_asked)]
 
 
 async def _said(request: Request, _asks: AskedWithBody) -> Contact:
@@ -125,7 +140,6 @@ def write_contact(
         contacted_by = caller.name if said.contacted_by is None else said.contacted_by
         row = _write(
             connection,
-            caller,
             {
                 **said.model_dump(),
                 **ids_of(connection, "orders", tenant),
@@ -141,7 +155,7 @@ def write_contact(
     return asked.write(write)
 
 
-def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> dict[str, Any]:
+def _write(connection: Connection, contact: dict[str, Any]) -> dict[str, Any]:
     """Record the contact unless it exists; return its row. Raises Problem if refused."""
     try:
         [found] = run(connection, "orders/contacted", contact)
@@ -156,8 +170,8 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
     except psycopg.errors.InsufficientPrivilege as error:
         raise Problem(
             403,
-            "the role of this token may not record contacts:"
-            f" run `grant {WRITER} to {caller.role}`",
+            "the role of this token may not record contacts: create a token for a role of"
+            f" yours that has {WRITER} (see docs/api.md)",
         ) from error
     except psycopg.errors.UniqueViolation as error:
         raise Problem(
@@ -173,11 +187,12 @@ def _write(connection: Connection, caller: Caller, contact: dict[str, Any]) -> d
 
 
 def _refused(connection: Connection, name: str | None, contact: dict[str, Any]) -> Problem:
-    """Return a Problem that names the fields and the table's rule that they break."""
-    [found] = connection.execute(RULE.encode(), {"name": name}).fetchall()
-    names, rule = found["names"], found["rule"]
-    if words := re.fullmatch(r"\w+ = ANY \(ARRAY\[(.*)\]\)", rule):
-        given, allowed = shown(contact[names[0]]), words[1].replace("'", "")
-        return Problem(422, f"{names[0]}: {given} must be one of {allowed}")
-    fields = ", ".join(name for name in names if name in Contact.model_fields)
-    return Problem(422, f"{fields}: must satisfy {rule}")
+    """Return a Problem that says in words which rule of the table the fields break."""
+    rules = {row["name"]: row["columns"] for row in connection.execute(RULES.encode())}
+    columns = rules.get(name or "", [])
+    given = {field: shown(value) for field, value in contact.items()}
+    if says := SAYS.get(tuple(columns)):
+        return Problem(422, says.format_map(given))
+    # a constraint that somebody has added
+    fields = ", ".join(column for column in columns if column in Contact.model_fields)
+    return Problem(422, f"{fields}: the table refuses this; see its constraint {shown(name)}")

@@ -30,6 +30,9 @@ SETTINGS = {
     "row_security": "on",
 }
 
+# where PostgreSQL raises "cached plan must not change result type"
+REPLANNED = "RevalidateCachedQuery"
+
 # the login is not a member of the role, or the role no longer exists
 MAY_NOT = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)
 
@@ -121,6 +124,11 @@ class Pool:
         try:
             if connection:
                 try:
+                    return _in_transaction(connection, work, writes=writes)
+                except psycopg.errors.FeatureNotSupported as error:
+                    if error.diag.source_function != REPLANNED:
+                        raise
+                    # a view has other columns since; the rollback discarded the old plans
                     return _in_transaction(connection, work, writes=writes)
                 except psycopg.OperationalError:
                     if not connection.closed:

@@ -19,6 +19,7 @@ from api.reading import (
     ROWS,
     STARTED,
     Asked,
+    AskedWithBody,
     CallerRequest,
     json_response,
     read_page,
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/operations", tags=["operations"])
 
 NOT_KEPT = {"Cache-Control": "no-store"}
 
-# also by GET: some schedulers cannot send a POST
+# also by GET: some schedulers cannot send a POST. Others always send a body, which is ignored
 STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 
 RunId = Annotated[Text, Path(description="Id of the run in the run log.")]
@@ -97,21 +98,23 @@ def one_run(asked: Asked, run_id: RunId) -> Response:
 
 @router.get("/jobs/refresh_hourly/start", **STARTS)
 @router.post("/jobs/refresh_hourly/start", **STARTS)
-def start_hourly(asked: Asked) -> Response:
+def start_hourly(asked: AskedWithBody) -> Response:
     """Refresh what has changed."""
     return _start(asked, "--mode=hourly")
 
 
 @router.get("/jobs/refresh_nightly/start", **STARTS)
 @router.post("/jobs/refresh_nightly/start", **STARTS)
-def start_nightly(asked: Asked) -> Response:
+def start_nightly(asked: AskedWithBody) -> Response:
     """Recompute everything, including all organizations of usage and accounts."""
     return _start(asked, "--mode=nightly")
 
 
 @router.get("/jobs/refresh_organization/start", **STARTS)
 @router.post("/jobs/refresh_organization/start", **STARTS)
-def start_organization(asked: Asked, given: Annotated[Organization, Query()]) -> Response:
+def start_organization(
+    asked: AskedWithBody, given: Annotated[Organization, Query()]
+) -> Response:
     """Recompute one organization of usage and accounts."""
     return _start(asked, f"--organization={given.organization}", given.organization)
 

@@ -1,11 +1,13 @@
 """Errors as application/problem+json: one line that says what is wrong and what is allowed."""
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
+from annotated_types import Ge, Le
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -15,6 +17,21 @@ from starlette.exceptions import HTTPException
 MEDIA_TYPE = "application/problem+json"
 # how many characters of the given value a message repeats
 SHOWN = 40
+
+A_TIME = "a time with an offset such as 2026-01-31T12:00:00+01:00"
+# by the type of pydantic's error
+MUST_BE = {
+    "bool_parsing": "true or false",
+    "datetime_from_date_parsing": A_TIME,
+    "datetime_parsing": A_TIME,
+    "datetime_type": A_TIME,
+    "json_invalid": "a JSON object",
+    "model_type": "a JSON object",
+    "string_type": "text",
+    "timezone_aware": A_TIME,
+    "uuid_parsing": "a uuid",
+    "uuid_type": "a uuid",
+}
 
 SCHEMA = {
     "type": "object",
@@ -61,9 +78,9 @@ def shown(value: object) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
-def unlisted(name: str) -> str:
+def unlisted(name: str, kind: str = "parameter") -> str:
     """Say that a parameter or field does not exist here."""
-    return f"no parameter {shown(name)} here: /openapi.json lists the parameters"
+    return f"no {kind} {shown(name)} here: /openapi.json lists the {kind}s"
 
 
 def log(text: str) -> None:
@@ -79,8 +96,9 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         return problem.response()
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
-        found = "; ".join(map(_in_words, error.errors()))
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        limits = _limits(request.scope["route"])
+        found = "; ".join(_in_words(one, limits) for one in error.errors())
         return Problem(422, found).response()
 
     @app.exception_handler(HTTPException)
@@ -110,14 +128,28 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         return Problem(500, "internal error; see the log of the API").response()
 
 
-def _in_words(error: ErrorDetails) -> str:
-    """Say which parameter is wrong, and what is allowed."""
-    name = str(error["loc"][-1])
+def _limits(route: APIRoute) -> dict[str, str]:
+    """Return the least and the greatest number of each parameter that has both, in words."""
+    limits = {}
+    for parameter in route.dependant.query_params:
+        fields = getattr(parameter.field_info.annotation, "model_fields", {})
+        for name, field in fields.items():
+            least = [rule.ge for rule in field.metadata if isinstance(rule, Ge)]
+            most = [rule.le for rule in field.metadata if isinstance(rule, Le)]
+            if least and most:
+                kind = "whole number" if field.annotation is int else "number"
+                limits[name] = f"a {kind} from {least[0]} to {most[0]}"
+    return limits
+
+
+def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
+    """Say which parameter or field is wrong, and what is allowed."""
+    name, kind = str(error["loc"][-1]), error["type"]
     context: dict[str, Any] = error.get("ctx", {})
-    given = shown(error["input"])
-    match error["type"]:
+    given = _given(error["input"])
+    match kind:
         case "extra_forbidden":
-            return unlisted(name)
+            return unlisted(name, "field" if error["loc"][0] == "body" else "parameter")
         case "missing":
             what = "is missing"
         case "literal_error":
@@ -127,10 +159,18 @@ def _in_words(error: ErrorDetails) -> str:
             what = f"must have at most {context['max_length']} characters"
         case "string_pattern_mismatch":
             what = "must not contain a NUL character"
-        case "uuid_parsing":
-            what = f"{given} must be a uuid"
         case "value_error":
             what = f"{given} {context['error']}"
+        case _ if must_be := MUST_BE.get(kind, limits.get(name)):
+            what = f"{given} must be {must_be}"
         case _:
             what = f"{given}: {error['msg'].lower()}"
     return f"{name}: {what}"
+
+
+def _given(value: object) -> str:
+    """Return a given value as the caller wrote it, in quotes and shortened."""
+    if isinstance(value, bytes):
+        return shown(value.decode(errors="replace"))
+    # parsed JSON
+    return shown(value if isinstance(value, str) else json.dumps(value, default=str))

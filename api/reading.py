@@ -232,4 +232,9 @@ async def _asked(request: Request) -> CallerRequest:
     return CallerRequest(request)
 
 
+async def _asked_with_body(request: Request) -> CallerRequest:
+    return CallerRequest(request, takes_body=True)
+
+
 Asked = Annotated[CallerRequest, Depends(_asked)]
+AskedWithBody = Annotated[CallerRequest, Depends(_asked_with_body)]

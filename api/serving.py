@@ -122,7 +122,8 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
                 "warning: connections to this address are not encrypted; put a proxy with TLS"
                 " in front, and let only the proxy connect"
             )
-        progress.say(f"serving on http://{arguments.host}:{arguments.port}; Ctrl-C stops it")
+        address = address_of(arguments.host, arguments.port)
+        progress.say(f"serving on http://{address}; Ctrl-C stops it")
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -142,6 +143,11 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     return STOPPED
 
 
+def address_of(host: str, port: int) -> str:
+    """Return host and port as in a URL, where an IPv6 address has brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raises Infrastructure if that fails."""
     try:
@@ -152,5 +158,5 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        raise Infrastructure(f"{host}:{port}: {error.strerror or error}") from error
+        raise Infrastructure(f"{address_of(host, port)}: {error.strerror or error}") from error
     return listener

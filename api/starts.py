@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 from api.problems import Problem, log
@@ -26,8 +27,9 @@ def start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: boo
     """Start a refresh; return the id of its run as soon as it is in the log.
 
     The run continues if the API stops. Raises Problem if it did not begin: another run has
-    the lock, another start is in progress, or an argument is wrong. is_shown: whether the
-    caller may read why, which may name organizations.
+    the lock, another start is in progress, or an argument is wrong. A Problem of is_logged
+    means only that the log cannot be read at the moment. is_shown: whether the caller may
+    read why, which may name organizations.
     """
     if not STARTING.acquire(blocking=False):
         raise Problem(409, "another start is in progress", Retry_After="1")
@@ -55,10 +57,13 @@ def _start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bo
         threading.Thread(target=process.wait, daemon=True).start()
         deadline = time.monotonic() + SECONDS_TO_BEGIN
         while time.monotonic() < deadline:
-            has_ended = process.poll() is not None
-            if is_logged(run_id):
-                break
-            if has_ended:
+            has_ended, was_refused = process.poll() is not None, False
+            # the run may have begun even if nobody can look it up: the caller needs its id
+            with suppress(Problem):
+                if is_logged(run_id):
+                    break
+                was_refused = has_ended
+            if was_refused:
                 raise _refused(process.returncode, told, is_shown=is_shown)
             time.sleep(SECONDS_TO_LOOK)
     return run_id

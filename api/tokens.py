@@ -125,7 +125,8 @@ def check(connection: Connection, token: str) -> Caller:
 def create(name: str, role: str, days: str, *, may_start: bool, progress: Progress) -> None:
     """Create a token and print it once.
 
-    Raises WrongArgument for a name that is taken or invalid, and for a role not allowed.
+    Withdraws expired tokens of this name. Raises WrongArgument for a name that is taken or
+    invalid, and for a role not allowed.
     """
     if not re.fullmatch(rf"[^\W_][\w .@-]{{0,{MOST_CHARACTERS - 1}}}", name):
         raise WrongArgument(
@@ -151,6 +152,14 @@ def create(name: str, role: str, days: str, *, may_start: bool, progress: Progre
                 " (`customer-health roles status` lists them), or a role of yours that has"
                 f" only these and {WRITER}"
             )
+        # the unique index also counts tokens that have expired
+        rows(
+            connection,
+            f"update {OPERATIONS}.api_tokens set withdrawn_at = now()"
+            " where token_name = %(name)s and withdrawn_at is null and expires_at <= now()"
+            " returning token_id",
+            {"name": name},
+        )
         try:
             [made] = rows(
                 connection,

@@ -28,6 +28,8 @@ from asking import (
 )
 from conftest import PROJECT, Database
 
+from api.serving import address_of
+
 pytest_plugins = ["asking"]
 
 TENANT = "/orders/tenants/north-dairy"
@@ -101,6 +103,28 @@ def test_filters_leave_out_what_does_not_fit(analyst: httpx.Client) -> None:
     )
     assert accounts
     assert all(40 <= float(row["health_score"]) < 60 for row in accounts)
+
+
+def test_planned_and_completed_engagements_are_in_one_order(analyst: httpx.Client) -> None:
+    url = "/accounts/organizations/beacon-software/engagements"
+    rows: list[dict[str, Any]] = []
+    for page in range(1, 100):
+        answer = analyst.get(url, params={"page": page, "limit": 500})
+        rows += items(answer)
+        if not answer.json()["hasMore"]:
+            break
+    assert {row["completed_at"] is None for row in rows} == {True, False}
+    keys = [
+        (row["completed_at"] or row["scheduled_at"] or "", row["engagement_id"])
+        for row in rows
+    ]
+    by_id = sorted(keys, key=lambda key: key[1])
+    assert keys == sorted(by_id, key=lambda key: key[0], reverse=True)
+
+
+def test_an_address_with_colons_is_shown_in_brackets() -> None:
+    assert address_of("::1", 8600) == "[::1]:8600"
+    assert address_of("127.0.0.1", 8600) == "127.0.0.1:8600"
 
 
 def test_one_customer_equals_the_marts(api: Api, analyst: httpx.Client) -> None:
@@ -209,8 +233,21 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(customers, risk_status="LATE") == (
         "risk_status: 'LATE' must be one of HEALTHY, AT_RISK_REVENUE, AT_RISK_CADENCE, DORMANT"
     )
-    assert said(customers, limit=501).startswith("limit: '501': ")
-    assert said(customers, page=10**30).startswith("page: ")
+    for wrong in (501, 0, "abc", "1.5", ""):
+        assert said(customers, limit=wrong) == (
+            f"limit: '{wrong}' must be a whole number from 1 to 500"
+        )
+    assert said(customers, page=10**30).endswith("must be a whole number from 1 to 100000")
+    assert said(f"{TENANT}/due-to-order", snoozed="maybe") == (
+        "snoozed: 'maybe' must be true or false"
+    )
+    accounts = "/accounts/organizations/beacon-software/accounts"
+    for wrong in ("abc", "101", "nan"):
+        assert said(accounts, health_from=wrong) == (
+            f"health_from: '{wrong}' must be a number from 0 to 100"
+        )
+    history = "/usage/organizations/cedar-health/history"
+    assert said(history, days="x") == "days: 'x' must be a whole number from 1 to 3660"
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
     assert said(customers, search="a\0b") == "search: must not contain a NUL character"
     assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
@@ -247,6 +284,11 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     )
     hidden = "not found, or hidden from this token: sales_rep 'x'"
     assert missing(f"{customers}?sales_rep=x") == hidden
+    # an id that could exist; see docs/api.md
+    for path in (f"{customers}?sales_rep={nobody}", f"{TENANT}/contacts/{nobody}"):
+        assert items(analyst.get(path)) == []
+    for path in (f"{TENANT}/rep-metrics", f"{TENANT}/health-summary", "/operations/jobs"):
+        assert set(analyst.get(path).json()) == {"items"}
     assert missing("/nowhere") == "no path '/nowhere': /openapi.json lists the paths"
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
@@ -330,8 +372,14 @@ def test_tokens_are_made_listed_and_withdrawn(api: Api) -> None:
     done = api.command("api-tokens", "withdraw", token_id)
     assert "portal of ann" in done.stdout
     assert "no token to withdraw has" in refused("withdraw", "portal of ann")
-    # the name is free again
+    # the name is free again, and also once that token has expired
     api.create_token("portal of ann", ANALYST)
+    api.database.execute(
+        "update operations.api_tokens set expires_at = now()"
+        " where token_name = 'portal of ann' and withdrawn_at is null"
+    )
+    client = api.client(api.create_token("portal of ann", ANALYST))
+    assert items(client.get("/orders/tenants"))
 
 
 def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
@@ -403,14 +451,22 @@ def test_without_roles_it_does_not_start(refreshed: Database) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_document_do_what_it_says(
-    api: Api, writers: dict[str, str], tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("writers")
+def test_the_commands_of_the_document_do_what_it_says(api: Api, tmp_path: Path) -> None:
     """The commands of a screen, a writer and a scheduler, as docs/api.md shows them."""
     text = (PROJECT / "docs" / "api.md").read_text()
-    scheduler = api.create_token("scheduler", ANALYST, "--may-start")
+    created = re.findall(
+        r"^(\w+)=\$\(customer-health (api-tokens create .*) \| tail -n 1\)$",
+        text,
+        re.MULTILINE,
+    )
+    assert [variable for variable, _ in created] == ["WRITER", "SCHEDULER"]
+    for variable, command in created:
+        # the role of the document is of a tenant that the demo does not have
+        words = shlex.split(command.replace("portal_writer", "writer_north_dairy"))
+        api.tokens[variable] = api.command(*words).stdout.splitlines()[-1]
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    curls = [block for block in blocks if "curl" in block]
+    curls = [block for block in blocks if "curl " in block]
     assert len(curls) == 4
     for block in curls:
         done = subprocess.run(
@@ -419,8 +475,8 @@ def test_the_commands_of_the_document_do_what_it_says(
             env={
                 **os.environ,
                 "TOKEN": api.tokens["analyst"],
-                "WRITER": writers["north-dairy"],
-                "SCHEDULER": scheduler,
+                "WRITER": api.tokens["WRITER"],
+                "SCHEDULER": api.tokens["SCHEDULER"],
             },
             capture_output=True,
             text=True,
@@ -431,7 +487,7 @@ def test_the_commands_of_the_document_do_what_it_says(
             started, asked = re.findall(r"\{.*?\}(?=\{|$)", done.stdout.strip(), re.DOTALL)
             [run] = json.loads(asked)["items"]
             assert run["run_id"] == json.loads(started)["run_id"]
-            with api.client(scheduler) as client:
+            with api.client(api.tokens["SCHEDULER"]) as client:
                 assert wait_for(client, json.loads(started)["url"])["status"] == "success"
         elif "POST" in block:
             assert json.loads(done.stdout)["outcome"] == "WILL_ORDER"

@@ -315,3 +315,15 @@ def test_a_prepared_query_shows_each_role_its_own_rows(
             assert rows_of(connection, "select %(n)s as n", {"n": 1}) == [{"n": 1}]
         [found] = connection.execute("select statement from pg_prepared_statements").fetchall()
         assert found["statement"] == "select 1 as n"
+
+
+def test_a_prepared_query_is_planned_again_when_its_columns_change(
+    refreshed: Database, tmp_path: Path
+) -> None:
+    path = "/accounts/organizations/beacon-software/engagements"
+    with serving(refreshed, tmp_path / "log", "--connections", "1", "--rate", "1000") as api:
+        client = api.client(api.create_token("screen", ANALYST))
+        before = [items(client.get(path)) for _ in range(8)][-1]
+        refreshed.execute("alter table analytics.account_engagements add added integer")
+        after = items(client.get(path))
+    assert after == [{**row, "added": None} for row in before]

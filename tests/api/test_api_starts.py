@@ -1,5 +1,6 @@
 """Start a refresh by HTTP: who may, what the answer is, and that only one runs at a time."""
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,9 @@ import httpx
 import pytest
 from asking import ANALYST, Api, items, problem, serving, tenant_roles, wait_for
 from conftest import Database
+
+from api import starts
+from api.problems import Problem
 
 pytest_plugins = ["asking"]
 
@@ -49,7 +53,8 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     own, other = (row["slug"] for row in started.database.rows(SLUGS["usage"])[:2])
     organization = START.format("refresh_organization")
     as_organization = started.client(started.tokens[own])
-    begun = as_organization.post(organization, params={"organization": own})
+    # some schedulers always send a body
+    begun = as_organization.post(organization, params={"organization": own}, json={})
     # the command holds the same lock
     busy = scheduler.get(START.format("refresh_hourly"))
     assert problem(busy, 409).startswith("another refresh or write-back is running")
@@ -114,10 +119,41 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
         # HEAD starts nothing
         assert scheduler.head(jobs[0]).status_code == 405
         assert problem(scheduler.post(jobs[2]), 422) == "organization: is missing"
-        assert problem(scheduler.post(jobs[0], content=b"{}"), 413)
+        assert problem(scheduler.post(jobs[0], content=b" " * 32_769), 413)
     problem(httpx.post(started.url + jobs[0]), 401)
     after = started.database.value("select count(*) from operations.application_logs")
     assert before == after
+
+
+def test_a_start_has_its_id_although_the_log_cannot_be_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "command"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setattr(starts, "SECONDS_TO_BEGIN", 1)
+    monkeypatch.setattr(sys, "executable", str(command))
+    seen: list[str] = []
+
+    def fail_twice(run_id: str) -> bool:
+        seen.append(run_id)
+        if len(seen) < 3:
+            raise Problem(503, "all connections are in use")
+        return True
+
+    def fail(run_id: str) -> bool:
+        seen.append(run_id)
+        raise Problem(503, "the database cannot be reached")
+
+    # the log can be read again, or not in time
+    for is_logged in (fail_twice, fail):
+        seen.clear()
+        assert starts.start([], is_logged, is_shown=True) == seen[0]
+        assert len(seen) > 2
+    # it can be read, and the run is not in it
+    with pytest.raises(Problem) as refused:
+        starts.start([], lambda _: False, is_shown=True)
+    assert refused.value.status == 503
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
--- Engagements with the accounts of an organization, or with one of them, the latest
--- first.
+-- Engagements with the accounts of an organization, or with one of them: planned and
+-- completed ones in one order, the latest first.
 with engagements as not materialized (
     select *
     from analytics.account_engagements
@@ -18,5 +18,5 @@ select
     (select count(*) from engagements) as total
 from engagements
 -- those that are planned have no date of completion
-order by completed_at desc nulls first, engagement_id asc
+order by coalesce(completed_at, scheduled_at) desc nulls last, engagement_id asc
 limit %(limit)s offset %(offset)s
