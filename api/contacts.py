@@ -1,5 +1,6 @@
 """Contacts with customers, and snoozes with them: list and record them as the pages do."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -46,19 +47,21 @@ Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 # PostgreSQL accepts no greater offset
 MOST_HOURS = 16
 
-# the columns of the table's check constraints
+# the columns of the table's check constraints, and their SQL
 RULES = f"""
-    select conname::text as name, array_agg(attname::text order by attname) as columns
+    select
+        conname::text as name,
+        array_agg(attname::text order by attname) as columns,
+        pg_get_constraintdef(pg_constraint.oid) as definition
     from pg_constraint
     inner join pg_attribute on conrelid = attrelid and attnum = any(conkey)
     where conrelid = to_regclass('{TABLE}') and contype = 'c'
-    group by conname
+    group by pg_constraint.oid
 """
 # what each of them says, by its columns; the table alone enforces it
 SAYS = {
-    ("channel",): "channel: {channel} must be one of PHONE, EMAIL, MESSAGE, VISIT, OTHER",
-    ("outcome",): "outcome: {outcome} must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER,"
-    " OTHER, WITHDRAWN",
+    ("channel",): "channel: {channel} must be one of {words}",
+    ("outcome",): "outcome: {outcome} must be one of {words}",
     ("note",): "note: must have at most 2000 characters",
     ("contacted_by",): "contacted_by: must have 1 to 200 characters, not only spaces",
     ("contacted_at", "recorded_at"): "contacted_at: {contacted_at} must not be before 1970 or"
@@ -188,9 +191,11 @@ def _write(connection: Connection, contact: dict[str, Any]) -> dict[str, Any]:
 
 def _refused(connection: Connection, name: str | None, contact: dict[str, Any]) -> Problem:
     """Return a Problem that says in words which rule of the table the fields break."""
-    rules = {row["name"]: row["columns"] for row in connection.execute(RULES.encode())}
-    columns = rules.get(name or "", [])
+    rules = {row["name"]: row for row in connection.execute(RULES.encode())}
+    rule = rules.get(name or "", {"columns": [], "definition": ""})
+    columns = rule["columns"]
     given = {field: shown(value) for field, value in contact.items()}
+    given["words"] = ", ".join(re.findall(r"'(\w+)'", rule["definition"]))
     if says := SAYS.get(tuple(columns)):
         return Problem(422, says.format_map(given))
     # a constraint that somebody has added
