@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 
 from flows.database import Connection, one_line, rows
-from flows.project import IS_OF_USER, OUR_PROJECT
+from flows.project import IS_OF_USER, OUR_PROJECT, read_yaml
 
 OURS = "customer_health"
 WRONG, LOOK = "wrong", "look"
@@ -151,7 +150,7 @@ def whole(name: str) -> str:
 def contracts(system: str) -> list[dict[str, Any]]:
     """Return the inputs in the yml of a system."""
     file = OUR_PROJECT / "models" / system / "inputs" / f"_{system}_inputs__models.yml"
-    found: list[dict[str, Any]] = yaml.safe_load(file.read_bytes())["models"]
+    found: list[dict[str, Any]] = read_yaml(file)["models"]
     return found
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
-from flows.project import FLOWS, PROJECTS
+from flows.project import FLOWS, PROJECTS, read_yaml
 
 # the files that the rules depend on
 RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/**/*.csv")
@@ -48,7 +46,7 @@ def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:
     """
     texts = [MAKES_FUNCTIONS.read_bytes()]
     for folder in projects:
-        settings = yaml.safe_load((folder / "dbt_project.yml").read_bytes()).get("vars") or {}
+        settings = read_yaml(folder / "dbt_project.yml").get("vars") or {}
         texts.append(repr(sorted(_naming(settings))).encode())
         texts += [
             f"{file.relative_to(folder)}\n".encode() + file.read_bytes()

@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ PACKAGE = "customer_health"
 FLOWS = Path(__file__).resolve().parent
 # read as text, because the environment of the pages has no YAML
 NAME = re.compile(r"^name: *[\"']?(\w+)", re.MULTILINE)
+WORD = re.compile(r"\w+")
 VERSION = re.compile(r"^version: *[\"']?([\w.]+)", re.MULTILINE)
 
 
@@ -166,49 +167,75 @@ def settings() -> dict[str, Any]:
     """
     defaults = _vars(OUR_PROJECT)
     if not IS_OF_USER:
-        _refuse_unknown(defaults, _named_in_models())
+        # edited in place, so a setting is known if our files name it
+        for name in _not_in_ours(_whole(defaults)):
+            raise _unknown(
+                name, {word for text in _ours_as_text() for word in WORD.findall(text)}
+            )
         return defaults
     theirs = _vars(PROJECT)
     own = theirs.pop(PACKAGE, None) or {}
     # a project with other packages may set vars for its own models, which we cannot judge
     is_only_ours = not _is_dependency()
     mine = {name for name, value in theirs.items() if not isinstance(value, dict)}
-    _refuse_unknown({*own, *(mine if is_only_ours else ())}, set(defaults))
+    for name in _whole({*own, *(mine if is_only_ours else ())}):
+        if name not in defaults:
+            raise _unknown(name, defaults)
     return {
         name: own.get(name, theirs.get(name, default)) for name, default in defaults.items()
     }
 
 
-def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:
+def _whole(names: Iterable[str]) -> list[str]:
+    """Leave out names that are put together where they are read, or used in a sources' yml."""
     systems = [folder.name for folder in (OUR_PROJECT / "models").iterdir()]
-    # names that are put together where they are read, or used in an edited sources' yml
-    ours = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_(table|id_type))")
-    for name in names:
-        if name not in known and not ours.fullmatch(name):
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise WrongArgument(f"setting {name} of dbt_project.yml is unknown{meant}")
+    composed = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_table|(\w+_)?id_type)")
+    return [name for name in names if not composed.fullmatch(name)]
 
 
-def _named_in_models() -> set[str]:
-    """Return all words of our models and commands, which include the names of all settings."""
-    words: set[str] = set()
-    names = ("models", "macros", "analyses", "seeds", "tests/data")
-    for folder in (*(OUR_PROJECT / name for name in names), FLOWS):
+def _not_in_ours(names: Iterable[str]) -> list[str]:
+    """Return the names that are no word of our models and commands."""
+    left = list(names)
+    for text in _ours_as_text():
+        # words only of a text that has the letters: finding all words takes long
+        left = [name for name in left if name not in text or name not in WORD.findall(text)]
+        if not left:
+            break
+    return left
+
+
+def _ours_as_text() -> Iterator[str]:
+    """Yield the text of our models and commands."""
+    # macros and commands first, which read most settings
+    names = ("models", "analyses", "seeds", "tests/data")
+    for folder in (OUR_PROJECT / "macros", FLOWS, *(OUR_PROJECT / name for name in names)):
         for file in folder.rglob("*"):
             if file.suffix in (".py", ".sql", ".yml"):
-                words.update(re.findall(r"\w+", file.read_text(encoding="utf-8")))
-    return words
+                yield file.read_text(encoding="utf-8")
+
+
+def _unknown(name: str, known: Iterable[str]) -> WrongArgument:
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return WrongArgument(f"setting {name} of dbt_project.yml is unknown{meant}")
+
+
+def read_yaml(file: Path) -> Any:
+    """Return the content of a YAML file; raises WrongArgument if it is invalid."""
+    # imported here because the environment of the pages has none
+    import yaml  # type: ignore[import-untyped]
+
+    # the parser in C, where there is one, is ten times as fast
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(file.read_bytes(), loader)  # noqa: S506 - both are safe
+    except yaml.YAMLError as error:
+        raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
 
 
 def _vars(folder: Path) -> dict[str, Any]:
-    import yaml  # type: ignore[import-untyped]
-
     file = folder / "dbt_project.yml"
-    try:
-        found = yaml.safe_load(file.read_bytes())
-    except yaml.YAMLError as error:
-        raise WrongArgument(f"{file}: {' '.join(str(error).split())}") from error
+    found = read_yaml(file)
     if not isinstance(found, dict):
         what = "is empty" if found is None else "does not contain keys and values"
         raise WrongArgument(

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from flows.errors import WrongArgument
-from flows.project import OUR_PROJECT, settings
+from flows.project import OUR_PROJECT, read_yaml, settings
 
 # the keys of a system's entry, with their types
 KEYS = {"is_hourly": bool, "tenant": str, "tenants": str}
@@ -34,10 +34,7 @@ def registry() -> dict[str, System]:
 
     Raises WrongArgument for an invalid entry.
     """
-    # imported here because the environment of the pages has no yaml and needs no system
-    import yaml  # type: ignore[import-untyped]
-
-    ours = yaml.safe_load((OUR_PROJECT / "dbt_project.yml").read_bytes())["vars"]
+    ours = read_yaml(OUR_PROJECT / "dbt_project.yml")["vars"]
     found: Any = ours.get("systems")
     if not isinstance(found, dict) or not found:
         raise WrongArgument("setting systems of dbt_project.yml names no system")

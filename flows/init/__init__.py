@@ -27,7 +27,7 @@ from flows.init.names import evidence, rank_of_table, snake
 from flows.init.proposal import ZONE_OF_BUSINESS, Proposal
 from flows.init.values import ZONE_OF_DATE
 from flows.progress import Progress, count_of, many
-from flows.project import OUR_PROJECT
+from flows.project import OUR_PROJECT, read_yaml
 from flows.schemas import SCHEMAS
 
 # project names that our packages have; dbt reserves others
@@ -370,7 +370,7 @@ def _demo() -> dict[str, str]:
                 f"source('{system}',", f"source('{schema}',"
             )
         name = f"_{system}__sources.yml"
-        [source] = yaml.safe_load((folder / name).read_text(encoding="utf-8"))["sources"]
+        [source] = read_yaml(folder / name)["sources"]
         tables = []
         for table in source["tables"]:
             identifier = settings[f"{system}_{table['name']}_table"]

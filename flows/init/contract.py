@@ -5,11 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from flows import systems
 from flows.captured_keys import NOTHING
-from flows.project import OUR_PROJECT
+from flows.project import OUR_PROJECT, read_yaml
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,12 @@ def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
     """Return the inputs of a system by name."""
     inputs = folder / "models" / system / "inputs"
     settings = our_settings(folder)
-    [source] = _yml(inputs / f"_{system}__sources.yml")["sources"]
+    [source] = read_yaml(inputs / f"_{system}__sources.yml")["sources"]
     meta = {
         table["name"]: table.get("config", {}).get("meta", {}) for table in source["tables"]
     }
     entities = {}
-    for model in _yml(inputs / f"_{system}_inputs__models.yml")["models"]:
+    for model in read_yaml(inputs / f"_{system}_inputs__models.yml")["models"]:
         name = model["name"].removeprefix(f"input_{system}__")
         columns = {}
         for column in model["columns"]:
@@ -115,9 +113,5 @@ def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
 
 def our_settings(folder: Path = OUR_PROJECT) -> dict[str, Any]:
     """Return our vars with their defaults."""
-    settings: dict[str, Any] = _yml(folder / "dbt_project.yml")["vars"]
+    settings: dict[str, Any] = read_yaml(folder / "dbt_project.yml")["vars"]
     return settings
-
-
-def _yml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))

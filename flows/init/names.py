@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from flows.init.catalog import Catalog, Column, Table
 from flows.init.contract import singular
+from flows.project import read_yaml
 
 # points of a column: for the first name of a list; less for each after it; at least; for a
 # part of a name
@@ -35,7 +34,7 @@ MOSTLY = 0.6
 def evidence() -> dict[str, Any]:
     """Return evidence.yml."""
     path = Path(__file__).parent / "evidence.yml"
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(path)
     return found
 
 
