@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -228,13 +228,25 @@ def json_response(
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-async def _asked(request: Request) -> CallerRequest:
-    return CallerRequest(request)
-
-
-async def _asked_with_body(request: Request) -> CallerRequest:
+async def _checked_with_body(request: Request) -> CallerRequest:
     return CallerRequest(request, takes_body=True)
 
 
-Asked = Annotated[CallerRequest, Depends(_asked)]
-AskedWithBody = Annotated[CallerRequest, Depends(_asked_with_body)]
+# before its turn, while the body may still be on its way
+CheckedWithBody = Annotated[CallerRequest, Depends(_checked_with_body)]
+
+
+async def _asked(request: Request) -> AsyncIterator[CallerRequest]:
+    checked = CallerRequest(request)
+    async with checked.service.limits.turn(checked.token):
+        yield checked
+
+
+async def _asked_with_body(checked: CheckedWithBody) -> AsyncIterator[CallerRequest]:
+    async with checked.service.limits.turn(checked.token):
+        yield checked
+
+
+# the turn ends with the function, before the answer is sent: a client may read it slowly
+Asked = Annotated[CallerRequest, Depends(_asked, scope="function")]
+AskedWithBody = Annotated[CallerRequest, Depends(_asked_with_body, scope="function")]

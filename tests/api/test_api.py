@@ -1,5 +1,6 @@
 """The API as programs rely on it: lists, filters, ETags, tokens, limits and the document."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from asking import (
 )
 from conftest import PROJECT, Database
 
+from api import limits, reading
+from api.problems import Problem
 from api.serving import address_of
 
 pytest_plugins = ["asking"]
@@ -125,6 +129,14 @@ def test_planned_and_completed_engagements_are_in_one_order(analyst: httpx.Clien
 def test_an_address_with_colons_is_shown_in_brackets() -> None:
     assert address_of("::1", 8600) == "[::1]:8600"
     assert address_of("127.0.0.1", 8600) == "127.0.0.1:8600"
+
+
+def test_a_proxy_is_an_address_or_a_network(api: Api) -> None:
+    """Whoever believes all, believes what callers invent."""
+    for wrong in ("*", "10.0.0.1/8", "proxy.example"):
+        done = api.command("api", "--proxies", f"10.0.0.1, {wrong}")
+        assert done.returncode == 2
+        assert f"'{wrong}' must be an address or network such as 10.0.0.0/8" in done.stderr
 
 
 def test_one_customer_equals_the_marts(api: Api, analyst: httpx.Client) -> None:
@@ -399,8 +411,18 @@ def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
 def test_a_token_that_asks_too_often_is_told_to_wait(
     refreshed: Database, tmp_path: Path
 ) -> None:
-    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+    # of two connections, one token has one
+    with serving(refreshed, tmp_path / "log", "--rate", "5", "--connections", "2") as api:
         first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
+        visitors = "/bookings/organizations/glow-salon/customers"
+        with refreshed.connect() as blocker, ThreadPoolExecutor() as threads:
+            with blocker.transaction():
+                blocker.execute("lock table analytics.customer_analytics")
+                slow = [threads.submit(first.get, visitors) for _ in range(3)]
+                for _ in range(2):
+                    time.sleep(0.2)
+                    assert second.get("/orders/tenants").status_code == 200
+            assert {answer.result().status_code for answer in slow} == {200}
         answers = [first.get("/orders/tenants") for _ in range(60)]
         assert {answer.status_code for answer in answers} == {200, 429}
         over = next(answer for answer in answers if answer.status_code == 429)
@@ -409,16 +431,46 @@ def test_a_token_that_asks_too_often_is_told_to_wait(
         assert second.get("/orders/tenants").status_code == 200
 
 
+def test_a_request_that_gets_no_turn_in_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SECONDS_TO_WAIT", 0)
+    own = limits.Limits(rate=1, connections=4)
+
+    async def ask() -> None:
+        async with own.turn("a"), own.turn("a"):
+            async with own.turn("a"), own.turn("b"):
+                with pytest.raises(Problem, match="at most 3 requests at a time") as refused:
+                    await own.turn("a").__aenter__()
+                assert refused.value.status == 429
+            async with own.turn("a"):
+                pass
+
+    asyncio.run(ask())
+
+
+def invent(api: Api) -> list[httpx.Response]:
+    """Send requests with invented tokens, each as if it came from another address."""
+    with api.client("") as client:
+        return [
+            client.get(
+                "/orders/tenants",
+                headers={
+                    "Authorization": f"Bearer ch_{number:016x}_{'x' * 43}",
+                    "X-Forwarded-For": f"10.0.0.{number}",
+                },
+            )
+            for number in range(60)
+        ]
+
+
 def test_invented_tokens_share_one_limit_until_one_is_in_force(
     refreshed: Database, tmp_path: Path
 ) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
         assert first.get("/orders/tenants").status_code == 200
-        invented = [
-            api.client(f"ch_{number:016x}_{'x' * 43}").get("/orders/tenants")
-            for number in range(60)
-        ]
+        invented = invent(api)
         assert {answer.status_code for answer in invented} == {401, 429}
         over = next(answer for answer in invented if answer.status_code == 429)
         said = "at most 5 requests per second with unknown tokens from one address"
@@ -431,6 +483,9 @@ def test_invented_tokens_share_one_limit_until_one_is_in_force(
         assert api.command("api-tokens", "withdraw", "a").returncode == 0
         refused = [first.get("/orders/tenants") for _ in range(60)]
         assert problem(next(it for it in refused if it.status_code == 429), 429) == said
+    # behind a proxy, each caller has an address of its own
+    with serving(refreshed, tmp_path / "log", "--rate", "5", "--proxies", "127.0.0.1") as api:
+        assert {answer.status_code for answer in invent(api)} == {401}
 
 
 def test_without_roles_it_does_not_start(refreshed: Database) -> None:
