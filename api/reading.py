@@ -64,7 +64,9 @@ def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[D
     try:
         return rows_of(connection, text_of(query), values)
     except psycopg.DataError as error:
-        raise missing({name: values[name] for name in IDS if values.get(name)}) from error
+        if not (given := {name: values[name] for name in IDS if values.get(name)}):
+            raise
+        raise missing(given) from error
 
 
 def read_page(
@@ -92,7 +94,8 @@ class CallerRequest:
     """One request, before its token is checked."""
 
     def __init__(self, request: Request, *, takes_body: bool = False) -> None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        # of several, none counts
+        scheme, _, token = ",".join(request.headers.getlist("Authorization")).partition(" ")
         self.token = token.strip()
         if scheme.lower() != "bearer" or not self.token:
             raise unauthorized("send `Authorization: Bearer TOKEN`")

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 from asking import (
     ANALYST,
@@ -261,6 +262,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     history = "/usage/organizations/cedar-health/history"
     assert said(history, days="x") == "days: 'x' must be a whole number from 1 to 3660"
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
+    assert said(customers, search="") == "search: must not be empty"
     assert said(customers, search="a\0b") == "search: must not contain a NUL character"
     assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
     assert said(customers, tenant="x") == (
@@ -305,12 +307,14 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
     answer = analyst.post(customers)
-    assert problem(answer, 405) == "method 'POST': must be GET"
-    assert answer.headers["Allow"] == "GET"
+    assert problem(answer, 405) == "method 'POST': must be GET, HEAD"
+    assert answer.headers["Allow"] == "GET, HEAD"
     contacts = analyst.options(f"{TENANT}/contacts/x")
-    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, POST"
-    assert contacts.headers["Allow"] == "GET, POST"
-    assert problem(analyst.options(customers), 405)
+    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, HEAD, POST"
+    assert contacts.headers["Allow"] == "GET, HEAD, POST"
+    assert problem(analyst.options("/openapi.json"), 405) == (
+        "method 'OPTIONS': must be GET, HEAD"
+    )
     assert problem(analyst.request("GET", customers, content=b"{}"), 413) == (
         "this path takes no body"
     )
@@ -321,6 +325,23 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
     assert analyst.head("/openapi.json").status_code == 200
+    # HEAD starts nothing
+    started = analyst.head(refresh)
+    assert (started.status_code, started.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_a_query_that_fails_is_not_an_unknown_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The type of an id may refuse a value; without an id, something else is wrong."""
+
+    def fail(*_: object) -> None:
+        raise psycopg.DataError
+
+    monkeypatch.setattr(reading, "rows_of", fail)
+    connection: Any = None
+    with pytest.raises(Problem, match="not found, or hidden from this token: sales_rep 'x'"):
+        reading.run(connection, "orders/customers", {"sales_rep": "x"})
+    with pytest.raises(psycopg.DataError):
+        reading.run(connection, "orders/customers", {"sales_rep": None})
 
 
 def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
@@ -336,6 +357,8 @@ def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
         answer = httpx.get(path, headers={} if header is None else {"Authorization": header})
         problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+    twice = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}x")]
+    problem(httpx.get(path, headers=twice), 401)
     client = api.client(token)
     assert client.get(path).status_code == 200
     name = "update operations.api_tokens set {} where token_name = 'short'"
