@@ -28,6 +28,7 @@ from api.reading import (
     WRITTEN,
     Asked,
     AskedWithBody,
+    CheckedWithBody,
     ids_of,
     json_response,
     missing,
@@ -103,7 +104,7 @@ class Contact(BaseModel):
     contact_id: UUID | None = None
 
 
-async def _said(request: Request, _asks: AskedWithBody) -> Contact:
+async def _said(request: Request, _checked: CheckedWithBody) -> Contact:
     try:
         return Contact.model_validate_json(await request.body())
     except ClientDisconnect:
@@ -124,10 +125,11 @@ def contacts(
 
 @router.post(PATH, status_code=201, openapi_extra=WRITTEN)
 def write_contact(
-    asked: AskedWithBody,
     tenant: Tenant,
     customer_id: Id,
+    # first the body, so that the request has its turn only when all of it has come
     said: Annotated[Contact, Depends(_said)],
+    asked: AskedWithBody,
     idempotency_key: Annotated[
         UUID | None, Header(description="A uuid of yours; you need no contact_id then.")
     ] = None,

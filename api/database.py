@@ -170,6 +170,8 @@ def _as_problem(error: psycopg.Error | Failure) -> Problem:
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             detail = "there are no figures yet, or the views are detached: run a refresh"
+        case psycopg.errors.UndefinedColumn():
+            detail = "the marts are of another version: run a refresh"
         case psycopg.errors.QueryCanceled():
             detail = f"the query took more than {STATEMENT_TIMEOUT}: request fewer rows"
         case psycopg.errors.InsufficientPrivilege():

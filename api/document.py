@@ -18,49 +18,14 @@ from api import problems
 from api.app import ROUTERS, create_app, routes
 from api.contacts import Contact
 from api.reading import DOCUMENT, FOLDER
+from api.schemas import HISTORY, JSON_COLUMNS, TYPES, Schema, array_of, nullable, object_of
 from flows.project import OUR_PROJECT, version
 
 EXAMPLES = Path(__file__).parent / "examples.json"
 
-Schema = dict[str, Any]
 # columns by relation
 Marts = dict[str, dict[str, Schema]]
 
-# JSON schema by column type
-TYPES: dict[str, Schema] = {
-    "text": {"type": "string"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "boolean": {"type": "boolean"},
-    "integer": {"type": "integer"},
-    "bigint": {"type": "integer"},
-    "double precision": {"type": "number"},
-    "date": {"type": "string", "format": "date"},
-    "timestamptz": {"type": "string", "format": "date-time"},
-    # text, so that no client rounds it
-    "numeric": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
-    # any array or object
-    "jsonb": {"type": ["array", "object"], "items": {}},
-    # the source decides the type of its ids
-    "id": {"type": ["string", "integer"]},
-}
-STEPS: Schema = {
-    "type": "array",
-    "description": "The steps of the history, oldest first, including future ones.",
-    "items": {
-        "type": "object",
-        "properties": {
-            "status": {"type": "string"},
-            "valid_from": {"type": "string", "format": "date"},
-            "valid_to": {
-                "type": ["string", "null"],
-                "format": "date",
-                "description": "The day after its last day; null if it has no end.",
-            },
-        },
-        "required": ["status", "valid_from", "valid_to"],
-        "additionalProperties": False,
-    },
-}
 EXPECTED_AMOUNT = (
     "Expected amount within 90 days. NULL if the tenant has no order model, if the customer"
     " orders in several currencies, or if the list is not sorted by this column."
@@ -89,15 +54,12 @@ MADE: dict[str, tuple[str, str]] = {
         "Rows that the last full refresh corrected although no change had been noticed.",
     ),
 }
-STARTED: Schema = {
-    "type": "object",
-    "properties": {
-        "run_id": {"type": "string", "format": "uuid", "description": MADE["run_id"][1]},
-        "url": {"type": "string", "description": "Path that shows the state of the run."},
-    },
-    "required": ["run_id", "url"],
-    "additionalProperties": False,
-}
+STARTED = object_of(
+    {
+        "run_id": {**TYPES["uuid"], "description": MADE["run_id"][1]},
+        "url": {**TYPES["text"], "description": "Path that shows the state of the run."},
+    }
+)
 PAGE = {
     "page": {"type": "integer", "description": "Number of this page, from 1."},
     "limit": {"type": "integer", "description": "Maximum number of rows on a page."},
@@ -119,13 +81,20 @@ REFUSALS = {
     "401": "The token is missing, unknown, expired or withdrawn.",
     "403": "The token may not do this.",
     "404": "There is no such row, or the token may not see it.",
+    "405": "The path does not take this method; Allow lists those that it takes.",
+    "413": "The path takes no body, or the body is too long.",
     "414": "Path and parameters are too long.",
     "422": "A parameter or field is wrong.",
-    "429": "The token sent too many requests.",
+    "429": "The token sent too many requests, or too many at a time.",
+    "500": "An error of the API; its log says more.",
     "503": "The database does not answer, or has no figures yet.",
 }
-BUSY = {"409": "Another refresh is running."}
+BUSY = {
+    "409": "Another refresh is running.",
+    "413": "The body is too long.",
+}
 NOT_WRITTEN = {
+    "400": "The body is incomplete.",
     "409": "The contact to correct is already corrected, or another contact has the id.",
     "413": "The body is too long.",
 }
@@ -159,11 +128,7 @@ def marts() -> Marts:
         for model in content.get("models", []):
             key = _key(file.with_name(f"{model['name']}.sql"))
             found[model["name"]] = {
-                column["name"]: column_schema(
-                    column["data_type"],
-                    column["description"],
-                    is_nullable=column["name"] not in key,
-                )
+                column["name"]: _of_mart(column, is_nullable=column["name"] not in key)
                 for column in model.get("columns", [])
             }
     return found
@@ -189,7 +154,7 @@ def body() -> Schema:
             schema["maxLength"] = int(most[1])
         properties[name] = schema
     required = [name for name, field in Contact.model_fields.items() if field.is_required()]
-    return {**_object(properties), "required": required}
+    return {**object_of(properties), "required": required}
 
 
 def _key(file: Path) -> list[str]:
@@ -199,19 +164,20 @@ def _key(file: Path) -> list[str]:
     return re.findall(r"\w+", keys[0]) if keys else []
 
 
+def _of_mart(column: dict[str, str], *, is_nullable: bool) -> Schema:
+    """Return the JSON schema of a mart's column."""
+    if column["data_type"] == "jsonb":
+        return {**JSON_COLUMNS[column["name"]], "description": _words(column["description"])}
+    return column_schema(column["data_type"], column["description"], is_nullable=is_nullable)
+
+
 def column_schema(data_type: str, description: str, *, is_nullable: bool = True) -> Schema:
     """Return the JSON schema of a column."""
     kind = "id" if "var(" in data_type else re.sub(r" ?\(.*\)", "", data_type)
     of_one = TYPES[kind.removesuffix("[]")]
-    schema: Schema = {"type": "array", "items": of_one} if kind.endswith("[]") else of_one
+    schema = array_of(of_one) if kind.endswith("[]") else of_one
     schema = {**schema, "description": _words(description)}
     return nullable(schema) if is_nullable else schema
-
-
-def nullable(schema: Schema) -> Schema:
-    """Return the schema with null allowed, too."""
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return {**schema, "type": [*types, *(["null"] if "null" not in types else [])]}
 
 
 @cache
@@ -281,7 +247,7 @@ def _selected(
         if column == "*":
             yield from of.items()
         elif name.endswith("_history"):
-            yield name, STEPS
+            yield name, HISTORY
         elif column in of:
             yield name or column, of[column]
         elif name in MADE:
@@ -306,6 +272,7 @@ def openapi() -> Schema:
         schemas.pop(name, None)
     schemas["Problem"] = problems.SCHEMA
     schemas["Contact"] = body()
+    content["components"]["responses"] = _problems(REFUSALS)
     content["components"]["securitySchemes"] = {
         "token": {
             "type": "http",
@@ -339,7 +306,7 @@ def _complete(
                 "headers": LOCATION,
                 **_json(STARTED, examples["started"]),
             },
-            **_refused(REFUSALS | BUSY),
+            **_refused(BUSY),
         }
     elif kind == "written":
         operation["requestBody"] = {
@@ -353,19 +320,19 @@ def _complete(
                 "headers": LOCATION,
                 **_json(row, examples["rows"]["orders/contacts"]),
             },
-            **_refused(REFUSALS | NOT_WRITTEN),
+            **_refused(NOT_WRITTEN),
         }
     else:
         name = query.title().replace("/", "").replace("_", "")
         columns = columns_of(query)
-        schemas[name] = _object(columns)
+        schemas[name] = object_of(columns)
         row = {"$ref": f"#/components/schemas/{name}"}
         example = examples["rows"][query]
         answer = {
             "row": (row, example),
-            "rows": (_object({"items": _array(row)}), {"items": [example]}),
+            "rows": (object_of({"items": array_of(row)}), {"items": [example]}),
             "page": (
-                _object({"items": _array(row), **PAGE}),
+                object_of({"items": array_of(row), **PAGE}),
                 {"items": [example], "page": 1, "limit": 1, "total": 42, "hasMore": True},
             ),
         }
@@ -374,7 +341,7 @@ def _complete(
         if route.tags != ["operations"]:
             responses["200"]["headers"] = HEADERS
             responses["304"] = {"description": "Nothing has changed.", "headers": HEADERS}
-        operation["responses"] = responses | _refused(REFUSALS)
+        operation["responses"] = responses | _refused()
     shown = examples["parameters"]
     for parameter in operation.get("parameters", []):
         name, schema = parameter["name"], parameter["schema"]
@@ -391,24 +358,20 @@ def _complete(
             parameter["example"] = example
 
 
-def _object(properties: dict[str, Schema]) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _array(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
 def _json(schema: Schema, example: Any) -> Schema:
     return {"content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def _refused(refusals: dict[str, str]) -> Schema:
+def _refused(own: dict[str, str] | None = None) -> Schema:
+    """Return the errors of a path: its own, and those of every path."""
+    common = {
+        status: {"$ref": f"#/components/responses/{status}"}
+        for status in REFUSALS.keys() - (own or {})
+    }
+    return dict(sorted((common | _problems(own or {})).items()))
+
+
+def _problems(refusals: dict[str, str]) -> Schema:
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {"description": why, "content": {problems.MEDIA_TYPE: problem}}

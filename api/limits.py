@@ -1,14 +1,20 @@
-"""Rate limit: how many requests one token may send, and how many an address without one."""
+"""Limits: how many requests a token may send, and how many of them run at a time."""
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from threading import Lock
+from weakref import WeakValueDictionary
 
 from api.problems import Problem
 
 # the number of tokens, and of addresses, to remember
 MOST = 10_000
+# how long a request waits for others of its token to end
+SECONDS_TO_WAIT = 5
 
 
 class Limits:
@@ -16,10 +22,15 @@ class Limits:
 
     A token that was not in force when last seen has no bucket of its own, because anybody can
     invent tokens: it shares one with all such tokens from the same address.
+
+    Of the connections to the database, a quarter is always left to other tokens.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, connections: int) -> None:
         self._rate = rate
+        self._at_a_time = max(1, connections * 3 // 4)
+        # as long as a request runs or waits
+        self._turns: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
         self._lock = Lock()
         # how much is left, and when it was counted
         self._buckets: OrderedDict[bytes | str, tuple[float, float]] = OrderedDict()
@@ -42,6 +53,25 @@ class Limits:
             raise Problem(
                 429, f"at most {self._rate} requests per second {whom}", Retry_After="1"
             )
+
+    @asynccontextmanager
+    async def turn(self, token: str) -> AsyncIterator[None]:
+        """Wait for a turn and keep it during the block; raises Problem if none is free.
+
+        A request that waits holds no thread. Only for the event loop, so it needs no lock.
+        """
+        turns = self._turns.setdefault(_key_of(token), asyncio.Semaphore(self._at_a_time))
+        try:
+            async with asyncio.timeout(SECONDS_TO_WAIT):
+                await turns.acquire()
+        except TimeoutError:
+            raise Problem(
+                429, f"at most {self._at_a_time} requests at a time per token", Retry_After="1"
+            ) from None
+        try:
+            yield
+        finally:
+            turns.release()
 
     def remember(self, token: str, *, is_in_force: bool) -> None:
         """Note whether a token turned out to be in force."""

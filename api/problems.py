@@ -89,7 +89,7 @@ def log(text: str) -> None:
 
 
 def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
-    """Answer every error with a problem; `routes` are all routes of the application."""
+    """Answer every error with a problem; `routes` are those of the routers."""
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, problem: Problem) -> Response:
@@ -107,14 +107,15 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
             case HTTPStatus.NOT_FOUND:
                 detail = f"no path {shown(request.url.path)}: /openapi.json lists the paths"
             case HTTPStatus.METHOD_NOT_ALLOWED:
-                # of all routes with this path; the router reports only the first
+                # of all routes with this path, and HEAD; the router reports only the first
                 allowed = {
                     method
-                    for route in routes
-                    if route.path_regex.match(request.scope["path"])
+                    for route in [*routes, *app.routes]
+                    if isinstance(route, APIRoute)
+                    and route.path_regex.match(request.scope["path"])
                     for method in route.methods or ()
                 }
-                error.headers = {"Allow": ", ".join(sorted(allowed or {"GET"}))}
+                error.headers = {"Allow": ", ".join(sorted(allowed))}
                 detail = f"method {shown(request.method)}: must be {error.headers['Allow']}"
             case _:
                 detail = str(error.detail)
@@ -155,6 +156,8 @@ def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
         case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ")
             what = f"{given} must be one of {allowed}"
+        case "string_too_short":
+            what = "must not be empty"
         case "string_too_long":
             what = f"must have at most {context['max_length']} characters"
         case "string_pattern_mismatch":

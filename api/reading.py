@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,7 +64,9 @@ def run(connection: Connection, query: str, values: Mapping[str, Any]) -> list[D
     try:
         return rows_of(connection, text_of(query), values)
     except psycopg.DataError as error:
-        raise missing({name: values[name] for name in IDS if values.get(name)}) from error
+        if not (given := {name: values[name] for name in IDS if values.get(name)}):
+            raise
+        raise missing(given) from error
 
 
 def read_page(
@@ -92,7 +94,8 @@ class CallerRequest:
     """One request, before its token is checked."""
 
     def __init__(self, request: Request, *, takes_body: bool = False) -> None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        # of several, none counts
+        scheme, _, token = ",".join(request.headers.getlist("Authorization")).partition(" ")
         self.token = token.strip()
         if scheme.lower() != "bearer" or not self.token:
             raise unauthorized("send `Authorization: Bearer TOKEN`")
@@ -228,13 +231,25 @@ def json_response(
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-async def _asked(request: Request) -> CallerRequest:
-    return CallerRequest(request)
-
-
-async def _asked_with_body(request: Request) -> CallerRequest:
+async def _checked_with_body(request: Request) -> CallerRequest:
     return CallerRequest(request, takes_body=True)
 
 
-Asked = Annotated[CallerRequest, Depends(_asked)]
-AskedWithBody = Annotated[CallerRequest, Depends(_asked_with_body)]
+# before its turn, while the body may still be on its way
+CheckedWithBody = Annotated[CallerRequest, Depends(_checked_with_body)]
+
+
+async def _asked(request: Request) -> AsyncIterator[CallerRequest]:
+    checked = CallerRequest(request)
+    async with checked.service.limits.turn(checked.token):
+        yield checked
+
+
+async def _asked_with_body(checked: CheckedWithBody) -> AsyncIterator[CallerRequest]:
+    async with checked.service.limits.turn(checked.token):
+        yield checked
+
+
+# the turn ends with the function, before the answer is sent: a client may read it slowly
+Asked = Annotated[CallerRequest, Depends(_asked, scope="function")]
+AskedWithBody = Annotated[CallerRequest, Depends(_asked_with_body, scope="function")]

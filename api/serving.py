@@ -5,6 +5,7 @@ the port is taken, 130 when you stop the server.
 """
 
 import argparse
+import ipaddress
 import os
 import socket
 import sys
@@ -38,7 +39,8 @@ def _api_arguments(command: argparse.ArgumentParser) -> None:
     )
     for name, usual, most, what in (
         ("port", 8600, 65535, "port to listen on"),
-        ("connections", 8, 100, "connections to the database; as many requests run at a time"),
+        # at most as many as Starlette has threads
+        ("connections", 8, 40, "connections to the database; one token uses 3/4 at most"),
         ("rate", 100, 100_000, "requests per second for each token"),
     ):
         variable = f"API_{name.upper()}"
@@ -49,6 +51,14 @@ def _api_arguments(command: argparse.ArgumentParser) -> None:
             type=_number(variable, most),
             help=f"{what} ({variable}, or {usual})",
         )
+    command.add_argument(
+        "--proxies",
+        metavar="ADDRESSES",
+        default=os.environ.get("API_PROXIES", ""),
+        type=_addresses,
+        help="proxies whose X-Forwarded-For is believed, separated by commas (API_PROXIES, or"
+        " none)",
+    )
 
 
 def _number(variable: str, most: int) -> Callable[[str], int]:
@@ -58,6 +68,19 @@ def _number(variable: str, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _addresses(text: str) -> list[str]:
+    """Return addresses and networks; a name or a star would let callers choose theirs."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    for part in found:
+        try:
+            ipaddress.ip_network(part)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{part!r} must be an address or network such as 10.0.0.0/8 (API_PROXIES)"
+            ) from None
+    return found
 
 
 def _token_arguments(command: argparse.ArgumentParser) -> None:
@@ -115,7 +138,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
         check_roles(connection)
     pool = Pool(arguments.connections)
     app = create_app()
-    app.state.service = Service(pool, Limits(arguments.rate))
+    app.state.service = Service(pool, Limits(arguments.rate, arguments.connections))
     with _listening(arguments.host, arguments.port) as listener:
         if arguments.host not in THIS_MACHINE:
             progress.say(
@@ -130,6 +153,9 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
             # URLs hold search terms, which must not be logged
             access_log=False,
             server_header=False,
+            # anybody can send X-Forwarded-For, also from this machine
+            proxy_headers=bool(arguments.proxies),
+            forwarded_allow_ips=arguments.proxies,
             timeout_graceful_shutdown=10,
         )
         try:

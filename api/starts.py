@@ -72,7 +72,7 @@ def _start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bo
 def _refused(exit_code: int, told: IO[bytes], *, is_shown: bool) -> Problem:
     told.seek(0)
     lines = told.read().splitlines()
-    error = json.loads(lines[-1])["error"] if lines else f"exit code {exit_code}"
+    error = json.loads(lines[-1] if lines else "{}").get("error", f"exit code {exit_code}")
     match exit_code:
         case Busy.exit_code:
             return Problem(409, error, Retry_After="60")

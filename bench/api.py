@@ -76,6 +76,12 @@ ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
         "orders/due_to_order",
         {"sort": "next_expected_order_date"},
     ),
+    "due to order, by expected amount": (
+        f"{TENANT}/due-to-order?sort=-expected_amount_90d",
+        "orders/due_to_order",
+        {"sort": "-expected_amount_90d"},
+    ),
+    "rep metrics": (f"{TENANT}/rep-metrics", "orders/rep_metrics", {}),
     "health summary": (f"{TENANT}/health-summary", "orders/health_summary", {}),
     "one visitor": (
         f"{ORGANIZATION}/customers/{{square_customer_id}}",

@@ -1,5 +1,6 @@
 """The API as programs rely on it: lists, filters, ETags, tokens, limits and the document."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,12 +9,14 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 from asking import (
     ANALYST,
@@ -28,6 +31,8 @@ from asking import (
 )
 from conftest import PROJECT, Database
 
+from api import limits, reading
+from api.problems import Problem
 from api.serving import address_of
 
 pytest_plugins = ["asking"]
@@ -125,6 +130,14 @@ def test_planned_and_completed_engagements_are_in_one_order(analyst: httpx.Clien
 def test_an_address_with_colons_is_shown_in_brackets() -> None:
     assert address_of("::1", 8600) == "[::1]:8600"
     assert address_of("127.0.0.1", 8600) == "127.0.0.1:8600"
+
+
+def test_a_proxy_is_an_address_or_a_network(api: Api) -> None:
+    """Whoever believes all, believes what callers invent."""
+    for wrong in ("*", "10.0.0.1/8", "proxy.example"):
+        done = api.command("api", "--proxies", f"10.0.0.1, {wrong}")
+        assert done.returncode == 2
+        assert f"'{wrong}' must be an address or network such as 10.0.0.0/8" in done.stderr
 
 
 def test_one_customer_equals_the_marts(api: Api, analyst: httpx.Client) -> None:
@@ -249,6 +262,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     history = "/usage/organizations/cedar-health/history"
     assert said(history, days="x") == "days: 'x' must be a whole number from 1 to 3660"
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
+    assert said(customers, search="") == "search: must not be empty"
     assert said(customers, search="a\0b") == "search: must not contain a NUL character"
     assert said(customers, limit=[1, 2]) == "'limit': must be given once, not 2 times"
     assert said(customers, tenant="x") == (
@@ -293,12 +307,14 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     long = problem(analyst.get(customers, params={"search": "x" * 3000}), 414)
     assert long == "path and parameters: at most 2000 characters"
     answer = analyst.post(customers)
-    assert problem(answer, 405) == "method 'POST': must be GET"
-    assert answer.headers["Allow"] == "GET"
+    assert problem(answer, 405) == "method 'POST': must be GET, HEAD"
+    assert answer.headers["Allow"] == "GET, HEAD"
     contacts = analyst.options(f"{TENANT}/contacts/x")
-    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, POST"
-    assert contacts.headers["Allow"] == "GET, POST"
-    assert problem(analyst.options(customers), 405)
+    assert problem(contacts, 405) == "method 'OPTIONS': must be GET, HEAD, POST"
+    assert contacts.headers["Allow"] == "GET, HEAD, POST"
+    assert problem(analyst.options("/openapi.json"), 405) == (
+        "method 'OPTIONS': must be GET, HEAD"
+    )
     assert problem(analyst.request("GET", customers, content=b"{}"), 413) == (
         "this path takes no body"
     )
@@ -309,6 +325,23 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
     assert analyst.head("/openapi.json").status_code == 200
+    # HEAD starts nothing
+    started = analyst.head(refresh)
+    assert (started.status_code, started.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_a_query_that_fails_is_not_an_unknown_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The type of an id may refuse a value; without an id, something else is wrong."""
+
+    def fail(*_: object) -> None:
+        raise psycopg.DataError
+
+    monkeypatch.setattr(reading, "rows_of", fail)
+    connection: Any = None
+    with pytest.raises(Problem, match="not found, or hidden from this token: sales_rep 'x'"):
+        reading.run(connection, "orders/customers", {"sales_rep": "x"})
+    with pytest.raises(psycopg.DataError):
+        reading.run(connection, "orders/customers", {"sales_rep": None})
 
 
 def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
@@ -324,6 +357,8 @@ def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
         answer = httpx.get(path, headers={} if header is None else {"Authorization": header})
         problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+    twice = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}x")]
+    problem(httpx.get(path, headers=twice), 401)
     client = api.client(token)
     assert client.get(path).status_code == 200
     name = "update operations.api_tokens set {} where token_name = 'short'"
@@ -399,8 +434,18 @@ def test_no_role_but_the_refresher_reads_the_tokens(api: Api) -> None:
 def test_a_token_that_asks_too_often_is_told_to_wait(
     refreshed: Database, tmp_path: Path
 ) -> None:
-    with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
+    # of two connections, one token has one
+    with serving(refreshed, tmp_path / "log", "--rate", "5", "--connections", "2") as api:
         first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
+        visitors = "/bookings/organizations/glow-salon/customers"
+        with refreshed.connect() as blocker, ThreadPoolExecutor() as threads:
+            with blocker.transaction():
+                blocker.execute("lock table analytics.customer_analytics")
+                slow = [threads.submit(first.get, visitors) for _ in range(3)]
+                for _ in range(2):
+                    time.sleep(0.2)
+                    assert second.get("/orders/tenants").status_code == 200
+            assert {answer.result().status_code for answer in slow} == {200}
         answers = [first.get("/orders/tenants") for _ in range(60)]
         assert {answer.status_code for answer in answers} == {200, 429}
         over = next(answer for answer in answers if answer.status_code == 429)
@@ -409,16 +454,46 @@ def test_a_token_that_asks_too_often_is_told_to_wait(
         assert second.get("/orders/tenants").status_code == 200
 
 
+def test_a_request_that_gets_no_turn_in_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SECONDS_TO_WAIT", 0)
+    own = limits.Limits(rate=1, connections=4)
+
+    async def ask() -> None:
+        async with own.turn("a"), own.turn("a"):
+            async with own.turn("a"), own.turn("b"):
+                with pytest.raises(Problem, match="at most 3 requests at a time") as refused:
+                    await own.turn("a").__aenter__()
+                assert refused.value.status == 429
+            async with own.turn("a"):
+                pass
+
+    asyncio.run(ask())
+
+
+def invent(api: Api) -> list[httpx.Response]:
+    """Send requests with invented tokens, each as if it came from another address."""
+    with api.client("") as client:
+        return [
+            client.get(
+                "/orders/tenants",
+                headers={
+                    "Authorization": f"Bearer ch_{number:016x}_{'x' * 43}",
+                    "X-Forwarded-For": f"10.0.0.{number}",
+                },
+            )
+            for number in range(60)
+        ]
+
+
 def test_invented_tokens_share_one_limit_until_one_is_in_force(
     refreshed: Database, tmp_path: Path
 ) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         first, second = (api.client(api.create_token(name, ANALYST)) for name in "ab")
         assert first.get("/orders/tenants").status_code == 200
-        invented = [
-            api.client(f"ch_{number:016x}_{'x' * 43}").get("/orders/tenants")
-            for number in range(60)
-        ]
+        invented = invent(api)
         assert {answer.status_code for answer in invented} == {401, 429}
         over = next(answer for answer in invented if answer.status_code == 429)
         said = "at most 5 requests per second with unknown tokens from one address"
@@ -431,6 +506,9 @@ def test_invented_tokens_share_one_limit_until_one_is_in_force(
         assert api.command("api-tokens", "withdraw", "a").returncode == 0
         refused = [first.get("/orders/tenants") for _ in range(60)]
         assert problem(next(it for it in refused if it.status_code == 429), 429) == said
+    # behind a proxy, each caller has an address of its own
+    with serving(refreshed, tmp_path / "log", "--rate", "5", "--proxies", "127.0.0.1") as api:
+        assert {answer.status_code for answer in invent(api)} == {401}
 
 
 def test_without_roles_it_does_not_start(refreshed: Database) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from asking import DOCUMENT, Api, operations
+from conftest import PROJECT
 from hypothesis import settings
 from jsonschema import Draft202012Validator, FormatChecker
 
 from api.document import EXAMPLES, openapi
 from api.reading import FOLDER
+from api.schemas import JSON_COLUMNS
 
 pytest_plugins = ["asking"]
 schemathesis = pytest.importorskip("schemathesis")
@@ -30,6 +32,38 @@ each_of_contacts: Callable[[Test], Test] = SCHEMA.include(
 def test_the_document_is_current() -> None:
     """If this fails, run `python -m api.document`."""
     assert openapi() == DOCUMENT
+
+
+def test_every_status_is_in_the_document() -> None:
+    """Those that the code answers, in the OpenAPI document and in docs/api.md."""
+    sources = "".join(file.read_text() for file in (PROJECT / "api").glob("*.py"))
+    answered = {*re.findall(r"\bProblem\(\s*([0-9]{3})", sources), "404", "405"}
+    documented = {
+        status
+        for starts in (False, True)
+        for _, _, operation in operations(starts=starts)
+        for status in operation["responses"]
+        if status >= "400"
+    }
+    assert answered == documented
+    text = (PROJECT / "docs" / "api.md").read_text()
+    assert re.findall(r"^\| ([45][0-9]{2}) \|", text, re.MULTILINE) == sorted(answered)
+
+
+def test_json_columns_are_as_the_document_says(api: Api) -> None:
+    """Of all rows of the demo."""
+    for relation, column in (
+        ("customer_risk_status", "reasons"),
+        ("customer_analytics", "booking_notes"),
+        ("account_360", "last_engagements"),
+        ("account_360", "open_goals"),
+        ("account_360", "score_trend"),
+    ):
+        rows = api.database.rows(f"select distinct {column} as it from analytics.{relation}")
+        assert any(row["it"] for row in rows), column
+        of_column = validator(JSON_COLUMNS[column])
+        for row in rows:
+            assert not list(of_column.iter_errors(row["it"])), (column, row)
 
 
 def test_every_example_fits_its_schema() -> None:

@@ -326,4 +326,11 @@ def test_a_prepared_query_is_planned_again_when_its_columns_change(
         before = [items(client.get(path)) for _ in range(8)][-1]
         refreshed.execute("alter table analytics.account_engagements add added integer")
         after = items(client.get(path))
+        # after an upgrade, the mart of the version before
+        refreshed.execute(
+            "alter table analytics.account_engagements rename completed_at to done_at"
+        )
+        assert problem(client.get(path), 503) == (
+            "the marts are of another version: run a refresh"
+        )
     assert after == [{**row, "added": None} for row in before]

@@ -129,7 +129,8 @@ def test_a_start_has_its_id_although_the_log_cannot_be_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = tmp_path / "command"
-    command.write_text("#!/bin/sh\n")
+    # a run that has ended well
+    command.write_text("#!/bin/sh\necho {}\n")
     command.chmod(0o755)
     monkeypatch.setattr(starts, "SECONDS_TO_BEGIN", 1)
     monkeypatch.setattr(sys, "executable", str(command))
