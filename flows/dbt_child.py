@@ -35,6 +35,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
 from dbt.parser.manifest import write_manifest
 from dbt_common.clients.agate_helper import empty_table
+from dbt_common.clients.jinja import template_cache
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
@@ -241,6 +242,12 @@ def parse() -> Manifest | None:
     return None
 
 
+def compile_macros(manifest: Manifest) -> None:
+    """Compile all macros, which otherwise every fork does for those that it calls."""
+    for macro in manifest.macros.values():
+        template_cache.get_node_template(macro)
+
+
 def run(manifest: Manifest, arguments: list[str]) -> None:
     """Run one request, with its own vars."""
     threading.Thread(target=leave_with_parent, daemon=True).start()
@@ -307,9 +314,12 @@ def main() -> None:
     ctx_set_event_manager(Events())
     build_events_when_read()
     manifest: Manifest | None = None
-    for request in sys.stdin:
+    for number, request in enumerate(sys.stdin):
         manifest = manifest or parse()
         if manifest:
+            if number == 1:
+                # takes a second, and saves a third of one for each request from now on
+                compile_macros(manifest)
             run_in_fork(manifest, json.loads(request))
 
 
