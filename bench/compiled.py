@@ -78,6 +78,11 @@ class CompiledProject:
             taken[model.name] = time.perf_counter() - began
         return taken
 
+    def of(self, *tags: str) -> "CompiledProject":
+        """Return only the SQL of some systems."""
+        models = [model for model in self.models if model.tags & {*tags}]
+        return CompiledProject(models, self.database)
+
     def within(self, database: str) -> "CompiledProject":
         """Return the same SQL for a copy of the database."""
 

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import io
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -32,6 +34,8 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 # the name of every test's database: with another name dbt would parse the project again
 USUAL, BUILT = "usual", "built"
+# the id of the run in SQL that tests run without dbt
+RUN_ID = "the run under test"
 # databases that most tests start from; `make test` makes them once: see tests/cluster.py
 REFRESHED_TEMPLATE, BUILT_TEMPLATE = "refreshed_template", "built_template"
 CLUSTER = os.environ.get("TEST_CLUSTER")
@@ -407,6 +411,14 @@ def make_built(server: Database) -> Database:
     database = new_database(server, BUILT)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
     compiled.build_project(database.os_environment())
+    # once, because every copy with this name needs the same SQL
+    project = compiled.compile_project(
+        database.os_environment(),
+        tags={"orders", "bookings", "usage", "accounts"},
+        run_id=RUN_ID,
+    )
+    server.execute("create table compiled_project (pickled bytea)")
+    server.execute("insert into compiled_project values (%s)", pickle.dumps(project))
     return database
 
 
@@ -436,6 +448,14 @@ def built(built_template: Database) -> Iterator[Database]:
     database = built_template.copy(BUILT)
     yield database
     database.drop()
+
+
+@pytest.fixture(scope="session")
+def full_refresh(server: Database, built_template: Database) -> Any:
+    """The SQL of a full refresh of all systems, for databases with the name BUILT."""
+    assert built_template
+    pickled: Any = server.value("select pickled from compiled_project")
+    return pickle.loads(pickled)  # noqa: S301 - our own
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 OF_RUNS = {
     "alert_episodes",
     "alert_outbox",
+    "alert_rounds",
     "application_logs",
     "detached_views",
     "installed_scripts",

@@ -33,7 +33,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject
 
 Key = tuple[object, ...]
 T = TypeVar("T", Profile, Booking, Payment, ReferralProfile)
@@ -446,8 +446,8 @@ def organization_row(organization: Organization) -> Row:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database) -> Iterator[System]:
-    models = compile_project(built.os_environment(), tags={"bookings"})
+def system(built: Database, full_refresh: CompiledProject) -> Iterator[System]:
+    models = full_refresh.of("bookings")
     with built.connect() as connection:
         for limits in OWN_LIMITS.values():
             connection.execute(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orders_oracle import Order, Thresholds, account_type, days_between, risk_status
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject
 
 TENANT, CUSTOMER = UUID(int=1), UUID(int=2)
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
@@ -21,8 +21,8 @@ AHEAD = timedelta(days=500)
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database) -> CompiledProject:
-    return compile_project(built.os_environment(), tags={"orders"})
+def compiled(full_refresh: CompiledProject) -> CompiledProject:
+    return full_refresh.of("orders")
 
 
 @st.composite

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orders_oracle import Thresholds, local_date
 from psycopg.rows import DictRow
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject
 from flows.hook import after_orders_created
 
 # tenants of one example, each with a customer and its history
@@ -89,9 +89,9 @@ def key(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database) -> CompiledProject:
+def compiled(built: Database, full_refresh: CompiledProject) -> CompiledProject:
     assert built.run("flows", "capture", "install").returncode == 0
-    found = compile_project(built.os_environment(), tags={"orders"})
+    found = full_refresh.of("orders")
     with built.connect() as connection:
         for number in range(TENANTS):
             connection.execute(

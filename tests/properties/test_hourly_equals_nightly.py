@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from conftest import Database
+from conftest import RUN_ID, Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
@@ -18,7 +18,6 @@ from flows.work import due, move_clock, others, read_whole
 # tenants of one example, each with its own history: so many sequences at once
 TENANTS = 25
 REFRESHES = 8
-RUN_ID = "the run under test"
 SYSTEMS = ("orders", "bookings")
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"]
@@ -316,12 +315,11 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database) -> Iterator[System]:
+def system(built: Database, full_refresh: CompiledProject) -> Iterator[System]:
     assert built.run("flows", "capture", "install").returncode == 0
-    tags = {"orders", "bookings"}
-    nightly, hourly = (
-        compile_project(built.os_environment(), tags=tags, refresh_scope=scope, run_id=RUN_ID)
-        for scope in ("all", "changed")
+    nightly = full_refresh.of(*SYSTEMS)
+    hourly = compile_project(
+        built.os_environment(), tags={*SYSTEMS}, refresh_scope="changed", run_id=RUN_ID
     )
     with built.connect() as one, built.connect() as two, built.connect() as three:
         for connection in (one, two, three):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg.rows import DictRow
 from retention_oracle import Business, Days, Row, Visit, activity, cohorts, weeks
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject
 
 # in the middle of a month and week; their first and last instants, in one zone
 INSTANTS = [
@@ -127,8 +127,8 @@ def rows_of(connection: psycopg.Connection[DictRow], mart: str) -> dict[Key, Row
 
 
 @pytest.fixture(scope="module")
-def system(built: Database) -> Iterator[System]:
-    models = compile_project(built.os_environment(), tags={"orders", "bookings"})
+def system(built: Database, full_refresh: CompiledProject) -> Iterator[System]:
+    models = full_refresh.of("orders", "bookings")
     quick = [one for one in models.models if "quarantined_rows" not in one.name]
     with built.connect() as connection:
         # not every application records when a booking was made

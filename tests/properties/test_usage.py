@@ -36,8 +36,8 @@ ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"]
 
 
 @pytest.fixture(scope="module")
-def compiled(built: Database) -> CompiledProject:
-    return compile_project(built.os_environment(), tags={"usage"})
+def compiled(full_refresh: CompiledProject) -> CompiledProject:
+    return full_refresh.of("usage")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from psycopg.rows import DictRow
 from visits_oracle import Business, Model, Row
 
-from bench.compiled import CompiledProject, compile_project
+from bench.compiled import CompiledProject
 
 AS_OF = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TODAY = AS_OF.date()
@@ -105,8 +105,8 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(built: Database) -> Iterator[System]:
-    models = compile_project(built.os_environment(), tags={"bookings"})
+def system(built: Database, full_refresh: CompiledProject) -> Iterator[System]:
+    models = full_refresh.of("bookings")
     quick = [one for one in models.models if one.name != "int_quarantined_rows__bookings"]
     with built.connect() as connection:
         for number, zone in ZONES.items():
