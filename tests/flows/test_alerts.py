@@ -135,6 +135,7 @@ def test_marts_of_another_day_begin_nothing_and_end_nothing(quiet: Database) -> 
     assert states(quiet) == {"pending": 2}
 
 
+@pytest.mark.slow
 def test_a_refresh_assesses_customers_only_after_a_run_with_work(quiet: Database) -> None:
     hourly = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL, "--no-write-back")
     for _ in range(3):

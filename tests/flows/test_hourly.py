@@ -312,6 +312,7 @@ def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Databas
     assert payload["drift"] == 0
 
 
+@pytest.mark.slow
 def test_after_a_refresh_that_has_not_ended_well_nothing_is_left_out(
     captured: Database,
 ) -> None:
