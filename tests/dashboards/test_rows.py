@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 import streamlit as st
 from conftest import PROJECT, Database
-from reading import ANALYST, OPERATOR, Point, markup, page, screens, text
+from reading import ANALYST, OPERATOR, Point, drawn, markup, page, screens, text
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
@@ -195,12 +195,41 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
     ],
 )
 def test_each_week_leads_to_its_customers(query: dict[str, str]) -> None:
-    weeks = tables(page("retention", **query))["Customers by week, the latest first"]
+    shown = page("retention", **query)
+    weeks = tables(shown)["Customers by week, the latest first"]
     links = re.findall(r'<a href="([^"]*)" target="_self">([\d,]+)</a>', "".join(weeks))
     assert len(links) > 26
+    # and so do the bars of the chart
+    assert {
+        (html.escape(address), f"{customers:,}")
+        for address, customers in drawn(shown, ("leads", "customers"))
+        if customers
+    } == set(links)
     for address, figure in (links[0], links[-1]):
         to, _, asked = html.unescape(address).partition("?")
         assert f"{counted(page(to, **dict(parse_qsl(asked)))):,}" == figure, address
+
+
+@pytest.mark.usefixtures("analyst")
+def test_a_bar_of_a_day_leads_to_the_customers_and_appointments_of_that_day(
+    files: dict[str, tuple[str, Any]],
+) -> None:
+    shown = page("bookings", organization="glow-salon", days="28 days")
+    bars = [bar for bar in drawn(shown, ("who", "customers", "leads", "is_future")) if bar[1]]
+    for who in ("★ New", "● Returning"):
+        of_one = [bar for bar in bars if bar[0] == who]
+        for _, customers, address, _ in (of_one[0], of_one[-1]):
+            files.clear()
+            page("rows", **dict(parse_qsl(address.partition("?")[2])))
+            [(_, made)] = files.values()
+            rows = rows_in(made)
+            assert customers == (
+                len(rows)
+                if who == "★ New"
+                else sum(int(row["returning_customers"]) for row in rows)
+            ), address
+    # those ahead, too
+    assert bars[-1][3]
 
 
 def test_a_figure_of_a_customer_leads_to_the_rows_behind_it(analyst: Database) -> None:
@@ -245,6 +274,10 @@ def test_a_job_leads_to_its_runs(marts: Database, look_at: Point) -> None:
         )
     }
     assert [asked["job"] for asked in led if asked["of"] == "runs"] == sorted(jobs)
+    for address, seconds in drawn(page("operations"), ("leads", "seconds")):
+        led_to = text(page("rows", **dict(parse_qsl(address.partition("?")[2]))))
+        assert f" {seconds} " in led_to
+        assert " 1 row. Page 1 of 1." in led_to
     for job, runs in jobs.items():
         assert counted(page("rows", of="runs", job=job)) == runs
     assert counted(page("rows", of="runs", job="refresh_hourly", run_status="failed")) == 0
