@@ -1,9 +1,7 @@
 """Why a customer's status differs between two days."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
-from itertools import groupby
-from operator import itemgetter
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -50,7 +48,7 @@ def show(keys: Mapping[str, Any], today: date) -> None:
     found = data.read(
         "customer_two_days",
         "customer_changes",
-        "customer_orders_between",
+        "customer_rows",
         **keys,
         from_day=before,
         to_day=after,
@@ -61,8 +59,15 @@ def show(keys: Mapping[str, Any], today: date) -> None:
         [[look.escape(words), write(first), write(last)] for words, write in LINES.items()],
         "The customer on two days",
     )
-    _say_changes(found["customer_changes"], first, last)
-    _say_orders(found["customer_orders_between"])
+    orders = found["customer_rows"]
+    _say_changes(found["customer_changes"], orders, first, last)
+    _say_orders(
+        [
+            {**order, "event": event}
+            for order in orders
+            if (event := _event_between(order, first, last))
+        ]
+    )
 
 
 def _days(today: date) -> tuple[date, date]:
@@ -80,6 +85,41 @@ def _days(today: date) -> tuple[date, date]:
     if not isinstance(before, date) or not isinstance(after, date) or before >= after:
         raise data.NothingToShow("Choose a day, and a later one to compare it with.")
     return before, after
+
+
+def _changed(order: Row, after: datetime, until: datetime) -> str | None:
+    """Return what happened to an order's row in the application between two instants."""
+    entered, changed = order["created_at"], order["updated_at"]
+    if entered and after < entered <= until and not order["left_out_because"]:
+        return "ENTERED"
+    if changed and after < changed <= until:
+        return "CANCELLED" if order["order_status"] == "CANCELLED" else "CHANGED"
+    return None
+
+
+def _event_between(order: Row, first: Row, last: Row) -> str | None:
+    """Return what happened to an order between two days; None if nothing of interest."""
+    delivered, placed = order["delivered_on"], order["placed_on"]
+    if delivered and not order["left_out_because"] and first["day"] < delivered <= last["day"]:
+        return "DELIVERED"
+    is_cancelled = order["order_status"] == "CANCELLED"
+    if delivered and delivered <= (last if is_cancelled else first)["day"]:
+        return _changed(order, first["ends_at"], last["ends_at"])
+    return "PLACED" if placed and first["day"] < placed <= last["day"] else None
+
+
+def _event_behind(order: Row, change: Row) -> str | None:
+    """Return what happened to an order that is behind a change; None if it is not."""
+    day, delivered = change["happened_on"], order["delivered_on"]
+    match change["change_cause"], change["status_kind"]:
+        case "ORDER", "account_type":
+            return "PLACED" if order["placed_on"] == day else None
+        case "ORDER", _:
+            is_its = delivered == day and not order["left_out_because"]
+            return "DELIVERED" if is_its else None
+        case "ROWS" | "UNKNOWN", _ if delivered and delivered <= change["status_of"]:
+            return _changed(order, change["said_at"], change["revised_at"])
+    return None
 
 
 def _past(row: Row) -> str:
@@ -124,7 +164,7 @@ LINES = {
 }
 
 
-def _say_changes(changes: data.Rows, first: Row, last: Row) -> None:
+def _say_changes(changes: data.Rows, orders: data.Rows, first: Row, last: Row) -> None:
     st.markdown("**What changed**")
     if not changes:
         same = all(first[kind] == last[kind] for kind in KINDS)
@@ -141,14 +181,14 @@ def _say_changes(changes: data.Rows, first: Row, last: Row) -> None:
                 look.figures(look.day(row["happened_on"])),
                 look.escape(KINDS[row["status_kind"]]) + look.small(_corrected(row)),
                 _moved(row),
-                look.escape(_because(row)),
+                look.escape(_because(row, orders)),
             ]
             for row in changes
         ],
         "What changed between the two days",
         changes,
     )
-    if any(row["is_correction"] for row in changes):
+    if any(row["said_at"] for row in changes):
         look.show(
             '<p class="ch-age">A correction is of a status that was shown before. The two days'
             " above already include it.</p>"
@@ -156,7 +196,7 @@ def _say_changes(changes: data.Rows, first: Row, last: Row) -> None:
 
 
 def _corrected(row: Row) -> str:
-    if not row["is_correction"]:
+    if not row["said_at"]:
         return ""
     return f"correction of what was shown for {look.instant(row['said_at'])}"
 
@@ -170,24 +210,26 @@ def _moved(row: Row) -> str:
     return f"{before} → {after}"
 
 
-def _because(row: Row) -> str:
-    cause = row["change_cause"]
+def _because(change: Row, orders: data.Rows) -> str:
+    behind: dict[str, list[str]] = {}
+    for order in orders:
+        if event := _event_behind(order, change):
+            behind.setdefault(event, []).append(_named(order, event))
     named = "; ".join(
-        f"{EVENTS[event][0]}: {', '.join(map(_named, orders))}"
-        for event, orders in groupby(row["orders"] or [], itemgetter("event"))
+        f"{EVENTS[event][0]}: {', '.join(found)}" for event, found in behind.items()
     )
+    cause = change["change_cause"]
     if cause == "UNKNOWN" and named:
         return f"{named}; the limits or the rules have changed, too"
     if cause in CAUSES:
         return CAUSES[cause]
-    return named or UNNAMED["correction" if row["is_correction"] else row["status_kind"]]
+    return named or UNNAMED["correction" if change["said_at"] else change["status_kind"]]
 
 
-def _named(order: Row) -> str:
-    if order["event"] in {"DELIVERED", "PLACED"}:
+def _named(order: Row, event: str) -> str:
+    if event in {"DELIVERED", "PLACED"}:
         return str(order["order_id"])
-    day = look.day(date.fromisoformat(order["delivered_on"]))
-    return f"{order['order_id']} (delivered {day})"
+    return f"{order['order_id']} (delivered {look.day(order['delivered_on'])})"
 
 
 def _say_orders(orders: data.Rows) -> None:
@@ -223,11 +265,11 @@ def _say_orders(orders: data.Rows) -> None:
 
 
 def _when(row: Row) -> str:
+    entered, delivered = row["created_at"], row["delivered_at"]
     if row["event"] in {"CANCELLED", "CHANGED"}:
-        return f"on {look.day(row['last_changed_on'])}"
-    entered = row["entered_on"]
+        return f"on {look.instant(row['updated_at'])}"
     if row["event"] == "ENTERED":
-        return f"on {look.day(entered)}"
-    if entered and row["delivered_on"] and entered > row["delivered_on"]:
-        return f"entered on {look.day(entered)}"
+        return f"on {look.instant(entered)}"
+    if entered and delivered and entered - delivered >= timedelta(days=1):
+        return f"entered on {look.instant(entered)}"
     return ""
