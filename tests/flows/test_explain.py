@@ -380,7 +380,8 @@ def test_a_function_that_is_gone_comes_back(refreshed: Database) -> None:
     refreshed.execute(
         f"drop function {function}; create function {function} returns table (order_id text)"
         " language sql as 'select null';"
-        f" comment on function {function} is $${mark}$$"
+        f" comment on function {function} is $${mark}$$;"
+        f" alter function {function} owner to customer_health_refresher"
     )
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--no-write-back")
     assert done.returncode == 0, done.stdout + done.stderr
