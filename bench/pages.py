@@ -98,7 +98,7 @@ UNFILTERED = {
         (
             *("risk_status", "account_type", "currency", "kind", "before", "after"),
             *("disagreement", "segment", "risk_level", "account_status"),
-            *("week", "activity", "job", "run_status", "alert_state", "edge"),
+            *("week", "activity", "day", "job", "run_status", "run", "alert_state", "edge"),
             *("message_state", "message_kind", "reason"),
         )
     ),

@@ -170,6 +170,10 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     },
 }
 
+# a mark with this `href` leads to the address in its value `leads`. Keys do not reach marks,
+# so the rows must also be behind a link of the page
+LEADS = alt.expr("datum.leads")
+
 # Altair's names for the marks
 SHAPES = {
     "●": "circle",
@@ -406,10 +410,16 @@ def address(page: str, /, **parameters: object) -> str:
     return f"{page}?{urlencode(chosen, doseq=True)}"
 
 
-def link(page: str, words: str, /, anchor: str = "", **parameters: object) -> str:
-    """Return the HTML of a link to another page, or to the part of it with that anchor."""
+def link(
+    page: str, words: str, /, anchor: str = "", aloud: str = "", **parameters: object
+) -> str:
+    """Return the HTML of a link to another page, or to the part of it with that anchor.
+
+    aloud: what a screen reader says, if the words alone do not say where the link leads.
+    """
     where = escape(address(page, **parameters) + (anchor and f"#{anchor}"))
-    return f'<a href="{where}" target="_self">{escape(words)}</a>'
+    said = f' aria-label="{escape(aloud)}"' if aloud else ""
+    return f'<a href="{where}" target="_self"{said}>{escape(words)}</a>'
 
 
 @contextmanager

@@ -33,7 +33,6 @@ PAGES: dict[str, tuple[str, ...]] = {
         "customer_rows",
         "customer_two_days",
         "customer_changes",
-        "customer_revisions",
         "customer_judgement",
         "customer_contacts",
         "forecast_disagreement_kinds",

@@ -1,7 +1,7 @@
 """Why a customer's status differs between two days."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -11,11 +11,31 @@ from dashboards import data, look
 Row = dict[str, Any]
 
 KINDS = {"risk_status": "Risk status", "account_type": "Account type"}
-REVISED = {
-    "ROWS": "a past order was corrected, cancelled, removed or added late",
+CAUSES = {
+    "TIME": "no order came in time, and a limit was reached",
+    "CREATED": "the customer was created",
     "RULES": "the limits or the rules have changed; its orders have not",
     "UNKNOWN": "both its orders and the rules have changed, or neither visibly has",
 }
+# without an order to name
+UNNAMED = {
+    "risk_status": "an order was delivered",
+    "account_type": "an order was placed",
+    "correction": (
+        "an order was corrected, cancelled, removed or entered late. Which one cannot be told:"
+        " it was removed, has changed again since, or has no dates of entry and change"
+    ),
+}
+# what happened to an order: as a reason, and in the list of orders
+EVENTS = {
+    "DELIVERED": ("order delivered that day", "Delivered"),
+    "PLACED": ("order placed that day", "Placed"),
+    "ENTERED": ("order entered late", "Entered late"),
+    "CANCELLED": ("order cancelled", "Cancelled"),
+    "CHANGED": ("order changed", "Changed"),
+}
+# the most orders of the list
+SHOWN = 50
 
 
 def show(keys: Mapping[str, Any], today: date) -> None:
@@ -28,7 +48,6 @@ def show(keys: Mapping[str, Any], today: date) -> None:
     found = data.read(
         "customer_two_days",
         "customer_changes",
-        "customer_revisions",
         "customer_rows",
         **keys,
         from_day=before,
@@ -40,15 +59,15 @@ def show(keys: Mapping[str, Any], today: date) -> None:
         [[look.escape(words), write(first), write(last)] for words, write in LINES.items()],
         "The customer on two days",
     )
-    arrived = [
-        row
-        for row in found["customer_rows"]
-        if "total_delivered_orders" in row["counts_in"]
-        and before < row["delivered_on"] <= after
-    ]
-    _say_changes(found["customer_changes"], arrived, first, last)
-    _say_orders(arrived)
-    _say_revisions(found["customer_revisions"])
+    orders = found["customer_rows"]
+    _say_changes(found["customer_changes"], orders, first, last)
+    _say_orders(
+        [
+            {**order, "event": event}
+            for order in orders
+            if (event := _event_between(order, first, last))
+        ]
+    )
 
 
 def _days(today: date) -> tuple[date, date]:
@@ -66,6 +85,41 @@ def _days(today: date) -> tuple[date, date]:
     if not isinstance(before, date) or not isinstance(after, date) or before >= after:
         raise data.NothingToShow("Choose a day, and a later one to compare it with.")
     return before, after
+
+
+def _changed(order: Row, after: datetime, until: datetime) -> str | None:
+    """Return what happened to an order's row in the application between two instants."""
+    entered, changed = order["created_at"], order["updated_at"]
+    if entered and after < entered <= until and not order["left_out_because"]:
+        return "ENTERED"
+    if changed and after < changed <= until:
+        return "CANCELLED" if order["order_status"] == "CANCELLED" else "CHANGED"
+    return None
+
+
+def _event_between(order: Row, first: Row, last: Row) -> str | None:
+    """Return what happened to an order between two days; None if nothing of interest."""
+    delivered, placed = order["delivered_on"], order["placed_on"]
+    if delivered and not order["left_out_because"] and first["day"] < delivered <= last["day"]:
+        return "DELIVERED"
+    is_cancelled = order["order_status"] == "CANCELLED"
+    if delivered and delivered <= (last if is_cancelled else first)["day"]:
+        return _changed(order, first["ends_at"], last["ends_at"])
+    return "PLACED" if placed and first["day"] < placed <= last["day"] else None
+
+
+def _event_behind(order: Row, change: Row) -> str | None:
+    """Return what happened to an order that is behind a change; None if it is not."""
+    day, delivered = change["happened_on"], order["delivered_on"]
+    match change["change_cause"], change["status_kind"]:
+        case "ORDER", "account_type":
+            return "PLACED" if order["placed_on"] == day else None
+        case "ORDER", _:
+            is_its = delivered == day and not order["left_out_because"]
+            return "DELIVERED" if is_its else None
+        case "ROWS" | "UNKNOWN", _ if delivered and delivered <= change["status_of"]:
+            return _changed(order, change["said_at"], change["revised_at"])
+    return None
 
 
 def _past(row: Row) -> str:
@@ -110,7 +164,8 @@ LINES = {
 }
 
 
-def _say_changes(changes: data.Rows, arrived: list[Row], first: Row, last: Row) -> None:
+def _say_changes(changes: data.Rows, orders: data.Rows, first: Row, last: Row) -> None:
+    st.markdown("**What changed**")
     if not changes:
         same = all(first[kind] == last[kind] for kind in KINDS)
         look.empty(
@@ -123,77 +178,98 @@ def _say_changes(changes: data.Rows, arrived: list[Row], first: Row, last: Row) 
         ["On", "Kind", "Change", "Because"],
         [
             [
-                look.figures(look.day(row["changed_on"])),
-                look.escape(KINDS[row["status_kind"]]),
+                look.figures(look.day(row["happened_on"])),
+                look.escape(KINDS[row["status_kind"]]) + look.small(_corrected(row)),
                 _moved(row),
-                look.escape(_because(row, arrived)),
+                look.escape(_because(row, orders)),
             ]
             for row in changes
         ],
         "What changed between the two days",
         changes,
     )
+    if any(row["said_at"] for row in changes):
+        look.show(
+            '<p class="ch-age">A correction is of a status that was shown before. The two days'
+            " above already include it.</p>"
+        )
+
+
+def _corrected(row: Row) -> str:
+    if not row["said_at"]:
+        return ""
+    return f"correction of what was shown for {look.instant(row['said_at'])}"
 
 
 def _moved(row: Row) -> str:
     kind = row["status_kind"]
-    return f"{look.pill(kind, row['from_status'])} → {look.pill(kind, row['to_status'])}"
-
-
-def _because(row: Row, arrived: list[Row]) -> str:
-    if row["change_cause"] == "TIME":
-        return "no order came in time, and a limit was reached"
-    if row["change_cause"] == "CREATED":
-        return "the customer was created"
-    if row["status_kind"] == "account_type":
-        return "an order was placed"
-    orders = [one["order_id"] for one in arrived if one["delivered_on"] == row["changed_on"]]
-    return f"delivered that day: {', '.join(orders)}" if orders else "an order was delivered"
-
-
-def _say_orders(arrived: list[Row]) -> None:
-    if not arrived:
-        look.empty("No order was delivered between the two days.")
-        return
-    look.table(
-        ["Order", "Delivered", "Total"],
-        [
-            [
-                look.escape(row["order_id"]),
-                look.figures(look.day(row["delivered_on"])),
-                look.figures(
-                    look.NONE
-                    if row["amount"] is None
-                    else f"{row['amount']:,.2f} {row['currency'] or ''}".strip()
-                ),
-            ]
-            for row in arrived
-        ],
-        "Orders delivered between the two days",
-        arrived,
+    before, after = (
+        look.pill(kind, row[f"{which}_status"]) if row[f"{which}_status"] else look.NONE
+        for which in ("from", "to")
     )
+    return f"{before} → {after}"
 
 
-def _say_revisions(revisions: data.Rows) -> None:
-    if not revisions:
-        look.show(
-            '<p class="ch-age">No refresh between the two days revised an earlier status.</p>'
+def _because(change: Row, orders: data.Rows) -> str:
+    behind: dict[str, list[str]] = {}
+    for order in orders:
+        if event := _event_behind(order, change):
+            behind.setdefault(event, []).append(_named(order, event))
+    named = "; ".join(
+        f"{EVENTS[event][0]}: {', '.join(found)}" for event, found in behind.items()
+    )
+    cause = change["change_cause"]
+    if cause == "UNKNOWN" and named:
+        return f"{named}; the limits or the rules have changed, too"
+    if cause in CAUSES:
+        return CAUSES[cause]
+    return named or UNNAMED["correction" if change["said_at"] else change["status_kind"]]
+
+
+def _named(order: Row, event: str) -> str:
+    if event in {"DELIVERED", "PLACED"}:
+        return str(order["order_id"])
+    return f"{order['order_id']} (delivered {look.day(order['delivered_on'])})"
+
+
+def _say_orders(orders: data.Rows) -> None:
+    st.markdown("**Orders**")
+    if orders:
+        look.table(
+            ["Order", "What happened", "Placed", "Delivered", "Total"],
+            [
+                [
+                    look.escape(row["order_id"]),
+                    look.escape(EVENTS[row["event"]][1]) + look.small(_when(row)),
+                    look.figures(look.day(row["placed_on"])),
+                    look.figures(look.day(row["delivered_on"])),
+                    look.figures(
+                        look.NONE
+                        if row["amount"] is None
+                        else f"{row['amount']:,.2f} {row['currency'] or ''}".strip()
+                    ),
+                ]
+                for row in orders[:SHOWN]
+            ],
+            "Orders that came or changed between the two days",
+            orders,
+            len(orders),
         )
-        return
-    look.table(
-        ["Refresh", "Status as of", "Published", "Revised to", "Because"],
-        [
-            [
-                look.figures(look.instant(row["revised_at"])),
-                look.figures(look.instant(row["said_at"])),
-                look.pill("risk_status", row["status_before"]),
-                look.pill("risk_status", row["status_now"])
-                if row["status_now"]
-                else look.NONE,
-                look.escape(REVISED[row["revision_cause"]]),
-            ]
-            for row in revisions
-        ],
-        "Statuses that refreshes between the two days revised",
-        revisions,
+        look.say_if_cut(orders, SHOWN, "The file has all of them.")
+    else:
+        look.empty("No order came or changed between the two days.")
+    look.show(
+        '<p class="ch-age">An order that was removed cannot be listed. If an order changed'
+        " several times, only the last is known.</p>"
     )
+
+
+def _when(row: Row) -> str:
+    entered, delivered = row["created_at"], row["delivered_at"]
+    if row["event"] in {"CANCELLED", "CHANGED"}:
+        return f"on {look.instant(row['updated_at'])}"
+    if row["event"] == "ENTERED":
+        return f"on {look.instant(entered)}"
+    if entered and delivered and entered - delivered >= timedelta(days=1):
+        return f"entered on {look.instant(entered)}"
+    return ""

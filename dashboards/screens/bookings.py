@@ -31,10 +31,11 @@ def show() -> None:
         look.tiles(_leading(_tiles(found["bookings_totals"][0], chosen["days"]), chosen))
         look.heading(
             "Appointments by day",
-            "First-time and returning customers. Paler bars are in the future.",
+            "First-time and returning customers. Paler bars are in the future. A bar leads to"
+            " its day.",
         )
         look.chart(
-            _days(found["bookings_days"]),
+            _days(found["bookings_days"], chosen),
             f"Customers by day, new and returning, over {period} and the two weeks ahead.",
         )
         look.heading("By location", f"Over {period}.")
@@ -87,15 +88,19 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
     }
 
 
-def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
-    """Return tiles with links to the days or new customers that they count."""
-    where = {
+def _where(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what is chosen as the choices of the page Rows."""
+    return {
         "organization": chosen["slug"],
         "location": chosen["location"],
         "days": PERIODS[chosen["days"]],
     }
+
+
+def _leading(tiles: list[look.Tile], chosen: dict[str, Any]) -> list[look.Tile]:
+    """Return tiles with links to the days or new customers that they count."""
     return [
-        look.leading(tile, "rows", of=of, **where)
+        look.leading(tile, "rows", of=of, **_where(chosen))
         for tile, of in zip(
             tiles,
             ("appointment_days", "new_visitors", "appointment_days", "appointment_days"),
@@ -136,7 +141,7 @@ def _tiles(total: Row, days: int) -> list[look.Tile]:
     ]
 
 
-def _days(rows: list[Row]) -> Any:
+def _days(rows: list[Row], chosen: dict[str, Any]) -> Any:
     values = [
         {
             "day": row["day"],
@@ -144,16 +149,17 @@ def _days(rows: list[Row]) -> Any:
             "customers": row[column],
             "is_future": row["is_future"],
             "no_shows": row["no_show_appointments"],
+            "leads": look.address("rows", of=of, day=row["day"], **_where(chosen)),
         }
         for row in rows
-        for who, column in (
-            ("★ New", "new_customers"),
-            ("● Returning", "returning_customers"),
+        for who, column, of in (
+            ("★ New", "new_customers", "new_visitors"),
+            ("● Returning", "returning_customers", "appointment_days"),
         )
     ]
     return (
         alt.Chart(look.values(values))
-        .mark_bar()
+        .mark_bar(href=look.LEADS)
         .encode(
             x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False)),
             y=alt.Y("customers:Q", title=None, axis=alt.Axis(format=",d")),

@@ -226,6 +226,7 @@ def _cells(row: dict[str, Any], *, has_tenant: bool) -> list[str]:
             "customer",
             "Contact",
             contacts.ANCHOR,
+            aloud=f"Contact {row['customer_name']}",
             tenant=row["tenant_slug"],
             customer=_key(row),
             contact="new",

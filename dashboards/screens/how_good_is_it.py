@@ -236,7 +236,6 @@ def _show_orders(tenant_id: str) -> None:
         "forecast_suggestions",
         "forecast_disagreement_kinds",
         "forecast_disagreements",
-        "contact_effect",
         tenant=tenant_id,
     )
     _probability(ORDERS, model, read["forecast_calibration"])
@@ -246,7 +245,7 @@ def _show_orders(tenant_id: str) -> None:
         _limits(tenant_id, read["forecast_limits"], read["forecast_suggestions"])
     kinds = {row["disagreement"]: row for row in read["forecast_disagreement_kinds"]}
     _disagreements(read["forecast_disagreements"], kinds, model)
-    effect.show(read["contact_effect"])
+    effect.show(tenant_id)
 
 
 def _show_visits(organization_id: str) -> None:

@@ -32,7 +32,7 @@ def show() -> None:
         is_for_operators=True,
         limit=LATEST,
         offset=0,
-        **dict.fromkeys(("job", "run_status", "alert_state", "edge")),
+        **dict.fromkeys(("job", "run_status", "run", "alert_state", "edge")),
     )
     runs = found["rows_runs"]
     if not runs:
@@ -47,7 +47,8 @@ def show() -> None:
             )
 
     look.heading(
-        "How long runs took", f"The last {look.count_of(len(runs), 'run')}, in seconds."
+        "How long runs took",
+        f"The last {look.count_of(len(runs), 'run')}, in seconds. A mark leads to its run.",
     )
     look.chart(_durations(runs), _in_words(runs))
 
@@ -150,13 +151,14 @@ def _durations(rows: list[Row]) -> Any:
             "ended": look.status_of("run", row["status"]).word,
             "colour": look.status_of("run", row["status"]).colour,
             "shape": look.SHAPES.get(look.status_of("run", row["status"]).mark, "cross"),
+            "leads": look.address("rows", of="runs", run=row["log_id"]),
         }
         for row in rows
         if row["seconds"] is not None
     ]
     return (
         alt.Chart(look.values(values))
-        .mark_point(filled=True, size=80, opacity=0.85)
+        .mark_point(filled=True, size=80, opacity=0.85, href=look.LEADS)
         .encode(
             x=alt.X(
                 "at:T",

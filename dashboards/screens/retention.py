@@ -1,5 +1,6 @@
 """Retention: who comes back, by month, week, location, service and team member."""
 
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
@@ -93,9 +94,12 @@ def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
         f" {thing} that week.</p>"
     )
     shown = rows[-SHOWN_WEEKS:]
-    look.heading(f"The last {len(shown)} weeks", "Gone customers are below the line.")
+    look.heading(
+        f"The last {len(shown)} weeks",
+        "Gone customers are below the line. A bar leads to its customers.",
+    )
     look.chart(
-        _by_week(shown),
+        _by_week(shown, behind),
         f"Customers by week over {len(shown)} weeks: new, returning and resurrected above the"
         " line, gone below it. The table has the figures.",
     )
@@ -121,20 +125,21 @@ def _weeks(rows: list[Row], thing: str, whose: dict[str, Any]) -> None:
         )
 
 
-def _by_week(rows: list[Row]) -> Any:
+def _by_week(rows: list[Row], behind: Callable[[Row, str], dict[str, Any]]) -> Any:
     values = [
         {
             "week": row["week_begins_on"],
             "who": f"{status.mark} {status.word}",
             "customers": row[column],
             "height": -row[column] if column == "gone_customers" else row[column],
+            "leads": look.address("rows", **behind(row, name)),
         }
         for row in rows
-        for column, status in WEEK.items()
+        for name, (column, status) in zip(look.STATUSES["week"], WEEK.items(), strict=True)
     ]
     return (
         alt.Chart(look.values(values))
-        .mark_bar()
+        .mark_bar(href=look.LEADS)
         .encode(
             x=alt.X(
                 # one slot per week, so that bars are as wide as they can be

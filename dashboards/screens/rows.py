@@ -199,7 +199,7 @@ KINDS = {
     "new_visitors": Kind(
         "New customers",
         OF_BOOKINGS,
-        {"location": ("Location", {})},
+        {"location": ("Location", {}), "day": ("Day", {})},
         {
             "Customer": _visitor,
             "First booking": _day("first_booking_date"),
@@ -223,7 +223,7 @@ KINDS = {
     "appointment_days": Kind(
         "Appointments by day and location",
         OF_BOOKINGS,
-        {"location": ("Location", {})},
+        {"location": ("Location", {}), "day": ("Day", {})},
         {
             "Day": _day("date"),
             "Location": lambda row: (
@@ -268,7 +268,11 @@ KINDS = {
     "runs": Kind(
         "Runs",
         None,
-        {"job": ("Job", operators.JOBS), "run_status": ("Ended", _words("run"))},
+        {
+            "job": ("Job", operators.JOBS),
+            "run_status": ("Ended", _words("run")),
+            "run": ("Run", {}),
+        },
         operators.RUNS,
     ),
     "alerts": Kind(

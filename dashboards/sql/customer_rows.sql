@@ -12,5 +12,8 @@ select
     currency,
     counts_in,
     left_out_because,
-    has_changed_since
+    has_changed_since,
+    placed_on,
+    created_at,
+    updated_at
 from analytics.explain_risk_status(%(tenant)s, %(customer)s)

@@ -2,6 +2,7 @@
 -- rows and limits.
 select
     days.day,
+    (days.day + 1)::timestamp at time zone tenants.time_zone as ends_at,
     (
         select history.status
         from analytics.customer_risk_status_history as history

@@ -23,6 +23,7 @@ where
     -- constant dates keep the planner from reading all days
     and days.date > %(first_day)s
     and days.date > organizations.today - %(days)s
-    and days.date <= organizations.today
+    and (%(day)s is null or days.date = %(day)s)
+    and days.date <= coalesce(%(day)s, organizations.today)
 order by days.date desc, organizations.organization_slug asc, days.location_id asc
 limit %(limit)s offset %(offset)s

@@ -22,7 +22,8 @@ where
     (%(organization)s is null or organizations.organization_id = %(organization)s)
     and (%(location)s is null or customers.first_booking_location_id = %(location)s)
     and customers.first_booking_date > organizations.today - %(days)s
-    and customers.first_booking_date <= organizations.today
+    and (%(day)s is null or customers.first_booking_date = %(day)s)
+    and customers.first_booking_date <= coalesce(%(day)s, organizations.today)
 order by
     customers.first_booking_date desc,
     customers.organization_id asc,

@@ -1,6 +1,7 @@
 -- Runs, the latest first: how they ended, how long they took, what they moved and
 -- corrected.
 select
+    runs.log_id,
     runs.created_at,
     runs.payload ->> 'cron_name' as job,
     runs.status,
@@ -23,7 +24,8 @@ cross join
         from jsonb_array_elements(runs.payload -> 'marts') as mart (entry)
     ) as moved
 where
-    (%(job)s is null or runs.payload ->> 'cron_name' = %(job)s)
+    (%(run)s is null or runs.log_id::text = %(run)s)
+    and (%(job)s is null or runs.payload ->> 'cron_name' = %(job)s)
     and (%(run_status)s is null or runs.status = %(run_status)s)
 order by runs.log_id desc
 limit %(limit)s offset %(offset)s

@@ -12,6 +12,18 @@ publication, so it cannot have this hook.
 {%- set order_days = ref('customer_order_days').include(database=false) -%}
 {%- set orders = ref('stg_orders__orders').include(database=false) -%}
 {%- set function = this.schema ~ '.explain_risk_status' -%}
+-- `create or replace` gives an earlier version no new columns
+do $change$
+begin
+    if
+        pg_get_function_result(to_regprocedure('{{ function }}(text, text)'))
+        not like '%placed_on date%'
+    then
+        drop function {{ function }}(text, text);
+    end if;
+end
+$change$;
+
 create or replace function {{ function }}(of_tenant text, of_customer text)
 returns table (
     order_id text,
@@ -25,7 +37,10 @@ returns table (
     currency text,
     counts_in text[],
     left_out_because text,
-    has_changed_since boolean
+    has_changed_since boolean,
+    placed_on date,
+    created_at timestamptz,
+    updated_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -83,6 +98,8 @@ as $explain$
             orders.total_cents,
             orders.currency,
             orders.quarantine_reason,
+            {{ plausible('orders.created_at') }} as created_at,
+            {{ plausible('orders.updated_at') }} as updated_at,
             orders.updated_at > asked.as_of as has_changed_since,
             orders.is_valid
             and orders.order_status != 'CANCELLED'
@@ -178,7 +195,13 @@ as $explain$
             when parts.delivered_at is null and parts.order_status = 'DRAFT' then 'draft'
             when parts.delivered_at is null then 'not_delivered'
         end,
-        coalesce(parts.has_changed_since, false)
+        coalesce(parts.has_changed_since, false),
+        case
+            when parts.is_placed
+                then {{ local_date('parts.ordered_at', 'parts.time_zone') }}
+        end,
+        parts.created_at,
+        parts.updated_at
     from parts
     order by
         parts.number_from_last asc nulls last,

@@ -122,6 +122,23 @@ class Browser:
                 **written,
             )
 
+    def click(self, element: str) -> None:
+        """Click in the middle of an element, a script's value."""
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        box = f"{element}.getBoundingClientRect()"
+        left, top, width, height = self.run(
+            f"(() => {{ const box = {box}; return [box.x, box.y, box.width, box.height]; }})()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=left + width / 2,
+                y=top + height / 2,
+                button="left",
+                clickCount=1,
+            )
+
     def type(self, words: str) -> None:
         """Type words at the cursor."""
         self._call("Input.insertText", text=words)

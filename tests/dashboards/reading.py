@@ -4,10 +4,12 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from conftest import PROJECT, Database
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from dashboards import look
@@ -127,6 +129,16 @@ def tiles(shown: AppTest) -> dict[str, str]:
         word = re.sub(r"<span.*?</span>", "", heading)
         figures.setdefault(html.unescape(word), html.unescape(figure))
     return figures
+
+
+def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Return the rows of the chart that has these columns."""
+    for chart in shown.get("vega_lite_chart"):
+        for dataset in chart.proto.datasets:
+            frame = convert_arrow_bytes_to_pandas_df(dataset.data.data)
+            if set(columns) <= set(frame.columns):
+                return [tuple(row) for row in frame[list(columns)].to_numpy()]
+    raise AssertionError(columns)
 
 
 def instead_of(

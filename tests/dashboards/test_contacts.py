@@ -341,6 +341,14 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     assert said.index("This is an experiment") < said.index("This is not an experiment")
     # it is on already
     assert "hold some customers out of the list" not in said
+    # all else does not wait for it
+    rep.execute("drop view analytics.contact_effect")
+    data.read.clear()
+    without = page("how_good_is_it")
+    assert "contact_effect" in text(without)
+    assert [part.value for part in without.subheader] == [
+        part.value for part in shown.subheader
+    ]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from reading import (
     ANALYST,
     Point,
     came_of,
+    drawn,
     everything,
     fitted,
     instead_of,
@@ -19,7 +20,6 @@ from reading import (
     tiles,
     visits_fitted,
 )
-from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
@@ -38,16 +38,6 @@ def shown_of(tenant: str) -> AppTest:
 
 def visits_of(organization: str) -> AppTest:
     return page(NAME, system="Bookings", organization=organization)
-
-
-def drawn(shown: AppTest, columns: tuple[str, ...]) -> list[tuple[float, ...]]:
-    """Return the rows of the chart that has these columns."""
-    for chart in shown.get("vega_lite_chart"):
-        for dataset in chart.proto.datasets:
-            frame = convert_arrow_bytes_to_pandas_df(dataset.data.data)
-            if set(columns) <= set(frame.columns):
-                return [tuple(row) for row in frame[list(columns)].to_numpy()]
-    raise AssertionError(columns)
 
 
 def status_rows(low: float | None, high: float | None, healthy_low: float | None) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 import streamlit as st
 from conftest import PROJECT, Database
-from reading import ANALYST, OPERATOR, Point, markup, page, screens, text
+from reading import ANALYST, OPERATOR, Point, drawn, markup, page, plain, screens, text
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
@@ -195,12 +195,41 @@ def test_a_figure_leads_to_as_many_rows(name: str, query: dict[str, str]) -> Non
     ],
 )
 def test_each_week_leads_to_its_customers(query: dict[str, str]) -> None:
-    weeks = tables(page("retention", **query))["Customers by week, the latest first"]
+    shown = page("retention", **query)
+    weeks = tables(shown)["Customers by week, the latest first"]
     links = re.findall(r'<a href="([^"]*)" target="_self">([\d,]+)</a>', "".join(weeks))
     assert len(links) > 26
+    # and so do the bars of the chart
+    assert {
+        (html.escape(address), f"{customers:,}")
+        for address, customers in drawn(shown, ("leads", "customers"))
+        if customers
+    } == set(links)
     for address, figure in (links[0], links[-1]):
         to, _, asked = html.unescape(address).partition("?")
         assert f"{counted(page(to, **dict(parse_qsl(asked)))):,}" == figure, address
+
+
+@pytest.mark.usefixtures("analyst")
+def test_a_bar_of_a_day_leads_to_the_customers_and_appointments_of_that_day(
+    files: dict[str, tuple[str, Any]],
+) -> None:
+    shown = page("bookings", organization="glow-salon", days="28 days")
+    bars = [bar for bar in drawn(shown, ("who", "customers", "leads", "is_future")) if bar[1]]
+    for who in ("★ New", "● Returning"):
+        of_one = [bar for bar in bars if bar[0] == who]
+        for _, customers, address, _ in (of_one[0], of_one[-1]):
+            files.clear()
+            page("rows", **dict(parse_qsl(address.partition("?")[2])))
+            [(_, made)] = files.values()
+            rows = rows_in(made)
+            assert customers == (
+                len(rows)
+                if who == "★ New"
+                else sum(int(row["returning_customers"]) for row in rows)
+            ), address
+    # those ahead, too
+    assert bars[-1][3]
 
 
 def test_a_figure_of_a_customer_leads_to_the_rows_behind_it(analyst: Database) -> None:
@@ -245,6 +274,10 @@ def test_a_job_leads_to_its_runs(marts: Database, look_at: Point) -> None:
         )
     }
     assert [asked["job"] for asked in led if asked["of"] == "runs"] == sorted(jobs)
+    for address, seconds in drawn(page("operations"), ("leads", "seconds")):
+        led_to = text(page("rows", **dict(parse_qsl(address.partition("?")[2]))))
+        assert f" {seconds} " in led_to
+        assert " 1 row. Page 1 of 1." in led_to
     for job, runs in jobs.items():
         assert counted(page("rows", of="runs", job=job)) == runs
     assert counted(page("rows", of="runs", job="refresh_hourly", run_status="failed")) == 0
@@ -463,7 +496,8 @@ def test_two_days_of_a_customer_say_what_lies_between(
     assert [row["change_cause"] for row in changed if row["status_kind"] == "risk_status"] == [
         "ORDER"
     ]
-    arrived = rows_in(files["Orders delivered between the two days"][1])
+    came = rows_in(files["Orders that came or changed between the two days"][1])
+    arrived = [row for row in came if row["event"] == "DELIVERED"]
     assert {row["delivered_on"] for row in arrived} == {str(day)}
     for row in arrived:
         assert f"delivered that day: {row['order_id']}" in text(shown) or len(arrived) > 1
@@ -475,3 +509,80 @@ def test_two_days_of_a_customer_say_what_lies_between(
             for which in ("from", "to")
         ),
     ]
+
+
+def test_a_change_of_account_type_names_the_order_that_was_placed(analyst: Database) -> None:
+    [one] = analyst.rows(
+        "select changes.tenant_id, changes.customer_id, changed_on, orders.id as order_id"
+        " from analytics.customer_status_changes as changes"
+        " inner join analytics.tenants using (tenant_id)"
+        " inner join commerce.orders using (tenant_id, customer_id)"
+        " where status_kind = 'account_type' and change_cause = 'ORDER'"
+        " and (ordered_at at time zone time_zone)::date = changed_on"
+        " and status in ('CONFIRMED', 'SUBMITTED', 'SHIPPED') and changed_on <= today"
+        " order by orders.id limit 1"
+    )
+    day = one["changed_on"]
+    shown = page(
+        "customer",
+        customer=f"{one['tenant_id']}/{one['customer_id']}",
+        **{"from": str(day - timedelta(days=1)), "to": str(day)},
+    )
+    assert f"placed that day: {one['order_id']}" in text(shown)
+
+
+def test_a_correction_names_the_orders_that_were_entered_late_or_changed(
+    refreshed: Database, look_at: Point, files: dict[str, tuple[str, Any]]
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    # one that bought nothing lately
+    orders = refreshed.rows(
+        "select orders.id::text, tenant_id, customer_id, delivered_at::date as delivered_on"
+        " from commerce.orders where status = 'DELIVERED' and (tenant_id, customer_id) = ("
+        " select tenant_id, customer_id from analytics.customer_risk_status"
+        " where last_order_date < '2026-05-01' and total_delivered_orders > 4"
+        " order by customer_id limit 1) order by delivered_at desc limit 3"
+    )
+    keys = {name: orders[0][name] for name in ("tenant_id", "customer_id")}
+    late, cancelled, changed = (order["id"] for order in orders)
+    for order, columns in (
+        (late, "created_at = '2026-06-10 13:00+00'"),
+        (cancelled, "status = 'CANCELLED', updated_at = '2026-06-10 14:00+00'"),
+        (changed, "updated_at = '2026-06-10 15:00+00'"),
+    ):
+        refreshed.execute(f"update commerce.orders set {columns} where id = %s", order)
+    for day, cause in ((10, "ROWS"), (11, "ROWS"), (12, "RULES"), (13, "UNKNOWN")):
+        refreshed.execute(
+            "insert into analytics.customer_status_revisions (tenant_id, customer_id, said_at,"
+            " status_of, revised_at, status_before, status_now, revision_cause)"
+            " values (%s, %s, %s, %s, %s, 'HEALTHY', 'DORMANT', %s)",
+            *keys.values(),
+            f"2026-06-{day} 12:00+00",
+            f"2026-06-{day}",
+            f"2026-06-{day + 1} 12:00+00",
+            cause,
+        )
+    shown = page(
+        "customer",
+        customer=f"{keys['tenant_id']}/{keys['customer_id']}",
+        **{"from": "2026-06-09", "to": "2026-06-15"},
+    )
+    table = tables(shown)["What changed between the two days"]
+    said = [plain(html.unescape(row)) for row in table if "correction of" in row]
+    when = {order["id"]: look.day(order["delivered_on"]) for order in orders}
+    for event, order in (
+        ("entered late", late),
+        ("cancelled", cancelled),
+        ("changed", changed),
+    ):
+        assert plain(f"{event}: {order} (delivered {when[order]})") in said[0]
+    assert "Which one cannot be told" in said[1]
+    assert "the limits or the rules have changed; its orders have not" in said[2]
+    assert "both its orders and the rules have changed" in said[3]
+    came = rows_in(files["Orders that came or changed between the two days"][1])
+    assert {row["order_id"]: row["event"] for row in came} == {
+        late: "ENTERED",
+        cancelled: "CANCELLED",
+        changed: "CHANGED",
+    }
+    assert "An order that was removed cannot be listed." in text(shown)

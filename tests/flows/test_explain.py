@@ -134,6 +134,14 @@ def test_the_rows_behind_a_risk_status_give_its_figures(refreshed: Database) -> 
         )
         ordered = {row["ordered_at"] for row in behind(rows, "last_ordered_at")}
         assert ordered == {customer["last_ordered_at"]} - {None}
+        # the days that decide the account type
+        placed = [row for row in rows if row["placed_on"]]
+        zone = ZoneInfo(customer["time_zone"])
+        assert {row["order_status"] for row in placed}.isdisjoint({"DRAFT", "CANCELLED"})
+        assert all(
+            row["placed_on"] == row["ordered_at"].astimezone(zone).date() for row in placed
+        )
+        assert {max(row["ordered_at"] for row in placed)} == ordered
     # each figure occurred at least once
     assert len(seen) == 12
 
@@ -365,12 +373,24 @@ def test_an_id_that_is_none_is_a_short_error(refreshed: Database, function: str)
 
 @pytest.mark.slow
 def test_a_function_that_is_gone_comes_back(refreshed: Database) -> None:
-    refreshed.execute("drop function analytics.explain_risk_status(text, text)")
+    refreshed.execute("drop function analytics.explain_customer_analytics(text, text)")
+    # and an earlier version, with other columns, is replaced
+    function = "analytics.explain_risk_status(text, text)"
+    mark = refreshed.value(f"select obj_description('{function}'::regprocedure)")
+    refreshed.execute(
+        f"drop function {function}; create function {function} returns table (order_id text)"
+        " language sql as 'select null';"
+        f" comment on function {function} is $${mark}$$;"
+        f" alter function {function} owner to customer_health_refresher"
+    )
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--no-write-back")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        "recomputes everything: analytics.explain_risk_status(text,text) of ours is missing"
-        in done.stdout
+        "recomputes everything: analytics.explain_customer_analytics(text,text) of ours is"
+        " missing" in done.stdout
     )
-    there = "select to_regprocedure('analytics.explain_risk_status(text, text)') is not null"
-    assert refreshed.value(there)
+    there = "analytics.explain_customer_analytics(text, text)"
+    assert refreshed.value(f"select to_regprocedure('{there}') is not null")
+    assert (
+        refreshed.rows("select placed_on from analytics.explain_risk_status(null, null)") == []
+    )

@@ -15,6 +15,7 @@ from (
                 then round(total_amount * 100)::bigint
         end as total_cents,
         currency,
+        created_at,
         updated_at,
         {{ quarantine_reason(
             key='order_id',
