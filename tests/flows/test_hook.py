@@ -545,8 +545,8 @@ def test_a_table_without_a_key_is_not_hooked(hooked: Database) -> None:
     hooked.execute(
         "create or replace view analytics_internal.stg_orders__orders as"
         " select tenant_id, customer_id, id as order_id, status as order_status, ordered_at,"
-        " delivered_at, 1::bigint as total_cents, currency, updated_at, null::text as"
-        " quarantine_reason, row_number() over (partition by id) = 1 as is_valid"
+        " delivered_at, 1::bigint as total_cents, currency, created_at, updated_at, null::text"
+        " as quarantine_reason, row_number() over (partition by id) = 1 as is_valid"
         " from commerce.orders"
     )
     done = hooked.run("flows", "hook", "install")
