@@ -41,13 +41,16 @@ class Statuses:
         for word, names in told.items():
             if word in ("otherwise", "else"):
                 continue
-            if isinstance(names, str):
-                moment = self.columns.plain(entity.name, table, entity.columns[names])
-                found = None
-                if moment:
-                    found = table.columns[moment.reason.partition(":")[0]]
-            else:
-                found = self.columns.first(table, names)
+            # our own moment has many names
+            ours = next((name for name in names if name in entity.columns), None)
+            moment = (
+                self.columns.plain(entity.name, table, entity.columns[ours]) if ours else None
+            )
+            found = (
+                table.columns[moment.reason.partition(":")[0]]
+                if moment
+                else self.columns.first(table, names)
+            )
             if found:
                 row = f"{ROW}{found.quoted}"
                 is_so = self.columns.is_set(table, found) or f"{row} is not null"
@@ -179,11 +182,11 @@ class Statuses:
         if best is None:
             return None
         points, found, like = best
-        holder, row, joins = table, f"{ROW}{found.quoted}", []
+        row, joins = f"{ROW}{found.quoted}", []
+        words = self.catalog.words(table, found)
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
             if labels := self._translations(holder, link.to_columns[-1]):
-                words = self.catalog.words(table, found)
                 sql, todo = translated(row, found, words, ours, doubtful, labels)
                 return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self.columns.label(holder)
@@ -192,8 +195,8 @@ class Statuses:
             name = self.tables.alias(holder, {alias})
             condition = self.tables.condition(ROW, table, link, f"{name}.")
             joins = [Join(name, holder.relation, condition)]
+            words = self.catalog.used_words(table, link, label)
             found, row = label, f"{name}.{label.quoted}"
-        words = self.catalog.words(holder, found)
         known = _known_words(ours, doubtful)
         is_doubtful = points < LEAST and found.family != "integer"
         if is_doubtful and words and not any(snake(word) in known for word in words):

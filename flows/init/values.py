@@ -12,6 +12,7 @@ from flows.init.names import (
     FEW,
     IN_UTC,
     evidence,
+    own_snake,
     rank_of_table,
     snake,
     words_of,
@@ -89,7 +90,7 @@ class Input:
 
 def told_of(column: Column, like: str = "") -> str:
     """Return what is known about a column."""
-    told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
+    told = [f"{column.name}: named like {like}" if like and like != own_snake(column.name) else
             f"{column.name}: name matches"]  # fmt: skip
     told.append(column.type)
     if column.filled is not None:
