@@ -113,7 +113,9 @@ def _own_words(name: str) -> tuple[str, ...]:
         else:
             words[-1] += sign
         before = sign
-    return tuple(part for word in words if word for part in _parted(word.lower()))
+    found = tuple(part for word in words if word for part in _parted(word.lower()))
+    # a name of signs: %
+    return found or ("unnamed",)
 
 
 @cache
@@ -129,12 +131,12 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def snake(name: str) -> str:
     """Return a name in snake case, in English."""
-    return "_".join(words_of(name)) or "unnamed"
+    return "_".join(words_of(name))
 
 
 def own_snake(name: str) -> str:
     """Return a name in snake case, in its own language."""
-    return "_".join(_own_words(name)) or "unnamed"
+    return "_".join(_own_words(name))
 
 
 def one_of(name: str) -> str:

@@ -164,10 +164,14 @@ class Tables:
         return points - self._cost(table), ", ".join(reasons)
 
     def _is_far(self, table: Table) -> bool:
-        """Return whether orders with an address of their own lead to a table by others."""
+        """Return whether orders lead to a table by what they share, and have an address each.
+
+        Not by a cart, which each order has for itself.
+        """
         anchor = self.chosen[self.anchor]
         ways = self.paths(anchor, table)
-        return bool(ways and ways[0][1:] and self.columns.email(anchor))
+        is_behind = ways and ways[0][1:] and not self._is_own(anchor, ways[0][0])
+        return bool(is_behind and self.columns.email(anchor))
 
     def _cost(self, table: Table) -> int:
         """Return the points that it costs to be a view, without rows, or elsewhere."""

@@ -247,7 +247,7 @@ def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> di
     """Return words in snake case, without what most begin with: wc- in wc-completed."""
     first = [name[0] for name in names.values() if name[1:]]
     shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
-    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
+    found = {word: "_".join(name) for word, name in names.items()}
     if shared is None or len(names) < FEW:
         return found
     shorter = {

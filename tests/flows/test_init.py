@@ -337,7 +337,7 @@ def test_a_business_without_locations_gets_one(empty: Database, tmp_path: Path) 
 HOSTILE = """
 create schema "it's {{ odd }}";
 create table "it's {{ odd }}"."Customer --" (
-    "select" int primary key, "na""me" text, "{% raw %}" text
+    "select" int primary key, "na""me" text, "{% raw %}" text, "%" text, "#" numeric
 );
 create table "it's {{ odd }}"."order" (
     id int primary key,
@@ -345,7 +345,7 @@ create table "it's {{ odd }}"."order" (
     "Status" text,
     "placedAt" timestamptz
 );
-insert into "it's {{ odd }}"."Customer --" values (1, 'x', 'y');
+insert into "it's {{ odd }}"."Customer --" values (1, 'x', 'y', 'z', 1);
 insert into "it's {{ odd }}"."order" values
 (1, 1, 'it''s {{ paid }}
 -- on two lines', now()), (2, 1, 'delivered', now());
@@ -2168,14 +2168,17 @@ def test_the_owner_of_what_was_ordered_is_no_customer(empty: Database, tmp_path:
         create table organizers (
             id int primary key, account_id int references account, name text, timezone text
         );
-        create table shows (id int primary key, organizer_id int references organizers);
+        create table shows (
+            id int primary key, organizer_id int references organizers,
+            account_id int references account
+        );
         create table orders (
             id int primary key, show_id int references shows, email text, status text,
             ordered_at timestamptz
         );
         insert into account values (1, 'A');
         insert into organizers select n, 1, 'O', 'UTC' from generate_series(1, 2) as n;
-        insert into shows select n, n from generate_series(1, 2) as n;
+        insert into shows select n, n, 1 from generate_series(1, 2) as n;
         insert into orders
         select n, 1 + n % 2, 'c' || n % 5 || '@example.org', 'paid', now()
         from generate_series(1, 30) as n;
