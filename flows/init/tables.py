@@ -71,7 +71,8 @@ class Tables:
         anchor, people = (self.chosen.get(name) for name in (self.anchor, "customers"))
         if anchor is None or people is None or anchor is people or self.people_by:
             return False
-        return "customers" not in self.named and not self.paths(anchor, people)
+        is_named = {self.anchor, "customers"} & {*self.named}
+        return not is_named and not self.paths(anchor, people)
 
     def _choose(self) -> None:
         names: dict[str, list[str]] = evidence()["tables"][self.system]
