@@ -331,6 +331,7 @@ class Proposal:
                 self.columns.put_together(table, column),
                 self.references.behind(entity, table, alias, column),
                 self.references.one_key_away(entity, table, alias, column),
+                self.statuses.of_table(entity, table, column),
                 self._otherwise(entity, table, column),
             ):
                 is_weak = value is None or value.points < LIKELY or value.is_empty

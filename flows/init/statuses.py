@@ -130,7 +130,8 @@ class Statuses:
         elsewhere = set(evidence()["no_status"])
         found = {}
         for name, column in table.columns.items():
-            is_other = name in taken or name in table.key or table.link_of(name)
+            is_id = words_of(name)[-1:] == ("id",)
+            is_other = name in taken or name in table.key or table.link_of(name) or is_id
             if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
@@ -139,11 +140,8 @@ class Statuses:
             # names and notes rarely repeat a value, and one value tells nothing
             are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
             if column.family == "integer":
-                # neither a flag nor an id
-                is_code = not self.columns.is_set(table, column) and words_of(name)[-1:] != (
-                    "id",
-                )
-                are_few = are_few and is_code and len(words) > FEW_CODES
+                is_flag = self.columns.is_set(table, column)
+                are_few = are_few and not is_flag and len(words) > FEW_CODES
             if column.labels or are_few:
                 found[name] = words
         return found
@@ -153,6 +151,14 @@ class Statuses:
         words = evidence()["words"]
         ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
         return ours or words.get(column.name)
+
+    def of_table(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+        """Return the word that all rows have by the name of their table, such as meetings."""
+        named = one_of(table.name)
+        for word, likes in (self.our_words(entity, column) or {}).items():
+            if named in (word, *likes):
+                return Value(f"'{word}'", "the table's name", LIKELY)
+        return None
 
     def _meanings(
         self, entity: Entity, table: Table, column: Wanted

@@ -2411,3 +2411,39 @@ def test_a_question_names_the_keys_of_documents(empty: Database, tmp_path: Path)
     assert "Is it one of data ->> 'delivered_at'?" in text
     assert "Is it one of data ->> 'totalCents'?" in text
     assert "customer_ref as customer_id" in orders
+
+
+def test_meetings_and_cases_of_a_crm(empty: Database, tmp_path: Path) -> None:
+    empty.execute(
+        """
+        create table account (
+            id text primary key, name text, industry text, assigned_user_id text
+        );
+        create table meeting (
+            id text primary key, account_id text references account, parent_type text,
+            status text, date_start timestamptz, created_at timestamptz
+        );
+        create table "case" (
+            id text primary key, account_id text references account, status text,
+            created_at timestamptz
+        );
+        insert into account select 'a' || n, 'A', 'I', 'u' || n % 2
+        from generate_series(1, 6) as n;
+        insert into meeting
+        select 'm' || n, 'a' || 1 + n % 6, null, 'Held', now(), now()
+        from generate_series(1, 9) as n;
+        insert into "case"
+        select 'c' || n, 'a' || 1 + n % 6, 'Closed', now() from generate_series(1, 9) as n;
+        """
+    )
+    said = init(empty, tmp_path / "it")
+    assert 'support_tickets in public."case"' in said
+    check_types(empty, tmp_path / "it")
+    inputs = inputs_of(tmp_path / "it")
+    meetings = columns_of(inputs["input_accounts__engagements"])
+    assert (meetings["engagement_type"], meetings["scheduled_at"]) == (
+        "'meeting'",
+        "date_start",
+    )
+    # who looks after an account is no status
+    assert "assigned_user_id" not in inputs["input_accounts__accounts"]
