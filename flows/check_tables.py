@@ -22,7 +22,7 @@ from flows.check_inputs import (
 )
 from flows.database import Connection, rows
 from flows.fingerprints import current_mapping
-from flows.init.names import evidence
+from flows.init.names import evidence, words_of
 from flows.init.statuses import FEW_WORDS
 from flows.lookups import slow_lookups
 from flows.progress import count_of
@@ -286,15 +286,6 @@ def says_no(name: str, kind: str, category: str) -> str | None:
     if category == "S":
         return f"{quoted(name)} != ''"
     return f"{quoted(name)} is not null"
-
-
-def words_of(name: str) -> list[str]:
-    """Split a column's name into words, whether deleted_at or deletedAt."""
-    apart = "".join(
-        f"_{letter}" if letter.isupper() and not name[place - 1 : place].isupper() else letter
-        for place, letter in enumerate(name)
-    )
-    return apart.lower().replace("-", "_").replace(" ", "_").split("_")
 
 
 def look_at_watch(

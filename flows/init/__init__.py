@@ -23,7 +23,7 @@ from flows.init.catalog import (
 from flows.init.contract import contract, our_settings
 from flows.init.files import Rendered, project_file, settings_of, template
 from flows.init.links import add_implied_links
-from flows.init.names import evidence, rank_of_table, snake
+from flows.init.names import evidence, own_snake, rank_of_table
 from flows.init.proposal import ZONE_OF_BUSINESS, Proposal
 from flows.init.values import ZONE_OF_DATE
 from flows.progress import Progress, count_of, many
@@ -118,7 +118,7 @@ def _header(seed: str) -> str:
 
 def name_of(folder: Path) -> str:
     """Return a project name that dbt allows, from the folder's name."""
-    name = snake(folder.resolve().name)
+    name = own_snake(folder.resolve().name)
     name = "".join(sign for sign in name if sign.isascii())
     if not name[:1].isalpha():
         name = f"project_{name}".rstrip("_")
@@ -234,6 +234,10 @@ def _proposed(
         for name in systems.registry()
     }
     found = [name for name, proposal in proposals.items() if not proposal.tables.missing]
+    # invoices for the application itself, beside the bookings of its customers
+    loose = [name for name in found if proposals[name].tables.is_loose]
+    if len(loose) < len(found):
+        found = [name for name in found if name not in loose]
     on = found if asked is None else asked
     for name, proposal in proposals.items():
         tables = ", ".join(
@@ -243,12 +247,15 @@ def _proposed(
         if name in on:
             why = (
                 ""
-                if name in found
+                if not proposal.tables.missing
                 else f", as requested; not found: {', '.join(proposal.tables.missing)}"
             )
             progress.say(f"{name}: on{why}: {tables or 'no table found'}")
         else:
             missing = f"no table looks like {' and '.join(proposal.tables.missing)}"
+            if name in loose:
+                anchor = proposal.tables.chosen[proposal.tables.anchor]
+                missing = f"nothing in {anchor.relation} tells the customer"
             progress.say(f"{name}: off: {missing if name not in found else 'not requested'}")
     if not on:
         raise WrongArgument(

@@ -168,6 +168,33 @@ class Catalog:
             return None
         return counts | {str(row["word"]): int(row["rows"]) for row in found}
 
+    def keys(self, table: Table, column: Column) -> list[str]:
+        """Return the keys of the documents in a column, as far as a probe has seen."""
+        found = self._look(
+            table,
+            f"select distinct key from (select {column.quoted}::jsonb as document"
+            f" from {table.relation} limit {COMPARED}) as looked_at cross join lateral"
+            " jsonb_object_keys(case jsonb_typeof(document) when 'object' then document end)"
+            " as key order by key",
+        )
+        return [str(row["key"]) for row in found]
+
+    def used_words(self, table: Table, link: Link, label: Column) -> dict[str, int] | None:
+        """Return the words of a lookup table, with the number of rows that use each.
+
+        A large one has words of other things, too: of those, only the ones in use.
+        """
+        holder = self.tables[link.to]
+        used = self.words(table, table.columns[link.columns[-1]])
+        if used is None:
+            return self.words(holder, label)
+        labels = self.labels(holder, link.to_columns[-1], label)
+        words = dict.fromkeys(labels.values(), 0) if len(labels) <= MOST_WORDS else {}
+        for key, count in used.items():
+            if key in labels:
+                words[labels[key]] = words.get(labels[key], 0) + count
+        return dict(sorted(words.items(), key=lambda pair: (-pair[1], pair[0])))
+
     def tried(self, table: Table, query: str) -> list[dict[str, Any]] | psycopg.Error:
         """Return the rows of a probe of a table, or why it fails.
 

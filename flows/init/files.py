@@ -12,7 +12,7 @@ from flows import systems
 from flows.captured_keys import NOTHING
 from flows.init.catalog import Catalog
 from flows.init.contract import Entity, our_settings
-from flows.init.names import evidence, snake
+from flows.init.names import evidence, own_snake
 from flows.init.proposal import Proposal
 from flows.init.values import FROM, ROW, TO, Input, Join, Value, renamed
 
@@ -105,7 +105,7 @@ class Rendered:
         name = table.schema
         if name == "public":
             name = "app" if self.catalog.database == "postgres" else self.catalog.database
-        name = snake(name)
+        name = own_snake(name)
         if name in systems.registry():
             name = f"{name}_app"
         if table.schema in self.shared:
@@ -440,7 +440,7 @@ def _raw(text: str) -> str:
 
 def _plain(name: str) -> str:
     is_plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
-    return name if is_plain else snake(name)
+    return name if is_plain else own_snake(name)
 
 
 def _yaml(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.init.catalog import Catalog, Link, Table
 from flows.init.contract import singular
-from flows.init.names import evidence, is_copy, key_stem, singulars_of, snake
+from flows.init.names import bare_words, evidence, is_copy, key_stem, singulars_of, snake
 
 # families of keys, and the share of values that must be keys of the other table, unless the
 # name is sure
@@ -42,7 +42,7 @@ def _implied(
     linked = {link.columns[0] for link in table.links if not link.columns[1:]}
     own = singulars_of(catalog, table)
     for column in table.columns.values():
-        name = snake(column.name)
+        name = "_".join(bare_words(column, table))
         stem = key_stem(name)
         # a column named after its own table is its key, not a link
         is_own = any(stem == one or stem.endswith(f"_{one}") for one in own)

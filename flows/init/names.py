@@ -1,5 +1,6 @@
 """What the names of tables and columns mean: evidence.yml, compared word by word."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -14,15 +15,17 @@ from flows.project import read_yaml
 # part of a name
 NAME, LESS, LEAST, PARTLY = 75, 2, 55, 30
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
-              "ms", "millis", "epoch", "unix")  # fmt: skip
+              "ms", "millis", "epoch", "unix", "fecha", "data", "datum", "hora",
+              "em", "le", "am", "dt")  # fmt: skip
 # words that may lead the name of a date, and those that tell its zone
-TIME_FIRST, IN_UTC = ("date", "datetime", "dt", "ts", "time"), ("utc", "gmt")
+TIME_FIRST = ("date", "datetime", "dt", "ts", "time", "fecha", "data", "datum")
+IN_UTC = ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
-SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by")
+SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by", "dt")
 # words of amounts in the smallest unit
 CENTS = ("cents", "minor", "cts")
 # words of keys
-KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid")
+KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid", "ref")
 KEY_FIRST = ("id", "fk")
 # a schema with fewer tables shows no common prefix
 FEW = 4
@@ -36,6 +39,16 @@ def evidence() -> dict[str, Any]:
     path = Path(__file__).parent / "evidence.yml"
     found: dict[str, Any] = read_yaml(path)
     return found
+
+
+@cache
+def _english() -> dict[str, str]:
+    """Return words of other languages with the English word for each."""
+    return {
+        word: english
+        for english, words in evidence()["translations"].items()
+        for word in words
+    }
 
 
 @cache
@@ -85,11 +98,14 @@ def _parted(word: str) -> tuple[str, ...]:
 
 
 @cache
-def words_of(name: str) -> tuple[str, ...]:
-    """Return a name as words: "shippedAt", "Shipped_At" and shippedat are the same."""
+def _own_words(name: str) -> tuple[str, ...]:
+    """Return a name as words, without accents."""
+    bare = "".join(
+        s for s in unicodedata.normalize("NFKD", name) if not unicodedata.combining(s)
+    )
     words = [""]
     before = ""
-    for sign in name:
+    for sign in unicodedata.normalize("NFC", bare):
         if not sign.isalnum():
             words.append("")
         elif sign.isupper() and not (before.isupper() or before.isdigit()):
@@ -97,12 +113,30 @@ def words_of(name: str) -> tuple[str, ...]:
         else:
             words[-1] += sign
         before = sign
-    return tuple(part for word in words if word for part in _parted(word.lower()))
+    found = tuple(part for word in words if word for part in _parted(word.lower()))
+    # a name of signs: %
+    return found or ("unnamed",)
+
+
+@cache
+def words_of(name: str) -> tuple[str, ...]:
+    """Return a name as English words: "shippedAt", "Shipped_At" and shippedat are the same."""
+    english = _english()
+    return tuple(
+        part
+        for word in _own_words(name)
+        for part in (english.get(word) or english.get(singular(word), word)).split("_")
+    )
 
 
 def snake(name: str) -> str:
-    """Return a name in snake case."""
-    return "_".join(words_of(name)) or "unnamed"
+    """Return a name in snake case, in English."""
+    return "_".join(words_of(name))
+
+
+def own_snake(name: str) -> str:
+    """Return a name in snake case, in its own language."""
+    return "_".join(_own_words(name))
 
 
 def one_of(name: str) -> str:
@@ -214,9 +248,23 @@ def name_points(
     return best
 
 
+@cache
+def _first_of_all(columns: tuple[str, ...]) -> str:
+    """Return the word that the names of all columns begin with: c_ in TPC-H; or ''."""
+    firsts = {words_of(name)[0] for name in columns if words_of(name)[1:]}
+    alike = len(firsts) == 1 and all(words_of(name)[1:] for name in columns)
+    return firsts.pop() if alike and len(columns) >= FEW else ""
+
+
+def bare_words(column: Column, table: Table) -> tuple[str, ...]:
+    """Return the words of a column's name without one that all of its table begin with."""
+    own = words_of(column.name)
+    return own[1:] if own[0] == _first_of_all(tuple(table.columns)) else own
+
+
 def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ...]]:
     """Return what the name of a column may mean, as words."""
-    own = words_of(column.name)
+    own = bare_words(column, table)
     stem = words_of(one_of(table.name))
     forms = [own]
     for key in table.key:

@@ -7,6 +7,7 @@ that is.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flows.init.catalog import TIMES, Catalog, Table
 from flows.init.columns import HALF, Columns
@@ -20,6 +21,7 @@ from flows.init.names import (
     may_be_answer,
     name_points,
     one_of,
+    own_snake,
     rank_of_table,
     snake,
     without_time,
@@ -242,6 +244,9 @@ class Proposal:
                     ordered = given.values.get("ordered_at")
                     own = ordered.reason.partition(":")[0] if ordered else ""
                     given.candidates[name] = [own] if own in table.columns else []
+            elif value and not column.is_optional and value.sql.startswith("'"):
+                inside = self._inside(entity, table, column)
+                value.todo = f"or is it {' or '.join(inside)}?" if inside else value.todo
 
     def _may_be_same(self, people: Table) -> str:
         """Ask what tells who ordered if nearly every order has a customer of its own."""
@@ -293,7 +298,7 @@ class Proposal:
         share = self.catalog.share_of(
             given.table,
             f"{delivered.sql} is not null".replace(ROW, ""),
-            f"{status.sql} in ('DRAFT', 'SUBMITTED')".replace(ROW, ""),
+            f"{status.sql} not in ('SHIPPED', 'DELIVERED', 'CANCELLED')".replace(ROW, ""),
         )
         if share is not None and share > HALF:
             delivered.points = GUESS
@@ -326,6 +331,7 @@ class Proposal:
                 self.columns.put_together(table, column),
                 self.references.behind(entity, table, alias, column),
                 self.references.one_key_away(entity, table, alias, column),
+                self.statuses.of_table(entity, table, column),
                 self._otherwise(entity, table, column),
             ):
                 is_weak = value is None or value.points < LIKELY or value.is_empty
@@ -333,7 +339,18 @@ class Proposal:
                     value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
+        if value and column.name == "time_zone" and not column.is_optional:
+            self._fill_zone(table, value)
         return value
+
+    def _fill_zone(self, table: Table, value: Value) -> None:
+        """Let a business without a time zone of its own have the one of --time-zone."""
+        own = value.reason.partition(":")[0]
+        if own in table.columns and table.columns[own].filled not in (None, 1):
+            zone = self._zone()
+            value.sql = f"coalesce(nullif({value.sql}, ''), {zone.sql})"
+            value.reason, value.todo = f"{value.reason}; else {zone.reason}", zone.todo
+            value.points = min(value.points, zone.points)
 
     def _otherwise(  # noqa: PLR0911 - the first that fits
         self, entity: Entity, table: Table, column: Wanted
@@ -378,6 +395,19 @@ class Proposal:
                 return Value(sql, f"{named_all}: the latest date in the row", LIKELY, todo)
         return None
 
+    def _inside(self, entity: Entity, table: Table, wanted: Wanted) -> list[str]:
+        """Return the keys of documents in a row whose names fit."""
+        names = self.columns.names(entity.name, wanted)
+        is_time = wanted.type in ("timestamptz", "date")
+        return [
+            f"{column.name} ->> '{key}'"
+            for column in table.columns.values()
+            if column.family in ("json", "jsonb")
+            for key in self.catalog.keys(table, column)
+            if name_points(replace(column, name=key), table, names, is_time=is_time)[0]
+            >= LEAST
+        ]
+
     def _candidates(
         self, entity: Entity, table: Table, wanted: Wanted, used: str
     ) -> list[str]:
@@ -407,7 +437,7 @@ class Proposal:
             and column.quoted not in used
             and name_points(column, table, names, is_time=bool(families == TIMES))[0] >= LEAST
         ]
-        found = [*alike, *found]
+        found = [*self._inside(entity, table, wanted), *alike, *found]
         if wanted.name == "start_at":
             found += [
                 f"lower({column.name})"
@@ -460,21 +490,21 @@ class Proposal:
             is_flag = not link and own and set(own) <= flags
             if not (is_kind or is_flag) or column.quoted in used or column.name in table.key:
                 continue
-            holder, label = table, column
-            if link:
-                holder = self.catalog.tables[link.to]
-                if (found := self.columns.label(holder)) is None:
-                    continue
-                label = found
+            label = self.columns.label(self.catalog.tables[link.to]) if link else column
+            if label is None:
+                continue
             is_text = not is_kind and column.family == "text"
             if is_text and self.columns.is_set(table, column) is None:
                 continue
-            words = self.catalog.words(holder, label) or {}
-            there = {word: count for word, count in words.items() if count}
+            words = (
+                self.catalog.used_words(table, link, label)
+                if link
+                else self.catalog.words(table, label)
+            )
+            there = {word: count for word, count in (words or {}).items() if count}
             if 1 < len(there) <= FEW_WORDS:
                 counted = ", ".join(
-                    f"{quoted_words([word])}{'' if link else f' {count}'}"
-                    for word, count in there.items()
+                    f"{quoted_words([word])} {count}" for word, count in there.items()
                 )
                 said.append(f"{column.name} ({counted})")
         if not said:
@@ -514,14 +544,14 @@ class Proposal:
         if self.tables.copies:
             schema = self.tables.chosen[self.tables.anchor].schema
             given.reason = f"taken as one business: the tables of the schema {schema}"
-        named, whose = snake(self.catalog.database), "database"
+        named, whose = own_snake(self.catalog.database), "database"
         anchor = (
             self.tables.chosen[self.tables.anchor].schema
             if self.tables.anchor in self.tables.chosen
             else "public"
         )
         if anchor != "public":
-            named, whose = snake(anchor), "schema"
+            named, whose = own_snake(anchor), "schema"
         sayings: dict[str, Value | None] = {
             "_id": self._the_one(),
             "_slug": Value(f"'{named.replace('_', '-')}'", f"from the {whose}'s name", LIKELY),

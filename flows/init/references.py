@@ -170,6 +170,7 @@ class References:
 
         ways.sort(key=last)
         value = self._along(table, alias, ways[0], key, there)
+        self._doubt_far(value, ways[0], table, target)
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         return value
@@ -188,6 +189,17 @@ class References:
         if not is_told and not ways[0][1:]:
             value.points = GUESS
             value.todo = f"is it this one, or {other}?"
+
+    def _doubt_far(self, value: Value, way: list[Link], table: Table, target: Entity) -> None:
+        """Ask whether a table of roles tells the customer, if a row leads there by another."""
+        if target.name != "customers" or not way[1:]:
+            return
+        both = {table.relation, way[-1].to}
+        for other in self.catalog.tables.values():
+            is_used = other in self.tables.chosen.values()
+            if both <= {link.to for link in other.links} and other.probed and not is_used:
+                value.points = GUESS
+                value.todo = f"or does {other.relation} tell the customer?"
 
     def _role(self, name: str, target: Entity) -> int:
         """Return which of the names of an entity a link has, such as the customer of users."""

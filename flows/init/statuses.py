@@ -41,13 +41,16 @@ class Statuses:
         for word, names in told.items():
             if word in ("otherwise", "else"):
                 continue
-            if isinstance(names, str):
-                moment = self.columns.plain(entity.name, table, entity.columns[names])
-                found = None
-                if moment:
-                    found = table.columns[moment.reason.partition(":")[0]]
-            else:
-                found = self.columns.first(table, names)
+            # our own moment has many names
+            ours = next((name for name in names if name in entity.columns), None)
+            moment = (
+                self.columns.plain(entity.name, table, entity.columns[ours]) if ours else None
+            )
+            found = (
+                table.columns[moment.reason.partition(":")[0]]
+                if moment
+                else self.columns.first(table, names)
+            )
             if found:
                 row = f"{ROW}{found.quoted}"
                 is_so = self.columns.is_set(table, found) or f"{row} is not null"
@@ -127,7 +130,8 @@ class Statuses:
         elsewhere = set(evidence()["no_status"])
         found = {}
         for name, column in table.columns.items():
-            is_other = name in taken or name in table.key or table.link_of(name)
+            is_id = words_of(name)[-1:] == ("id",)
+            is_other = name in taken or name in table.key or table.link_of(name) or is_id
             if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
@@ -136,11 +140,8 @@ class Statuses:
             # names and notes rarely repeat a value, and one value tells nothing
             are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
             if column.family == "integer":
-                # neither a flag nor an id
-                is_code = not self.columns.is_set(table, column) and words_of(name)[-1:] != (
-                    "id",
-                )
-                are_few = are_few and is_code and len(words) > FEW_CODES
+                is_flag = self.columns.is_set(table, column)
+                are_few = are_few and not is_flag and len(words) > FEW_CODES
             if column.labels or are_few:
                 found[name] = words
         return found
@@ -150,6 +151,14 @@ class Statuses:
         words = evidence()["words"]
         ours: dict[str, list[str]] | None = words.get(f"{entity.name}.{column.name}")
         return ours or words.get(column.name)
+
+    def of_table(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+        """Return the word that all rows have by the name of their table, such as meetings."""
+        named = one_of(table.name)
+        for word, likes in (self.our_words(entity, column) or {}).items():
+            if named in (word, *likes):
+                return Value(f"'{word}'", "the table's name", LIKELY)
+        return None
 
     def _meanings(
         self, entity: Entity, table: Table, column: Wanted
@@ -179,11 +188,11 @@ class Statuses:
         if best is None:
             return None
         points, found, like = best
-        holder, row, joins = table, f"{ROW}{found.quoted}", []
+        row, joins = f"{ROW}{found.quoted}", []
+        words = self.catalog.words(table, found)
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
             if labels := self._translations(holder, link.to_columns[-1]):
-                words = self.catalog.words(table, found)
                 sql, todo = translated(row, found, words, ours, doubtful, labels)
                 return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self.columns.label(holder)
@@ -192,8 +201,8 @@ class Statuses:
             name = self.tables.alias(holder, {alias})
             condition = self.tables.condition(ROW, table, link, f"{name}.")
             joins = [Join(name, holder.relation, condition)]
+            words = self.catalog.used_words(table, link, label)
             found, row = label, f"{name}.{label.quoted}"
-        words = self.catalog.words(holder, found)
         known = _known_words(ours, doubtful)
         is_doubtful = points < LEAST and found.family != "integer"
         if is_doubtful and words and not any(snake(word) in known for word in words):

@@ -11,6 +11,7 @@ from flows.init.names import (
     is_copy,
     key_stem,
     one_of,
+    own_snake,
     rank_of_table,
     snake,
     words_of,
@@ -63,6 +64,15 @@ class Tables:
     def missing(self) -> list[str]:
         """The tables that the system needs and that were not found."""
         return [name for name in evidence()["systems"][self.system] if name not in self.chosen]
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether nothing in the main table tells the customer."""
+        anchor, people = (self.chosen.get(name) for name in (self.anchor, "customers"))
+        if anchor is None or people is None or anchor is people or self.people_by:
+            return False
+        is_named = {self.anchor, "customers"} & {*self.named}
+        return not is_named and not self.paths(anchor, people)
 
     def _choose(self) -> None:
         names: dict[str, list[str]] = evidence()["tables"][self.system]
@@ -141,6 +151,9 @@ class Tables:
         if fitting:
             reasons.append(f"has {len(fitting)} of {len(wanted)} expected columns")
         linked = self._linked(name, table)
+        if name == "customers" and self._is_far(table):
+            # the order's own address is nearer than the owner of what was ordered
+            return 0, ""
         if linked:
             points += TABLE_LINK
             reasons.append(linked)
@@ -150,6 +163,16 @@ class Tables:
         elif name == "customers":
             points -= TABLE_LINK
         return points - self._cost(table), ", ".join(reasons)
+
+    def _is_far(self, table: Table) -> bool:
+        """Return whether orders lead to a table by what they share, and have an address each.
+
+        Not by a cart, which each order has for itself.
+        """
+        anchor = self.chosen[self.anchor]
+        ways = self.paths(anchor, table)
+        is_behind = ways and ways[0][1:] and not self._is_own(anchor, ways[0][0])
+        return bool(is_behind and self.columns.email(anchor))
 
     def _cost(self, table: Table) -> int:
         """Return the points that it costs to be a view, without rows, or elsewhere."""
@@ -213,7 +236,11 @@ class Tables:
 
     def ways(self, name: str, table: Table, target: Table) -> list[list[Link]]:
         """Return the paths of links from a table to that of an entity."""
-        ways = self.paths(table, target, FARTHEST + (name == self.tenants))
+        # a payment may be that of an invoice of a booking
+        is_far = name == self.tenants or (
+            name == "customers" and table is self.chosen.get("payments")
+        )
+        ways = self.paths(table, target, FARTHEST + is_far)
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
@@ -354,7 +381,7 @@ class Tables:
         for entity, there in self.chosen.items():
             if there is table and entity not in taken:
                 return entity
-        name = snake(table.name)
+        name = own_snake(table.name)
         while name in taken:
             name += "_too"
         return f'"{name}"' if name in self.catalog.reserved or name[0].isdigit() else name
@@ -395,19 +422,21 @@ class Tables:
         people = self.chosen.get("customers")
         if people is None:
             return ""
+        elsewhere = set(evidence()["no_business"])
         linked = [
             link.to.replace('"', "")
             for link in people.links
             if link.to not in chosen
             and self.columns.is_filled(people, link.columns[-1])
             and not self._is_own(people, link)
+            and not elsewhere & {*words_of(one_of(self.catalog.tables[link.to].name))}
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
-                other.to == link.to
+                way[0].to != people.relation
                 for table in self.chosen.values()
                 if table is not people
-                for other in table.links
+                for way in self.paths(table, self.catalog.tables[link.to])
             )
         ]
         again = f"a business of its own? If so, init again with --table {self.tenants}="
@@ -415,11 +444,21 @@ class Tables:
             named = " or ".join(dict.fromkeys(linked))
             return f"several tables link to {named}: is each of its rows {again}{linked[0]}"
         synonyms = evidence()["tables"][self.system][self.tenants]
-        for link in self.chosen[self.anchor].links:
-            there = self.catalog.tables[link.to]
+        anchor = self.chosen[self.anchor]
+        for there in self.catalog.tables.values():
             is_named = rank_of_table(there, synonyms, self.catalog)[0] is not None
-            if is_named and (there.probed > 1 or there.hides_rows) and link.to not in chosen:
-                return f"{self.anchor} link to {link.to}: is each of its rows {again}{link.to}"
+            if (
+                is_named
+                and (there.probed > 1 or there.hides_rows)
+                and any(
+                    way[0].to != people.relation
+                    and anchor.columns[way[0].columns[-1]].filled != 0
+                    for way in self.paths(anchor, there)
+                    if there.relation not in chosen
+                )
+            ):
+                to = there.relation
+                return f"{self.anchor} link to {to}: is each of its rows {again}{to}"
         marked = " and ".join(self._marked(people))
         return marked and (
             f"customers and {self.anchor} have {marked}: is each of its values a business of"

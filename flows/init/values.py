@@ -12,6 +12,7 @@ from flows.init.names import (
     FEW,
     IN_UTC,
     evidence,
+    own_snake,
     rank_of_table,
     snake,
     words_of,
@@ -89,7 +90,7 @@ class Input:
 
 def told_of(column: Column, like: str = "") -> str:
     """Return what is known about a column."""
-    told = [f"{column.name}: named like {like}" if like and like != snake(column.name) else
+    told = [f"{column.name}: named like {like}" if like and like != own_snake(column.name) else
             f"{column.name}: name matches"]  # fmt: skip
     told.append(column.type)
     if column.filled is not None:
@@ -246,7 +247,7 @@ def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> di
     """Return words in snake case, without what most begin with: wc- in wc-completed."""
     first = [name[0] for name in names.values() if name[1:]]
     shared = next((one for one in first if first.count(one) * 2 > len(names)), None)
-    found = {word: "_".join(name) or "unnamed" for word, name in names.items()}
+    found = {word: "_".join(name) for word, name in names.items()}
     if shared is None or len(names) < FEW:
         return found
     shorter = {

@@ -523,6 +523,8 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
         ("is_test", "bool", "B", '"is_test"'),
         ("voided", "int2", "N", '"voided" != 0'),
         ("archived", "text", "S", "\"archived\" != ''"),
+        ("eliminado", "bool", "B", '"eliminado"'),
+        ("isactive", "bool", "B", 'not "isactive"'),
         ("active", "bool", "B", 'not "active"'),
         ("activated_at", "timestamptz", "D", None),
         ("active_since", "date", "D", None),

@@ -82,12 +82,12 @@ final as (
             when dated.risk_status = 'AT_RISK_REVENUE'
                 then
                     format(
-                        'Revenue down %s %%: last %s average %s %s,'
+                        'Revenue down %s %%: last %s average %s%s,'
                         ' the %s before %s, limit %s %%; %s',
                         trim_scale(-trunc(dated.revenue_change_pct, 2)),
                         {{ count_of('dated.recent_orders_count', 'order') }},
                         round(dated.recent_average_amount, 2),
-                        dated.currency,
+                        ' ' || dated.currency,
                         dated.baseline_orders_count,
                         round(dated.baseline_average_amount, 2),
                         trim_scale(dated.revenue_decline_pct),
