@@ -3,7 +3,7 @@ with organizations as (
     select * from {{ ref('int_usage_organizations') }}
 ),
 
-held as (
+held as not materialized (
     select * from {{ ref('int_usage_counts__held') }}
 ),
 
