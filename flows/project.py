@@ -189,7 +189,7 @@ def settings() -> dict[str, Any]:
 def _whole(names: Iterable[str]) -> list[str]:
     """Leave out names that are put together where they are read, or used in a sources' yml."""
     systems = [folder.name for folder in (OUR_PROJECT / "models").iterdir()]
-    composed = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_table|(\w+_)?id_type)")
+    composed = re.compile(rf"({'|'.join(systems)})_(enabled|schema|\w+_(table|id_type))")
     return [name for name in names if not composed.fullmatch(name)]
 
 
@@ -225,7 +225,7 @@ def read_yaml(file: Path) -> Any:
     # imported here because the environment of the pages has none
     import yaml  # type: ignore[import-untyped]
 
-    # the parser in C, where there is one, is ten times as fast
+    # the parser in C, where there is one, is faster
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.load(file.read_bytes(), loader)  # noqa: S506 - both are safe

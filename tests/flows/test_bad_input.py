@@ -397,12 +397,18 @@ def test_a_file_of_the_user_that_dbt_cannot_read_is_named(
     )
 
 
-def test_a_misspelt_setting_ends_with_2(empty: Database, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "misspelt"),
+    [("orders_schema", "comerce_schema"), ("orders_tenant_id_type", "orders_id_type")],
+)
+def test_a_misspelt_setting_ends_with_2(
+    empty: Database, project: Path, name: str, misspelt: str
+) -> None:
     file = project / "dbt_project.yml"
-    file.write_text(file.read_text().replace("  orders_schema: ", "  comerce_schema: "))
+    file.write_text(file.read_text().replace(f"  {name}: ", f"  {misspelt}: "))
     code, error = refused(empty, *NIGHTLY, project=project)
     assert code == 2
-    assert "setting comerce_schema of dbt_project.yml is unknown" in error
+    assert f"setting {misspelt} of dbt_project.yml is unknown" in error
 
 
 # tables without keys and constraints, with every fault that a row can have
