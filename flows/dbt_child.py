@@ -1,4 +1,4 @@
-"""Run dbt in its own process: `python -m flows.dbt_child`.
+"""Run dbt in its own process, which flows/dbt.py starts.
 
 Each line of standard input is a request: dbt's arguments as JSON. Each line of standard output
 is a JSON object: every node as it finishes, and last how the run ended. dbt's own output is
@@ -11,6 +11,7 @@ compiled ephemeral models, ends with the fork, so the next run starts from the p
 The project is always this one, whatever the environment says.
 """
 
+import gc
 import json
 import os
 import select
@@ -320,8 +321,6 @@ def main() -> None:
             if number == 1:
                 # takes a second, and saves a third of one for each request from now on
                 compile_macros(manifest)
+            # what is loaded is needed until the end, so garbage collection need not search it
+            gc.freeze()
             run_in_fork(manifest, json.loads(request))
-
-
-if __name__ == "__main__":
-    main()
