@@ -117,7 +117,7 @@ CLUSTER := $(CURDIR)/.local/test-cluster
 ALL_VENVS := setup $(patsubst %,.venv-%/done,dashboards metrics peers)
 PYTEST_PAGES := FLOWS_PYTHON=$(CURDIR)/$(BIN)/python $(PAGES)/python -m pytest tests/dashboards
 
-test: setup ## run the tests that each change must pass
+test: ## run the tests that each change must pass
 	+$(TOGETHER) TEST_CLUSTER=$(CLUSTER) test-dashboards test-others
 	rm -rf $(CLUSTER)
 

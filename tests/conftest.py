@@ -270,10 +270,21 @@ def running(folder: str, cleanup_mode: str) -> Iterator[Database]:
         yield database
 
 
+def server_folder() -> str:
+    """Make a folder for a server's files, in memory if much of it is free.
+
+    Tests create and drop many databases of 1,200 files. On ext4 that took a quarter of the CPU
+    time of all tests: it looks for new inodes among those that were deleted seconds ago.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp gives it a name of its own
+    is_large = memory.is_dir() and shutil.disk_usage(memory).free >= 6 << 30
+    return tempfile.mkdtemp(prefix="pg", dir=memory if is_large else None)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Database]:
     """PostgreSQL 18 from the wheel, in a folder that is removed at the end."""
-    folder = tempfile.mkdtemp(prefix="pg")
+    folder = server_folder()
     if CLUSTER:
         # as it is: the server's files may belong to another user
         subprocess.run(["cp", "-a", f"{CLUSTER}/.", folder], check=True)

@@ -1,11 +1,10 @@
 """Subscribers of a publication for all tables: a table of ours that they lack stops them."""
 
-import tempfile
 import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import Database, load_two_customers, new_database, running
+from conftest import Database, load_two_customers, new_database, running, server_folder
 
 from flows import subscribers
 from flows.project import settings
@@ -30,7 +29,7 @@ OURS = """
 @pytest.fixture(scope="module")
 def logical() -> Iterator[Database]:
     """A server that decodes its WAL for subscribers."""
-    folder = tempfile.mkdtemp(prefix="pg")
+    folder = server_folder()
     with running(folder, "stop") as database:
         database.execute("alter system set wal_level = logical")
     with running(folder, "delete") as database:
