@@ -33,9 +33,9 @@ from flows.project import (
 )
 from flows.schemas import for_dbt
 
-# the child's program; with Python's own thresholds it would spend a tenth of its CPU time on
-# the search for garbage among hundreds of thousands of objects that stay
-CHILD = "import gc; gc.set_threshold(20_000, 20, 20); from flows.dbt_child import main; main()"
+# a child's program; with Python's own thresholds it would spend a tenth of its CPU time on the
+# search for garbage among hundreds of thousands of objects that stay
+PROGRAM = "import gc; gc.set_threshold(20_000, 20, 20); from flows.dbt_child import {0}; {0}()"
 
 # with these variables dbt replays a recorded file instead of asking the database
 RECORDER_VARIABLES = ("DBT_RECORDER_", "DBT_ENGINE_RECORDER_")
@@ -197,12 +197,7 @@ def command(
     """Run dbt's own command line on the database of these libpq variables."""
     ensure_profile()
     return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from flows.dbt_child import command_line; command_line()",
-            *arguments,
-        ],
+        [sys.executable, "-c", PROGRAM.format("command_line"), *arguments],
         cwd=PROJECT,
         env=child_environment(connection),
         capture_output=True,
@@ -426,7 +421,7 @@ class Child:
             "w+", encoding="utf-8", errors="replace"
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD],
+            [sys.executable, "-c", PROGRAM.format("main")],
             cwd=PROJECT,
             env=self.environment,
             stdin=subprocess.PIPE,

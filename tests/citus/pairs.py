@@ -13,6 +13,7 @@ from application import change
 from conftest import PROJECT, PYTHON, UNTIL, Database, load_demo, new_database
 
 from bench.cluster import WHERE, Cluster, cluster, installation
+from flows.dbt import PROGRAM
 
 CUSTOMERS = 200
 START = datetime.fromisoformat(UNTIL)
@@ -34,7 +35,7 @@ OF_RUNS = {
     *(f"{system}_publications" for system in ("orders", "bookings", "usage", "accounts")),
 }
 # dbt's own command line, with our connection and the place of our project
-DBT = "from flows.dbt_child import command_line; command_line()"
+DBT = PROGRAM.format("command_line")
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 

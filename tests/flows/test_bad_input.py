@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
-from flows.dbt import CHILD, Run, _broken, _reason, command
+from flows.dbt import PROGRAM, Run, _broken, _reason, command
 from flows.progress import count_of
 
 
@@ -628,7 +628,7 @@ def test_bookings_that_no_rule_can_use_are_quarantined(
 
 def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(empty: Database) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD],
+        [sys.executable, "-c", PROGRAM.format("main")],
         cwd=PROJECT,
         env=empty.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
         stdin=subprocess.PIPE,

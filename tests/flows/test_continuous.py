@@ -304,7 +304,7 @@ class Killer(Lines):
         for child in psutil.Process().children(recursive=True):
             # one may already have ended
             with suppress(psutil.Error):
-                if dbt.CHILD in child.cmdline() and not child.children():
+                if dbt.PROGRAM.format("main") in child.cmdline() and not child.children():
                     child.kill()
 
 
