@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.database import use_environment
 from flows.errors import Failure
+from flows.fleet import check_pages
 
 APP = Path(__file__).parent / "app.py"
 LOOK = {
@@ -29,6 +30,7 @@ def main() -> int:
     arguments = parser.parse_args()
     os.environ["DO_NOT_TRACK"] = "1"
     try:
+        check_pages()
         print(use_environment())
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

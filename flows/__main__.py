@@ -370,6 +370,8 @@ def answer_fleet(arguments: argparse.Namespace, progress: Progress) -> Answer:
             "--log-file: put it before the command; all databases share the file"
         )
     services = chosen(arguments.only)
+    if command.command == "rollback" and len(services) > 1:
+        raise WrongArgument("rollback: a batch is in one database; name it with --only")
     if command.command == "status":
         return print_fleet_status(services, progress), None
     if arguments.json and command.command in SCHEDULED and not command.json:

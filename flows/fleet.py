@@ -77,6 +77,21 @@ def use_fleet() -> str:
     return announcement(f"fleet of {len(databases)}: {', '.join(databases)}")
 
 
+def check_pages() -> None:
+    """Check that pages that show a fleet have a service as their only address.
+
+    libpq would add parts of another address, such as its password, to a service that has none.
+
+    Raises WrongArgument.
+    """
+    others = [name for name in ADDRESS if name != "PGSERVICE" and os.environ.get(name)]
+    if listed() and others:
+        raise WrongArgument(
+            f"FLEET: unset {', '.join(others)}; PGSERVICE=NAME says which database the pages"
+            " show"
+        )
+
+
 def chosen(only: Sequence[str]) -> list[str]:
     """Return the databases of the fleet, or those that --only names."""
     databases = names()

@@ -22,7 +22,13 @@ from flows.errors import Failure, Infrastructure
 from flows.fleet import environment
 from flows.installed import gap
 from flows.progress import Progress, count_of
-from flows.reports import health_in_words, job_line, read_health, read_jobs
+from flows.reports import (
+    health_in_words,
+    job_line,
+    oldest_instant,
+    read_health,
+    read_jobs,
+)
 from flows.serve import SECONDS_TO_STOP, die_with_parent
 
 # by exit code
@@ -211,7 +217,8 @@ class State:
     lines: Sequence[Mapping[str, Any]]
     # a note on the database as a whole
     note: str
-    last_success_at: datetime | None = None
+    # the oldest instant that its figures describe
+    oldest: datetime | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Return the rows of its jobs, or one empty row with the note."""
@@ -224,16 +231,14 @@ def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         states = list(pool.map(_ask, services))
     progress.table("Jobs", [row for state in states for row in state.rows()])
-    known = [
-        (state.last_success_at, state.service) for state in states if state.last_success_at
-    ]
+    known = [(state.oldest, state.service) for state in states if state.oldest]
     if known:
         oldest, service = min(known)
         progress.say(
             f"the oldest figures are those of {service}, from {oldest:%Y-%m-%d %H:%M %Z}"
         )
-    if without := [state.service for state in states if not state.last_success_at]:
-        progress.say(f"no successful refresh known: {', '.join(without)}")
+    if without := [state.service for state in states if not state.oldest]:
+        progress.say(f"no figures known: {', '.join(without)}")
     return max(state.exit_code for state in states)
 
 
@@ -244,8 +249,9 @@ def _ask(service: str) -> State:
                 return State(service, 1, [], missing)
             jobs = [job_line(job) for job in read_jobs(connection)]
             health = read_health(connection)
+            oldest = oldest_instant(connection)
     except Failure as failure:
         return State(service, failure.exit_code, [], str(failure))
     is_well = health["success_age"] is not None and not health["is_overdue"]
     note = "" if is_well else health_in_words(health)
-    return State(service, 0 if is_well else 1, jobs, note, health["last_success_at"])
+    return State(service, 0 if is_well else 1, jobs, note, oldest)

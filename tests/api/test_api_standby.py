@@ -85,3 +85,12 @@ def test_a_standby_answers_reads_and_refuses_writes(
         # the connection serves the next request
         assert reader.get(f"{TENANT}/due-to-order").status_code == 200
         assert "Traceback" not in at_standby.log.read_text()
+    # commands that only read work as well
+    for command in (["status"], ["weekly"], ["write-back", "--dry-run"], ["roles", "status"]):
+        done = standby.run("flows", *command)
+        assert (done.stderr, done.returncode in (0, 1)) == ("", True)
+    done = standby.run("flows", "refresh", "--mode", "hourly")
+    assert done.returncode == 4
+    assert done.stderr == (
+        "error: database: cannot execute UPDATE in a read-only transaction\n"
+    )

@@ -141,6 +141,7 @@ def nowhere(tmp_path: Path) -> Fleet:
             {},
             "--only: no database '' in FLEET; there are: berlin, p",
         ),
+        (["rollback", "5"], {}, "rollback: a batch is in one database; name it with --only"),
         (["--at-once", "0", *NIGHTLY], {}, "'0' must be 1 to 64 (FLEET_AT_ONCE)"),
         (NIGHTLY, {"FLEET_AT_ONCE": "many"}, "'many' must be 1 to 64 (FLEET_AT_ONCE)"),
         (["refresh", "--mode", "daily"], {}, "--mode: invalid choice: 'daily'"),
@@ -169,6 +170,23 @@ def test_a_command_for_one_database_does_not_guess_which(nowhere: Fleet) -> None
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: FLEET names several databases: use `customer-health")
+
+
+def test_pages_of_a_fleet_take_their_address_from_a_service_only(nowhere: Fleet) -> None:
+    other = {"PGPASSWORD": "secret", "PGSERVICE": "berlin"}
+    done = subprocess.run(
+        [sys.executable, "-m", "dashboards"],
+        cwd=PROJECT,
+        env=nowhere.environment | other,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: FLEET: unset PGPASSWORD; PGSERVICE=NAME says which database the pages show\n"
+    )
 
 
 @pytest.mark.slow
@@ -212,9 +230,10 @@ def test_a_database_that_is_down_or_in_use_leaves_the_others_be(
         assert rows["m01"]["note"]
         # nothing was created there
         assert not busy.rows("select from pg_namespace where nspname = 'operations'")
-        assert "no successful refresh known: down, m01" in found["lines"]
-        [oldest] = [line for line in found["lines"] if "oldest" in line]
-        assert oldest.startswith("the oldest figures are those of m00, from 20")
+        assert "no figures known: down, m01" in found["lines"]
+        # not when the refresh ran
+        oldest = "the oldest figures are those of m00, from 2026-06-15 12:00 UTC"
+        assert oldest in found["lines"]
 
         code, told, errors = fleet.run(
             "--only", "m00,m02", "write-back", "--dry-run", "--json"
