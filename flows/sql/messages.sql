@@ -541,15 +541,19 @@ begin
                     and told.address = pairs.address
                     and told.news = pairs.news
             )
-            -- the end goes only to those who heard of the beginning
+            -- an end waits until its beginning has arrived, if it ever does
             and (
                 pairs.edge = 'raised'
                 or exists (
                     select from operations.message_news as told
+                    left join operations.message_outbox as messages
+                        on told.message_id = messages.message_id
                     where
                         told.channel = pairs.channel
                         and told.address = pairs.address
                         and told.news = pairs.beginning
+                        -- unknown: it may have arrived; no state: it was deleted long ago
+                        and coalesce(messages.state, 'sent') in ('sent', 'unknown')
                 )
             )
         order by
