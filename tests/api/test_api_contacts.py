@@ -417,11 +417,15 @@ def test_what_a_token_may_no_longer_see_is_not_said_to_be_unchanged(api: Api) ->
     api.database.execute(f"create role token_both in role {mine}, {other}")
     try:
         client = api.client(api.create_token("both", "token_both"))
-        path = f"{TENANT}/due-to-order"
+        path, tenants = f"{TENANT}/due-to-order", "/orders/tenants"
         headers = {"If-None-Match": client.get(path).headers["ETag"]}
+        both = {"If-None-Match": client.get(tenants).headers["ETag"]}
         assert client.get(path, headers=headers).status_code == 304
+        assert client.get(tenants, headers=both).status_code == 304
         api.database.execute(f"revoke {mine} from token_both")
         problem(client.get(path, headers=headers), 404)
+        [left] = items(client.get(tenants, headers=both))
+        assert left["tenant_slug"] == "harbor-foods"
         # a role of ours that somebody has made more of
         client = api.client(api.create_token("more", other))
         assert items(client.get("/orders/tenants"))
