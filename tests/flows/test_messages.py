@@ -706,6 +706,21 @@ def test_reps_who_share_an_address_are_told_at_their_own_hours(quiet: Database) 
                 reps,
             )
         }
+        assert owners(message) == set(reps)
+    # a list of both is nobody's own
+    quiet.execute(f"update {SEED} set quiet_from = null, quiet_to = null")
+    quiet.execute("delete from operations.message_outbox")
+    quiet.execute("delete from operations.message_news where news != 'begun'")
+    compose(quiet, monday)
+    [message] = [row for row in composed(quiet) if row["address"] == "both@a.example"]
+    assert owners(message) == {None}
+
+
+def owners(message: dict[str, Any]) -> set[str | None]:
+    """Return the sales reps whose list of whom to call a message leads to."""
+    return {
+        line["sales_rep_id"] for line in message["body"] if line["section"] == "CALL_FIRST"
+    }
 
 
 def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:
