@@ -17,11 +17,10 @@ from api import tokens
 from api.database import Connection, Pool, rows_of, use_role
 from api.limits import Limits
 from api.paging import Page
-from api.problems import Problem, shown, unauthorized, unlisted
+from api.problems import DOCUMENT, Problem, shown, unauthorized, unlisted
 from flows.schemas import named
 
 FOLDER = Path(__file__).parent / "sql"
-DOCUMENT = Path(__file__).parent / "openapi.json"
 
 # parameters that are ids; the source decides their type
 IDS = ("customer_id", "square_customer_id", "account_id", "sales_rep", "account", "location")

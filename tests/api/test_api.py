@@ -287,7 +287,16 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(f"{TENANT}/transitions", **{"from": "2026-02-01", "to": "2026-01-31"}) == (
         "to: '2026-01-31' must not be before 'from', 2026-02-01"
     )
-    assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
+    assert said(f"{TENANT}/transitions") == (
+        "from: is missing and must be a date such as 2026-01-31;"
+        " to: is missing and must be a date such as 2026-01-31"
+    )
+    assert said("/operations/runs", job="refresh_nightl").startswith(
+        "job: 'refresh_nightl' must be one of refresh_hourly, refresh_nightly, "
+    )
+    # and none that has run is refused
+    for job in items(analyst.get("/operations/jobs")):
+        assert items(analyst.get("/operations/runs", params={"job": job["job"]}))
     assert (
         missing("/orders/tenants/nobody/customers")
         == "not found, or hidden from this token: tenant 'nobody'"
