@@ -73,7 +73,8 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The instant that the figures describe; the oldest of all tenants.",
+        "description": "The instant that the figures describe; of a list of tenants or"
+        " organizations, the oldest of all.",
         "schema": {"type": "string"},
     },
 }

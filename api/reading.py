@@ -191,6 +191,8 @@ class CallerRequest:
                 # the role may see other tenants since: only the answer itself tells
                 content = read(connection, ids)
                 state["answer"] = orjson.dumps(content)
+            else:
+                state["as_of"] = ids["as_of"]
             headers = self._headers(caller, state)
             unchanged = Response(status_code=304, headers=headers)
             if headers["ETag"] in self.known:
@@ -216,7 +218,7 @@ class CallerRequest:
 
 
 def ids_of(connection: Connection, system: str, tenant: str) -> dict[str, Any]:
-    """Return the key of a tenant by slug or id, if the caller may see it."""
+    """Return the key and the instant of a tenant by slug or id, if the caller may see it."""
     found = run(connection, f"{system}/tenant", {"tenant": tenant})
     if not found:
         raise missing({"organization" if system != "orders" else "tenant": tenant})

@@ -10,9 +10,11 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import quote
 
 import httpx
@@ -214,8 +216,11 @@ def test_an_unchanged_answer_is_304_until_the_next_publication(
             " where tenant_slug = 'north-dairy'"
         )
         assert is_known()
-        # of all tenants, the oldest
-        assert analyst.get(path).headers["As-Of"] == first.headers["As-Of"]
+        # of this tenant; of all tenants, the oldest
+        later = datetime.fromisoformat(first.headers["As-Of"]) + timedelta(seconds=1)
+        assert analyst.get(path).headers["As-Of"] == later.isoformat()
+        tenants = analyst.get("/orders/tenants")
+        assert tenants.headers["As-Of"] == first.headers["As-Of"]
         before = refreshed.value("select max(today) from analytics.tenants")
         refreshed.execute("update analytics.tenants set today = today + 1")
         assert not is_known()
