@@ -33,6 +33,7 @@ from asking import (
 )
 from conftest import PROJECT, Database
 
+from api import database as api_database
 from api import limits, reading
 from api.problems import Problem
 from api.serving import address_of
@@ -356,6 +357,20 @@ def test_a_query_that_fails_is_not_an_unknown_id(monkeypatch: pytest.MonkeyPatch
         reading.run(connection, "orders/customers", {"sales_rep": "x"})
     with pytest.raises(psycopg.DataError):
         reading.run(connection, "orders/customers", {"sales_rep": None})
+
+
+def test_a_character_that_the_database_cannot_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For example Chinese, where the database is in LATIN1."""
+
+    def fail(_: object) -> None:
+        raise psycopg.errors.UntranslatableCharacter
+
+    monkeypatch.setattr(api_database, "open_connection", MagicMock)
+    with pytest.raises(Problem, match="a character that the database cannot hold") as refused:
+        api_database.Pool(1).run(fail)
+    assert refused.value.status == 422
 
 
 def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:
