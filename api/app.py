@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import accounts, bookings, contacts, operations, orders, problems, usage
-from api.problems import Problem
-from api.reading import DOCUMENT, STARTED
+from api.problems import DOCUMENT, Problem
+from api.reading import STARTED
 
 MOST_CHARACTERS = 2000
 

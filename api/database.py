@@ -176,6 +176,9 @@ def _as_problem(error: psycopg.Error | Failure) -> Problem:
             detail = f"the query took more than {STATEMENT_TIMEOUT}: request fewer rows"
         case psycopg.errors.InsufficientPrivilege():
             detail = "a role lacks a right: run `customer-health roles install`"
+        case psycopg.errors.UntranslatableCharacter():
+            # only in a database that is not in UTF-8
+            return Problem(422, "a parameter has a character that the database cannot hold")
         case psycopg.OperationalError() | Failure():
             detail = "the database cannot be reached"
         case _:

@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute
 from api import problems
 from api.app import ROUTERS, create_app, routes
 from api.contacts import Contact
-from api.reading import DOCUMENT, FOLDER
+from api.problems import DOCUMENT
+from api.reading import FOLDER
 from api.schemas import HISTORY, JSON_COLUMNS, TYPES, Schema, array_of, nullable, object_of
 from flows.project import OUR_PROJECT, version
 
@@ -72,7 +73,8 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "As-Of": {
-        "description": "The instant that the figures describe; the oldest of all tenants.",
+        "description": "The instant that the figures describe; of a list of tenants or"
+        " organizations, the oldest of all.",
         "schema": {"type": "string"},
     },
 }
@@ -113,6 +115,7 @@ FILTERS = {
     "engagement_type": "Only engagements of this type.",
     "outcome": "Only engagements with this outcome.",
     "goal_status": "Only goals with this status.",
+    "job": "Only runs of this job.",
     "status": "Only runs in this state.",
     "sort": "Order of the rows. A leading - sorts in descending order; NULLs come last.",
 }

@@ -39,12 +39,22 @@ RunId = Annotated[Text, Path(description="Id of the run in the run log.")]
 Status = Literal[
     "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
 ]
+Job = Literal[
+    "refresh_hourly",
+    "refresh_nightly",
+    "refresh_organization",
+    "write_back",
+    "rollback",
+    "fit_orders",
+    "fit_visits",
+    "detach",
+]
 
 
 class Runs(Page):
     """Parameters of the list of runs."""
 
-    job: Annotated[Text | None, Field(description="The job, such as refresh_nightly.")] = None
+    job: Job | None = None
     status: Status | None = None
 
 

@@ -3,7 +3,9 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +16,9 @@ from fastapi.routing import APIRoute
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from api.paging import DAY
+
+DOCUMENT = Path(__file__).parent / "openapi.json"
 MEDIA_TYPE = "application/problem+json"
 # how many characters of the given value a message repeats
 SHOWN = 40
@@ -152,7 +157,7 @@ def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
         case "extra_forbidden":
             return unlisted(name, "field" if error["loc"][0] == "body" else "parameter")
         case "missing":
-            what = "is missing"
+            what = f"is missing and {_required()[name]}"
         case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ")
             what = f"{given} must be one of {allowed}"
@@ -169,6 +174,30 @@ def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
         case _:
             what = f"{given}: {error['msg'].lower()}"
     return f"{name}: {what}"
+
+
+@cache
+def _required() -> dict[str, str]:
+    """Return what each required parameter and field must be, from the OpenAPI document."""
+    document = orjson.loads(DOCUMENT.read_bytes())
+    contact = document["components"]["schemas"]["Contact"]
+    fields = {name: contact["properties"][name] for name in contact["required"]}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for given in operation.get("parameters", []):
+                if given["in"] == "query" and given["required"]:
+                    what = {"description": given["description"], **given["schema"]}
+                    fields[given["name"]] = what
+    return {name: _must_be(field) for name, field in fields.items()}
+
+
+def _must_be(schema: Mapping[str, Any]) -> str:
+    if words := schema.get("enum"):
+        return f"must be one of {', '.join(words)}"
+    if schema.get("format") == "date":
+        return DAY
+    what: str = schema["description"]
+    return f"must be the {what[0].lower()}{what[1:].rstrip('.')}"
 
 
 def _given(value: object) -> str:

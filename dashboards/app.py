@@ -22,8 +22,8 @@ PAGES = (
 
 # which pages show the tenants of each query; a page needs at least one of them
 SYSTEMS = {
-    "tenants": {"overview", "due_to_order", "customer", "how_good_is_it"},
-    "organizations": {"customer", "how_good_is_it", "bookings"},
+    "tenants": {"overview", "due_to_order", "customer", "how_good_is_it", "retention"},
+    "organizations": {"customer", "how_good_is_it", "retention", "bookings"},
     "platform_organizations": {"usage_and_accounts"},
     "success_organizations": {"usage_and_accounts"},
 }

@@ -175,8 +175,8 @@ def _due_to_order(row: Mapping[str, Any], line: Mapping[str, Any], pages: str) -
     """Return the URL of the list of whom to call, of the rep or of the whole tenant."""
     if not pages:
         return ""
-    # without a name, several reps share the address
-    owner = line.get("sales_rep_id") if row["recipient_name"] else None
+    # none if several reps share the address
+    owner = line.get("sales_rep_id")
     whose = {"owner": owner} if owner else {}
     chosen = {"tenant": row["tenant_slug"], **whose, "due": DUE}
     return f"{pages}/due_to_order?{urlencode(chosen, doseq=True)}"

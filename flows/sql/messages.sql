@@ -224,11 +224,14 @@ begin
                     (line ->> 'revenue_at_risk')::numeric desc nulls last,
                     line ->> 'tenant', line ->> 'name', line ->> 'words'
             ) as place,
-            count(*) over (
-                partition by channel, address, reach, tenant_id, tenant_slug, section
-            ) as lines_count
+            count(*) over whole as lines_count,
+            min(line ->> 'sales_rep_id') over whole as first_rep,
+            max(line ->> 'sales_rep_id') over whole as last_rep
         from fresh
         where line is not null
+        window whole as (
+            partition by channel, address, reach, tenant_id, tenant_slug, section
+        )
     ),
 
     written as (
@@ -246,7 +249,12 @@ begin
             min(quiet_to) as quiet_to,
             min(time_zone) as time_zone,
             jsonb_agg(
-                line || jsonb_build_object('section', section, 'of', lines_count)
+                line || jsonb_build_object(
+                    'section', section,
+                    'of', lines_count,
+                    -- whose list the whole section is; NULL if several share the address
+                    'sales_rep_id', case when first_rep = last_rep then first_rep end
+                )
                 order by section, place
             ) filter (
                 where place <= case when section = 'CALL_FIRST' then 10 else 20 end
@@ -541,15 +549,19 @@ begin
                     and told.address = pairs.address
                     and told.news = pairs.news
             )
-            -- the end goes only to those who heard of the beginning
+            -- an end waits until its beginning has arrived, if it ever does
             and (
                 pairs.edge = 'raised'
                 or exists (
                     select from operations.message_news as told
+                    left join operations.message_outbox as messages
+                        on told.message_id = messages.message_id
                     where
                         told.channel = pairs.channel
                         and told.address = pairs.address
                         and told.news = pairs.beginning
+                        -- unknown: it may have arrived; no state: it was deleted long ago
+                        and coalesce(messages.state, 'sent') in ('sent', 'unknown')
                 )
             )
         order by

@@ -10,9 +10,11 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import quote
 
 import httpx
@@ -31,6 +33,7 @@ from asking import (
 )
 from conftest import PROJECT, Database
 
+from api import database as api_database
 from api import limits, reading
 from api.problems import Problem
 from api.serving import address_of
@@ -214,8 +217,11 @@ def test_an_unchanged_answer_is_304_until_the_next_publication(
             " where tenant_slug = 'north-dairy'"
         )
         assert is_known()
-        # of all tenants, the oldest
-        assert analyst.get(path).headers["As-Of"] == first.headers["As-Of"]
+        # of this tenant; of all tenants, the oldest
+        later = datetime.fromisoformat(first.headers["As-Of"]) + timedelta(seconds=1)
+        assert analyst.get(path).headers["As-Of"] == later.isoformat()
+        tenants = analyst.get("/orders/tenants")
+        assert tenants.headers["As-Of"] == first.headers["As-Of"]
         before = refreshed.value("select max(today) from analytics.tenants")
         refreshed.execute("update analytics.tenants set today = today + 1")
         assert not is_known()
@@ -287,7 +293,16 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert said(f"{TENANT}/transitions", **{"from": "2026-02-01", "to": "2026-01-31"}) == (
         "to: '2026-01-31' must not be before 'from', 2026-02-01"
     )
-    assert said(f"{TENANT}/transitions") == "from: is missing; to: is missing"
+    assert said(f"{TENANT}/transitions") == (
+        "from: is missing and must be a date such as 2026-01-31;"
+        " to: is missing and must be a date such as 2026-01-31"
+    )
+    assert said("/operations/runs", job="refresh_nightl").startswith(
+        "job: 'refresh_nightl' must be one of refresh_hourly, refresh_nightly, "
+    )
+    # and none that has run is refused
+    for job in items(analyst.get("/operations/jobs")):
+        assert items(analyst.get("/operations/runs", params={"job": job["job"]}))
     assert (
         missing("/orders/tenants/nobody/customers")
         == "not found, or hidden from this token: tenant 'nobody'"
@@ -342,6 +357,20 @@ def test_a_query_that_fails_is_not_an_unknown_id(monkeypatch: pytest.MonkeyPatch
         reading.run(connection, "orders/customers", {"sales_rep": "x"})
     with pytest.raises(psycopg.DataError):
         reading.run(connection, "orders/customers", {"sales_rep": None})
+
+
+def test_a_character_that_the_database_cannot_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For example Chinese, where the database is in LATIN1."""
+
+    def fail(_: object) -> None:
+        raise psycopg.errors.UntranslatableCharacter
+
+    monkeypatch.setattr(api_database, "open_connection", MagicMock)
+    with pytest.raises(Problem, match="a character that the database cannot hold") as refused:
+        api_database.Pool(1).run(fail)
+    assert refused.value.status == 422
 
 
 def test_without_a_valid_token_the_answer_is_401(api: Api) -> None:

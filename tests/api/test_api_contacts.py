@@ -291,7 +291,11 @@ def test_an_invalid_contact_is_refused_in_one_line(
     assert said(recorded_by="boss") == (
         "no field 'recorded_by' here: /openapi.json lists the fields"
     )
-    assert problem(rep.post(path, json={}), 422) == "channel: is missing; outcome: is missing"
+    assert problem(rep.post(path, json={}), 422) == (
+        "channel: is missing and must be one of PHONE, EMAIL, MESSAGE, VISIT, OTHER; outcome:"
+        " is missing and must be one of REACHED, WILL_ORDER, LOST, WRONG_NUMBER, OTHER,"
+        " WITHDRAWN"
+    )
     for body in (b"", b"[]", b"null", b"{", b"\xff", b'{"note": "\\ud800"}', b"[" * 20_000):
         assert problem(rep.post(path, content=body), 422).startswith("body: ")
     assert problem(rep.post(path, content=b"not json"), 422) == (
@@ -345,7 +349,7 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
     said = "body: must have at most 32768 bytes, and a Content-Length"
     assert problem(rep.post(path, content=b" " * 32_769), 413) == said
     assert problem(rep.post(path, content=iter([b"{}"])), 413) == said
-    # a body that is announced and never sent: without a valid token, nobody waits for it
+    # a body that is announced and never sent: without a token, nobody waits for it
     connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
     connection.putrequest("POST", path)
     connection.putheader("Content-Length", "100")
@@ -417,11 +421,15 @@ def test_what_a_token_may_no_longer_see_is_not_said_to_be_unchanged(api: Api) ->
     api.database.execute(f"create role token_both in role {mine}, {other}")
     try:
         client = api.client(api.create_token("both", "token_both"))
-        path = f"{TENANT}/due-to-order"
+        path, tenants = f"{TENANT}/due-to-order", "/orders/tenants"
         headers = {"If-None-Match": client.get(path).headers["ETag"]}
+        both = {"If-None-Match": client.get(tenants).headers["ETag"]}
         assert client.get(path, headers=headers).status_code == 304
+        assert client.get(tenants, headers=both).status_code == 304
         api.database.execute(f"revoke {mine} from token_both")
         problem(client.get(path, headers=headers), 404)
+        [left] = items(client.get(tenants, headers=both))
+        assert left["tenant_slug"] == "harbor-foods"
         # a role of ours that somebody has made more of
         client = api.client(api.create_token("more", other))
         assert items(client.get("/orders/tenants"))

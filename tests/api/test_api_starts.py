@@ -112,13 +112,17 @@ def test_who_may_not_start_something_is_told_so(started: Api) -> None:
                     "only for tokens with the role"
                 )
             foreign = started.database.rows(SLUGS["usage"])[1]["slug"]
-            problem(client.post(jobs[2], params={"organization": foreign}), 404)
+            for hostile in (foreign, "' or true --", "--mode=nightly", "%", "\n", "\u202e"):
+                problem(client.post(jobs[2], params={"organization": hostile}), 404)
+            problem(client.post(jobs[2], params={"organization": "a\0"}), 422)
             for run in started.database.rows("select logid from operations.application_logs"):
                 problem(client.get(f"/operations/runs/{run['logid']}"), 404)
     with started.client(started.tokens["scheduler"]) as scheduler:
         # HEAD starts nothing
         assert scheduler.head(jobs[0]).status_code == 405
-        assert problem(scheduler.post(jobs[2]), 422) == "organization: is missing"
+        assert problem(scheduler.post(jobs[2]), 422) == (
+            "organization: is missing and must be the slug of the organization"
+        )
         assert problem(scheduler.post(jobs[0], content=b" " * 32_769), 413)
     problem(httpx.post(started.url + jobs[0]), 401)
     after = started.database.value("select count(*) from operations.application_logs")

@@ -417,6 +417,7 @@ def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     return seen
 
 
+@pytest.mark.usefixtures("marts")
 def test_the_menu_has_no_pages_of_systems_that_are_off(
     refreshed: Database, look_at: Point, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,6 +434,17 @@ def test_the_menu_has_no_pages_of_systems_that_are_off(
     menu = names_of_menu(monkeypatch)
     assert {name for name, is_there in menu.items() if not is_there} == {
         *("Rows", "Bookings", "Usage and accounts")
+    }
+    # with orders and bookings switched off
+    refreshed.execute("truncate analytics.tenants")
+    refreshed.execute(
+        "insert into analytics.platform_organizations (organization_id)"
+        " values (gen_random_uuid())"
+    )
+    data.read.clear()
+    menu = names_of_menu(monkeypatch)
+    assert {name for name, is_there in menu.items() if is_there} == {
+        *("Usage and accounts", "Operations")
     }
 
 

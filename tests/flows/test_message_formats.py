@@ -178,9 +178,12 @@ def test_who_is_to_be_called_leads_to_the_whole_list() -> None:
     leading = {"type": "link", "text": "and 22 more", "url": whole}
     assert [leading] in every(slack_of(weekly), "elements")
     assert whole in every(teams_of(weekly), "url")
+    # a rep without a name
+    assert whole in text_of(message_of(row(call, kind="weekly", recipient_name=None), PAGES))
     # an address that several reps share, and the channel of a tenant
-    for changes in ({"recipient_name": None}, {"recipient_name": None, "reach": "tenant"}):
-        shared = message_of(row(call, kind="weekly", **changes), PAGES)
+    for reach in ("owner", "tenant"):
+        of_several = row({**call, "sales_rep_id": None}, kind="weekly", reach=reach)
+        shared = message_of(of_several, PAGES)
         assert f"and 22 more: {address}{groups}\n" in text_of(shared)
     # without pages, and for other sections, there is no list
     assert "due_to_order" not in text_of(message_of(row(call, kind="weekly"), ""))

@@ -237,17 +237,24 @@ def test_a_refused_message_is_tried_again_and_arrives_once(
 def test_a_message_that_was_refused_arrives_before_a_newer_one(
     quiet: Database, mails: MailReceiver
 ) -> None:
-    [customer] = customers(quiet, limit=1)
-    set_status(quiet, [customer], "DORMANT")
+    rep = customers(quiet, limit=1)[0]["sales_rep_id"]
+    one, other = customers(quiet, f"sales_rep_id = '{rep}'", 2)
+    set_status(quiet, [one], "DORMANT")
     mails.answer = lambda _number: 550
     assert send(quiet, mails).returncode == 4
-    # the end finds the server in order; the beginning would wait for its next attempt
-    mails.answer = lambda _number: 250
-    set_status(quiet, [customer], "HEALTHY")
+    # the end waits for the beginning, and the server is in order when there is other news
+    set_status(quiet, [one], "HEALTHY")
     assert send(quiet, mails).returncode == 0
-    assert [mail["subject"] for mail in mails.accepted] == [
-        "harbor-foods: high-value customers now dormant (1)",
-        "harbor-foods: high-value customers back (1)",
+    mails.answer = lambda _number: 250
+    set_status(quiet, [other], "DORMANT")
+    for _ in range(2):
+        assert send(quiet, mails).returncode == 0
+    assert [
+        (" back " in mail["subject"], names(mail["plain"])) for mail in mails.accepted
+    ] == [
+        (False, {one["customer_name"]}),
+        (False, {other["customer_name"]}),
+        (True, {one["customer_name"]}),
     ]
 
 
@@ -270,6 +277,18 @@ def test_a_message_that_cannot_be_sent_for_days_is_not_sent_later(
     assert told(mails) == {to: whom for to, whom in of(gone).items() if to != old}
     assert states(quiet) == {"sent": len(of(gone)) - 1, "expired": 1}
     assert "expired" in quiet.run("flows", "status", environment=mails.environment).stdout
+    # and who never heard of the beginning does not hear of the end
+    refused, left, *others = sorted(of(gone).keys() - {old})
+    for state, address in (("failed", refused), ("withdrawn", left)):
+        quiet.execute(
+            "update operations.message_outbox set state = %s where address = %s",
+            state,
+            address,
+        )
+    mails.accepted.clear()
+    set_status(quiet, gone, "HEALTHY")
+    assert send(quiet, mails).returncode == 0
+    assert told(mails) == {to: of(gone)[to] for to in others} != {}
 
 
 def test_people_are_told_though_somebody_emptied_the_table_of_news(
@@ -687,6 +706,21 @@ def test_reps_who_share_an_address_are_told_at_their_own_hours(quiet: Database) 
                 reps,
             )
         }
+        assert owners(message) == set(reps)
+    # a list of both is nobody's own
+    quiet.execute(f"update {SEED} set quiet_from = null, quiet_to = null")
+    quiet.execute("delete from operations.message_outbox")
+    quiet.execute("delete from operations.message_news where news != 'begun'")
+    compose(quiet, monday)
+    [message] = [row for row in composed(quiet) if row["address"] == "both@a.example"]
+    assert owners(message) == {None}
+
+
+def owners(message: dict[str, Any]) -> set[str | None]:
+    """Return the sales reps whose list of whom to call a message leads to."""
+    return {
+        line["sales_rep_id"] for line in message["body"] if line["section"] == "CALL_FIRST"
+    }
 
 
 def test_the_week_of_each_rep_is_that_of_its_customers(quiet: Database) -> None:

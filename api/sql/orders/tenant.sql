@@ -1,5 +1,7 @@
--- The key of a tenant, by its slug or its id.
-select tenant_id
+-- The key of a tenant, by its slug or its id, and how old its figures are.
+select
+    tenant_id,
+    as_of
 from analytics.tenants
 where tenant_slug = %(tenant)s or tenant_id::text = %(tenant)s
 -- a match by id comes before a match by slug

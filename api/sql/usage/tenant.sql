@@ -1,5 +1,7 @@
--- The key of an organization, by its slug or its id.
-select organization_id
+-- The key of an organization, by its slug or its id, and how old its figures are.
+select
+    organization_id,
+    as_of
 from analytics.platform_organizations
 where organization_slug = %(tenant)s or organization_id::text = %(tenant)s
 -- a match by id comes before a match by slug

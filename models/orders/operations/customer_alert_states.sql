@@ -32,17 +32,21 @@ judged as (
 
     -- no row for PROSPECT: it neither is a TARGET nor has recovered
     select
-        tenant_id,
-        customer_id,
-        customer_name,
-        sales_rep_id,
+        account_types.tenant_id,
+        account_types.customer_id,
+        account_types.customer_name,
+        account_types.sales_rep_id,
         'ACCOUNT_TARGET' as kind,
-        account_type = 'TARGET' as is_on,
-        null as revenue_at_risk,
-        null as currency,
-        reason
+        account_types.account_type = 'TARGET' as is_on,
+        risk_status.revenue_at_risk,
+        risk_status.currency,
+        account_types.reason
     from account_types
-    where account_type in ('ACTIVE', 'TARGET')
+    left join risk_status
+        on
+            account_types.tenant_id = risk_status.tenant_id
+            and account_types.customer_id = risk_status.customer_id
+    where account_types.account_type in ('ACTIVE', 'TARGET')
 ),
 
 final as (
