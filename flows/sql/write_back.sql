@@ -306,7 +306,7 @@ returns text[]
 language plpgsql set timezone = 'UTC' as $put$
 -- Write these values, by customer and column, into the locked rows of a batch's
 -- customers, each converted to its column's type. Only the columns of the batch are
--- named, because others may not be writable.
+-- named, because others may not be writable. NULL: there are none to write.
 declare
     tenant constant text := (
         select tenant_id from operations.write_back_batches where batch_id = this_batch
@@ -314,6 +314,9 @@ declare
     written text[];
     in_table text;
 begin
+    if new_values is null then
+        return null;
+    end if;
     if to_regclass('pg_catalog.pg_dist_partition') is not null then
         in_table := operations.put_into_distributed_table(this_batch, tenant, new_values);
     end if;
@@ -388,9 +391,7 @@ begin
                 is distinct from compared.value
         );
 
-    if unchanged is not null then
-        written := operations.put_values(this_batch, unchanged);
-    end if;
+    written := operations.put_values(this_batch, unchanged);
 
     present := operations.rows_of_customers(
         this_batch, customers, 'not target.is_closed', ''
