@@ -19,8 +19,15 @@
         {{ drop_ours(existing) }}
         {%- set existing = none -%}
     {% endif %}
-    {% if var('citus') and var('refresh_scope') == 'changed' and existing is not none %}
-        {#- making tables on all nodes costs more than an hourly refresh puts into them -#}
+    {% if
+        var('citus') and var('refresh_scope') == 'changed' and existing is not none
+        and not var('organization')
+    %}
+        {#-
+        making tables on all nodes costs more than an hourly refresh puts into them. It
+        recomputes everything after an upgrade, but a refresh of one organization does
+        not, so there the tables may have columns of the last version
+        -#}
         {% call statement('main') -%}
             truncate {{ target_relation }};
             insert into {{ target_relation }} (
