@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,19 @@ def nodes(programs: Path) -> Iterator[Cluster]:
         yield started
 
 
+def run_dbt(database: Database, project: Path, *command: str) -> None:
+    """Run dbt itself."""
+    done = subprocess.run(
+        [PYTHON, "-c", DBT, *command],
+        cwd=project,
+        env=database.os_environment(DBT_TARGET_PATH=str(project / "target")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @dataclass(frozen=True)
 class Pair:
     """The same application on one PostgreSQL and on Citus."""
@@ -109,15 +123,7 @@ class Pair:
             (self.plain, self.other_project),
             (self.distributed, self.project),
         ):
-            done = subprocess.run(
-                [PYTHON, "-c", DBT, *command, *WITHOUT_TESTS],
-                cwd=project,
-                env=database.os_environment(DBT_TARGET_PATH=str(project / "target")),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+            run_dbt(database, project, *command, *WITHOUT_TESTS)
 
     def change(self, seed: int, hours: int) -> str:
         """Let the application work until an instant; return it."""
@@ -129,18 +135,18 @@ class Pair:
         """Return the rows that only one of them has, by relation; both have many rows."""
         plain, distributed = content(self.plain), content(self.distributed)
         assert plain.keys() == distributed.keys()
-        assert sum(map(len, plain.values())) > least
+        assert sum(rows.total() for rows in plain.values()) > least
         return {
             name: (
-                sorted(plain[name] - distributed[name]),
-                sorted(distributed[name] - plain[name]),
+                sorted((plain[name] - distributed[name]).elements()),
+                sorted((distributed[name] - plain[name]).elements()),
             )
             for name in plain
             if plain[name] != distributed[name]
         }
 
 
-def content(database: Database) -> dict[str, set[str]]:
+def content(database: Database) -> dict[str, Counter[str]]:
     """Return the rows of all marts and views of ours, and of the table we write to."""
     with database.connect() as connection:
         names = [
@@ -160,7 +166,7 @@ def content(database: Database) -> dict[str, set[str]]:
             with connection.cursor().copy(
                 f"copy (select * from {name}) to stdout".encode()
             ) as rows:
-                found[name] = {bytes(row).decode() for row in rows}
+                found[name] = Counter(bytes(row).decode() for row in rows)
     return found
 
 

@@ -35,7 +35,7 @@ def pair(
 ) -> Iterator[Pair]:
     """Both with a copy of the project, which a test may edit."""
     copies = for_both(project, tmp_path_factory)
-    with same_demo(server, programs, copies[0], shards=4, customers=60) as both:
+    with same_demo(server, programs, copies[0], shards=6, customers=60) as both:
         yield Pair(both.plain, both.distributed, *copies)
 
 

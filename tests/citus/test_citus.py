@@ -1,16 +1,19 @@
 """On Citus, every mart equals that of one PostgreSQL server at the same instant."""
 
+import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from application import change
-from conftest import PYTHON, UNTIL, Database, load_demo
-from pairs import NIGHTLY, START, Pair, content, node, same_demo
+from conftest import PYTHON, UNTIL, Database, load_demo, new_database
+from pairs import NIGHTLY, START, Pair, content, node, run_dbt, same_demo
+from psycopg.rows import DictRow
 from receivers import MailReceiver, serving
 
 from bench.cluster import Cluster, cluster
@@ -18,7 +21,8 @@ from bench.cluster import Cluster, cluster
 pytestmark = pytest.mark.slow
 
 pytest_plugins = ["pairs"]
-SHARDS = (8, 32)
+# with either, both workers have tenants with orders; with 4 or 8, one has them all
+SHARDS = (6, 32)
 
 
 @pytest.fixture(params=SHARDS)
@@ -50,6 +54,18 @@ COUNTED = """
 """
 
 
+# what each publication did, but when and in which run
+PUBLISHED = " union all ".join(
+    f"""
+    select
+        mart, as_of::text, held_as_of::text, refresh_scope,
+        rows_written, rows_removed, rows_corrected
+    from operations.{system}_publications
+    """
+    for system in ("orders", "bookings", "usage", "accounts")
+)
+
+
 def test_every_row_is_as_on_one_server(pair: Pair) -> None:
     pair.run("refresh", "--mode", "nightly", "--as-of", UNTIL, "--backfill-days", "5")
     assert pair.different() == {}
@@ -71,6 +87,11 @@ def test_every_row_is_as_on_one_server(pair: Pair) -> None:
     batch = str(pair.plain.value("select max(batch_id) from operations.write_back_batches"))
     pair.run("rollback", batch)
     assert pair.different() == {}
+    plain, distributed = (
+        Counter(map(repr, database.rows(PUBLISHED)))
+        for database in (pair.plain, pair.distributed)
+    )
+    assert (plain - distributed, distributed - plain) == ({}, {})
 
 
 REFUSED = (
@@ -80,6 +101,31 @@ REFUSED = (
     ("api", "none of our roles"),
     ("api-tokens list", "none of our roles"),
 )
+
+
+# all relations, schemas, functions and roles, with their owners and the rights to them
+CATALOG = """
+    select
+        oid::regclass::text as name, relowner::regrole::text as owner, relacl::text as rights
+    from pg_class
+    where relpersistence != 't'
+    union all
+    select nspname, nspowner::regrole::text, nspacl::text
+    from pg_namespace
+    where nspname !~ '^pg_(toast_)?temp'
+    union all
+    select oid::regprocedure::text, proowner::regrole::text, proacl::text
+    from pg_proc
+    union all
+    select rolname, null, null
+    from pg_roles
+    order by 1, 2, 3
+"""
+
+
+def catalogs(nodes: Cluster) -> list[list[DictRow]]:
+    """Return what each node has."""
+    return [node(nodes, number).rows(CATALOG) for number in range(len(nodes.nodes))]
 
 
 def refuses(nodes: Cluster, project: Path, command: str, why: str) -> None:
@@ -96,18 +142,22 @@ def test_what_citus_does_not_take_is_refused_before_anything_is_made(
 ) -> None:
     with cluster(programs, shards=4) as nodes:
         load_demo(node(nodes), 60)
-        catalog = "select relname from pg_class union all select rolname from pg_roles"
-        before = [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        before = catalogs(nodes)
         # nothing is distributed yet
         for command, why in REFUSED:
             refuses(nodes, of_citus, command, why)
-        assert before == [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        assert catalogs(nodes) == before
 
         nodes.distribute_demo()
-        before = [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        before = catalogs(nodes)
         for command, why in (*REFUSED, ("check", "--no-write-back")):
             refuses(nodes, of_citus, command, why)
-        assert before == [node(nodes, each).rows(f"{catalog} order by 1") for each in range(3)]
+        assert catalogs(nodes) == before
+
+        # without the setting Citus refuses, but late
+        done = node(nodes).run(*NIGHTLY)
+        assert done.returncode == 4, done.stdout
+        assert "direct joins between distributed and local tables" in done.stderr
 
 
 def test_roles_from_before_citus_are_refused_and_can_be_removed(
@@ -158,47 +208,98 @@ def test_without_citus_the_switch_is_refused(small: Database, of_citus: Path) ->
     assert "setting citus is true, but this database has no extension citus" in done.stderr
 
 
-def test_a_worker_that_dies_leaves_the_last_state_and_the_next_run_repairs(
-    nodes: Cluster, of_citus: Path
-) -> None:
-    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
-    before = content(node(nodes))
-    change([node(nodes)], 7, START, 40)
-    command = [PYTHON, "-m", *NIGHTLY]
-    environment = node(nodes).os_environment(DBT_TARGET_PATH=str(of_citus / "target"))
-    with subprocess.Popen(
-        command,
-        cwd=of_citus,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as night:
+def until(database: Database, query: str) -> DictRow:
+    """Wait until the query has a row, and return it."""
+    with database.connect() as connection:
         deadline = time.monotonic() + 60
-        while not node(nodes).rows(
-            "select from pg_stat_activity where application_name = 'dbt' and state = 'active'"
-            " and query like '%%insert into%%'"
-        ):
+        while (row := connection.execute(query.encode()).fetchone()) is None:
             assert time.monotonic() < deadline
-            time.sleep(0.05)
-        nodes.stop(1)
-        _, said = night.communicate(timeout=120)
-    down = (
-        f"connection to the remote node postgres@127.0.0.1:{nodes.nodes[1]['PGPORT']} failed"
+            time.sleep(0.01)
+        return row
+
+
+BUSY = """
+    select pid from pg_stat_activity
+    where application_name = 'dbt' and state = 'active' and query like '%{}%'
+"""
+
+
+def during_a_working_table(nodes: Cluster) -> None:
+    until(node(nodes), BUSY.format("insert into"))
+    nodes.stop(1)
+
+
+def during_the_commit_of_a_publication(nodes: Cluster) -> None:
+    """Stop the first worker when it is prepared to commit, while the second is not."""
+    second = node(nodes, 2)
+    busy = until(node(nodes), BUSY.format("orders_publications%$publish$"))
+    # it waits for a replica that does not exist
+    second.execute("alter system set synchronous_standby_names to 'nobody'")
+    second.execute("select pg_reload_conf()")
+    until(
+        node(nodes, 1),
+        f"select from pg_prepared_xacts where gid like 'citus\\_0\\_{busy['pid']}\\_%'",
     )
-    assert night.returncode == 4
-    assert down in said.decode()
-    of_one = ("flows", "refresh", "--organization", "cedar-health")
-    for refresh in (NIGHTLY, of_one):
-        done = node(nodes).run(*refresh, project=of_citus)
-        assert done.returncode == 4, done.stdout
-        assert down in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-    nodes.start(1)
-    marts = {name for name in before if name.startswith("analytics.")}
-    now = content(node(nodes))
-    assert {name for name in marts if now[name] != before[name]} == set()
-    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode in (0, 3)
-    assert content(node(nodes)) != before
+    nodes.stop(1)
+    second.execute("alter system reset synchronous_standby_names")
+    second.execute("select pg_reload_conf()")
+
+
+def test_a_worker_that_dies_leaves_a_published_state_and_the_next_run_repairs(
+    server: Database, programs: Path, of_citus: Path
+) -> None:
+    plain = new_database(server)
+    with cluster(programs, shards=6) as nodes:
+        database = node(nodes)
+        pair = Pair(plain, database, of_citus)
+        for each in (plain, database):
+            load_demo(each, 60)
+        nodes.distribute_demo()
+        pair.run(*NIGHTLY[1:])
+        assert pair.different(least=3000) == {}
+        before = content(database)
+        change([plain, database], 7, START, 40)
+        repaired = plain.run(*NIGHTLY).returncode
+        after = content(plain)
+
+        def night_in_which(worker_dies: Callable[[Cluster], None]) -> None:
+            with subprocess.Popen(
+                [PYTHON, "-m", *NIGHTLY],
+                cwd=of_citus,
+                env=database.os_environment(DBT_TARGET_PATH=str(of_citus / "target")),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            ) as night:
+                worker_dies(nodes)
+                _, said = night.communicate(timeout=120)
+            assert night.returncode == 4
+            assert down in said.decode()
+
+        port = nodes.nodes[1]["PGPORT"]
+        down = f"connection to the remote node postgres@127.0.0.1:{port} failed"
+        night_in_which(during_a_working_table)
+        of_one = ("flows", "refresh", "--organization", "cedar-health")
+        for refresh in (NIGHTLY, of_one):
+            done = database.run(*refresh, project=of_citus)
+            assert done.returncode == 4, done.stdout
+            assert down in done.stderr
+            assert len(done.stderr.splitlines()) == 1
+        nodes.start(1)
+        marts = {name for name in before if name.startswith("analytics.")}
+        now = content(database)
+        assert {name for name in marts if now[name] != before[name]} == set()
+
+        night_in_which(during_the_commit_of_a_publication)
+        nodes.start(1)
+        # Citus does it itself every minute
+        database.execute("select recover_prepared_transactions()")
+        now = content(database)
+        changed = {name for name in marts if now[name] != before[name]}
+        assert "analytics.customer_risk_status" in changed
+        assert {name for name in changed if now[name] != after[name]} == set()
+        assert database.run(*NIGHTLY, project=of_citus).returncode == repaired
+        assert pair.different(least=3000) == {}
+    plain.drop()
 
 
 def test_owners_get_their_messages(nodes: Cluster, of_citus: Path) -> None:
@@ -297,7 +398,8 @@ def test_a_tenant_moves_to_another_node_while_the_application_writes(
     assert moved["nodeport"] == there
 
 
-# Views that are not computed where their rows are stored, and why. All others are.
+# Models that are not computed where their rows are stored, marts that are not filled there,
+# and why. All others are.
 PULLED = {
     "from the application's tables of tenants, which are on every node: a row a tenant": {
         "int_tenants",
@@ -321,6 +423,10 @@ PULLED = {
         "int_quarantined_rows__bookings",
         "int_quarantined_rows__usage",
         "int_quarantined_rows__accounts",
+        "orders_quarantined_rows",
+        "bookings_quarantined_rows",
+        "usage_quarantined_rows",
+        "accounts_quarantined_rows",
         "int_source_freshness__orders",
         "int_source_freshness__bookings",
     },
@@ -340,30 +446,60 @@ PULLED = {
 }
 
 
-def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -> None:
-    assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
-    compiled = of_citus / "target" / "compiled" / "customer_health" / "models"
-    pulled = set()
-    with node(nodes).connect() as connection:
+# statements of a publication, with the mart that they write
+MOVES = re.compile(
+    r'^ +((?:merge into|delete from) \S+"(\w+)" as mart\n.*?);$', re.MULTILINE | re.DOTALL
+)
+
+
+def is_gathered(plan: list[str]) -> bool:
+    """Return whether the coordinator gets rows, instead of the nodes working by themselves."""
+    is_pushed = plan[0].startswith("Custom Scan (Citus Adaptive)")
+    return not is_pushed or any("Distributed Subplan" in line for line in plan)
+
+
+def pulled(database: Database, project: Path) -> set[str]:
+    """Return the models and moves of marts for which the coordinator gets rows."""
+    compiled = project / "target" / "compiled" / "customer_health" / "models"
+    found = set()
+    with database.connect() as connection:
+
+        def explain(statement: str) -> list[str]:
+            plan = connection.execute(f"explain {statement}".encode()).fetchall()
+            return [row["QUERY PLAN"] for row in plan]
+
         tables = connection.execute(
             "select relname from pg_class where relkind = 'r'"
             " and relnamespace = 'analytics_internal'::regnamespace"
             " and relname like 'int\\_%'"
         ).fetchall()
+        assert len(tables) > 60
         for name in (row["relname"] for row in tables):
             [file] = compiled.rglob(f"{name}.sql")
-            insert = f"explain insert into analytics_internal.{name} {file.read_text()}"
-            plan = [row["QUERY PLAN"] for row in connection.execute(insert.encode())]
-            is_pushed = plan[0].startswith("Custom Scan (Citus Adaptive)")
-            if not is_pushed or any("Distributed Subplan" in line for line in plan):
-                pulled.add(name)
-        pending = "explain analyze select * from operations.pending_customer_updates"
-        compared = "\n".join(row["QUERY PLAN"] for row in connection.execute(pending))
-    assert len(tables) > 60
-    assert pulled == set().union(*PULLED.values())
+            insert = f"insert into analytics_internal.{name} {file.read_text()}"
+            if is_gathered(explain(insert)):
+                found.add(name)
+        moves = [
+            move
+            for file in compiled.rglob("*_publications.sql")
+            for move in MOVES.findall(file.read_text())
+        ]
+        assert len(moves) > 40
+        found |= {mart for statement, mart in moves if is_gathered(explain(statement))}
+    return found
+
+
+def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -> None:
+    database = node(nodes)
+    assert database.run(*NIGHTLY, project=of_citus).returncode == 0
+    known = set().union(*PULLED.values())
+    assert pulled(database, of_citus) == known
+    hourly = {"as_of": UNTIL, "refresh_scope": "changed", "changed_since": UNTIL}
+    run_dbt(database, of_citus, "compile", "--vars", json.dumps(hourly))
+    assert pulled(database, of_citus) <= known
+    pending = "explain analyze select * from operations.pending_customer_updates"
+    compared = "\n".join(row["QUERY PLAN"] for row in database.rows(pending))
     # of 60 customers the coordinator gets those that differ, none, and rows of tenants
-    gathered = re.findall(
-        r"Distributed Subplan.*?actual .*?rows=([\d.]+)", compared, re.DOTALL
-    )
-    assert gathered
-    assert max(map(float, gathered)) < 10
+    amounts = re.findall(r"Distributed Subplan.*?actual .*?rows=([\d.]+)", compared, re.DOTALL)
+    assert amounts
+    assert max(map(float, amounts)) < 10

@@ -38,7 +38,7 @@ CONTACT = {
 
 @pytest.fixture
 def pair(server: Database, programs: Path, of_citus: Path) -> Iterator[Pair]:
-    with same_demo(server, programs, of_citus, shards=4, customers=60) as both:
+    with same_demo(server, programs, of_citus, shards=6, customers=60) as both:
         yield both
 
 
