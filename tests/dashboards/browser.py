@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import socket
 import subprocess
@@ -196,6 +197,8 @@ def browser() -> Iterator[Browser]:
                 f"--user-data-dir={profile}",
                 "about:blank",
             ],
+            # its sockets go, too
+            env=os.environ | {"TMPDIR": profile},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
