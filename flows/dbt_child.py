@@ -321,6 +321,7 @@ def main() -> None:
             if number == 1:
                 # takes a second, and saves a third of one for each request from now on
                 compile_macros(manifest)
-            # what is loaded is needed until the end, so garbage collection need not search it
-            gc.freeze()
+            if number <= 1:
+                # what is loaded by now stays until the end: do not search it for garbage
+                gc.freeze()
             run_in_fork(manifest, json.loads(request))
