@@ -27,6 +27,7 @@ from api.reading import (
 )
 from api.starts import start
 from api.tokens import ANALYST, Caller
+from flows.run_log import Job
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
@@ -38,16 +39,6 @@ STARTS: dict[str, Any] = {"status_code": 202, "openapi_extra": STARTED}
 RunId = Annotated[Text, Path(description="Id of the run in the run log.")]
 Status = Literal[
     "running", "success", "tests_failed", "held", "wrong_argument", "failed", "interrupted"
-]
-Job = Literal[
-    "refresh_hourly",
-    "refresh_nightly",
-    "refresh_organization",
-    "write_back",
-    "rollback",
-    "fit_orders",
-    "fit_visits",
-    "detach",
 ]
 
 

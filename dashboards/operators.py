@@ -1,27 +1,16 @@
 """Runs, alerts, messages and people who get none: their columns on the pages for operators."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from dashboards import data, look
+from flows.run_log import Job
 
 Row = dict[str, Any]
 Columns = Mapping[str, Callable[[Row], str]]
 
-# the jobs that the run log knows, by their names there
-JOBS = {
-    name: name.replace("_", " ").capitalize()
-    for name in (
-        "refresh_hourly",
-        "refresh_nightly",
-        "refresh_organization",
-        "write_back",
-        "rollback",
-        "fit_orders",
-        "fit_visits",
-        "detach",
-    )
-}
+# by their names in the run log
+JOBS = {name: name.replace("_", " ").capitalize() for name in get_args(Job)}
 KINDS = {"alerts": "Alerts", "weekly": "Weekly"}
 REACHES = {"team": "the team", "tenant": "the whole tenant", "owner": "a sales rep"}
 

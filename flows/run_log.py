@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
@@ -16,6 +16,18 @@ from flows.schemas import OPERATIONS
 
 # payload key of a refresh whose marts are published and tested: only the write-back is left
 COMPUTED = "is_computed"
+
+# the jobs that have runs, by their names in the log
+Job = Literal[
+    "refresh_hourly",
+    "refresh_nightly",
+    "refresh_organization",
+    "write_back",
+    "rollback",
+    "fit_orders",
+    "fit_visits",
+    "detach",
+]
 
 
 class RunLog:
