@@ -35,7 +35,7 @@ from api.reading import (
     run,
 )
 from api.tokens import Caller
-from flows.contacts import INSERT, RECORDED, TABLE, WRITER
+from flows.contacts import TABLE, WRITER, record
 from flows.database import one_line
 
 router = APIRouter(prefix="/orders", tags=["orders"])
@@ -170,8 +170,7 @@ def _write(connection: Connection, contact: dict[str, Any]) -> dict[str, Any]:
         if corrected and not found["corrected_count"]:
             what = f"{shown(corrected)} must be a contact with this customer"
             raise Problem(422, f"corrects_contact_id: {what}")
-        with connection.transaction():
-            connection.execute(INSERT.encode(), contact)
+        recorded = record(connection, contact)
     except psycopg.errors.InsufficientPrivilege as error:
         raise Problem(
             403,
@@ -186,7 +185,7 @@ def _write(connection: Connection, contact: dict[str, Any]) -> dict[str, Any]:
         raise _refused(connection, error.diag.constraint_name, contact) from error
     except psycopg.DataError as error:
         raise Problem(422, f"the database refuses a value: {one_line(error)}") from error
-    if not (recorded := connection.execute(RECORDED.encode(), contact).fetchone()):
+    if not recorded:
         raise Problem(409, "contact_id: another contact with this customer has this id")
     return recorded
 

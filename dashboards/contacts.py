@@ -11,7 +11,7 @@ import streamlit as st
 from psycopg.rows import dict_row
 
 from dashboards import data, look
-from flows.contacts import INSERT, RECORDED, TABLE, WRITER
+from flows.contacts import TABLE, WRITER, record
 from flows.database import one_line
 from flows.schemas import OPERATIONS
 from flows.session import ARGUMENTS, use_settings
@@ -97,8 +97,7 @@ def write(contact: Row) -> None:
     try:
         with _connect() as connection:
             use_settings(connection, data.SETTINGS, is_local=True)
-            connection.execute(INSERT.encode(), contact)
-            if not connection.execute(RECORDED.encode(), contact).fetchone():
+            if not record(connection, contact):
                 raise NotWritten(
                     "An earlier try has saved this contact, before you changed it. Reload the"
                     " page and correct it."

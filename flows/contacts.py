@@ -1,4 +1,10 @@
-"""Record a contact, and read it back: the statements of the pages and the API."""
+"""Record a contact, and read it back: for the pages and the API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow
 
 from flows.schemas import OPERATIONS, OURS
 
@@ -50,3 +56,25 @@ RECORDED = f"""
         and (%(contacted_by)s::text is null or contacted_by = %(contacted_by)s)
         and (%(contacted_at)s::timestamptz is null or contacted_at = %(contacted_at)s)
 """
+
+
+def record(
+    connection: psycopg.Connection[DictRow], contact: Mapping[str, Any]
+) -> DictRow | None:
+    """Record a contact unless it exists. Return its row; None if its id has another contact.
+
+    Raises UniqueViolation if another contact corrects the same one already.
+    """
+
+    def found() -> DictRow | None:
+        return connection.execute(RECORDED.encode(), contact).fetchone()
+
+    try:
+        with connection.transaction():
+            connection.execute(INSERT.encode(), contact)
+    except psycopg.errors.UniqueViolation:
+        # a correction sent several times at once: `on conflict` covers the id alone
+        if same := found():
+            return same
+        raise
+    return found()

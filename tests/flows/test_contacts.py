@@ -4,6 +4,7 @@ import random
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 from conftest import PROJECT, UNTIL, Database
 from psycopg.rows import DictRow
 
+from flows.contacts import record
 from flows.dbt import command
 
 CONTACTS = "operations.customer_contacts"
@@ -36,6 +38,20 @@ CHANGES = (
     f"drop table {CONTACTS}",
 )
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+SLOW_KEY = f"""
+    create function slow(uuid) returns uuid immutable language plpgsql
+    as $$ begin perform pg_sleep(0.5); return $1; end $$;
+    do $$
+    declare
+        key text;
+    begin
+        select indexrelid::regclass into strict key from pg_index
+        where indrelid = '{CONTACTS}'::regclass and indisunique and indkey::text = '1 2 3';
+        create index on {CONTACTS} (slow(contact_id));
+        execute 'drop index ' || key;
+        create unique index on {CONTACTS} (tenant_id, customer_id, contact_id);
+    end $$
+"""
 DUE = "select * from analytics.due_to_order where tenant_id = %s and customer_id = %s"
 
 
@@ -333,6 +349,35 @@ def write_together(database: Database, total: int) -> None:
 @pytest.mark.usefixtures("logins")
 def test_20_sessions_write_together(refreshed: Database) -> None:
     write_together(refreshed, 400)
+
+
+@pytest.mark.usefixtures("logins")
+def test_a_correction_sent_twice_at_once_is_recorded_once(refreshed: Database) -> None:
+    customer = due(refreshed, "rep")
+    contact = {
+        **{key: customer[key] for key in ("tenant_id", "customer_id")},
+        **dict.fromkeys(("contacted_at", "contacted_by", "note", "snoozed_until")),
+        "contact_id": uuid4(),
+        "corrects_contact_id": add(refreshed, "rep", customer),
+        "channel": "PHONE",
+        "outcome": "OTHER",
+    }
+    # the key is checked, then its index is slow to follow the rows
+    refreshed.execute(SLOW_KEY)
+    together = threading.Barrier(2)
+
+    def send(connection: psycopg.Connection[DictRow]) -> DictRow | None:
+        together.wait()
+        return record(connection, contact)
+
+    rep = refreshed.as_user("rep")
+    with rep.connect() as one, rep.connect() as other, ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(send, (one, other))
+        assert first is not None
+        assert first == second
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            record(one, {**contact, "contact_id": uuid4()})
+    assert refreshed.value(f"select count(*) from {CONTACTS}") == 2
 
 
 @pytest.mark.slow
