@@ -42,21 +42,29 @@ def of_systems_that_are_off() -> set[str]:
     return set[str]().union(*SYSTEMS.values()) - on if on else set()
 
 
+def start() -> None:
+    """Open the first page that has something to show, with what the address chooses."""
+    chosen = {name: st.query_params.get_all(name) for name in st.query_params}
+    first = next(name for name, _, _ in PAGES if name not in off)
+    st.switch_page(f"screens/{first}.py", query_params=chosen)
+
+
 off = of_systems_that_are_off()
-# the bare address opens the first page that has something to show
-first = next(name for name, _, _ in PAGES if name not in off)
 st.navigation(
     [
-        st.Page(
-            f"screens/{name}.py",
-            title=title,
-            icon=icon,
-            url_path="" if name == first else name,
-            default=name == first,
-            # a hidden page still opens by its address, and says why it is empty
-            visibility="hidden" if name in off or name == "rows" else "visible",
-        )
-        for name, title, icon in PAGES
+        # of the bare address; the page that it opens keeps an address of its own for links
+        st.Page(start, title="Start", default=True, visibility="hidden"),
+        *(
+            st.Page(
+                f"screens/{name}.py",
+                title=title,
+                icon=icon,
+                url_path=name,
+                # a hidden page still opens by its address, and says why it is empty
+                visibility="hidden" if name in off or name == "rows" else "visible",
+            )
+            for name, title, icon in PAGES
+        ),
     ],
     position="top",
 ).run()

@@ -25,7 +25,7 @@ PATIENCE = 60.0
 
 # pages by path, with their headings
 PAGES = {
-    "": "Overview",
+    "overview": "Overview",
     "due_to_order": "Due to order",
     "customer": "Customer",
     "how_good_is_it": "How good is it?",

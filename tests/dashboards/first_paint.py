@@ -19,7 +19,7 @@ def main() -> None:
         # the first page also starts the browser and the server
         window.open(f"{url}/operations?warm", WIDTH)
         taken = {
-            page or "overview": [window.open_timed(f"{url}/{page}", WIDTH) for _ in range(2)]
+            page: [window.open_timed(f"{url}/{page}", WIDTH) for _ in range(2)]
             for page in PAGES
         }
     print(json.dumps(taken))

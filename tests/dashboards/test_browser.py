@@ -45,6 +45,15 @@ def window() -> Iterator[Browser]:
         yield one
 
 
+def test_the_bare_address_opens_the_first_page_with_its_choices(
+    address: str, window: Browser
+) -> None:
+    window.open(f"{address}/?tenant=harbor-foods", WIDTHS[0])
+    assert window.run("location.pathname + location.search") == "/overview?tenant=harbor-foods"
+    assert window.run("document.querySelector('h1').innerText") == PAGES["overview"]
+    assert window.run("document.querySelectorAll('[role=dialog]').length") == 0
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_painted_wide_and_narrow(address: str, window: Browser, name: str) -> None:
     for width in WIDTHS:
