@@ -155,8 +155,8 @@ def _opening(row: Mapping[str, Any], news: str, where: str) -> str:
 
 def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
     tenant = _plain(line.get("tenant") or "")
-    # a name that nobody sees would be a link that nobody sees
-    subject = (line.get("link") or "").rpartition("/")[2]
+    # the id of a customer or an account whose name nobody sees
+    subject = (line.get("link") or "").partition("/")[2]
     name = _cut(_plain(line.get("name") or "") or _plain(subject), LONGEST_NAME)
     if reach == "team" and tenant:
         name = f"{tenant}: {name}" if name else tenant
@@ -165,10 +165,44 @@ def _line(line: Mapping[str, Any], reach: str, pages: str) -> Line:
         words += f" · {_money(expected, line)} expected within 90 days"
     elif (ordered := line.get("revenue_at_risk")) is not None:
         words += f" · usually orders {_money(ordered, line)} in 30 days"
-    link = ""
-    if pages and line.get("link"):
-        link = f"{pages}/customer?{urlencode({'customer': line['link']})}"
-    return Line(name, words, link)
+    page = _page(line, reach)
+    if not pages or page is None:
+        return Line(name, words, "")
+    # a link needs a name to click on
+    return Line(name or tenant or "Operations", words, _url(pages, *page))
+
+
+def _page(line: Mapping[str, Any], reach: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the page that shows what a line is about, and what to choose there."""
+    found: tuple[str, dict[str, Any]] | None = None
+    about = line.get("link")
+    tenant = {"tenant": line.get("tenant")}
+    match line["section"].partition(" ")[0]:
+        case "TENANTS":
+            found = "due_to_order", {**tenant, "due": DUE}
+        case "FEED_SILENT":
+            found = "due_to_order", {**tenant, "due": DUE[0]}
+        case "ACCOUNT_TYPE_SHARE" if about:
+            found = "rows", {"of": "customers", **tenant, "account_type": about}
+        case "GUARD_TRIPPED" if reach != "team":
+            # they may not see Operations
+            found = "rows", {"of": "moves", **tenant, "kind": "risk_status"}
+        case "GUARD_TRIPPED" | "REFRESH_OVERDUE" | "SOURCE_STALE":
+            found = "operations", {}
+        case "REFRESH_FAILED" if about:
+            found = "rows", {"of": "runs", "job": about}
+        case "TENANT_HEALTH_CRITICAL" | "TENANT_HEALTH_LOW" if about:
+            found = "usage_and_accounts", {"of": "Usage", "organization_id": about}
+        case (
+            "ACCOUNT_CHURN_RISK"
+            | "ACCOUNT_CHURN_RISING"
+            | "ACCOUNT_TICKET_ESCALATED"
+            | "ACCOUNT_ENGAGEMENT_GAP"
+        ) if about:
+            found = "usage_and_accounts", {"of": "Accounts", "account": about}
+        case _ if about:
+            found = "customer", {"customer": about}
+    return found
 
 
 def _due_to_order(row: Mapping[str, Any], line: Mapping[str, Any], pages: str) -> str:
@@ -178,8 +212,12 @@ def _due_to_order(row: Mapping[str, Any], line: Mapping[str, Any], pages: str) -
     # none if several reps share the address
     owner = line.get("sales_rep_id")
     whose = {"owner": owner} if owner else {}
-    chosen = {"tenant": row["tenant_slug"], **whose, "due": DUE}
-    return f"{pages}/due_to_order?{urlencode(chosen, doseq=True)}"
+    return _url(pages, "due_to_order", {"tenant": row["tenant_slug"], **whose, "due": DUE})
+
+
+def _url(pages: str, page: str, chosen: Mapping[str, Any]) -> str:
+    query = urlencode(chosen, doseq=True)
+    return f"{pages}/{page}?{query}" if query else f"{pages}/{page}"
 
 
 def _money(amount: Any, line: Mapping[str, Any]) -> str:

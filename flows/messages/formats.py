@@ -91,6 +91,7 @@ def json_of(message: Message) -> dict[str, Any]:
             {
                 "title": section.title,
                 "count": section.count,
+                "link": section.link,
                 "lines": [vars(line) for line in section.lines],
             }
             for section in message.sections

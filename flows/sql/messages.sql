@@ -589,9 +589,12 @@ begin
                     then substr(unsent.message, length(unsent.name) + 3)
                 else unsent.message
             end,
-            'link', case
-                when unsent.subject_kind = 'customer'
-                    then unsent.tenant_id || '/' || unsent.subject
+            -- what the page in the link is about
+            'link', case unsent.subject_kind
+                when 'customer' then unsent.tenant_id || '/' || unsent.subject
+                when 'account' then unsent.tenant_id || '/' || unsent.subject
+                when 'organization' then unsent.tenant_id
+                else nullif(unsent.subject, '')
             end,
             'expected_amount_90d', unsent.details -> 'expected_amount_90d',
             'revenue_at_risk', unsent.details -> 'revenue_at_risk',

@@ -88,7 +88,7 @@ def screens() -> list[str]:
     return sorted(file.stem for file in SCREENS.glob("*.py") if not file.stem.startswith("_"))
 
 
-def page(name: str, **query: str) -> AppTest:
+def page(name: str, **query: str | list[str]) -> AppTest:
     """Show a page, without a browser."""
     shown = AppTest.from_file(str(Path(SCREENS) / f"{name}.py"), default_timeout=30)
     for key, value in query.items():

@@ -6,7 +6,7 @@ import io
 import re
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import streamlit as st
@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
 from dashboards.downloads import MOST_ROWS, file_of, offer
+from flows.messages import KINDS, message_of
 
 pytest_plugins = ("reading",)
 
@@ -406,9 +407,11 @@ def names_of_menu(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     seen: dict[str, bool] = {}
     page_of = st.Page
 
-    def noted(file: str, **options: Any) -> Any:
-        seen[options["title"]] = options["visibility"] == "visible"
-        return page_of(file, **options)
+    def noted(what: Any, **options: Any) -> Any:
+        # what opens the first page is no page itself
+        if isinstance(what, str):
+            seen[options["title"]] = options["visibility"] == "visible"
+        return page_of(what, **options)
 
     monkeypatch.setattr(st, "Page", noted)
     shown = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=30)
@@ -446,6 +449,57 @@ def test_the_menu_has_no_pages_of_systems_that_are_off(
     assert {name for name, is_there in menu.items() if is_there} == {
         *("Usage and accounts", "Operations")
     }
+
+
+def test_a_link_in_a_message_leads_to_what_its_line_is_about(
+    marts: Database, look_at: Point
+) -> None:
+    look_at(marts.as_user(OPERATOR))
+    [known] = marts.rows(
+        "select (select tenant_slug from analytics.tenants order by 1 limit 1) as tenant,"
+        " (select tenant_id || '/' || customer_id from analytics.customer_risk_status"
+        " order by 1 limit 1) as customer,"
+        " (select organization_id::text from analytics.tenant_latest_health"
+        " order by overall_score desc limit 1) as organization,"
+        # the last of a long list
+        " (select organization_id || '/' || account_id from analytics.account_profiles"
+        " order by churn_risk_score, 1 limit 1) as account"
+    )
+    links = {
+        "CUSTOMER_DORMANT": known["customer"],
+        "ACCOUNT_CHURN_RISK": known["account"],
+        "TENANT_HEALTH_LOW": known["organization"],
+        "ACCOUNT_TYPE_SHARE": "TARGET",
+        "REFRESH_FAILED": "refresh_nightly",
+    }
+    for kind in (*KINDS, "TENANTS"):
+        line = {
+            "section": f"{kind} raised",
+            "tenant": known["tenant"],
+            "name": None,
+            "words": "",
+            "of": 1,
+            "link": links.get(kind),
+        }
+        row = {
+            "body": [line],
+            "message_id": "",
+            "kind": "alerts",
+            "reach": "team",
+            "address": "",
+            "tenant_slug": "",
+            "recipient_name": None,
+        }
+        [section] = message_of(row, "https://pages.example").sections
+        where = urlsplit(section.lines[0].link)
+        if kind not in links and not where.path:
+            continue
+        shown = page(where.path.removeprefix("/"), **parse_qs(where.query))
+        assert "not found" not in text(shown), kind
+        # the page shows what the address names; it leaves out choices that are the default
+        for name, values in parse_qs(where.query).items():
+            kept = shown.query_params.get(name, values)
+            assert values == ([kept] if isinstance(kept, str) else kept), kind
 
 
 def test_a_customer_shows_the_rows_behind_a_figure(

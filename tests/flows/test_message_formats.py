@@ -25,7 +25,7 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
-from flows.messages import SECTIONS, Message, message_of
+from flows.messages import SECTIONS, Line, Message, message_of
 from flows.messages.formats import (
     SLACK_BYTES,
     TEAMS_BYTES,
@@ -162,6 +162,69 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
     # a kind without a title
     other = message_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"
+
+
+@pytest.mark.parametrize(
+    ("said", "reach", "name", "address"),
+    [
+        (
+            line("ACCOUNT_CHURN_RISK raised", "Acme", "the churn risk is 90", link="o/a b"),
+            *("team", "harbor: Acme", "usage_and_accounts?of=Accounts&account=o%2Fa+b"),
+        ),
+        (
+            line("ACCOUNT_ENGAGEMENT_GAP raised", "", "40 days", link="o/a"),
+            *("tenant", "a", "usage_and_accounts?of=Accounts&account=o%2Fa"),
+        ),
+        (
+            line("TENANT_HEALTH_LOW raised", None, "the health score is 41", link="o"),
+            *("tenant", "harbor", "usage_and_accounts?of=Usage&organization_id=o"),
+        ),
+        (
+            line("ACCOUNT_TYPE_SHARE raised", None, "90 % are TARGET", link="TARGET"),
+            *("team", "harbor", "rows?of=customers&tenant=harbor&account_type=TARGET"),
+        ),
+        (
+            line("FEED_SILENT raised", None, "nothing has been delivered"),
+            *("tenant", "harbor", "due_to_order?tenant=harbor&due=Overdue"),
+        ),
+        (
+            line("GUARD_TRIPPED raised", None, "write-back held"),
+            *("tenant", "harbor", "rows?of=moves&tenant=harbor&kind=risk_status"),
+        ),
+        (
+            line("GUARD_TRIPPED raised", None, "write-back held"),
+            *("team", "harbor", "operations"),
+        ),
+        (
+            line("REFRESH_FAILED raised", None, "it has failed", link="refresh_hourly")
+            | {"tenant": ""},
+            *("team", "Operations", "rows?of=runs&job=refresh_hourly"),
+        ),
+        (
+            line("REFRESH_OVERDUE raised", None, "no refresh", link="refresh")
+            | {"tenant": ""},
+            *("team", "Operations", "operations"),
+        ),
+        (
+            line("TENANTS", None, "3 became late", week_begins_on="2026-06-08"),
+            "team",
+            "harbor",
+            "due_to_order?tenant=harbor&due=Overdue&due=Due+today&due=Due+soon&due=Dormant",
+        ),
+        (line("SHOP_BURNS raised", None, "help"), "team", "harbor", ""),
+    ],
+)
+def test_each_line_leads_to_what_it_is_about(
+    said: dict[str, Any], reach: str, name: str, address: str
+) -> None:
+    kind = "weekly" if said["section"] == "TENANTS" else "alerts"
+    [section] = message_of(row(said, reach=reach, kind=kind), PAGES).sections
+    assert section.lines == (Line(name, said["words"], address and f"{PAGES}/{address}"),)
+    # the name is what a reader clicks on
+    message = message_of(row(said, reach=reach, kind=kind), PAGES)
+    assert Tags(html_of(message)).links == ([section.lines[0].link] if address else [])
+    [without] = message_of(row(said, reach=reach, kind=kind), "").sections
+    assert without.lines[0].link == ""
 
 
 def test_who_is_to_be_called_leads_to_the_whole_list() -> None:
