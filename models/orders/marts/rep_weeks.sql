@@ -117,7 +117,10 @@ counted as (
         count(*) filter (where status = 'DORMANT') as were_dormant_count,
         count(*) filter (where is_new and status = 'TARGET') as newly_target_count,
         case
-            when count(distinct currency) filter (where is_at_risk) <= 1
+            when
+                count(distinct coalesce(currency, '')) filter (
+                    where is_at_risk and revenue_at_risk is not null
+                ) <= 1
                 then
                     coalesce(sum(revenue_at_risk) filter (where is_at_risk), 0)
                     ::numeric(18, 2)

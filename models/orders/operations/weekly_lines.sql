@@ -28,25 +28,39 @@ weeks as (
     from tenants
 ),
 
--- the status at the end of the week, if it began in the week
-changed as (
+-- the steps that began in the week
+steps as (
     select
         weeks.tenant_id,
         weeks.week_begins_on,
         steps.customer_id,
+        steps.status,
+        steps.previous_status,
         steps.valid_from,
-        case
-            when steps.status = 'DORMANT' then 'LOST'
-            when steps.previous_status = 'DORMANT' then 'CAME_BACK'
-            when steps.status = 'AT_RISK_CADENCE' then 'BECAME_LATE'
-        end as section
+        coalesce(steps.valid_to > weeks.week_ends_on, true) as is_at_end,
+        max(steps.valid_from) filter (where steps.previous_status = 'DORMANT')
+            over (partition by steps.tenant_id, steps.customer_id)
+            as came_back_on
     from weeks
     inner join risk_history as steps
         on
             weeks.tenant_id = steps.tenant_id
             and weeks.week_begins_on <= steps.valid_from
             and weeks.week_ends_on >= steps.valid_from
-    where coalesce(steps.valid_to > weeks.week_ends_on, true)
+),
+
+changed as (
+    select
+        *,
+        case
+            when status = 'DORMANT' then 'LOST'
+            -- and late again, if the order came later than the next one was due
+            when previous_status = 'DORMANT' then 'CAME_BACK'
+            when status = 'AT_RISK_CADENCE' then 'BECAME_LATE'
+            when came_back_on is not null then 'CAME_BACK'
+        end as section
+    from steps
+    where is_at_end
 ),
 
 -- as on the page "Due to order": nobody who is snoozed or held out
@@ -78,7 +92,10 @@ told as (
             when changed.section = 'LOST' then 'dormant since '
             when changed.section = 'CAME_BACK' then 'ordered again, delivered on '
             else 'late since '
-        end || {{ iso_date('changed.valid_from') }} as words,
+        end || {{ iso_date(
+            "case when changed.section = 'CAME_BACK' then changed.came_back_on"
+            ~ " else changed.valid_from end"
+        ) }} as words,
         null::numeric as expected_amount_90d,
         risk_status.revenue_at_risk,
         risk_status.currency
