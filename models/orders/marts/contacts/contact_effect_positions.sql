@@ -16,15 +16,16 @@ models as (
     select * from {{ ref('order_model_periods') }}
 ),
 
--- up to the last day whose next 14 days are known, until the customer orders
+-- up to the last day whose next 14 days are known and over, until the customer orders
 listed as (
     select
         stays.*,
         stays.order_day_number - 1 as repeats_count,
         stays.delivered_on - stays.first_delivered_on as recency_days,
         tenants.dormant_days,
-        periods.observed_until,
-        least(stays.next_delivered_on - 1, periods.observed_until - 14) as last_day_on
+        least(periods.observed_until, tenants.today - 1) as observed_until,
+        least(stays.next_delivered_on - 1, periods.observed_until - 14, tenants.today - 15)
+            as last_day_on
     from stays
     inner join tenants
         on stays.tenant_id = tenants.tenant_id
@@ -43,12 +44,7 @@ chosen as (
     cross join
         lateral (
             values
-            (
-                'CONTACTED',
-                true,
-                listed.first_contacted_on,
-                listed.first_contacted_on
-            ),
+            ('CONTACTED', true, listed.first_contacted_on, listed.first_contacted_on),
             -- each Monday without a contact so far, even if one comes later: leaving
             -- those out would favor customers who order soon, because nobody calls them
             -- any more
