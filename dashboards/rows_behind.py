@@ -9,6 +9,8 @@ Row = dict[str, Any]
 
 ALL = "all"
 SHOWN = 50
+# of the figures that one row counts in
+MOST_NAMED = 8
 FIGURES = {
     "total_delivered_orders": "Delivered orders",
     "last_order_date": "Last delivery",
@@ -198,7 +200,9 @@ def _amount(row: Row) -> str:
 
 
 def _counts(row: Row, words: Mapping[str, str]) -> str:
-    counted = ", ".join(words.get(name, name) for name in row["counts_in"])
+    first = [words.get(name, name) for name in row["counts_in"][:MOST_NAMED]]
+    others = len(row["counts_in"]) - len(first)
+    counted = ", ".join(first) + (f" and {others} more" if others else "")
     why = row["left_out_because"]
     said = LEFT_OUT.get(why, f"left out: {why}") if why else ""
     if row["has_changed_since"]:

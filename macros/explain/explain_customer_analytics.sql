@@ -73,7 +73,7 @@ as $explain$
                     then
                         array[
                             'has_profile', 'profile_created_at', 'given_name',
-                            'family_name', 'email_address', 'phone_number',
+                            'family_name', 'display_name', 'email_address', 'phone_number',
                             'acquisition_source'
                         ]
                 else '{}'
@@ -107,6 +107,9 @@ as $explain$
                 {{ trimmed('bookings.seller_note') }}
             ) is not null as has_note,
             bookings.is_valid and bookings.booking_status = 'ACCEPTED' as is_accepted,
+            bookings.is_valid and bookings.booking_status = 'NO_SHOW' as is_no_show,
+            bookings.is_valid
+            and bookings.booking_status = 'CANCELLED_BY_CUSTOMER' as is_cancelled,
             bookings.is_valid
             and bookings.booking_status = 'ACCEPTED'
             and bookings.start_at <= asked.as_of as is_visit,
@@ -164,6 +167,14 @@ as $explain$
                             then '{{ figure }}'
                     end,
                     {%- endfor %}
+                    case
+                        when
+                            is_valid and booking_status not in (
+                                'ACCEPTED', 'PENDING', 'DECLINED', 'NO_SHOW',
+                                'CANCELLED_BY_CUSTOMER', 'CANCELLED_BY_SELLER'
+                            )
+                            then 'other_status_bookings'
+                    end,
                     {%- for figure, window in {
                         'visits_last_30d': 'days_ago < 30',
                         'visits_last_90d': 'days_ago < 90',
@@ -185,24 +196,41 @@ as $explain$
                     }.items() %}
                     case when {{ rows }} and start_at = {{ figure }} then '{{ figure }}' end,
                     {%- endfor %}
-                    case when booking_id = first_booking_id then 'first_booking_id' end,
+                    {%- for figure in [
+                        'first_booking_id', 'first_booking_date', 'first_booking_location_id',
+                        'first_location_id', 'days_profile_to_first_booking'
+                    ] %}
                     case
-                        when
-                            is_visit
-                            or is_valid and booking_status in (
-                                'NO_SHOW', 'CANCELLED_BY_CUSTOMER'
-                            )
-                            then 'reliability_tier'
+                        when booking_id = first_booking_id and {{ figure }} is not null
+                            then '{{ figure }}'
                     end,
+                    {%- endfor %}
+                    case when is_visit or is_no_show then 'no_show_rate' end,
+                    {%- for figure in [
+                        'show_rate', 'customer_cancellation_rate', 'reliability_tier'
+                    ] %}
+                    case
+                        when is_visit or is_no_show or is_cancelled then '{{ figure }}'
+                    end,
+                    {%- endfor %}
                     case when has_begun_last then 'last_booking_status' end,
+                    {%- for figure in [
+                        'avg_days_between_visits', 'median_days_between_visits',
+                        'stddev_days_between_visits'
+                    ] %}
                     case
-                        when is_visit and avg_days_between_visits is not null
-                            then 'avg_days_between_visits'
+                        when is_visit and {{ figure }} is not null then '{{ figure }}'
                     end,
+                    {%- endfor %}
+                    {%- for figure in [
+                        'recent_cadence_days', 'cadence_confidence',
+                        'expected_next_visit_date'
+                    ] %}
                     case
                         when is_of_cadence and recent_cadence_days is not null
-                            then 'recent_cadence_days'
+                            then '{{ figure }}'
                     end,
+                    {%- endfor %}
                     {%- for figure in [
                         'team_member_id', 'service_id', 'location_id'
                     ] %}
@@ -217,11 +245,37 @@ as $explain$
                             and extract(isodow from start_local) = preferred_weekday
                             then 'preferred_weekday'
                     end,
-                    case when is_valid and has_note then 'notes_count' end,
                     case
-                        when is_visit and start_at in (first_visit_at, last_visit_at)
-                            then 'customer_segment'
+                        when is_visit and {{ daypart('start_local') | indent(24) }}
+                            = preferred_daypart
+                            then 'preferred_daypart'
+                    end,
+                    {%- for figure, chosen in {
+                        'preferred_team_member_share': 'team_member_id',
+                        'distinct_team_members': 'team_member_id',
+                        'distinct_services': 'service_id',
+                        'distinct_locations': 'location_id',
+                    }.items() %}
+                    case
+                        when is_visit and {{ chosen }} is not null then '{{ figure }}'
+                    end,
+                    {%- endfor %}
+                    {%- for figure in ['notes_count', 'booking_notes'] %}
+                    case when is_valid and has_note then '{{ figure }}' end,
+                    {%- endfor %}
+                    case when is_visit then 'is_one_time_visitor' end,
+                    {%- for figure in [
+                        'customer_segment', 'segment_since', 'next_segment', 'next_segment_on'
+                    ] %}
+                    case
+                        when
+                            is_visit
+                            and start_at in (first_visit_at, last_visit_at)
+                            and {{ figure }} is not null
+                            then '{{ figure }}'
                     end
+                    {{- ',' if not loop.last }}
+                    {%- endfor %}
                 ],
                 null
             ) as counts_in,
@@ -256,6 +310,15 @@ as $explain$
                 and asked.square_customer_id = payments.square_customer_id
     ),
 
+    paid_in_order as (
+        select
+            *,
+            is_paid and row_number() over (
+                partition by is_paid order by paid_at desc, payment_id::text collate "C" asc
+            ) = 1 as is_last_ticket
+        from paid
+    ),
+
     own_payments as (
         select
             'payment' as row_kind,
@@ -275,7 +338,8 @@ as $explain$
                 array[
                     {%- for figure in [
                         'total_payments', 'total_revenue_cents', 'total_tips_cents',
-                        'refunded_cents', 'avg_ticket_cents', 'median_ticket_cents'
+                        'gross_revenue_cents', 'refunded_cents', 'net_revenue_cents',
+                        'avg_ticket_cents', 'median_ticket_cents'
                     ] %}
                     case when is_paid then '{{ figure }}' end,
                     {%- endfor %}
@@ -284,6 +348,9 @@ as $explain$
                         'revenue_last_90d_cents': 'days_ago < 90',
                         'revenue_prior_90d_cents': 'days_ago >= 90 and days_ago < 180',
                         'revenue_last_365d_cents': 'days_ago < 365',
+                        'revenue_trend_90d_pct':
+                            'days_ago < 180 and revenue_trend_90d_pct is not null',
+                        'tip_rate': 'tip_rate is not null',
                     }.items() %}
                     case when is_paid and {{ window }} then '{{ figure }}' end,
                     {%- endfor %}
@@ -295,13 +362,14 @@ as $explain$
                     case
                         when is_paid and amount_cents = max_ticket_cents
                             then 'max_ticket_cents'
-                    end
+                    end,
+                    case when is_last_ticket then 'last_ticket_cents' end
                 ],
                 null
             ) as counts_in,
             quarantine_reason as left_out_because,
             has_changed_since
-        from paid
+        from paid_in_order
     ),
 
     own_referrals as (

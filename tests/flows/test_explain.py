@@ -19,6 +19,22 @@ LIMITS = (
     *("dormant_days", "grace_days", "revenue_decline_pct", "cadence_orders", "recent_orders"),
     *("baseline_orders", "min_baseline_orders", "fallback_cadence_days"),
 )
+KNOWN_STATUSES = {
+    *("ACCEPTED", "PENDING", "DECLINED", "NO_SHOW"),
+    *("CANCELLED_BY_CUSTOMER", "CANCELLED_BY_SELLER"),
+}
+# rates, and the status of those of their rows that they count
+RATES = {
+    "no_show_rate": "NO_SHOW",
+    "show_rate": "ACCEPTED",
+    "customer_cancellation_rate": "CANCELLED_BY_CUSTOMER",
+}
+# columns of customer_analytics and its organization without rows behind them
+OF_THE_ROW = {
+    *("organization_id", "square_customer_id", "threshold_row", "valid_until", "number"),
+    *("source_updated_at", "created_at", "updated_at", "refreshed_at", "as_of", "time_zone"),
+    *("segment_new_days", "segment_active_days", "segment_at_risk_days"),
+}
 # columns from profiles and notes, whose words the rows do not repeat
 IN_WORDS = {
     *("given_name", "family_name", "display_name", "email_address", "phone_number"),
@@ -248,6 +264,7 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
     locations = refreshed.rows("select * from booking.locations")
     counted = ("total_", "upcoming_", "pending_", "declined_", "visits_", "notes_")
     of_referrals = {"total_referrals", "total_rewards_cents"}
+    named: set[str] = set()
     for customer in customers:
         rows = explained(
             refreshed,
@@ -280,6 +297,24 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
                 assert {row["happened_at"] for row in its} == {customer[name]} - {None}, name
         if amounts := sorted(row["amount_cents"] for row in behind(rows, "total_payments")):
             assert customer["max_ticket_cents"] == amounts[-1]
+        assert customer["net_revenue_cents"] == sum(
+            row["amount_cents"] - row["refunded_cents"]
+            for row in behind(rows, "net_revenue_cents")
+        )
+        assert {row["amount_cents"] for row in behind(rows, "last_ticket_cents")} == {
+            customer["last_ticket_cents"]
+        } - {None}
+        statuses = {row["row_status"] for row in behind(rows, "other_status_bookings")}
+        assert statuses.isdisjoint(KNOWN_STATUSES)
+        assert customer["other_status_bookings"] == len(behind(rows, "other_status_bookings"))
+        for rate, status in RATES.items():
+            said = [row["row_status"] for row in behind(rows, rate)]
+            share = Fraction(said.count(status), len(said)) if said else None
+            assert customer[rate] == (None if share is None else half_up(share, 4)), rate
+        named |= {figure for row in rows for figure in row["counts_in"]}
+    # every column is a figure with rows behind it, or says whose and of when the row is; the
+    # demo has no booking of another status
+    assert customers[0].keys() - named - OF_THE_ROW == {"other_status_bookings"}
 
 
 def test_what_changes_after_the_refresh_says_so(refreshed: Database) -> None:

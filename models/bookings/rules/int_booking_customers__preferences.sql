@@ -5,11 +5,7 @@
     'service': 'service_id',
     'location': 'location_id',
     'weekday': "to_char(start_local, 'ID')",
-    'daypart': "case
-            when start_local::time < '12:00' then 'MORNING'
-            when start_local::time < '17:00' then 'AFTERNOON'
-            else 'EVENING'
-        end",
+    'daypart': daypart('start_local') | indent(4),
 } -%}
 
 with bookings as (
