@@ -201,13 +201,17 @@ def install_triggers(progress: Progress, *, allow_gaps: bool = False) -> None:
         for table in tables:
             _install(connection, table, progress)
         _drop_triggers(connection, keep=tables)
-        connection.execute(f"update {OPERATIONS}.captured_tables set mapping = %s", (mapping,))
-        for system in sorted({c["system"] for table in tables for c in table.captures}):
+        # from now on an hourly refresh trusts the triggers, after all that came before
+        with connection.transaction():
             connection.execute(
-                f"insert into {OPERATIONS}.changed_keys (system, kind)"
-                " values (%s, 'everything')",
-                (system,),
+                f"update {OPERATIONS}.captured_tables set mapping = %s", (mapping,)
             )
+            for system in sorted({c["system"] for table in tables for c in table.captures}):
+                connection.execute(
+                    f"insert into {OPERATIONS}.changed_keys (system, kind)"
+                    " values (%s, 'everything')",
+                    (system,),
+                )
         _print_tables(connection, progress)
 
 
@@ -318,8 +322,12 @@ def unlisted_tables(connection: Connection) -> list[dict[str, Any]]:
 
 @contextmanager
 def with_queue() -> Iterator[Connection]:
-    """Connect as the login, which owns the sources, with the change queue installed."""
+    """Connect as the login, which owns the sources, with the change queue installed.
+
+    Other commands that install or remove triggers wait until the connection closes.
+    """
     with connect(as_login=True) as connection:
+        rows(connection, f"select pg_advisory_lock(hashtext('{OURS} triggers'))")
         install(connection, "operations.sql")
         install(connection, "capture.sql")
         yield connection

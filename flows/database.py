@@ -391,6 +391,10 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
         # the refresher owns the objects, whoever updates them
         take_role(connection, REFRESHER, is_local=True)
         found = installed.look(connection, script)
+        if again or found.missing or not _has_run(connection, script, version):
+            # another command may be running the same script: wait for it, then look again
+            rows(connection, f"select pg_advisory_xact_lock(hashtext('{OURS} install'))")
+            found = installed.look(connection, script)
         tables = [
             f"{OPERATIONS}.{name}"
             for name in sorted(found.missing)
@@ -411,12 +415,7 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
                 f"comment on table {OPERATIONS}.installed_scripts is"
                 f" '{installed.MARK}One row per file of flows/sql that was run here.'"
             )
-        known = rows(
-            connection,
-            f"select version from {OPERATIONS}.installed_scripts where script = %(script)s",
-            {"script": script},
-        )
-        if known != [{"version": version}] or found.missing or again:
+        if again or found.missing or not _has_run(connection, script, version):
             _run(connection, script, text)
             connection.execute(
                 f"insert into {OPERATIONS}.installed_scripts values (%(script)s, %(version)s)"
@@ -425,6 +424,18 @@ def install(connection: Connection, script: str, *, again: bool = False) -> list
             )
         subscribers.tell_of_new_tables(connection, tables)
     return found.missing
+
+
+def _has_run(connection: Connection, script: str, version: str) -> bool:
+    """Return whether this version of a script has run here. The register must exist."""
+    return bool(
+        rows(
+            connection,
+            f"select from {OPERATIONS}.installed_scripts"
+            " where script = %(script)s and version = %(version)s",
+            {"script": script, "version": version},
+        )
+    )
 
 
 def _run(connection: Connection, script: str, text: str) -> None:

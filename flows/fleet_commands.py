@@ -105,6 +105,9 @@ def run_fleet(
     """
     # create the shared profile before two processes try to
     ensure_profile()
+    # databases of one server share its roles
+    if command[0] in {"roles", "uninstall"}:
+        at_once = 1
     try:
         ended = asyncio.run(_run_all(services, command, at_once, progress))
     except asyncio.CancelledError:

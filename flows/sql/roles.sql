@@ -179,10 +179,16 @@ begin
         ) as duties (role_name, does)
     loop
         if to_regrole(duty.role_name) is null then
-            execute format('create role %I nologin', duty.role_name);
-            execute format(
-                'comment on role %I is %L', duty.role_name, 'customer_health: ' || duty.does
-            );
+            begin
+                execute format('create role %I nologin', duty.role_name);
+                execute format(
+                    'comment on role %I is %L',
+                    duty.role_name, 'customer_health: ' || duty.does
+                );
+            exception when unique_violation or duplicate_object then
+                -- another database of the server has just done this
+                null;
+            end;
         end if;
     end loop;
 

@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -32,6 +33,13 @@ WRITTEN_COLUMNS = {
 }
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -704,6 +712,29 @@ def test_an_owner_without_superuser_can_install_and_remove(
 
 
 @pytest.mark.slow
+def test_two_databases_of_a_server_may_install_the_roles_at_once(
+    server: Database,
+) -> None:
+    script = (PROJECT / "flows" / "sql" / "roles.sql").read_text()
+    script = script.replace("customer_health_", "race_").replace("{{", "{ {")
+    one, other = new_database(server), new_database(server)
+    made = "select rolname from pg_roles where starts_with(rolname, 'race_')"
+    with one.connect() as first, other.connect() as second, ThreadPoolExecutor(1) as pool:
+        for connection in (first, second):
+            connection.execute(script.encode())
+        with first.transaction():
+            first.execute("select pg_temp.create_roles()")
+            later = pool.submit(second.execute, b"select pg_temp.create_roles()")
+            wait_until(lambda: bool(server.rows("select from pg_locks where not granted")))
+        later.result(60)
+        assert len(server.rows(made)) == 5
+        for connection in (first, second):
+            connection.execute("select pg_temp.drop_roles('{}')")
+    assert server.rows(made) == []
+    for database in (one, other):
+        server.execute(f"drop database {database.environment['PGDATABASE']}")
+
+
 def test_removing_leaves_marts_as_they_were(refreshed: Database) -> None:
     refreshed.execute("create role reader login; grant usage on schema analytics to reader")
     refreshed.execute("grant select on analytics.tenants, analytics.sales_reps to reader")

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from conftest import UNTIL, Database, load_two_customers, new_database
 from psycopg.conninfo import make_conninfo
 from settings_of_others import UNUSUAL, set_as_usual, set_otherwise
 
+from flows.database import connect, install
 from flows.session import settings
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -25,6 +27,7 @@ MODELS_RUN = (
     "select relname from pg_class where starts_with(relname, 'int_')"
     " and relnamespace = to_regnamespace('analytics_internal')"
 )
+WAITING = "select from pg_locks where not granted"
 LOCK = "select pid from pg_locks where locktype = 'advisory' and granted"
 
 
@@ -296,6 +299,32 @@ def test_connections_are_kept_from_node_to_node(small: Database) -> None:
     refresh(small)
     assert int(str(small.value(sessions))) - before < 50
     assert small.value("select count(*) from pg_class where relpersistence = 't'") == 0
+
+
+def test_a_script_that_two_commands_run_is_run_by_one_after_the_other(
+    small: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an upgrade, when alerts and a refresh begin in the same minute."""
+    for name, value in small.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run_it() -> list[str]:
+        with connect() as connection:
+            return install(connection, script)
+
+    script = "write_back.sql"
+    with connect() as connection:
+        install(connection, "operations.sql")
+    run_it()
+    small.execute("update operations.installed_scripts set version = 'an older one'")
+    with connect() as first, ThreadPoolExecutor(1) as pool:
+        with first.transaction():
+            install(first, script)
+            second = pool.submit(run_it)
+            while not small.rows(WAITING):
+                time.sleep(0.01)
+            assert not second.done()
+        assert second.result(60) == []
 
 
 def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:
