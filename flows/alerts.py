@@ -56,7 +56,9 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
             # raise the alerts as usual, then roll back
             with connection.transaction(force_rollback=True):
                 _raise(connection)
-                _show(connection, channels, progress)
+                alerts, messages = _waiting(connection), _composed(connection, channels)
+            # later, because other runs wait for the transaction, and a pager for its reader
+            _show(alerts, messages, channels, progress)
             return
         _raise(connection)
         _compose(connection, channels, channels.reachable())
@@ -87,9 +89,8 @@ def _compose(connection: Connection, channels: Channels, reachable: list[str]) -
     )
 
 
-def _show(connection: Connection, channels: Channels, progress: Progress) -> None:
-    """Print what would be sent to whom, even if the channel is not set up yet."""
-    progress.table("Alerts that would be sent", _waiting(connection))
+def _composed(connection: Connection, channels: Channels) -> list[dict[str, Any]]:
+    """Create the messages, and return them, even if their channel is not set up yet."""
     routes = (
         rows(
             connection,
@@ -101,11 +102,21 @@ def _show(connection: Connection, channels: Channels, progress: Progress) -> Non
     )
     reachable = {*channels.reachable(), *(row["route"] for row in routes)}
     _compose(connection, channels, sorted(reachable))
-    waiting = rows(
+    return rows(
         connection,
         f"select * from {OPERATIONS}.message_outbox where state = 'pending'"
         " order by reach, tenant_slug, channel, address, created_at",
     )
+
+
+def _show(
+    alerts: list[dict[str, Any]],
+    waiting: list[dict[str, Any]],
+    channels: Channels,
+    progress: Progress,
+) -> None:
+    """Print what would be sent to whom."""
+    progress.table("Alerts that would be sent", alerts)
     messages = [message_of(row, channels.pages) for row in waiting]
     progress.table(
         "Messages that would be sent",
