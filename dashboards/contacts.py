@@ -96,6 +96,9 @@ def write(contact: Row) -> None:
     """
     try:
         with _connect() as connection:
+            # whatever the database's defaults are
+            connection.read_only = False
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             use_settings(connection, data.SETTINGS, is_local=True)
             if not record(connection, contact):
                 raise NotWritten(
@@ -106,6 +109,11 @@ def write(contact: Row) -> None:
         raise NotWritten(
             "This contact already has a correction. Reload the page and correct the"
             " correction."
+        ) from error
+    except psycopg.errors.FeatureNotSupported as error:
+        raise NotWritten(
+            "These pages read from a standby, which takes no contacts. Use the pages of the"
+            " primary server."
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise NotWritten(

@@ -138,22 +138,27 @@ def put_back(connection: Connection, progress: Progress, *, is_complete: bool) -
     is_complete: the refresh has built everything, so a view that is still missing is gone for
     good and is forgotten.
     """
-    for view in rows(
-        connection,
-        f"delete from {OPERATIONS}.detached_views"
-        " where to_regclass(relation) is not null or %(is_complete)s"
-        " returning relation, to_regclass(relation) is not null as is_there,"
-        " grant_statements",
-        {"is_complete": is_complete},
-    ):
-        for grant in view["grant_statements"] if view["is_there"] else []:
-            try:
-                connection.execute(grant.encode())
-            except psycopg.errors.Error as error:
-                # the role or the column is gone
-                progress.say(
-                    f"warning: could not restore a grant: {grant}: {str(error).strip()}"
-                )
+    # if we are killed meanwhile, the grants are still noted
+    with connection.transaction():
+        for view in rows(
+            connection,
+            f"delete from {OPERATIONS}.detached_views"
+            " where to_regclass(relation) is not null or %(is_complete)s"
+            " returning relation, to_regclass(relation) is not null as is_there,"
+            " grant_statements",
+            {"is_complete": is_complete},
+        ):
+            for grant in view["grant_statements"] if view["is_there"] else []:
+                try:
+                    with connection.transaction():
+                        connection.execute(grant.encode())
+                except psycopg.errors.Error as error:
+                    if connection.broken:
+                        raise
+                    # the role or the column is gone
+                    progress.say(
+                        f"warning: could not restore a grant: {grant}: {str(error).strip()}"
+                    )
 
 
 def _take_away(

@@ -3,7 +3,7 @@
 -- that still waits to be sent or written.
 create or replace function operations.forget_old_rows()
 returns table (relation text, rows_count bigint)
-language plpgsql as $forget$
+language plpgsql set lock_timeout = '1s' as $forget$
 #variable_conflict use_column
 declare
     kept_from constant timestamptz
@@ -69,7 +69,14 @@ begin
                 and relreplident = 'd'
         )
         then
-            execute format('alter table operations.%I replica identity full', publication);
+            begin
+                execute format(
+                    'alter table operations.%I replica identity full', publication
+                );
+            exception when lock_not_available then
+                -- in use, perhaps by pg_dump; readers would wait behind us
+                continue;
+            end;
         end if;
         execute format(
             $done$

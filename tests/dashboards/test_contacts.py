@@ -81,6 +81,22 @@ def save(shown: AppTest) -> AppTest:
     return shown
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["default_transaction_read_only = on", "default_transaction_isolation = serializable"],
+)
+def test_a_contact_is_saved_whatever_the_defaults_of_the_database_are(
+    rep: Database, setting: str
+) -> None:
+    shown = page("due_to_order")
+    rep.execute(f"alter role {REP} set {setting}")
+    with rep.as_user(REP).connect() as other, other.transaction():
+        # a serializable transaction that fails if another one writes what it has not seen
+        other.execute("select count(*) from operations.customer_contacts")
+        save(shown)
+    assert len(written(rep)) == 1
+
+
 def test_the_page_counts_snoozed_customers_and_does_not_list_them(rep: Database) -> None:
     shown = page("due_to_order")
     before = int(tiles(shown)["Overdue"])

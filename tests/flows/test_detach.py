@@ -3,6 +3,11 @@
 import pytest
 from conftest import ONE, TENANT, TWO, UNTIL, Database
 
+from flows.database import connect, install
+from flows.detach import put_back
+from flows.errors import Infrastructure
+from flows.progress import Progress
+
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
 VIEWS = """
@@ -50,6 +55,41 @@ def order(database: Database) -> None:
         TENANT,
         TWO,
     )
+
+
+def test_grants_that_could_not_be_restored_are_still_noted(
+    small: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is lost between the grants of a view loses none."""
+    for name, value in small.environment.items():
+        monkeypatch.setenv(name, value)
+    with connect() as connection:
+        install(connection, "operations.sql")
+    noted = "select * from operations.detached_views"
+    small.execute(
+        "insert into operations.detached_views (relation, grant_statements) values"
+        " ('pg_catalog.pg_class', array['select pg_terminate_backend(pg_backend_pid())'])"
+    )
+    before = small.rows(noted)
+    with pytest.raises(Infrastructure), connect() as connection:
+        put_back(connection, Progress(), is_complete=False)
+    assert small.rows(noted) == before
+    # a grant that fails takes none of the others with it
+    small.execute(
+        "create role reads_classes;"
+        " update operations.detached_views set grant_statements = array["
+        "'grant select on pg_class to nobody_knows',"
+        " 'grant select on pg_class to reads_classes']"
+    )
+    with connect() as connection:
+        put_back(connection, Progress(), is_complete=False)
+    assert not small.rows(noted)
+    assert small.value(
+        "select count(*) from pg_class cross join lateral aclexplode(relacl) as rights"
+        " where pg_class.oid = 'pg_class'::regclass"
+        " and grantee = 'reads_classes'::regrole"
+    )
+    small.execute("drop owned by reads_classes; drop role reads_classes")
 
 
 @pytest.mark.slow

@@ -87,6 +87,26 @@ def test_what_is_done_with_is_deleted_when_it_is_old(bare: Database) -> None:
     }
 
 
+def test_a_log_that_somebody_reads_holds_up_nothing(bare: Database) -> None:
+    """A dump reads it; whoever waited for the lock of a change would stop all readers."""
+    log = "operations.orders_publications"
+    identity = f"select relreplident::text from pg_class where oid = '{log}'::regclass"
+    bare.execute(
+        f"alter table {log} replica identity default;"
+        "insert into operations.hook_errors (hook, relation, error, created_at)"
+        f" values ('capture', 'old', '', {OLD})"
+    )
+    with bare.connect() as dump, dump.transaction():
+        dump.execute(f"select from {log}".encode())
+        with bare.connect() as connection:
+            connection.execute("set statement_timeout = '20s'")
+            assert forget(connection) == {"hook_errors": 1}
+    assert bare.value(identity) == "d"
+    with bare.connect() as connection:
+        forget(connection)
+    assert bare.value(identity) == "f"
+
+
 def test_what_is_not_yet_written_back_is_left(bare: Database) -> None:
     with bare.connect() as connection, connection.transaction():
         connection.execute(
