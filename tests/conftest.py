@@ -178,7 +178,9 @@ class Database:
         # time, so each combination has its own folder
         folder = zlib.crc32(repr(sorted(self.environment.items())).encode())
         target = str(Path(os.environ["DBT_TARGET_PATH"], str(folder)))
-        return {**os.environ, "DBT_TARGET_PATH": target, **self.environment, **changes}
+        # a process of dbt is kept for the next test if that has the same environment
+        same = {"DBT_TARGET_PATH": target, "PYTEST_CURRENT_TEST": "one of ours"}
+        return {**os.environ, **same, **self.environment, **changes}
 
     def run(
         self,

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import sys
 from collections import defaultdict
@@ -56,6 +57,14 @@ def test_every_model_says_its_grain_first(models: list[Node]) -> None:
         model["name"] for model in models if not model["description"].startswith("One row")
     ]
     assert wrong == []
+
+
+def test_a_process_of_dbt_is_kept_for_the_next_test(
+    server: Database, request: pytest.FixtureRequest
+) -> None:
+    # with the name of the test in its environment, each test would start one of its own
+    assert request.node.name in os.environ["PYTEST_CURRENT_TEST"]
+    assert request.node.name not in str(server.os_environment())
 
 
 def test_names_that_are_put_together_stay_apart_and_are_not_cut(
