@@ -34,7 +34,7 @@ SHARED = PROJECT.parent / "shared"
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 # the name of every test's database: with another name dbt would parse the project again
-USUAL, BUILT = "usual", "built"
+USUAL = "usual"
 # the id of the run in SQL that tests run without dbt
 RUN_ID = "the run under test"
 # databases that most tests start from; `make test` makes them once: see tests/cluster.py
@@ -425,7 +425,7 @@ def make_built(server: Database) -> Database:
     """Build all tables and views on sources without rows."""
     # imported here, because the environment of the pages has none of these packages
     compiled = importlib.import_module("bench.compiled")
-    database = new_database(server, BUILT)
+    database = new_database(server, USUAL)
     database.execute((PROJECT / "demo" / "operational_schema.sql").read_text())
     compiled.build_project(database.os_environment())
     # once, because every copy with this name needs the same SQL
@@ -462,14 +462,14 @@ def built_template(server: Database) -> Database:
 @pytest.fixture(scope="module")
 def built(built_template: Database) -> Iterator[Database]:
     """All tables and views on sources without rows."""
-    database = built_template.copy(BUILT)
+    database = built_template.copy(USUAL)
     yield database
     database.drop()
 
 
 @pytest.fixture(scope="session")
 def full_refresh(server: Database, built_template: Database) -> Any:
-    """The SQL of a full refresh of all systems, for databases with the name BUILT."""
+    """The SQL of a full refresh of all systems, for databases with the usual name."""
     assert built_template
     pickled: Any = server.value("select pickled from compiled_project")
     return pickle.loads(pickled)  # noqa: S301 - our own

@@ -8,17 +8,18 @@ import os
 import re
 import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from conftest import BUILT, PROJECT, Database
+from conftest import PROJECT, USUAL, Database
 from test_models import STRICT
 
-from bench.compiled import SENTINEL
 from bench.pages import CHOSEN, UNFILTERED
 from dashboards.queries import PAGES, text_of
 from flows.dbt import command
+from flows.schemas import for_dbt
 from flows.session import settings
 from flows.systems import registry
 
@@ -26,15 +27,16 @@ Node = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def manifest(server: Database, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    # parsed completely, because dbt warns about a file only when it reads it
-    folder = tmp_path_factory.mktemp("target")
-    options = (*STRICT, "--no-partial-parse", "--target-path", str(folder))
-    variables = ("--vars", json.dumps({"as_of": SENTINEL}))
-    environment = {**server.environment, "PGDATABASE": BUILT}
-    done = command(environment, "parse", *options, *variables)
+def manifest(server: Database) -> dict[str, Any]:
+    # parsed completely, because dbt warns about a file only when it reads it; into the folder
+    # of our own runs and with their vars, so that the unit tests need not parse again
+    usual = Database({**server.environment, "PGDATABASE": USUAL}).os_environment()
+    variables = ("--vars", json.dumps(for_dbt()))
+    done = command(usual, "parse", *STRICT, "--no-partial-parse", *variables)
     assert done.returncode == 0, done.stdout
-    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    found: dict[str, Any] = json.loads(
+        Path(usual["DBT_TARGET_PATH"], "manifest.json").read_text()
+    )
     return found
 
 

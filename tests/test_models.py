@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import UNTIL, USUAL, Database, load_demo, new_database
+from conftest import UNTIL, Database, load_demo, new_database
 
 from flows.dbt import command
 from flows.schemas import for_dbt
@@ -28,7 +28,7 @@ def test_unit_tests(built: Database) -> None:
 def test_models_data_tests_and_unit_tests(
     version: str, request: pytest.FixtureRequest
 ) -> None:
-    database = new_database(request.getfixturevalue(version), USUAL)
+    database = new_database(request.getfixturevalue(version))
     load_demo(database)
     options = ("--exclude", "tag:after_write_back", "--vars", f"{{as_of: '{UNTIL}'}}")
     done = command(database.environment, "build", *STRICT, *options)

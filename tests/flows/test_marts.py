@@ -269,7 +269,7 @@ def test_a_mart_and_its_publication_that_do_not_fit_are_named_in_one_line(
         "select sales_rep_id, tenant_id::text as tenant_id, 1 as one from final",
     )
     assert found == (
-        'the rows for sales_reps in "built"."analytics_internal"."int_sales_reps" do not fit'
+        'the rows for sales_reps in "usual"."analytics_internal"."int_sales_reps" do not fit'
         " its contract: sales_rep_name is missing; sales_rep_email is missing; is_active is"
         " missing; tenant_id must be uuid; one must be left out"
     )
