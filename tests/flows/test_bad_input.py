@@ -112,10 +112,9 @@ def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
 
 
 def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
-    empty: Database,
+    small: Database,
 ) -> None:
-    assert empty.run("demo", "--customers", "20", "--until", UNTIL).returncode == 0
-    empty.execute(
+    small.execute(
         """
         alter table commerce.orders alter column ordered_at type text;
         alter table commerce.customers alter column name type integer using 1;
@@ -124,7 +123,7 @@ def test_a_source_that_does_not_fit_ends_with_4_and_all_that_does_not(
         drop table platform.cases cascade;
         """
     )
-    code, line = refused(empty, *NIGHTLY)
+    code, line = refused(small, *NIGHTLY)
     assert code == 4
     for error in (
         "stg_orders__orders: column ordered_at is TEXT, must be DATETIMETZ",
@@ -626,11 +625,11 @@ def test_bookings_that_no_rule_can_use_are_quarantined(
     ]
 
 
-def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(empty: Database) -> None:
+def test_what_dbt_prints_does_not_mix_with_what_its_process_tells(small: Database) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format("main")],
         cwd=PROJECT,
-        env=empty.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
+        env=small.os_environment(DBT_PROFILES_DIR=str(PROJECT)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
