@@ -46,6 +46,8 @@ def hooked_template(refreshed_template: Database) -> Iterator[Database]:
     ):
         done = database.run("flows", *command)
         assert done.returncode == 0, done.stderr
+    # the refresh has taken the notice that the triggers are new
+    assert database.value("select count(*) from operations.changed_keys") == 0
     database = database.as_template()
     yield database
     database.drop()
