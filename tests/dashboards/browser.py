@@ -82,6 +82,11 @@ class Browser:
         first = time.monotonic()
         return first - began, self.wait_for(IS_DONE) - began
 
+    def resize(self, width: int) -> None:
+        """Give the open page another width, and wait until it is done."""
+        self._size(width, 900)
+        self.wait_for(IS_DONE)
+
     def text(self) -> str:
         """Return the text that a reader sees."""
         found: str = self.run("document.querySelector('[data-testid=stMain]').innerText")
