@@ -9,15 +9,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from flows import dbt
 from flows.errors import Busy, WriteBackHeld
+from flows.fingerprints import stamps_of_files
 from flows.progress import Progress, Result
-from flows.project import FLOWS, PROJECTS
 from flows.refresh import Options
 from flows.reports import written_in_words
 
@@ -26,7 +24,6 @@ OFTENEST, RAREST = timedelta(seconds=10), timedelta(hours=24)
 # below this interval one run stays alive: separate runs would each cost a start and a line in
 # Prefect
 ONE_BY_ONE = timedelta(hours=1)
-FOLDERS = ("models", "macros", "seeds", "tests", "analyses")
 
 Refresh = Callable[[Options, Progress], Mapping[str, Any]]
 
@@ -84,11 +81,11 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
     Rounds that come due during a long round or another refresh are skipped. A held write-back
     is reported once. All other exceptions of a refresh are raised.
     """
-    files, parent = _files(), os.getppid()
+    files, parent = stamps_of_files(), os.getppid()
     seconds = every.total_seconds()
     due, told = time.monotonic(), ""
     with dbt.kept_warm():
-        while _files() == files:
+        while stamps_of_files() == files:
             if os.getppid() != parent:
                 return "the process that started this run is gone"
             shown = Round(progress)
@@ -116,23 +113,3 @@ def refresh_continuously(every: timedelta, refresh: Refresh, progress: Progress)
             due += seconds * (1 + (time.monotonic() - due) // seconds)
             time.sleep(max(0, due - time.monotonic()))
     return "a project file has changed: the next run uses the new version"
-
-
-def _files() -> set[tuple[Path, int, int]]:
-    """Return the files that a refresh depends on, with their times and sizes."""
-    kept = [
-        Path(folder, name)
-        for project in PROJECTS
-        for top in FOLDERS
-        for folder, _, names in os.walk(project / top)
-        for name in names
-    ]
-    kept += [*FLOWS.rglob("*.py"), *FLOWS.rglob("*.sql")]
-    kept += [file for project in PROJECTS for file in project.glob("*.yml")]
-    found = set()
-    for file in kept:
-        # a file deleted meanwhile, or a dangling lock link of an editor
-        with suppress(FileNotFoundError):
-            status = file.stat()
-            found.add((file, status.st_mtime_ns, status.st_size))
-    return found

@@ -20,6 +20,7 @@ from flows import systems
 from flows.check_inputs import contracts, staging_of, type_settings
 from flows.database import Connection, rows
 from flows.errors import Failure, Infrastructure, TestsFailed, WrongArgument
+from flows.fingerprints import stamps_of_files
 from flows.progress import Progress, count_of
 from flows.project import (
     FLOWS,
@@ -417,6 +418,8 @@ class Child:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Start the process; it ends when its standard input closes, at the latest with us."""
         self.environment = dict(environment)
+        # as they are before it parses them
+        self.files = stamps_of_files()
         self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - open as long as the child lives
             "w+", encoding="utf-8", errors="replace"
         )
@@ -482,11 +485,14 @@ class Warm:
         self.children: list[Child] = []
 
     def take(self, environment: Mapping[str, str]) -> Child:
-        """Hand over the child that is kept for this environment, or a new one."""
+        """Hand over the child that is kept for this environment, or a new one.
+
+        Never one that has parsed other files: old rules would be logged as the new ones.
+        """
         for child in self.children:
             if child.environment == environment:
                 self.children.remove(child)
-                if not child.has_ended():
+                if child.files == stamps_of_files() and not child.has_ended():
                     return child
                 child.end()
                 break
@@ -511,7 +517,7 @@ _warm: Warm | None = None
 def kept_warm() -> Iterator[None]:
     """Keep the child between builds in this block, so that dbt loads and parses only once.
 
-    When a project file changes, the caller must leave the block and enter it again.
+    dbt parses again when a project file changes, but this process keeps its own settings.
     """
     global _warm  # noqa: PLW0603 - a process has one
     before, _warm = _warm, Warm()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECR
 MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
 NAMING_VARS = ("_schema", "_table", "_enabled")
 NAMING_FILES = "models/**/*__sources.yml"
+# the folders that dbt parses
+FOLDERS = ("models", "macros", "seeds", "tests", "analyses")
 
 
 def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
@@ -37,6 +40,28 @@ def fingerprint_of_files(patterns: Sequence[str] = RULES) -> str:
     return _fingerprint(
         [*texts, *(f"{name}={os.environ.get(name)}".encode() for name in names)]
     )
+
+
+def stamps_of_files() -> set[tuple[Path, int, int]]:
+    """Return the files that a refresh depends on, with their times and sizes."""
+    kept = [
+        Path(folder, name)
+        for project in PROJECTS
+        for top in FOLDERS
+        for folder, _, names in os.walk(project / top)
+        # Python writes there whenever something else is run
+        if not folder.endswith("__pycache__")
+        for name in names
+    ]
+    kept += [*FLOWS.rglob("*.py"), *FLOWS.rglob("*.sql")]
+    kept += [file for project in PROJECTS for file in project.glob("*.yml")]
+    found = set()
+    for file in kept:
+        # a file deleted meanwhile, or a dangling lock link of an editor
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            found.add((file, status.st_mtime_ns, status.st_size))
+    return found
 
 
 def current_mapping(projects: Sequence[Path] = PROJECTS) -> str:

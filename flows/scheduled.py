@@ -356,14 +356,14 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
 
 
 def _continuous(every: timedelta) -> State[Any]:
-    """Refresh again and again, without a task run per step: there would be thousands."""
+    """Refresh again and again, without a task run per step: there would be thousands.
+
+    A failure ends the run, also a temporary one: Prefect then shows an outage at once, and the
+    next run, which `serve` starts, tries again.
+    """
     progress = LoggedProgress()
     progress.say(use_database())
-
-    def refreshed(options: Options, shown: Progress) -> Mapping[str, Any]:
-        return _with_patience(options, shown, 0)
-
-    return Completed(message=refresh_continuously(every, refreshed, progress))
+    return Completed(message=refresh_continuously(every, refresh, progress))
 
 
 def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, Any]:

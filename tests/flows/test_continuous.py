@@ -1,6 +1,7 @@
 """REFRESH_EVERY: rounds of a refresh in one process that keeps dbt loaded."""
 
 import argparse
+import logging
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from conftest import PROJECT, USUAL, Database, free_port
 from test_prefect import client_of, deployment, left_behind, post, serving, wait_for
 
-from flows import continuous, dbt, errors
+from flows import dbt, errors, fingerprints
 from flows.continuous import parse_every, refresh_continuously
 from flows.database import connect
 from flows.errors import Busy, WriteBackHeld
@@ -176,7 +177,7 @@ def test_a_long_round_leaves_out_those_that_were_due_meanwhile(
 def test_it_ends_when_a_file_of_the_project_changes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(continuous, "PROJECTS", (tmp_path,))
+    monkeypatch.setattr(fingerprints, "PROJECTS", (tmp_path,))
     model = tmp_path / "models" / "orders" / "a_model.sql"
     model.parent.mkdir(parents=True)
     model.write_text("select 1")
@@ -190,6 +191,48 @@ def test_it_ends_when_a_file_of_the_project_changes(
 
 
 @pytest.fixture(scope="module")
+def test_a_child_that_has_parsed_other_files_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fingerprints, "PROJECTS", (tmp_path,))
+    # lives until its input closes, as a child that runs dbt
+    monkeypatch.setattr(dbt, "PROGRAM", "import sys; sys.stdin.read()")
+    model = tmp_path / "models" / "a_model.sql"
+    model.parent.mkdir()
+    model.write_text("select 1")
+    warm = dbt.Warm()
+    child = warm.take({})
+    warm.keep(child)
+    assert warm.take({}) is child
+    warm.keep(child)
+    model.write_text("select 22")
+    other = warm.take({})
+    assert other is not child
+    assert child.has_ended()
+    warm.keep(other)
+    warm.end()
+
+
+def test_an_outage_ends_the_run_at_once_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import scheduled  # Prefect takes seconds to import
+
+    slept: list[float] = []
+
+    def refresh(_options: Options, progress: Progress) -> dict[str, Any]:
+        progress.say("a round")
+        raise errors.Infrastructure("database: gone", is_temporary=True)
+
+    logger = logging.getLogger("of the run")
+    monkeypatch.setattr(scheduled, "refresh", refresh)
+    monkeypatch.setattr(scheduled, "use_database", lambda: "a database")
+    monkeypatch.setattr(scheduled, "get_run_logger", lambda: logger)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    ended = scheduled.continuous.fn()
+    assert (ended.type.value, ended.message) == ("FAILED", "database: gone")
+    # `serve` starts the next run, with the files as they are then
+    assert slept == []
+
+
 def captured_template(refreshed_template: Database) -> Database:
     """The demo after a refresh, with triggers that have recorded all changes; a template."""
     database = refreshed_template.copy(USUAL)
