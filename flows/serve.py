@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.responses import DeploymentResponse
     from prefect.schedules import Schedule
 
 SECONDS_TO_START = 60
@@ -335,13 +336,16 @@ def _offer(zone: str, every: timedelta) -> None:
         for service in services or [None]
         for name, flow in flows.items()
     }
-    _refuse_work_pool(list(deployments))
+    continuous = f"{scheduled.continuous.name}/{PREFIX}continuous"
+    earlier = _registered(dict.fromkeys([*deployments, continuous]))
+    _refuse_work_pool(earlier)
+    end_left_runs(earlier, continuous)
     hours = schedules(zone, every)
-    if every >= ONE_BY_ONE:
-        _take_back(f"{scheduled.continuous.name}/{PREFIX}continuous")
-    else:
-        keeper = Keeper(f"{scheduled.continuous.name}/{PREFIX}continuous", every)
+    if every < ONE_BY_ONE:
+        keeper = Keeper(continuous, every)
         threading.Thread(target=keeper.keep, daemon=True).start()
+    elif continuous in earlier:
+        _take_back(earlier[continuous])
     # Prefect's own handler leaves its loop halfway and abandons the running runs
     Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
     offered = [
@@ -396,13 +400,58 @@ def _bound(paths: Sequence[str]) -> None:
             )
 
 
-def _take_back(name: str) -> None:
-    """Delete a deployment that an earlier serve registered and this one does not."""
+def _registered(paths: Iterable[str]) -> "dict[str, DeploymentResponse]":
+    """Return those of these deployments that the server already has."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
-        client.delete_deployment(client.read_deployment_by_name(name).id)
+    found = {}
+    with get_client(sync_client=True) as client:
+        for path in paths:
+            with suppress(ObjectNotFound):
+                found[path] = client.read_deployment_by_name(path)
+    return found
+
+
+def end_left_runs(earlier: "Mapping[str, DeploymentResponse]", continuous: str) -> None:
+    """Set the runs to Crashed that were running when an earlier serve was killed.
+
+    Otherwise Prefect would show them as Running forever. Continuous runs that have not begun
+    are deleted, because they may have another interval.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+    from prefect.states import Crashed
+
+    begun = [*set(StateType) - TERMINAL_STATES - {StateType.SCHEDULED}]
+    with get_client(sync_client=True) as client:
+
+        def runs(paths: Iterable[str], states: list[StateType]) -> "list[FlowRun]":
+            ids = [earlier[path].id for path in paths]
+            of_type = filters.FlowRunFilterStateType(any_=states)
+            return client.read_flow_runs(
+                deployment_filter=filters.DeploymentFilter(
+                    id=filters.DeploymentFilterId(any_=ids)
+                ),
+                flow_run_filter=filters.FlowRunFilter(
+                    state=filters.FlowRunFilterState(type=of_type)
+                ),
+            )
+
+        for run in runs(earlier, begun):
+            lost: State[None] = Crashed(message="`serve` was killed while it ran")
+            client.set_flow_run_state(run.id, lost, force=True)
+        for run in runs({continuous} & earlier.keys(), [StateType.SCHEDULED]):
+            client.delete_flow_run(run.id)
+
+
+def _take_back(deployment: "DeploymentResponse") -> None:
+    """Delete a deployment that an earlier serve registered and this one does not."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(deployment.id)
 
 
 class Keeper:
@@ -440,7 +489,6 @@ class Keeper:
         """Start a run unless there is one, it is too early, or somebody has paused it."""
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
         from prefect.client.schemas.sorting import FlowRunSort
-        from prefect.states import Crashed
 
         deployment = client.read_deployment_by_name(self._deployment)
         if deployment.paused:
@@ -450,15 +498,8 @@ class Keeper:
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=MOST_FAILURES,
         )
-        for run in runs:
-            state = run.state
-            if state is None or state.is_final():
-                continue
-            if state.is_scheduled() or state.timestamp >= self._begun:
-                return
-            # left behind by a killed serve, whose runs died with it
-            lost: State[None] = Crashed(message="the process that ran it is gone")
-            client.set_flow_run_state(run.id, lost, force=True)
+        if any(run.state and not run.state.is_final() for run in runs):
+            return
         # failures before this serve do not count: their cause may be fixed
         ended = [run for run in runs if run.end_time and run.end_time >= self._begun]
         pause = pause_after([_failed_soon(run) for run in ended])
@@ -477,20 +518,14 @@ def _failed_soon(run: "FlowRun") -> bool:
     return not (run.state and run.state.is_completed()) and run.total_run_time < ONE_BY_ONE
 
 
-def _refuse_work_pool(names: list[str]) -> None:
-    """Raise Infrastructure if a work pool has these deployments: each would run twice."""
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-
-    of_pool = []
-    with get_client(sync_client=True) as client:
-        for name in names:
-            with suppress(ObjectNotFound):
-                if pool := client.read_deployment_by_name(name).work_pool_name:
-                    of_pool.append((name, pool))
+def _refuse_work_pool(earlier: "Mapping[str, DeploymentResponse]") -> None:
+    """Raise Infrastructure if a work pool has our deployments: each would run twice."""
+    of_pool = [
+        (path, found.work_pool_name) for path, found in earlier.items() if found.work_pool_name
+    ]
     if of_pool:
         # in quotes for the shell
-        listed = " ".join(f"'{name}'" for name, _ in of_pool)
+        listed = " ".join(f"'{path}'" for path, _ in of_pool)
         raise Infrastructure(
             f"work pool {of_pool[0][1]} already has the schedules, so each run would start"
             " twice: either use only its worker, or first run"

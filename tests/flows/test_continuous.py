@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from flows.run_log import RunLog
 from flows.serve import pause_after, schedules
 
 SECOND = timedelta(seconds=1)
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
 class Lines(Progress):
@@ -190,7 +191,6 @@ def test_it_ends_when_a_file_of_the_project_changes(
     assert why.startswith("a project file has changed")
 
 
-@pytest.fixture(scope="module")
 def test_a_child_that_has_parsed_other_files_is_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -233,6 +233,7 @@ def test_an_outage_ends_the_run_at_once_as_failed(monkeypatch: pytest.MonkeyPatc
     assert slept == []
 
 
+@pytest.fixture(scope="module")
 def captured_template(refreshed_template: Database) -> Database:
     """The demo after a refresh, with triggers that have recorded all changes; a template."""
     database = refreshed_template.copy(USUAL)
@@ -312,9 +313,29 @@ def test_one_run_refreshes_every_ten_seconds_and_is_started_again_when_it_dies(
         )
         wait_for(lambda: any(row["runs"] > 1 for row in demo.rows(idle)))
         assert [one["id"] for one in runs("RUNNING")] == [run["id"]]
-        # it ends with the process that started it, whoever kills that
+        # what is left behind when serve is killed: a run that goes on, and one that waits
+        nightly = deployment(api, "nightly refresh/nightly")["id"]
+        begun = {"state": {"type": "RUNNING"}}
+        lost = post(api, f"/deployments/{nightly}/create_flow_run", begun)["id"]
+        planned = {
+            "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": TOMORROW}},
+            "parameters": {"every_seconds": 20},
+        }
+        post(api, f"/deployments/{of_it['any_'][0]}/create_flow_run", planned)
+        # a run ends with the process that started it, whoever kills that
         os.killpg(served.pid, signal.SIGKILL)
         wait_for(lambda: not left_behind(tmp_path))
+    with (
+        serving(demo, tmp_path, "--port", port, REFRESH_EVERY="15s"),
+        client_of(port) as api,
+    ):
+        [again] = wait_for(lambda: [one for one in runs("RUNNING") if one["id"] != run["id"]])
+        assert again["parameters"] == {"every_seconds": 15}
+        assert len(runs("RUNNING")) == 1
+        assert runs("SCHEDULED") == []
+        state = api.get(f"/flow_runs/{lost}").json()["state"]
+        assert state["type"] == "CRASHED"
+        assert state["message"] == "`serve` was killed while it ran"
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ from conftest import PROJECT, Database, free_port
 from flows import errors
 from flows.__main__ import parse
 from flows.progress import Progress
+from flows.serve import end_left_runs
 
 Found = TypeVar("Found")
 
@@ -285,6 +287,48 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
         wait_for(lambda: not left_behind(tmp_path))
     assert "Traceback" not in (tmp_path / "log").read_text().removeprefix(before)
     assert not refreshed.rows(running)
+
+
+def test_a_run_that_a_killed_serve_has_left_does_not_stay_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A continuous run that has not begun is deleted: it may have another interval."""
+    from prefect.client.schemas.objects import StateType  # Prefect takes seconds to import
+
+    deployments: Any = {name: SimpleNamespace(id=uuid.uuid4()) for name in ("day", "night")}
+    left = {uuid.uuid4(): (name, state) for name in deployments for state in StateType}
+    ended = {}
+
+    class Server:
+        """Has one run in each state of each deployment."""
+
+        def read_flow_runs(self, deployment_filter: Any, flow_run_filter: Any) -> list[Any]:
+            ids, states = deployment_filter.id.any_, flow_run_filter.state.type.any_
+            return [
+                SimpleNamespace(id=run)
+                for run, (name, state) in left.items()
+                if deployments[name].id in ids and state in states
+            ]
+
+        def set_flow_run_state(self, run: uuid.UUID, state: Any, *, force: bool) -> None:
+            assert force
+            ended[left[run]] = state.type
+
+        def delete_flow_run(self, run: uuid.UUID) -> None:
+            ended[left[run]] = "deleted"
+
+    monkeypatch.setattr(
+        "prefect.client.orchestration.get_client", lambda **_: nullcontext(Server())
+    )
+    end_left_runs(deployments, "day")
+    begun = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
+    assert ended == {("day", StateType.SCHEDULED): "deleted"} | {
+        (name, state): StateType.CRASHED for name in deployments for state in begun
+    }
+    ended.clear()
+    # every hour, on a server that never had a continuous run
+    end_left_runs({"night": deployments["night"]}, "day")
+    assert {name for name, _ in ended} == {"night"}
 
 
 GONE = errors.Infrastructure("database: gone", is_temporary=True)
