@@ -22,6 +22,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, ClassVar
 
 import agate  # type: ignore[import-untyped]
@@ -43,6 +44,7 @@ from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.exceptions import CompilationError
 
 from flows.errors import is_temporary
+from flows.keepalives import KEEPALIVES
 from flows.project import HOME, PROJECT
 from flows.schemas import for_dbt
 
@@ -60,6 +62,9 @@ WRITING = threading.Lock()
 TOLD = threading.Event()
 NOT_FETCHED = empty_table()  # type: ignore[no-untyped-call]
 MESSAGES = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+
+# for all connections of this process: of these options dbt knows only keepalives_idle
+psycopg2.connect = partial(psycopg2.connect, **KEEPALIVES)
 
 
 class Connections(PostgresConnectionManager):

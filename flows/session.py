@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from flows.errors import Infrastructure
+from flows.keepalives import KEEPALIVES
 from flows.project import OUR_PROJECT
 
 MACRO = OUR_PROJECT / "macros" / "session" / "session_settings.sql"
@@ -20,11 +21,7 @@ ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
     # from a SQL_ASCII server psycopg would return bytes
     "client_encoding": "utf8",
-    # a session that waits for dbt is idle for minutes, and firewalls drop idle connections
-    "keepalives": 1,
-    "keepalives_idle": 60,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
+    **KEEPALIVES,
 }
 
 ASKED = 3

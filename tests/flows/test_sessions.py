@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from settings_of_others import UNUSUAL, set_as_usual, set_otherwise
 
 from flows.database import connect, install
+from flows.keepalives import KEEPALIVES
 from flows.session import settings
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -288,6 +290,34 @@ def wait_for(database: Database, query: str) -> object:
             return next(iter(found[0].values()))
         time.sleep(0.1)
     raise AssertionError(query)
+
+
+def test_dbt_notices_within_minutes_that_the_network_was_cut(empty: Database) -> None:
+    """As our own sessions do; a profile may set a shorter time."""
+    # dbt takes seconds to import
+    from dbt.adapters.contracts.connection import Connection
+    from dbt.adapters.postgres.connections import PostgresCredentials
+
+    from flows.dbt_child import Connections
+
+    kind: Any = "postgres"
+    place: dict[str, Any] = {
+        "host": empty.environment["PGHOST"],
+        "port": int(empty.environment["PGPORT"]),
+        "user": empty.environment["PGUSER"],
+        "password": "",
+        "database": empty.environment["PGDATABASE"],
+        "schema": "public",
+    }
+    for given, idle in ((0, 60), (30, 30)):
+        credentials = PostgresCredentials(**place, keepalives_idle=given)
+        opened = Connections.open(Connection(kind, None, credentials)).handle
+        said = opened.get_dsn_parameters()
+        opened.close()
+        expected = KEEPALIVES | {"keepalives_idle": idle}
+        assert {name: said.get(name) for name in expected} == {
+            name: str(value) for name, value in expected.items()
+        }
 
 
 @pytest.mark.slow
