@@ -24,6 +24,19 @@ def _full(row: Row) -> str:
     return f"recomputed everything: {row['full_because']}" if row["full_because"] else ""
 
 
+def _idle(row: Row) -> str:
+    """Say how many runs in a row had nothing to do: they share one row of the log."""
+    count = row["runs_count"]
+    if not count:
+        return ""
+    often = f", {count:,} times since {look.instant(row['runs_since'])}" if count > 1 else ""
+    return f"nothing to do{often}"
+
+
+def _remark(row: Row) -> str:
+    return "; ".join(filter(None, (row["error"], _full(row), _idle(row))))
+
+
 def _recipient(row: Row) -> str:
     name = row["recipient_name"] or REACHES[row["reach"]]
     return f"<strong>{look.escape(name)}</strong>" + look.small(
@@ -44,9 +57,7 @@ def _instant(column: str) -> Callable[[Row], str]:
 
 
 RUNS: Columns = {
-    "Run": lambda row: of(
-        look.pill("run", row["status"]), row["job"], row["error"] or _full(row)
-    ),
+    "Run": lambda row: of(look.pill("run", row["status"]), row["job"], _remark(row)),
     "Began": _instant("created_at"),
     "Seconds": lambda row: look.NONE if row["seconds"] is None else f"{row['seconds']}",
     "Mart rows": _count("rows_moved"),

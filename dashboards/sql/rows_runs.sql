@@ -12,6 +12,9 @@ select
     (runs.payload ->> 'drift')::bigint as drift,
     runs.payload ->> 'full_because' as full_because,
     runs.payload ->> 'error' as error,
+    -- consecutive runs with nothing to do share one row
+    (runs.payload ->> 'runs_count')::bigint as runs_count,
+    (runs.payload ->> 'runs_since')::timestamptz as runs_since,
     count(*) over () as rows_count
 from operations.application_logs as runs
 cross join

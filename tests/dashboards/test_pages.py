@@ -662,7 +662,10 @@ def test_operations_shows_runs_alerts_and_what_was_held(
 ) -> None:
     refreshed.execute(
         "insert into operations.application_logs (logid, log_type, status, payload) values"
-        " ('held', 'refresh', 'held', $$"
+        " ('idle', 'refresh', 'success', $$"
+        '{"cron_name": "refresh_hourly", "seconds": 0.3, "is_idle": true, "runs_count": 312,'
+        ' "runs_since": "2026-06-15T08:00:00+00:00"}'
+        "$$), ('held', 'refresh', 'held', $$"
         '{"cron_name": "refresh_hourly", "seconds": 7.5, "drift": 3, "error": "is <held>",'
         ' "write_back_guards": [{"tenant_slug": "kiwi-produce", "is_tripped": true,'
         ' "changed_count": 77, "customers_count": 100, "newly_dormant_count": 5,'
@@ -676,6 +679,7 @@ def test_operations_shows_runs_alerts_and_what_was_held(
     said = text(page("operations"))
     for words in (
         "is <held>",
+        "nothing to do, 312 times since 15 Jun 2026, 08:00 UTC",
         "77 of 100",
         "too many changes at once",
         "no orders",
