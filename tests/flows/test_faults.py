@@ -1,6 +1,6 @@
 """Kills at any moment, overlapping starts and waiting locks, under live writes and reads.
 
-`make test` runs a short form, `make faults` a long one, which prints what it observed.
+`make slow` runs a short form, `make faults` a long one, which prints what it observed.
 """
 
 import os
