@@ -65,6 +65,8 @@ class Node:
     name: str
     kind: str
     tags: list[str]
+    # of models/ or tests/data/: a system, or another one
+    folder: str
     status: str
     message: str | None
     failures: int | None

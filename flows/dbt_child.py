@@ -273,6 +273,7 @@ def run(manifest: Manifest, arguments: list[str]) -> None:
                 "name": result.node.name,
                 "kind": str(result.node.resource_type),
                 "tags": result.node.tags,
+                "folder": result.node.fqn[1],
                 "status": str(result.status),
                 "message": result.message,
                 "failures": result.failures,

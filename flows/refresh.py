@@ -455,6 +455,9 @@ def _build(  # noqa: PLR0913, PLR0917
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")
+    # tests of settings come before all that they are about
+    if failed := {one.folder for one in run.with_status("fail") if not one.is_setting}:
+        log.payload["tests_failed_in"] = sorted(failed)
     if failure := run.failure():
         raise failure
     if not run.with_status("pass", "warn"):

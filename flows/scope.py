@@ -1,6 +1,5 @@
 """What a refresh recomputes: the keys that the change queue holds, or everything."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -282,7 +281,8 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
         runs += rows(
             connection,
             f"select '{system}' as system, logid, application_logs.created_at as began_at,"
-            " status, payload ->> 'rules' as rules, payload -> 'systems' as systems,"
+            " payload ->> 'rules' as rules, payload -> 'systems' as systems,"
+            " payload -> 'tests_failed_in' as tests_failed_in,"
             f" greatest(log.as_of, (select max(as_of) from {ANALYTICS}."
             f"{clock})) as as_of"
             f" from {log} as log inner join {OPERATIONS}.application_logs"
@@ -291,16 +291,23 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     if len(runs) < len(systems.hourly()):
         return None
     rules = {run["rules"] for run in runs}
-    # a system whose test failed before its publication still has an earlier run
-    published = Counter(run["logid"] for run in runs)
-    hourly = set(systems.hourly())
     return {
         "has_failed": any(
-            run["status"] == "tests_failed"
-            and published[run["logid"]] == len(hourly.intersection(run["systems"]))
+            set(run["tests_failed_in"]) - _waiting(run, runs)
             for run in runs
+            if run["tests_failed_in"]
         ),
         "began_at": {run["system"]: run["began_at"] for run in runs},
         "as_of": max(run["as_of"] for run in runs),
         "rules": rules.pop() if len(rules) == 1 else None,
     }
+
+
+def _waiting(run: dict[str, Any], runs: list[dict[str, Any]]) -> set[str]:
+    """Return the systems that a run has computed but not published: their keys still wait.
+
+    A failed test of theirs says nothing about the marts. runs: those that published each
+    system last.
+    """
+    published = {one["system"] for one in runs if one["logid"] == run["logid"]}
+    return set(systems.hourly()).intersection(run["systems"]) - published

@@ -184,7 +184,7 @@ def test_the_command_line_of_dbt_is_on_this_project(
 
 
 def node(kind: str, status: str) -> Node:
-    return Node("one", kind, [], status, None, None, None, 0.1)
+    return Node("one", kind, [], "orders", status, None, None, None, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,12 @@ from conftest import PROJECT, UNTIL, USUAL, Database
 
 HOURLY = ("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
+CHANGE_OF_A_VISIT = (
+    "update booking.bookings set status = 'NO_SHOW' where (organization_id, booking_id) ="
+    " (select organization_id, booking_id from booking.bookings"
+    " where status = 'ACCEPTED' and square_customer_id is not null"
+    " order by booking_id limit 1)"
+)
 CUSTOMER = "(select min(customer_id::text)::uuid from analytics.customer_risk_status)"
 
 
@@ -71,12 +77,7 @@ def test_an_hourly_refresh_recomputes_what_has_changed(captured: Database) -> No
         " and status = 'DELIVERED' order by delivered_at desc limit 1"
     )
     captured.execute("delete from commerce.orders where id = %s", order["id"])
-    captured.execute(
-        "update booking.bookings set status = 'NO_SHOW' where (organization_id, booking_id) ="
-        " (select organization_id, booking_id from booking.bookings"
-        " where status = 'ACCEPTED' and square_customer_id is not null"
-        " order by booking_id limit 1)"
-    )
+    captured.execute(CHANGE_OF_A_VISIT)
     assert [key[:2] for key in queue(captured)] == [
         ("bookings", "customer"),
         ("bookings", "location_day"),
@@ -538,6 +539,27 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
     refresh(captured, *HOURLY)
     assert captured.value(spoilt) == 0
     assert "recomputes everything" not in refresh(captured, *HOURLY)[1]
+
+    # both in one run: the keys of orders wait, and those of bookings are gone
+    captured.execute(
+        "create function public.spoil() returns trigger language plpgsql as"
+        " 'begin new.acquisition_source = ''spoilt''; return new; end';"
+        "create trigger spoil before insert or update on analytics.customer_analytics"
+        " for each row execute function public.spoil()"
+    )
+    change()
+    captured.execute(CHANGE_OF_A_VISIT)
+    assert captured.run(*HOURLY, project=project).returncode == 1
+    assert published() == ["bookings"]
+    assert {key[0] for key in queue(captured)} == {"orders"}
+    spoilt = (
+        "select count(*) from analytics.customer_analytics where acquisition_source = 'spoilt'"
+    )
+    assert captured.value(spoilt) == 1
+    captured.execute("drop function public.spoil cascade")
+    payload, _ = refresh(captured, *HOURLY)
+    assert "a test failed in the last refresh" in payload["full_because"]
+    assert captured.value(spoilt) == 0
 
 
 @pytest.mark.slow
