@@ -10,15 +10,19 @@ from typing import Any
 
 from flows.project import FLOWS, PROJECTS, read_yaml
 
+# the files that name the application's tables and their key columns
+NAMING_FILES = "models/**/*__sources.yml"
 # the files that the rules depend on
-RULES = ("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/**/*.csv")
+RULES = (
+    *("dbt_project.yml", "models/**/*.sql", "macros/**/*.sql", "seeds/**/*.csv"),
+    NAMING_FILES,
+)
 # except secrets, on which no number depends
 ENV_VAR = re.compile(rb"""\benv_var\s*\(\s*(?:var\s*=\s*)?[\\'"]+(?!DBT_ENV_SECRET)(\w+)""")
 # the triggers depend on the vars and files that name tables and key columns, and on the script
 # that creates their functions
 MAKES_FUNCTIONS = FLOWS / "sql" / "capture.sql"
 NAMING_VARS = ("_schema", "_table", "_enabled")
-NAMING_FILES = "models/**/*__sources.yml"
 # the folders that dbt parses
 FOLDERS = ("models", "macros", "seeds", "tests", "analyses")
 

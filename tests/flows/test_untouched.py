@@ -177,6 +177,21 @@ def test_a_variable_of_the_environment_that_a_file_names_is_noticed(
     assert fingerprint_of_files() != of_region
 
 
+def test_a_source_that_names_another_table_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "models" / "orders").mkdir(parents=True)
+    sources = tmp_path / "models" / "orders" / "_orders__sources.yml"
+    monkeypatch.setattr("flows.fingerprints.PROJECTS", (tmp_path,))
+    fingerprints = set()
+    for schema in ("shop", "copy_of_shop"):
+        sources.write_text(f"sources: [{{name: shop, schema: {schema}}}]\n")
+        fingerprints.add(fingerprint_of_files())
+    assert len(fingerprints) == 2
+    (tmp_path / "models" / "orders" / "_orders__models.yml").write_text("models: []\n")
+    assert fingerprint_of_files() in fingerprints
+
+
 def test_retired_objects_are_dropped_unless_something_depends_on_them(
     small: Database, project: Path
 ) -> None:
