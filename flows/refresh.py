@@ -48,6 +48,7 @@ from flows.write_back import (
     check_freshness,
     compare,
     count_written,
+    fingerprint_of_columns,
     still_agrees,
     write_back,
 )
@@ -382,10 +383,11 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
     say_lost_hook(log.connection, progress)
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
     try:
+        done = WriteBack(columns=fingerprint_of_columns(log.connection))
         # changed_since is empty if the triggers notice everything
-        if not scope.changed_since and still_agrees(log.connection, log.logid):
+        if not scope.changed_since and still_agrees(log.connection, log.logid, done.columns):
             say_what_stays(log.connection, progress)
-            log.payload |= WriteBack().log() | {COMPUTED: True, "rows_written": 0}
+            log.payload |= done.log() | {COMPUTED: True, "rows_written": 0}
         else:
             _write_back(options, progress, log, lock)
     except WriteBackHeld:

@@ -94,6 +94,8 @@ class WriteBack:
     is_forced: bool = False
     # the ids of batches that have written something and can be rolled back
     batches: list[int] = field(default_factory=list)
+    # the fingerprint of operations.written_columns, read before the guards
+    columns: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -110,6 +112,7 @@ class WriteBack:
             "write_back_failed": self.failed,
             "write_back_errors": self.errors,
             "batches": self.batches,
+            "written_columns": self.columns,
         }
 
     def failure(self) -> Failure | None:
@@ -143,11 +146,21 @@ class WriteBack:
         return None
 
 
-def still_agrees(connection: Connection, logid: str) -> bool:
+def fingerprint_of_columns(connection: Connection) -> str:
+    """Return a fingerprint of what the columns take that the write-back writes."""
+    [found] = rows(
+        connection,
+        "select md5(string_agg(columns::text, ' ' order by column_name)) as it"
+        f" from {OPERATIONS}.written_columns as columns",
+    )
+    return str(found["it"])
+
+
+def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
     """Return whether no customer can differ in a run that has found nothing to do.
 
-    None differed after the run before this one, and the triggers show every change of their
-    rows.
+    None differed after the run before this one, the triggers show every change of their rows,
+    and the columns are what they were: triggers do not see DDL.
     """
     return bool(
         rows(
@@ -159,9 +172,10 @@ def still_agrees(connection: Connection, logid: str) -> bool:
             " where is_source and member_id::regclass::text = any("
             f"select origins.relation from {OPERATIONS}.operational_origins as origins))"
             " and (select status = 'success' and payload -> 'agrees' = 'true'"
+            " and payload ->> 'written_columns' = %(columns)s"
             f" from {OPERATIONS}.application_logs where logid != %(logid)s"
             " order by log_id desc limit 1) limit 1",
-            {"logid": logid},
+            {"logid": logid, "columns": columns},
         )
     )
 
@@ -327,13 +341,14 @@ def compare(
     connection: Connection, tenant: str | None = None, *, force: bool = False
 ) -> WriteBack:
     """Return what a write-back would do, by tenant, before it has written anything."""
+    columns = fingerprint_of_columns(connection)
     guards = rows(
         connection,
         f"select * from {OPERATIONS}.write_back_guards"
         " where %(tenant)s::text is null or tenant_slug = %(tenant)s order by tenant_slug",
         {"tenant": tenant},
     )
-    return WriteBack(guards=guards, tenant=tenant, is_forced=force)
+    return WriteBack(guards=guards, tenant=tenant, is_forced=force, columns=columns)
 
 
 def write_back(log: RunLog, lock: Lock, done: WriteBack, progress: Progress) -> WriteBack:
