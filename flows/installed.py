@@ -101,6 +101,7 @@ MADE: dict[str, dict[str, str]] = {
     "write_back.sql": {
         "give_up_batches": "function",
         "plan_write_back": "function",
+        "leave_new_orders": "function",
         "planned_rows": "function",
         "rows_of_customers": "function",
         "put_into_distributed_table": "function",

@@ -410,7 +410,6 @@ def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -
     if options.write_back:
         check_freshness(connection)
         progress.run("write-back", lambda: write_back(log, lock, done, progress))
-        log.payload |= done.log()
     else:
         say_what_stays(connection, progress)
     written = count_written(connection, log.logid)

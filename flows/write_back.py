@@ -226,7 +226,6 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
                     log, lock, compare(connection, tenant, force=force), progress
                 ),
             )
-            log.payload |= done.log()
             log.payload["rows_written"] = count_written(connection, log.logid).total()
             if failure := done.failure():
                 raise failure
@@ -354,6 +353,8 @@ def compare(
 def write_back(log: RunLog, lock: Lock, done: WriteBack, progress: Progress) -> WriteBack:
     """Write every customer that differs, except those that the guards hold; return the result.
 
+    It is also logged, however the write-back ends.
+
     Customers that are not written stay pending, and the next run tries them again. If one
     tenant fails, the others are still written. Raises Infrastructure if the lock is lost.
     """
@@ -393,6 +394,7 @@ def write_back(log: RunLog, lock: Lock, done: WriteBack, progress: Progress) -> 
     finally:
         # batches of a failed tenant or an interrupted run; the next run plans them again
         _give_up(connection, logid, done)
+        log.payload |= done.log()
     for slug, error in done.errors.items():
         progress.say(f"{slug}: some customers could not be written: {error}")
     return done
@@ -403,42 +405,45 @@ def _write_batch(
 ) -> str | None:
     """Write one batch and store its result; return the error that stopped it."""
     this = {"batch_id": batch_id}
-    customers = [
-        row["customer_id"]
-        for row in rows(
-            connection,
-            f"select distinct customer_id from {OPERATIONS}.write_back_changes"
-            " where batch_id = %(batch_id)s order by customer_id",
-            this,
-        )
-    ]
     stopped = error = None
     try:
-        outcomes = _write(connection, batch_id, customers)
+        connection.execute(f"select {OPERATIONS}.leave_new_orders(%(batch_id)s)", this)
+        planned = rows(
+            connection,
+            f"select distinct customer_id from {OPERATIONS}.write_back_changes"
+            " where batch_id = %(batch_id)s and state = 'planned' order by customer_id",
+            this,
+        )
+        if planned:
+            _write(connection, batch_id, [row["customer_id"] for row in planned])
     except (psycopg.Error, Failure) as problem:
         stopped = done.failed[slug] = _in_words(connection, problem)
         done.is_temporary &= is_temporary(problem)
         if connection.broken:
             raise
-    else:
-        done.outcomes += outcomes
-        if outcomes["written"]:
-            done.batches.append(batch_id)
-        if outcomes["error"]:
-            [found] = rows(
-                connection,
-                f"select max(error) as error from {OPERATIONS}.write_back_changes"
-                " where batch_id = %(batch_id)s and state = 'error'",
-                this,
-            )
-            error = done.errors[slug] = found["error"]
-            if outcomes.total() == outcomes["error"]:
-                stopped = error
     connection.execute(
         f"update {OPERATIONS}.write_back_changes set state = 'error', error = %(error)s"
         " where batch_id = %(batch_id)s and state = 'planned'",
         {**this, "error": stopped},
     )
+    # also of a batch that was stopped after a half of it was written
+    outcomes = {
+        row["state"]: row
+        for row in rows(
+            connection,
+            "select state, count(distinct customer_id) as customers, max(error) as error"
+            f" from {OPERATIONS}.write_back_changes where batch_id = %(batch_id)s"
+            " group by state",
+            this,
+        )
+    }
+    done.outcomes += Counter({state: row["customers"] for state, row in outcomes.items()})
+    if "written" in outcomes:
+        done.batches.append(batch_id)
+    if "error" in outcomes and not stopped:
+        error = done.errors[slug] = outcomes["error"]["error"]
+        if outcomes.keys() == {"error"}:
+            stopped = error
     connection.execute(
         f"update {OPERATIONS}.write_back_batches"
         " set state = %(state)s, error = %(error)s, finished_at = now()"
@@ -466,34 +471,26 @@ def _give_up(connection: Connection, logid: str, done: WriteBack) -> None:
             change(again)
 
 
-def _write(connection: Connection, batch_id: int, customers: list[str]) -> Counter[str]:
+def _write(connection: Connection, batch_id: int, customers: list[str]) -> None:
     """Write these customers of a batch; halve them until a faulty row is alone."""
     this: dict[str, Any] = {"batch_id": batch_id, "customers": customers}
     try:
         with connection.transaction():
             take_role(connection, WRITE_BACK, is_local=True)
-            return Counter(
-                {
-                    row["outcome"]: row["customers_count"]
-                    for row in rows(
-                        connection,
-                        f"select * from {OPERATIONS}.write_batch(%(batch_id)s, %(customers)s)",
-                        this,
-                    )
-                }
+            connection.execute(
+                f"select {OPERATIONS}.write_batch(%(batch_id)s, %(customers)s)", this
             )
     except ROW_FAULTS as error:
         if len(customers) > 1:
             half = len(customers) // 2
-            return _write(connection, batch_id, customers[:half]) + _write(
-                connection, batch_id, customers[half:]
-            )
+            _write(connection, batch_id, customers[:half])
+            _write(connection, batch_id, customers[half:])
+            return
         connection.execute(
             f"update {OPERATIONS}.write_back_changes set state = 'error', error = %(error)s"
             " where batch_id = %(batch_id)s and customer_id = any(%(customers)s)",
             {**this, "error": _in_words(connection, error, batch_id, customers[0])},
         )
-        return Counter(error=1)
 
 
 def _in_words(

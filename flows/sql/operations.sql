@@ -69,8 +69,9 @@ create table if not exists operations.write_back_changes (
 );
 comment on table operations.write_back_changes is
 'customer_health: One row per value that a batch changes. state: planned, written,
-conflict (somebody has changed the value since it was compared), locked (row in use),
-gone (customer deleted or closed), error, abandoned (with its batch), rolled_back.';
+conflict (since it was compared, somebody has changed the value or the customer has
+ordered), locked (row in use), gone (customer deleted or closed), error, abandoned (with
+its batch), rolled_back.';
 
 -- if somebody has dropped the batches, continue their numbers after those of the
 -- changes

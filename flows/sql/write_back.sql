@@ -135,6 +135,47 @@ comment on function operations.plan_write_back is
 returns their ids. held_tenants: slugs of the tenants whose guards are tripped. forced:
 also what is held.';
 
+create or replace function operations.leave_new_orders(this_batch bigint)
+returns void
+language plpgsql as $leave$
+-- What customer_comparisons leaves alone, once more, right before the batch is written:
+-- the hook has written the customer, or it had nothing to write because the customer
+-- is ACTIVE. The plan has none of these, so the order has come since. As there, a key
+-- has the blanks of char(n), which a cast to text loses.
+begin
+    if to_regclass('operations.changed_keys') is null then
+        return;
+    end if;
+
+    update operations.write_back_changes as changes
+    set state = 'conflict'
+    where
+        changes.batch_id = this_batch
+        and changes.customer_id in (
+            select planned.customer_id
+            from operations.write_back_changes as planned
+            inner join operations.changed_keys as noticed
+                on
+                    rtrim(planned.tenant_id) = rtrim(noticed.tenant)
+                    and rtrim(planned.customer_id) = rtrim(noticed.key)
+            where
+                planned.batch_id = this_batch
+                and noticed.system = 'orders'
+                and noticed.kind = 'customer'
+                and (
+                    noticed.is_written
+                    or (
+                        planned.column_name = 'account_type'
+                        and rtrim(planned.old_value) = 'ACTIVE'
+                    )
+                )
+        );
+end
+$leave$;
+comment on function operations.leave_new_orders is
+'customer_health: Leaves out the customers of a batch that have ordered since it was
+planned.';
+
 create or replace function operations.planned_rows(this_batch bigint, customers text[])
 returns table (customer_id text, old_values jsonb, new_values jsonb)
 language sql stable as $planned$

@@ -16,6 +16,7 @@ import pytest
 from conftest import UNTIL, USUAL, Database, switch_off
 
 from flows.hook import after_order_created, after_orders_created
+from flows.write_back import WriteBack, _write_batch
 
 INSERT = """
 insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at, delivered_at)
@@ -265,6 +266,28 @@ def test_a_write_back_leaves_alone_what_its_refresh_has_not_seen(
     order(hooked, customer)
     assert not hooked.rows("select from operations.changed_keys where is_written")
     assert hooked.value(pending) == 0
+
+
+def test_a_write_back_leaves_alone_who_orders_after_its_plan(hooked: Database) -> None:
+    # ACTIVE, but the marts say TARGET; the hook has nothing to write for an order of theirs
+    buyer, other = (
+        str(row["customer_id"])
+        for row in hooked.rows(
+            "update analytics.customer_account_types set account_type = 'TARGET'"
+            " where customer_id in (select id from commerce.customers where not is_closed"
+            " and account_type = 'ACTIVE' and tenant_id = (select id from commerce.tenants"
+            " where slug = 'harbor-foods') limit 2) returning customer_id"
+        )
+    )
+    with hooked.connect() as connection:
+        [batch] = connection.execute(
+            "select operations.plan_write_back('by hand', null, 200, true) as id"
+        ).fetchall()
+        order(hooked, buyer)
+        done = WriteBack()
+        _write_batch(connection, batch["id"], done, "harbor-foods")
+    assert done.outcomes == {"conflict": 1, "written": 1}
+    assert (facts(hooked, buyer)[0], facts(hooked, other)[0]) == ("ACTIVE", "TARGET")
 
 
 def test_the_application_needs_no_rights_and_its_later_changes_are_noticed(

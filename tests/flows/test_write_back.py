@@ -481,6 +481,39 @@ def test_a_locked_table_stops_the_batches_of_a_tenant_at_once(refreshed: Databas
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
 
 
+def test_what_a_stopped_batch_has_written_is_in_the_run_log(refreshed: Database) -> None:
+    spoil(refreshed, 30)
+    # the first batch is halved for a bad row; then its second half meets a lock
+    refreshed.execute(
+        """
+        create sequence commerce.attempts;
+        create function commerce.refuse() returns trigger
+        language plpgsql security definer as $$
+        declare attempt constant bigint := nextval('commerce.attempts');
+        begin
+            if attempt = 1 then raise exception 'frozen'; end if;
+            if attempt = 3 then raise lock_not_available; end if;
+            return null;
+        end $$;
+        create trigger refuse before update on commerce.customers
+        for each statement execute function commerce.refuse();
+        """
+    )
+    assert refreshed.run("flows", "write-back", "--force").returncode == 4
+    [logged] = refreshed.rows(
+        "select payload -> 'write_back' as outcomes, payload -> 'batches' as batches"
+        " from operations.application_logs order by log_id desc limit 1"
+    )
+    assert logged["outcomes"] == outcomes(refreshed)
+    assert logged["outcomes"].keys() == {"written", "error"}
+    assert sum(logged["outcomes"].values()) == 30
+    written = refreshed.rows(
+        "select distinct batch_id from operations.write_back_changes where state = 'written'"
+        " and old_value = 'WRONG' order by batch_id"
+    )
+    assert logged["batches"] == [row["batch_id"] for row in written]
+
+
 def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database) -> None:
     refreshed.execute("update commerce.customers set account_type = 'TARGET'")
     ids = spoil(refreshed, 5)
