@@ -44,6 +44,7 @@ MADE: dict[str, dict[str, str]] = {
         "application_logs": "table",
         "application_logs__cron_name": "index",
         "application_logs__relations": "index",
+        "application_logs__drift": "index",
         "systems": "table",
         "write_back_batches": "table",
         "write_back_batches__logid": "index",

@@ -1,22 +1,42 @@
 -- Runs, the latest first: how they ended, how long they took, what they moved and
 -- corrected.
+with runs as not materialized (
+    select
+        log_id,
+        created_at,
+        status,
+        payload
+    from operations.application_logs
+    where
+        (%(run)s is null or log_id::text = %(run)s)
+        and (%(job)s is null or payload ->> 'cron_name' = %(job)s)
+        and (%(run_status)s is null or status = %(run_status)s)
+),
+
+-- the payloads of the other runs are not read, only counted
+shown as (
+    select * from runs
+    order by log_id desc
+    limit %(limit)s offset %(offset)s
+)
+
 select
-    runs.log_id,
-    runs.created_at,
-    runs.payload ->> 'cron_name' as job,
-    runs.status,
-    (runs.payload ->> 'seconds')::numeric as seconds,
-    (runs.payload ->> 'as_of')::timestamptz as as_of,
+    shown.log_id,
+    shown.created_at,
+    shown.payload ->> 'cron_name' as job,
+    shown.status,
+    (shown.payload ->> 'seconds')::numeric as seconds,
+    (shown.payload ->> 'as_of')::timestamptz as as_of,
     moved.rows_moved,
-    (runs.payload ->> 'rows_written')::bigint as rows_written,
-    (runs.payload ->> 'drift')::bigint as drift,
-    runs.payload ->> 'full_because' as full_because,
-    runs.payload ->> 'error' as error,
+    (shown.payload ->> 'rows_written')::bigint as rows_written,
+    (shown.payload ->> 'drift')::bigint as drift,
+    shown.payload ->> 'full_because' as full_because,
+    shown.payload ->> 'error' as error,
     -- consecutive runs with nothing to do share one row
-    (runs.payload ->> 'runs_count')::bigint as runs_count,
-    (runs.payload ->> 'runs_since')::timestamptz as runs_since,
-    count(*) over () as rows_count
-from operations.application_logs as runs
+    (shown.payload ->> 'runs_count')::bigint as runs_count,
+    (shown.payload ->> 'runs_since')::timestamptz as runs_since,
+    (select count(*) from runs) as rows_count
+from shown
 cross join
     lateral (
         select
@@ -24,11 +44,6 @@ cross join
                 (mart.entry ->> 'rows_written')::bigint
                 + (mart.entry ->> 'rows_removed')::bigint
             )::bigint as rows_moved
-        from jsonb_array_elements(runs.payload -> 'marts') as mart (entry)
+        from jsonb_array_elements(shown.payload -> 'marts') as mart (entry)
     ) as moved
-where
-    (%(run)s is null or runs.log_id::text = %(run)s)
-    and (%(job)s is null or runs.payload ->> 'cron_name' = %(job)s)
-    and (%(run_status)s is null or runs.status = %(run_status)s)
-order by runs.log_id desc
-limit %(limit)s offset %(offset)s
+order by shown.log_id desc

@@ -12,9 +12,12 @@ comment on table operations.application_logs is
 'customer_health: One row per run. payload->>''cron_name'' is the job.';
 create index if not exists application_logs__cron_name
 on operations.application_logs ((payload ->> 'cron_name'), created_at);
--- finds full refreshes among many small runs
+-- find full refreshes among many small runs
 create index if not exists application_logs__relations
 on operations.application_logs (log_id) where payload ? 'relations';
+create index if not exists application_logs__drift
+on operations.application_logs ((payload ->> 'cron_name'), created_at)
+where payload ? 'drift';
 
 create table if not exists operations.systems (
     system text primary key,
@@ -142,53 +145,74 @@ comment on procedure operations.note_grants is
 refresh that creates it again can restore them.';
 
 create or replace view operations.job_status with (security_invoker = true) as
-with runs as (
-    select
-        payload ->> 'cron_name' as job,
-        status,
-        payload,
-        created_at,
-        row_number() over (
-            partition by payload ->> 'cron_name' order by created_at desc, log_id desc
-        ) as age_rank,
-        max(created_at) filter (where status = 'success') over (
-            partition by payload ->> 'cron_name'
-        ) as last_success_at
+-- reads a few rows by the index, however many runs there are; so it finds each job as
+-- the next one after the last
+with recursive jobs as (
+    select min(payload ->> 'cron_name') as job
     from operations.application_logs
+
+    union all
+
+    select
+        (
+            select min(later.payload ->> 'cron_name')
+            from operations.application_logs as later
+            where later.payload ->> 'cron_name' > jobs.job
+        ) as job
+    from jobs
+    where jobs.job is not null
 )
 
 select
-    job,
-    created_at as last_run_at,
-    status as last_status,
-    last_success_at,
-    now() - last_success_at as success_age,
+    jobs.job,
+    last_run.created_at as last_run_at,
+    last_run.status as last_status,
+    last_success.created_at as last_success_at,
+    now() - last_success.created_at as success_age,
     (
         select count(*)
-        from runs as failed
+        from operations.application_logs as failed
         where
-            failed.job = runs.job
+            failed.payload ->> 'cron_name' = jobs.job
+            and failed.created_at > coalesce(last_success.created_at, '-infinity')
             and failed.status not in ('success', 'running')
-            and (
-                failed.created_at > runs.last_success_at
-                or runs.last_success_at is null
-            )
     ) as failures_in_a_row,
-    (payload ->> 'rows_written')::bigint as rows_written,
-    (payload ->> 'seconds')::numeric as seconds,
-    payload ->> 'error' as error,
+    (last_run.payload ->> 'rows_written')::bigint as rows_written,
+    (last_run.payload ->> 'seconds')::numeric as seconds,
+    last_run.payload ->> 'error' as error,
     -- the drift of the last run that recomputed everything
     (
-        select (full_refreshes.payload ->> 'drift')::bigint
-        from runs as full_refreshes
+        select (full_refresh.payload ->> 'drift')::bigint
+        from operations.application_logs as full_refresh
         where
-            full_refreshes.job = runs.job
-            and full_refreshes.payload ? 'drift'
-        order by full_refreshes.age_rank
+            full_refresh.payload ->> 'cron_name' = jobs.job
+            and full_refresh.payload ? 'drift'
+        order by full_refresh.created_at desc, full_refresh.log_id desc
         limit 1
     ) as drift
-from runs
-where age_rank = 1;
+from jobs
+cross join
+    lateral (
+        select
+            run.created_at,
+            run.status,
+            run.payload
+        from operations.application_logs as run
+        where run.payload ->> 'cron_name' = jobs.job
+        order by run.created_at desc, run.log_id desc
+        limit 1
+    ) as last_run
+left join
+    lateral (
+        select run.created_at
+        from operations.application_logs as run
+        where
+            run.payload ->> 'cron_name' = jobs.job
+            and run.status = 'success'
+        order by run.created_at desc
+        limit 1
+    ) as last_success
+    on true;
 comment on view operations.job_status is
 'customer_health: One row per job: how its last run ended, when it last succeeded, and
 the drift: how many rows its last full refresh corrected although no change was noticed

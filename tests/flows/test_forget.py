@@ -4,8 +4,9 @@ import json
 import re
 from typing import Any
 
+import psycopg
 import pytest
-from conftest import UNTIL, Database
+from conftest import PROJECT, UNTIL, Database
 from psycopg import Connection
 from psycopg.rows import DictRow
 
@@ -268,6 +269,40 @@ def test_the_run_behind_the_marts_is_kept_however_old(refreshed: Database) -> No
             )
         assert forget(connection)["orders_publications"] == len(published)
         assert logids(connection) == {"new"}
+
+
+def test_readers_of_a_long_run_log_do_not_read_it_whole(bare: Database) -> None:
+    bare.execute(
+        "insert into operations.application_logs"
+        " (logid, log_type, status, payload, created_at)"
+        " select 'run ' || number, log_type, status,"
+        " (payload - 'drift' - 'relations') || '{\"cron_name\": \"refresh_hourly\"}',"
+        " created_at - number * interval '1 minute'"
+        " from operations.application_logs, generate_series(1, 3000) as numbers (number);"
+        " analyze operations.application_logs"
+    )
+    page = (PROJECT / "dashboards" / "sql" / "rows_runs.sql").read_text()
+    given = dict.fromkeys(("run", "job", "run_status")) | {"limit": 25, "offset": 0}
+
+    def read(query: str) -> list[dict[str, Any]]:
+        """Return the steps of a query's plan after it has run."""
+        with bare.connect() as connection:
+            [plan] = psycopg.ClientCursor(connection).execute(
+                f"explain (analyze, buffers, format json) {query}".encode(), given
+            )
+        steps = [plan["QUERY PLAN"][0]["Plan"]]
+        for step in steps:
+            steps += step.get("Plans", [])
+        return steps
+
+    assert bare.value("select count(*) from operations.job_status") == 2
+    [jobs, *_] = read("select * from operations.job_status")
+    assert jobs["Shared Hit Blocks"] + jobs["Shared Read Blocks"] < 100
+    assert [
+        step["Actual Loops"]
+        for step in read(page)
+        if step.get("Function Name") == "jsonb_array_elements"
+    ] == [25]
 
 
 @pytest.mark.slow
