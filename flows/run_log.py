@@ -51,11 +51,14 @@ class RunLog:
             f"update {OPERATIONS}.application_logs set status = 'interrupted'"
             " where status = 'running'"
         )
-        self.connection.execute(
-            f"insert into {OPERATIONS}.application_logs (logid, log_type, status, payload)"
-            " values (%s, %s, 'running', %s)",
-            (self.logid, self._log_type, self._json()),
-        )
+        try:
+            self.connection.execute(
+                f"insert into {OPERATIONS}.application_logs (logid, log_type, status, payload)"
+                " values (%s, %s, 'running', %s)",
+                (self.logid, self._log_type, self._json()),
+            )
+        except psycopg.errors.UniqueViolation:
+            raise WrongArgument(f"--run-id: {self.logid} is in the run log already") from None
 
     def store(self) -> None:
         """Store the current payload."""

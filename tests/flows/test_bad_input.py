@@ -77,6 +77,35 @@ def test_wrong_arguments_end_with_2(
     assert error in line
 
 
+def test_a_run_has_an_id_of_its_own(refreshed: Database) -> None:
+    run = refreshed.value("select logid from operations.application_logs")
+    assert refused(refreshed, "refresh", "--mode", "hourly", "--run-id", str(run)) == (
+        2,
+        f"error: --run-id: {run} is in the run log already",
+    )
+
+
+def test_a_refused_first_refresh_leaves_what_triggers_call(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `capture install` does not wait for a refresh
+    empty.execute(
+        "create schema operations; create table public.orders (id integer);"
+        " create function operations.capture_it() returns trigger language plpgsql"
+        " as 'begin return null; end';"
+        " create trigger capture_it after insert on public.orders"
+        " for each statement execute function operations.capture_it()"
+    )
+    for name, value in empty.environment.items():
+        monkeypatch.setenv(name, value)
+    is_there = "select to_regproc('operations.capture_it') is not null"
+    _take_back()
+    assert empty.value(is_there)
+    empty.execute("drop table public.orders")
+    _take_back()
+    assert not empty.value(is_there)
+
+
 @pytest.mark.slow
 def test_what_is_wrong_is_refused_before_the_first_run_makes_anything(
     small: Database, project: Path
