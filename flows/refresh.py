@@ -182,14 +182,20 @@ def refresh(options: Options, progress: Progress) -> dict[str, Any]:
 
 
 def _take_back() -> None:
-    """Drop what a first refresh has created if it was refused before it built anything."""
+    """Drop what a first refresh has created if it was refused before it built anything.
+
+    Commands without the refresh lock may have put triggers on the application's tables
+    meanwhile.
+    """
     with connect() as connection:
-        [built] = rows(
+        [needed] = rows(
             connection,
             f"select coalesce(to_regnamespace('{ANALYTICS}'), to_regnamespace('{INTERNAL}'))"
-            " is not null as it",
+            " is not null or exists (select from pg_trigger"
+            " inner join pg_proc on pg_trigger.tgfoid = pg_proc.oid"
+            f" where pg_proc.pronamespace = to_regnamespace('{OPERATIONS}')) as it",
         )
-        if not built["it"]:
+        if not needed["it"]:
             connection.execute(f"drop schema if exists {OPERATIONS} cascade")
 
 

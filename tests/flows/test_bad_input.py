@@ -11,6 +11,7 @@ from conftest import PROJECT, UNTIL, USUAL, Database, new_database, switch_off
 
 from flows.dbt import PROGRAM, Run, _broken, _reason, command
 from flows.progress import count_of
+from flows.refresh import _take_back
 
 
 def refused(
