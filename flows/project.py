@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -120,12 +121,15 @@ def _link(package: Path) -> None:
     is_old = not package.exists() or (
         package.resolve() != OUR_PROJECT and not _is_dependency()
     )
-    if package.is_symlink() and is_old:
-        # a link from an earlier installation
-        package.unlink()
-    if not package.exists():
+    # not a folder that is no link, but a link from an earlier installation
+    if is_old and (package.is_symlink() or not package.exists()):
         package.parent.mkdir(exist_ok=True)
-        package.symlink_to(OUR_PROJECT)
+        # in one step, because several commands may do this at once; not beside it, where dbt
+        # would find a second package
+        with tempfile.TemporaryDirectory(dir=PROJECT, prefix=f".{PACKAGE}_") as folder:
+            link = Path(folder, PACKAGE)
+            link.symlink_to(OUR_PROJECT)
+            link.replace(package)
 
 
 def _is_dependency() -> bool:

@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import PROJECT, Database
+
+from flows.project import _link
 
 INTEGRATION = PROJECT / "integration_tests"
 
@@ -153,6 +156,19 @@ def test_an_address_that_is_none_is_one_line_without_a_password(
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert reason in line
+
+
+def test_commands_in_a_new_folder_link_the_package_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("flows.project.PROJECT", tmp_path)
+    package = tmp_path / "dbt_packages" / "customer_health"
+    with ThreadPoolExecutor(8) as commands:
+        for _ in range(50):
+            list(commands.map(_link, [package] * 8))
+            assert package.resolve() == PROJECT
+            package.unlink()
+    assert list(tmp_path.iterdir()) == [package.parent]
 
 
 def test_a_project_without_a_database_starts_none(tmp_path: Path) -> None:
