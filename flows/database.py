@@ -49,6 +49,7 @@ SETTINGS = (
     "message_news_days",
     "weekly_message_hour",
     "operations_keep_days",
+    "hourly_runs_keep_days",
 )
 
 # how often we try to lock a table that is in use

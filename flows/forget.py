@@ -1,6 +1,5 @@
 """Delete old rows of the schema operations; flows/sql/forget.sql says which."""
 
-from flows import systems
 from flows.database import connect, install, rows
 from flows.errors import Infrastructure
 from flows.progress import Progress
@@ -8,7 +7,7 @@ from flows.schemas import OPERATIONS
 
 
 def forget_old_rows(progress: Progress) -> None:
-    """Delete what is older than operations_keep_days; an error here stops no refresh."""
+    """Delete what is old and done with; an error here stops no refresh."""
     try:
         with connect() as connection:
             install(connection, "forget.sql")
@@ -22,7 +21,6 @@ def forget_old_rows(progress: Progress) -> None:
         return
     if deleted:
         progress.say(
-            f"deleted from {OPERATIONS}, older than"
-            f" {systems.whole_number('operations_keep_days')} days: "
+            f"deleted from {OPERATIONS}, old and done with: "
             + ", ".join(f"{row['rows_count']} of {row['relation']}" for row in deleted)
         )

@@ -543,7 +543,7 @@ def test_the_overview_tells_every_threshold_as_it_is_set(manifest: dict[str, Any
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
     # these numbers are not rules, but technical limits and numbers of rows to show
     machinery = {"backfill_days", "metric_days_back", "account_factor_days"}
-    machinery.add("operations_keep_days")
+    machinery |= {"operations_keep_days", "hourly_runs_keep_days"}
     shown = {"account_trend_shown_days", "shown_orders"}
     rules = {name for name, value in settings.items() if type(value) in (int, float)}
     told = set(re.findall(r"""(?:var|percent)\(['"](\w+)['"]\)""", blocks))

@@ -1,6 +1,7 @@
 -- What the nightly refresh deletes from the schema operations: rows older than
--- operations_keep_days that nothing needs any more. It deletes no contact, and nothing
--- that still waits to be sent or written.
+-- operations_keep_days that nothing needs any more, and successful hourly refreshes
+-- earlier, because they may be one every ten seconds. It deletes no contact, and
+-- nothing that still waits to be sent or written.
 create or replace function operations.forget_old_rows()
 returns table (relation text, rows_count bigint)
 language plpgsql set lock_timeout = '1s' as $forget$
@@ -8,6 +9,8 @@ language plpgsql set lock_timeout = '1s' as $forget$
 declare
     kept_from constant timestamptz
     := now() - {{ operations_keep_days }} * interval '1 day';
+    hourly_kept_from constant timestamptz
+    := now() - {{ hourly_runs_keep_days }} * interval '1 day';
     publications constant text[] := array(
         select systems.system || '_publications'
         from operations.systems
@@ -19,6 +22,7 @@ declare
     publication text;
     last_run text;
     last_runs text[] := '{}';
+    gone text[];
 begin
     -- the last run that published a system says by which rules its marts were computed
     foreach publication in array publications
@@ -40,22 +44,41 @@ begin
     end loop;
 
     relation := 'application_logs';
-    delete from operations.application_logs as runs
-    where
-        runs.created_at < kept_from
-        and runs.status != 'running'
-        and runs.logid != all(last_runs)
-        -- how a job is doing is read from its last run that ended so and noted this
-        and exists (
-            select from operations.application_logs as later
-            where
-                later.payload ->> 'cron_name' = runs.payload ->> 'cron_name'
-                and later.created_at >= runs.created_at
-                and later.log_id > runs.log_id
-                and later.status = runs.status
-                and later.payload ?& array(select jsonb_object_keys(runs.payload))
-        );
-    get diagnostics rows_count = row_count;
+    with deleted as (
+        delete from operations.application_logs as runs
+        where
+            (
+                runs.created_at < kept_from
+                or (
+                    runs.created_at < hourly_kept_from
+                    and runs.status = 'success'
+                    and runs.payload ->> 'cron_name' = 'refresh_hourly'
+                )
+            )
+            and runs.status != 'running'
+            and runs.logid != all(last_runs)
+            -- how a job is doing is read from its last run that ended so and noted this;
+            -- a limit, because with `exists` the planner reads all later runs each time
+            and (
+                select true
+                from operations.application_logs as later
+                where
+                    later.payload ->> 'cron_name' = runs.payload ->> 'cron_name'
+                    and later.created_at >= runs.created_at
+                    and later.log_id > runs.log_id
+                    and later.status = runs.status
+                    and later.payload ?& array(select jsonb_object_keys(runs.payload))
+                order by later.created_at
+                limit 1
+            )
+        returning runs.logid
+    )
+
+    select
+        coalesce(array_agg(deleted.logid), '{}'),
+        count(*)
+    into gone, rows_count
+    from deleted;
     return next;
 
     foreach publication in array publications
@@ -82,14 +105,18 @@ begin
             $done$
             delete from operations.%I as done
             where
-                done.as_of < $1
-                and not exists (
-                    select from operations.application_logs as runs
-                    where runs.logid = done.run_id
+                done.run_id = any($2)
+                -- of no run of ours
+                or (
+                    done.as_of < $1
+                    and not exists (
+                        select from operations.application_logs as runs
+                        where runs.logid = done.run_id
+                    )
                 )
             $done$,
             publication
-        ) using kept_from;
+        ) using kept_from, gone;
         get diagnostics rows_count = row_count;
         return next;
     end loop;
@@ -170,5 +197,6 @@ begin
 end
 $forget$;
 comment on function operations.forget_old_rows() is
-'customer_health: Deletes rows of this schema that are older than operations_keep_days
-and that nothing needs any more. Returns one row per table: how many.';
+'customer_health: Deletes rows of this schema that are old (operations_keep_days,
+hourly_runs_keep_days) and that nothing needs any more. Returns one row per table: how
+many.';

@@ -52,6 +52,7 @@
         'message_news_days': 1,
         'weekly_message_hour': 1,
         'operations_keep_days': 1,
+        'hourly_runs_keep_days': 1,
         'tenant_window_days': 1,
         'tenant_trend_points': 0,
         'tenant_high_below': 0,

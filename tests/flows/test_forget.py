@@ -14,6 +14,8 @@ OLD = "now() - interval '400 days' - interval '1 microsecond'"
 # the last instant that is kept
 KEPT = "now() - interval '400 days'"
 AGES = {"old": OLD, "kept": KEPT, "new": "now()"}
+# as old as a successful hourly run may not be
+PAST = "now() - interval '35 days' - interval '1 microsecond'"
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def logids(connection: Connection[DictRow]) -> set[str]:
 
 
 def test_a_run_is_kept_until_a_later_one_says_as_much(bare: Database) -> None:
-    job = {"cron_name": "refresh_hourly"}
+    job = {"cron_name": "refresh_nightly"}
     with bare.connect() as connection, connection.transaction():
         add_run(connection, "old, with drift", "success", **job, drift=3, rules="a")
         add_run(connection, "old, without", "success", **job, rules="a")
@@ -232,9 +234,34 @@ def test_a_run_is_kept_until_a_later_one_says_as_much(bare: Database) -> None:
         assert forget(connection) == {"application_logs": 2}
         assert logids(connection).isdisjoint({"old, with drift", "old, failed"})
         [drift] = connection.execute(
-            "select drift from operations.job_status where job = 'refresh_hourly'"
+            "select drift from operations.job_status where job = 'refresh_nightly'"
         ).fetchall()
         assert drift["drift"] == 0
+
+
+def test_a_successful_hourly_run_goes_earlier_and_takes_its_publications_along(
+    bare: Database,
+) -> None:
+    with bare.connect() as connection, connection.transaction():
+        for job, status in (
+            *(("refresh_hourly", "success"), ("refresh_hourly", "failed")),
+            ("refresh_nightly", "success"),
+        ):
+            for logid in (f"new {job} {status} past", f"new {job} {status}"):
+                add_run(connection, logid, status, cron_name=job)
+                connection.execute(
+                    "insert into operations.bookings_publications (run_id, as_of, held_as_of,"
+                    " refresh_scope, mart, rows_written, rows_removed, rows_corrected)"
+                    " values (%s, now(), null, 'changed', 'm', 0, 0, 0)",
+                    (logid,),
+                )
+        before = logids(connection)
+        connection.execute(
+            f"update operations.application_logs set created_at = {PAST}"
+            " where logid like '%past'"
+        )
+        assert forget(connection) == {"application_logs": 1, "bookings_publications": 1}
+        assert before - logids(connection) == {"new refresh_hourly success past"}
 
 
 def test_the_run_behind_the_marts_is_kept_however_old(refreshed: Database) -> None:
@@ -324,7 +351,7 @@ def test_the_nightly_refresh_deletes_and_says_so(refreshed: Database) -> None:
     done = refreshed.run(*nightly)
     assert done.returncode == 0, done.stderr
     assert (
-        "deleted from operations, older than 400 days: 3 of hook_errors"
+        "deleted from operations, old and done with: 3 of hook_errors"
         in done.stdout + done.stderr
     )
     assert refreshed.value("select count(*) from operations.hook_errors") == 0
