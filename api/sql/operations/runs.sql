@@ -1,34 +1,36 @@
 -- The runs, latest first.
 with runs as not materialized (
     select
-        logs.log_id,
-        logs.logid as run_id,
-        logs.payload ->> 'cron_name' as job,
-        logs.status,
-        logs.created_at as started_at,
-        (logs.payload ->> 'as_of')::timestamptz as as_of,
-        logs.payload ->> 'organization' as organization_slug,
-        (logs.payload ->> 'rows_written')::bigint as rows_written,
-        (logs.payload ->> 'seconds')::double precision as seconds,
-        logs.payload ->> 'error' as error
-    from operations.application_logs as logs
+        log_id,
+        logid,
+        status,
+        created_at,
+        payload
+    from operations.application_logs
     where
-        (%(job)s is null or logs.payload ->> 'cron_name' = %(job)s)
-        and (%(status)s is null or logs.status = %(status)s)
-        and (%(run_id)s is null or logs.logid = %(run_id)s)
+        (%(job)s is null or payload ->> 'cron_name' = %(job)s)
+        and (%(status)s is null or status = %(status)s)
+        and (%(run_id)s is null or logid = %(run_id)s)
+),
+
+-- the payloads of the other runs are not read, only counted
+shown as (
+    select *
+    from runs
+    order by log_id desc
+    limit %(limit)s offset %(offset)s
 )
 
 select
-    runs.run_id,
-    runs.job,
-    runs.status,
-    runs.started_at,
-    runs.as_of,
-    runs.organization_slug,
-    runs.rows_written,
-    runs.seconds,
-    runs.error,
+    logid as run_id,
+    payload ->> 'cron_name' as job,
+    status,
+    created_at as started_at,
+    (payload ->> 'as_of')::timestamptz as as_of,
+    payload ->> 'organization' as organization_slug,
+    (payload ->> 'rows_written')::bigint as rows_written,
+    (payload ->> 'seconds')::double precision as seconds,
+    payload ->> 'error' as error,
     (select count(*) from runs) as total
-from runs
-order by runs.log_id desc
-limit %(limit)s offset %(offset)s
+from shown
+order by log_id desc
