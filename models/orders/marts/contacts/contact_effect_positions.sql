@@ -24,8 +24,9 @@ listed as (
         stays.delivered_on - stays.first_delivered_on as recency_days,
         tenants.dormant_days,
         least(periods.observed_until, tenants.today - 1) as observed_until,
-        least(stays.next_delivered_on - 1, periods.observed_until - 14, tenants.today - 15)
-            as last_day_on
+        least(
+            stays.next_delivered_on - 1, periods.observed_until - 14, tenants.today - 15
+        ) as last_day_on
     from stays
     inner join tenants
         on stays.tenant_id = tenants.tenant_id
