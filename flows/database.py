@@ -5,7 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -352,7 +352,13 @@ def refresh_lock() -> Iterator[Lock]:
         )
         if not lock["is_ours"]:
             raise Busy("another refresh or write-back is running; try again when it has ended")
-        yield Lock(connection, lock["pid"])
+        try:
+            yield Lock(connection, lock["pid"])
+        finally:
+            # the end of the session releases it only when its backend has noticed, a moment
+            # after the next command may have begun
+            with suppress(psycopg.Error):
+                connection.execute(f"select pg_advisory_unlock(hashtext('{OURS} refresh'))")
 
 
 def environment(connection: Connection) -> dict[str, str]:

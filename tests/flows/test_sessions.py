@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import psycopg
 import pytest
 from conftest import UNTIL, Database, load_two_customers, new_database
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import DictRow
 from settings_of_others import UNUSUAL, set_as_usual, set_otherwise
 
-from flows.database import connect, install
+import flows.database
+from flows.database import connect, install, refresh_lock
 from flows.keepalives import KEEPALIVES
 from flows.session import settings
 
@@ -30,7 +32,11 @@ MODELS_RUN = (
     " and relnamespace = to_regnamespace('analytics_internal')"
 )
 WAITING = "select from pg_locks where not granted"
-LOCK = "select pid from pg_locks where locktype = 'advisory' and granted"
+# of a refresh; that of a script which is being installed is another
+LOCK = (
+    "select pid from pg_locks where locktype = 'advisory' and granted"
+    " and objid::bigint = hashtext('customer_health refresh')::bigint & x'ffffffff'::bigint"
+)
 
 
 def refresh(database: Database, *arguments: str, **environment: str) -> str:
@@ -355,6 +361,22 @@ def test_a_script_that_two_commands_run_is_run_by_one_after_the_other(
                 time.sleep(0.01)
             assert not second.done()
         assert second.result(60) == []
+
+
+def test_the_lock_is_free_as_soon_as_a_run_has_ended(
+    small: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as backends:
+
+        @contextmanager
+        def connect_and_stay() -> Iterator[psycopg.Connection[DictRow]]:
+            # as if its backend were slow to notice that the client is gone
+            yield backends.enter_context(small.connect())
+
+        monkeypatch.setattr(flows.database, "connect", connect_and_stay)
+        for _ in range(2):
+            with refresh_lock():
+                pass
 
 
 def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:
