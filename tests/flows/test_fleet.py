@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import PROJECT, UNTIL, Database, free_port, load_two_customers, new_database
-from test_prefect import client_of, completed, deployment, post, serve, wait_for
+from test_prefect import client_of, completed, delete, deployment, post, serve, wait_for
 from test_prefect import serving as serving_of
 
 from flows.database import ADDRESS
@@ -418,7 +418,7 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
             )
             assert all(before[1] <= after[0] for before, after in pairwise(times)), times
             for run in (run for of in runs.values() for run in of):
-                api.delete(f"/flow_runs/{run['id']}")
+                delete(api, f"/flow_runs/{run['id']}")
     # each has its own log; without a refresh there is nothing to write back
     for database, status in ((refreshed, "success"), (empty, "held")):
         found = database.rows(

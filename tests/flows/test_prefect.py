@@ -188,6 +188,11 @@ def post(api: httpx.Client, path: str, content: object) -> Any:
     return wait_for(look).json()
 
 
+def delete(api: httpx.Client, path: str) -> None:
+    """Delete, and be sure that it is gone: a busy server answers 503."""
+    wait_for(lambda: api.delete(path).status_code in {204, 404})
+
+
 def deployment(api: httpx.Client, path: str) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         reply = api.get(f"/deployments/name/{path}")
@@ -222,7 +227,7 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
         assert run["state"]["type"] == "COMPLETED", run["state"]
         assert run["auto_scheduled"]
         assert run["name"].startswith("alerts 20")
-        api.delete(f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
+        delete(api, f"/deployments/{alerts['id']}/schedules/{schedule['id']}")
 
         for name, zone in (
             # clock changes do not affect an hourly run
@@ -275,7 +280,7 @@ def test_a_scheduled_run_fires_and_finishes_and_the_end_leaves_nothing(  # noqa:
             # Prefect sends logs with a delay
             logs = wait_for(partial(post, api, "/logs/filter", {"logs": of_run}))
             assert any(reason in line["message"] for line in logs)
-            api.delete(f"/flow_runs/{run['id']}")
+            delete(api, f"/flow_runs/{run['id']}")
 
         # stopped during a run; Prefect's message about failed runs has a traceback
         before = (tmp_path / "log").read_text()
