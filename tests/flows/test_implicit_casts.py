@@ -246,9 +246,7 @@ def test_analyses_and_unit_tests_work_there(cast: Database) -> None:
     ):
         done = command(cast.environment, *arguments)
         assert done.returncode == 0, done.stdout
-    for name in (
-        *("customer_bookings_profile", "customer_orders_profile"),
-        *("first_booking_mismatches", "recent_runs"),
-    ):
-        done = command(cast.environment, "show", "--select", name, "--limit", "5")
-        assert done.returncode == 0, done.stdout
+    done = command(
+        cast.environment, "show", "--select", "first_booking_mismatches", "--limit", "5"
+    )
+    assert done.returncode == 0, done.stdout
