@@ -118,9 +118,18 @@ def fetch(
             f"A value on this page cannot be looked up ({one_line(error)})."
         ) from error
     except psycopg.OperationalError as error:
+        remedy = (
+            f"Test it with `psql service={service}`."
+            if service
+            else "Check PGHOST, PGPORT, PGUSER and PGDATABASE."
+        )
         raise NothingToShow(
-            f"The database cannot be reached ({one_line(error)}). Check PGHOST, PGPORT, PGUSER"
-            " and PGDATABASE."
+            f"The database cannot be reached ({one_line(error)}). {remedy}"
+        ) from error
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        raise NothingToShow(
+            f"The marts are of another version than these pages ({one_line(error)})."
+            " The next refresh with the version of the pages brings them up to date."
         ) from error
 
 
