@@ -52,6 +52,18 @@ def unmovable_tables(connection: Connection) -> list[str]:
     return [row["name"] for row in found]
 
 
+def is_distributed(connection: Connection, table: str) -> bool:
+    """Return whether Citus keeps the rows of this table on other nodes."""
+    return _is_there(connection) and bool(
+        rows(
+            connection,
+            "select from pg_catalog.pg_dist_partition "
+            " where logicalrelid = to_regclass(%(table)s)",
+            {"table": table},
+        )
+    )
+
+
 def shards(connection: Connection) -> list[int]:
     """Return the tables in which Citus keeps rows of other tables on this node, by oid."""
     if not _is_there(connection):

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from flows.citus import shards
+from flows.citus import is_distributed, shards
 from flows.database import (
     REFRESHER,
     Connection,
@@ -32,6 +32,8 @@ from flows.roles import (
     tenant_roles,
 )
 from flows.schemas import INTERNAL, OPERATIONS, OURS
+
+CONTACTS = f"{OPERATIONS}.customer_contacts"
 
 # Objects with our mark, in any schema, and their parts: indexes, rules, types, policies,
 # sequences of columns.
@@ -251,6 +253,11 @@ def _plan(connection: Connection) -> Plan:
         roles=roles_here(connection),
         mapped=tenant_roles(connection),
     )
+    # an empty table on this node, if its rows are on others
+    if is_distributed(connection, CONTACTS):
+        written = bool(rows(connection, f"select from {CONTACTS} limit 1"))
+        for thing in plan.things:
+            thing["has_words"] = written and thing["name"] == CONTACTS
     login = connection.info.user
     if denied := rows(connection, MAY_NOT_DROP, {"roles": plan.roles}):
         raise Infrastructure(
@@ -321,6 +328,6 @@ def _say(plan: Plan, progress: Progress) -> None:
         )
     if any(thing["has_words"] for thing in plan.things):
         progress.say(
-            f"{OPERATIONS}.customer_contacts is removed too: people wrote its rows and no"
+            f"{CONTACTS} is removed too: people wrote its rows and no"
             " refresh can compute them again, so copy it first"
         )

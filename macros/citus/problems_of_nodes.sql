@@ -28,7 +28,9 @@
                 where
                     lower(name) in (
                         'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
-                        'bytea_output'
+                        'bytea_output', 'transform_null_equals', 'array_nulls',
+                        'statement_timeout', 'lock_timeout',
+                        'idle_in_transaction_session_timeout', 'transaction_timeout'
                     )
             $question$)
         ) as answer

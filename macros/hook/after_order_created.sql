@@ -49,6 +49,11 @@ declare
     telling {{ order_id_type }}[];
     was_writing constant text := current_setting('customer_health.is_writing_back', true);
 begin
+    {%- if var('citus') %}
+    raise 'after_orders_created: not possible on Citus (docs/scale.md)'
+        using errcode = 'feature_not_supported';
+    {%- endif %}
+
     -- Read and write nothing where that could make the application's transaction fail
     -- later, for example at its commit.
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from application import change
 from conftest import PYTHON, UNTIL, Database, load_demo, new_database
@@ -190,6 +191,7 @@ def test_roles_from_before_citus_are_refused_and_can_be_removed(
 def test_a_node_with_other_settings_is_named(nodes: Cluster, of_citus: Path) -> None:
     worker = node(nodes, 1)
     worker.execute("alter system set timezone to 'America/New_York'")
+    worker.execute("alter system set statement_timeout to '1min'")
     worker.execute("select pg_reload_conf()")
     done = node(nodes).run(*NIGHTLY, project=of_citus)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -197,8 +199,11 @@ def test_a_node_with_other_settings_is_named(nodes: Cluster, of_citus: Path) -> 
     assert (
         f"the node 127.0.0.1:{port} has timezone America/New_York, must be UTC" in done.stderr
     )
-    [remedy] = re.findall(r"`(alter [^`]*)`", done.stderr)
-    node(nodes).execute(remedy)
+    assert f"the node 127.0.0.1:{port} has statement_timeout 60000, must be 0" in done.stderr
+    remedies = re.findall(r"`(alter [^`]*)`", done.stderr)
+    assert len(remedies) == 2
+    for remedy in remedies:
+        node(nodes).execute(remedy)
     assert node(nodes).run(*NIGHTLY, project=of_citus).returncode == 0
 
 
@@ -340,18 +345,31 @@ def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
     databases = [node(nodes, number) for number in range(len(nodes.nodes))]
     before = [(each.rows(tables), each.rows(schemas)) for each in databases]
 
-    def run(*command: str) -> None:
+    def run(*command: str) -> str:
         done = node(nodes).run(*command, project=of_citus)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     run(*NIGHTLY)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="not possible on Citus"):
+        node(nodes).execute("select operations.after_orders_created('{}')")
     views = "select count(*) from pg_views where schemaname like 'analytics%%'"
     made = node(nodes).value(views)
     run("flows", "detach")
     node(nodes).execute("alter table commerce.orders alter currency type varchar(9)")
     run(*NIGHTLY)
     assert node(nodes).value(views) == made
-    run("flows", "uninstall")
+    told = "customer_contacts is removed too"
+    assert told not in run("flows", "uninstall", "--dry-run")
+    [whom] = node(nodes).rows(
+        "select tenant_id, customer_id from analytics.customer_risk_status limit 1"
+    )
+    node(nodes).execute(
+        "insert into operations.customer_contacts (tenant_id, customer_id, channel, outcome)"
+        " values (%s, %s, 'PHONE', 'REACHED')",
+        *whom.values(),
+    )
+    assert told in run("flows", "uninstall")
     after = [(each.rows(tables), each.rows(schemas)) for each in databases]
     assert after == before
 
