@@ -369,6 +369,8 @@ def answer_fleet(arguments: argparse.Namespace, progress: Progress) -> Answer:
         raise WrongArgument(
             "--log-file: put it before the command; all databases share the file"
         )
+    if command.command == "api-tokens" and arguments.log_file:
+        raise WrongArgument("--log-file: not with api-tokens, which prints secrets")
     services = chosen(arguments.only)
     if command.command == "rollback" and len(services) > 1:
         raise WrongArgument("rollback: a batch is in one database; name it with --only")

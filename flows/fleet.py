@@ -36,19 +36,24 @@ def names() -> list[str]:
     Raises WrongArgument for a name that is in no service file, or that appears twice.
     """
     found = listed()
-    for name in found:
+    check(found)
+    return found
+
+
+def check(services: Sequence[str]) -> None:
+    """Raise WrongArgument for a name that is in no service file, or that FLEET has twice."""
+    for name in services:
         if not SERVICE.fullmatch(name):
             raise WrongArgument(
                 f"FLEET: {name!r} must be a service in ~/.pg_service.conf or PGSERVICEFILE,"
                 " named with letters, digits, _, - and ."
             )
-        if found.count(name) > 1:
+        if listed().count(name) > 1:
             raise WrongArgument(f"FLEET: {name} is named twice")
         if refused := _refused(name):
             raise WrongArgument(
                 f"FLEET: {name}: {refused}; test it with `psql service={name}`"
             )
-    return found
 
 
 def _refused(service: str) -> str | None:
@@ -63,10 +68,10 @@ def _refused(service: str) -> str | None:
 def use_fleet() -> str:
     """Unset all other addresses; return the first line of a fleet command.
 
-    Raises WrongArgument if FLEET is missing or wrong.
+    Raises WrongArgument if FLEET is missing.
     """
     check_prefix()
-    databases = names()
+    databases = listed()
     if not databases:
         raise WrongArgument(
             "FLEET is not set; set it to the names of services in ~/.pg_service.conf or"
@@ -93,8 +98,8 @@ def check_pages() -> None:
 
 
 def chosen(only: Sequence[str]) -> list[str]:
-    """Return the databases of the fleet, or those that --only names."""
-    databases = names()
+    """Return the databases of the fleet, or those that --only names, after checking them."""
+    databases = listed()
     wanted = [name for given in only for name in re.split(r"[\s,]+", given) if name]
     if only and not wanted:
         # --only with an empty value, such as an unset shell variable, must not mean all
@@ -104,7 +109,9 @@ def chosen(only: Sequence[str]) -> list[str]:
             raise WrongArgument(
                 f"--only: no database {name!r} in FLEET; there are: {', '.join(databases)}"
             )
-    return [name for name in databases if not only or name in wanted]
+    services = [name for name in databases if not only or name in wanted]
+    check(services)
+    return services
 
 
 def use(service: str) -> None:

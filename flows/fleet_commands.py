@@ -18,7 +18,7 @@ from typing import Any
 
 from flows.database import reading
 from flows.dbt import ensure_profile
-from flows.errors import Failure, Infrastructure
+from flows.errors import Busy, Failure, Infrastructure
 from flows.fleet import environment
 from flows.installed import gap
 from flows.progress import Progress, count_of
@@ -55,8 +55,9 @@ JOB_COLUMNS = (
 FAILED = "error: "
 # the longest line: the JSON of a large run
 MOST_BYTES = 2**26
-# databases asked at once; one that does not answer takes ten seconds
+# databases asked at once; one that cannot be reached takes ten seconds
 ASKED_AT_ONCE = 16
+SECONDS_TO_ANSWER = 15
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def run_fleet(
 ) -> tuple[int, Mapping[str, Any]]:
     """Run a command on each of these databases, at_once at a time, and print how they ended.
 
-    Returns the highest exit code and the results of all databases.
+    Returns the worst exit code and the results of all databases.
     """
     # create the shared profile before two processes try to
     ensure_profile()
@@ -115,8 +116,13 @@ def run_fleet(
     progress.table("Fleet", [one.line() for one in ended])
     done = sum(one.exit_code == 0 for one in ended)
     progress.say(f"{done} of {count_of(len(ended), 'database')} done")
-    exit_code = max(one.exit_code for one in ended)
+    exit_code = max((one.exit_code for one in ended), key=_badness)
     return exit_code, {"databases": [one.as_json() for one in ended]}
+
+
+def _badness(exit_code: int) -> tuple[bool, bool, int]:
+    """Order exit codes: busy, which another refresh makes up for, hides no failure."""
+    return exit_code != 0, exit_code != Busy.exit_code, exit_code
 
 
 async def _run_all(
@@ -248,6 +254,8 @@ def print_fleet_status(services: Sequence[str], progress: Progress) -> int:
 def _ask(service: str) -> State:
     try:
         with reading(service=service) as connection:
+            # for a database in which something holds a lock
+            connection.execute(f"set statement_timeout = '{SECONDS_TO_ANSWER}s'".encode())
             if missing := gap(connection, "operations.sql"):
                 return State(service, 1, [], missing)
             jobs = [job_line(job) for job in read_jobs(connection)]

@@ -24,7 +24,7 @@ from flows.continuous import refresh_continuously
 from flows.database import use_environment
 from flows.errors import Busy, Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
-from flows.fleet import listed, names, use
+from flows.fleet import check, listed, use
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
@@ -278,13 +278,14 @@ def use_database() -> str:
 
     Raises WrongArgument if there is a fleet and the tags do not name exactly one database.
     """
-    if fleet := names():
+    if fleet := listed():
         services = _services()
         if len(services) != 1:
             raise WrongArgument(
                 "FLEET is set, so exactly one tag of the run must name a database of"
                 f" {', '.join(fleet)}"
             )
+        check(services)
         use(services[0])
     return use_environment()
 
@@ -343,7 +344,9 @@ def _refresh(options: Options, *, is_skipped: bool = False) -> State[Any]:
     progress.say(use_database())
     try:
         patience = 0 if is_skipped and is_usual else QUEUE_SECONDS
-        payload = _with_patience(options, progress, patience)
+        # in a fleet, a run that waits holds a place that other databases need
+        retries = RETRIES_AFTER_SECONDS if patience or not listed() else ()
+        payload = _with_patience(options, progress, patience, retries)
     except Busy as busy:
         if patience:
             raise
@@ -378,14 +381,16 @@ def _when_free(work: Callable[[], dict[str, Any]], seconds: int) -> dict[str, An
             time.sleep(RETRY_SECONDS)
 
 
-def _with_patience(options: Options, progress: Progress, seconds: int) -> dict[str, Any]:
+def _with_patience(
+    options: Options, progress: Progress, seconds: int, retries: Sequence[int]
+) -> dict[str, Any]:
     """Refresh when no other refresh is running; retry after a temporary failure."""
-    retries = iter(RETRIES_AFTER_SECONDS)
+    pauses = iter(retries)
     while True:
         try:
             return _when_free(lambda: refresh(options, progress), seconds)
         except Infrastructure as failure:
-            pause = next(retries, None) if failure.is_temporary else None
+            pause = next(pauses, None) if failure.is_temporary else None
             if pause is None:
                 raise
             progress.say(f"trying again in {pause} s: {failure}")

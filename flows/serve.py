@@ -99,7 +99,7 @@ def serve_arguments(command: argparse.ArgumentParser) -> None:
         metavar="ZONE",
         type=_time_zone,
         default=os.environ.get("REFRESH_TIME_ZONE") or "UTC",
-        help="time zone of the nightly and weekly runs (REFRESH_TIME_ZONE, or UTC)",
+        help="time zone of the nightly, weekly and monthly runs (REFRESH_TIME_ZONE, or UTC)",
     )
     command.add_argument(
         "--refresh-every",
@@ -170,6 +170,11 @@ def _settings(api: str) -> dict[str, str]:
         **os.environ,
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # a run in a fleet's limit holds a lease, and is cancelled if a restarted server has
+        # forgotten it
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
         "DO_NOT_TRACK": "1",
         # characters that the terminal cannot show must not fail a run
         "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
