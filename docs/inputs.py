@@ -28,14 +28,18 @@ input is a plain select in `models/<system>/inputs/` that gives your columns the
 - **required**: without the column, a refresh does not start. **may be NULL**: the column is
   required, but its value may be NULL, which has a meaning. **optional**: the column may be
   missing; it then counts as NULL.
+- A row with NULL in a required column is left out. It is kept, without the value, if that
+  column is `ordered_at`, `total_amount`, `ends_at`, `scheduled_at`, `current_value`,
+  `target_value` or `ticket_status`.
 - If the type is a setting, set it to the type of your ids, for example
-  `orders_customer_id_type: bigint` ([settings.md](settings.md)). For any other type, cast in
-  the input. `numeric` accepts any number. `text` accepts any text type except an enum; cast an
-  enum with `::text`.
+  `orders_customer_id_type: bigint` ([settings.md](settings.md)); for `char(n)`, to `bpchar`.
+  For any other type, cast in the input. `numeric` accepts any number. `text` accepts any text
+  type except an enum; cast an enum with `::text`.
 - A row with a word that is not allowed is left out and listed in
   `operations.quarantined_rows`. In an optional column, such a word counts as NULL.
 - A row with a date outside 1970 to 2200 or an infinite date is also left out. An account, a
-  goal or a campaign is kept; only its date is ignored.
+  goal or a campaign is kept and only its date ignored, unless it is `created_at` or
+  `updated_at`.
 - The key identifies a row. If several rows have the same key, the newest counts.
 - Columns of bookings are named as in Square's API, for example `square_customer_id`. Your
   bookings need not come from Square.

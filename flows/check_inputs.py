@@ -329,7 +329,11 @@ def check_columns(connection: Connection, one: Input, types: dict[str, int]) -> 
             )
             continue
         one.given[name] = names[type_code]["words"]
-        is_same = is_same_type(names[type_code]["typname"], by_words[contract[wanted[name]]])
+        has, needs = names[type_code]["typname"], by_words[contract[wanted[name]]]
+        is_same = is_same_type(has, needs)
+        if name in one.settings and "bpchar" in (has, needs):
+            # keys are compared as text, in which only one of both has blanks at the end
+            is_same = has == needs
         if not is_same and name not in one.of_any_type:
             one.find(
                 WRONG,
@@ -349,7 +353,9 @@ def is_same_type(given: str, wanted: str) -> bool:
 def how_to_cast(one: Input, column: str, wanted: str) -> str:
     """Return advice on how to fix the type of a column."""
     if setting := one.settings.get(column):
-        return f"set `{setting}: {one.given[column]}` in the vars, or cast it in {one.path}"
+        # `character` alone is character(1)
+        kind = "bpchar" if one.given[column] == "character" else one.given[column]
+        return f"set `{setting}: {kind}` in the vars, or cast it in {one.path}"
     if one.given[column] == "timestamp without time zone":
         return (
             f"add its time zone in {one.path}, such as"

@@ -69,8 +69,9 @@
                 select from {{ noticed }} as noticed
                 where
                     noticed.system = '{{ system }}'
-                    and noticed.tenant = changed.{{ scope.key[0] }}::text
-                    and noticed.key = changed.{{ scope.key[1] }}::text
+                    -- as the triggers write them: a cast would cut the blanks of char(n)
+                    and noticed.tenant = format('%s', changed.{{ scope.key[0] }})
+                    and noticed.key = format('%s', changed.{{ scope.key[1] }})
             )
             union all
             select {{ columns }} from {{ relation }} as of_tenant
@@ -79,7 +80,7 @@
                 where
                     noticed.system = '{{ system }}'
                     and noticed.kind in ('tenant', 'location')
-                    and noticed.tenant = of_tenant.{{ scope.key[0] }}::text
+                    and noticed.tenant = format('%s', of_tenant.{{ scope.key[0] }})
             )
             {%- endif %}
         ) as first

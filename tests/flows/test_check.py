@@ -467,6 +467,17 @@ def edit(file: Path, *changes: tuple[str, str]) -> None:
     file.write_text(text)
 
 
+def test_an_id_with_blanks_at_its_end_has_a_type_of_its_own(small: Database) -> None:
+    small.execute("alter table booking.bookings alter location_id type char(40)")
+    report = report_of(small, "--system", "bookings")
+    wrong = (
+        "input_bookings__bookings.location_id: is character, must be text; set"
+        " `bookings_location_id_type: bpchar` in the vars, or cast it in"
+        " models/bookings/inputs/input_bookings__bookings.sql"
+    )
+    assert wrong in lines(report, "wrong")
+
+
 @pytest.mark.slow
 def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: Path) -> None:
     small.execute(
