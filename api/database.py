@@ -137,7 +137,7 @@ class Pool:
             connection = open_connection()
             return _in_transaction(connection, work, writes=writes)
         except (psycopg.Error, Failure) as error:
-            raise _as_problem(error) from error
+            raise as_problem(error) from error
         finally:
             self._free.put(None if connection is None or connection.closed else connection)
 
@@ -165,7 +165,7 @@ def _in_transaction(
         return work(connection)
 
 
-def _as_problem(error: psycopg.Error | Failure) -> Problem:
+def as_problem(error: psycopg.Error | Failure) -> Problem:
     """Return a Problem for the caller; the details go to the log only."""
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
@@ -179,6 +179,11 @@ def _as_problem(error: psycopg.Error | Failure) -> Problem:
         case psycopg.errors.UntranslatableCharacter():
             # only in a database that is not in UTF-8
             return Problem(422, "a parameter has a character that the database cannot hold")
+        case psycopg.errors.SerializationFailure() | psycopg.errors.DeadlockDetected():
+            # on a standby, a refresh of the primary server cancels long queries
+            detail = "the database has cancelled the query because of other work: try again"
+        case psycopg.OperationalError(sqlstate=str(state)) if state[:2] in ("53", "55"):
+            detail = "the database is busy or short of resources"
         case psycopg.OperationalError() | Failure():
             detail = "the database cannot be reached"
         case _:

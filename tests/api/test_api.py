@@ -719,3 +719,19 @@ def test_a_request_cannot_write(api: Api) -> None:
     assert re.findall("'(on|off)'", probe.stdout) == ["off", "on"], probe.stderr
     assert "'10s'" in probe.stdout
     assert "ReadOnlySqlTransaction" in probe.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (psycopg.OperationalError(), "the database cannot be reached"),
+        (psycopg.errors.TooManyConnections(), "the database is busy or short of resources"),
+        (psycopg.errors.LockNotAvailable(), "the database is busy or short of resources"),
+        (
+            psycopg.errors.SerializationFailure(),
+            "the database has cancelled the query because of other work: try again",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_database_is_said(error: psycopg.Error, detail: str) -> None:
+    assert str(api_database.as_problem(error)) == detail
