@@ -1,4 +1,4 @@
-# Every target needs the environment that `make setup` builds, once. The pages and the metrics
+# Most targets need the environment that `make setup` builds, once. The pages and the metrics
 # have their own environments, which are built when you first need them.
 PYTHON ?= python3
 BIN := .venv/bin
