@@ -63,7 +63,8 @@ def _start(options: list[str], is_logged: Callable[[str], bool], *, is_shown: bo
                 if is_logged(run_id):
                     break
                 was_refused = has_ended
-            if was_refused:
+            # a command that found the lock taken has logged nothing
+            if was_refused or (has_ended and process.returncode == Busy.exit_code):
                 raise _refused(process.returncode, told, is_shown=is_shown)
             time.sleep(SECONDS_TO_LOOK)
     return run_id

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import UNTIL, Database, load_demo, new_database
 
-from flows.dbt import command
+from flows.dbt import command, compiled
 from flows.schemas import for_dbt
 
 # every warning is an error, except the one that dbt_project.yml silences
@@ -20,6 +20,22 @@ def test_unit_tests(built: Database) -> None:
     done = command(built.os_environment(), "test", *STRICT, *options, *variables)
     assert done.returncode == 0, done.stdout
     assert " unit tests" in done.stdout
+
+
+@pytest.mark.slow
+def test_ties_between_ids_that_are_text_do_not_depend_on_the_locale(built: Database) -> None:
+    """The embedded server has no other locale than C, so this reads the compiled SQL."""
+    ordered = {
+        "int_deliveries": 'order by delivered_at, order_id collate "C"',
+        "int_customers__recent_orders": 'delivered_at desc, order_id collate "C" desc',
+        "int_account_days__usage": 'metrics.metric_id collate "C" desc',
+        "int_accounts__last_engagements": 'engagement_id collate "C" desc',
+        "int_accounts__goals": 'goal_id collate "C"',
+    }
+    types = {"orders_order_id_type": "text", "accounts_id_type": "varchar(20)"}
+    manifest = compiled(types, built.os_environment(), list(ordered))
+    for name, by in ordered.items():
+        assert by in manifest["nodes"][f"model.customer_health.{name}"]["compiled_code"], name
 
 
 # the data tests on the demo's rows pass in every test that uses `refreshed`

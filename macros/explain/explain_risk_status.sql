@@ -122,7 +122,8 @@ as $explain$
             delivered_on - lag(delivered_on) over in_sequence as days_before
         from given
         window in_sequence as (
-            partition by is_delivered order by delivered_at, order_id
+            partition by is_delivered
+            order by delivered_at, {{ by_code_point('order_id', var('orders_order_id_type')) }}
         )
     ),
 

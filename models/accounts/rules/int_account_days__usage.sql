@@ -39,7 +39,7 @@ looked_up as (
             order by
                 metrics.metric_date desc,
                 metrics.created_at desc nulls last,
-                metrics.metric_id desc
+                {{ by_code_point('metrics.metric_id', var('accounts_id_type')) }} desc
             limit 1
         ) as newest
     where {{ has_index }}
@@ -89,7 +89,7 @@ scanned as (
         dated.organization_id asc,
         dated.evaluated_on asc,
         metrics.created_at desc nulls last,
-        metrics.metric_id desc
+        {{ by_code_point('metrics.metric_id', var('accounts_id_type')) }} desc
 ),
 
 newest as (

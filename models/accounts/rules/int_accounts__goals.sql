@@ -22,7 +22,9 @@ final as (
                     'progress_rate', progress_rate,
                     'target_date', {{ iso_date('target_date') }},
                     'forecast_date', {{ iso_date('forecast_date') }}
-                ) order by target_date nulls last, goal_id
+                ) order by
+                    target_date nulls last,
+                    {{ by_code_point('goal_id', var('accounts_id_type')) }}
             ) filter (where goal_status in ('at_risk', 'on_track')),
             '[]'
         ) as open_goals

@@ -7,7 +7,9 @@ numbered as (
         *,
         row_number() over (
             partition by account_id, organization_id
-            order by completed_at desc, engagement_id desc
+            order by
+                completed_at desc,
+                {{ by_code_point('engagement_id', var('accounts_id_type')) }} desc
         ) as place
     from engagements
     where is_completed

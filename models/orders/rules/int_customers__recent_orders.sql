@@ -1,4 +1,5 @@
 {{ config(meta={'analyzed': ['tenant_id', 'customer_id']}) }}
+{%- set order_id = by_code_point('order_id', var('orders_order_id_type')) %}
 
 -- Deliveries to show to people; no rule reads them.
 with orders as (
@@ -9,9 +10,9 @@ newest_first as (
     select
         tenant_id,
         customer_id,
-        array_agg(delivered_on order by delivered_at desc, order_id desc)
+        array_agg(delivered_on order by delivered_at desc, {{ order_id }} desc)
             as delivered_dates,
-        array_agg(counted_cents order by delivered_at desc, order_id desc)
+        array_agg(counted_cents order by delivered_at desc, {{ order_id }} desc)
             as delivered_cents
     from orders
     where delivered_at <= {{ as_of() }}

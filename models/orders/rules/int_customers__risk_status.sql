@@ -113,8 +113,12 @@ final as (
         -- truncated, not rounded: a decline just under the limit must not read as the
         -- limit
         trunc(dated.revenue_change_pct, 2)::numeric(18, 2) as revenue_change_pct,
-        (dated.recent_average_amount * 30 / dated.cadence_days)::numeric(18, 2)
-            as revenue_at_risk,
+        -- from the sum in whole cents, because the mean of three orders is a third,
+        -- rounded
+        (
+            round(100 * dated.recent_average_amount * dated.recent_orders_count) * 30
+            / (100 * dated.recent_orders_count * dated.cadence_days)
+        )::numeric(18, 2) as revenue_at_risk,
         dated.next_status,
         dated.next_status_on,
         dated.threshold_row,

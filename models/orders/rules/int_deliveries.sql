@@ -1,6 +1,7 @@
 {{ config(meta={
     'analyzed': ['tenant_id', 'customer_id', 'delivered_on', 'next_delivered_on'],
 }) }}
+{%- set order_id = by_code_point('order_id', var('orders_order_id_type')) %}
 
 with orders as (
     select * from {{ ref('int_orders') }}
@@ -38,7 +39,7 @@ neighbours as (
             as has_currency_changed
     from delivered
     window in_sequence as (
-        partition by customer_id, tenant_id order by delivered_at, order_id
+        partition by customer_id, tenant_id order by delivered_at, {{ order_id }}
     )
 ),
 
@@ -57,7 +58,7 @@ totals as (
     from neighbours
     window so_far as (
         partition by customer_id, tenant_id
-        order by delivered_at, order_id
+        order by delivered_at, {{ order_id }}
         rows unbounded preceding
     )
 ),
@@ -79,7 +80,7 @@ last_orders as (
             as has_mixed_currency
     from totals
     window in_sequence as (
-        partition by customer_id, tenant_id order by delivered_at, order_id
+        partition by customer_id, tenant_id order by delivered_at, {{ order_id }}
     )
 ),
 
