@@ -235,7 +235,22 @@ def _proposed(
     }
     found = [name for name, proposal in proposals.items() if not proposal.tables.missing]
     # invoices for the application itself, beside the bookings of its customers
-    loose = [name for name in found if proposals[name].tables.is_loose]
+    loose = {
+        name: f"nothing in {proposal.tables.chosen[proposal.tables.anchor].relation} tells the"
+        " customer"
+        for name, proposal in proposals.items()
+        if name in found and proposal.tables.is_loose
+    } | {
+        name: f"{proposal.tables.chosen[proposal.tables.anchor].relation} has the bills of"
+        f" {rows.relation}"
+        for name, proposal in proposals.items()
+        for rows in (
+            other.tables.chosen[other.tables.anchor]
+            for one, other in proposals.items()
+            if one in found and one != name
+        )
+        if name in found and proposal.tables.is_bill_of(rows)
+    }
     if len(loose) < len(found):
         found = [name for name in found if name not in loose]
     on = found if asked is None else asked
@@ -253,10 +268,8 @@ def _proposed(
             progress.say(f"{name}: on{why}: {tables or 'no table found'}")
         else:
             missing = f"no table looks like {' and '.join(proposal.tables.missing)}"
-            if name in loose:
-                anchor = proposal.tables.chosen[proposal.tables.anchor]
-                missing = f"nothing in {anchor.relation} tells the customer"
-            progress.say(f"{name}: off: {missing if name not in found else 'not requested'}")
+            why = loose.get(name, missing) if name not in found else "not requested"
+            progress.say(f"{name}: off: {why}")
     if not on:
         raise WrongArgument(
             "init: no table of this database looks like orders or bookings of customers;"

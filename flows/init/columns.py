@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Table
 from flows.init.contract import Wanted, singular
 from flows.init.links import MOST
-from flows.init.names import LEAST, evidence, is_past, name_points, snake, time_beside
+from flows.init.names import (
+    LEAST,
+    evidence,
+    is_past,
+    name_points,
+    snake,
+    time_beside,
+    words_of,
+)
 from flows.init.values import (
     CERTAIN,
     EMPTY,
@@ -14,6 +22,7 @@ from flows.init.values import (
     ROW,
     Value,
     convert,
+    first_number,
     plain_type,
     quoted_words,
     told_of,
@@ -95,6 +104,23 @@ class Columns:
                 )
         return best if best and best.points >= GUESS else None
 
+    def doubt_part(self, table: Table, column: Wanted, value: Value | None) -> None:
+        """Ask about a total that may be a part of it: the price of one piece, a subtotal."""
+        if value is None or column.name != "total_amount":
+            return
+        own = value.reason.partition(":")[0]
+        known = evidence()["children"]["total_amount"]
+        quantity = first_number(table, known["quantity"])
+        if snake(own) in known["price"] and quantity:
+            value.sql = f"{value.sql} * {ROW}{quantity.quoted}"
+            value.reason += f"; times {quantity.name}"
+            asked = f"is {own} that of one piece?"
+        elif "sub" in words_of(own):
+            asked = "a subtotal: are discounts, tax and shipping in it?"
+        else:
+            return
+        value.points, value.todo = GUESS, f"{value.todo} {asked}".strip()
+
     def _is_salutation(self, table: Table, column: Column, wanted: Wanted) -> bool:
         """Return whether a title stands before names: most rows have none, or one of few."""
         if self.put_together(table, wanted) or (column.filled or 1) < HALF:
@@ -167,6 +193,21 @@ class Columns:
         return f"{row}::text in ({quoted_words(known)})" if column.family == "bit" else (
             f"{row} in ({quoted_words(known)})"
         )  # fmt: skip
+
+    def is_not_set(self, table: Table, column: Column) -> str | None:
+        """Return SQL that says whether a flag is not set, or None if the column is no flag."""
+        condition = self.is_set(table, column)
+        if condition is None or column.family in TIMES:
+            return condition and f"{ROW}{column.quoted} is null"
+        is_bare = column.family == "boolean"
+        return f"{condition if is_bare else f'({condition})'} is not true"
+
+    def left(self, table: Table) -> list[tuple[str, str]]:
+        """Return conditions for rows that are neither deleted nor cancelled, with columns."""
+        cancelled = evidence()["told_by_times"]["order_status"]["CANCELLED"]
+        found = [self.exact(table, name) for name in [*evidence()["deleted"], *cancelled]]
+        conditions = [(self.is_not_set(table, one), one.name) for one in found if one]
+        return [(sql, name) for sql, name in conditions if sql]
 
     def put_together(self, table: Table, column: Wanted) -> Value | None:
         """Return a value that several columns give together: a name from its parts."""

@@ -276,9 +276,12 @@ class Rendered:
             self.captured[relation] = given
         self.captured.setdefault(relation, given)
         for value in given.values.values():
-            chain = (value.joins or value.behind) if value else []
-            for number, join in enumerate(chain):
-                way = given, chain[: number + 1]
+            chain: list[Join] = []
+            for join in (value.joins or value.behind) if value else []:
+                # one that is reached from the row itself begins another chain
+                is_first = value is not None and value.joins and ROW in join.condition
+                chain = [join] if is_first else [*chain, join]
+                way = given, chain
                 ways = self.beside.setdefault(join.relation, [])
                 if "customer" in given.entity.capture and way not in ways:
                     ways.append(way)

@@ -206,12 +206,7 @@ class Proposal:
                 closed.sql, closed.reason = condition, reason
                 closed.points, closed.todo = LIKELY, ""
                 continue
-            if gone.family in TIMES:
-                is_left = f"{ROW}{gone.quoted} is null"
-            elif gone.family == "boolean":
-                is_left = f"{condition} is not true"
-            else:
-                is_left = f"({condition}) is not true"
+            is_left = self.columns.is_not_set(table, gone) or ""
             given.where.append(
                 (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
             )
@@ -298,7 +293,7 @@ class Proposal:
         share = self.catalog.share_of(
             given.table,
             f"{delivered.sql} is not null".replace(ROW, ""),
-            f"{status.sql} not in ('SHIPPED', 'DELIVERED', 'CANCELLED')".replace(ROW, ""),
+            f"{status.sql} in ('DRAFT', 'SUBMITTED', 'CONFIRMED')".replace(ROW, ""),
         )
         if share is not None and share > HALF:
             delivered.points = GUESS
@@ -326,6 +321,7 @@ class Proposal:
         )
         value = value or self.columns.boolean(table, column)
         value = self.columns.filled_up(table, column, value)
+        self.columns.doubt_part(table, column, value)
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self.columns.put_together(table, column),

@@ -1,6 +1,7 @@
 """Keys of rows, and values that a row takes from other rows through links."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from flows.init.catalog import Column, Link, Table
@@ -18,7 +19,7 @@ from flows.init.names import (
     snake,
     words_of,
 )
-from flows.init.tables import Tables
+from flows.init.tables import Tables, is_of_staff
 from flows.init.values import (
     CERTAIN,
     FILLED,
@@ -170,7 +171,7 @@ class References:
 
         ways.sort(key=last)
         value = self._along(table, alias, ways[0], key, there)
-        self._doubt_far(value, ways[0], table, target)
+        self._doubt_people(value, ways[0], table, target)
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         return value
@@ -190,8 +191,13 @@ class References:
             value.points = GUESS
             value.todo = f"is it this one, or {other}?"
 
-    def _doubt_far(self, value: Value, way: list[Link], table: Table, target: Entity) -> None:
-        """Ask whether a table of roles tells the customer, if a row leads there by another."""
+    def _doubt_people(
+        self, value: Value, way: list[Link], table: Table, target: Entity
+    ) -> None:
+        """Ask about a customer who may be a doctor, or whom a table of roles tells."""
+        if target.name == "customers" and any(map(is_of_staff, way)):
+            value.points = GUESS
+            value.todo = "is this the customer? It is named like a member of staff"
         if target.name != "customers" or not way[1:]:
             return
         both = {table.relation, way[-1].to}
@@ -292,9 +298,48 @@ class References:
     def one_key_away(
         self, entity: Entity, table: Table, alias: str, column: Wanted
     ) -> Value | None:
-        """Return a column of a table that the row references."""
-        if column.name not in evidence()["one_key_away"]:
+        """Return a column of a table that the row references, or of several.
+
+        The fullest comes first, and for customers what fewest of them share. If not all rows
+        have it, the others fill it up: a booking is of a slot or of an event.
+        """
+
+        def order(pair: tuple[str, Value]) -> tuple[float, float]:
+            distinct = self.columns.distinct(table, pair[0]) or 0
+            is_theirs = entity.name == "customers"
+            return -distinct * is_theirs, -(table.columns[pair[0]].filled or 1)
+
+        found = sorted(self._ways_to_value(entity, table, alias, column), key=order)
+        if not found:
             return None
+        own, value = found[0]
+        others = [
+            other
+            for _, other in found[1:]
+            if not {join.alias for join in other.joins} & {join.alias for join in value.joins}
+        ]
+        if others and not self.columns.is_filled(table, own):
+            values = [value, *others]
+            sqls = [one.sql for one in values]
+            if column.type == "text":
+                sqls = [f"nullif({sql}, '')" for sql in sqls]
+            return Value(
+                f"coalesce({', '.join(sqls)})",
+                "; else ".join(one.reason for one in values),
+                min(one.points for one in values),
+                next((one.todo for one in values if one.todo), ""),
+                joins=[join for one in values for join in one.joins],
+            )
+        if others:
+            value.reason += f"; {found[1][0]} leads to one, too"
+        return value
+
+    def _ways_to_value(
+        self, entity: Entity, table: Table, alias: str, column: Wanted
+    ) -> Iterator[tuple[str, Value]]:
+        """Yield the columns that lead to a value in another table, each with the value."""
+        if column.name not in evidence()["one_key_away"]:
+            return
         for link in table.links:
             there = self.catalog.tables[link.to]
             # the rows of another input have their own names and dates
@@ -303,12 +348,18 @@ class References:
             # many customers have one branch, and its name is not theirs
             own = link.columns[-1]
             is_theirs = entity.name == "customers" and column.type == "text"
-            is_shared = is_theirs and (self.columns.distinct(table, own) or 1) <= HALF
+            is_shared = is_theirs and (
+                (self.columns.distinct(table, own) or 1) <= HALF
+                or ({*evidence()["no_business"]} - {"address", "user"})
+                & {*words_of(one_of(there.name))}
+            )
             if is_shared or table.columns[own].filled == 0:
                 continue
             found = self.columns.plain(entity.name, there, column)
             found = self.columns.filled_up(there, column, found)
-            found = found or self.columns.put_together(there, column)
+            if not found or found.points <= PARTLY + TYPE + FILLED:
+                # a last_name is only a part of the name
+                found = self.columns.put_together(there, column) or found
             if one_of(there.name).endswith(column.name):
                 word = self.columns.first(there, evidence()["lookups"].get(column.name, []))
                 found = bare_value(word, CERTAIN) if word and word.family == "text" else found
@@ -317,14 +368,14 @@ class References:
                 continue
             name = self.tables.alias(there, {alias})
             condition = self.tables.condition(ROW, table, link, f"{name}.")
-            return Value(
+            value = Value(
                 found.sql.replace(ROW, f"{name}."),
                 f"{', '.join(link.columns)} -> {link.to}.{found.reason}, through a key",
                 found.points - 10,
                 found.todo,
                 joins=[Join(name, there.relation, condition)],
             )
-        return None
+            yield own, value
 
     def behind(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a value from a row's children: the sum of items, the last arrival."""
@@ -341,11 +392,23 @@ class References:
                     continue
                 tables, condition, told, behind = links
                 name = self.tables.alias(child, {alias})
-                value = sum_of_rows(child, name, known) if "price" in known else _moment(
+                # a table of links may have the quantity
+                read = [(child, name)]
+                read += [
+                    (self.catalog.tables[join.relation], join.alias) for join in behind[:-1]
+                ]
+                value = sum_of_rows(read, known) if "price" in known else _moment(
                     child, name, known, self.columns.zone
                 )  # fmt: skip
                 if value:
                     sql, reason, todo = value
+                    marks = []
+                    for one, its in read:
+                        for is_left, mark in self.columns.left(one):
+                            condition += f"\n        and {is_left.replace(ROW, f'{its}.')}"
+                            marks.append(mark)
+                    if marks:
+                        reason += f"; none with {' or '.join(dict.fromkeys(marks))}"
                     return Value(
                         f"(\n    select {sql}\n    from {tables}\n    where {condition}\n)",
                         f"{child.relation}, {told}: {reason}",

@@ -128,6 +128,7 @@ class Statuses:
     def _with_few_words(self, table: Table, taken: set[str]) -> dict[str, dict[str, int]]:
         """Return the columns that may be a status, with their distinct values."""
         elsewhere = set(evidence()["no_status"])
+        tables = {one_of(other.name) for other in self.catalog.tables.values()}
         found = {}
         for name, column in table.columns.items():
             is_id = words_of(name)[-1:] == ("id",)
@@ -135,6 +136,9 @@ class Statuses:
             if is_other or column.is_time or column.family not in ("text", "enum", "integer"):
                 continue
             if elsewhere & set(words_of(name)):
+                continue
+            if column.family == "integer" and words_of(name)[-1] in tables:
+                # named after a table, so a key
                 continue
             words = self.catalog.words(table, column) or {}
             # names and notes rarely repeat a value, and one value tells nothing

@@ -1,6 +1,6 @@
 """Which table holds the rows of which input, and how tables are linked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from flows.init.catalog import Column, Link, Table
@@ -65,6 +65,17 @@ class Tables:
         """The tables that the system needs and that were not found."""
         return [name for name in evidence()["systems"][self.system] if name not in self.chosen]
 
+    def is_bill_of(self, rows: Table) -> bool:
+        """Return whether the main table has the bills of other rows, such as bookings."""
+        anchor = self.chosen.get(self.anchor)
+        if anchor is None or anchor is rows or self.anchor in self.named:
+            return False
+        bills = evidence()["clear_in"]["order_status"]["tables"]
+        return rank_of_table(anchor, bills, self.catalog)[0] is not None and any(
+            link.to == rows.relation and self.columns.is_filled(anchor, link.columns[-1])
+            for link in anchor.links
+        )
+
     @property
     def is_loose(self) -> bool:
         """Whether nothing in the main table tells the customer."""
@@ -121,12 +132,25 @@ class Tables:
             self.people_by = self.columns.email(customers)
 
     def _choose_addresses(self) -> None:
-        """Without a table of customers, take the e-mail addresses of those who ordered."""
+        """Without a table of customers, take the addresses or phones of those who ordered."""
         anchor = self.chosen[self.anchor]
-        self.people_by = self.columns.email(anchor)
+        names = [*evidence()["addresses"], *evidence()["phones"]]
+        found = [
+            column
+            for column in (self.columns.exact(anchor, name) for name in names)
+            if column and column.family == "text" and column.filled != 0
+        ]
+        sure = (column for column in found if self.columns.is_filled(anchor, column.name))
+        self.people_by = next(sure, None) or max(
+            found, key=lambda column: column.filled or 0, default=None
+        )
         if self.people_by:
             self.chosen["customers"] = anchor
             self.reasons["customers"] = "no table lists customers, so each address is one"
+            if key_stem(snake(self.people_by.name)) or "phone" in words_of(
+                self.people_by.name
+            ):
+                self.reasons["customers"] = "no table lists customers, so each number is one"
 
     def _points(self, name: str, synonyms: Sequence[str], table: Table) -> tuple[float, str]:
         """Return how well a table matches an entity, and why."""
@@ -145,6 +169,10 @@ class Tables:
         fitting = [column for column in wanted if self.columns.plain(name, table, column)]
         if name == self.anchor and not fitting:
             # a matching name alone does not switch a system on
+            return 0, ""
+        telling = evidence()["telling"].get(name, [])
+        if telling and rank and not any(column.name in telling for column in fitting):
+            # any shop has customers
             return 0, ""
         points += TABLE_COLUMNS * len(fitting) / len(wanted) if wanted else 0
         reasons = [f"{said} {synonyms[rank]}"]
@@ -241,6 +269,10 @@ class Tables:
             name == "customers" and table is self.chosen.get("payments")
         )
         ways = self.paths(table, target, FARTHEST + is_far)
+        if name == "customers":
+            # a doctor and a patient may be rows of one table
+            others = self.paths(table, target, FARTHEST + is_far, is_of_staff)
+            return others or ways
         if name != "sales_reps":
             return ways
         # a column that each customer has for itself is its own login
@@ -345,7 +377,13 @@ class Tables:
             if other is not table
         )
 
-    def paths(self, table: Table, target: Table, most: int = FARTHEST) -> list[list[Link]]:
+    def paths(
+        self,
+        table: Table,
+        target: Table,
+        most: int = FARTHEST,
+        without: Callable[[Link], bool] = lambda _: False,
+    ) -> list[list[Link]]:
         """Return the shortest paths of links from a table to another, the surest first."""
         ways: list[list[Link]] = [[]]
         for _ in range(most):
@@ -356,6 +394,7 @@ class Tables:
                     [*way, link]
                     for link in at.links
                     if link.to not in {table.relation, *(step.to for step in way)}
+                    and not without(link)
                 ]
             if found := [way for way in longer if way[-1].to == target.relation]:
                 return sorted(found, key=lambda way: sum(not link.is_declared for link in way))
@@ -481,6 +520,16 @@ class Tables:
                 if words is None or len(words) > 1:
                     found.append(column.name)
         return found
+
+
+def is_of_staff(link: Link) -> bool:
+    """Return whether a link is named after who works on a row: doctor_id, created_by."""
+    members = [key_stem(name) for name in evidence()["columns"]["team_member_id"]]
+    own = snake(link.columns[-1])
+    stem = key_stem(own) or own
+    return any(
+        stem == one or stem.endswith(f"_{one}") for one in [*members, *evidence()["staff"]]
+    )
 
 
 def _rows(table: Table) -> str:

@@ -226,7 +226,7 @@ def translated(  # noqa: PLR0913, PLR0917 - what the words may mean
         rows = f"{count} rows" if count != 1 else "1 row"
         if word in labels:
             rows += f", {quoted_words([labels[word]])}"
-        name = names[word]
+        name = _alike(names[word], {*known, *unsure})
         if name in unsure:
             said, asked = unsure[name]
             lines.append(
@@ -241,6 +241,27 @@ def translated(  # noqa: PLR0913, PLR0917 - what the words may mean
             lines.append(f"when {as_text} = {literal} then '{known[name]}'  -- {rows}")
     lines.append(f"else {as_text}  -- unknown, so check reports it")
     return "case\n    " + "\n    ".join(lines) + "\nend", ""
+
+
+def _alike(name: str, known: set[str]) -> str:
+    """Return a word as we know it: booking_confirmed, patient_canceled; or as it is."""
+    parts = name.replace("canceled", "cancelled").split("_")
+    rows = set(evidence()["rows"])
+    forms = [
+        name,
+        "_".join(parts),
+        f"cancelled_by_{'_'.join(part for part in parts if part not in ('cancelled', 'by'))}",
+        "_".join(part for part in parts if part not in rows),
+    ]
+    is_by = "cancelled" in parts
+    return next(
+        (
+            form
+            for form in forms
+            if form in known and (is_by or not form.startswith("cancelled_by"))
+        ),
+        name,
+    )
 
 
 def _without_shared(names: Mapping[str, tuple[str, ...]], known: set[str]) -> dict[str, str]:
@@ -290,26 +311,29 @@ def meanings(
 
 
 def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
-    child: Table, name: str, known: dict[str, Any]
+    read: Sequence[tuple[Table, str]], known: dict[str, Any]
 ) -> tuple[str, str, str] | None:
-    """Return the sum of a row's items: SQL, reason, TODO."""
+    """Return the sum of a row's items: SQL, reason, TODO.
 
-    def first(names: Sequence[str], families: Sequence[str]) -> Column | None:
-        for asked in names:
-            for column in child.columns.values():
-                is_one = snake(column.name) == asked and column.family in families
-                if is_one and column.filled != 0:
-                    return column
+    read: the table of items, then one of links to it if there is one, each with its alias.
+    """
+    holders: dict[str, str] = {}
+
+    def first(names: Sequence[str], tables: Sequence[tuple[Table, str]]) -> Column | None:
+        for table, name in tables:
+            if column := first_number(table, names):
+                holders[column.name] = name
+                return column
         return None
 
     def number(column: Column) -> str:
         cast = "::numeric" if column.family in ("float", "money") else ""
-        return f"{name}.{column.quoted}{cast}"
+        return f"{holders[column.name]}.{column.quoted}{cast}"
 
-    quantity = first(known["quantity"], NUMBERS)
-    price = first(known["price"], NUMBERS)
-    discount = first(known["discount"], NUMBERS)
-    whole = first(known["amount"], NUMBERS)
+    whole = first(known["amount"], read[:1])
+    discount = first(known["discount"], read[:1])
+    price = first(known["price"], read[:1])
+    quantity = first(known["quantity"], read)
     money = price if price and quantity else whole or price
     if money is None:
         return None
@@ -332,6 +356,16 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
         todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
+
+
+def first_number(table: Table, names: Sequence[str]) -> Column | None:
+    """Return the column with the first of these names that holds numbers."""
+    for asked in names:
+        for column in table.columns.values():
+            is_one = snake(column.name) == asked and column.family in NUMBERS
+            if is_one and column.filled != 0:
+                return column
+    return None
 
 
 def relations_of(value: Value) -> list[str]:
