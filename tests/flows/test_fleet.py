@@ -388,7 +388,7 @@ def test_a_run_says_by_its_tag_which_database_it_is_of_and_waits_in_line(
     run.tags = ["paris"]
     pauses: list[float] = []
     monkeypatch.setattr(scheduled, "refresh", is_away)
-    monkeypatch.setattr(scheduled.time, "sleep", pauses.append)
+    monkeypatch.setattr("flows.scheduled.time.sleep", pauses.append)
     # the next hourly run comes soon, and another database needs the place
     for flow, retried in ((scheduled.hourly, []), (scheduled.nightly, [60, 300])):
         pauses.clear()
