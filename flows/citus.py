@@ -57,7 +57,7 @@ def is_distributed(connection: Connection, table: str) -> bool:
     return _is_there(connection) and bool(
         rows(
             connection,
-            "select from pg_catalog.pg_dist_partition "
+            "select from pg_catalog.pg_dist_partition"
             " where logicalrelid = to_regclass(%(table)s)",
             {"table": table},
         )
