@@ -50,8 +50,9 @@ order by
     case when %(sort)s = 'display_name' then display_name end asc,
     case when %(sort)s = 'last_booking_at' then last_booking_at end asc,
     case when %(sort)s = '-last_booking_at' then last_booking_at end desc nulls last,
-    case when %(sort)s = '-total_revenue_cents' then total_revenue_cents end desc
-        nulls last,
+    case
+        when %(sort)s = '-total_revenue_cents' then total_revenue_cents
+    end desc nulls last,
     case when %(sort)s = '-no_show_rate' then no_show_rate end desc nulls last,
     square_customer_id asc
 limit %(limit)s offset %(offset)s
