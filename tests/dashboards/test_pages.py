@@ -781,10 +781,11 @@ def test_operations_shows_the_jobs_of_a_fleet(
     assert "The jobs of all databases" not in text(page("operations"))
     monkeypatch.setenv("FLEET", "berlin, paris")
     said = text(page("operations"))
-    found = re.search("The jobs of all.*berlin(.*)paris(.*)", said, re.DOTALL)
+    found = re.search("The jobs of all.*?berlin(.*?)paris(.*)", said, re.DOTALL)
     assert found
     assert "refresh_nightly" in found[1]
     assert "No such file" in found[2]
+    assert "psql service=paris" in found[2]
 
 
 def test_names_are_no_markup(refreshed: Database, look_at: Point) -> None:
