@@ -51,6 +51,7 @@ MADE: dict[str, dict[str, str]] = {
         "write_back_changes": "table",
         "detached_views": "table",
         "note_grants": "procedure",
+        "recomputed_customers": "function",
         "job_status": "view",
         "refresh_health": "view",
     },

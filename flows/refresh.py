@@ -49,6 +49,7 @@ from flows.write_back import (
     compare,
     count_written,
     fingerprint_of_columns,
+    only_recomputed,
     still_agrees,
     write_back,
 )
@@ -408,6 +409,13 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
     log.payload[COMPUTED] = True
+    log.store()
+    with only_recomputed(connection, log.logid):
+        _compare_and_write(options, progress, log, lock)
+
+
+def _compare_and_write(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
+    connection = log.connection
     done = compare(connection, options.tenant)
     guards = {guard["tenant_slug"]: guard for guard in done.guards}
     for tenant in log.payload["tenants"]:

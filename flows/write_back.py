@@ -1,13 +1,15 @@
 """Write the rows that differ into the operational table, in batches that commit alone."""
 
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from flows.alerts import raise_alerts
 from flows.arguments import check_tenant
 from flows.database import (
     WRITE_BACK,
@@ -157,7 +159,7 @@ def fingerprint_of_columns(connection: Connection) -> str:
 
 
 def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
-    """Return whether no customer can differ in a run that has found nothing to do.
+    """Return whether only customers that this run has recomputed can differ.
 
     None differed after the run before this one, the triggers show every change of their rows,
     and the columns are what they were: triggers do not see DDL.
@@ -178,6 +180,26 @@ def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
             {"logid": logid, "columns": columns},
         )
     )
+
+
+@contextmanager
+def only_recomputed(connection: Connection, logid: str) -> Iterator[None]:
+    """Compare only the customers that this run has recomputed, if no other can differ.
+
+    See still_agrees; a change that the triggers saw has been claimed by this run.
+    """
+    if not still_agrees(connection, logid, fingerprint_of_columns(connection)):
+        yield
+        return
+    setting = "select set_config('customer_health.compared_customers', {}, false)"
+    connection.execute(
+        setting.format(f"{OPERATIONS}.recomputed_customers(%s)").encode(), (logid,)
+    )
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(setting.format("''"))
 
 
 def check_freshness(connection: Connection) -> None:
@@ -216,19 +238,23 @@ def run_write_back(tenant: str | None, progress: Progress, *, force: bool) -> di
         install(connection, "operations.sql")
         check_tenant(connection, tenant)
         check_attached(connection)
-        with logged(connection, "write_back", "write_back") as log:
-            check_last_refresh(connection)
-            if not force:
-                check_freshness(connection)
-            done = progress.run(
-                "write-back",
-                lambda: write_back(
-                    log, lock, compare(connection, tenant, force=force), progress
-                ),
-            )
-            log.payload["rows_written"] = count_written(connection, log.logid).total()
-            if failure := done.failure():
-                raise failure
+        try:
+            with logged(connection, "write_back", "write_back") as log:
+                check_last_refresh(connection)
+                if not force:
+                    check_freshness(connection)
+                done = progress.run(
+                    "write-back",
+                    lambda: write_back(
+                        log, lock, compare(connection, tenant, force=force), progress
+                    ),
+                )
+                log.payload["rows_written"] = count_written(connection, log.logid).total()
+                if failure := done.failure():
+                    raise failure
+        finally:
+            # a held write-back may be so no longer
+            raise_alerts(progress)
         return log.payload
 
 

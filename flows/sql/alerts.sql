@@ -174,6 +174,8 @@ declare
     is_judged boolean := false;
     last_run bigint;
     agrees boolean;
+    -- as JSON, the only customers that can have another state; NULL: all
+    asked text;
     clock record;
     tenant record;
     many record;
@@ -227,9 +229,12 @@ begin
         select payload -> 'agrees' = 'true' into agrees
         from operations.application_logs
         where log_id = last_run;
+        create temporary table given (
+            kind text, subject_kind text, tenant_id text, subject text, is_on boolean
+        ) on commit drop;
         execute format(
             $given$
-            create temporary table given on commit drop as
+            insert into given
             select
                 kind,
                 subject_kind,
@@ -237,8 +242,8 @@ begin
                 subject,
                 is_on
             from operations.alert_states
-            -- a constant, which leaves out a part of the view
-            where kind != %L
+            -- constants, which leave out parts of the view
+            where subject_kind = 'tenant' and kind != %L
             $given$,
             case when agrees then 'GUARD_TRIPPED' else '' end
         );
@@ -255,6 +260,56 @@ begin
                 kind = 'GUARD_TRIPPED'
                 and closed_at is null;
         end if;
+
+        -- if there was one hourly refresh since, and no feed has fallen silent or
+        -- arrives again
+        if after_runs_only then
+            select operations.recomputed_customers(runs.logid) into asked
+            from operations.application_logs as runs
+            cross join operations.alert_rounds as judged_before
+            where
+                runs.log_id = last_run
+                and not exists (
+                    select
+                    from operations.application_logs as others
+                    where
+                        others.log_id > judged_before.log_id
+                        and others.log_id < last_run
+                        and coalesce((others.payload -> 'runs_count')::integer, 1) = 1
+                )
+                and not exists (
+                    select
+                    from given
+                    left join operations.alert_episodes as episodes
+                        on
+                            given.kind = episodes.kind
+                            and given.tenant_id = episodes.tenant_id
+                            and episodes.closed_at is null
+                    where
+                        given.kind = 'FEED_SILENT'
+                        and given.is_on != (episodes.kind is not null)
+                );
+        end if;
+        perform set_config(
+            'customer_health.alerted_customers', coalesce(asked, ''), true
+        );
+        execute format(
+            $given$
+            insert into given
+            select
+                kind,
+                subject_kind,
+                tenant_id,
+                subject,
+                is_on
+            from operations.alert_states
+            where subject_kind = any(%L::text[])
+            $given$,
+            case
+                when asked is null then '{customer,account,organization}'
+                else '{customer}'
+            end
+        );
 
         -- of thousands of customers, only those whose state differs from their episode
         insert into judged
@@ -275,6 +330,22 @@ begin
                 where
                     closed_at is null
                     and subject_kind not in ('job', 'source')
+                    and (
+                        asked is null
+                        or subject_kind = 'tenant'
+                        or (
+                            subject_kind = 'customer'
+                            and (tenant_id, subject) in (
+                                select
+                                    of_asked.tenant,
+                                    of_asked.subject
+                                from
+                                    jsonb_to_recordset(asked::jsonb) as of_asked (
+                                        tenant text, subject text
+                                    )
+                            )
+                        )
+                    )
             ) as open_ones using (kind, tenant_id, subject)
         where
             given.is_on != (open_ones.kind is not null)
@@ -302,6 +373,7 @@ begin
                 (select array_agg(distinct subject) from judged where not is_gone)
             );
         end if;
+        perform set_config('customer_health.alerted_customers', '', true);
 
         -- not in a view: every refresh recreates these tables, and would drop a view on
         -- them. After a crash has emptied them, the state is unknown

@@ -144,6 +144,52 @@ comment on procedure operations.note_grants is
 'customer_health: Saves the grants of others on a view before it is dropped, so that the
 refresh that creates it again can restore them.';
 
+create or replace function operations.recomputed_customers(of_run text)
+returns text
+language plpgsql stable as $recomputed$
+-- As text, because it becomes a setting, which a view can read although the table is
+-- made anew by every refresh. Of more customers, it is as fast to read all.
+declare
+    run constant jsonb := (
+        select payload from operations.application_logs where logid = of_run
+    );
+    customers text;
+begin
+    if
+        run ->> 'cron_name' in ('write_back', 'rollback')
+        or run ? 'is_idle'
+        or (run ? 'systems' and not run -> 'systems' ? 'orders')
+    then
+        return '[]';
+    end if;
+    if
+        run ->> 'mode' is distinct from 'hourly'
+        or run ? 'full_because'
+        or not run ? 'systems'
+        or to_regclass('analytics_internal.int_customers__scope') is null
+    then
+        return null;
+    end if;
+    execute $scope$
+        select coalesce(jsonb_agg(to_jsonb(of_scope)), '[]')
+        from (
+            select
+                tenant_id,
+                customer_id,
+                tenant_id::text as tenant,
+                customer_id::text as subject
+            from analytics_internal.int_customers__scope
+            limit 10001
+        ) as of_scope
+        having count(*) <= 10000
+    $scope$ into customers;
+    return customers;
+end
+$recomputed$;
+comment on function operations.recomputed_customers is
+'customer_health: The customers of orders that a run has recomputed, as JSON of at most
+10,000 rows. NULL: more, or perhaps all. For views with the macro only_asked.';
+
 create or replace view operations.job_status with (security_invoker = true) as
 -- reads a few rows by the index, however many runs there are; so it finds each job as
 -- the next one after the last

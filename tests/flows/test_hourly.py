@@ -312,6 +312,68 @@ def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
     assert (payload["is_idle"], payload["rows_written"]) == (True, 1)
 
 
+def test_a_run_after_one_that_agreed_looks_only_at_customers_that_it_has_recomputed(
+    captured: Database,
+) -> None:
+    first, noticed, unnoticed, gone, by_hand = (
+        row["customer_id"]
+        for row in captured.rows(
+            "select customer_id from analytics.customer_risk_status"
+            " where risk_status = 'HEALTHY' order by customer_id limit 5"
+        )
+    )
+    forget = "update commerce.customers set risk_status = null where id = %s"
+
+    def told() -> list[str]:
+        """Return the customers of whom somebody is told that they are dormant."""
+        return [
+            row["subject"]
+            for row in captured.rows(
+                "select subject from operations.alert_outbox"
+                " where kind like '%%CUSTOMER_DORMANT' and edge = 'raised' order by created_at"
+            )
+        ]
+
+    captured.execute(forget, first)
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["rows_written"], payload["agrees"]) == (1, True)
+    before = told()
+
+    captured.execute(forget, noticed)
+    trigger = "alter table commerce.customers {} trigger customer_health_update"
+    captured.execute(trigger.format("disable"))
+    captured.execute(forget, unnoticed)
+    captured.execute(trigger.format("enable always"))
+    captured.execute(
+        "update commerce.orders set delivered_at = delivered_at - interval '3 years'"
+        " where customer_id = %s",
+        gone,
+    )
+    captured.execute(
+        "update analytics.customer_risk_status set risk_status = 'DORMANT'"
+        " where customer_id = %s",
+        by_hand,
+    )
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["rows_written"], payload["agrees"]) == (2, True)
+    assert told() == [*before, str(gone)]
+
+    # a feed that arrives again concerns all customers of its tenant
+    captured.execute(
+        "insert into operations.alert_episodes"
+        " (kind, subject_kind, tenant_id, subject, is_told)"
+        " select 'FEED_SILENT', 'tenant', tenant_id::text, '', false from analytics.tenants"
+        " limit 1"
+    )
+    captured.execute(forget, first)
+    refresh(captured, *HOURLY)
+    assert told() == [*before, str(gone), str(by_hand)]
+
+    payload, _ = refresh(captured, *NIGHTLY)
+    assert payload["rows_written"] == 1
+    assert captured.value("select count(*) from operations.pending_customer_updates") == 0
+
+
 @pytest.mark.slow
 def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Database) -> None:
     payload, _ = refresh(captured, *HOURLY[:-1], "2026-06-16T12:00:00+00:00")

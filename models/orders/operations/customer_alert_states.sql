@@ -1,10 +1,12 @@
 -- States of customers that can raise an alert; unknown while a tenant's feed is silent.
+-- After an hourly refresh, raise_alerts asks only for the customers that it has
+-- recomputed.
 with risk_status as (
-    select * from {{ ref('customer_risk_status') }}
+    {{ only_asked(ref('customer_risk_status'), 'alerted_customers') }}
 ),
 
 account_types as (
-    select * from {{ ref('customer_account_types') }}
+    {{ only_asked(ref('customer_account_types'), 'alerted_customers') }}
 ),
 
 tenants as (

@@ -1,16 +1,17 @@
 -- The statuses of the operational row beside those of the marts, in the marts' types.
--- If a column does not take a value, the current value is expected.
+-- If a column does not take a value, the current value is expected. An hourly refresh
+-- asks only for the customers that it has recomputed.
 {%- set columns = status_columns() %}
 with statuses as not materialized (
-    select * from {{ ref('stg_orders__customer_statuses') }}
+    {{ only_asked(ref('stg_orders__customer_statuses'), 'compared_customers') }}
 ),
 
 account_types as (
-    select * from {{ ref('customer_account_types') }}
+    {{ only_asked(ref('customer_account_types'), 'compared_customers') }}
 ),
 
 risk_status as (
-    select * from {{ ref('customer_risk_status') }}
+    {{ only_asked(ref('customer_risk_status'), 'compared_customers') }}
 ),
 
 written_columns as (

@@ -5,37 +5,38 @@ with tenants as (
     select * from {{ ref('tenants') }}
 ),
 
--- read twice by few columns: kept, it would be written to disk
+-- read twice, by indexes: kept, it would be written to disk
 risk_status as not materialized (
     select * from {{ ref('customer_risk_status') }}
 ),
 
 deliveries as (
     select
-        tenant_id,
-        max(last_order_date) as last_delivery_on
-    from risk_status
-    group by tenant_id
+        tenants.*,
+        (
+            select max(risk_status.last_order_date)
+            from risk_status
+            where risk_status.tenant_id = tenants.tenant_id
+        ) as last_delivery_on
+    from tenants
 ),
 
 counted as (
     select
-        tenants.tenant_id,
-        tenants.tenant_slug,
-        deliveries.last_delivery_on,
-        tenants.today - deliveries.last_delivery_on as silent_days,
+        tenant_id,
+        tenant_slug,
+        last_delivery_on,
+        today - last_delivery_on as silent_days,
         (
             select count(*)
             from risk_status
             where
-                risk_status.tenant_id = tenants.tenant_id
+                risk_status.tenant_id = deliveries.tenant_id
                 and risk_status.cadence_source = 'MEASURED'
                 and risk_status.next_expected_order_date > deliveries.last_delivery_on
-                and risk_status.next_expected_order_date < tenants.today
+                and risk_status.next_expected_order_date < deliveries.today
         ) as missed_customers_count
-    from tenants
-    left join deliveries
-        on tenants.tenant_id = deliveries.tenant_id
+    from deliveries
 ),
 
 final as (
