@@ -488,7 +488,6 @@ def test_a_refresh_that_is_held_raises_what_held_it(refreshed: Database) -> None
     told = "select edge, tenant_slug from operations.alert_outbox where kind = 'GUARD_TRIPPED'"
     assert refreshed.rows(told) == [{"edge": "raised", "tenant_slug": "harbor-foods"}]
     assert refreshed.run("flows", "write-back", "--force").returncode == 0
-    assert refreshed.run("flows", "alerts").returncode == 0
     assert [row["edge"] for row in refreshed.rows(f"{told} order by created_at")] == [
         "raised",
         "recovered",
