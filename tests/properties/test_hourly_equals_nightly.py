@@ -2,24 +2,32 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Literal
 
 import psycopg
 import pytest
-from conftest import RUN_ID, Database
-from hypothesis import given, settings
+from conftest import RUN_ID, Database, examples
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
+from rich.console import Console
 
 from bench.compiled import CompiledProject, compile_project
+from flows.errors import WriteBackHeld
+from flows.progress import Progress
+from flows.refresh import Options, refresh
 from flows.work import due, move_clock, others, read_whole
 
 # tenants of one example, each with its own history: so many sequences at once
 TENANTS = 25
 REFRESHES = 8
 SYSTEMS = ("orders", "bookings")
-START = datetime(2026, 1, 10, 12, tzinfo=UTC)
+# so early that jumps of a year do not lead past today, for which nobody is alerted
+START = datetime(2018, 1, 10, 12, tzinfo=UTC)
 ZONES = ["UTC", "America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"]
 
 # statements of an application on one tenant (t) and its rows (n, k), at an instant
@@ -313,6 +321,26 @@ class System:
                 ).fetchall()
         return found
 
+    def not_written(self) -> list[DictRow]:
+        """Return the customers whose operational rows differ from the marts."""
+        return self.warehouse.execute(
+            "select * from operations.pending_customer_updates where held_because is null"
+        ).fetchall()
+
+    def not_alerted(self) -> list[DictRow]:
+        """Return the states of which the alerts would know more if they assessed everybody."""
+        episodes = (
+            "select kind, tenant_id, subject, closed_at is null as is_open,"
+            " count(*) as times from operations.alert_episodes group by 1, 2, 3, 4"
+        )
+        with self.warehouse.transaction(force_rollback=True):
+            self.warehouse.execute(f"create temporary table before as {episodes}")
+            self.warehouse.execute("select operations.raise_alerts()")
+            return self.warehouse.execute(
+                f"({episodes} except table before) union all"
+                f" (table before except {episodes})".encode()
+            ).fetchall()
+
 
 @pytest.fixture(scope="module")
 def system(built: Database, full_refresh: CompiledProject) -> Iterator[System]:
@@ -353,6 +381,59 @@ def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> N
     each()
     # both paths were taken
     assert 0 < system.counts["idle"] < system.counts["refreshes"]
+
+
+@pytest.mark.slow
+def test_the_whole_refresh_equals_nightly(
+    system: System, built: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all that the command does: dbt and its tests, write-back, alerts."""
+    for name, value in built.os_environment().items():
+        monkeypatch.setenv(name, value)
+    # after a jump of a year, the source is stale
+    monkeypatch.setattr("flows.refresh.check_freshness", lambda _: None)
+
+    def run(mode: Literal["hourly", "nightly"], as_of: datetime) -> None:
+        # a guard may hold, and a row in use waits for the next run
+        with suppress(WriteBackHeld):
+            refresh(Options(mode, as_of), Progress(Console(file=StringIO())))
+
+    # each step takes seconds, so a history that fails is not made shorter
+    @settings(max_examples=examples(2), deadline=None, phases=[Phase.generate])
+    @given(history=st.lists(steps, min_size=REFRESHES, max_size=REFRESHES))
+    def each(history: list[Step]) -> None:
+        system.begin()
+        as_of = START
+        run("nightly", as_of)
+        for step in history:
+            as_of += timedelta(hours=step.hours)
+            late_tenants = set()
+            with system.late.transaction():
+                for operation in step.operations:
+                    tenant = operation.parameters["tenant"]
+                    if operation.is_late or tenant in late_tenants:
+                        late_tenants.add(tenant)
+                        apply(system.late, operation)
+                    else:
+                        apply(system.application, operation)
+                run("hourly", as_of)
+                assert system.not_alerted() == []
+                assert system.differences(as_of) == []
+        run("hourly", as_of)
+        assert system.not_alerted() == []
+        assert system.not_written() == []
+        assert system.differences(as_of) == []
+
+    each()
+    [took] = system.warehouse.execute(
+        "select count(*) filter (where payload ? 'is_idle') as idle,"
+        " count(*) filter (where (payload ->> 'rows_written')::bigint > 0) as writing,"
+        " count(*) filter (where payload ->> 'agrees' = 'true') as agreeing,"
+        " count(*) filter (where payload ->> 'mode' = 'hourly' and payload ? 'full_because')"
+        " as of_all from operations.application_logs"
+    )
+    assert min(took["idle"], took["writing"], took["agreeing"]) > 0
+    assert took["of_all"] == 0
 
 
 def apply(connection: psycopg.Connection[DictRow], operation: Operation) -> None:
