@@ -89,10 +89,15 @@ def rows_of(
     the sixth time, with the same values, is prepared. PostgreSQL plans it again for another
     role if row security decides what it sees.
     """
-    text = psycopg.ClientCursor(connection).mogrify(query, values)
+    text = filled(connection, query, values)
     with psycopg.Cursor(connection, row_factory=dict_row) as cursor:
         # our own file, in which the values have become literals
         return cursor.execute(text.encode()).fetchall()
+
+
+def filled(connection: Connection, query: LiteralString, values: Mapping[str, Any]) -> str:
+    """Return the text of a query in which the values have become literals."""
+    return psycopg.ClientCursor(connection).mogrify(query, values)
 
 
 def use_role(connection: Connection, role: str) -> None:

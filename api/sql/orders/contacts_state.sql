@@ -3,9 +3,4 @@ select
     count(*) as contacts_count,
     max(recorded_at) as last_recorded_at
 from operations.customer_contacts
-where
-    tenant_id in (
-        select tenants.tenant_id
-        from analytics.tenants
-        where tenants.tenant_slug = %(tenant)s or tenants.tenant_id::text = %(tenant)s
-    )
+where tenant_id = %(tenant_id)s
