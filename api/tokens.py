@@ -37,12 +37,16 @@ NO_ROLES = (
 READS = f"""
     left join lateral (
         select
-            bool_or(granted.rolname = '{ANALYST}') as is_analyst,
-            bool_or(tenant_roles.role_name is not null) as is_tenant
+            bool_or(granted.rolname = '{ANALYST}' and inherited.has_rights) as is_analyst,
+            bool_or(tenant_roles.role_name is not null and inherited.has_rights)
+            as is_tenant
         from pg_roles as role
         left join pg_auth_members as members on role.oid = members.member
         cross join lateral (values (role.oid), (members.roleid)) as either (oid)
         inner join pg_roles as granted on either.oid = granted.oid
+        -- not with inherit false
+        cross join lateral pg_has_role(role.oid, granted.oid, 'usage')
+            as inherited (has_rights)
         left join {OPERATIONS}.tenant_roles on granted.rolname = tenant_roles.role_name
         where role.rolname = api_tokens.role_name
         having

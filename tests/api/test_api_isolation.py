@@ -157,6 +157,17 @@ def test_a_tenant_is_shown_no_row_of_others(api: Api) -> None:
     assert counted[404] > 200
 
 
+def test_nothing_of_a_tenant_is_read_for_a_token_that_may_not_see_it(api: Api) -> None:
+    own, other, *_ = of_tenants(api)["orders"]
+    with (
+        api.client(own["token"]) as client,
+        api.database.connect() as blocker,
+        blocker.transaction(),
+    ):
+        blocker.execute("lock table operations.customer_contacts")
+        problem(client.get(f"/orders/tenants/{other['slug']}/due-to-order"), 404)
+
+
 def test_a_tenant_writes_no_row_of_others(api: Api, writers: dict[str, str]) -> None:
     """The answer is the same for another tenant's customer and for one that does not exist."""
     tenants = [one for one in of_tenants(api)["orders"] if one["ids"]["customer_id"]]
