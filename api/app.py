@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import accounts, bookings, contacts, operations, orders, problems, usage
-from api.problems import DOCUMENT, Problem
+from api.problems import DOCUMENT, Problem, log_unforeseen
 from api.reading import STARTED
 
 MOST_CHARACTERS = 2000
@@ -27,15 +27,23 @@ ROUTERS = (
 
 
 class Gate:
-    """Refuses requests that are too long."""
+    """Refuses requests that are too long, and answers errors that nobody foresaw."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        problem = _refused(scope) if scope["type"] == "http" else None
-        await (problem.response() if problem else self._app)(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            problem = _refused(scope)
+            await (problem.response() if problem else self._app)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the server would log its message
+            log_unforeseen(error)
+            problem = Problem(500, "internal error; see the log of the API")
+            await problem.response()(scope, receive, send)
 
 
 def _refused(scope: Scope) -> Problem | None:
@@ -83,6 +91,6 @@ def routes(router: APIRouter) -> list[APIRoute]:
     return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
-def document() -> Response:
-    """Return the OpenAPI document."""
+async def document() -> Response:
+    """Return the OpenAPI document; it waits for no thread, as queries do."""
     return Response(DOCUMENT.read_bytes(), media_type="application/json")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -22,6 +23,8 @@ DOCUMENT = Path(__file__).parent / "openapi.json"
 MEDIA_TYPE = "application/problem+json"
 # how many characters of the given value a message repeats
 SHOWN = 40
+# how many calls the log names, from where an error was raised
+PLACES = 10
 
 A_TIME = "a time with an offset such as 2026-01-31T12:00:00+01:00"
 # by the type of pydantic's error
@@ -93,6 +96,16 @@ def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def log_unforeseen(error: Exception) -> None:
+    """Log the kind of an error and its place; its message may have values of rows."""
+    kind = " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
+    places = [
+        f"{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+    ]
+    log(f"internal error: {kind} at {' < '.join(places[:PLACES])}")
+
+
 def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     """Answer every error with a problem; `routes` are those of the routers."""
 
@@ -127,11 +140,6 @@ def handle(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         problem = Problem(error.status_code, detail)
         problem.headers |= error.headers or {}
         return problem.response()
-
-    @app.exception_handler(Exception)
-    async def _unforeseen(_request: Request, _error: Exception) -> Response:
-        # the server logs the traceback
-        return Problem(500, "internal error; see the log of the API").response()
 
 
 def _limits(route: APIRoute) -> dict[str, str]:
