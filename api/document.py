@@ -31,6 +31,18 @@ EXPECTED_AMOUNT = (
     "Expected amount within 90 days. NULL if the tenant has no order model, if the customer"
     " orders in several currencies, or if the list is not sorted by this column."
 )
+ERROR = (
+    "Why the run did not succeed; only for tokens that see all tenants. NULL if it did, or"
+    " while it runs."
+)
+RUNS_COUNT = (
+    "Number of consecutive runs that share the row, because they had nothing to do or the"
+    " write-back was still held; else 1. The other columns are those of the latest of them."
+)
+DRIFT = (
+    "Rows that the last full refresh corrected although no change had been noticed. NULL if"
+    " there was none."
+)
 # columns that a query computes, or reads from a relation that is not a mart
 MADE: dict[str, tuple[str, str]] = {
     "expected_amount_90d": ("numeric(18, 2)", EXPECTED_AMOUNT),
@@ -41,19 +53,32 @@ MADE: dict[str, tuple[str, str]] = {
         "running, success, tests_failed, held, wrong_argument, failed or interrupted.",
     ),
     "started_at": ("timestamptz", "When the run began."),
-    "as_of": ("timestamptz", "The instant for which the run computes."),
-    "organization_slug": ("text", "The organization, if the run recomputes only one."),
-    "rows_written": ("bigint", "Rows that the run's write-back changed."),
-    "seconds": ("double precision", "Duration of the run in seconds."),
-    "error": ("text", "Why the run did not succeed; only for tokens that see all tenants."),
+    "as_of": (
+        "timestamptz",
+        "The instant for which the run computes. NULL if it computes no figures.",
+    ),
+    "organization_slug": (
+        "text",
+        "The organization, if the run recomputes only one; else NULL.",
+    ),
+    "rows_written": (
+        "bigint",
+        "Rows that the run's write-back changed. NULL if the run did not get that far.",
+    ),
+    "seconds": (
+        "double precision",
+        "Duration of the run in seconds. NULL until it ends, or if it was killed.",
+    ),
+    "error": ("text", ERROR),
+    "runs_count": ("bigint", RUNS_COUNT),
     "last_run_at": ("timestamptz", "When the job's last run began."),
     "last_status": ("text", "State of the last run."),
-    "last_success_at": ("timestamptz", "When the job's last successful run began."),
-    "failures_in_a_row": ("bigint", "Unsuccessful runs since the last successful one."),
-    "drift": (
-        "bigint",
-        "Rows that the last full refresh corrected although no change had been noticed.",
+    "last_success_at": (
+        "timestamptz",
+        "When the job's last successful run began. NULL if none has succeeded.",
     ),
+    "failures_in_a_row": ("bigint", "Unsuccessful runs since the last successful one."),
+    "drift": ("bigint", DRIFT),
 }
 STARTED = object_of(
     {
@@ -129,11 +154,13 @@ def marts() -> Marts:
     for file in (OUR_PROJECT / "models").glob("*/marts/**/*.yml"):
         content = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
         for model in content.get("models", []):
-            key = _key(file.with_name(f"{model['name']}.sql"))
             found[model["name"]] = {
-                column["name"]: _of_mart(column, is_nullable=column["name"] not in key)
-                for column in model.get("columns", [])
+                column["name"]: _of_mart(column) for column in model.get("columns", [])
             }
+    for columns in found.values():
+        for name, schema in columns.items():
+            if other := re.fullmatch(r"See (\w+)\.", schema["description"]):
+                columns[name] = found[other[1]][name]
     return found
 
 
@@ -145,9 +172,9 @@ def body() -> Schema:
     properties = {}
     for name, field in Contact.model_fields.items():
         column = columns[name]
-        schema = column_schema(
-            column["data_type"], column["description"], is_nullable=not field.is_required()
-        )
+        schema = column_schema(column["data_type"], column["description"])
+        if not field.is_required():
+            schema = nullable(schema)
         checks = " ".join(
             constraint["expression"] for constraint in column.get("constraints", [])
         )
@@ -160,27 +187,21 @@ def body() -> Schema:
     return {**object_of(properties), "required": required}
 
 
-def _key(file: Path) -> list[str]:
-    """Return the key columns of a mart, which are never NULL."""
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    keys = re.findall(r"unique_key=\[(.*?)\]", text, re.DOTALL)
-    return re.findall(r"\w+", keys[0]) if keys else []
-
-
-def _of_mart(column: dict[str, str], *, is_nullable: bool) -> Schema:
+def _of_mart(column: dict[str, str]) -> Schema:
     """Return the JSON schema of a mart's column."""
     if column["data_type"] == "jsonb":
         return {**JSON_COLUMNS[column["name"]], "description": _words(column["description"])}
-    return column_schema(column["data_type"], column["description"], is_nullable=is_nullable)
+    return column_schema(column["data_type"], column["description"])
 
 
-def column_schema(data_type: str, description: str, *, is_nullable: bool = True) -> Schema:
-    """Return the JSON schema of a column."""
+def column_schema(data_type: str, description: str) -> Schema:
+    """Return the JSON schema of a column; it may be NULL if its description says when."""
     kind = "id" if "var(" in data_type else re.sub(r" ?\(.*\)", "", data_type)
     of_one = TYPES[kind.removesuffix("[]")]
     schema = array_of(of_one) if kind.endswith("[]") else of_one
-    schema = {**schema, "description": _words(description)}
-    return nullable(schema) if is_nullable else schema
+    words = _words(description)
+    schema = {**schema, "description": words}
+    return nullable(schema) if "NULL" in words else schema
 
 
 @cache

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
+from anyio import to_thread
 from asking import (
     ANALYST,
     DOCUMENT,
@@ -35,6 +36,7 @@ from conftest import PROJECT, Database
 
 from api import database as api_database
 from api import limits, reading
+from api.app import create_app
 from api.problems import Problem
 from api.serving import address_of
 
@@ -345,18 +347,83 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert (started.status_code, started.headers["Allow"]) == (405, "GET, POST")
 
 
-def test_a_query_that_fails_is_not_an_unknown_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The type of an id may refuse a value; without an id, something else is wrong."""
+@pytest.mark.parametrize(
+    ("condition", "unknown"),
+    [
+        ("sales_rep_id = %(sales_rep)s", r"sales_rep '\\x'"),
+        ("1::integer = %(account)s", "account '99999999999'"),
+        ("now() > %(sort)s", None),
+        ("1 / (length(%(sales_rep)s) - 2) > 0", None),
+        ("now() at time zone (%(sort)s || customer_name) > %(first_day)s", None),
+    ],
+)
+def test_only_an_id_that_the_database_cannot_read_is_unknown(
+    api: Api, monkeypatch: pytest.MonkeyPatch, condition: str, unknown: str | None
+) -> None:
+    """Whatever else a query fails by, the answer is not that there is no such row."""
+    text = f"select * from analytics.customer_account_types where {condition}"
+    monkeypatch.setattr(reading, "text_of", lambda _: text)
+    given = {
+        "customer_id": str(uuid.UUID(int=0)),
+        "sales_rep": r"\x",
+        "account": "9" * 11,
+        "sort": "customer_name",
+        "first_day": "2026-01-31",
+    }
+    hidden = f"not found, or hidden from this token: {unknown}"
+    with api.database.connect() as connection:
+        if unknown:
+            with pytest.raises(Problem) as refused:
+                reading.run(connection, "", given)
+            assert (refused.value.status, str(refused.value)) == (404, hidden)
+        else:
+            with pytest.raises(psycopg.DataError):
+                reading.run(connection, "", given)
 
-    def fail(*_: object) -> None:
-        raise psycopg.DataError
 
-    monkeypatch.setattr(reading, "rows_of", fail)
-    connection: Any = None
-    with pytest.raises(Problem, match="not found, or hidden from this token: sales_rep 'x'"):
-        reading.run(connection, "orders/customers", {"sales_rep": "x"})
-    with pytest.raises(psycopg.DataError):
-        reading.run(connection, "orders/customers", {"sales_rep": None})
+def test_the_log_names_an_error_and_its_place_but_no_value(
+    api: Api, analyst: httpx.Client
+) -> None:
+    api.database.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        " values ('broken', 'refresh', 'success', %s)",
+        '{"cron_name": "refresh_hourly", "rows_written": "A. Person"}',
+    )
+    try:
+        said = problem(analyst.get("/operations/runs/broken"), 500)
+    finally:
+        api.database.execute("delete from operations.application_logs where logid = 'broken'")
+    assert said == "internal error; see the log of the API"
+    log = api.log.read_text()
+    assert "internal error: InvalidTextRepresentation 22P02 at psycopg/" in log
+    assert re.search(r" < api/reading\.py:\d+ < .*api/operations\.py:\d+", log)
+    assert "A. Person" not in log
+
+
+def test_the_document_does_not_wait_for_queries() -> None:
+    async def ask() -> httpx.Response:
+        threads = to_thread.current_default_thread_limiter()
+        threads.total_tokens = 1
+        transport = httpx.ASGITransport(create_app())
+        # as if a slow query had the only thread
+        async with threads, httpx.AsyncClient(transport=transport) as client:
+            return await asyncio.wait_for(client.get("http://x/openapi.json"), 10)
+
+    assert asyncio.run(ask()).json() == DOCUMENT
+
+
+def test_a_run_says_how_many_runs_share_its_row(api: Api, analyst: httpx.Client) -> None:
+    [first] = items(analyst.get("/operations/runs", params={"limit": 1}))
+    assert first["runs_count"] == 1
+    api.database.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        " values ('idle', 'refresh', 'success', %s)",
+        '{"cron_name": "refresh_hourly", "is_idle": true, "runs_count": 312}',
+    )
+    try:
+        assert analyst.get("/operations/runs/idle").json()["runs_count"] == 312
+    finally:
+        api.database.execute("delete from operations.application_logs where logid = 'idle'")
 
 
 def test_a_character_that_the_database_cannot_hold_is_refused(

@@ -31,6 +31,8 @@ select
     (payload ->> 'rows_written')::bigint as rows_written,
     (payload ->> 'seconds')::double precision as seconds,
     payload ->> 'error' as error,
+    -- consecutive runs with nothing to do, or still held, share one row
+    coalesce((payload ->> 'runs_count')::bigint, 1) as runs_count,
     (select count(*) from runs) as total
 from shown
 order by log_id desc
