@@ -13,10 +13,14 @@ with runs as not materialized (
         and (%(run_status)s is null or status = %(run_status)s)
 ),
 
--- the payloads of the other runs are not read, only counted
+-- the payloads of the other runs are not read, only counted: the runs of one job are
+-- in the order of its index, because a scan of the table would read all of them
 shown as (
     select * from runs
-    order by log_id desc
+    order by
+        -- NULL without a job
+        case when %(job)s is not null then created_at end desc,
+        log_id desc
     limit %(limit)s offset %(offset)s
 )
 
@@ -35,7 +39,14 @@ select
     -- consecutive runs with nothing to do share one row
     (shown.payload ->> 'runs_count')::bigint as runs_count,
     (shown.payload ->> 'runs_since')::timestamptz as runs_since,
-    (select count(*) from runs) as rows_count
+    (
+        select count(*)
+        from (
+            select
+            from runs
+            order by case when %(job)s is not null then created_at end
+        ) as counted
+    ) as rows_count
 from shown
 cross join
     lateral (

@@ -13,11 +13,15 @@ with runs as not materialized (
         and (%(run_id)s is null or logid = %(run_id)s)
 ),
 
--- the payloads of the other runs are not read, only counted
+-- the payloads of the other runs are not read, only counted: the runs of one job are
+-- in the order of its index, because a scan of the table would read all of them
 shown as (
     select *
     from runs
-    order by log_id desc
+    order by
+        -- NULL without a job
+        case when %(job)s is not null then created_at end desc,
+        log_id desc
     limit %(limit)s offset %(offset)s
 )
 
@@ -33,6 +37,13 @@ select
     payload ->> 'error' as error,
     -- consecutive runs with nothing to do, or still held, share one row
     coalesce((payload ->> 'runs_count')::bigint, 1) as runs_count,
-    (select count(*) from runs) as total
+    (
+        select count(*)
+        from (
+            select
+            from runs
+            order by case when %(job)s is not null then created_at end
+        ) as counted
+    ) as total
 from shown
 order by log_id desc
