@@ -212,7 +212,8 @@ def check_freshness(connection: Connection) -> None:
         f" from (select) as always left join {INTERNAL}.int_source_freshness__orders"
         " on true"
         " where case when coalesce(is_stale, true)"
-        f" then exists (select from {OPERATIONS}.pending_customer_updates) end",
+        # Citus cannot send an empty list of columns
+        f" then exists (select 1 from {OPERATIONS}.pending_customer_updates) end",
     ):
         if source["is_stale"] is None:
             raise WriteBackHeld(

@@ -478,6 +478,11 @@ def full_refresh(server: Database, built_template: Database) -> Any:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project that a test may edit."""
+    return copy_of_project(tmp_path)
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy the project into a folder; return the folder."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -487,14 +492,14 @@ def project(tmp_path: Path) -> Path:
     )
     for name in listed.stdout.splitlines():
         if (PROJECT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / name, tmp_path / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, folder / name)
     # the last parse was most likely for the connection of this test, too
     kept = Path(os.environ["DBT_TARGET_PATH"]).glob("*/partial_parse.msgpack")
     if parsed := max(kept, key=lambda file: file.stat().st_mtime, default=None):
-        (tmp_path / "target").mkdir()
-        shutil.copy(parsed, tmp_path / "target")
-    return tmp_path
+        (folder / "target").mkdir()
+        shutil.copy(parsed, folder / "target")
+    return folder
 
 
 def switch_off(project: Path, *names: str) -> None:

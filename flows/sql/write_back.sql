@@ -54,14 +54,28 @@ begin
     return query
     with pending as (
         select
-            pending_customer_updates.*,
-            (row_number() over (partition by tenant_id order by customer_id) - 1)
-            / batch_size as batch_number
-        from operations.pending_customer_updates
+            compared.*,
+            -- read with the comparison: Citus runs each step of this statement by itself,
+            -- and a value that changed in between would be overwritten
+            to_jsonb(target) as stored,
+            (
+                row_number()
+                    over (partition by compared.tenant_id order by compared.customer_id)
+                - 1
+            ) / batch_size as batch_number
+        from operations.pending_customer_updates as compared
+        inner join analytics_internal.stg_orders__customer_statuses as target
+            on
+                compared.tenant_id = target.tenant_id
+                and compared.customer_id = target.customer_id
         where
-            (only_tenant is null or tenant_slug = only_tenant)
+            (only_tenant is null or compared.tenant_slug = only_tenant)
             and (
-                forced or (held_because is null and tenant_slug != all(held_tenants))
+                forced
+                or (
+                    compared.held_because is null
+                    and compared.tenant_slug != all(held_tenants)
+                )
             )
     ),
 
@@ -100,7 +114,7 @@ begin
             written_back.column_name,
             -- the value as stored, because a date may be stored as an instant, and
             -- rollback restores it as such
-            to_jsonb(target) ->> written_back.column_name,
+            pending.stored ->> written_back.column_name,
             to_jsonb(pending) ->> ('expected_' || written_back.column_name),
             case written_back.column_name
                 when 'account_type' then pending.account_type_reason
@@ -112,10 +126,6 @@ begin
             on
                 pending.tenant_id = counted.tenant_id
                 and pending.batch_number = counted.batch_number
-        inner join analytics_internal.stg_orders__customer_statuses as target
-            on
-                pending.tenant_id = target.tenant_id
-                and pending.customer_id = target.customer_id
         cross join (
             values
             ('account_type'), ('risk_status'), ('last_order_date'),

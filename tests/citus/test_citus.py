@@ -1,8 +1,10 @@
 """On Citus, every mart equals that of one PostgreSQL server at the same instant."""
 
 import json
+import random
 import re
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,12 +14,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from application import change
-from conftest import PYTHON, UNTIL, Database, load_demo, new_database
-from pairs import NIGHTLY, START, Pair, content, node, run_dbt, same_demo
+from conftest import PYTHON, UNTIL, Database, copy_of_project, load_demo, new_database
+from pairs import NIGHTLY, START, Pair, content, node, run_dbt, same_demo, switch
 from psycopg.rows import DictRow
 from receivers import MailReceiver, serving
+from test_live_write_back import SESSIONS, pending, sessions
+from test_write_back import outcomes, statuses
 
 from bench.cluster import Cluster, cluster
+from flows.database import Connection
 
 pytestmark = pytest.mark.slow
 
@@ -416,6 +421,162 @@ def test_a_tenant_moves_to_another_node_while_the_application_writes(
     assert moved["nodeport"] == there
 
 
+@pytest.fixture(scope="module")
+def refreshed_nodes(
+    programs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Database, Path]]:
+    """A cluster after a nightly refresh, and its project."""
+    project = copy_of_project(tmp_path_factory.mktemp("project"))
+    switch(project)
+    with cluster(programs, shards=4) as nodes:
+        database = node(nodes)
+        load_demo(database, 120)
+        nodes.distribute_demo()
+        done = database.run(*NIGHTLY, project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield database, project
+
+
+WRITE_BACK = ("flows", "write-back")
+SPOIL = "update commerce.customers set risk_status = 'WRONG' where not is_closed and "
+# the tenant with the most customers, and their ids
+LARGEST = """
+    select
+        customers.tenant_id,
+        tenants.tenant_slug,
+        array_agg(customers.customer_id order by customers.customer_id) as ids
+    from analytics.customer_risk_status as customers
+    inner join analytics.tenants on customers.tenant_id = tenants.tenant_id
+    group by customers.tenant_id, tenants.tenant_slug
+    order by count(*) desc limit 1
+"""
+
+
+def test_a_row_in_use_waits_and_a_value_changed_meanwhile_is_kept(
+    refreshed_nodes: tuple[Database, Path],
+) -> None:
+    """A trigger of the test delays the end of the plan, after its comparison."""
+    database, project = refreshed_nodes
+    right = statuses(database)
+    [tenant] = database.rows(LARGEST)
+    ids = tenant["ids"][:8]
+    of_tenant = f"tenant_id = '{tenant['tenant_id']}' and id = any(%s)"
+    database.execute(SPOIL + of_tenant, ids)
+    database.execute(
+        """
+        create function public.hold_up() returns trigger language plpgsql as $$
+        begin
+            perform pg_advisory_xact_lock(1);
+            return null;
+        end
+        $$;
+        create trigger hold_up after insert on operations.write_back_batches
+        for each statement execute function public.hold_up();
+        """
+    )
+    with database.connect() as application, application.transaction():
+        application.execute(
+            f"select from commerce.customers where {of_tenant} for update".encode(),
+            (ids[:2],),
+        )
+        with database.connect() as human:
+            human.execute("select pg_advisory_lock(1)")
+            command = threading.Thread(
+                target=database.run, args=WRITE_BACK, kwargs={"project": project}
+            )
+            command.start()
+            until(
+                database,
+                "select from pg_locks where objid = 1 and objsubid = 1 and not granted",
+            )
+            database.execute(
+                f"update commerce.customers set risk_status = 'MINE' where {of_tenant}",
+                ids[2:3],
+            )
+            human.execute("select pg_advisory_unlock(1)")
+            command.join()
+    assert outcomes(database) == {"written": 5, "locked": 2, "conflict": 1}
+    now = statuses(database)
+    assert [now[str(customer)][1] for customer in ids[:3]] == ["WRONG", "WRONG", "MINE"]
+    database.execute("drop function public.hold_up cascade")
+    done = database.run(*WRITE_BACK, project=project)
+    assert done.returncode == 0, done.stderr
+    assert outcomes(database) == {"written": 3}
+    assert statuses(database) == right
+
+
+def test_a_tenant_that_would_change_too_much_is_held_on_citus_too(
+    refreshed_nodes: tuple[Database, Path],
+) -> None:
+    database, project = refreshed_nodes
+    right = statuses(database)
+    [tenant] = database.rows(LARGEST)
+    database.execute(SPOIL + "tenant_id = %s", tenant["tenant_id"])
+    [other] = database.rows(
+        "select tenant_id, customer_id from analytics.customer_risk_status"
+        " where tenant_id != %s limit 1",
+        tenant["tenant_id"],
+    )
+    database.execute(SPOIL + "tenant_id = %s and id = %s", *other.values())
+    done = database.run(*WRITE_BACK, project=project)
+    assert done.returncode == 3, done.stderr
+    assert f"write-back held: {tenant['tenant_slug']}: " in done.stderr
+    assert outcomes(database) == {"written": 1}
+    waiting = "select distinct tenant_slug from operations.pending_customer_updates"
+    assert database.rows(waiting) == [{"tenant_slug": tenant["tenant_slug"]}]
+    done = database.run(*WRITE_BACK, "--force", project=project)
+    assert done.returncode == 0, done.stderr
+    assert statuses(database) == right
+
+
+def test_writers_beside_a_write_back_lose_nothing_on_citus(
+    refreshed_nodes: tuple[Database, Path],
+) -> None:
+    """Each session has customers of its own, of several tenants, which are on two nodes."""
+    database, project = refreshed_nodes
+    ids = database.rows(
+        "select tenant_id, id from commerce.customers where not is_closed order by id"
+    )
+    updates: Counter[object] = Counter()
+    overridden: set[object] = set()
+
+    def work(connection: Connection, chance: random.Random, number: int) -> None:
+        mine = chance.sample(ids[number::SESSIONS], 3)
+        with connection.transaction():
+            for customer in mine:
+                connection.execute(
+                    "update commerce.customers set name = name || '+'"
+                    " where tenant_id = %(tenant_id)s and id = %(id)s",
+                    customer,
+                )
+        updates.update(customer["id"] for customer in mine)
+        connection.execute(
+            "update commerce.customers set account_type = 'HOLD'"
+            " where tenant_id = %(tenant_id)s and id = %(id)s",
+            mine[0],
+        )
+        overridden.add(mine[0]["id"])
+
+    for _ in range(3):
+        database.execute(SPOIL + "true")
+        database.execute("update commerce.customers set account_type = 'TARGET'")
+        overridden.clear()
+        with sessions(database, work) as errors:
+            done = database.run(*WRITE_BACK, "--force", project=project)
+            assert done.returncode == 0, done.stderr
+        assert errors == []
+        held = database.rows("select id from commerce.customers where account_type = 'HOLD'")
+        assert {row["id"] for row in held} == overridden
+    named = database.rows(
+        "select id, length(name) - length(rtrim(name, '+')) as times from commerce.customers"
+    )
+    assert sum(updates.values()) > 100
+    assert {row["id"]: row["times"] for row in named if row["times"]} == updates
+    done = database.run(*WRITE_BACK, "--force", project=project)
+    assert done.returncode == 0, done.stderr
+    assert pending(database) == 0
+
+
 # Models that are not computed where their rows are stored, marts that are not filled there,
 # and why. All others are.
 PULLED = {
@@ -507,17 +668,66 @@ def pulled(database: Database, project: Path) -> set[str]:
     return found
 
 
-def test_rows_are_computed_where_they_are_kept(nodes: Cluster, of_citus: Path) -> None:
-    database = node(nodes)
-    assert database.run(*NIGHTLY, project=of_citus).returncode == 0
-    known = set().union(*PULLED.values())
-    assert pulled(database, of_citus) == known
+# Data tests and views for which the coordinator gets more than rows of tenants and reps, and
+# why. All others are computed on the nodes.
+GATHERED = {
+    "a few columns of all customers, which are united with the sales reps": {
+        "rep_metrics",
+        "statuses_add_up_to_the_assessed_customers",
+    },
+    "all states, which are compared with the episodes of the log on the coordinator": {
+        "alert_states",
+    },
+    "for people, who read them now and then: they read the weeks or settings twice": {
+        "rep_weeks",
+        "threshold_backtest",
+        "threshold_suggestions",
+        "threshold_values",
+        "threshold_what_if",
+        "weekly_summary",
+    },
+}
+RECEIVED = re.compile(r"Tuple data received from nodes: (\d+) (bytes|kB|MB)")
+UNITS = {"bytes": 1, "kB": 1000, "MB": 1_000_000}
+# a few for each tenant and rep; the keys of all customers are more
+FEW_BYTES = 3000
+
+
+def gathered(database: Database, project: Path) -> set[str]:
+    """Return the data tests and views for which the coordinator gets many rows."""
+    compiled = project / "target" / "compiled" / "customer_health"
+    found = set()
+    with database.connect() as connection:
+        views = connection.execute(
+            "select relname, oid::regclass::text as relation from pg_class"
+            " where relkind = 'v' and relnamespace::regnamespace::text"
+            " in ('analytics', 'operations')"
+            " and obj_description(oid, 'pg_class') like 'customer_health:%'"
+        ).fetchall()
+        queries = {view["relname"]: f"select * from {view['relation']}" for view in views}
+        tests = [*compiled.rglob("tests/**/*.sql"), *compiled.rglob("models/**/*.yml/*.sql")]
+        queries |= {file.stem: file.read_text() for file in tests}
+        assert len(views) > 80
+        assert len(tests) > 80
+        for name, query in queries.items():
+            plan = connection.execute(
+                "explain (analyze, costs off, timing off)"
+                f" select count(*) from ({query}) as counted".encode()
+            ).fetchall()
+            sizes = RECEIVED.findall("\n".join(row["QUERY PLAN"] for row in plan))
+            if max((int(size) * UNITS[unit] for size, unit in sizes), default=0) > FEW_BYTES:
+                found.add(name)
+    return found
+
+
+def test_rows_are_computed_where_they_are_kept(
+    refreshed_nodes: tuple[Database, Path],
+) -> None:
+    database, project = refreshed_nodes
+    known, few = (set().union(*which.values()) for which in (PULLED, GATHERED))
+    assert pulled(database, project) == known
+    assert gathered(database, project) == few
     hourly = {"as_of": UNTIL, "refresh_scope": "changed", "changed_since": UNTIL}
-    run_dbt(database, of_citus, "compile", "--vars", json.dumps(hourly))
-    assert pulled(database, of_citus) <= known
-    pending = "explain analyze select * from operations.pending_customer_updates"
-    compared = "\n".join(row["QUERY PLAN"] for row in database.rows(pending))
-    # of 60 customers the coordinator gets those that differ, none, and rows of tenants
-    amounts = re.findall(r"Distributed Subplan.*?actual .*?rows=([\d.]+)", compared, re.DOTALL)
-    assert amounts
-    assert max(map(float, amounts)) < 10
+    run_dbt(database, project, "compile", "--vars", json.dumps(hourly))
+    assert pulled(database, project) <= known
+    assert gathered(database, project) <= few

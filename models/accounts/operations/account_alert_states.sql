@@ -64,50 +64,53 @@ compared as (
 judged as (
     select
         compared.*,
-        states.*
-    from compared
-    cross join lateral (
-        values
-        (
-            'ACCOUNT_CHURN_RISK',
-            compared.churn_risk_score > {{ var('alert_churn_over') }},
-            format('the churn risk is %s', compared.churn_risk_score)
-        ),
-        (
-            'ACCOUNT_CHURN_RISING',
-            -- without a day to compare with, it has not risen
-            coalesce(compared.churn_risk_rise >= {{ var('alert_churn_rise') }}, false),
-            case
-                when compared.churn_risk_rise is null
-                    then
-                        format(
-                            'the churn risk is %s; no earlier one is known',
-                            compared.churn_risk_score
-                        )
-                else
+        states.*,
+        case
+            when states.kind = 'ACCOUNT_CHURN_RISK'
+                then format('the churn risk is %s', compared.churn_risk_score)
+            when
+                states.kind = 'ACCOUNT_CHURN_RISING'
+                and compared.churn_risk_rise is null
+                then
+                    format(
+                        'the churn risk is %s; no earlier one is known',
+                        compared.churn_risk_score
+                    )
+            when states.kind = 'ACCOUNT_CHURN_RISING'
+                then
                     format(
                         'the churn risk is %s, and was %s on %s',
                         compared.churn_risk_score,
                         compared.churn_risk_score - compared.churn_risk_rise,
                         {{ iso_date('compared.compared_on') }}
                     )
-            end
+            when states.kind = 'ACCOUNT_ENGAGEMENT_GAP'
+                then
+                    format(
+                        '%s without an engagement',
+                        {{ count_of('compared.days_since_engagement', 'day') }}
+                    )
+            when states.kind = 'ACCOUNT_TICKET_ESCALATED'
+                then
+                    {{ count_of('compared.escalated_tickets_count', 'open ticket') }}
+                    || ' escalated'
+        end as what
+    from compared
+    -- without texts, because Citus takes no format() in values
+    cross join lateral (
+        values
+        (
+            'ACCOUNT_CHURN_RISK',
+            compared.churn_risk_score > {{ var('alert_churn_over') }}
         ),
         (
-            'ACCOUNT_ENGAGEMENT_GAP',
-            compared.has_engagement_gap,
-            format(
-                '%s without an engagement',
-                {{ count_of('compared.days_since_engagement', 'day') }}
-            )
+            'ACCOUNT_CHURN_RISING',
+            -- without a day to compare with, it has not risen
+            coalesce(compared.churn_risk_rise >= {{ var('alert_churn_rise') }}, false)
         ),
-        (
-            'ACCOUNT_TICKET_ESCALATED',
-            compared.escalated_tickets_count > 0,
-            {{ count_of('compared.escalated_tickets_count', 'open ticket') }}
-            || ' escalated'
-        )
-    ) as states (kind, is_so, what)
+        ('ACCOUNT_ENGAGEMENT_GAP', compared.has_engagement_gap),
+        ('ACCOUNT_TICKET_ESCALATED', compared.escalated_tickets_count > 0)
+    ) as states (kind, is_so)
 ),
 
 final as (

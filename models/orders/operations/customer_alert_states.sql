@@ -1,7 +1,9 @@
 -- States of customers that can raise an alert; unknown while a tenant's feed is silent.
 -- After an hourly refresh, raise_alerts asks only for the customers that it has
 -- recomputed.
-with risk_status as (
+with
+-- read twice by few columns: kept, it would be written to disk, and on Citus gathered
+risk_status as not materialized (
     {{ only_asked(ref('customer_risk_status'), 'alerted_customers') }}
 ),
 

@@ -21,7 +21,9 @@ expected_transitions as (
     select * from {{ ref('account_type_transitions') }}
 ),
 
-defaults as (
+-- from the catalog: materialized, as in customer_comparisons, or Citus would gather all
+-- customers
+defaults as materialized (
     select jsonb_object_agg(column_name, default_value) as value_of
     from written_columns
 ),
