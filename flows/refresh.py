@@ -1,5 +1,6 @@
 """Run one refresh: build, test, publish, write back, log. The commands and Prefect call it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -42,7 +43,7 @@ from flows.scope import (
     say_scope,
 )
 from flows.subscribers import telling_of_new_tables
-from flows.work import Work, find_work, move_clock, unfinished
+from flows.work import Work, find_work, move_clock, moved_by_others, unfinished
 from flows.write_back import (
     WriteBack,
     check_freshness,
@@ -298,9 +299,16 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     log.payload |= say_scope(scope, progress)
     empty = () if scope.full_because else _empty(connection, rules)
     work = find_work(connection, scope, as_of, is_full=is_full, empty=empty)
+    if not is_full and moved_by_others(connection, log.logid):
+        log.payload["moved_by_others"] = True
+    agreed = (
+        not is_full
+        and "moved_by_others" not in log.payload
+        and still_agrees(connection, log.logid)
+    )
     log.payload |= {"work": work.systems, "read_whole": work.read_whole}
     if not (is_full or work.systems):
-        _do_nothing(options, as_of, scope, progress, log, lock)
+        _do_nothing(options, as_of, scope, progress, log, lock, agreed=agreed)
         return
     # before anything is read from the files or the catalog
     files = untouched.fingerprint_of_project() if is_full else ""
@@ -353,7 +361,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
 
     if is_full:
         log.payload["tenant_health"] = _tenant_health(connection)
-    _write_back(options, progress, log, lock)
+    with only_recomputed(log) if agreed else nullcontext():
+        _write_back(options, progress, log, lock)
 
 
 def _empty(connection: Connection, rules: str) -> tuple[str, ...]:
@@ -383,6 +392,8 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
     progress: Progress,
     log: RunLog,
     lock: Lock,
+    *,
+    agreed: bool,
 ) -> None:
     """Move as_of, and write back what may have been left pending."""
     move_clock(log.connection, systems.hourly(), as_of)
@@ -392,7 +403,7 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
     try:
         done = WriteBack(columns=fingerprint_of_columns(log.connection))
         # changed_since is empty if the triggers notice everything
-        if not scope.changed_since and still_agrees(log.connection, log.logid, done.columns):
+        if not scope.changed_since and agreed:
             say_what_stays(log.connection, progress)
             log.payload |= done.log() | {COMPUTED: True, "rows_written": 0}
         else:
@@ -409,13 +420,6 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
 def _write_back(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
     connection = log.connection
     log.payload[COMPUTED] = True
-    log.store()
-    with only_recomputed(connection, log.logid):
-        _compare_and_write(options, progress, log, lock)
-
-
-def _compare_and_write(options: Options, progress: Progress, log: RunLog, lock: Lock) -> None:
-    connection = log.connection
     done = compare(connection, options.tenant)
     guards = {guard["tenant_slug"]: guard for guard in done.guards}
     for tenant in log.payload["tenants"]:

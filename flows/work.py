@@ -62,6 +62,24 @@ def find_work(
     return Work({name: work for name, work in found.items() if work}, now)
 
 
+def moved_by_others(connection: Connection, logid: str) -> bool:
+    """Return whether the marts of orders are not at the instant of the run before this one.
+
+    Then dbt has built them without a command, and customers may differ that no run knows.
+    """
+    return bool(
+        rows(
+            connection,
+            f"select from {ANALYTICS}.tenants"
+            " having max(as_of) != (select (payload ->> 'as_of')::timestamptz"
+            f" from {OPERATIONS}.application_logs"
+            " where logid != %(logid)s and payload ->> 'mode' in ('hourly', 'nightly')"
+            " order by log_id desc limit 1)",
+            {"logid": logid},
+        )
+    )
+
+
 def move_clock(connection: Connection, names: tuple[str, ...], as_of: datetime) -> None:
     """Set the as_of of these systems' marts, whose rows are the same at this instant.
 

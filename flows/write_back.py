@@ -103,7 +103,8 @@ class WriteBack:
     def agrees(self) -> bool:
         """Return whether no customer of any tenant differs any more."""
         pending = sum(guard["pending_count"] for guard in self.guards)
-        return self.tenant is None and self.outcomes["written"] == pending
+        written = self.outcomes["written"]
+        return self.tenant is None and self.outcomes.total() == written == pending
 
     def log(self) -> dict[str, Any]:
         """Return the entry for the run log."""
@@ -158,8 +159,8 @@ def fingerprint_of_columns(connection: Connection) -> str:
     return str(found["it"])
 
 
-def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
-    """Return whether only customers that this run has recomputed can differ.
+def still_agrees(connection: Connection, logid: str) -> bool:
+    """Return whether only customers that this run recomputes can differ.
 
     None differed after the run before this one, the triggers show every change of their rows,
     and the columns are what they were: triggers do not see DDL.
@@ -169,6 +170,7 @@ def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
             connection,
             f"select from {OPERATIONS}.capture_status as captured"
             " where captured.system = 'orders' and captured.watched_by = 'triggers'"
+            " and captured.unwatched is null"
             # compared as text: a name cannot be looked up in a schema that we may not use
             f" and exists (select from {OPERATIONS}.family_of(captured.relation)"
             " where is_source and member_id::regclass::text = any("
@@ -177,29 +179,24 @@ def still_agrees(connection: Connection, logid: str, columns: str) -> bool:
             " and payload ->> 'written_columns' = %(columns)s"
             f" from {OPERATIONS}.application_logs where logid != %(logid)s"
             " order by log_id desc limit 1) limit 1",
-            {"logid": logid, "columns": columns},
+            {"logid": logid, "columns": fingerprint_of_columns(connection)},
         )
     )
 
 
 @contextmanager
-def only_recomputed(connection: Connection, logid: str) -> Iterator[None]:
-    """Compare only the customers that this run has recomputed, if no other can differ.
-
-    See still_agrees; a change that the triggers saw has been claimed by this run.
-    """
-    if not still_agrees(connection, logid, fingerprint_of_columns(connection)):
-        yield
-        return
+def only_recomputed(log: RunLog) -> Iterator[None]:
+    """Compare only the customers that this run has recomputed; see still_agrees."""
+    log.store()
     setting = "select set_config('customer_health.compared_customers', {}, false)"
-    connection.execute(
-        setting.format(f"{OPERATIONS}.recomputed_customers(%s)").encode(), (logid,)
+    log.connection.execute(
+        setting.format(f"{OPERATIONS}.recomputed_customers(%s)").encode(), (log.logid,)
     )
     try:
         yield
     finally:
-        if not connection.broken:
-            connection.execute(setting.format("''"))
+        if not log.connection.broken:
+            log.connection.execute(setting.format("''").encode())
 
 
 def check_freshness(connection: Connection) -> None:

@@ -11,7 +11,7 @@ create table if not exists operations.alert_tenants (
 comment on table operations.alert_tenants is
 'customer_health: One row per tenant whose customers were assessed (subject_kind:
 customer) and organization whose accounts were (account). judged_as_of: as_of of the
-latest assessment.';
+latest assessment, the same for all.';
 
 create table if not exists operations.alert_rounds (
     log_id bigint primary key
@@ -554,8 +554,11 @@ begin
         select distinct given.subject_kind, given.tenant_id, marts_as_of
         from given
         where given.subject_kind in ('customer', 'account') and given.is_on is not null
-        on conflict (subject_kind, tenant_id)
-        do update set judged_as_of = excluded.judged_as_of;
+        on conflict (subject_kind, tenant_id) do nothing;
+
+        -- of all, because those that were not asked for are as they were
+        update operations.alert_tenants set judged_as_of = marts_as_of
+        where judged_as_of is distinct from marts_as_of;
 
         delete from operations.alert_rounds;
         insert into operations.alert_rounds

@@ -157,10 +157,12 @@ declare
     customers text;
 begin
     if
-        run ->> 'cron_name' in ('write_back', 'rollback')
-        or run ? 'is_idle'
-        or (run ? 'systems' and not run -> 'systems' ? 'orders')
+        run ? 'moved_by_others'
+        or to_regclass('pg_catalog.pg_dist_partition') is not null
     then
+        return null;
+    end if;
+    if run ->> 'cron_name' in ('write_back', 'rollback') or run ? 'is_idle' then
         return '[]';
     end if;
     if
@@ -168,9 +170,11 @@ begin
         or run ? 'full_because'
         or not run ? 'systems'
         or to_regclass('analytics_internal.int_customers__scope') is null
-        or to_regclass('pg_catalog.pg_dist_partition') is not null
     then
         return null;
+    end if;
+    if not run -> 'systems' ? 'orders' then
+        return '[]';
     end if;
     execute $scope$
         select coalesce(jsonb_agg(to_jsonb(of_scope)), '[]')

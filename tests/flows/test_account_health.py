@@ -216,10 +216,12 @@ def test_alerts_of_accounts_begin_in_silence_and_end(refreshed: Database) -> Non
         " status, is_escalated, created_at)"
         " select gen_random_uuid(), organization_id, account_id, 1, 'open', true, %s"
         " from analytics.account_profiles"
-        " where escalated_tickets_count = 0 and suggested_status = 'active' limit 1",
+        " where escalated_tickets_count = 0 and suggested_status = 'active'"
+        " and organization_id = (select organization_id from analytics.success_organizations"
+        " where organization_slug = 'compass-cloud') limit 1",
         UNTIL,
     )
-    nightly(refreshed, LATER)
+    refresh(refreshed, "--organization", "compass-cloud", "--as-of", LATER)
     assert refreshed.value(escalated, "ACCOUNT_TICKET_ESCALATED") == 1
 
 
