@@ -150,6 +150,7 @@ faults: setup ## test kills, overlaps, stuck readers and hostile tenants, for an
 
 equality: setup ## try twenty times as many random histories, 2,000 of hourly refreshes
 	$(BIN)/python -m pytest tests/properties --histories 80
+	$(BIN)/python -m pytest -m slow tests/properties --histories 24 -k whole_refresh
 
 citus: setup ## compare every mart with one server, if Citus is installed
 	$(BIN)/python -m pytest -m '' tests/citus

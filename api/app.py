@@ -1,5 +1,7 @@
 """The application: the paths of all systems, behind one size check."""
 
+from functools import cache
+
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -91,6 +93,11 @@ def routes(router: APIRouter) -> list[APIRoute]:
     return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
+@cache
+def _document() -> bytes:
+    return DOCUMENT.read_bytes()
+
+
 async def document() -> Response:
     """Return the OpenAPI document; it waits for no thread, as queries do."""
-    return Response(DOCUMENT.read_bytes(), media_type="application/json")
+    return Response(_document(), media_type="application/json")

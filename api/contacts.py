@@ -1,5 +1,6 @@
 """Contacts with customers, and snoozes with them: list and record them as the pages do."""
 
+import asyncio
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -40,6 +41,7 @@ from flows.database import one_line
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
+SECONDS_FOR_BODY = 10
 PATH = "/tenants/{tenant}/contacts/{customer_id:path}"
 
 # the table checks the length and the allowed words
@@ -106,8 +108,10 @@ class Contact(BaseModel):
 
 async def _said(request: Request, _checked: CheckedWithBody) -> Contact:
     try:
-        return Contact.model_validate_json(await request.body())
-    except ClientDisconnect:
+        async with asyncio.timeout(SECONDS_FOR_BODY):
+            body = await request.body()
+        return Contact.model_validate_json(body)
+    except (ClientDisconnect, TimeoutError):
         raise Problem(400, "the body is incomplete") from None
     except ValidationError as error:
         raise RequestValidationError(

@@ -114,7 +114,10 @@ REFUSALS = {
     "422": "A parameter or field is wrong.",
     "429": "The token sent too many requests, or too many at a time.",
     "500": "An error of the API; its log says more.",
-    "503": "The database does not answer, or has no figures yet.",
+    "503": (
+        "The database does not answer, has no figures yet, or took longer than ten seconds;"
+        " all connections are in use; or a refresh could not start."
+    ),
 }
 BUSY = {
     "409": "Another refresh is running.",

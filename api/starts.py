@@ -78,7 +78,8 @@ def _refused(exit_code: int, told: IO[bytes], *, is_shown: bool) -> Problem:
         case Busy.exit_code:
             return Problem(409, error, Retry_After="60")
         case WrongArgument.exit_code if is_shown:
-            return Problem(422, error)
+            # the parameter has the name of the command's option
+            return Problem(422, error.removeprefix("--"))
         case WrongArgument.exit_code:
             # it may name what this caller may not see
             log(f"refresh: {error}")

@@ -267,8 +267,9 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
         assert said(accounts, health_from=wrong) == (
             f"health_from: '{wrong}' must be a number from 0 to 100"
         )
-    history = "/usage/organizations/cedar-health/history"
-    assert said(history, days="x") == "days: 'x' must be a whole number from 1 to 3660"
+    assert said("/usage/organizations/cedar-health/history", days="x") == (
+        "days: 'x' must be a whole number from 1 to 3660"
+    )
     assert said(customers, search="x" * 201) == "search: must have at most 200 characters"
     assert said(customers, search="") == "search: must not be empty"
     assert said(customers, search="a\0b") == "search: must not contain a NUL character"
@@ -281,8 +282,10 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
         "no parameter 'sales_rep' here: /openapi.json lists the parameters; no parameter"
         " 'limit' here: /openapi.json lists the parameters"
     )
-    refresh = "/operations/jobs/refresh_nightly/start"
-    for path in (f"{customers}/x", "/operations/jobs", "/operations/runs/x", refresh):
+    for path in (
+        *(f"{customers}/x", "/operations/jobs", "/operations/runs/x"),
+        "/operations/jobs/refresh_nightly/start",
+    ):
         assert said(path, organization="x") == (
             "no parameter 'organization' here: /openapi.json lists the parameters"
         )
@@ -294,6 +297,10 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     )
     assert said(f"{TENANT}/transitions", **{"from": "2026-02-01", "to": "2026-01-31"}) == (
         "to: '2026-01-31' must not be before 'from', 2026-02-01"
+    )
+    accounts = "/accounts/organizations/beacon-software/accounts?health_from=60"
+    assert problem(analyst.get(f"{accounts}&health_to=40"), 422) == (
+        "health_to: '40' must be more than 'health_from', 60"
     )
     assert said(f"{TENANT}/transitions") == (
         "from: is missing and must be a date such as 2026-01-31;"
@@ -343,7 +350,7 @@ def test_what_is_wrong_is_said_in_one_line(analyst: httpx.Client) -> None:
     assert head.headers["ETag"] == analyst.get(customers).headers["ETag"]
     assert analyst.head("/openapi.json").status_code == 200
     # HEAD starts nothing
-    started = analyst.head(refresh)
+    started = analyst.head("/operations/jobs/refresh_nightly/start")
     assert (started.status_code, started.headers["Allow"]) == (405, "GET, POST")
 
 

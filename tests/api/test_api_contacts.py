@@ -358,6 +358,17 @@ def test_a_body_that_is_too_long_is_not_read(api: Api, rep: httpx.Client, path: 
     connection.close()
 
 
+@pytest.mark.slow
+def test_a_body_that_never_comes_is_not_waited_for(api: Api, path: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=30)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", "100")
+    connection.putheader("Authorization", f"Bearer {api.create_token('late', ANALYST)}")
+    connection.endheaders()
+    assert connection.getresponse().status == 400
+    connection.close()
+
+
 def test_posts_count_towards_the_rate_limit(refreshed: Database, tmp_path: Path) -> None:
     with serving(refreshed, tmp_path / "log", "--rate", "5") as api:
         client = api.client(api.create_token("a", ANALYST))

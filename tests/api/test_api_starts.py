@@ -73,7 +73,7 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     assert jobs["refresh_hourly"]["last_status"] == run["status"]
     said = problem(scheduler.post(organization, params={"organization": "nobody"}), 422)
     assert said.startswith(
-        "--organization: no active organization has the slug 'nobody'; there are: "
+        "organization: no active organization has the slug 'nobody'; there are: "
     )
     assert "\n" not in said
 

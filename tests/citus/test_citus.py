@@ -379,7 +379,7 @@ def test_a_detached_table_can_be_altered_and_uninstall_leaves_nothing(
     assert after == before
 
 
-def test_a_tenant_moves_to_another_node_while_the_application_writes(
+def test_a_tenant_moves_to_another_node_without_blocking_writes(
     nodes: Cluster, of_citus: Path
 ) -> None:
     database = node(nodes)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import Database, load_demo
+from conftest import UNTIL, Database, load_demo
 from pairs import NIGHTLY, Pair, node
 
 from bench.cluster import cluster
@@ -19,3 +19,7 @@ def test_a_night_is_as_on_one_server(
         done = node(nodes).run(*NIGHTLY, project=of_citus)
         assert done.returncode == 0, done.stdout + done.stderr
         assert Pair(refreshed, node(nodes), of_citus).different() == {}
+        done = node(nodes).run(
+            *("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL), project=of_citus
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,8 @@
--- The published state and its days.
+-- The published state and its days. A run replaces views after it has published, so
+-- how it ended is part of the state.
 select
     (
-        select runs.log_id::text
+        select runs.log_id || runs.status
         from operations.application_logs as runs
         where
             exists (

@@ -3,7 +3,8 @@ select
     organization_id,
     as_of
 from analytics.success_organizations
-where organization_slug = %(tenant)s or organization_id::text = %(tenant)s
+-- a cast of char(n) to text loses its blanks
+where organization_slug = %(tenant)s or organization_id::text = rtrim(%(tenant)s)
 -- a match by id comes before a match by slug
-order by organization_id::text = %(tenant)s desc, organization_id asc
+order by organization_id::text = rtrim(%(tenant)s) desc, organization_id asc
 limit 1

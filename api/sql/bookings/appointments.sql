@@ -1,5 +1,5 @@
 -- Appointments of an organization by day and location.
-with appointments as not materialized (
+with appointments as materialized (
     select *
     from analytics.analytics_appointments_by_location_daily
     where

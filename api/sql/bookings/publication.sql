@@ -1,9 +1,10 @@
--- The published state, when its forecasts were fitted, and its days.
+-- The published state, when its forecasts were fitted, and its days. A run replaces
+-- views after it has published, so how it ended is part of the state.
 select
     concat_ws(
         '/',
         (
-            select runs.log_id::text
+            select runs.log_id || runs.status
             from operations.application_logs as runs
             where
                 exists (

@@ -3,7 +3,8 @@ select
     tenant_id,
     as_of
 from analytics.tenants
-where tenant_slug = %(tenant)s or tenant_id::text = %(tenant)s
+-- a cast of char(n) to text loses its blanks
+where tenant_slug = %(tenant)s or tenant_id::text = rtrim(%(tenant)s)
 -- a match by id comes before a match by slug
-order by tenant_id::text = %(tenant)s desc, tenant_id asc
+order by tenant_id::text = rtrim(%(tenant)s) desc, tenant_id asc
 limit 1

@@ -1,6 +1,6 @@
 -- How many customers of a tenant changed from one status to another, by day, including
 -- those to come.
-with transitions as not materialized (
+with transitions as materialized (
     select *
     from analytics.status_transitions_daily
     where
