@@ -274,6 +274,18 @@ class System:
         self.read.update({name: read_whole(self.warehouse, name) for name in SYSTEMS})
         self.nightly.refresh(self.warehouse, START)
 
+    def change(self, step: Step) -> None:
+        """Carry out the statements of a step, in a transaction of `late` that stays open."""
+        late_tenants = set()
+        for operation in step.operations:
+            tenant = operation.parameters["tenant"]
+            # an open transaction holds its tenant's rows until after the refresh
+            if operation.is_late or tenant in late_tenants:
+                late_tenants.add(tenant)
+                apply(self.late, operation)
+            else:
+                apply(self.application, operation)
+
     def refresh(self, as_of: datetime) -> None:
         """Refresh the changes; skip systems without work, as the command does."""
         self.warehouse.execute("update operations.changed_keys set claimed_by = %s", [RUN_ID])
@@ -363,16 +375,8 @@ def test_hourly_equals_nightly(system: System, pytestconfig: pytest.Config) -> N
         as_of = START
         for step in history:
             as_of += timedelta(hours=step.hours)
-            late_tenants = set()
             with system.late.transaction():
-                for operation in step.operations:
-                    tenant = operation.parameters["tenant"]
-                    # an open transaction holds its tenant's rows until after the refresh
-                    if operation.is_late or tenant in late_tenants:
-                        late_tenants.add(tenant)
-                        apply(system.late, operation)
-                    else:
-                        apply(system.application, operation)
+                system.change(step)
                 system.refresh(as_of)
                 assert system.differences(as_of) == []
         system.refresh(as_of)
@@ -407,15 +411,8 @@ def test_the_whole_refresh_equals_nightly(
         run("nightly", as_of)
         for step in history:
             as_of += timedelta(hours=step.hours)
-            late_tenants = set()
             with system.late.transaction():
-                for operation in step.operations:
-                    tenant = operation.parameters["tenant"]
-                    if operation.is_late or tenant in late_tenants:
-                        late_tenants.add(tenant)
-                        apply(system.late, operation)
-                    else:
-                        apply(system.application, operation)
+                system.change(step)
                 run("hourly", as_of)
                 assert system.not_alerted() == []
                 assert system.differences(as_of) == []
