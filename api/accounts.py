@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from api.paging import Days, Id, Organization, Page, Text
 from api.reading import PAGE, ROW, Asked
@@ -26,15 +26,6 @@ class Accounts(Page):
     search: Annotated[Text | None, Field(description="Part of the name, or the whole id.")] = (
         None
     )
-
-    @field_validator("health_to")
-    @classmethod
-    def _more_than_from(cls, score: float | None, given: ValidationInfo) -> float | None:
-        lowest = given.data.get("health_from")
-        if score is not None and lowest is not None and score <= lowest:
-            raise ValueError(f"must be more than 'health_from', {lowest:g}")
-        return score
-
     sort: Literal[
         "account_id", "account_name", "health_score", "-churn_risk_score", "-arr", "renewal_on"
     ] = "account_id"
