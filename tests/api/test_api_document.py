@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from api.document import EXAMPLES, marts, openapi
 from api.reading import FOLDER
 from api.schemas import JSON_COLUMNS
+from bench.api import PATHS, of_accounts, of_bookings, of_operations, of_orders, of_usage
 
 pytest_plugins = ["asking"]
 schemathesis = pytest.importorskip("schemathesis")
@@ -32,6 +33,19 @@ each_of_contacts: Callable[[Test], Test] = SCHEMA.include(
 def test_the_document_is_current() -> None:
     """If this fails, run `python -m api.document`."""
     assert openapi() == DOCUMENT
+
+
+def test_the_bench_measures_every_path_that_reads() -> None:
+    asked = [
+        *of_orders("tenant", "customer", "rep"),
+        *of_bookings("organization", "customer", "location"),
+        *of_usage("organization"),
+        *of_accounts("organization", "account"),
+        *of_operations("run"),
+    ]
+    assert {get.query for get in asked} == set(PATHS)
+    paths = {path for method, path, _ in operations() if method == "get"}
+    assert len(paths) == len(PATHS)
 
 
 def test_every_status_is_in_the_document() -> None:

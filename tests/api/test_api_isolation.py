@@ -1,6 +1,7 @@
 """Isolation: every path with every tenant's token, with ids of others and hostile input."""
 
 import http.client
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from asking import ANALYST, Api, items, problem, reads, serving, tenant_roles
 from conftest import Database
 
 from api.database import rows_of
+from api.reading import text_of
 
 pytest_plugins = ["asking"]
 
@@ -326,6 +328,26 @@ def test_a_prepared_query_shows_each_role_its_own_rows(
             assert rows_of(connection, "select %(n)s as n", {"n": 1}) == [{"n": 1}]
         [found] = connection.execute("select statement from pg_prepared_statements").fetchall()
         assert found["statement"] == "select 1 as n"
+
+
+def test_a_tenant_is_found_by_an_id_that_is_padded_with_blanks(refreshed: Database) -> None:
+    for system in ("orders", "bookings", "usage", "accounts"):
+        query = text_of(f"{system}/tenant")
+        [mart] = re.findall(r"from (analytics\.\w+)", query)
+        [key, slug] = re.findall(r"(\w+_id),|(\w+_slug) = ", query)[:2]
+        refreshed.execute(
+            f"alter table {mart} rename to unpadded;"
+            f" create table {mart} as select"
+            f" 'ab'::character(8) as {key[0]}, 'slug' as {slug[1]}, now() as as_of"
+        )
+        with refreshed.connect() as connection:
+            for tenant, is_found in (("ab", True), ("ab      ", True), ("abc", False)):
+                found = rows_of(connection, query, {"tenant": tenant})
+                assert bool(found) == is_found, (system, tenant)
+        refreshed.execute(
+            f"drop table {mart};"
+            f" alter table analytics.unpadded rename to {mart.removeprefix('analytics.')}"
+        )
 
 
 def test_a_prepared_query_is_planned_again_when_its_columns_change(
