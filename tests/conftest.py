@@ -249,7 +249,8 @@ def quiet_dbt() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quiet_dbt() -> Iterator[None]:
+def dbt_is_quiet() -> Iterator[None]:
+    """All tests run with it, and before any of them starts a server."""
     with quiet_dbt():
         yield
 
@@ -288,7 +289,7 @@ def server_folder() -> str:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Database]:
+def server(dbt_is_quiet: None) -> Iterator[Database]:  # noqa: ARG001
     """PostgreSQL 18 from the wheel, in a folder that is removed at the end."""
     folder = server_folder()
     if CLUSTER:

@@ -60,6 +60,11 @@ def marts(refreshed_template: Database) -> Database:
     return refreshed_template
 
 
+@pytest.fixture(autouse=True)
+def _marts_first(marts: Database) -> None:
+    """Make them before any test copies the template, also when it runs alone."""
+
+
 Point = Callable[[Database], None]
 
 
