@@ -312,7 +312,8 @@ def unlisted_tables(connection: Connection) -> list[dict[str, Any]]:
     """Return the tables that inputs read and `capture install` has not listed."""
     return rows(
         connection,
-        "select relation, string_agg(distinct input_name, ', ') as inputs"
+        "select relation, string_agg(distinct input_name, ', ') as inputs,"
+        " array_agg(distinct system) as systems"
         f" from {OPERATIONS}.unlisted_tables(array("
         f"select member_id from {OPERATIONS}.captured_tables"
         f" cross join {OPERATIONS}.family_of(relation) where member_id is not null"

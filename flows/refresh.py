@@ -323,10 +323,9 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
         {
             "as_of": as_of,
             "refresh_scope": "all" if is_full else "changed",
-            "changed_since": min(
-                (scope.changed_since[name] for name in work.systems if scope.changed_since),
-                default=None,
-            ),
+            "changed_since": {
+                name: since.isoformat() for name, since in scope.changed_since.items()
+            },
             "backfill_days": options.backfill_days,
         },
         _all(empty, stands=stands) if is_full else _changed(work),
@@ -402,8 +401,8 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
     try:
         done = WriteBack(columns=fingerprint_of_columns(log.connection))
-        # changed_since is empty if the triggers notice everything
-        if not scope.changed_since and agreed:
+        # the triggers notice everything
+        if "orders" not in scope.changed_since and agreed:
             say_what_stays(log.connection, progress)
             log.payload |= done.log() | {COMPUTED: True, "rows_written": 0}
         else:
@@ -467,6 +466,11 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
     log.payload["tests_passed"] = len(run.with_status("pass"))
+    # tests of settings come before all that they are about
+    if failed := {one.folder for one in run.with_status("fail") if not one.is_setting}:
+        log.payload["tests_failed_in"] = sorted(failed)
+    # now, because the next refresh must know of it even if this process is killed
+    log.store()
     # before a failed test ends the run, because the views exist already
     put_back(log.connection, progress, is_complete=part.is_full and run.failure() is None)
     if part.is_full:
@@ -474,9 +478,6 @@ def _build(  # noqa: PLR0913, PLR0917
     dbt.name_offenders(run, log.connection)
     for warning in run.with_status("warn"):
         progress.say(f"warning: {warning.problem()}")
-    # tests of settings come before all that they are about
-    if failed := {one.folder for one in run.with_status("fail") if not one.is_setting}:
-        log.payload["tests_failed_in"] = sorted(failed)
     if failure := run.failure():
         raise failure
     if not run.with_status("pass", "warn"):

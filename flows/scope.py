@@ -24,8 +24,8 @@ OVERLAP = timedelta(hours=1)
 class Scope:
     """Which keys a refresh recomputes, and why."""
 
-    # by system, the instant since which updated_at shows changes; empty if triggers watch all
-    # tables
+    # by system, the instant since which updated_at shows changes; without the systems of which
+    # triggers watch all tables
     changed_since: dict[str, datetime] = field(default_factory=dict)
     # why an hourly refresh recomputes all keys; None if it does not
     full_because: str | None = None
@@ -214,7 +214,9 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         f" from {OPERATIONS}.changed_keys where kind = 'everything')"
         " select count(*) as tables, count(*) filter (where is_captured) as captured,"
         " count(*) filter (where mapping = %(mapping)s) as mapped,"
-        " bool_or(watched_by in ('updated_at', 'both')) as asks_updated_at,"
+        " array_agg(distinct system) as systems,"
+        " array_agg(distinct system) filter (where watched_by in ('updated_at', 'both'))"
+        " as with_updated_at,"
         " exists (select from queue where relation is null) as is_lost,"
         " (select sum(rows_count)::bigint from queue) as lost_rows"
         f" from {OPERATIONS}.capture_status",
@@ -230,16 +232,16 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
         lost = count_of(capture["lost_rows"], "changed row")
         because = f"neither key nor tenant was found for {lost}"
     else:
-        unlisted = tuple(
-            table["relation"] for table in unlisted_tables(connection) if capture["tables"]
-        )
-        is_noticed = capture["tables"] and not capture["asks_updated_at"] and not unlisted
+        unlisted = unlisted_tables(connection) if capture["tables"] else []
+        noticed = {*(capture["systems"] or ())} - {*(capture["with_updated_at"] or ())}
+        noticed = noticed.difference(*(table["systems"] for table in unlisted))
         since = {
             system: began_at - OVERLAP
             for system, began_at in last["began_at"].items()
-            if not is_noticed
+            if system not in noticed
         }
-        return Scope(changed_since=since, unlisted=unlisted)
+        relations = tuple(table["relation"] for table in unlisted)
+        return Scope(changed_since=since, unlisted=relations)
     return Scope(full_because=because)
 
 
@@ -261,6 +263,7 @@ def _rebuilt_because(
     later = f"the marts have a later as_of, {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
     reasons = {
         "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
+        "the last refresh ended before its marts were tested": not last["is_tested"],
         later: last["as_of"] > as_of,
     }
     return next((reason for reason, is_so in reasons.items() if is_so), None)
@@ -283,6 +286,7 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
             f"select '{system}' as system, logid, application_logs.created_at as began_at,"
             " payload ->> 'rules' as rules, payload -> 'systems' as systems,"
             " payload -> 'tests_failed_in' as tests_failed_in,"
+            " payload ? 'tests_passed' as is_tested,"
             f" greatest(log.as_of, (select max(as_of) from {ANALYTICS}."
             f"{clock})) as as_of"
             f" from {log} as log inner join {OPERATIONS}.application_logs"
@@ -293,21 +297,28 @@ def _last_published(connection: Connection) -> dict[str, Any] | None:
     rules = {run["rules"] for run in runs}
     return {
         "has_failed": any(
-            set(run["tests_failed_in"]) - _waiting(run, runs)
+            set(run["tests_failed_in"]) - _waiting(connection, run)
             for run in runs
             if run["tests_failed_in"]
         ),
+        "is_tested": all(run["is_tested"] for run in runs),
         "began_at": {run["system"]: run["began_at"] for run in runs},
         "as_of": max(run["as_of"] for run in runs),
         "rules": rules.pop() if len(rules) == 1 else None,
     }
 
 
-def _waiting(run: dict[str, Any], runs: list[dict[str, Any]]) -> set[str]:
-    """Return the systems that a run has computed but not published: their keys still wait.
+def _waiting(connection: Connection, run: dict[str, Any]) -> set[str]:
+    """Return the systems that a run has computed but not published.
 
-    A failed test of theirs says nothing about the marts. runs: those that published each
-    system last.
+    A failed test of theirs says nothing about the marts.
     """
-    published = {one["system"] for one in runs if one["logid"] == run["logid"]}
-    return set(systems.hourly()).intersection(run["systems"]) - published
+    return {
+        system
+        for system in set(systems.registry()).intersection(run["systems"])
+        if not rows(
+            connection,
+            f"select from {OPERATIONS}.{system}_publications where run_id = %(logid)s limit 1",
+            {"logid": run["logid"]},
+        )
+    }

@@ -60,9 +60,7 @@ REFRESHES = f"""
             end as status,
             payload ->> 'cron_name' = 'refresh_organization' as is_of_one
         from {OPERATIONS}.application_logs
-        where
-            log_type = 'refresh'
-            and not (payload ? 'is_idle' and status in ('success', 'held'))
+        where log_type = 'refresh' and not payload ? 'is_idle'
     )
 """
 

@@ -558,7 +558,16 @@ begin
 
         -- of all, because those that were not asked for are as they were
         update operations.alert_tenants set judged_as_of = marts_as_of
-        where judged_as_of is distinct from marts_as_of;
+        where judged_as_of != marts_as_of;
+
+        -- a tenant that left the marts is seen for the first time when it comes back
+        delete from operations.alert_tenants as seen
+        where
+            subject_kind = 'customer'
+            and not exists (
+                select from analytics.tenants
+                where tenants.tenant_id::text = seen.tenant_id
+            );
 
         delete from operations.alert_rounds;
         insert into operations.alert_rounds

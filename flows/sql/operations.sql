@@ -18,6 +18,9 @@ on operations.application_logs (log_id) where payload ? 'relations';
 create index if not exists application_logs__drift
 on operations.application_logs ((payload ->> 'cron_name'), created_at)
 where payload ? 'drift';
+-- every run looks for those that died
+create index if not exists application_logs__running
+on operations.application_logs (log_id) where status = 'running';
 
 create table if not exists operations.systems (
     system text primary key,
@@ -57,6 +60,8 @@ be written), abandoned (not tried: the run ended, or an earlier batch of the ten
 failed). error: of the batch, or of a single customer.';
 create index if not exists write_back_batches__logid
 on operations.write_back_batches (logid);
+create index if not exists write_back_batches__planned
+on operations.write_back_batches (batch_id) where state = 'planned';
 
 create table if not exists operations.write_back_changes (
     batch_id bigint not null,
@@ -285,7 +290,8 @@ left join
         from operations.application_logs as run
         where
             run.payload ->> 'cron_name' = jobs.job
-            and run.status = 'success'
+            -- the marts are right, and only the write-back of some tenant waits
+            and run.status in ('success', 'held')
         order by run.created_at desc
         limit 1
     ) as last_success
@@ -300,5 +306,5 @@ left join
     ) as first_run
     on true;
 comment on view operations.refresh_health is
-'customer_health: One row: when an hourly or nightly refresh last succeeded, and whether
-that is too long ago. NULL if there was none.';
+'customer_health: One row: when an hourly or nightly refresh last succeeded, or had only
+its write-back held, and whether that is too long ago. NULL if there was none.';

@@ -1,6 +1,6 @@
-{% macro changed_since() -%}
-    {%- if var('changed_since') -%}
-        timestamptz '{{ var("changed_since") }}'
+{% macro changed_since(system) -%}
+    {%- if system in var('changed_since') -%}
+        timestamptz '{{ var("changed_since")[system] }}'
     {%- else -%}
         null::timestamptz
     {%- endif -%}

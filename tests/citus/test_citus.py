@@ -727,7 +727,8 @@ def test_rows_are_computed_where_they_are_kept(
     known, few = (set().union(*which.values()) for which in (PULLED, GATHERED))
     assert pulled(database, project) == known
     assert gathered(database, project) == few
-    hourly = {"as_of": UNTIL, "refresh_scope": "changed", "changed_since": UNTIL}
+    since = {"orders": UNTIL, "bookings": UNTIL}
+    hourly = {"as_of": UNTIL, "refresh_scope": "changed", "changed_since": since}
     run_dbt(database, project, "compile", "--vars", json.dumps(hourly))
     assert pulled(database, project) <= known
     assert gathered(database, project) <= few

@@ -176,6 +176,31 @@ def test_a_customer_that_is_gone_ends_its_episode_without_a_word(quiet: Database
     assert quiet.value(is_open + " and kind = 'CUSTOMER_DORMANT'", customer) is False
 
 
+def test_tenants_that_leave_and_come_back_bring_no_old_news(quiet: Database) -> None:
+    quiet.execute(
+        """
+        create table tenants as table analytics.tenants;
+        create table statuses as table analytics.customer_risk_status;
+        truncate analytics.tenants, analytics.customer_risk_status;
+        -- the accounts are off, too
+        truncate analytics.success_organizations
+        """
+    )
+    done = quiet.run("flows", "alerts")
+    assert done.returncode == 0, done.stderr
+    quiet.execute(
+        "insert into analytics.tenants select * from tenants;"
+        " insert into analytics.customer_risk_status select * from statuses"
+    )
+    done = quiet.run("flows", "alerts")
+    assert done.returncode == 0, done.stderr
+    assert states(quiet) == {}
+    # what happens from here on is news again
+    set_status(quiet, customers(quiet, 1), "DORMANT")
+    assert quiet.run("flows", "alerts").returncode == 0
+    assert states(quiet) == {"pending": 1}
+
+
 def test_more_than_20_of_a_kind_become_one_message(
     quiet: Database, receiver: WebhookReceiver
 ) -> None:

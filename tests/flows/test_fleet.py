@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,8 +22,18 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml  # type: ignore[import-untyped]
 from conftest import PROJECT, UNTIL, Database, free_port, load_two_customers, new_database
-from test_prefect import client_of, completed, delete, deployment, post, serve, wait_for
+from test_prefect import (
+    client_of,
+    completed,
+    delete,
+    deployment,
+    post,
+    prefect_of,
+    serve,
+    wait_for,
+)
 from test_prefect import serving as serving_of
 
 from flows.database import ADDRESS
@@ -450,6 +460,53 @@ def test_prefect_has_the_schedules_of_each_database_and_one_limit_for_all(
             " where payload ->> 'cron_name' = 'write_back' group by 1"
         )
         assert found == [{"status": status, "count": 4}]
+
+
+@pytest.mark.slow
+def test_a_worker_runs_each_database_by_its_tag_within_the_limit_of_the_pool(
+    refreshed: Database, empty: Database, tmp_path: Path
+) -> None:
+    """The deployments of prefect.yaml, copied for each database as docs/fleet.md says."""
+    fleet = of_fleet({"m00": empty, "m01": refreshed}, tmp_path, "down")
+    written = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
+    [write_back] = [one for one in written["deployments"] if one["name"] == "write-back"]
+    written["deployments"] = [
+        {**write_back, "name": f"write-back-{name}", "tags": [name]} for name in LISTED
+    ]
+    file = tmp_path / "prefect.yaml"
+    file.write_text(yaml.safe_dump(written))
+    pool = "customer-health"
+    with prefect_of(fleet.environment, tmp_path) as prefect:
+        prefect.finish("work-pool", "create", pool, "--type", "process")
+        prefect.finish("work-pool", "set-concurrency-limit", pool, "1")
+        prefect.finish("deploy", "--all", "--prefect-file", str(file))
+        prefect.start("worker", "start", "--pool", pool)
+        offered = [deployment(prefect.api, f"write-back/write-back-{one}") for one in LISTED]
+
+        def run(one: dict[str, Any]) -> Callable[[], str]:
+            path = f"/deployments/{one['id']}/create_flow_run"
+            begun = post(prefect.api, path, {})
+            return lambda: prefect.api.get(f"/flow_runs/{begun['id']}").json()["state_type"]
+
+        with refreshed.connect() as connection:
+            connection.execute(LOCK)
+            is_waiting = run(offered[-1])
+            wait_for(lambda: is_waiting() == "RUNNING")
+            others = [run(one) for one in offered[:-1]]
+            # the worker has looked for runs several times
+            time.sleep(10)
+            assert [state() for state in others] == ["SCHEDULED", "SCHEDULED"]
+        runs = [wait_for(partial(ended, prefect.api, one, 1))[0] for one in offered]
+    states = dict(zip(LISTED, (run["state"]["type"] for run in runs), strict=True))
+    assert states == {"down": "FAILED", "m00": "FAILED", "m01": "COMPLETED"}
+    assert "Connection refused" in runs[0]["state"]["message"]
+    assert runs[2]["name"].startswith("write-back of m01 20")
+    for database, status in ((refreshed, "success"), (empty, "held")):
+        found = database.rows(
+            "select status from operations.application_logs"
+            " where payload ->> 'cron_name' = 'write_back'"
+        )
+        assert found == [{"status": status}]
 
 
 def all_bound(api: httpx.Client) -> bool:

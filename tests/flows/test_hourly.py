@@ -208,6 +208,12 @@ def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_
         assert published == {system}
         payload, _ = refresh(captured, *HOURLY[:-1], later)
         assert payload["is_idle"]
+    # a login or a counter that the application keeps in these rows is no work
+    for small in ("commerce.tenants", "commerce.sales_reps", "booking.organizations"):
+        captured.execute(f"update {small} set updated_at = now()")
+    captured.execute("update booking.locations set updated_at = now()")
+    payload, _ = refresh(captured, *HOURLY[:-1], later)
+    assert payload["is_idle"]
     # the marts equal those of a full refresh, and may be written back
     payload, _ = refresh(captured, *NIGHTLY[:-1], later)
     daily = {"platform", "success", "tenant"}
@@ -216,6 +222,11 @@ def test_where_nothing_has_changed_dbt_is_not_started_and_a_system_without_work_
     refresh(captured, *HOURLY[:-1], later)
     captured.execute("update commerce.customers set risk_status = null")
     captured.execute("delete from operations.changed_keys")
+    # also if the write-back of a run without work has failed
+    captured.execute(
+        "update operations.application_logs set status = 'failed' where log_id ="
+        " (select max(log_id) from operations.application_logs)"
+    )
     done = captured.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
 
@@ -302,6 +313,14 @@ def test_rows_are_compared_again_only_where_a_change_could_go_unnoticed(
     payload, _ = refresh(captured, *HOURLY)
     assert (payload["is_idle"], payload["rows_written"], payload["agrees"]) == (True, 1, True)
     assert scans() != before
+    # another system without triggers does not matter
+    captured.execute(
+        "update operations.captured_tables set watched_by = 'updated_at'"
+        " where relation like '%payments%'"
+    )
+    before = scans()
+    payload, _ = refresh(captured, *HOURLY)
+    assert (payload["is_idle"], payload["agrees"], scans()) == (True, True, before)
     # without triggers, only a comparison shows this change
     assert captured.run("flows", "capture", "remove").returncode == 0
     refresh(captured, *HOURLY)
@@ -385,6 +404,28 @@ def test_time_alone_is_work_when_a_day_begins_or_a_status_ends(captured: Databas
         payload["work"]["bookings"]
     )
     payload, _ = refresh(captured, *NIGHTLY[:-1], "2026-06-16T12:00:00+00:00")
+    assert payload["drift"] == 0
+
+
+@pytest.mark.slow
+def test_another_time_zone_moves_customers_and_days_though_no_trigger_tells(
+    captured: Database,
+) -> None:
+    for moved_ones in ("commerce.tenants", "booking.organizations", "booking.locations"):
+        captured.execute(
+            f"update {moved_ones} set time_zone = 'Pacific/Kiritimati'"
+            f" where ctid = (select min(ctid) from {moved_ones})"
+        )
+    assert queue(captured) == []
+    payload, _ = refresh(captured, *HOURLY, "--no-write-back")
+    assert payload["work"] == {
+        "orders": ["tenants have changed"],
+        "bookings": ["organizations have changed", "locations have changed"],
+    }
+    assert moved(payload).keys() >= {"customer_risk_status", "booking_location_days"}
+    payload, _ = refresh(captured, *NIGHTLY, "--no-write-back")
+    daily = {"platform", "success", "tenant"}
+    assert {mart for mart in moved(payload) if mart.partition("_")[0] not in daily} == set()
     assert payload["drift"] == 0
 
 
@@ -647,6 +688,11 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
         (
             *("alter table commerce.orders disable trigger customer_health_update", ()),
             "a captured table has lost its triggers",
+        ),
+        (
+            "update operations.application_logs set payload = payload - 'tests_passed'",
+            (),
+            "the last refresh ended before its marts were tested",
         ),
     ],
 )

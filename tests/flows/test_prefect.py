@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,7 @@ from flows.serve import end_left_runs
 Found = TypeVar("Found")
 
 PATIENCE_SECONDS = 300
+PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 
 
 def wait_for(look: Callable[[], Found | None]) -> Found:
@@ -59,6 +61,62 @@ def left_behind(home: Path) -> list[str]:
             if mark in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_text().replace("\0", " "))
     return found
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """A Prefect server, and Prefect's own commands on it."""
+
+    api: httpx.Client
+    environment: dict[str, str]
+    running: ExitStack
+
+    def finish(self, *arguments: str) -> None:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [*PREFECT, *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self, *arguments: str) -> None:
+        """Start a command that stays until the end."""
+        log = Path(self.environment["PREFECT_HOME"]) / arguments[0]
+        told = self.running.enter_context(log.open("w"))
+        program = subprocess.Popen(
+            [*PREFECT, *arguments], cwd=PROJECT, env=self.environment, stdout=told, stderr=told
+        )
+        self.running.callback(program.wait, 60)
+        self.running.callback(program.terminate)
+
+
+@contextmanager
+def prefect_of(environment: Mapping[str, str], home: Path) -> Iterator[Prefect]:
+    """Run a Prefect server; the environment is that of the commands, such as a worker."""
+    port = free_port()
+    with ExitStack() as running:
+        prefect = Prefect(
+            running.enter_context(client_of(port)),
+            {
+                **environment,
+                "PREFECT_HOME": str(home),
+                "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                "PREFECT_WORKER_QUERY_SECONDS": "2",
+                # a shell sets PWD, and PYTHONPATH stands for the installed package
+                "PWD": str(PROJECT),
+                "PYTHONPATH": str(PROJECT),
+            },
+            running,
+        )
+        prefect.start("server", "start", "--port", port)
+        wait_for(lambda: prefect.api.get("/health").is_success)
+        yield prefect
 
 
 @contextmanager
@@ -494,47 +552,12 @@ def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
     refreshed: Database, tmp_path: Path
 ) -> None:
     """Schedules of prefect.yaml for a worker of a process work pool, then those of `serve`."""
-    port = free_port()
-    url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-    environment = refreshed.os_environment(
-        PREFECT_HOME=str(tmp_path),
-        PREFECT_SERVER_ANALYTICS_ENABLED="false",
-        PREFECT_WORKER_QUERY_SECONDS="2",
-        # a shell sets PWD, and PYTHONPATH stands for the installed package
-        PWD=str(PROJECT),
-        PYTHONPATH=str(PROJECT),
-        **url,
-    )
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-
-    def finish(*arguments: str) -> None:
-        done = subprocess.run(
-            [*prefect, *arguments],
-            cwd=PROJECT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    with ExitStack() as running:
-
-        def start(*arguments: str) -> None:
-            log = running.enter_context((tmp_path / arguments[0]).open("w"))
-            program = subprocess.Popen(
-                [*prefect, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log
-            )
-            running.callback(program.wait, 60)
-            running.callback(program.terminate)
-
-        start("server", "start", "--port", port)
-        api = running.enter_context(client_of(port))
-        wait_for(lambda: api.get("/health").is_success)
+    with prefect_of(refreshed.os_environment(), tmp_path) as prefect:
+        api, finish = prefect.api, prefect.finish
+        url = {"PREFECT_API_URL": prefect.environment["PREFECT_API_URL"]}
         finish("work-pool", "create", "customer-health", "--type", "process")
         finish("deploy", "--all")
-        start("worker", "start", "--pool", "customer-health")
+        prefect.start("worker", "start", "--pool", "customer-health")
         deployments = post(api, "/deployments/filter", {})
         assert len(deployments) == 9
         assert {found["work_pool_name"] for found in deployments} == {"customer-health"}

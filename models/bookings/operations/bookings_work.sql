@@ -6,12 +6,26 @@ analytics as (
     select * from {{ ref('customer_analytics') }}
 ),
 
+-- without updated_at, which follows every change of a counter
 given_organizations as (
-    select * from {{ ref('stg_bookings__organizations') }}
+    select
+        organization_id,
+        organization_slug,
+        organization_name,
+        time_zone,
+        is_active,
+        quarantine_reason
+    from {{ ref('stg_bookings__organizations') }}
 ),
 
 given_locations as (
-    select * from {{ ref('stg_bookings__locations') }}
+    select
+        organization_id,
+        location_id,
+        location_name,
+        time_zone,
+        quarantine_reason
+    from {{ ref('stg_bookings__locations') }}
 ),
 
 given_customers as (

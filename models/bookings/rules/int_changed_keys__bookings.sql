@@ -1,11 +1,12 @@
 -- Keys that have changed since the last refresh, from triggers or, without triggers,
--- from updated_at.
-with organizations as (
-    select * from {{ ref('stg_bookings__organizations') }}
+-- from updated_at. Organizations and locations are few, so they are compared with the
+-- marts.
+with moved_organizations as (
+    select * from {{ ref('int_booking_organizations__moved') }}
 ),
 
-locations as (
-    select * from {{ ref('stg_bookings__locations') }}
+moved_locations as (
+    select * from {{ ref('int_booking_locations__moved') }}
 ),
 
 profiles as (
@@ -87,8 +88,7 @@ united as (
         null as location_id,
         null as starts_at,
         false as may_be_unknown
-    from organizations
-    where updated_at >= {{ changed_since() }}
+    from moved_organizations
 
     union all
 
@@ -99,8 +99,7 @@ united as (
         location_id,
         null as starts_at,
         false as may_be_unknown
-    from locations
-    where updated_at >= {{ changed_since() }}
+    from moved_locations
 
     union all
 
@@ -112,7 +111,7 @@ united as (
         start_at as starts_at,
         false as may_be_unknown
     from bookings
-    where updated_at >= {{ changed_since() }}
+    where updated_at >= {{ changed_since('bookings') }}
 
     union all
 
@@ -124,7 +123,7 @@ united as (
         null as starts_at,
         false as may_be_unknown
     from customer_rows
-    where updated_at >= {{ changed_since() }}
+    where updated_at >= {{ changed_since('bookings') }}
 ),
 
 final as (

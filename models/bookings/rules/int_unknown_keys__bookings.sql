@@ -37,6 +37,10 @@ analytics as (
     select * from {{ as_before_refresh('customer_analytics') }} as published
 ),
 
+published_locations as (
+    select * from {{ as_before_refresh('booking_locations') }} as published
+),
+
 location_days as (
     select * from {{ as_before_refresh('booking_location_days') }} as published
 ),
@@ -98,6 +102,13 @@ final as (
                         where
                             noted.organization_id = locations.organization_id
                             and noted.location_id = locations.location_id
+                        limit 1
+                    ),
+                    (
+                        select false from published_locations
+                        where
+                            noted.organization_id = published_locations.organization_id
+                            and noted.location_id = published_locations.location_id
                         limit 1
                     ),
                     (

@@ -10,12 +10,27 @@ account_types as (
     select * from {{ ref('customer_account_types') }}
 ),
 
+-- without updated_at, which follows every login of a sales rep
 given_tenants as (
-    select * from {{ ref('stg_orders__tenants') }}
+    select
+        tenant_id,
+        tenant_slug,
+        tenant_name,
+        time_zone,
+        is_active,
+        quarantine_reason
+    from {{ ref('stg_orders__tenants') }}
 ),
 
 given_sales_reps as (
-    select * from {{ ref('stg_orders__sales_reps') }}
+    select
+        tenant_id,
+        sales_rep_id,
+        sales_rep_name,
+        sales_rep_email,
+        is_active,
+        quarantine_reason
+    from {{ ref('stg_orders__sales_reps') }}
 ),
 
 given_customers as (

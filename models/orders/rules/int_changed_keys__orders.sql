@@ -1,7 +1,7 @@
 -- Keys that have changed since the last refresh, from triggers or, without triggers,
--- from updated_at.
-with tenants as (
-    select * from {{ ref('stg_orders__tenants') }}
+-- from updated_at. Tenants are few, so they are compared with the marts.
+with moved_tenants as (
+    select * from {{ ref('int_tenants__moved') }}
 ),
 
 customers as (
@@ -34,8 +34,7 @@ united as (
         tenant_id,
         null as customer_id,
         false as may_be_unknown
-    from tenants
-    where updated_at >= {{ changed_since() }}
+    from moved_tenants
 
     union all
 
@@ -45,7 +44,7 @@ united as (
         customer_id,
         false as may_be_unknown
     from customers
-    where updated_at >= {{ changed_since() }}
+    where updated_at >= {{ changed_since('orders') }}
 
     union all
 
@@ -55,7 +54,7 @@ united as (
         customer_id,
         false as may_be_unknown
     from orders
-    where updated_at >= {{ changed_since() }}
+    where updated_at >= {{ changed_since('orders') }}
 ),
 
 final as (

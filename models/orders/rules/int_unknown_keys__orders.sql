@@ -25,6 +25,14 @@ risk_status as (
     select * from {{ as_before_refresh('customer_risk_status') }} as published
 ),
 
+account_types as (
+    select * from {{ as_before_refresh('customer_account_types') }} as published
+),
+
+closed_days as (
+    select * from {{ as_before_refresh('closed_customer_order_days') }} as published
+),
+
 final as (
     select
         noted.kind,
@@ -55,6 +63,20 @@ final as (
                         where
                             noted.tenant_id = risk_status.tenant_id
                             and noted.customer_id = risk_status.customer_id
+                        limit 1
+                    ),
+                    (
+                        select false from account_types
+                        where
+                            noted.tenant_id = account_types.tenant_id
+                            and noted.customer_id = account_types.customer_id
+                        limit 1
+                    ),
+                    (
+                        select false from closed_days
+                        where
+                            noted.tenant_id = closed_days.tenant_id
+                            and noted.customer_id = closed_days.customer_id
                         limit 1
                     ),
                     true
