@@ -80,23 +80,40 @@ class RunLog:
         """Replace the previous row if it has the same mark and status.
 
         Consecutive runs without news thus share one row: runs_count is their number,
-        runs_since the start of the first.
+        runs_since the start of the first. What the previous one could not write back goes
+        with it.
         """
         before = self.connection.execute(
             f"""
-            delete from {OPERATIONS}.application_logs
-            where
-                log_id = (
-                    select max(log_id) from {OPERATIONS}.application_logs
-                    where logid != %(logid)s and log_type = %(log_type)s
-                )
-                and status = %(status)s
-                -- an idle run that wrote back pending changes keeps its own row
-                and payload ? 'runs_count'
-                and payload @> jsonb_build_object(
-                    'cron_name', %(job)s::text, %(mark)s::text, true
-                )
-            returning payload -> 'runs_count' as count, payload ->> 'runs_since' as since
+            with runs as (
+                delete from {OPERATIONS}.application_logs
+                where
+                    log_id = (
+                        select max(log_id) from {OPERATIONS}.application_logs
+                        where logid != %(logid)s and log_type = %(log_type)s
+                    )
+                    and status = %(status)s
+                    -- an idle run that wrote back pending changes keeps its own row
+                    and payload ? 'runs_count'
+                    and payload @> jsonb_build_object(
+                        'cron_name', %(job)s::text, %(mark)s::text, true
+                    )
+                returning
+                    logid, payload -> 'runs_count' as count, payload ->> 'runs_since' as since
+            ),
+
+            batches as (
+                delete from {OPERATIONS}.write_back_batches using runs
+                where write_back_batches.logid = runs.logid
+                returning batch_id
+            ),
+
+            changes as (
+                delete from {OPERATIONS}.write_back_changes using batches
+                where write_back_changes.batch_id = batches.batch_id
+            )
+
+            select count, since from runs
             """.encode(),
             {
                 "logid": self.logid,

@@ -176,6 +176,7 @@ declare
     agrees boolean;
     -- as JSON, the only customers that can have another state; NULL: all
     asked text;
+    tenants_there text[];
     clock record;
     tenant record;
     many record;
@@ -561,13 +562,12 @@ begin
         where judged_as_of != marts_as_of;
 
         -- a tenant that left the marts is seen for the first time when it comes back
-        delete from operations.alert_tenants as seen
+        -- read first, because Citus cannot join these two tables
+        select array_agg(tenant_id::text) into tenants_there from analytics.tenants;
+        delete from operations.alert_tenants
         where
             subject_kind = 'customer'
-            and not exists (
-                select from analytics.tenants
-                where tenants.tenant_id::text = seen.tenant_id
-            );
+            and tenant_id != all(coalesce(tenants_there, '{}'));
 
         delete from operations.alert_rounds;
         insert into operations.alert_rounds

@@ -51,6 +51,7 @@ SESSIONS = (
 
 # Prefect's runs of a fleet
 LISTED = ("down", "m00", "m01")
+FIT = "fit of the order models"
 
 
 @dataclass(frozen=True)
@@ -469,9 +470,10 @@ def test_a_worker_runs_each_database_by_its_tag_within_the_limit_of_the_pool(
     """The deployments of prefect.yaml, copied for each database as docs/fleet.md says."""
     fleet = of_fleet({"m00": empty, "m01": refreshed}, tmp_path, "down")
     written = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
-    [write_back] = [one for one in written["deployments"] if one["name"] == "write-back"]
+    # it waits for the lock
+    [fit] = [one for one in written["deployments"] if one["name"] == "fit-orders"]
     written["deployments"] = [
-        {**write_back, "name": f"write-back-{name}", "tags": [name]} for name in LISTED
+        {**fit, "name": f"fit-orders-{name}", "tags": [name]} for name in LISTED
     ]
     file = tmp_path / "prefect.yaml"
     file.write_text(yaml.safe_dump(written))
@@ -481,7 +483,7 @@ def test_a_worker_runs_each_database_by_its_tag_within_the_limit_of_the_pool(
         prefect.finish("work-pool", "set-concurrency-limit", pool, "1")
         prefect.finish("deploy", "--all", "--prefect-file", str(file))
         prefect.start("worker", "start", "--pool", pool)
-        offered = [deployment(prefect.api, f"write-back/write-back-{one}") for one in LISTED]
+        offered = [deployment(prefect.api, f"{FIT}/fit-orders-{one}") for one in LISTED]
 
         def run(one: dict[str, Any]) -> Callable[[], str]:
             path = f"/deployments/{one['id']}/create_flow_run"
@@ -490,8 +492,8 @@ def test_a_worker_runs_each_database_by_its_tag_within_the_limit_of_the_pool(
 
         with refreshed.connect() as connection:
             connection.execute(LOCK)
-            is_waiting = run(offered[-1])
-            wait_for(lambda: is_waiting() == "RUNNING")
+            waiting = run(offered[-1])
+            wait_for(lambda: waiting() == "RUNNING")
             others = [run(one) for one in offered[:-1]]
             # the worker has looked for runs several times
             time.sleep(10)
@@ -500,13 +502,11 @@ def test_a_worker_runs_each_database_by_its_tag_within_the_limit_of_the_pool(
     states = dict(zip(LISTED, (run["state"]["type"] for run in runs), strict=True))
     assert states == {"down": "FAILED", "m00": "FAILED", "m01": "COMPLETED"}
     assert "Connection refused" in runs[0]["state"]["message"]
-    assert runs[2]["name"].startswith("write-back of m01 20")
-    for database, status in ((refreshed, "success"), (empty, "held")):
-        found = database.rows(
-            "select status from operations.application_logs"
-            " where payload ->> 'cron_name' = 'write_back'"
-        )
-        assert found == [{"status": status}]
+    assert runs[2]["name"].startswith(f"{FIT} of m01 20")
+    assert refreshed.rows(
+        "select status from operations.application_logs"
+        " where payload ->> 'cron_name' = 'fit_orders'"
+    ) == [{"status": "success"}]
 
 
 def all_bound(api: httpx.Client) -> bool:
