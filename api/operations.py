@@ -49,6 +49,18 @@ class Runs(Page):
     status: Status | None = None
 
 
+class Start(Asking):
+    """How to refresh."""
+
+    no_write_back: Annotated[
+        bool, Field(description="Write nothing to the application's tables.")
+    ] = False
+
+    def options(self) -> list[str]:
+        """Return the options of the command."""
+        return ["--no-write-back"] if self.no_write_back else []
+
+
 class Organization(Asking):
     """The organization to refresh."""
 
@@ -99,16 +111,16 @@ def one_run(asked: Asked, run_id: RunId) -> Response:
 
 @router.get("/jobs/refresh_hourly/start", **STARTS)
 @router.post("/jobs/refresh_hourly/start", **STARTS)
-def start_hourly(asked: AskedWithBody) -> Response:
+def start_hourly(asked: AskedWithBody, given: Annotated[Start, Query()]) -> Response:
     """Refresh what has changed."""
-    return _start(asked, "--mode=hourly")
+    return _start(asked, ["--mode=hourly", *given.options()])
 
 
 @router.get("/jobs/refresh_nightly/start", **STARTS)
 @router.post("/jobs/refresh_nightly/start", **STARTS)
-def start_nightly(asked: AskedWithBody) -> Response:
+def start_nightly(asked: AskedWithBody, given: Annotated[Start, Query()]) -> Response:
     """Recompute everything, including all organizations of usage and accounts."""
-    return _start(asked, "--mode=nightly")
+    return _start(asked, ["--mode=nightly", *given.options()])
 
 
 @router.get("/jobs/refresh_organization/start", **STARTS)
@@ -117,10 +129,12 @@ def start_organization(
     asked: AskedWithBody, given: Annotated[Organization, Query()]
 ) -> Response:
     """Recompute one organization of usage and accounts."""
-    return _start(asked, f"--organization={given.organization}", given.organization)
+    return _start(asked, [f"--organization={given.organization}"], given.organization)
 
 
-def _start(asked: CallerRequest, option: str, organization: str | None = None) -> Response:
+def _start(
+    asked: CallerRequest, options: list[str], organization: str | None = None
+) -> Response:
     def is_analyst(connection: Connection, caller: Caller) -> bool:
         if not caller.may_start:
             raise Problem(
@@ -145,7 +159,7 @@ def _start(asked: CallerRequest, option: str, organization: str | None = None) -
         find = partial(_find_run, run_id=run_id)
         return asked.service.pool.run(find) is not None
 
-    run_id = start([option], is_logged, is_shown=is_shown)
+    run_id = start(options, is_logged, is_shown=is_shown)
     url = f"{router.prefix}/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, {**NOT_KEPT, "Location": url}, 202)
 

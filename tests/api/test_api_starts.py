@@ -18,6 +18,7 @@ from api.problems import Problem
 pytest_plugins = ["asking"]
 
 START = "/operations/jobs/{}/start"
+LOCK = "select pg_advisory_lock(hashtext('customer_health refresh'))"
 SLUGS = {
     "usage": "select organization_id::text as tenant, organization_slug as slug"
     " from analytics.platform_organizations order by 2",
@@ -28,8 +29,15 @@ SLUGS = {
 
 @pytest.fixture
 def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
-    """The API on a database of its own, with tokens that may start and one that may not."""
-    with serving(refreshed, tmp_path / "log") as api:
+    """The API on a database of its own, with tokens that may start and one that may not.
+
+    Its login has the roles that docs/api.md asks for.
+    """
+    granted = [ANALYST, *(role["role_name"] for role in tenant_roles(refreshed))]
+    granted += ["customer_health_refresher", "customer_health_write_back"]
+    refreshed.execute(f"create role api_login login in role {', '.join(granted)}")
+    with serving(refreshed.as_user("api_login"), tmp_path / "log") as served:
+        api = Api(refreshed, served.url, served.log)
         api.create_token("scheduler", ANALYST, "--may-start")
         api.create_token("screen", ANALYST)
         roles = {(role["system"], role["tenant"]): role for role in tenant_roles(refreshed)}
@@ -38,6 +46,7 @@ def started(refreshed: Database, tmp_path: Path) -> Iterator[Api]:
                 role = roles[system, tenant["tenant"]]["role_name"]
                 api.create_token(tenant["slug"], role, "--may-start")
         yield api
+    refreshed.execute("drop role api_login")
 
 
 def ended(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
@@ -66,8 +75,20 @@ def test_a_refresh_is_started_once_and_can_be_asked_for(started: Api) -> None:
     with started.client(started.tokens[other]) as stranger:
         problem(stranger.get(begun.headers["Location"]), 404)
     # started by GET, as some schedulers send it
-    run = ended(scheduler, scheduler.get(START.format("refresh_hourly")))
-    assert run["job"] == "refresh_hourly"
+    hourly = START.format("refresh_hourly")
+    run = ended(scheduler, scheduler.get(hourly, params={"no_write_back": True}))
+    assert (run["job"], run["status"], run["rows_written"]) == ("refresh_hourly", "success", 0)
+    # without that, it writes back, and its login may do so. First wait for the run's lock
+    started.database.execute(LOCK)
+    assert started.command("write-back", "--force").returncode == 0
+    started.database.execute(
+        "update commerce.customers set risk_status = 'WRONG' where id = (select customer_id"
+        " from analytics.customer_risk_status order by customer_id limit 1)"
+    )
+    # not stale
+    started.database.execute("update commerce.orders set updated_at = now()")
+    run = ended(scheduler, scheduler.get(hourly))
+    assert (run["status"], run["rows_written"]) == ("success", 1)
     assert items(scheduler.get("/operations/runs", params={"limit": 1}))[0] == run
     jobs = {job["job"]: job for job in items(scheduler.get("/operations/jobs"))}
     assert jobs["refresh_hourly"]["last_status"] == run["status"]
