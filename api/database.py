@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.string import TextLoader
 
@@ -21,6 +22,8 @@ from flows.session import ARGUMENTS, refuse_shared_backends, use_settings
 STATEMENT_TIMEOUT = "10s"
 # how long a request waits for a connection
 SECONDS_TO_WAIT = 5
+# a machine that is gone is noticed after 15 to 20 seconds, not after minutes as by a command
+NOTICED = {"keepalives_idle": 10, "tcp_user_timeout": 15_000}
 # plans that a connection keeps; the largest takes 1.6 MB of the server's memory
 PLANS = 20
 # settings in which a reader's session differs from a refresh
@@ -54,7 +57,7 @@ def open_connection() -> Connection:
     Raises a Failure if the login may not take that role.
     """
     connection = psycopg.connect(
-        **ARGUMENTS,
+        **{**ARGUMENTS, **NOTICED},
         autocommit=True,
         application_name="customer_health api",
         row_factory=dict_row,
@@ -167,7 +170,14 @@ def _in_transaction(
                 raise Problem(
                     503, "this API reads from a standby: use the API of the primary server"
                 ) from error
-        return work(connection)
+        try:
+            return work(connection)
+        except Problem as error:
+            if writes or connection.info.transaction_status != TransactionStatus.INTRANS:
+                raise
+            # a rollback would discard the plans of the connection
+            problem = error
+    raise problem
 
 
 def as_problem(error: psycopg.Error | Failure) -> Problem:

@@ -114,6 +114,8 @@ class CallerRequest:
         self.service: Service = request.app.state.service
         # without an address: a client on this machine, by a socket
         self.service.limits.count(self.token, request.client.host if request.client else "")
+        # before its turn, so that a token of another form takes no connection
+        tokens.id_of(self.token)
         if not takes_body and request.headers.get("Content-Length", "0") != "0":
             raise Problem(413, "this path takes no body")
         names = Counter(name for name, _ in request.query_params.multi_items())

@@ -26,6 +26,7 @@ from flows.schemas import OPERATIONS, OURS
 
 ANALYST = f"{OURS}_analyst"
 FORM = re.compile(r"ch_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
+REFUSED = "this token is not known, has expired or was withdrawn"
 MOST_DAYS = 3650
 MOST_CHARACTERS = 100
 NO_ROLES = (
@@ -101,17 +102,22 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def id_of(token: str) -> str:
+    """Return the id in a token; raises Problem if it does not have the form of one."""
+    form = FORM.fullmatch(token)
+    if not form:
+        raise unauthorized(REFUSED)
+    return form[1]
+
+
 def check(connection: Connection, token: str) -> Caller:
     """Return the caller of a token; raises Problem unless it is in force.
 
     Runs with the rights of the refresher: nobody else may read the table.
     """
-    refused = unauthorized("this token is not known, has expired or was withdrawn")
-    form = FORM.fullmatch(token)
-    if not form:
-        raise refused
+    refused = unauthorized(REFUSED)
     try:
-        found = connection.execute(LOOKUP.encode(), {"token_id": form[1]}).fetchone()
+        found = connection.execute(LOOKUP.encode(), {"token_id": id_of(token)}).fetchone()
     except psycopg.errors.UndefinedTable:
         # no token was ever created
         raise refused from None

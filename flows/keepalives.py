@@ -9,4 +9,6 @@ KEEPALIVES = {
     "keepalives_idle": 60,
     "keepalives_interval": 10,
     "keepalives_count": 6,
+    # milliseconds: else, if something was sent that does not arrive, TCP alone decides
+    "tcp_user_timeout": 120_000,
 }

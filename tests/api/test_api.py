@@ -410,16 +410,30 @@ def test_the_log_names_an_error_and_its_place_but_no_value(
     assert "A. Person" not in log
 
 
-def test_the_document_does_not_wait_for_queries() -> None:
-    async def ask() -> httpx.Response:
+def test_neither_the_document_nor_a_wrong_token_waits_for_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api_database, "SECONDS_TO_WAIT", 0)
+    app = create_app()
+    # no connection is free
+    app.state.service = reading.Service(api_database.Pool(0), limits.Limits(2, 1))
+
+    async def ask(path: str, token: str) -> httpx.Response:
         threads = to_thread.current_default_thread_limiter()
         threads.total_tokens = 1
-        transport = httpx.ASGITransport(create_app())
+        headers = {"Authorization": f"Bearer {token}"}
+        transport = httpx.ASGITransport(app)
         # as if a slow query had the only thread
-        async with threads, httpx.AsyncClient(transport=transport) as client:
-            return await asyncio.wait_for(client.get("http://x/openapi.json"), 10)
+        async with threads, httpx.AsyncClient(transport=transport, headers=headers) as client:
+            return await asyncio.wait_for(client.get(f"http://x{path}"), 10)
 
-    assert asyncio.run(ask()).json() == DOCUMENT
+    assert asyncio.run(ask("/openapi.json", "")).json() == DOCUMENT
+    for _ in range(2):
+        assert problem(asyncio.run(ask("/orders/tenants", "ch_x")), 401) == (
+            "this token is not known, has expired or was withdrawn"
+        )
+    # it counts like any that is not known
+    assert "with unknown tokens" in problem(asyncio.run(ask("/orders/tenants", "ch_x")), 429)
 
 
 def test_a_run_says_how_many_runs_share_its_row(api: Api, analyst: httpx.Client) -> None:
@@ -765,7 +779,8 @@ def test_it_goes_on_when_the_database_has_ended_its_sessions(
 
 
 PROBE = """
-from api.database import Pool
+from api.database import Pool, rows_of
+from api.problems import Problem
 
 pool = Pool(1)
 # of the same connection, before and after
@@ -784,6 +799,22 @@ def test_a_request_cannot_write(api: Api) -> None:
     probe = subprocess.run(
         [
             sys.executable,
+
+# what is prepared after so many times, and still is after requests that are refused
+seen = lambda connection: rows_of(connection, "select 1 as n", {})
+def refuse(connection):
+    raise Problem(404, "nobody")
+def fail(connection):
+    try:
+        connection.execute("select 1 / 0")
+    except Exception as error:
+        raise Problem(404, "nothing") from error
+for work in (*[seen] * 6, refuse, fail):
+    try:
+        pool.run(work)
+    except Problem as problem:
+        print(problem, ask("select count(*) as kept from pg_prepared_statements"))
+print(pool.run(lambda it: it.info.get_parameters()["tcp_user_timeout"]), "ms")
             "-c",
             PROBE,
         ],
@@ -804,6 +835,10 @@ def test_a_request_cannot_write(api: Api) -> None:
         (psycopg.OperationalError(), "the database cannot be reached"),
         (psycopg.errors.TooManyConnections(), "the database is busy or short of resources"),
         (psycopg.errors.LockNotAvailable(), "the database is busy or short of resources"),
+    assert "nobody [{'kept': 1}]" in probe.stdout
+    # a statement that failed rolls the transaction back
+    assert "nothing [{'kept': 0}]" in probe.stdout
+    assert "15000 ms" in probe.stdout
         (
             psycopg.errors.SerializationFailure(),
             "the database has cancelled the query because of other work: try again",

@@ -309,8 +309,7 @@ def test_a_prepared_query_shows_each_role_its_own_rows(
         tokens = {None: api.create_token("all", ANALYST)} | {
             tenant: api.create_token(role, role) for tenant, role in roles.items()
         }
-        # the same text for every role, more often than it takes to prepare it; an answer
-        # such as 404 would end that
+        # the same text for every role, more often than it takes to prepare it
         for _ in range(8):
             for tenant, token in tokens.items():
                 with api.client(token) as client:
