@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import accounts, bookings, contacts, operations, orders, problems, usage
 from api.problems import DOCUMENT, Problem, log_unforeseen
-from api.reading import STARTED
+from api.reading import FOLDER, STARTED, form, text_of
 
 MOST_CHARACTERS = 2000
 
@@ -96,6 +96,15 @@ def routes(router: APIRouter) -> list[APIRoute]:
 @cache
 def _document() -> bytes:
     return DOCUMENT.read_bytes()
+
+
+def read_files() -> None:
+    """Read all that requests need: an upgrade may replace the files while the API runs."""
+    _document()
+    form()
+    problems.required()
+    for file in FOLDER.rglob("*.sql"):
+        text_of(f"{file.parent.name}/{file.stem}")
 
 
 async def document() -> Response:

@@ -186,9 +186,14 @@ def as_problem(error: psycopg.Error | Failure) -> Problem:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             detail = "there are no figures yet, or the views are detached: run a refresh"
         case psycopg.errors.UndefinedColumn():
-            detail = "the marts are of another version: run a refresh"
+            detail = (
+                "the marts are of another version: run a refresh, or restart the API after an"
+                " upgrade"
+            )
         case psycopg.errors.QueryCanceled():
-            detail = f"the query took more than {STATEMENT_TIMEOUT}: request fewer rows"
+            detail = (
+                f"the query took more than {STATEMENT_TIMEOUT}: narrow the filters or the days"
+            )
         case psycopg.errors.InsufficientPrivilege():
             detail = "a role lacks a right: run `customer-health roles install`"
         case psycopg.errors.UntranslatableCharacter():

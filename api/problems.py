@@ -165,7 +165,7 @@ def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
         case "extra_forbidden":
             return unlisted(name, "field" if error["loc"][0] == "body" else "parameter")
         case "missing":
-            what = f"is missing and {_required()[name]}"
+            what = f"is missing and {required()[name]}"
         case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ")
             what = f"{given} must be one of {allowed}"
@@ -185,7 +185,7 @@ def _in_words(error: ErrorDetails, limits: Mapping[str, str]) -> str:
 
 
 @cache
-def _required() -> dict[str, str]:
+def required() -> dict[str, str]:
     """Return what each required parameter and field must be, from the OpenAPI document."""
     document = orjson.loads(DOCUMENT.read_bytes())
     contact = document["components"]["schemas"]["Contact"]

@@ -127,7 +127,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     """Answer requests until Ctrl-C or SIGTERM; return the exit code."""
     import uvicorn
 
-    from api.app import create_app
+    from api.app import create_app, read_files
     from api.database import Pool
     from api.limits import Limits
     from api.reading import Service
@@ -137,6 +137,7 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
     with reading() as connection:
         check_roles(connection)
     pool = Pool(arguments.connections)
+    read_files()
     app = create_app()
     app.state.service = Service(pool, Limits(arguments.rate, arguments.connections))
     with _listening(arguments.host, arguments.port) as listener:

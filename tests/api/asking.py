@@ -48,13 +48,15 @@ class Api:
 
 
 @contextmanager
-def serving(database: Database, log: Path, *options: str) -> Iterator[Api]:
+def serving(
+    database: Database, log: Path, *options: str, project: Path = PROJECT
+) -> Iterator[Api]:
     """Run `customer-health api` until the end of the block."""
     port = free_port()
     command = [sys.executable, "-m", "flows", "api", "--port", port, *options]
     with log.open("w") as told:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=database.os_environment(), stdout=told, stderr=told
+            command, cwd=project, env=database.os_environment(), stdout=told, stderr=told
         )
     try:
         api = Api(database, f"http://127.0.0.1:{port}", log)

@@ -845,5 +845,9 @@ print(pool.run(lambda it: it.info.get_parameters()["tcp_user_timeout"]), "ms")
         ),
     ],
 )
+        (
+            psycopg.errors.QueryCanceled(),
+            "the query took more than 10s: narrow the filters or the days",
+        ),
 def test_what_is_wrong_with_the_database_is_said(error: psycopg.Error, detail: str) -> None:
     assert str(api_database.as_problem(error)) == detail

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
-from asking import ANALYST, Api, items, problem, reads, serving, tenant_roles
+from asking import ANALYST, DOCUMENT, Api, items, problem, reads, serving, tenant_roles
 from conftest import Database
 
 from api.database import rows_of
@@ -350,19 +351,22 @@ def test_a_tenant_is_found_by_an_id_that_is_padded_with_blanks(refreshed: Databa
 
 
 def test_a_prepared_query_is_planned_again_when_its_columns_change(
-    refreshed: Database, tmp_path: Path
+    refreshed: Database, project: Path
 ) -> None:
     path = "/accounts/organizations/beacon-software/engagements"
-    with serving(refreshed, tmp_path / "log", "--connections", "1", "--rate", "1000") as api:
+    with serving(refreshed, project / "log", "--connections", "1", project=project) as api:
+        shutil.rmtree(project / "api")
+        assert httpx.get(f"{api.url}/openapi.json").json() == DOCUMENT
         client = api.client(api.create_token("screen", ANALYST))
         before = [items(client.get(path)) for _ in range(8)][-1]
         refreshed.execute("alter table analytics.account_engagements add added integer")
         after = items(client.get(path))
-        # after an upgrade, the mart of the version before
+        # the mart of another version
         refreshed.execute(
             "alter table analytics.account_engagements rename completed_at to done_at"
         )
         assert problem(client.get(path), 503) == (
-            "the marts are of another version: run a refresh"
+            "the marts are of another version: run a refresh, or restart the API after an"
+            " upgrade"
         )
     assert after == [{**row, "added": None} for row in before]
