@@ -103,6 +103,19 @@ HEADERS = {
         "schema": {"type": "string"},
     },
 }
+KNOWN = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETags of earlier answers: if one of them still holds, the answer is 304.",
+    "schema": {"type": "string"},
+}
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds to wait before another try. Absent if that would not help.",
+        "schema": {"type": "integer"},
+    }
+}
 # errors of every path, of paths that start a refresh, and of paths that write
 REFUSALS = {
     "401": "The token is missing, unknown, expired or withdrawn.",
@@ -300,6 +313,8 @@ def openapi() -> Schema:
     schemas["Problem"] = problems.SCHEMA
     schemas["Contact"] = body()
     content["components"]["responses"] = _problems(REFUSALS)
+    for status in ("429", "503"):
+        content["components"]["responses"][status]["headers"] = RETRY_AFTER
     content["components"]["securitySchemes"] = {
         "token": {
             "type": "http",
@@ -335,6 +350,7 @@ def _complete(
             },
             **_refused(BUSY),
         }
+        operation["responses"]["409"]["headers"] = RETRY_AFTER
     elif kind == "written":
         operation["requestBody"] = {
             "required": True,
@@ -368,6 +384,7 @@ def _complete(
         if route.tags != ["operations"]:
             responses["200"]["headers"] = HEADERS
             responses["304"] = {"description": "Nothing has changed.", "headers": HEADERS}
+            operation["parameters"] = [*operation.get("parameters", []), dict(KNOWN)]
         operation["responses"] = responses | _refused()
     shown = examples["parameters"]
     for parameter in operation.get("parameters", []):

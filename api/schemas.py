@@ -10,7 +10,8 @@ TYPES: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
     "boolean": {"type": "boolean"},
     "integer": {"type": "integer"},
-    "bigint": {"type": "integer"},
+    # a generated client would take 32 bits
+    "bigint": {"type": "integer", "format": "int64"},
     "double precision": {"type": "number"},
     "date": {"type": "string", "format": "date"},
     "timestamptz": {"type": "string", "format": "date-time"},

@@ -247,17 +247,15 @@ def hostile(api: Api) -> Iterator[str]:
         own = of[system][0] if system in of else of["usage"][0]
         key = KEYS.get(system, "organization")
         given = {**own["ids"], **DAYS, key: own["slug"], "run_id": "x"}
-        names = [parameter["name"] for parameter in operation.get("parameters", [])]
+        parameters = [one for one in operation.get("parameters", []) if one["in"] != "header"]
+        names = [parameter["name"] for parameter in parameters]
         for name in [*names, "unknown"]:
             for text in [
                 *(quote(text, safe="", errors="surrogatepass") for text in TEXTS),
                 *BYTES,
             ]:
                 target, query = path, []
-                for parameter in [
-                    *operation.get("parameters", []),
-                    {"name": "unknown", "in": "query"},
-                ]:
+                for parameter in [*parameters, {"name": "unknown", "in": "query"}]:
                     is_hit = parameter["name"] == name
                     value = (
                         text
