@@ -63,7 +63,8 @@ def record(
 ) -> DictRow | None:
     """Record a contact unless it exists. Return its row; None if its id has another contact.
 
-    Raises UniqueViolation if another contact corrects the same one already.
+    Raises UniqueViolation if another contact corrects the same one already, and
+    CheckViolation if a rule of the table is broken.
     """
 
     def found() -> DictRow | None:
@@ -72,8 +73,9 @@ def record(
     try:
         with connection.transaction():
             connection.execute(INSERT.encode(), contact)
-    except psycopg.errors.UniqueViolation:
-        # a correction sent several times at once: `on conflict` covers the id alone
+    except (psycopg.errors.UniqueViolation, psycopg.errors.CheckViolation):
+        # `on conflict` covers the id alone, and comes after the checks: a correction sent
+        # several times at once, or a contact of another day, with a snooze that was allowed
         if same := found():
             return same
         raise

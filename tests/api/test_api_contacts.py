@@ -110,6 +110,18 @@ def test_a_repeated_request_records_one_contact(
             answers = pool.map(lambda one: rep.post(path, json=one), [again] * 8)
         assert len({str(written(answer)) for answer in answers}) == 1
     assert len(api.database.rows(ROWS)) == before + 4
+    # what was allowed then may be refused now: a snooze from yesterday until yesterday
+    old = {**SAID, "contact_id": str(uuid4()), "snoozed_until": in_days(-1)}
+    [tenant_id, customer_id] = (written(first)[key] for key in ("tenant_id", "customer_id"))
+    api.database.execute(
+        "insert into operations.customer_contacts (tenant_id, customer_id, contact_id,"
+        " contacted_at, contacted_by, channel, outcome, snoozed_until)"
+        " values (%s, %s, %s, now() - interval '1 day', 'writer_north_dairy', %s, %s, %s)",
+        *(tenant_id, customer_id, old["contact_id"]),
+        *(old["channel"], old["outcome"], old["snoozed_until"]),
+    )
+    assert written(rep.post(path, json=old))["snoozed_until"] == old["snoozed_until"]
+    assert len(api.database.rows(ROWS)) == before + 5
     # another contact with this id is not taken for it
     for other in ({"note": "twice"}, {"channel": "VISIT"}, {"snoozed_until": in_days(2)}):
         answer = rep.post(path, json={**said, **other})
@@ -118,7 +130,7 @@ def test_a_repeated_request_records_one_contact(
     answer = rep.post(path, json=said, headers=key)
     assert problem(answer, 422).startswith("contact_id: must equal the Idempotency-Key")
     assert problem(rep.post(path, json=SAID, headers={"Idempotency-Key": "x"}), 422)
-    assert len(api.database.rows(ROWS)) == before + 4
+    assert len(api.database.rows(ROWS)) == before + 5
 
 
 def test_without_the_right_the_answer_says_which_token_has_it(

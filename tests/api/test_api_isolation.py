@@ -324,6 +324,9 @@ def test_a_prepared_query_shows_each_role_its_own_rows(
     with refreshed.connect() as connection:
         for _ in range(6):
             assert rows_of(connection, "select %(n)s as n", {"n": 1}) == [{"n": 1}]
+        # a tenant whose id is a number
+        ids = {"tenant_id": -5, "customer_id": str(uuid4())}
+        assert rows_of(connection, text_of("orders/customer"), ids) == []
         [found] = connection.execute("select statement from pg_prepared_statements").fetchall()
         assert found["statement"] == "select 1 as n"
 
@@ -351,6 +354,7 @@ def test_a_tenant_is_found_by_an_id_that_is_padded_with_blanks(refreshed: Databa
 def test_a_prepared_query_is_planned_again_when_its_columns_change(
     refreshed: Database, project: Path
 ) -> None:
+    """After an upgrade, which has replaced the files of the API, too."""
     path = "/accounts/organizations/beacon-software/engagements"
     with serving(refreshed, project / "log", "--connections", "1", project=project) as api:
         shutil.rmtree(project / "api")
@@ -367,4 +371,7 @@ def test_a_prepared_query_is_planned_again_when_its_columns_change(
             "the marts are of another version: run a refresh, or restart the API after an"
             " upgrade"
         )
+        # the words for what a path needs are in the document
+        transitions = client.get("/orders/tenants/north-dairy/transitions")
+        assert problem(transitions, 422).startswith("from: is missing and must be a date")
     assert after == [{**row, "added": None} for row in before]

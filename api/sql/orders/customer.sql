@@ -74,5 +74,5 @@ left join analytics.customer_outlook as outlook
         and risk_status.customer_id = outlook.customer_id
 where
     -- not a constant, or the outlook would compute the usual values of all customers
-    tenants.tenant_id::text = rtrim(%(tenant_id)s::text)
+    tenants.tenant_id::text = rtrim(cast(%(tenant_id)s as text))
     and account_types.customer_id = %(customer_id)s
