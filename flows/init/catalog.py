@@ -17,6 +17,8 @@ from flows.database import Connection, one_line, rows
 # limits of a probe, to spare the application's database: rows read, values that are compared
 # with keys, distinct values, time
 LOOKED_AT = 20_000
+# stands for the rows that a probe reads; no text in PostgreSQL has it
+ROWS = "\0"
 # after a probe that took too long
 FEW_ROWS = 500
 COMPARED = 200
@@ -152,16 +154,19 @@ class Catalog:
         """Whether any probe has read a row."""
         return any(table.probed for table in self.tables.values())
 
-    def words(self, table: Table, column: Column) -> dict[str, int] | None:
+    def words(
+        self, table: Table, column: Column, *, of_all: bool = False
+    ) -> dict[str, int] | None:
         """Return the words of a column with their counts, or None if there are too many.
 
-        Labels without rows have a count of 0.
+        Labels without rows have a count of 0. of_all: of all rows, if there is time.
         """
         counts: dict[str, int] = dict.fromkeys(column.labels, 0)
-        found = self._look(
+        look = self._look_at_all if of_all else self._look_at_first
+        found = look(
             table,
             f"select word, count(*) as rows from (select {column.quoted}::text as word"
-            f" from {table.relation} limit {LOOKED_AT}) as looked_at where word is not null"
+            f" from {ROWS}) as read where word is not null"
             f' group by word order by count(*) desc, word collate "C" limit {MOST_WORDS + 1}',
         )
         if len(found) > MOST_WORDS and not counts:
@@ -185,7 +190,7 @@ class Catalog:
         A large one has words of other things, too: of those, only the ones in use.
         """
         holder = self.tables[link.to]
-        used = self.words(table, table.columns[link.columns[-1]])
+        used = self.words(table, table.columns[link.columns[-1]], of_all=True)
         if used is None:
             return self.words(holder, label)
         labels = self.labels(holder, link.to_columns[-1], label)
@@ -218,6 +223,23 @@ class Catalog:
         found = self.tried(table, query)
         return [] if isinstance(found, psycopg.Error) else found
 
+    def _look_at_first(self, table: Table, query: str) -> list[dict[str, Any]]:
+        """Return what a query of ROWS gives for the first rows of a table."""
+        first = f"(select * from {table.relation} limit {LOOKED_AT}) as looked_at"
+        return self._look(table, query.replace(ROWS, first))
+
+    def _look_at_all(self, table: Table, query: str) -> list[dict[str, Any]]:
+        """Return what a query of ROWS gives for all rows, or the first if that takes too long.
+
+        Orders under way are the newest, and the first rows the oldest. Of a view, only the
+        first: one that takes too long is not read again.
+        """
+        if not table.is_view:
+            found = self.tried(table, query.replace(ROWS, table.relation))
+            if not isinstance(found, psycopg.Error):
+                return found
+        return self._look_at_first(table, query)
+
     def every_word(self, table: Table, column: Column, most: int) -> dict[str, int] | None:
         """Return the most frequent words of all rows; None if they could not be read."""
         found = self.tried(
@@ -243,12 +265,13 @@ class Catalog:
 
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
-        return self._share(
+        found = self._look_at_all(
             table,
-            f"select avg((is_so)::int)::float as share from (select {condition} as is_so,"
-            f" {among} as is_one from {table.relation} limit {LOOKED_AT}) as looked_at"
-            " where is_one",
+            f"select avg((is_so)::int)::float as share from (select {condition} as is_so"
+            f" from {ROWS} where {among} limit {LOOKED_AT}) as among",
         )
+        share: float | None = found[0]["share"] if found else None
+        return share
 
     def share_distinct(self, table: Table, column: Column) -> float | None:
         """Return how many distinct values a column has for each row with a value."""

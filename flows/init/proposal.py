@@ -6,7 +6,7 @@ Proposal puts the inputs together. Every proposed value says why it was chosen, 
 that is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.init.catalog import TIMES, Catalog, Table
@@ -123,7 +123,7 @@ class Proposal:
             else:
                 given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
-        self._doubt_planned(given)
+        self._doubt_moments(given)
         self._leave_out_deleted(given, table)
         if is_written:
             as_lookups(given)
@@ -283,21 +283,34 @@ class Proposal:
         share = self.catalog.share_same(anchor, own.columns[-1], to_people, theirs.columns[-1])
         return share is not None and share < MOST
 
-    def _doubt_planned(self, given: Input) -> None:
-        """Doubt a date of delivery that rows have before they are delivered."""
-        delivered, status = given.values.get("delivered_at"), given.values.get("order_status")
-        if given.table is None or delivered is None or status is None:
+    def _doubt_moments(self, given: Input) -> None:
+        """Doubt a delivery that is only planned, and an order that begins when it ends."""
+        placed = ("SUBMITTED", "CONFIRMED")
+        self._doubt_moment(
+            *(given, "delivered_at", "is not null", ("DRAFT", *placed)),
+            "orders that are not delivered have it, too: is it only planned?",
+        )
+        self._doubt_moment(
+            *(given, "ordered_at", "is null", (*placed, "SHIPPED")),
+            "most orders under way have none: is it when they were completed?",
+        )
+
+    def _doubt_moment(
+        self, given: Input, name: str, test: str, words: Sequence[str], asked: str
+    ) -> None:
+        """Doubt a date if a test is true of most orders whose status is one of some words."""
+        value, status = given.values.get(name), given.values.get("order_status")
+        if given.table is None or value is None or status is None:
             return
-        if delivered.joins or status.joins or FROM in f"{delivered.sql}{status.sql}":
+        if value.joins or status.joins or FROM in f"{value.sql}{status.sql}":
             return
         share = self.catalog.share_of(
             given.table,
-            f"{delivered.sql} is not null".replace(ROW, ""),
-            f"{status.sql} in ('DRAFT', 'SUBMITTED', 'CONFIRMED')".replace(ROW, ""),
+            f"{value.sql} {test}".replace(ROW, ""),
+            f"{status.sql} in ({quoted_words(words)})".replace(ROW, ""),
         )
         if share is not None and share > HALF:
-            delivered.points = GUESS
-            delivered.todo = "orders that are not delivered have it, too: is it only planned?"
+            value.doubt(asked)
 
     def _value(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return the value for a column of an input, or None."""

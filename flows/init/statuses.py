@@ -193,7 +193,7 @@ class Statuses:
             return None
         points, found, like = best
         row, joins = f"{ROW}{found.quoted}", []
-        words = self.catalog.words(table, found)
+        words = self.catalog.words(table, found, of_all=True)
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
             if labels := self._translations(holder, link.to_columns[-1]):

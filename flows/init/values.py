@@ -65,6 +65,10 @@ class Value:
             return "likely"
         return "guess"
 
+    def doubt(self, asked: str) -> None:
+        """Make it a guess, with one more question."""
+        self.points, self.todo = GUESS, f"{self.todo} {asked}".strip()
+
 
 @dataclass
 class Input:
