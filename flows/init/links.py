@@ -16,7 +16,7 @@ def add_implied_links(catalog: Catalog) -> None:
     named: dict[str, list[tuple[Table, str]]] = {}
     for table in catalog.tables.values():
         outer = {own for link in table.links for own in link.columns}
-        for key in dict.fromkeys((*table.key, *table.unique)):
+        for key in dict.fromkeys((*table.key, *table.unique)) or _likely_key(catalog, table):
             if key in outer:
                 continue
             ones = singulars_of(catalog, table)
@@ -32,6 +32,18 @@ def add_implied_links(catalog: Catalog) -> None:
     }
     for relation, links in implied.items():
         catalog.tables[relation].links += links
+
+
+def _likely_key(catalog: Catalog, table: Table) -> list[str]:
+    """Return the column that is the key of a table without one: a view, a foreign table."""
+    names = {"id", *(f"{one}_id" for one in singulars_of(catalog, table))}
+    return [
+        column.name
+        for column in table.columns.values()
+        if snake(column.name) in names
+        and column.family in KEY_FAMILIES
+        and catalog.share_distinct(table, column) == 1
+    ][:1]
 
 
 def _implied(

@@ -21,12 +21,13 @@ TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", 
 TIME_FIRST = ("date", "datetime", "dt", "ts", "time", "fecha", "data", "datum")
 IN_UTC = ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
-SHORT_NAME, FIRST_SHORT, LAST_SHORT = 4, ("is", "id"), ("at", "on", "id", "no", "by", "dt")
+SHORT_NAME, FIRST_SHORT = 4, ("is", "id")
+LAST_SHORT = ("at", "on", "id", "no", "nr", "by", "dt")
 # words of amounts in the smallest unit
 CENTS = ("cents", "minor", "cts")
 # words of keys
 KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid", "ref")
-KEY_FIRST = ("id", "fk")
+KEY_FIRST = ("id", "fk", "code")
 # a schema with fewer tables shows no common prefix
 FEW = 4
 # the share of all columns of two copies of a table that both have
