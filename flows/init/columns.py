@@ -174,7 +174,8 @@ class Columns:
         if column.family == "boolean":
             return row
         if column.family in TIMES:
-            return f"{row} is not null"
+            # a moment that all rows have stands for none: 9999-12-31
+            return None if column.filled == 1 else f"{row} is not null"
         if column.family not in ("integer", "text", "bit"):
             return None
         words = self.catalog.words(table, column)
@@ -189,10 +190,9 @@ class Columns:
         no = [word for word in words or {} if word.lower() in meant["no"]]
         if not words or len(yes) + len(no) < len(words):
             return None
-        known = yes or [meant["yes"][0]]
-        return f"{row}::text in ({quoted_words(known)})" if column.family == "bit" else (
-            f"{row} in ({quoted_words(known)})"
-        )  # fmt: skip
+        row = f"{row}::text" if column.family == "bit" else row
+        # a yes that no row has may be any word
+        return f"{row} {'in' if yes else 'not in'} ({quoted_words(yes or no)})"
 
     def is_not_set(self, table: Table, column: Column) -> str | None:
         """Return SQL that says whether a flag is not set, or None if the column is no flag."""

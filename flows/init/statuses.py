@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.init.catalog import Column, Table
+from flows.init.catalog import TIMES, Column, Table
 from flows.init.contract import Entity, Wanted
 from flows.init.names import LEAST, evidence, name_points, one_of, snake, words_of
 from flows.init.tables import Tables
@@ -51,7 +51,9 @@ class Statuses:
                 if moment
                 else self.columns.first(table, names)
             )
-            if found:
+            # all may have succeeded, but not all ended otherwise: 9999-12-31
+            is_none = found and found.family in TIMES and found.filled == 1
+            if found and (not is_none or word in ("DELIVERED", "COMPLETED")):
                 row = f"{ROW}{found.quoted}"
                 is_so = self.columns.is_set(table, found) or f"{row} is not null"
                 lines.append(f"when {is_so} then '{word}'")
