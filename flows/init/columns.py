@@ -30,6 +30,8 @@ from flows.init.values import (
 
 # as many people may belong to a business, but not to a customer
 MANY = 20
+# dates without which a row counts all the same, although they are required
+KEPT = ("ordered_at", "ends_at", "scheduled_at")
 # a larger share of rows is most of them
 HALF = 0.5
 
@@ -119,7 +121,16 @@ class Columns:
             asked = "a subtotal: are discounts, tax and shipping in it?"
         else:
             return
-        value.points, value.todo = GUESS, f"{value.todo} {asked}".strip()
+        value.doubt(asked)
+
+    def doubt_sparse(self, table: Table, column: Wanted, value: Value | None) -> None:
+        """Doubt a date that some rows lack if they are then left out, such as a check-in."""
+        own = value.reason.partition(":")[0] if value else ""
+        is_free = column.is_optional or column.is_nullable or column.name in KEPT
+        if value is None or own not in table.columns or is_free or column.type not in TIMES:
+            return
+        if not self.is_filled(table, own):
+            value.doubt("rows without it are left out: is there another date for them?")
 
     def _is_salutation(self, table: Table, column: Column, wanted: Wanted) -> bool:
         """Return whether a title stands before names: most rows have none, or one of few."""

@@ -21,6 +21,8 @@ class Wanted:
     type_var: str
     is_optional: bool
     description: str
+    # whether NULL has a meaning, so that a row with NULL counts
+    is_nullable: bool = False
 
     @property
     def loss(self) -> str:
@@ -97,6 +99,7 @@ def contract(system: str, folder: Path = OUR_PROJECT) -> dict[str, Entity]:
                 type_var=var,
                 is_optional=bool(column.get("config", {}).get("meta", {}).get("optional")),
                 description=column["description"],
+                is_nullable=bool(column.get("config", {}).get("meta", {}).get("nullable")),
             )
         capture = meta.get(name, {}).get("capture", {})
         entities[name] = Entity(

@@ -335,6 +335,7 @@ class Proposal:
         value = value or self.columns.boolean(table, column)
         value = self.columns.filled_up(table, column, value)
         self.columns.doubt_part(table, column, value)
+        self.columns.doubt_sparse(table, column, value)
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self.columns.put_together(table, column),

@@ -174,7 +174,27 @@ class References:
         self._doubt_people(value, ways[0], table, target)
         if ways[1:]:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
+        self._doubt_missing(value, ways[0], table, target, column)
         return value
+
+    def _doubt_missing(
+        self, value: Value, way: list[Link], table: Table, target: Entity, column: Wanted
+    ) -> None:
+        """Ask about rows that lead nowhere, such as those of guests: they are left out."""
+        if column.is_optional or column.is_nullable:
+            return
+        there, own = self.tables.sparse(table, way) or (None, None)
+        if there is None or own is None:
+            return
+        share = own.filled or 0
+        email = self.columns.email(table) if target.name == "customers" else None
+        whose = "where do they belong?"
+        if email and (email.filled or 0) > share:
+            whose = f"does {email.name} tell whose they are?"
+        value.doubt(
+            f"{(1 - share) * 100:.0f} % of {there.relation} have no {own.name}, and such rows"
+            f" are left out: {whose}"
+        )
 
     def _rank(self, table: Table, link: Link, target: Entity, names: list[str]) -> Rank:
         """Return the place of a link: filled, then best named, with as few words as can be."""

@@ -243,7 +243,7 @@ class Tables:
                 ways = [
                     way
                     for way in ways
-                    if self.columns.is_filled(there, way[0].columns[-1])
+                    if not self.sparse(there, way)
                     # a row for each customer is a part of the customer
                     and (entity != "customers" or way[1:] or not self._is_own(there, way[0]))
                 ]
@@ -281,6 +281,18 @@ class Tables:
             for way in ways
             if not self._is_own(self.catalog.tables[way[-2].to] if way[1:] else table, way[-1])
         ]
+
+    def sparse(self, table: Table, way: list[Link]) -> tuple[Table, Column] | None:
+        """Return the first column on a path of links that many rows lack."""
+        at = [table, *(self.catalog.tables[link.to] for link in way)]
+        return next(
+            (
+                (there, there.columns[link.columns[-1]])
+                for there, link in zip(at, way, strict=False)
+                if not self.columns.is_filled(there, link.columns[-1])
+            ),
+            None,
+        )
 
     def _is_own(self, table: Table, link: Link) -> bool:
         """Return whether most rows have a row of another table for themselves."""
