@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -325,12 +326,12 @@ class Catalog:
 
     def knows_zone(self, name: str) -> bool:
         """Return whether PostgreSQL has a time zone of this name."""
-        found = rows(
-            self.connection,
-            "select from pg_timezone_names where name = %(name)s",
-            {"name": name},
-        )
-        return bool(found)
+        return name.lower() in self._zones
+
+    @cached_property
+    def _zones(self) -> set[str]:
+        found = rows(self.connection, "select lower(name) as name from pg_timezone_names")
+        return {row["name"] for row in found}
 
 
 @contextmanager

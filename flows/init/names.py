@@ -202,8 +202,19 @@ def _begins(table: Table) -> list[str]:
 
 def is_copy(table: Table, other: Table) -> bool:
     """Return whether another schema has a table of the same name with nearly its columns."""
-    if other.schema == table.schema or one_of(other.name) != one_of(table.name):
-        return False
+    is_named = other.schema != table.schema and one_of(other.name) == one_of(table.name)
+    return is_named and _are_alike(table, other)
+
+
+def is_part(table: Table, other: Table) -> bool:
+    """Return whether a table beside it holds more of its rows: orders_archive, old_orders."""
+    own, name = {snake(table.name), one_of(table.name)}, snake(other.name)
+    is_named = any(name.startswith(f"{one}_") or name.endswith(f"_{one}") for one in own)
+    return other.schema == table.schema and is_named and _are_alike(table, other)
+
+
+def _are_alike(table: Table, other: Table) -> bool:
+    """Return whether two tables have nearly the same columns."""
     own, theirs = ({snake(name) for name in one.columns} for one in (table, other))
     return len(own & theirs) >= MOSTLY * len(own | theirs)
 

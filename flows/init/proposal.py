@@ -16,6 +16,7 @@ from flows.init.links import MOST
 from flows.init.names import (
     LEAST,
     evidence,
+    is_part,
     is_past,
     key_stem,
     may_be_answer,
@@ -207,6 +208,20 @@ class Proposal:
                 closed.points, closed.todo = LIKELY, ""
                 continue
             is_left = self.columns.is_not_set(table, gone) or ""
+            active = given.values.get("is_active")
+            if active and given.entity.key == given.entity.tenant:
+                # the rows of a business that is left out would be reported, each by itself
+                is_alone = active.sql == evidence()["booleans"]["is_active"]["otherwise"]
+                active.sql = is_left if is_alone else f"{active.sql} and {is_left}"
+                active.reason = f"{'' if is_alone else f'{active.reason}; '}{told_of(gone)}"
+                active.points, active.todo = LIKELY, ""
+                continue
+            if "archived" in words_of(name):
+                # they may be finished, and the history
+                given.todos.append(
+                    f"do archived rows count ({told_of(gone)})? If not, add `where {is_left}`"
+                )
+                continue
             given.where.append(
                 (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
             )
@@ -230,6 +245,15 @@ class Proposal:
             )
         about_copies = self.tables.asked_of_copies if entity.name == anchor else ""
         given.todos += [one for one in (asked, about_copies) if one]
+        given.todos += [
+            f"{other.relation} has nearly the same columns: are its rows {entity.name}, too?"
+            " If so, read both, with `union all`"
+            for other in self.catalog.tables.values()
+            if entity.name in evidence()["kinds"]["inputs"]
+            and other.probed
+            and not other.is_view
+            and is_part(table, other)
+        ]
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
@@ -349,9 +373,36 @@ class Proposal:
                     value = other
         if value and column.is_optional and value.points < LIKELY:
             return None
-        if value and column.name == "time_zone" and not column.is_optional:
-            self._fill_zone(table, value)
+        if value:
+            self._complete(entity, table, column, value)
         return value
+
+    def _complete(self, entity: Entity, table: Table, column: Wanted, value: Value) -> None:
+        """Fill a value up for rows that have none, and ask about what nobody knows."""
+        if column.name == "time_zone":
+            self._doubt_zone(table, value)
+            if not column.is_optional:
+                self._fill_zone(table, value)
+        elif column.name == "updated_at":
+            self._fill_changed(entity, table, value)
+
+    def _fill_changed(self, entity: Entity, table: Table, value: Value) -> None:
+        """Let a row that has never changed have its creation, for hourly refreshes."""
+        own = table.columns.get(value.reason.partition(":")[0])
+        wanted = entity.columns.get("created_at")
+        made = self.columns.plain(entity.name, table, wanted) if wanted else None
+        if own and made and own.filled not in (None, 1) and made.sql != value.sql:
+            value.sql = f"coalesce({value.sql}, {made.sql})"
+            value.reason += f"; else {made.reason}"
+            value.points = min(value.points, made.points)
+
+    def _doubt_zone(self, table: Table, value: Value) -> None:
+        """Ask about time zones of another system, such as those of Rails or Windows."""
+        own = table.columns.get(value.reason.partition(":")[0])
+        words = self.catalog.words(table, own) if own else None
+        unknown = [word for word in words or {} if word and not self.catalog.knows_zone(word)]
+        if unknown:
+            value.doubt(f"PostgreSQL does not know {quoted_words(unknown[:SHOWN])}")
 
     def _fill_zone(self, table: Table, value: Value) -> None:
         """Let a business without a time zone of its own have the one of --time-zone."""
