@@ -417,9 +417,11 @@ class References:
                 read += [
                     (self.catalog.tables[join.relation], join.alias) for join in behind[:-1]
                 ]
-                value = sum_of_rows(read, known) if "price" in known else _moment(
-                    child, name, known, self.columns.zone
-                )  # fmt: skip
+                value = (
+                    sum_of_rows(read, known, self.catalog)
+                    if "price" in known
+                    else _moment(child, name, known, self.columns.zone)
+                )
                 if value:
                     sql, reason, todo = value
                     marks = []

@@ -315,7 +315,9 @@ def meanings(
 
 
 def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
-    read: Sequence[tuple[Table, str]], known: dict[str, Any]
+    read: Sequence[tuple[Table, str]],
+    known: dict[str, Any],
+    catalog: Catalog,
 ) -> tuple[str, str, str] | None:
     """Return the sum of a row's items: SQL, reason, TODO.
 
@@ -341,21 +343,24 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     money = price if price and quantity else whole or price
     if money is None:
         return None
-    used, terms = [money.name], [number(money)]
+    used, terms, todo = [money.name], [number(money)], ""
     if quantity and money is price:
         used.append(quantity.name)
         terms.append(number(quantity))
         if discount:
-            used.append(f"(1 - {discount.name})")
-            terms.append(f"(1 - {number(discount)})")
+            part = f"{discount.quoted}::numeric"
+            if catalog.share_of(read[0][0], f"{part} < 1", f"{part} != 0") in (None, 1):
+                used.append(f"(1 - {discount.name})")
+                terms.append(f"(1 - {number(discount)})")
+            else:
+                todo = f"without {discount.name}: is it an amount, or per cent?"
     summed = "\n        * ".join(terms)
     is_cents = snake(money.name).endswith(CENTS)
     summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
     if is_cents:
         summed = f"{summed} / 100.0"
-    todo = ""
     if money.family == "integer" and not is_cents:
-        todo = "whole numbers: cents or whole units?"
+        todo = f"whole numbers: cents or whole units? {todo}".strip()
     elif money is price and not quantity:
         todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"

@@ -463,7 +463,7 @@ SHAPES = {
         by_hand=erp_statuses,
         published=erp_published,
         wide=("own addresses", "res_company", "res_currency", "stock_picking_type"),
-        lines=(52, 99),
+        lines=(48, 99),
         answers=("--table", "tenants=res_company"),
     ),
     "studio": Shape(
