@@ -209,7 +209,9 @@ def look_at_system(
             report,
             lambda: report.customers.extend(work_through(connection, manifest, inputs, as_of)),
         )
-        if not report.customers and not report.all_findings():
+        if not report.customers and not any(
+            one.level == WRONG for one in report.all_findings()
+        ):
             report.findings.append(
                 Finding(
                     LOOK,

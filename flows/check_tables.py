@@ -34,7 +34,7 @@ AGAINST = {
     *("deleted", "archived", "removed", "discarded", "trashed", "purged", "anonymized"),
     *("void", "voided", "canceled", "cancelled", "revoked", "rejected", "expired"),
     *("hidden", "disabled", "inactive", "suspended", "banned", "blocked", "draft"),
-    *("merged", "duplicate", "superseded"),
+    *("merged", "duplicate", "superseded", "refunded"),
     *("test", "testing", "demo", "sandbox", "fake", "spam"),
 }
 # a true column with such a name says that a row counts
@@ -282,9 +282,10 @@ def says_no(name: str, kind: str, category: str) -> str | None:
     if not words & AGAINST:
         return None
     if category == "N":
-        return f"{quoted(name)} != 0"
+        return f"{quoted(name)}{'::numeric' if kind == 'money' else ''} != 0"
     if category == "S":
-        return f"{quoted(name)} != ''"
+        no = ", ".join(f"'{word}'" for word in evidence()["flags"]["no"])
+        return f"lower({quoted(name)}) not in ({no})"
     return f"{quoted(name)} is not null"
 
 
@@ -315,6 +316,16 @@ def look_at_watch(
             how = (triggers or {}).get(oid) or ("updated_at" if oid in telling else otherwise)
             is_meant = how == "nothing" and oid in on_purpose
             one.watched[relation] = "the nightly refresh, as its yml says" if is_meant else how
+        lacking = one.nulls.get("updated_at")
+        if lacking and "updated_at" in one.watched.values():
+            one.find(
+                LOOK,
+                "updated_at",
+                f"is NULL in {lacking} of {count_of(one.rows, 'row')}: an hourly refresh does"
+                " not see when such a row is inserted",
+                f"use `coalesce(updated_at, created_at)` in {one.path}, or run"
+                " `customer-health capture install`",
+            )
         if alone := [name for name, how in one.watched.items() if how == "nothing"]:
             one.find(
                 LOOK,

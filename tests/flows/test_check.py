@@ -215,7 +215,9 @@ def plant(database: Database) -> None:
         " alter table commerce.orders alter total_amount type bigint;"
         " alter table commerce.orders alter ordered_at type timestamp;"
         " alter table commerce.orders alter currency drop not null;"
-        " alter table commerce.orders alter updated_at type timestamp;"
+        " alter table commerce.orders alter updated_at type timestamp,"
+        " alter updated_at drop not null;"
+        " update commerce.orders set updated_at = null where status = 'Lost';"
         # a view of the application that reads one clock as UTC and names the zone of another
         " alter table commerce.orders rename to parcels;"
         " create view commerce.orders as select id, tenant_id, customer_id, status,"
@@ -257,7 +259,7 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
         assert told(f"input_orders__orders.{column}: {rows} of 37 rows", reason)
     assert told("input_orders__orders.total_amount", "looks like cents", "bigint", "/ 100.0")
     assert told("input_orders__orders.ordered_at", "is read as UTC")
-    assert not told("input_orders__orders.updated_at")
+    assert told("input_orders__orders.updated_at: is NULL in 2 of 37 rows: an hourly")
     deleted = told("commerce.customers.deleted_at is not used, and in 1 of 2 rows")
     assert "'looked_at': ['deleted_at']" in deleted[0]
     assert told('commerce.customers.isTest is not used, and in 1 of 2 rows "isTest"')
@@ -267,7 +269,7 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
     assert told("input_orders__tenants.tenant_slug: 1 slug belongs", "'acme' to 2")
     # not the account type HOLD, which is in protected_account_types
     assert told("customer_statuses.risk_status", "'FRAUD' 1", "leave risk_status")
-    assert len(found) == 11, found
+    assert len(found) == 12, found
 
     customers = input_of(report, "input_orders__customers")
     assert customers["unused_columns"]["commerce.customers"] == [
@@ -337,9 +339,11 @@ def test_each_planted_fault_is_seen(small: Database) -> None:
 
 def test_a_draft_that_was_delivered_is_looked_at(small: Database) -> None:
     small.execute(
-        "update commerce.orders set status = 'DRAFT' where ordered_at < '2026-03-15'"
+        "update commerce.orders set status = 'DRAFT' where ordered_at < '2026-03-15';"
+        " update commerce.tenants set is_active = false"
     )
-    [found] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
+    [found, none] = lines(report_of(small, "--system", "orders", "--as-of", UNTIL), "look")
+    assert none.startswith("orders: no customer gets a status; check that a tenant is active")
     assert "order_status: 2 rows are DRAFT and have a delivered_at, such as order_id" in found
     assert "such a row counts as a delivery; if it is not a delivery, make its" in found
 
@@ -532,6 +536,10 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
     assert "parcels" in line
 
 
+# a letter that says no
+NO = "'n', 'no', 'f', 'false', '0', '', 'non', 'não', 'nao', 'nein'"
+
+
 @pytest.mark.parametrize(
     ("column", "kind", "category", "condition"),
     [
@@ -539,7 +547,9 @@ def test_columns_that_lack_or_nobody_knows_are_named(small: Database, project: P
         ("deletedAt", "timestamp", "D", '"deletedAt" is not null'),
         ("is_test", "bool", "B", '"is_test"'),
         ("voided", "int2", "N", '"voided" != 0'),
-        ("archived", "text", "S", "\"archived\" != ''"),
+        ("voided_amount", "money", "N", '"voided_amount"::numeric != 0'),
+        ("archived", "text", "S", f'lower("archived") not in ({NO})'),
+        ("refunded", "bool", "B", '"refunded"'),
         ("eliminado", "bool", "B", '"eliminado"'),
         ("isactive", "bool", "B", 'not "isactive"'),
         ("active", "bool", "B", 'not "active"'),
