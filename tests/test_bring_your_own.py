@@ -90,7 +90,7 @@ def owner(server: Database) -> Iterator[Database]:
 @pytest.fixture
 def trial(owner: Database) -> Iterator[Database]:
     """The same database, with the login that the document creates."""
-    rights = block("What a trial may do", "in psql, as the owner of the database")
+    rights = block("What a trial may do", "in psql, as an administrator")
     owner.execute(rights.replace(':"DBNAME"', owner.environment["PGDATABASE"]))
     yield owner.as_user(LOGIN)
     owner.execute(f"drop owned by {LOGIN} cascade; drop role {LOGIN}")
