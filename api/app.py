@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import accounts, bookings, contacts, operations, orders, problems, usage
 from api.problems import DOCUMENT, Problem, log_unforeseen
 from api.reading import FOLDER, STARTED, form, text_of
+from flows import session
 
 MOST_CHARACTERS = 2000
 
@@ -103,6 +104,7 @@ def read_files() -> None:
     _document()
     form()
     problems.required()
+    session.settings()
     for file in FOLDER.rglob("*.sql"):
         text_of(f"{file.parent.name}/{file.stem}")
 

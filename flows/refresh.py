@@ -465,9 +465,9 @@ def _build(  # noqa: PLR0913, PLR0917
     log.payload["systems"] = list(part.systems)
     log.payload["dbt_startup_seconds"] = round(run.startup_seconds, 1)
     log.payload["dbt_run_seconds"] = round(run.run_seconds, 1)
-    log.payload["tests_passed"] = len(run.with_status("pass"))
-    # tests of settings come before all that they are about
-    if failed := {one.folder for one in run.with_status("fail") if not one.is_setting}:
+    if passed := run.with_status("pass"):
+        log.payload["tests_passed"] = len(passed)
+    if failed := {one.folder for one in run.nodes if _has_not_passed(one)}:
         log.payload["tests_failed_in"] = sorted(failed)
     # now, because the next refresh must know of it even if this process is killed
     log.store()
@@ -501,6 +501,18 @@ def _build(  # noqa: PLR0913, PLR0917
                 {"made": made},
             )
         ]
+
+
+def _has_not_passed(node: dbt.Node) -> bool:
+    """Return whether a test failed or could not run, so that rows of its system may be wrong.
+
+    Tests of settings come before all that they are about.
+    """
+    if node.kind != "test" or node.is_setting:
+        return False
+    # below a failed test, also those of other folders are skipped
+    is_skipped = node.status == "skipped" and node.folder in systems.registry()
+    return is_skipped or node.status in ("fail", "error", "runtime error")
 
 
 def _say_what_is_lost(

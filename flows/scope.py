@@ -261,8 +261,9 @@ def _rebuilt_because(
     if last is None:
         return None
     later = f"the marts have a later as_of, {last['as_of']:%Y-%m-%d %H:%M:%S %Z}"
+    untested = "a test failed in the last refresh or did not run, so its rows may be wrong"
     reasons = {
-        "a test failed in the last refresh, so its rows may be wrong": last["has_failed"],
+        untested: last["has_failed"],
         "the last refresh ended before its marts were tested": not last["is_tested"],
         later: last["as_of"] > as_of,
     }

@@ -4,6 +4,7 @@ The settings are in macros/session/session_settings.sql, for dbt's sessions and 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -27,6 +28,7 @@ ARGUMENTS: dict[str, Any] = {
 ASKED = 3
 
 
+@cache
 def settings() -> str:
     """Return the query that yields the settings: name and value."""
     # without the first and last line, which make it a macro

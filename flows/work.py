@@ -40,7 +40,8 @@ def find_work(
 ) -> Work:
     """Return what a refresh has to do; nothing in empty systems, which are switched off.
 
-    The keys must be claimed. The next refresh finds what changes from here on.
+    The keys must be claimed. The next refresh finds what has changed from here on; a change
+    of a table that is read whole and its opposite, both during this run, are no change.
     """
     now = {name: read_whole(connection, name) for name in systems.hourly()}
     names = [name for name in systems.hourly() if name not in empty]

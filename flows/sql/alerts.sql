@@ -177,6 +177,7 @@ declare
     -- as JSON, the only customers that can have another state; NULL: all
     asked text;
     tenants_there text[];
+    organizations_there text[];
     clock record;
     tenant record;
     many record;
@@ -561,13 +562,22 @@ begin
         update operations.alert_tenants set judged_as_of = marts_as_of
         where judged_as_of != marts_as_of;
 
-        -- a tenant that left the marts is seen for the first time when it comes back
+        -- what left the marts is seen for the first time when it comes back
         -- read first, because Citus cannot join these two tables
         select array_agg(tenant_id::text) into tenants_there from analytics.tenants;
+        select array_agg(organization_id::text) into organizations_there
+            from analytics.success_organizations;
         delete from operations.alert_tenants
         where
-            subject_kind = 'customer'
-            and tenant_id != all(coalesce(tenants_there, '{}'));
+            tenant_id != all(
+                coalesce(
+                    case subject_kind
+                        when 'customer' then tenants_there
+                        else organizations_there
+                    end,
+                    '{}'
+                )
+            );
 
         delete from operations.alert_rounds;
         insert into operations.alert_rounds

@@ -682,6 +682,24 @@ def test_a_failed_test_stops_the_marts_of_its_system_and_all_that_is_written(
 
 
 @pytest.mark.slow
+def test_after_a_test_on_marts_that_could_not_run_everything_is_computed_again(
+    captured: Database, project: Path
+) -> None:
+    (project / "tests" / "data" / "orders" / "orders_break.sql").write_text(
+        "select customer_id from {{ ref('customer_risk_status') }}"
+        " where 1 / (total_delivered_orders - total_delivered_orders) = 1"
+    )
+    captured.execute(
+        f"update commerce.orders set currency = currency where customer_id = {CUSTOMER}"
+    )
+    done = captured.run(*HOURLY, project=project)
+    assert done.returncode == 4
+    assert "division by zero" in done.stderr
+    assert "or did not run, so its rows may be wrong" in refresh(captured, *HOURLY)[1]
+    assert "full_because" not in refresh(captured, *HOURLY)[0]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "arguments", "because"),
     [

@@ -6,7 +6,7 @@ analytics as (
     select * from {{ ref('customer_analytics') }}
 ),
 
--- without updated_at, which follows every change of a counter
+-- without updated_at, which follows every login and counter
 given_organizations as (
     select
         organization_id,

@@ -19,7 +19,10 @@ final as (
         on
             locations.organization_id = published.organization_id
             and locations.location_id = published.location_id
-    where locations.time_zone is distinct from published.time_zone
+    where
+        locations.time_zone is distinct from published.time_zone
+        -- the first refresh takes everything anyway
+        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
 )
 
 select * from final

@@ -18,8 +18,12 @@ final as (
     full outer join published
         on organizations.organization_id = published.organization_id
     where
-        organizations.organization_slug is distinct from published.organization_slug
-        or organizations.time_zone is distinct from published.time_zone
+        (
+            organizations.organization_slug is distinct from published.organization_slug
+            or organizations.time_zone is distinct from published.time_zone
+        )
+        -- the first refresh takes everything anyway
+        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
 )
 
 select * from final

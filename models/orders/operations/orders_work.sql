@@ -10,7 +10,7 @@ account_types as (
     select * from {{ ref('customer_account_types') }}
 ),
 
--- without updated_at, which follows every login of a sales rep
+-- without updated_at, which follows every login and counter
 given_tenants as (
     select
         tenant_id,

@@ -16,8 +16,12 @@ final as (
     full outer join published
         on tenants.tenant_id = published.tenant_id
     where
-        tenants.tenant_slug is distinct from published.tenant_slug
-        or tenants.time_zone is distinct from published.time_zone
+        (
+            tenants.tenant_slug is distinct from published.tenant_slug
+            or tenants.time_zone is distinct from published.time_zone
+        )
+        -- the first refresh takes everything anyway
+        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
 )
 
 select * from final
