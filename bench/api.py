@@ -227,10 +227,10 @@ def bench(customers: int | None, tenants: int, years: int) -> None:
         run("flows", "roles", "install")
         connection.execute(RECORDED_CONTACTS.encode(), {"contacts": CONTACTS})
         connection.execute("vacuum analyze")
-        measure(size, nightly)
+        measure(nightly)
 
 
-def measure(size: dict[str, int], nightly: tuple[str, ...]) -> None:
+def measure(nightly: tuple[str, ...]) -> None:
     """Query the environment's database in both ways, alone and during a nightly refresh."""
     with connect() as connection:
         largest = {system: rows(connection, query) for system, query in CHOSEN.items()}
@@ -257,7 +257,7 @@ def measure(size: dict[str, int], nightly: tuple[str, ...]) -> None:
     with _serving():
         for title, asked in {**many, **few}.items():
             print_table(
-                f"{title}: ms until a response, {size['customers']:,} customers in all",
+                f"{title}: ms until a response",
                 ("", "psycopg", "API", *together),
                 [
                     [get.name, *_alone(get, told.token), *_together(get, told.token)]
