@@ -686,8 +686,8 @@ def test_after_a_test_on_marts_that_could_not_run_everything_is_computed_again(
     captured: Database, project: Path
 ) -> None:
     (project / "tests" / "data" / "orders" / "orders_break.sql").write_text(
-        "select customer_id from {{ ref('customer_risk_status') }}"
-        " where 1 / (total_delivered_orders - total_delivered_orders) = 1"
+        "select mart from {{ ref('orders_publications') }}"
+        " where 1 / (rows_written - rows_written) = 1"
     )
     captured.execute(
         f"update commerce.orders set currency = currency where customer_id = {CUSTOMER}"
