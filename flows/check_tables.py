@@ -22,7 +22,7 @@ from flows.check_inputs import (
 )
 from flows.database import Connection, rows
 from flows.fingerprints import current_mapping
-from flows.init.names import evidence, words_of
+from flows.init.names import evidence, no_words, words_of
 from flows.init.statuses import FEW_WORDS
 from flows.lookups import slow_lookups
 from flows.progress import count_of
@@ -284,7 +284,7 @@ def says_no(name: str, kind: str, category: str) -> str | None:
     if category == "N":
         return f"{quoted(name)}{'::numeric' if kind == 'money' else ''} != 0"
     if category == "S":
-        no = ", ".join(f"'{word}'" for word in evidence()["flags"]["no"])
+        no = ", ".join(f"'{word}'" for word in no_words())
         return f"lower({quoted(name)}) not in ({no})"
     return f"{quoted(name)} is not null"
 

@@ -42,6 +42,11 @@ def evidence() -> dict[str, Any]:
     return found
 
 
+def no_words() -> list[str]:
+    """Return the words of a flag that is not set, those that every encoding has."""
+    return [word for word in evidence()["flags"]["no"] if word.isascii()]
+
+
 @cache
 def _english() -> dict[str, str]:
     """Return words of other languages with the English word for each."""
