@@ -86,6 +86,11 @@ class Column:
         """Whether the values are dates or moments."""
         return self.family in TIMES or self.per_second is not None
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether all rows that were read have a date, so that it may stand for none."""
+        return self.family in TIMES and self.filled == 1
+
 
 @dataclass(frozen=True)
 class Link:
@@ -118,6 +123,8 @@ class Table:
     links: list[Link] = field(default_factory=list)
     # whether row security hides rows from this login, so that no probe can read any
     hides_rows: bool = False
+    # whether its rows are elsewhere
+    is_foreign: bool = False
     # rows that a probe has read
     probed: int = 0
 
@@ -158,9 +165,10 @@ class Catalog:
     def words(
         self, table: Table, column: Column, *, of_all: bool = False
     ) -> dict[str, int] | None:
-        """Return the words of a column with their counts, or None if there are too many.
+        """Return the words of a column with their counts, or None.
 
-        Labels without rows have a count of 0. of_all: of all rows, if there is time.
+        None means that there are too many, or that they could not be read. Labels without
+        rows have a count of 0. of_all: of all rows, if there is time.
         """
         counts: dict[str, int] = dict.fromkeys(column.labels, 0)
         look = self._look_at_all if of_all else self._look_at_first
@@ -170,9 +178,9 @@ class Catalog:
             f" from {ROWS}) as read where word is not null"
             f' group by word order by count(*) desc, word collate "C" limit {MOST_WORDS + 1}',
         )
-        if len(found) > MOST_WORDS and not counts:
+        if not counts and (found is None or len(found) > MOST_WORDS):
             return None
-        return counts | {str(row["word"]): int(row["rows"]) for row in found}
+        return counts | {str(row["word"]): int(row["rows"]) for row in found or []}
 
     def keys(self, table: Table, column: Column) -> list[str]:
         """Return the keys of the documents in a column, as far as a probe has seen."""
@@ -183,7 +191,7 @@ class Catalog:
             " jsonb_object_keys(case jsonb_typeof(document) when 'object' then document end)"
             " as key order by key",
         )
-        return [str(row["key"]) for row in found]
+        return [str(row["key"]) for row in found or []]
 
     def used_words(self, table: Table, link: Link, label: Column) -> dict[str, int] | None:
         """Return the words of a lookup table, with the number of rows that use each.
@@ -219,23 +227,23 @@ class Catalog:
             self.unread[table.relation] = one_line(found)
         return found
 
-    def _look(self, table: Table, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a probe of a table, or none if it fails."""
+    def _look(self, table: Table, query: str) -> list[dict[str, Any]] | None:
+        """Return the rows of a probe of a table, or None if it fails."""
         found = self.tried(table, query)
-        return [] if isinstance(found, psycopg.Error) else found
+        return None if isinstance(found, psycopg.Error) else found
 
-    def _look_at_first(self, table: Table, query: str) -> list[dict[str, Any]]:
+    def _look_at_first(self, table: Table, query: str) -> list[dict[str, Any]] | None:
         """Return what a query of ROWS gives for the first rows of a table."""
         first = f"(select * from {table.relation} limit {LOOKED_AT}) as looked_at"
         return self._look(table, query.replace(ROWS, first))
 
-    def _look_at_all(self, table: Table, query: str) -> list[dict[str, Any]]:
+    def _look_at_all(self, table: Table, query: str) -> list[dict[str, Any]] | None:
         """Return what a query of ROWS gives for all rows, or the first if that takes too long.
 
         Orders under way are the newest, and the first rows the oldest. Of a view, only the
-        first: one that takes too long is not read again.
+        first: one that takes too long is not read again. Nor are all rows of another server.
         """
-        if not table.is_view:
+        if not (table.is_view or table.is_foreign):
             found = self.tried(table, query.replace(ROWS, table.relation))
             if not isinstance(found, psycopg.Error):
                 return found
@@ -262,7 +270,7 @@ class Catalog:
             f" from {table.relation} where {label.quoted} is not null group by {quoted}"
             f" limit {LOOKED_AT}",
         )
-        return {str(row["key"]): str(row["label"]) for row in found}
+        return {str(row["key"]): str(row["label"]) for row in found or []}
 
     def share_of(self, table: Table, condition: str, among: str) -> float | None:
         """Return the share of rows among others for which a condition holds, or None."""
@@ -325,13 +333,13 @@ class Catalog:
         return share
 
     def knows_zone(self, name: str) -> bool:
-        """Return whether PostgreSQL has a time zone of this name."""
-        return name.lower() in self._zones
+        """Return whether PostgreSQL has a time zone of this name, as far as it says."""
+        return self._zones is None or name.lower() in self._zones
 
     @cached_property
-    def _zones(self) -> set[str]:
-        found = rows(self.connection, "select lower(name) as name from pg_timezone_names")
-        return {row["name"] for row in found}
+    def _zones(self) -> set[str] | None:
+        found = _tried(self.connection, "select lower(name) as name from pg_timezone_names")
+        return None if isinstance(found, psycopg.Error) else {row["name"] for row in found}
 
 
 @contextmanager
@@ -383,6 +391,7 @@ def read_catalog(connection: Connection) -> Catalog:
             unique=tuple(row["unique_columns"]),
             links=list(links),
             hides_rows=row["hides_rows"],
+            is_foreign=row["is_foreign"],
         )
     for table in tables.values():
         table.links = [link for link in table.links if link.to in tables]

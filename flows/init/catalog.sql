@@ -4,6 +4,7 @@ select
     relname as name,
     format('%I.%I', nspname, relname) as relation,
     relkind in ('v', 'm') as is_view,
+    relkind = 'f' as is_foreign,
     obj_description(pg_class.oid, 'pg_class') as comment,
     has_schema_privilege(nspname, 'usage')
     and has_table_privilege(pg_class.oid, 'select') as is_readable,
@@ -99,7 +100,16 @@ from pg_class
 inner join pg_namespace on relnamespace = pg_namespace.oid
 where
     relkind in ('r', 'p', 'v', 'm', 'f')
-    and not relispartition
+    -- a partition, also by inheritance, but not a table that adds columns to another
+    and not (
+        exists (select from pg_inherits where inhrelid = pg_class.oid)
+        and not exists (
+            select from pg_attribute
+            where
+                attrelid = pg_class.oid and attnum > 0 and not attisdropped
+                and attinhcount = 0
+        )
+    )
     and not starts_with(nspname::text, 'pg_')
     and nspname != 'information_schema'
     -- our schemas and relations, with any prefix; an application may have a schema analytics

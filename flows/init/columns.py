@@ -10,6 +10,7 @@ from flows.init.names import (
     evidence,
     is_past,
     name_points,
+    no_words,
     snake,
     time_beside,
     words_of,
@@ -34,6 +35,8 @@ MANY = 20
 KEPT = ("ordered_at", "ends_at", "scheduled_at")
 # a larger share of rows is most of them
 HALF = 0.5
+# families of columns that hold words
+WORDS = ("text", "enum")
 
 
 class Columns:
@@ -185,8 +188,7 @@ class Columns:
         if column.family == "boolean":
             return row
         if column.family in TIMES:
-            # a moment that all rows have stands for none: 9999-12-31
-            return None if column.filled == 1 else f"{row} is not null"
+            return None if column.is_everywhere else f"{row} is not null"
         if column.family not in ("integer", "text", "bit"):
             return None
         words = self.catalog.words(table, column)
@@ -196,14 +198,17 @@ class Columns:
                 word in ("0", "1") or int(word) > EARLIEST for word in words
             )
             return f"{row} != 0" if is_flag else None
+        words = words or {}
         meant = evidence()["flags"]
-        yes = [word for word in words or {} if word.lower() in meant["yes"]]
-        no = [word for word in words or {} if word.lower() in meant["no"]]
+        allowed = meant["yes"] + (meant["beside_n"] if {*words} & {"N", "n"} else [])
+        yes = [word for word in words if word.lower() in allowed]
+        no = [word.lower() for word in words if word.lower() in meant["no"]]
         if not words or len(yes) + len(no) < len(words):
             return None
         row = f"{row}::text" if column.family == "bit" else row
         # a yes that no row has may be any word
-        return f"{row} {'in' if yes else 'not in'} ({quoted_words(yes or no)})"
+        other = f"lower({row}) not in ({quoted_words(dict.fromkeys([*no_words(), *no]))})"
+        return f"{row} in ({quoted_words(yes)})" if yes else other
 
     def is_not_set(self, table: Table, column: Column) -> str | None:
         """Return SQL that says whether a flag is not set, or None if the column is no flag."""
@@ -246,9 +251,16 @@ class Columns:
 
     def label(self, holder: Table) -> Column | None:
         """Return the column of a lookup table that holds its word."""
-        known = self.first(holder, evidence()["labels"])
-        texts = (c for c in holder.columns.values() if c.family in ("text", "enum"))
-        return known or next(texts, None)
+        texts = (c for c in holder.columns.values() if c.family in WORDS)
+        return self.named_label(holder) or next(texts, None)
+
+    def named_label(self, holder: Table) -> Column | None:
+        """Return the column that is named like a word; the key only if there is no other."""
+        named = (self.exact(holder, name) for name in evidence()["labels"])
+        found = [one for one in named if one and one.family in WORDS]
+        return next(
+            (one for one in found if one.name not in holder.key), next(iter(found), None)
+        )
 
     def exact(self, table: Table, name: str) -> Column | None:
         """Return the column with exactly this name, in snake case."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flows.init.catalog import Catalog, Link, Table
+from flows.init.catalog import PATIENCE_FOR_VIEWS, Catalog, Link, Table
 from flows.init.contract import singular
 from flows.init.names import bare_words, evidence, is_copy, key_stem, singulars_of, snake
 
@@ -36,6 +36,10 @@ def add_implied_links(catalog: Catalog) -> None:
 
 def _likely_key(catalog: Catalog, table: Table) -> list[str]:
     """Return the column that is the key of a table without one: a view, a foreign table."""
+    is_late = table.is_view and catalog.spent > PATIENCE_FOR_VIEWS / 2
+    if not table.probed or is_late:
+        # leave the time for the views that an input reads
+        return []
     names = {"id", *(f"{one}_id" for one in singulars_of(catalog, table))}
     return [
         column.name

@@ -9,7 +9,7 @@ that is.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flows.init.catalog import TIMES, Catalog, Table
+from flows.init.catalog import TIMES, Catalog, Column, Table
 from flows.init.columns import HALF, Columns
 from flows.init.contract import Entity, Wanted, our_settings, singular
 from flows.init.links import MOST
@@ -40,6 +40,7 @@ from flows.init.values import (
     Input,
     Value,
     as_lookups,
+    asked_of_all,
     bare_value,
     convert,
     in_lines,
@@ -194,8 +195,14 @@ class Proposal:
         closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
             gone = self.columns.exact(table, name)
-            condition = self.columns.is_set(table, gone) if gone else None
-            if gone is None or condition is None or gone.quoted in used:
+            if gone is None or gone.quoted in used:
+                continue
+            condition = self.columns.is_set(table, gone)
+            is_archived = "archived" in words_of(name)
+            if condition is None:
+                is_written = given.entity.name in self.tables.through
+                if gone.is_everywhere and not (is_archived or is_written):
+                    given.todos.append(f"{asked_of_all(gone)}, {_without(given, gone)}")
                 continue
             if closed:
                 if gone.is_nullable and gone.family not in TIMES:
@@ -216,7 +223,7 @@ class Proposal:
                 active.reason = f"{'' if is_alone else f'{active.reason}; '}{told_of(gone)}"
                 active.points, active.todo = LIKELY, ""
                 continue
-            if "archived" in words_of(name):
+            if is_archived:
                 # they may be finished, and the history
                 given.todos.append(
                     f"do archived rows count ({told_of(gone)})? If not, add `where {is_left}`"
@@ -245,15 +252,19 @@ class Proposal:
             )
         about_copies = self.tables.asked_of_copies if entity.name == anchor else ""
         given.todos += [one for one in (asked, about_copies) if one]
-        given.todos += [
-            f"{other.relation} has nearly the same columns: are its rows {entity.name}, too?"
-            " If so, read both, with `union all`"
+        alike = [
+            other.relation
             for other in self.catalog.tables.values()
             if entity.name in evidence()["kinds"]["inputs"]
             and other.probed
             and not other.is_view
             and is_part(table, other)
         ]
+        if alike:
+            given.todos.append(
+                f"are the rows of {', '.join(alike)} {entity.name}, too? They have nearly the"
+                " same columns. If so, read them as well, with `union all`"
+            )
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
@@ -359,7 +370,6 @@ class Proposal:
         value = value or self.columns.boolean(table, column)
         value = self.columns.filled_up(table, column, value)
         self.columns.doubt_part(table, column, value)
-        self.columns.doubt_sparse(table, column, value)
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self.columns.put_together(table, column),
@@ -371,6 +381,7 @@ class Proposal:
                 is_weak = value is None or value.points < LIKELY or value.is_empty
                 if other and (value is None or (is_weak and other.points >= LIKELY)):
                     value = other
+        self.columns.doubt_sparse(table, column, value)
         if value and column.is_optional and value.points < LIKELY:
             return None
         if value:
@@ -380,9 +391,9 @@ class Proposal:
     def _complete(self, entity: Entity, table: Table, column: Wanted, value: Value) -> None:
         """Fill a value up for rows that have none, and ask about what nobody knows."""
         if column.name == "time_zone":
-            self._doubt_zone(table, value)
             if not column.is_optional:
                 self._fill_zone(table, value)
+            self._doubt_zone(table, value)
         elif column.name == "updated_at":
             self._fill_changed(entity, table, value)
 
@@ -674,3 +685,13 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
+
+
+def _without(given: Input, gone: Column) -> str:
+    """Return how to leave out deleted rows if a later date stands for none."""
+    is_left = f"coalesce({gone.quoted} > now(), true)"
+    if "is_closed" in given.values:
+        return f"return `not {is_left}` as is_closed"
+    if given.entity.key == given.entity.tenant:
+        return f"return `{is_left}` as is_active"
+    return f"add `where {is_left}`"

@@ -382,7 +382,8 @@ class References:
                 found = self.columns.put_together(there, column) or found
             if one_of(there.name).endswith(column.name):
                 word = self.columns.first(there, evidence()["lookups"].get(column.name, []))
-                found = bare_value(word, CERTAIN) if word and word.family == "text" else found
+                is_word = word and word.family == "text" and self._is_code(there, word)
+                found = bare_value(word, CERTAIN) if word and is_word else found
             # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 continue
@@ -396,6 +397,12 @@ class References:
                 joins=[Join(name, there.relation, condition)],
             )
             yield own, value
+
+    def _is_code(self, table: Table, column: Column) -> bool:
+        """Return whether the values are codes: a name may be US Dollar."""
+        if snake(column.name) != "name":
+            return True
+        return self.catalog.share_of(table, f"{column.quoted} ~ '^[A-Z]{{3}}$'", "true") == 1
 
     def behind(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a value from a row's children: the sum of items, the last arrival."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.init.catalog import TIMES, Column, Table
+from flows.init.catalog import Column, Table
 from flows.init.contract import Entity, Wanted
 from flows.init.names import LEAST, evidence, name_points, one_of, snake, words_of
 from flows.init.tables import Tables
@@ -14,6 +14,7 @@ from flows.init.values import (
     TYPE,
     Join,
     Value,
+    asked_of_all,
     meanings,
     quoted_words,
     told_of,
@@ -36,7 +37,7 @@ class Statuses:
         self, entity: Entity, table: Table, column: Wanted, told: dict[str, Any]
     ) -> Value | None:
         """Return a status that the moments of a row tell, such as shipped_at."""
-        lines, named = [], []
+        lines, named, asked = [], [], []
         otherwise = told.get("otherwise", "")
         for word, names in told.items():
             if word in ("otherwise", "else"):
@@ -51,24 +52,27 @@ class Statuses:
                 if moment
                 else self.columns.first(table, names)
             )
-            # all may have succeeded, but not all ended otherwise: 9999-12-31
-            is_none = found and found.family in TIMES and found.filled == 1
-            if found and (not is_none or word in ("DELIVERED", "COMPLETED")):
+            is_good = word in ("DELIVERED", "COMPLETED")
+            if found and found.is_everywhere and not is_good:
+                # all may have succeeded, but not all ended otherwise
+                asked.append(f"{asked_of_all(found)}, rows with an earlier one are {word}")
+            elif found:
                 row = f"{ROW}{found.quoted}"
                 is_so = self.columns.is_set(table, found) or f"{row} is not null"
                 lines.append(f"when {is_so} then '{word}'")
                 named.append(found.name)
                 if word == otherwise:
                     otherwise = told["else"]
+        todo = " ".join(asked)
         if not lines:
             return self._of_few_words(entity, table, column) or (
-                Value(f"'{otherwise}'", "no status column found, so a constant", GUESS)
+                Value(f"'{otherwise}'", "no status column found, so a constant", GUESS, todo)
                 if otherwise
                 else None
             )
         reason = f"no status column found, so derived from {', '.join(named)}"
         lines.append(f"else '{otherwise}'")
-        return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY)
+        return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY, todo)
 
     def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
         """Return a column with few distinct values as a possible status, with a question.
@@ -219,10 +223,10 @@ class Statuses:
 
     def _translations(self, holder: Table, key: str) -> dict[str, str]:
         """Return the words of a lookup table that has none itself, from one with languages."""
-        if self.columns.first(holder, evidence()["labels"]):
+        if self.columns.named_label(holder):
             return {}
         for table in self.catalog.tables.values():
-            label = self.columns.first(table, evidence()["labels"])
+            label = self.columns.named_label(table)
             for link in table.links:
                 is_named = one_of(table.name).startswith(f"{one_of(holder.name)}_")
                 is_of_it = (link.to, link.to_columns) == (holder.relation, (key,))

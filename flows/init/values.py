@@ -102,6 +102,14 @@ def told_of(column: Column, like: str = "") -> str:
     return ", ".join(told)
 
 
+def asked_of_all(column: Column) -> str:
+    """Ask about a date of an end that all rows have; what follows is for a yes."""
+    return (
+        f"all rows that were read have {column.name}: does a date such as 9999-12-31 stand for"
+        " none? If so"
+    )
+
+
 def bare_value(column: Column, points: int, reason: str = "") -> Value:
     """Return the value of a column of the row itself, as it is."""
     told = told_of(column).replace("name matches", reason) if reason else told_of(column)
@@ -207,7 +215,7 @@ def translated(  # noqa: PLR0913, PLR0917 - what the words may mean
     as_text = row if column.family == "text" else f"{row}::text"
     allowed = ", ".join(ours)
     if words is None:
-        return as_text, f"too many values to list: translate them into {allowed}"
+        return as_text, f"the values could not be listed: translate them into {allowed}"
     if not words:
         return as_text, f"no values yet: translate them into {allowed}"
     if set(words) <= set(ours):
@@ -349,7 +357,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
         terms.append(number(quantity))
         if discount:
             part = f"{discount.quoted}::numeric"
-            if catalog.share_of(read[0][0], f"{part} < 1", f"{part} != 0") in (None, 1):
+            is_share = f"{part} > 0 and {part} < 1"
+            if catalog.share_of(read[0][0], is_share, f"{part} != 0") in (None, 1):
                 used.append(f"(1 - {discount.name})")
                 terms.append(f"(1 - {number(discount)})")
             else:
