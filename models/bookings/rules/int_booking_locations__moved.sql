@@ -21,8 +21,8 @@ final as (
             and locations.location_id = published.location_id
     where
         locations.time_zone is distinct from published.time_zone
-        -- the first refresh takes everything anyway
-        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
+        -- which takes everything anyway
+        and not {{ is_first_refresh('booking_locations') }}
 )
 
 select * from final

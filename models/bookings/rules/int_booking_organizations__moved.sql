@@ -22,8 +22,8 @@ final as (
             organizations.organization_slug is distinct from published.organization_slug
             or organizations.time_zone is distinct from published.time_zone
         )
-        -- the first refresh takes everything anyway
-        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
+        -- which takes everything anyway
+        and not {{ is_first_refresh('booking_organizations') }}
 )
 
 select * from final

@@ -20,8 +20,8 @@ final as (
             tenants.tenant_slug is distinct from published.tenant_slug
             or tenants.time_zone is distinct from published.time_zone
         )
-        -- the first refresh takes everything anyway
-        and ('{{ var("refresh_scope") }}' = 'changed' or exists(select from published))
+        -- which takes everything anyway
+        and not {{ is_first_refresh('tenants') }}
 )
 
 select * from final
