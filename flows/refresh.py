@@ -299,13 +299,10 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     log.payload |= say_scope(scope, progress)
     empty = () if scope.full_because else _empty(connection, rules)
     work = find_work(connection, scope, as_of, is_full=is_full, empty=empty)
-    if not is_full and moved_by_others(connection, log.logid):
+    is_moved = not is_full and moved_by_others(connection, log.logid)
+    if is_moved:
         log.payload["moved_by_others"] = True
-    agreed = (
-        not is_full
-        and "moved_by_others" not in log.payload
-        and still_agrees(connection, log.logid)
-    )
+    agreed = not (is_full or is_moved) and still_agrees(connection, log.logid)
     log.payload |= {"work": work.systems, "read_whole": work.read_whole}
     if not (is_full or work.systems):
         _do_nothing(options, as_of, scope, progress, log, lock, agreed=agreed)
@@ -400,9 +397,9 @@ def _do_nothing(  # noqa: PLR0913, PLR0917
     say_lost_hook(log.connection, progress)
     log.payload |= {"is_idle": True, "marts": [], "tenants": []}
     try:
-        done = WriteBack(columns=fingerprint_of_columns(log.connection))
         # the triggers notice everything
         if "orders" not in scope.changed_since and agreed:
+            done = WriteBack(columns=fingerprint_of_columns(log.connection))
             say_what_stays(log.connection, progress)
             log.payload |= done.log() | {COMPUTED: True, "rows_written": 0}
         else:
