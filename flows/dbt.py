@@ -434,6 +434,7 @@ class Child:
             stderr=self._errors,
             encoding="utf-8",
         )
+        self._is_asked = False
 
     def messages(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Run dbt with these arguments; yield its messages, the last one how it ended.
@@ -442,6 +443,7 @@ class Child:
         """
         if not (self._process.stdin and self._process.stdout):
             raise Infrastructure("dbt: the child process has no pipes")
+        self._is_asked = True
         # a child that has ended is reported below
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{json.dumps(arguments)}\n")
@@ -464,6 +466,9 @@ class Child:
 
     def end(self) -> None:
         """End the process; a run in progress is interrupted."""
+        if not self._is_asked:
+            # it does nothing but load
+            self._process.kill()
         if self._process.stdin:
             # the pipe of an ended child may still hold input
             with suppress(BrokenPipeError):
@@ -480,11 +485,10 @@ class Warm:
     Two, because a command may read the manifest as the login and refresh as another role.
     """
 
-    MOST = 2
-
-    def __init__(self) -> None:
-        """Start no child before there is something to do."""
-        self.children: list[Child] = []
+    def __init__(self, *children: Child, most: int = 2) -> None:
+        """Hand over these children first, and keep at most that many after a request."""
+        self.children = list(children)
+        self.most = most
 
     def take(self, environment: Mapping[str, str]) -> Child:
         """Hand over the child that is kept for this environment, or a new one.
@@ -503,7 +507,7 @@ class Warm:
     def keep(self, child: Child) -> None:
         """Keep a child; end the one that was used longest ago if there are too many."""
         self.children.append(child)
-        while len(self.children) > self.MOST:
+        while len(self.children) > self.most:
             self.children.pop(0).end()
 
     def end(self) -> None:
@@ -516,18 +520,29 @@ _warm: Warm | None = None
 
 
 @contextmanager
-def kept_warm() -> Iterator[None]:
+def kept_warm(warm: Warm | None = None) -> Iterator[None]:
     """Keep the child between builds in this block, so that dbt loads and parses only once.
 
     dbt parses again when a project file changes, but this process keeps its own settings.
     """
     global _warm  # noqa: PLW0603 - a process has one
-    before, _warm = _warm, Warm()
+    before, _warm = _warm, warm or Warm()
     try:
         yield
     finally:
         _warm.end()
         _warm = before
+
+
+@contextmanager
+def loading(connection: Mapping[str, str]) -> Iterator[None]:
+    """Load dbt in a child while this block finds out what to build; the child builds it."""
+    if _warm:
+        yield
+        return
+    ensure_profile()
+    with kept_warm(Warm(Child(child_environment(connection)), most=0)):
+        yield
 
 
 def _messages(

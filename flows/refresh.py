@@ -226,10 +226,14 @@ def _with_lock(
             # it creates only the views of its own systems
             check_attached(connection)
         check_organization(connection, options.organization)
+        will_build = options.mode != "hourly" or _is_something_waiting(connection)
         try:
-            with logged(
-                connection, f"refresh_{options.mode}", "refresh", options.run_id
-            ) as log:
+            with (
+                dbt.loading(environment(connection)) if will_build else nullcontext(),
+                logged(
+                    connection, f"refresh_{options.mode}", "refresh", options.run_id
+                ) as log,
+            ):
                 if options.organization is not None:
                     _refresh_organization(options.organization, options, progress, log, lock)
                 else:
@@ -240,6 +244,13 @@ def _with_lock(
             if options.mode == "nightly":
                 forget_old_rows(progress)
         return log.payload
+
+
+def _is_something_waiting(connection: Connection) -> bool:
+    """Return whether triggers have queued keys, so that an hourly refresh needs dbt."""
+    queue = f"{OPERATIONS}.changed_keys"
+    [there] = rows(connection, f"select to_regclass('{queue}') as queue")
+    return bool(there["queue"] and rows(connection, f"select from {queue} limit 1"))
 
 
 def _check_first_tenant(slug: str) -> None:

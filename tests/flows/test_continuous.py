@@ -213,6 +213,48 @@ def test_a_child_that_has_parsed_other_files_is_not_used(
     warm.end()
 
 
+# answers each request as a run of dbt that ended well
+ANSWERS = """
+import sys
+for _ in sys.stdin:
+    print('{{"event": "end", "error": null, "is_wrong": false, "is_temporary": false,'
+          ' "nodes": []}}', flush=True)
+"""
+
+
+def test_dbt_loads_while_a_refresh_finds_out_what_to_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[dbt.Child] = []
+
+    class Child(dbt.Child):
+        def __init__(self, environment: Mapping[str, str]) -> None:
+            super().__init__(environment)
+            started.append(self)
+
+    monkeypatch.setattr(dbt, "PROGRAM", ANSWERS)
+    monkeypatch.setattr(dbt, "Child", Child)
+    # as in a process that keeps none
+    monkeypatch.setattr(dbt, "_warm", None)
+
+    with dbt.loading({}):
+        assert len(started) == 1
+        dbt.build({}, {}, Lines())
+        assert len(started) == 1
+        # a later request may need another version of the files
+        assert started[0].has_ended()
+    with dbt.loading({}):
+        # nothing is built
+        assert not started[1].has_ended()
+    assert started[1].has_ended()
+    with dbt.kept_warm():
+        dbt.build({}, {}, Lines())
+        assert len(started) == 3
+        with dbt.loading({}):
+            dbt.build({}, {}, Lines())
+        assert len(started) == 3
+
+
 def test_an_outage_ends_the_run_at_once_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     from flows import scheduled  # Prefect takes seconds to import
 
