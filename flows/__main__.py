@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,9 +16,9 @@ from flows.alerts import run_alerts
 from flows.arguments import parse_as_of, parse_days, parse_run_id, read_arguments
 from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.check import check
-from flows.database import reading, use_environment
+from flows.database import one_line, reading, use_environment
 from flows.detach import detach
-from flows.errors import Failure, WrongArgument
+from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
 from flows.fleet import AT_ONCE, chosen, names, parse_at_once, use_fleet
 from flows.fleet_commands import print_fleet_status, run_fleet
@@ -438,6 +439,11 @@ def main(typed: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         progress.fail("interrupted")
         exit_code, payload = 130, {"error": "interrupted"}
+    except Exception as error:  # noqa: BLE001 - exit code 1 would mean that a data test failed
+        traceback.print_exc()
+        problem = f"unexpected: {type(error).__name__}: {one_line(error)}"
+        progress.fail(f"error: {problem}")
+        exit_code, payload = Infrastructure.exit_code, {"error": problem}
     progress.end(payload, exit_code)
     return exit_code
 

@@ -70,7 +70,7 @@ def parse_run_id(text: str) -> str:
 
 def check_tenant(connection: Connection, slug: str | None) -> None:
     """Raise WrongArgument when the marts list tenants and none has this slug."""
-    if is_built(connection):
+    if slug is not None and is_built(connection):
         check_slug(connection, systems.registry()[systems.known("orders", "--tenant")], slug)
 
 

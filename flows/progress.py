@@ -5,8 +5,10 @@ Schedulers can get one JSON object at the end, and a file with every line.
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +51,15 @@ def as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, default=str)
 
 
+class Paper(Console):
+    """Prints until its reader goes away, as `head` does; then the command goes on silently."""
+
+    def on_broken_pipe(self) -> None:
+        """Drop what is still to be printed, instead of ending the command."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 class Progress:
     """Shows which step runs, and each model, test or batch that has finished."""
 
@@ -63,7 +74,7 @@ class Progress:
 
         Raises WrongArgument if the file cannot be written.
         """
-        self._console = console or Console(highlight=False, stderr=is_json)
+        self._console = console or Paper(highlight=False, stderr=is_json)
         if not self._console.is_terminal:
             self._console.width = ANY_WIDTH
         self._show_live: Callable[[str], None] | None = None
@@ -136,7 +147,8 @@ class Progress:
         """With --json print the run's log entry, or else the printed lines and tables."""
         if self._is_json:
             content = payload or {"tables": self._tables, "lines": self._said}
-            print(as_json({**content, "exit_code": exit_code}))
+            with suppress(BrokenPipeError):
+                print(as_json({**content, "exit_code": exit_code}), flush=True)
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)

@@ -322,7 +322,8 @@ def _refresh(options: Options, progress: Progress, log: RunLog, lock: Lock) -> N
     files = untouched.fingerprint_of_project() if is_full else ""
     found = untouched.fingerprints(connection, files) if is_full else None
     stands = (
-        not scope.full_because
+        is_full
+        and not scope.full_because
         and unfinished(connection) is None
         and untouched.is_left(connection, found)
     )

@@ -31,7 +31,7 @@ Job = Literal[
 
 
 class RunLog:
-    """The row of one run. The payload is stored when the run ends."""
+    """The row of one run."""
 
     def __init__(
         self, connection: Connection, cron_name: str, log_type: str, logid: str | None = None
@@ -77,12 +77,17 @@ class RunLog:
         )
 
     def count_with_last(self, mark: str, status: str) -> None:
-        """Replace the previous row if it has the same mark and status.
+        """End the run, and replace the previous row if it has the same mark and status.
 
         Consecutive runs without news thus share one row: runs_count is their number,
         runs_since the start of the first. What the previous one could not write back goes
         with it.
         """
+        with self.connection.transaction():
+            self._count_with_last(mark, status)
+            self.end(status)
+
+    def _count_with_last(self, mark: str, status: str) -> None:
         before = self.connection.execute(
             f"""
             with runs as (
@@ -176,17 +181,21 @@ def logged(
         if isinstance(error, Failure):
             error.payload = log.payload
         try:
-            if connection.closed:
-                # perhaps only our session has ended
-                with connect() as log.connection:
-                    log.end(_status_of(error))
-            else:
-                log.end(_status_of(error))
+            _end(log, _status_of(error))
         except (Infrastructure, psycopg.Error):
             # the database is unreachable; the next run marks the row as interrupted
             error.add_note("the run log could not be written")
         raise
-    log.end("success")
+    _end(log, "success")
+
+
+def _end(log: RunLog, status: str) -> None:
+    """Store how the run ended, in a new session if only ours has ended."""
+    try:
+        log.end(status)
+    except psycopg.OperationalError:
+        with connect() as log.connection:
+            log.end(status)
 
 
 def _status_of(error: BaseException) -> str:

@@ -40,8 +40,9 @@ def find_work(
 ) -> Work:
     """Return what a refresh has to do; nothing in empty systems, which are switched off.
 
-    The keys must be claimed. The next refresh finds what has changed from here on; a change
-    of a table that is read whole and its opposite, both during this run, are no change.
+    The keys must be claimed. The next refresh finds what has changed from here on. But if a
+    table that is read whole changes and changes back while this run reads it, the marts keep
+    the value in between until the system has other work, at the latest until the night.
     """
     now = {name: read_whole(connection, name) for name in systems.hourly()}
     names = [name for name in systems.hourly() if name not in empty]

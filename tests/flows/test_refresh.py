@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import UNTIL, Database, switch_off
 
+from flows import dbt
+
 MARTS = (
     "tenants",
     "sales_reps",
@@ -26,6 +28,21 @@ def refresh(
     done = database.run(*nightly, *options, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_a_failed_test_names_a_row_without_its_people(refreshed: Database) -> None:
+    node = dbt.Node(
+        *("every_row_has", "test", [], "bookings", "fail", None, 1),
+        *("operations.offenders", 0),
+    )
+    refreshed.execute(
+        "create table operations.offenders as select 7 as customer_id, 'Ann' as given_name,"
+        " 'ann@example.com' as email_address, '0123' as phone_number, 'owes' as notes,"
+        " 'shop' as tenant_slug, null::date as last_visit_on"
+    )
+    with refreshed.connect() as connection:
+        dbt.name_offenders(dbt.Run([node]), connection)
+    assert node.offender == "customer_id 7, tenant_slug shop, last_visit_on NULL"
 
 
 def fingerprint(database: Database) -> dict[str, object]:

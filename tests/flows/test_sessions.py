@@ -399,18 +399,27 @@ def test_a_run_that_has_lost_its_lock_stops(small: Database) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_whose_session_has_ended_says_how_it_ended(small: Database) -> None:
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_a_run_whose_session_has_ended_says_how_it_ended(
+    small: Database,
+    has_lock: bool,  # noqa: FBT001 - given by pytest
+) -> None:
     with running(small) as refreshing:
         lock = wait_for(small, LOCK)
         wait_for(small, MODELS_RUN)
         small.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'customer_health' and pid != %s",
+            " where application_name = 'customer_health' and (pid != %s or not %s)",
             lock,
+            has_lock,
         )
         out, error = refreshing.communicate(timeout=120)
     assert refreshing.returncode == 4, out + error
-    assert small.value("select status from operations.application_logs") == "failed"
+    [log] = small.rows(
+        "select status, payload ->> 'error' as error from operations.application_logs"
+    )
+    assert log["status"] == "failed"
+    assert log["error"] in error
 
 
 @pytest.mark.slow

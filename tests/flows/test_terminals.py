@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from conftest import PROJECT, PYTHON, UNTIL, USUAL, Database, load_two_customers, new_database
 
+from flows import __main__ as commands
+
 SLUG = "caf\u00e9-\N{SLICE OF PIZZA}"
 NIGHTLY = ("flows", "refresh", "--mode", "nightly", "--as-of", UNTIL)
 
@@ -225,6 +227,38 @@ def test_schedulers_get_one_json_object_however_a_command_ends(
     assert failed["cron_name"] == "write_back"
     done = run(emoji, "flows", "refresh", "--json", "--mode", "monthly")
     assert json.loads(done.stdout)["exit_code"] == 2
+
+
+def test_a_reader_that_goes_away_ends_no_command(refreshed: Database) -> None:
+    """`refresh | head -1` must not stop between the marts and the write-back."""
+    for options in ((), ("--json",)):
+        command = subprocess.Popen(
+            [PYTHON, "-m", "flows", "weekly", *options],
+            env=refreshed.os_environment(),
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert command.stdout
+        command.stdout.close()
+        _, error = command.communicate(timeout=60)
+        assert (command.returncode, b"Error" in error) == (0, False), error
+
+
+def test_what_nobody_expects_is_no_failed_test(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_progress: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(commands.PLAIN, "weekly", broken)
+    monkeypatch.setattr(commands, "use_databases", lambda _command: "a database")
+    assert commands.main(["weekly", "--json"]) == 4
+    printed = capfd.readouterr()
+    problem = "unexpected: OSError: [Errno 28] No space left on device"
+    assert json.loads(printed.out) == {"error": problem, "exit_code": 4}
+    assert "in broken" in printed.err
+    assert printed.err.endswith(f"error: {problem}\n")
 
 
 def ended_as_overdue(database: Database) -> dict[str, Any]:
