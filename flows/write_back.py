@@ -109,6 +109,7 @@ class WriteBack:
         return {
             "write_back": self.outcomes,
             "write_back_guards": self.guards,
+            "is_forced": self.is_forced,
             "agrees": self.agrees,
             "write_back_failed": self.failed,
             "write_back_errors": self.errors,

@@ -41,10 +41,7 @@ def show() -> None:
     look.tiles([_job(row) for row in found["operations_jobs"]])
     for row in found["operations_jobs"]:
         if row["error"]:
-            look.show(
-                f'<div class="ch-note"><p>{look.pill("run", row["last_status"])}'
-                f" {look.escape(row['job'])}</p><p>{look.escape(row['error'])}</p></div>"
-            )
+            _say_error(row["last_status"], row["job"], row["error"])
 
     look.heading(
         "How long runs took",
@@ -126,13 +123,20 @@ def _job(row: Row) -> look.Tile:
     age = row["success_age_seconds"]
     words = "never succeeded" if age is None else f"succeeded {_ago(age)} ago"
     if row["failures_in_a_row"]:
-        words += f" · {row['failures_in_a_row']} failures in a row"
+        words += f" · {look.count_of(row['failures_in_a_row'], 'failure')} in a row"
     if row["drift"] is not None:
         words += f" · drift {look.count(row['drift'])}"
     mark = f'<span class="ch-mark" aria-hidden="true">{status.mark}</span>'
     heading = mark + look.escape(row["job"].replace("_", " "))
     tile = (heading, status.word, words, status.colour)
     return look.leading(tile, "rows", of="runs", job=row["job"])
+
+
+def _say_error(status: str, what: str, error: str) -> None:
+    look.show(
+        f'<div class="ch-note"><p>{look.pill("run", status)} {look.escape(what)}</p>'
+        f"<p>{look.escape(error)}</p></div>"
+    )
 
 
 def _ago(seconds: int) -> str:
@@ -146,6 +150,8 @@ def _durations(rows: list[Row]) -> Any:
     values = [
         {
             "at": row["created_at"],
+            # as text: a tooltip would give the instant in the zone of the browser
+            "began": look.instant(row["created_at"]),
             "seconds": float(row["seconds"]),
             "job": row["job"].replace("_", " "),
             "ended": look.status_of("run", row["status"]).word,
@@ -172,7 +178,7 @@ def _durations(rows: list[Row]) -> Any:
             color=alt.Color("colour:N", scale=None),
             shape=alt.Shape("shape:N", scale=None),
             tooltip=[
-                alt.Tooltip("at:T", title="Began", format="%-d %b %H:%M"),
+                alt.Tooltip("began:N", title="Began"),
                 alt.Tooltip("job:N", title="Job"),
                 alt.Tooltip("ended:N", title="Ended"),
                 alt.Tooltip("seconds:Q", title="Seconds", format=".1f"),
@@ -207,9 +213,17 @@ def _checks(rows: list[Row]) -> None:
     )
 
 
-def _held(rows: list[Row]) -> None:
-    if not rows:
+def _held(found: list[Row]) -> None:
+    if not found:
+        look.empty("No write-back has run yet.")
+        return
+    rows = [row for row in found if row["tenant_slug"]]
+    last = found[0]
+    if last["status"] == "held":
+        _say_error("held", look.instant(last["created_at"]), last["error"])
+    elif not rows:
         look.empty("The last write-back held nothing back.")
+    if not rows:
         return
     look.table(
         ["Tenant", "Why", "Would change", "Newly dormant", "Held", "Last delivery"],

@@ -16,6 +16,7 @@ from reading import (
     OPERATOR,
     Point,
     came_of,
+    drawn,
     everything,
     fitted,
     markup,
@@ -657,6 +658,13 @@ def test_terms_of_the_churn_risk_add_up_as_they_are_shown(analyst: Database) -> 
         assert all(row["points"] is None or row["points"] >= 0 for row in terms)
 
 
+KIWI_IS_HELD = (
+    '"write_back_guards": [{"tenant_slug": "kiwi-produce", "is_tripped": true,'
+    ' "changed_count": 77, "customers_count": 100, "newly_dormant_count": 5,'
+    ' "held_count": 0, "last_delivery_on": "2026-06-01", "missed_customers_count": 0}]'
+)
+
+
 def test_operations_shows_runs_alerts_and_what_was_held(
     refreshed: Database, look_at: Point
 ) -> None:
@@ -667,9 +675,7 @@ def test_operations_shows_runs_alerts_and_what_was_held(
         ' "runs_since": "2026-06-15T08:00:00+00:00"}'
         "$$), ('held', 'refresh', 'held', $$"
         '{"cron_name": "refresh_hourly", "seconds": 7.5, "drift": 3, "error": "is <held>",'
-        ' "write_back_guards": [{"tenant_slug": "kiwi-produce", "is_tripped": true,'
-        ' "changed_count": 77, "customers_count": 100, "newly_dormant_count": 5,'
-        ' "held_count": 0, "last_delivery_on": "2026-06-01", "missed_customers_count": 0}]}'
+        f" {KIWI_IS_HELD}}}"
         "$$);"
         "insert into operations.alert_outbox (edge, kind, tenant_slug, subject, message,"
         " details) values ('raised', 'FEED_SILENT', 'kiwi-produce', 'x', 'no orders', '{}');"
@@ -689,7 +695,45 @@ def test_operations_shows_runs_alerts_and_what_was_held(
         "visits add up",
     ):
         assert words in said, words
-    assert "<held>" not in markup(page("operations"))
+    shown = page("operations")
+    assert "<held>" not in markup(shown)
+    # like the axis, and not in the zone of the browser
+    assert all(began.endswith(" UTC") for (began,) in drawn(shown, ("began",)))
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "said"),
+    [
+        # stale, so nothing was compared
+        ("held", '"error": "source orders is <stale>"', "source orders is <stale>"),
+        # tripped, and written nevertheless
+        ("success", f'"is_forced": true, {KIWI_IS_HELD}', "held nothing back"),
+        # no write-back at all
+        ("success", '"seconds": 1', "No write-back has run yet."),
+    ],
+)
+def test_operations_says_what_the_last_write_back_held(
+    refreshed: Database, look_at: Point, status: str, payload: str, said: str
+) -> None:
+    refreshed.execute("delete from operations.application_logs")
+    for ended, found in (
+        # an older run, if there is to be any
+        *([("success", '"write_back_guards": []')] if "seconds" not in payload else []),
+        (status, payload),
+    ):
+        refreshed.execute(
+            "insert into operations.application_logs (logid, log_type, status, payload) values"
+            " (gen_random_uuid(), 'refresh', %s, %s)",
+            ended,
+            f'{{"cron_name": "refresh_nightly", {found}}}',
+        )
+    look_at(refreshed.as_user(OPERATOR))
+    shown = text(page("operations"))
+    section = shown[shown.index("--dry-run") : shown.index("What sales reps")]
+    assert said in section
+    assert ("held nothing back" in section) is (said == "held nothing back")
+    assert "kiwi-produce" not in section
+    assert (" 1 failure in a row" in shown) is (status == "held")
 
 
 def test_operations_shows_which_messages_did_not_arrive_and_who_gets_none(

@@ -305,6 +305,10 @@ def test_nothing_is_written_when_the_source_is_stale(refreshed: Database) -> Non
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
+    assert refreshed.rows(
+        "select payload -> 'is_forced' as is_forced from operations.application_logs"
+        " order by log_id desc limit 1"
+    ) == [{"is_forced": True}]
 
 
 def test_nothing_is_written_when_a_crash_has_emptied_what_is_known_of_the_source(
