@@ -19,6 +19,8 @@ Found = Rows | Callable[[], Rows]
 
 # more than anybody reads, less than a browser chokes on
 MOST_ROWS = 100_000
+# without it, Excel does not read the file as UTF-8
+MARK = "\N{BYTE ORDER MARK}"
 COLUMNS = (
     "tenant_slug",
     "customer_id",
@@ -68,7 +70,7 @@ def file_of(found: Found) -> str:
     writer.writerow(rows[0] if rows else [])
     for row in rows:
         writer.writerow(map(_plain, row.values()))
-    return text.getvalue()
+    return MARK + text.getvalue()
 
 
 def all_of(query: str, chosen: Mapping[str, Any], *, is_for_operators: bool = False) -> Rows:

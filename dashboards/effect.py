@@ -51,6 +51,7 @@ def show(tenant_id: str) -> None:
                 ["Customers of", "Within", who.capitalize(), "Others", "Difference"],
                 [_cells(row) for row in by_rep],
                 f"Effect of {'the list' if is_experiment else 'contacts'}, by sales rep",
+                by_rep,
             )
         advice = "" if "SHOWN" in kinds else ADVICE
         said = EXPERIMENT if is_experiment else NO_EXPERIMENT + advice

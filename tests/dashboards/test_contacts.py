@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import streamlit as st
@@ -14,7 +14,7 @@ from conftest import Database
 from reading import Point, instead_of, markup, page, text, tiles
 from streamlit.testing.v1 import AppTest
 
-from dashboards import contacts, data, look
+from dashboards import contacts, data, downloads, look
 from dashboards.downloads import due_to_order
 
 pytest_plugins = ("reading",)
@@ -331,7 +331,13 @@ def test_who_is_held_out_is_counted_and_not_shown(rep: Database) -> None:
     assert sum(map(int, tiles(shown).values())) == due - held_out
 
 
-def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) -> None:
+def test_what_contacts_are_worth_is_told_with_how_sure_that_is(
+    rep: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, Any] = {}
+    monkeypatch.setattr(
+        downloads, "offer", lambda caption, found, _: files.update({caption: found})
+    )
     shown = page("how_good_is_it")
     assert "Nothing to compare yet: no contact is old enough" in text(shown)
     assert "This is not an experiment" in text(shown)
@@ -340,10 +346,13 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
     rep.execute(
         instead_of(
             "contact_effect",
-            f"select * from (values ('CONTACTED', 14, 40, 50, 0.5, 0.25, 0.25, 0.1, 0.4),"
-            " ('CONTACTED', 30, 29, 50, null, null, null, null, null),"
-            " ('SHOWN', 30, 40, 50, 0.5, 0.45, 0.05, -0.15, 0.25))"
-            f" as given (comparison, horizon_days, {numbers} difference_low, difference_high)",
+            f"select * from (values"
+            " ('CONTACTED', 14, 40, 50, 0.5, 0.25, 0.25, 0.1, 0.4, null),"
+            " ('CONTACTED', 30, 29, 50, null, null, null, null, null, null),"
+            f" ('CONTACTED', 14, 40, 50, 0.5, 0.25, 0.25, 0.1, 0.4, '{UUID(int=1)}'),"
+            " ('SHOWN', 30, 40, 50, 0.5, 0.45, 0.05, -0.15, 0.25, null))"
+            f" as given (comparison, horizon_days, {numbers} difference_low, difference_high,"
+            " sales_rep_id)",
         )
     )
     data.read.clear()
@@ -352,6 +361,9 @@ def test_what_contacts_are_worth_is_told_with_how_sure_that_is(rep: Database) ->
         "Of 100 customers that were contacted, 50 ordered within 14 days; of 100 others, 25."
         " The difference is +25 (95 % interval: +10 to +40). More of them order." in said
     )
+    [of_one] = files["Effect of contacts, by sales rep"]
+    # no text such as "+25", which would be taken for a formula
+    assert float(of_one["difference_low"]) == pytest.approx(0.1)
     assert "Within 30 days: too few customers to tell. 29 were contacted, 50 were not" in said
     assert "+5 (95 % interval: -15 to +25). Whether it helps is not clear." in said
     assert said.index("This is an experiment") < said.index("This is not an experiment")

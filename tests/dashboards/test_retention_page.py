@@ -12,7 +12,7 @@ from reading import ANALYST, Point, markup, page, plain, text, tiles
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
-from dashboards.downloads import file_of
+from dashboards.downloads import MARK, file_of
 
 pytest_plugins = ("reading",)
 
@@ -181,7 +181,7 @@ def test_the_file_has_every_month(analyst: Database) -> None:
     )
     query = "retention_orders_cohorts"
     found = data.fetch([query], {"tenant": tenant})[query]
-    rows = list(csv.DictReader(io.StringIO(file_of(found))))
+    rows = list(csv.DictReader(io.StringIO(file_of(found).removeprefix(MARK))))
     cohorts = analyst.rows(
         "select * from analytics.order_cohorts_monthly where tenant_id = %s", tenant
     )
