@@ -108,11 +108,11 @@ def _name(row: dict[str, Any], *, has_tenant: bool) -> str:
 
 
 def _order(rows: list[dict[str, Any]]) -> str:
-    if all(row["expected_amount_90d"] is None for row in rows):
-        return "highest usual order value first, because there is no forecast"
     currencies = {row["currency"] for row in rows if row["currency"]}
     whatever = ", regardless of currency" if len(currencies) > 1 else ""
-    return f"highest expected order value first{whatever}"
+    return (
+        f"highest expected order value first{whatever}; those without one last, by usual value"
+    )
 
 
 def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
@@ -132,12 +132,13 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         tenant = look.choose("tenant", tenants, key="tenant", forgets="owner")
     tenant_id = tenant and str(tenant["tenant_id"])
     reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
-    labels = {str(rep["sales_rep_id"]): rep["sales_rep_name"] for rep in reps}
-    if tenant is None:
-        labels |= {
-            str(rep["sales_rep_id"]): f"{rep['sales_rep_name']} · {rep['tenant_slug']}"
-            for rep in reps
-        }
+    by_key = {rep["key"]: rep for rep in reps}
+    labels = {
+        key: rep["sales_rep_name"]
+        if tenant
+        else f"{rep['sales_rep_name']} · {rep['tenant_slug']}"
+        for key, rep in by_key.items()
+    }
     with who:
         owner = look.pick(
             "Sales rep",
@@ -149,10 +150,13 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         search = st.text_input(
             "Search", key="find", placeholder="Name of a customer", bind="query-params"
         )
+    rep = by_key.get(owner)
     return {
-        "tenant": tenant_id,
+        # a rep's id is unique only within its tenant
+        "tenant": str(rep["tenant_id"]) if rep else tenant_id,
         "slug": tenant and tenant["tenant_slug"],
-        "sales_rep": owner if owner in labels else None,
+        "owner": rep and owner,
+        "sales_rep": rep and str(rep["sales_rep_id"]),
         "is_unowned": owner == "nobody",
         "search": (search or "").strip() or None,
     }
@@ -160,10 +164,9 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _address(chosen: dict[str, Any]) -> dict[str, str | None]:
     """Return the parameters of the list's address with its filters."""
-    owner = "nobody" if chosen["is_unowned"] else chosen["sales_rep"]
     return {
         "tenant": chosen["slug"],
-        "owner": owner,
+        "owner": "nobody" if chosen["is_unowned"] else chosen["owner"],
         "find": chosen["search"],
         "snoozed": "true" if chosen["is_snoozed_shown"] else None,
     }

@@ -1,5 +1,7 @@
 -- The owners of a tenant's customers, for a filter.
 select
+    sales_reps.tenant_id::text || '/' || sales_reps.sales_rep_id::text as key,
+    sales_reps.tenant_id,
     sales_reps.sales_rep_id,
     coalesce(sales_reps.sales_rep_name, sales_reps.sales_rep_email, 'no name')
         as sales_rep_name,

@@ -235,7 +235,10 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
             days = look.count_of(row["days_past_expected"], "day")
             assert f"{days} past the expected date" in text(shown)
     said = text(shown)
-    assert "Sorted: highest expected order value first, regardless of currency." in said
+    assert (
+        "Sorted: highest expected order value first, regardless of currency; those without one"
+        " last, by usual value." in said
+    )
     # before the list, not only after it
     assert said.index("regardless of currency") < said.index(
         plain(look.sentence(expected[0]["reason"]))
@@ -273,15 +276,19 @@ def test_due_to_order_ranks_by_expected_amount(analyst: Database) -> None:
     shown = page("due_to_order", tenant="north-dairy")
     listed = re.findall(r'<a href="customer[^>]*>(.*?)</a>', markup(shown))
     assert listed == [row["customer_name"] for row in without]
-    assert "highest usual order value first, because there is no forecast" in text(shown)
+    said = text(shown)
+    assert (
+        "Sorted: highest expected order value first; those without one last, by usual" in said
+    )
 
 
 def test_due_to_order_is_filtered_and_searched(analyst: Database) -> None:
     [rep] = analyst.rows(
-        "select sales_rep_id, tenant_slug, count(*) as count from analytics.due_to_order"
+        "select tenant_id || '/' || sales_rep_id as owner, tenant_slug, count(*) as count"
+        " from analytics.due_to_order"
         " where sales_rep_id is not null group by 1, 2 order by 3 desc limit 1"
     )
-    owner = str(rep["sales_rep_id"])
+    owner = rep["owner"]
     shown = page("due_to_order", tenant=rep["tenant_slug"], owner=owner)
     assert sum(int(figure) for figure in tiles(shown).values()) == rep["count"]
     shown = page("due_to_order", tenant=rep["tenant_slug"], owner="nobody")
@@ -906,6 +913,28 @@ def test_equal_ids_of_two_organizations_are_two_customers(
         assert one["display_name"] in text(shown)
 
 
+def test_equal_ids_of_two_tenants_are_two_reps(refreshed: Database, look_at: Point) -> None:
+    kim = "00000000-0000-0000-0000-00000000000a"
+    for mart in ("sales_reps", "customer_risk_status", "customer_account_types"):
+        refreshed.execute(
+            f"update analytics.{mart} set sales_rep_id = '{kim}' where (tenant_id,"
+            " sales_rep_id) in (select distinct on (tenant_id) tenant_id, sales_rep_id"
+            " from analytics.due_to_order where sales_rep_id is not null order by 1, 2)"
+        )
+    reps = refreshed.rows(
+        "select tenant_id || '/' || sales_rep_id as key, count(*) as due_count"
+        " from analytics.due_to_order where sales_rep_id::text = %s group by 1",
+        kim,
+    )
+    assert len(reps) > 1
+    look_at(refreshed.as_user(ANALYST))
+    for rep in reps:
+        shown = page("due_to_order", owner=rep["key"])
+        assert sum(map(int, tiles(shown).values())) == rep["due_count"]
+        # and every tile keeps the choice
+        assert markup(shown).count(f"owner={rep['key'].replace('/', '%2F')}") == 4
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
@@ -960,7 +989,7 @@ def test_another_tenant_starts_with_its_first_customer() -> None:
 
 def test_another_tenant_starts_with_all_its_reps(analyst: Database) -> None:
     rep = analyst.value(
-        "select sales_rep_id::text from analytics.due_to_order"
+        "select tenant_id || '/' || sales_rep_id from analytics.due_to_order"
         " where tenant_slug = 'kiwi-produce' and sales_rep_id is not null limit 1"
     )
     shown = page("due_to_order", tenant="kiwi-produce", owner=str(rep))

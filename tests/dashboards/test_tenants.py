@@ -175,7 +175,9 @@ def test_a_page_shows_no_other_tenant(as_tenant: Database, name: str) -> None:
         {"system": "Bookings", "of": "Accounts"},
         # another tenant's customer, by a link or by guessing
         {"tenant": "harbor-foods", "organization": "glow-salon", "success": "beacon-software"},
-        {"tenant": "harbor-foods", "owner": _foreign(as_tenant, "sales_reps", "sales_rep_id")},
+        {
+            "owner": _foreign(as_tenant, "sales_reps", "tenant_id || '/' || sales_rep_id"),
+        },
         {"of": "Accounts", "account": _foreign_account(as_tenant)},
         {
             "customer": _foreign(
