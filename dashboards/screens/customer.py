@@ -11,6 +11,8 @@ Row = dict[str, Any]
 
 # a narrower band has no room for its mark
 DAYS_FOR_A_MARK = 14
+# without those of the chart
+COLUMNS_OF_STEPS = ("status_kind", "status", "valid_from", "valid_to", "is_forecast")
 
 # labels for the inputs and limits of the rules of the risk status
 RULE_WORDS = {
@@ -381,8 +383,9 @@ def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
         color=alt.Color("colour:N", scale=None),
         tooltip=[
             alt.Tooltip("status:N", title="Status"),
-            alt.Tooltip("begins_on:T", title="From", format="%-d %b %Y"),
-            alt.Tooltip("ends_on:T", title="To", format="%-d %b %Y"),
+            # as text, because the band may be cut off
+            alt.Tooltip("since:N", title="From"),
+            alt.Tooltip("until:N", title="To"),
         ],
     )
     return [
@@ -402,13 +405,21 @@ def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
     ]
 
 
-def _band(kind: str, lane: str, row: Row) -> Row:
+def _until(row: Row, what: str = "an order") -> str:
+    if row["valid_to"] is None and row["is_last"]:
+        return f"no end without {what}"
+    return look.day(row["valid_to"])
+
+
+def _band(kind: str, lane: str, row: Row, until: str) -> Row:
     status = look.status_of(kind, row["status"])
     return {
         "lane": lane,
         "status": status.word,
         "mark": status.mark,
         "colour": status.colour,
+        "since": look.day(row["valid_from"]),
+        "until": until,
         "begins_on": row["begins_on"],
         "ends_on": row["ends_on"],
         "is_forecast": row["is_forecast"],
@@ -431,7 +442,7 @@ def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
     names = {"risk_status": "Risk status", "account_type": "Account type"}
     # a step that covers today is cut there: the rest of it is a forecast
     bands = [
-        _band(row["status_kind"], names[row["status_kind"]], part)
+        _band(row["status_kind"], names[row["status_kind"]], part, _until(row))
         for row in read["customer_steps"]
         for part in _cut(row, customer["today"])
     ]
@@ -492,7 +503,7 @@ def _expected(day: Any, lane: str, lanes: list[str]) -> Any:
 def _visitor_line(visitor: Row, read: dict[str, list[Row]]) -> Any:
     lanes = ["Bookings", "Segment"]
     bands = [
-        _band("segment", "Segment", part)
+        _band("segment", "Segment", part, _until(row, "a visit"))
         for row in read["visitor_segments"]
         for part in _cut(row, visitor["today"])
     ]
@@ -601,13 +612,13 @@ def _steps_table(rows: list[Row]) -> None:
             [
                 look.pill(row["status_kind"], row["status"]),
                 look.escape(row["status_kind"].replace("_", " ")),
-                look.day(row["begins_on"]),
-                look.day(row["ends_on"]),
+                look.day(row["valid_from"]),
+                _until(row),
             ]
             for row in reversed(rows)
         ],
         "Statuses of the last 18 months and of the next 90 days",
-        rows[::-1],
+        [{column: row[column] for column in COLUMNS_OF_STEPS} for row in reversed(rows)],
     )
 
 

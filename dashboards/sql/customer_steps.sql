@@ -24,6 +24,10 @@ with steps as (
 select
     steps.status_kind,
     steps.status,
+    steps.valid_from,
+    steps.valid_to,
+    steps.valid_to is null as is_last,
+    -- what the chart shows of it
     greatest(steps.valid_from, (tenants.today - interval '18 months')::date)
         as begins_on,
     least(coalesce(steps.valid_to, tenants.today + 90), tenants.today + 90) as ends_on,

@@ -2,7 +2,7 @@
 with customers as (
     select
         profiles.customer_segment,
-        coalesce(profiles.segment_since, organizations.today) as segment_since,
+        profiles.segment_since,
         profiles.next_segment,
         profiles.next_segment_on,
         organizations.today
@@ -16,13 +16,22 @@ with customers as (
 
 select
     customer_segment as status,
-    greatest(segment_since, (today - interval '18 months')::date) as begins_on,
+    segment_since as valid_from,
+    next_segment_on as valid_to,
+    next_segment_on is null as is_last,
+    -- what the chart shows of it
+    greatest(coalesce(segment_since, today), (today - interval '18 months')::date)
+        as begins_on,
     least(coalesce(next_segment_on, today + 90), today + 90) as ends_on,
     false as is_forecast
 from customers
 union all
 select
     next_segment as status,
+    next_segment_on as valid_from,
+    -- what follows is not in the mart
+    null as valid_to,
+    false as is_last,
     next_segment_on as begins_on,
     today + 90 as ends_on,
     true as is_forecast

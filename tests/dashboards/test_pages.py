@@ -497,6 +497,35 @@ def test_a_forecast_that_the_past_refutes_is_not_shown_as_a_likely_order(
     assert seen == set(asked)
 
 
+def test_a_status_without_an_end_gets_none(analyst: Database) -> None:
+    [one] = analyst.rows(
+        "select tenant_id || '/' || customer_id as key, previous.valid_to"
+        " from analytics.customer_risk_status_history as last"
+        " inner join analytics.customer_risk_status_history as previous"
+        " using (tenant_id, customer_id)"
+        " inner join analytics.tenants using (tenant_id)"
+        " where last.valid_to is null and previous.valid_to = last.valid_from"
+        " and last.valid_from < today order by 1 limit 1"
+    )
+    shown = page("customer", customer=one["key"])
+    [table] = re.findall(
+        r"<caption>Statuses of the last 18 months.*?</table>", markup(shown), re.DOTALL
+    )
+    ends = re.findall(r'<td data-label="To">(.*?)</td>', table)
+    assert "no end without an order" in ends
+    assert plain(look.day(one["valid_to"])) in ends
+    # in the chart, too
+    steps = drawn(shown, ("status", "until"))
+    assert "no end without an order" in {until for _, until in steps}
+    [visitor] = analyst.rows(
+        "select organization_id || '/' || square_customer_id as key"
+        " from analytics.customer_analytics where customer_segment = 'LOST' limit 1"
+    )
+    shown = page("customer", system="Bookings", visitor=visitor["key"])
+    steps = drawn(shown, ("status", "until"))
+    assert {until for _, until in steps} == {"no end without a visit"}
+
+
 def test_one_delivery_is_not_called_deliveries(analyst: Database) -> None:
     key = analyst.value(
         "select tenant_id || '/' || customer_id from analytics.customer_risk_status"
