@@ -257,7 +257,7 @@ def _corrected(former: Sequence[Row]) -> Row | None:
 
 
 def _name_of(row: Row) -> str:
-    return f"a correction of {outcome_of(row)}, {look.instant(row['contacted_at'])}"
+    return f"a correction of {outcome_of(row)}, {look.instant(row['local_contacted_at'])}"
 
 
 def outcome_of(row: Row, column: str = "outcome") -> str:

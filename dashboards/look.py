@@ -297,8 +297,10 @@ def sentence(text: str) -> str:
 
 
 def instant(value: datetime | None) -> str:
-    """Write an instant."""
-    return NONE if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
+    """Write an instant; one without a time zone is in the tenant's own."""
+    if value is None:
+        return NONE
+    return f"{value.day} {value:%b %Y, %H:%M}{' UTC' if value.tzinfo else ''}"
 
 
 Tile = tuple[str, str, str, str] | tuple[str, str, str, str, str]
@@ -654,6 +656,6 @@ def _note(row: Mapping[str, Any]) -> str:
         if row[column]
     )
     return (
-        f'<div class="ch-note"><p class="ch-age">{escape(instant(row["start_at"]))}'
+        f'<div class="ch-note"><p class="ch-age">{escape(instant(row["local_start_at"]))}'
         f" {pill('booking', row['booking_status'])}</p>{said}</div>"
     )

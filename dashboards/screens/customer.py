@@ -155,7 +155,7 @@ def _contact(row: Row) -> str:
         words += f", snoozed until {look.day(row['snoozed_until'])}"
     note = f'<p class="ch-said">{look.escape(row["note"])}</p>' if row["note"] else ""
     corrected = " · corrected" if row["is_corrected"] else ""
-    when = look.escape(look.instant(row["contacted_at"]))
+    when = look.escape(look.instant(row["local_contacted_at"]))
     return (
         f'<div class="ch-note"><p class="ch-age">{when} · {look.escape(row["contacted_by"])}'
         f"{corrected}</p><p>{look.escape(words)}</p>{note}</div>"

@@ -192,7 +192,7 @@ KINDS = {
             "Customer": _visitor,
             "Segment": _pill("segment", "customer_segment"),
             "Visits": _count("total_visits"),
-            "Last visit": lambda row: look.figures(look.instant(row["last_visit_at"])),
+            "Last visit": lambda row: look.figures(look.instant(row["local_last_visit_at"])),
             "Paid, less refunds": _money("net_revenue_amount"),
         },
     ),

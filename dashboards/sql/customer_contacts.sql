@@ -1,15 +1,18 @@
 -- The contacts with one customer, the latest first.
 select
-    contact_id,
-    contacted_at,
-    contacted_by,
-    channel,
-    outcome,
-    note,
-    snoozed_until,
-    corrects_contact_id is not null as is_corrected
-from analytics.effective_contacts
+    contacts.contact_id,
+    contacts.contacted_at,
+    contacts.contacted_at at time zone tenants.time_zone as local_contacted_at,
+    contacts.contacted_by,
+    contacts.channel,
+    contacts.outcome,
+    contacts.note,
+    contacts.snoozed_until,
+    contacts.corrects_contact_id is not null as is_corrected
+from analytics.effective_contacts as contacts
+inner join analytics.tenants
+    on contacts.tenant_id = tenants.tenant_id
 where
-    tenant_id = %(tenant)s
-    and customer_id = %(customer)s
-order by contacted_at desc, recorded_at desc, contact_id desc
+    contacts.tenant_id = %(tenant)s
+    and contacts.customer_id = %(customer)s
+order by contacts.contacted_at desc, contacts.recorded_at desc, contacts.contact_id desc

@@ -8,6 +8,7 @@ select
     customers.segment_since,
     customers.total_visits,
     customers.last_visit_at,
+    customers.last_visit_at at time zone organizations.time_zone as local_last_visit_at,
     customers.next_booking_at,
     customers.net_revenue_cents / 100.0 as net_revenue_amount,
     count(*) over () as rows_count

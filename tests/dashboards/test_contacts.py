@@ -243,6 +243,13 @@ def test_a_contact_is_listed_under_the_day_of_its_tenant(
     said = text(page("due_to_order", tenant="kiwi-produce", due="Overdue"))
     assert "Contacted 11 Jun 2026: reached." in said
     assert "Contacted 10 Jun" not in said
+    key = refreshed.value(
+        "select tenant_id || '/' || customer_id from operations.customer_contacts limit 1"
+    )
+    of_one = page("customer", customer=str(key))
+    assert "11 Jun 2026, 09:00 ·" in text(of_one)
+    [box] = [box for box in of_one.selectbox if box.label == "This is"]
+    assert box.options[1] == "a correction of Reached, 11 Jun 2026, 09:00"
 
 
 def test_a_correction_leaves_a_snooze_that_is_over(rep: Database) -> None:

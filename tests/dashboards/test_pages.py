@@ -4,8 +4,9 @@ import csv
 import html
 import io
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -546,12 +547,19 @@ def test_a_customer_without_deliveries_is_shown(analyst: Database) -> None:
     assert plain(look.sentence(customer["reason"])) in text(shown)
 
 
+def as_in_california(instant: datetime) -> str:
+    local = instant.astimezone(ZoneInfo("America/Los_Angeles"))
+    return f"{local.day} {local:%b %Y, %H:%M} "
+
+
 def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> None:
     [visitor] = analyst.rows(
-        "select organization_id, square_customer_id, profiles.summary, booking_notes,"
+        "select organization_id, organization_slug, square_customer_id, profiles.summary,"
+        " booking_notes,"
         " profiles.total_visits, total_payments, total_revenue_cents, refunded_cents"
         " from analytics.customer_profiles as profiles inner join"
         " analytics.booking_organizations using (organization_id)"
+        " where time_zone = 'America/Los_Angeles'"
         " order by refunded_cents > 0 desc, notes_count desc, square_customer_id limit 1"
     )
     shown = page(
@@ -570,8 +578,17 @@ def test_a_customer_that_books_is_shown_with_its_notes(analyst: Database) -> Non
     assert tiles(shown)["Visits"] == f"{visitor['total_visits']:,}"
     assert visitor["booking_notes"]
     for note in visitor["booking_notes"]:
-        for words in filter(None, (note["customer_note"], note["seller_note"])):
+        when = as_in_california(datetime.fromisoformat(note["start_at"]))
+        for words in filter(None, (when, note["customer_note"], note["seller_note"])):
             assert words in text(shown)
+    last = analyst.value(
+        "select max(last_visit_at) from analytics.customer_analytics"
+        " where organization_id = %s",
+        visitor["organization_id"],
+    )
+    assert isinstance(last, datetime)
+    rows = page("rows", of="visitors", organization=visitor["organization_slug"])
+    assert as_in_california(last) in text(rows)
 
 
 def test_bookings_add_up_as_the_location_view_does(analyst: Database) -> None:
