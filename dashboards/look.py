@@ -518,14 +518,15 @@ def choose(
     A new choice clears what was picked under the key `forgets`. Without `has_all` the reader
     must choose one, and the first is preselected.
     """
-    if len(sources) == 1:
-        return sources[0]
     by_id = {str(source[f"{what}_id"]): source for source in sources}
     names = told_apart({key: row[f"{what}_slug"] or key for key, row in by_id.items()})
     by_name = {name: by_id[key] for key, name in names.items()}
     all_of_them = f"All {what}s"
     options = [all_of_them, *by_name] if has_all else list(by_name)
     wanted = st.query_params.get(key, all_of_them)
+    # the choice stays in the session when Streamlit drops an unknown one from the address
+    if len(sources) == 1 and st.session_state.get(key, wanted) in (all_of_them, *by_name):
+        return sources[0]
     chosen = st.selectbox(
         what.capitalize(),
         options,

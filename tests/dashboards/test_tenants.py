@@ -201,7 +201,16 @@ def test_tiles_count_the_rows_of_the_tenant(as_tenant: Database) -> None:
         "select count(*) from analytics.due_to_order where tenant_slug = 'kiwi-produce'"
     )
     # with one tenant there is nothing to choose
-    assert [box.label for box in page("overview").selectbox] == []
+    for tenant in ({}, {"tenant": "kiwi-produce"}, {"tenant": "All tenants"}):
+        assert [box.label for box in page("overview", **tenant).selectbox] == []
+    # but nobody may take their own figures for another's
+    shown = page("overview", tenant="harbor-foods")
+    for _ in range(2):
+        assert "That tenant was not found" in text(shown)
+        assert tiles(shown) == {}
+        shown.run()
+    shown.selectbox(key="tenant").set_value("kiwi-produce").run()
+    assert tiles(shown) == tiles(page("overview"))
 
 
 @pytest.mark.usefixtures("as_tenant")
