@@ -93,27 +93,23 @@ def _value(rows: list[Row], slug: str | None) -> list[look.Tile]:
     tiles: list[look.Tile] = []
     for row in rows:
         customers = look.count_of(row["customers_count"], "customer")
-        if row["currency"] is None:
+        currency = row["currency"]
+        # if no currency is known at all, all amounts are taken to be in the same one
+        if currency is None and (len(rows) > 1 or not row["at_risk_amount"]):
             tile = ("Several currencies, or none", "no sum", customers, look.INK)
-            tiles.append(
-                look.leading(tile, "rows", of="value_at_risk", tenant=slug, currency="none")
-            )
         else:
             changed = look.change(round(row["change_in_a_week"]))
-            tiles.append(
-                look.leading(
-                    (
-                        look.escape(row["currency"]),
-                        look.money(row["at_risk_amount"], None),
-                        f"{customers} · {changed}",
-                        look.INK,
-                    ),
-                    "rows",
-                    of="value_at_risk",
-                    tenant=slug,
-                    currency=row["currency"],
-                )
+            tile = (
+                look.escape(currency or "No currency known"),
+                look.money(row["at_risk_amount"], None),
+                f"{customers} · {changed}",
+                look.INK,
             )
+        tiles.append(
+            look.leading(
+                tile, "rows", of="value_at_risk", tenant=slug, currency=currency or "none"
+            )
+        )
     return tiles
 
 

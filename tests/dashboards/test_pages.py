@@ -195,6 +195,18 @@ def test_value_at_risk_is_compared_with_the_statuses_of_a_week_ago(analyst: Data
     assert tiles(page("overview"))["Several currencies, or none"] == "no sum"
 
 
+def test_without_any_currency_the_value_at_risk_is_a_sum(
+    refreshed: Database, look_at: Point
+) -> None:
+    refreshed.execute("update analytics.customer_risk_status set currency = null")
+    amount = refreshed.value(
+        "select sum(revenue_at_risk) from analytics.customer_risk_status"
+        " where risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE')"
+    )
+    look_at(refreshed.as_user(ANALYST))
+    assert tiles(page("overview"))["No currency known"] == f"{amount:,.0f}"
+
+
 def test_the_week_moves_as_many_as_the_transitions_say(analyst: Database) -> None:
     shown = page("overview")
     expected = analyst.rows(
