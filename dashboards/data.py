@@ -31,9 +31,7 @@ SETTINGS = {
     "row_security": "on",
 }
 
-FIRST_REFRESH = (
-    "Run `customer-health refresh --mode nightly` once, or `make demo` for sample data."
-)
+FIRST_REFRESH = "Run `customer-health refresh --mode nightly --no-write-back` once."
 
 Rows = list[DictRow]
 Connection = psycopg.Connection[DictRow]

@@ -1122,7 +1122,7 @@ def test_an_empty_database_says_what_to_do(
 ) -> None:
     database = new_database(server)
     look_at(database)
-    assert "customer-health refresh --mode nightly" in text(page(name))
+    assert "customer-health refresh --mode nightly --no-write-back" in text(page(name))
     database.drop()
 
 
