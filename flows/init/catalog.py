@@ -262,11 +262,14 @@ class Catalog:
         return {str(row["word"]): int(row["rows"]) for row in found}
 
     def labels(self, table: Table, key: str, label: Column) -> dict[str, str]:
-        """Return one label for each key, from rows such as one for each language."""
+        """Return one label for each key: of rows for several languages, the first."""
         quoted = table.columns[key].quoted
+        parts = [table.columns[name].quoted for name in table.key if name != key]
+        others = ", ".join([*parts, f"{label.quoted}::text"])
         found = self._look(
             table,
-            f"select {quoted}::text as key, min({label.quoted}::text) as label"
+            f"select {quoted}::text as key,"
+            f" (array_agg({label.quoted}::text order by {others}))[1] as label"
             f" from {table.relation} where {label.quoted} is not null group by {quoted}"
             f" limit {LOOKED_AT}",
         )
@@ -306,6 +309,45 @@ class Catalog:
             f" = other.{other.columns[theirs].quoted}::text)::int)::float as share"
             f" from (select * from {table.relation} limit {LOOKED_AT}) as looked_at"
             f" inner join {other.relation} as other on {joined}",
+        )
+
+    def share_led(self, table: Table, link: Link) -> float | None:
+        """Return the share of rows with a value whose link leads to a row."""
+        other, cast = self.tables[link.to], "::text" if link.is_cast else ""
+        joined = " and ".join(
+            f"other.{other.columns[to].quoted}{cast}"
+            f" = looked_at.{table.columns[own].quoted}{cast}"
+            for own, to in zip(link.columns, link.to_columns, strict=True)
+        )
+        own = table.columns[link.columns[-1]].quoted
+        return self._share(
+            table,
+            f"select avg((exists (select from {other.relation} as other where {joined}))::int)"
+            f"::float as share from (select * from {table.relation} limit {LOOKED_AT})"
+            f" as looked_at where {own} is not null",
+        )
+
+    def share_of_version(
+        self, child: Table, link: Link, theirs: Column, own: Column
+    ) -> float | None:
+        """Return the share of rows that have children with their own version number.
+
+        None: no row has children with several.
+        """
+        parent = self.tables[link.to]
+        joined = " and ".join(
+            f"child.{child.columns[mine].quoted}::text"
+            f" = parent.{parent.columns[to].quoted}::text"
+            for mine, to in zip(link.columns, link.to_columns, strict=True)
+        )
+        keys = ", ".join(f"parent.{parent.columns[to].quoted}" for to in link.to_columns)
+        return self._share(
+            child,
+            "select case when bool_or(are_several) then avg(has_own::int)::float end as share"
+            f" from (select bool_or(child.{theirs.quoted} = parent.{own.quoted}) as has_own,"
+            f" count(distinct child.{theirs.quoted}) > 1 as are_several"
+            f" from (select * from {parent.relation} limit {LOOKED_AT}) as parent"
+            f" inner join {child.relation} as child on {joined} group by {keys}) as counted",
         )
 
     def share_found(

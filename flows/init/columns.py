@@ -20,8 +20,10 @@ from flows.init.values import (
     EMPTY,
     FILLED,
     GUESS,
+    LIKELY,
     ROW,
     Value,
+    bare_value,
     convert,
     first_number,
     plain_type,
@@ -35,6 +37,8 @@ MANY = 20
 KEPT = ("ordered_at", "ends_at", "scheduled_at")
 # a larger share of rows is most of them
 HALF = 0.5
+# how a text begins that is a date
+A_DATE = "^(19|20)[0-9]{2}-?[01][0-9]-?[0-3][0-9]"
 # families of columns that hold words
 WORDS = ("text", "enum")
 
@@ -90,17 +94,9 @@ class Columns:
             order = (found.filled != 0, points >= LEAST, -names.index(like), fit)
             points += fit + (EMPTY if found.filled == 0 else FILLED)
             reason = f"{told_of(found, like)}{note}"
-            beside = time_beside(table, found) if found.family == "date" else None
-            if beside and beside.family == "text":
-                todo = f"{todo} {beside.name} is a text: add its time of day".strip()
-            elif beside:
-                time = f"{ROW}{beside.quoted}"
-                if beside.is_nullable:
-                    time = f"coalesce({time}, time '00:00')"
-                sql = sql.replace(
-                    f"{ROW}{found.quoted}::timestamp", f"({ROW}{found.quoted} + {time})"
-                )
-                reason += f", with {beside.name}"
+            if found.family == "date":
+                sql, more, asked = _with_time(table, found, sql)
+                reason, todo = reason + more, f"{todo} {asked}".strip()
             if best_order is None or order > best_order:
                 best_order = order
                 best = Value(
@@ -225,6 +221,26 @@ class Columns:
         conditions = [(self.is_not_set(table, one), one.name) for one in found if one]
         return [(sql, name) for sql, name in conditions if sql]
 
+    def texts_of_dates(self, table: Table) -> list[str]:
+        """Return the texts that are dates in all rows, such as 20260131."""
+        return [
+            f"{column.name} ({column.type})"
+            for column in table.columns.values()
+            if column.family == "text"
+            and self.catalog.share_of(
+                table, f"{column.quoted} ~ '{A_DATE}'", f"{column.quoted} != ''"
+            )
+            == 1
+        ]
+
+    def family_name(self, table: Table, column: Wanted) -> Value | None:
+        """Return the name beside a first name, which is then the last one."""
+        first, last = (
+            self.first(table, names) for names in evidence()["parts"]["customer_name"]
+        )
+        is_beside = column.name == "family_name" and first and last
+        return bare_value(last, LIKELY, "named like a name") if is_beside and last else None
+
     def put_together(self, table: Table, column: Wanted) -> Value | None:
         """Return a value that several columns give together: a name from its parts."""
         parts = evidence()["parts"].get(column.name)
@@ -238,9 +254,14 @@ class Columns:
         return Value(f"concat_ws(' ', {', '.join(columns)})", f"{named}: concatenated", 75)
 
     def filled_up(self, table: Table, column: Wanted, value: Value | None) -> Value | None:
-        """Return a value that few rows have, completed from its parts: company, else name."""
+        """Return a value that few rows have, completed from its parts: company, else name.
+
+        A name that is itself a part of them is not the whole name.
+        """
         together = self.put_together(table, column)
         own = value.reason.partition(":")[0] if value else ""
+        if value and together and value.sql in together.sql:
+            return together
         if not value or value.is_empty or not together or self.is_filled(table, own):
             return value
         return Value(
@@ -270,3 +291,20 @@ class Columns:
         """Return the column with the first of these names that the table has."""
         found = (self.exact(table, name) for name in names)
         return next((column for column in found if column), None)
+
+
+def _with_time(table: Table, date: Column, sql: str) -> tuple[str, str, str]:
+    """Return SQL of a date with the time of day beside it, a note and a question."""
+    beside = time_beside(table, date)
+    if beside is None:
+        times = [column.name for column in table.columns.values() if column.family == "time"]
+        is_moment = f"{ROW}{date.quoted}::timestamp" in sql
+        asked = f"is its time of day {' or '.join(times)}?" if times and is_moment else ""
+        return sql, "", asked
+    if beside.family == "text":
+        return sql, "", f"{beside.name} is a text: add its time of day"
+    time = f"{ROW}{beside.quoted}"
+    if beside.is_nullable:
+        time = f"coalesce({time}, time '00:00')"
+    sql = sql.replace(f"{ROW}{date.quoted}::timestamp", f"({ROW}{date.quoted} + {time})")
+    return sql, f", with {beside.name}", ""

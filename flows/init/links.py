@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flows.init.catalog import PATIENCE_FOR_VIEWS, Catalog, Link, Table
+from flows.init.catalog import PATIENCE_FOR_VIEWS, Catalog, Column, Link, Table
 from flows.init.contract import singular
 from flows.init.names import bare_words, evidence, is_copy, key_stem, singulars_of, snake
 
@@ -82,7 +82,7 @@ def _implied(
                 other is not table
                 and not is_known
                 and (is_alike or "text" in families <= {*KEY_FAMILIES})
-                and all(part in table.columns for part in others)
+                and all(part in table.columns and part != column.name for part in others)
             ):
                 link = Link(
                     (*others, column.name),
@@ -97,6 +97,9 @@ def _implied(
                 is_id = is_of_key or snake(key) in ("id", name)
                 rank = (not is_alike, is_far, not is_same, not is_of_key, not is_id)
                 candidates.append((rank, link))
+        if not candidates and stem in evidence()["people"]["roles"]:
+            # the last of all ranks, so that the rows must bear it out
+            candidates = [((True,) * 5, link) for link in _of_role(catalog, table, column)]
         # prefer the same type and schema, then a name after the table rather than after its
         # key, then the key; if several are equally good, add none
         best = min((rank for rank, _ in candidates), default=None)
@@ -108,6 +111,17 @@ def _implied(
             is_sure = name.endswith("_id") and best is not None and not (best[0] or best[-1])
             if _holds(catalog, table, link, is_sure=is_sure):
                 yield link
+
+
+def _of_role(catalog: Catalog, table: Table, column: Column) -> Iterator[Link]:
+    """Yield links from a role to the people who may have it: customer_id to users."""
+    for one in evidence()["people"]["tables"]:
+        for other in catalog.tables.values():
+            is_one = one in singulars_of(catalog, other) and other is not table
+            if not is_one or other.schema != table.schema or len(other.key) != 1:
+                continue
+            if other.columns[other.key[0]].family == column.family:
+                yield Link((column.name,), other.relation, other.key, is_declared=False)
 
 
 def _holds(catalog: Catalog, table: Table, link: Link, *, is_sure: bool) -> bool:

@@ -16,9 +16,10 @@ from flows.project import read_yaml
 NAME, LESS, LEAST, PARTLY = 75, 2, 55, 30
 TIME_WORDS = ("at", "on", "date", "time", "datetime", "timestamp", "ts", "utc", "gmt",
               "ms", "millis", "epoch", "unix", "fecha", "data", "datum", "hora",
-              "em", "le", "am", "dt")  # fmt: skip
+              "em", "le", "am", "dt", "op", "tarih", "tarihi")  # fmt: skip
 # words that may lead the name of a date, and those that tell its zone
-TIME_FIRST = ("date", "datetime", "dt", "ts", "time", "fecha", "data", "datum")
+TIME_FIRST = ("date", "datetime", "dt", "ts", "time", "fecha", "data", "datum", "heure",
+              "hora")  # fmt: skip
 IN_UTC = ("utc", "gmt")
 # names in one word: the shortest that has parts, and parts of two letters
 SHORT_NAME, FIRST_SHORT = 4, ("is", "id")
@@ -28,6 +29,8 @@ CENTS = ("cents", "minor", "cts")
 # words of keys
 KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid", "ref")
 KEY_FIRST = ("id", "fk", "code")
+# letters that Unicode does not take apart
+BARE = str.maketrans("łŁı", "lLi")
 # a schema with fewer tables shows no common prefix
 FEW = 4
 # the share of all columns of two copies of a table that both have
@@ -108,7 +111,7 @@ def _own_words(name: str) -> tuple[str, ...]:
     """Return a name as words, without accents."""
     bare = "".join(
         s for s in unicodedata.normalize("NFKD", name) if not unicodedata.combining(s)
-    )
+    ).translate(BARE)
     words = [""]
     before = ""
     for sign in unicodedata.normalize("NFC", bare):
@@ -128,9 +131,11 @@ def _own_words(name: str) -> tuple[str, ...]:
 def words_of(name: str) -> tuple[str, ...]:
     """Return a name as English words: "shippedAt", "Shipped_At" and shippedat are the same."""
     english = _english()
+    # one word in English, and a French table may have either
+    own = "_".join(_own_words(name)).replace("rendez_vous", "rendezvous").split("_")
     return tuple(
         part
-        for word in _own_words(name)
+        for word in own
         for part in (english.get(word) or english.get(singular(word), word)).split("_")
     )
 

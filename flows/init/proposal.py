@@ -53,6 +53,8 @@ from flows.init.values import (
 MOST_NAMED, SHOWN = 10, 4
 # types of periods, which have a beginning
 RANGES = ("tstzrange", "tsrange", "daterange")
+# what may use the column that answers a question
+NO_ANSWERS = ("updated_at", "created_at")
 # the question about the time zone of a business
 ZONE_OF_BUSINESS = "which time zone is it in?"
 
@@ -237,9 +239,7 @@ class Proposal:
         """Ask about rows and values that only a person can know."""
         entity = given.entity
         # updated_at may be the latest of all dates
-        used = " ".join(
-            value.sql for name, value in given.values.items() if value and name != "updated_at"
-        )
+        used = _used(given, without=("updated_at",))
         asked = self._may_be_others(entity, table, used)
         anchor = self.tables.anchor
         if entity.name == "customers" and anchor in self.tables.chosen and not asked:
@@ -248,7 +248,7 @@ class Proposal:
             asked = (
                 f"{anchor} and their customers often name different rows of"
                 f" {table.relation}, and such {anchor} would be left out: is each of its rows"
-                " a business of its own?"
+                f" a business of its own? If not, init again with --table {entity.name}=none"
             )
         about_copies = self.tables.asked_of_copies if entity.name == anchor else ""
         given.todos += [one for one in (asked, about_copies) if one]
@@ -268,7 +268,9 @@ class Proposal:
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
-                given.candidates[name] = self._candidates(entity, table, column, used)
+                # when a row was created may be when it was ordered
+                left = used if name == "delivered_at" else _used(given, without=NO_ANSWERS)
+                given.candidates[name] = self._candidates(entity, table, column, left)
                 if name == "delivered_at" and not given.candidates[name]:
                     # the next best date
                     ordered = given.values.get("ordered_at")
@@ -373,6 +375,7 @@ class Proposal:
         if value is None or value.points < LIKELY or value.is_empty:
             for other in (
                 self.columns.put_together(table, column),
+                self.columns.family_name(table, column),
                 self.references.behind(entity, table, alias, column),
                 self.references.one_key_away(entity, table, alias, column),
                 self.statuses.of_table(entity, table, column),
@@ -490,16 +493,22 @@ class Proposal:
         families: tuple[str, ...] = TIMES if wanted.type in ("timestamptz", "date") else ()
         if wanted.type in ("numeric", "bigint"):
             families = ("numeric", "float", "money", "integer")
+        if target := self.references.entity_of(wanted):
+            return self.references.candidates(table, target)
         found = [
             column.name
             for column in table.columns.values()
-            if column.family in families
+            if (column.is_time if families == TIMES else column.family in families)
             and column.quoted not in used
             and column.name not in table.key
             and not table.link_of(column.name)
             and not key_stem(snake(column.name))
             and may_be_answer(column)
-            and not (column.family == "integer" and self.columns.is_set(table, column))
+            and not (
+                families != TIMES
+                and column.family == "integer"
+                and self.columns.is_set(table, column)
+            )
         ]
         names = self.columns.names(entity.name, wanted)
         alike = [
@@ -518,6 +527,18 @@ class Proposal:
             ]
         if families != TIMES:
             return found[:MOST_NAMED]
+        # the row that this one belongs to, such as the session of a booking
+        found += [
+            f"{there.name}.{column.name}"
+            for there in (
+                self.catalog.tables[to]
+                for to in dict.fromkeys(link.to for link in table.links)
+            )
+            if wanted.name == "start_at" and there not in self.tables.chosen.values()
+            for column in there.columns.values()
+            if column.family in TIMES and may_be_answer(column)
+        ]
+        found = found or self.columns.texts_of_dates(table)
         # a row beside this one, such as its operational data
         of_row = {*evidence()["columns"]["created_at"], *evidence()["columns"]["updated_at"]}
         for other in self.catalog.tables.values():
@@ -685,6 +706,13 @@ class Proposal:
             if value and var and value.type and value.type != types[var]:
                 value.sql = f"{value.sql}::{types[var]}"
                 value.type = types[var]
+
+
+def _used(given: Input, without: Sequence[str]) -> str:
+    """Return the SQL of all values of an input except some, to see which columns it uses."""
+    return " ".join(
+        value.sql for name, value in given.values.items() if value and name not in without
+    )
 
 
 def _without(given: Input, gone: Column) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from flows.init.catalog import Column, Link, Table
 from flows.init.columns import HALF
 from flows.init.contract import Entity, Wanted, singular
+from flows.init.links import MOST
 from flows.init.names import (
     PARTLY,
     evidence,
@@ -42,6 +43,8 @@ from flows.init.values import (
 COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
 
 
+# columns that number the versions of a row
+VERSIONS = ("version", "revision")
 # the place of a link among several: see _rank
 Rank = tuple[bool, int, int, int]
 # points of a value of the latest order
@@ -177,22 +180,46 @@ class References:
         self._doubt_missing(value, ways[0], table, target, column)
         return value
 
+    def candidates(self, table: Table, target: Entity) -> list[str]:
+        """Return the columns that may be the key of another entity's row, for a question."""
+        there = self.tables.chosen.get(target.name)
+        if there is None or there is table:
+            return []
+        synonyms = evidence()["tables"][self.tables.system][target.name]
+        keys = {snake(name) for name in there.key}
+        return [
+            column.name
+            for column in table.columns.values()
+            if column.name not in table.key
+            and (
+                snake(column.name) in keys - {"id"}
+                or singular(key_stem(snake(column.name)).split("_")[-1]) in synonyms
+            )
+        ]
+
     def _doubt_missing(
         self, value: Value, way: list[Link], table: Table, target: Entity, column: Wanted
     ) -> None:
         """Ask about rows that lead nowhere, such as those of guests: they are left out."""
         if column.is_optional or column.is_nullable:
             return
-        there, own = self.tables.sparse(table, way) or (None, None)
-        if there is None or own is None:
-            return
-        share = own.filled or 0
+        sparse = self.tables.sparse(table, way)
+        there, own = sparse or (table, table.columns[way[0].columns[-1]])
+        share, told = own.filled or 0, f"have no {own.name}"
+        if sparse is None:
+            if way[0].is_declared:
+                return
+            # guests may have the number 0
+            share = self.catalog.share_led(table, way[0]) or 1
+            told = f"have a {own.name} that {way[0].to} does not have"
+            if share >= MOST:
+                return
         email = self.columns.email(table) if target.name == "customers" else None
         whose = "where do they belong?"
         if email and (email.filled or 0) > share:
             whose = f"does {email.name} tell whose they are?"
         value.doubt(
-            f"{(1 - share) * 100:.0f} % of {there.relation} have no {own.name}, and such rows"
+            f"{(1 - share) * 100:.0f} % of {there.relation} {told}, and such rows"
             f" are left out: {whose}"
         )
 
@@ -396,6 +423,9 @@ class References:
                 found.todo,
                 joins=[Join(name, there.relation, condition)],
             )
+            ended = " or ".join(mark for _, mark in self.columns.left(there))
+            if column.name == "start_at" and ended:
+                value.doubt(f"do rows count whose {one_of(there.name)} has {ended}?")
             yield own, value
 
     def _is_code(self, table: Table, column: Column) -> bool:
@@ -431,13 +461,8 @@ class References:
                 )
                 if value:
                     sql, reason, todo = value
-                    marks = []
-                    for one, its in read:
-                        for is_left, mark in self.columns.left(one):
-                            condition += f"\n        and {is_left.replace(ROW, f'{its}.')}"
-                            marks.append(mark)
-                    if marks:
-                        reason += f"; none with {' or '.join(dict.fromkeys(marks))}"
+                    more, told_more = self._that_count(table, read)
+                    condition, reason = condition + more, reason + told_more
                     return Value(
                         f"(\n    select {sql}\n    from {tables}\n    where {condition}\n)",
                         f"{child.relation}, {told}: {reason}",
@@ -446,6 +471,39 @@ class References:
                         behind=behind,
                     )
         return None
+
+    def _that_count(self, table: Table, read: list[tuple[Table, str]]) -> tuple[str, str]:
+        """Return the conditions for children that count, and why: of the row's version, left.
+
+        read: their table and one of links, each with its alias.
+        """
+        condition, reason, marks = "", "", []
+        for one, its in read:
+            if versions := self._versions(table, one):
+                own, theirs = versions
+                condition += f"\n        and {its}.{theirs.quoted} = {ROW}{own.quoted}"
+                reason += f"; of the same {own.name}"
+            for is_left, mark in self.columns.left(one):
+                condition += f"\n        and {is_left.replace(ROW, f'{its}.')}"
+                marks.append(mark)
+        if marks:
+            reason += f"; none with {' or '.join(dict.fromkeys(marks))}"
+        return condition, reason
+
+    def _versions(self, table: Table, child: Table) -> tuple[Column, Column] | None:
+        """Return the columns that tell which version of a row its children belong to.
+
+        Most columns of that name only count changes, for locks.
+        """
+        own, theirs = (
+            next((c for c in one.columns.values() if snake(c.name) in VERSIONS), None)
+            for one in (table, child)
+        )
+        link = next((link for link in child.links if link.to == table.relation), None)
+        if not (own and theirs and link) or own.family != theirs.family:
+            return None
+        share = self.catalog.share_of_version(child, link, theirs, own)
+        return (own, theirs) if share is not None and share >= MOST else None
 
     def to_parent(
         self, child: Table, parent: Table, alias: str

@@ -1,5 +1,6 @@
 """Status columns: which one it is, and which of our words its words mean."""
 
+import re
 from typing import Any
 
 from flows.init.catalog import Column, Table
@@ -21,6 +22,9 @@ from flows.init.values import (
     translated,
 )
 
+# a code and its word in a comment; words in the key of a table of languages
+CODES = re.compile(r"(\d+)\s*(?:=>?|:|-)\s*([^\d\W][\w -]*\w)")
+LANGUAGES = {"language", "lang", "locale"}
 # a column with more distinct values is not a status, nor a number with so few
 FEW_WORDS, FEW_CODES = 12, 2
 
@@ -200,11 +204,12 @@ class Statuses:
         points, found, like = best
         row, joins = f"{ROW}{found.quoted}", []
         words = self.catalog.words(table, found, of_all=True)
+        link = table.link_of(found.name)
+        if labels := self._labels(table, found):
+            sql, todo = translated(row, found, words, ours, doubtful, labels)
+            return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
         if (link := table.link_of(found.name)) is not None:
             holder = self.catalog.tables[link.to]
-            if labels := self._translations(holder, link.to_columns[-1]):
-                sql, todo = translated(row, found, words, ours, doubtful, labels)
-                return Value(sql, told_of(found, like), points + TYPE + FILLED, todo)
             label = self.columns.label(holder)
             if label is None:
                 return None
@@ -220,6 +225,19 @@ class Statuses:
             return None
         sql, todo = translated(row, found, words, ours, doubtful)
         return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
+
+    def _labels(self, table: Table, column: Column) -> dict[str, str]:
+        """Return the words of codes that have one in each language, or in a comment."""
+        for holder in self.catalog.tables.values():
+            label = self.columns.named_label(holder)
+            others = [name for name in holder.key if name != column.name]
+            is_of_languages = any(LANGUAGES & {*words_of(name)} for name in others)
+            if label and column.name in holder.key and is_of_languages:
+                return self.catalog.labels(holder, column.name, label)
+        if link := table.link_of(column.name):
+            return self._translations(self.catalog.tables[link.to], link.to_columns[-1])
+        found = dict(CODES.findall(column.comment)) if column.family == "integer" else {}
+        return found if len(found) > 1 else {}
 
     def _translations(self, holder: Table, key: str) -> dict[str, str]:
         """Return the words of a lookup table that has none itself, from one with languages."""

@@ -474,6 +474,10 @@ class Tables:
         if people is None:
             return ""
         elsewhere = set(evidence()["no_business"])
+
+        def is_by_people(link: Link) -> bool:
+            return link.to == people.relation
+
         linked = [
             link.to.replace('"', "")
             for link in people.links
@@ -484,10 +488,10 @@ class Tables:
             # 0: never analyzed
             and self.catalog.tables[link.to].estimate != 1
             and any(
-                way[0].to != people.relation
+                # a booking is of a session, which is of a class, which is of a gym
+                self.paths(table, self.catalog.tables[link.to], FARTHEST + 1, is_by_people)
                 for table in self.chosen.values()
                 if table is not people
-                for way in self.paths(table, self.catalog.tables[link.to])
             )
         ]
         again = f"a business of its own? If so, init again with --table {self.tenants}="

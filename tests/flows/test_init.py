@@ -452,6 +452,17 @@ from generate_series(1, 60) as n;
 """
 
 
+NUMBERS_OF_AN_ERP = """
+create table kna1 (mandt text, kunnr text, name1 text, primary key (mandt, kunnr));
+create table vbak (
+    mandt text, vbeln text, kunnr text, buyer_id int, netwr numeric, erdat text,
+    primary key (mandt, vbeln)
+);
+insert into kna1 select '100', 'K' || n, 'N' from generate_series(1, 9) as n;
+insert into vbak select '100', n::text, '', n, 5, '20260131' from generate_series(1, 30) as n;
+"""
+
+
 def test_a_named_table_overrides_the_guess(empty: Database, tmp_path: Path) -> None:
     empty.execute(FLORA)
     said = init(empty, tmp_path / "guessed")
@@ -474,6 +485,14 @@ def test_a_named_table_overrides_the_guess(empty: Database, tmp_path: Path) -> N
         "TODO Is there a table with"
         in (inputs_of(tmp_path / "none")["input_bookings__payments"])
     )
+    # if no name says anything, the questions still name columns
+    empty.execute(NUMBERS_OF_AN_ERP)
+    erp = ("--table", "orders=vbak", "--table", "customers=kna1", "--systems", "orders")
+    init(empty, tmp_path / "erp", *erp)
+    check_types(empty, tmp_path / "erp")
+    asked = told(inputs_of(tmp_path / "erp")["input_orders__orders"])
+    assert "Is it one of kunnr, buyer_id? null::text as customer_id" in asked
+    assert "Is it one of erdat (text)? null::timestamptz as ordered_at" in asked
 
 
 @pytest.mark.slow
@@ -943,9 +962,9 @@ def test_a_question_names_the_columns_that_may_be_the_answer(
         """
         create table customers (id int primary key, name text);
         create table orders (
-            id int primary key, customer_id int references customers, bedrag numeric,
-            fk_toestand smallint, muntsoort text, gefactureerd smallint,
-            date_creation timestamptz, date_levering date
+            id int primary key, customer_id int references customers, belopp numeric,
+            fk_tillstand smallint, myntslag text, fakturerad smallint,
+            date_creation timestamptz, date_leverans date
         );
         create table order_data (
             id int primary key, order_id int unique references orders,
@@ -960,11 +979,11 @@ def test_a_question_names_the_columns_that_may_be_the_answer(
     check_types(empty, tmp_path / "it")
     orders = inputs_of(tmp_path / "it")["input_orders__orders"]
     text = " ".join(orders.replace("\n    -- ", " ").split())
-    assert "Is it one of date_levering, order_data.date_completed? null::timestamptz" in text
-    assert "Decides revenue. Is it one of bedrag? null::numeric as total_amount" in text
+    assert "Is it one of date_leverans, order_data.date_completed? null::timestamptz" in text
+    assert "Decides revenue. Is it one of belopp? null::numeric as total_amount" in text
     # one value tells nothing, and two may be a flag
     assert "TODO is this the status? If none is, use a constant" in text
-    assert "when fk_toestand::text = '3' then '3'" in orders
+    assert "when fk_tillstand::text = '3' then '3'" in orders
 
 
 def test_a_moment_may_be_a_number_or_two_columns(empty: Database, tmp_path: Path) -> None:
@@ -2125,6 +2144,59 @@ insert into clientes values (1, 1, 'C', '1');
 insert into agendamentos values (1, 1, 1, 2, 3, now(), 'CONCLUIDO', now());
 insert into pagamentos values (1, 1, 5, 'pago', now());
 """
+A_FRENCH_SALON = """
+create table clients (
+    id_client int primary key, nom text, prenom text, adresse_email text,
+    date_inscription timestamptz
+);
+create table rendez_vous (
+    id_rdv int primary key, id_client int references clients, id_coiffeur int,
+    id_prestation int, date_rdv date not null, heure_debut time not null, heure_fin time,
+    statut text
+);
+create table reglements (
+    id_reglement int primary key, id_rdv int references rendez_vous, montant numeric,
+    statut text, date_reglement timestamptz
+);
+insert into clients values (1, 'N', 'P', 'c@example.org', now());
+insert into rendez_vous values
+(1, 1, 1, 1, now(), '10:00', '10:30', 'honoré'),
+(2, 1, 1, 1, now(), '9:00', null, 'en attente');
+insert into reglements values (1, 1, 5, 'payé', now());
+"""
+IN_DUTCH = """
+create table klanten (klantnr int primary key, bedrijfsnaam text, actief boolean);
+create table bestellingen (
+    bestelnr int primary key, klantnr int references klanten, besteldatum timestamptz,
+    leverdatum timestamptz, gewenste_leverdatum timestamptz, totaalbedrag numeric,
+    status text, gewijzigd_op timestamptz
+);
+insert into klanten values (1, 'B', true);
+insert into bestellingen values
+(1, 1, now(), now(), now(), 5, 'geleverd', now()),
+(2, 1, now(), null, now(), 5, 'in behandeling', now());
+"""
+IN_POLISH = """
+create table klienci (id_klienta int primary key, nazwa text);
+create table zamówienia (
+    id_zamówienia int primary key, id_klienta int references klienci,
+    data_zamówienia timestamptz, data_dostawy timestamptz, wartość numeric, status text
+);
+insert into klienci values (1, 'N');
+insert into zamówienia values
+(1, 1, now(), now(), 5, 'dostarczone'), (2, 1, now(), null, 5, 'wysłane');
+"""
+IN_TURKISH = """
+create table müşteriler (müşteri_id int primary key, aktif boolean);
+create table siparişler (
+    sipariş_id int primary key, müşteri_id int references müşteriler,
+    sipariş_tarihi timestamptz, teslim_tarihi timestamptz, toplam_tutar numeric,
+    para_birimi text, durum text
+);
+insert into müşteriler values (1, true);
+insert into siparişler values
+(1, 1, now(), now(), 5, 'TRY', 'tamamland\u0131'), (2, 1, now(), null, 5, 'TRY', 'iptal');
+"""
 
 
 @pytest.mark.parametrize(
@@ -2188,9 +2260,63 @@ insert into pagamentos values (1, 1, 5, 'pago', now());
                 "amount_cents": "round(payments.valor * 100)::bigint",
             },
         ),
+        (
+            A_FRENCH_SALON,
+            "input_bookings__bookings",
+            {
+                "team_member_id": "id_coiffeur::text",
+                "service_id": "id_prestation::text",
+                "booking_status": "PENDING ACCEPTED",
+                "start_at": "(date_rdv + heure_debut) at time zone 'America/New_York'",
+            },
+        ),
+        (
+            A_FRENCH_SALON,
+            "input_bookings__customers",
+            {
+                "given_name": "prenom",
+                "family_name": "nom",
+                "email_address": "adresse_email",
+                "created_at": "date_inscription",
+            },
+        ),
+        (
+            IN_DUTCH,
+            "input_orders__orders",
+            {
+                "customer_id": "klantnr",
+                "order_id": "bestelnr",
+                "order_status": "DELIVERED CONFIRMED",
+                "ordered_at": "besteldatum",
+                "delivered_at": "leverdatum",
+                "total_amount": "totaalbedrag",
+                "updated_at": "gewijzigd_op",
+            },
+        ),
+        (
+            IN_POLISH,
+            "input_orders__orders",
+            {
+                "order_status": "DELIVERED SHIPPED",
+                "ordered_at": '"data_zamówienia"',
+                "delivered_at": "data_dostawy",
+                "total_amount": '"wartość"',
+            },
+        ),
+        (
+            IN_TURKISH,
+            "input_orders__orders",
+            {
+                "order_status": "CANCELLED DELIVERED",
+                "ordered_at": '"sipariş_tarihi"',
+                "delivered_at": "teslim_tarihi",
+                "total_amount": "toplam_tutar",
+                "currency": "para_birimi",
+            },
+        ),
     ],
 )
-def test_names_and_words_may_be_french_german_or_portuguese(
+def test_names_and_words_may_be_of_other_languages(
     tables: str, name: str, columns: dict[str, str], empty: Database, tmp_path: Path
 ) -> None:
     """Each column of an input has its expression or, in this order, its words."""
@@ -2695,6 +2821,66 @@ insert into auftrag
 select n, 1 + n % 9, (array['geliefert', 'closed'])[1 + n % 2], now(), now(), 5, 'N'
 from generate_series(1, 30) as n;
 """
+A_SHOP_OF_GUESTS = """
+create table customer (
+    customer_id int primary key, name text, first_name text, banned boolean
+);
+create table "order" (
+    order_id int primary key, customer_id int, email text, order_status_id int, total numeric,
+    grand_total numeric, paid_at int, date_added timestamptz, version int
+);
+create table order_status (
+    order_status_id int, language_id int, name text, primary key (order_status_id, language_id)
+);
+insert into customer select n, 'N', 'F', false from generate_series(1, 30) as n;
+insert into order_status values
+(1, 1, 'Pending'), (5, 1, 'Complete'), (1, 2, 'Ausstehend'), (5, 2, 'Abgeschlossen');
+insert into "order"
+select
+    n, case when n % 4 > 0 then 1 + n % 30 else 0 end, 'c' || n || '@x.org',
+    (array[1, 5])[1 + n % 2], 100, 119, 1700000000 + n, now(), 1
+from generate_series(1, 60) as n;
+"""
+VERSIONS_OF_LINES = """
+create table customers (id int primary key, name text);
+create table orders (
+    id int primary key, customer_id int references customers, status text,
+    created_at timestamptz, version int
+);
+create table order_items (
+    id int primary key, order_id int references orders, version int, unit_price numeric,
+    quantity int
+);
+insert into customers values (1, 'C');
+insert into orders select n, 1, 'paid', now(), 2 from generate_series(1, 9) as n;
+insert into order_items
+select n, 1 + n % 9, 1 + n / 10, 5, 2 from generate_series(1, 18) as n;
+"""
+# each row counts its own changes
+LOCKS = VERSIONS_OF_LINES.replace("now(), 2", "now(), n % 4")
+A_DOJO = """
+create table dojos (id int primary key, name text);
+create table users (id int primary key, name text, type text, dojo_id int references dojos);
+create table lessons (id int primary key, dojo_id int references dojos);
+create table sessions (
+    id int primary key, lesson_id int references lessons, booking_start timestamptz,
+    cancelled_at timestamptz
+);
+create table bookings (
+    id int primary key, customer_id int, session_id int references sessions,
+    location text, status smallint, created_at timestamptz
+);
+comment on column bookings.status is '0 = booked, 1 = attended, 3: no_show';
+insert into dojos values (1, 'A'), (2, 'B');
+insert into users select n, 'U', case when n < 4 then 'staff' else 'pupil' end, 1 + n % 2
+from generate_series(1, 30) as n;
+insert into lessons select n, 1 + n % 2 from generate_series(1, 6) as n;
+insert into sessions select n, 1 + n % 6, now(), case when n = 9 then now() end
+from generate_series(1, 20) as n;
+insert into bookings
+select n, 4 + n % 27, 1 + n % 20, 'X', (array[0, 1, 3, 4])[1 + n % 4], now()
+from generate_series(1, 60) as n;
+"""
 
 
 @pytest.mark.parametrize(
@@ -2842,10 +3028,53 @@ from generate_series(1, 30) as n;
                 ],
             },
         ),
+        (
+            A_SHOP_OF_GUESTS,
+            {
+                "input_orders__customers": [
+                    "first_name, name) as customer_name",
+                    "coalesce(banned, false) as is_closed",
+                ],
+                "input_orders__orders": [
+                    # guests have the number 0
+                    'TODO 25 % of public."order" have a customer_id that public.customer does',
+                    "and such rows are left out: does email tell whose they are?",
+                    "'1' then 'SUBMITTED' -- 30 rows, 'Pending'",
+                    "'5' then 'DELIVERED' -- 30 rows, 'Complete'",
+                    "date_added as ordered_at",
+                    "Is it one of paid_at? null::timestamptz as delivered_at",
+                    "grand_total as total_amount",
+                ],
+            },
+        ),
+        (
+            VERSIONS_OF_LINES,
+            {"input_orders__orders": ["and order_items.version = orders.version ) as total"]},
+        ),
+        (
+            LOCKS,
+            {"input_orders__orders": ["where order_items.order_id = orders.id ) as total"]},
+        ),
+        (
+            A_DOJO,
+            {
+                "": ["bookings in public.bookings, customers in public.users"],
+                "input_bookings__organizations": [
+                    "several tables link to public.dojos: is each of its rows a business",
+                ],
+                "input_bookings__bookings": [
+                    "customer_id as square_customer_id",
+                    "'1' then 'ACCEPTED' -- 15 rows, 'attended'",
+                    "'3' then 'NO_SHOW' -- 15 rows, 'no_show'",
+                    "'4' then '4' -- TODO 15 rows",
+                    "TODO do rows count whose session has cancelled_at? sessions.booking_st",
+                ],
+            },
+        ),
     ],
     ids=[
         *("clinic", "staff", "shop", "parcels", "phones", "companies"),
-        *("webshop", "copies", "numbers"),
+        *("webshop", "copies", "numbers", "guests", "versions", "locks", "dojo"),
     ],
 )
 def test_what_is_not_what_its_name_says(
