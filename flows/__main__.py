@@ -18,6 +18,7 @@ from flows.capture import install_triggers, print_capture, remove_triggers
 from flows.check import check
 from flows.database import one_line, reading, use_environment
 from flows.detach import detach
+from flows.dry_run import preview
 from flows.errors import Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
 from flows.fleet import AT_ONCE, chosen, names, parse_at_once, use_fleet
@@ -28,7 +29,6 @@ from flows.progress import Progress, print_any_text
 from flows.project import version
 from flows.refresh import Options, refresh
 from flows.reports import (
-    preview,
     print_models,
     print_organization,
     print_refresh,
@@ -137,7 +137,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument(
         "--force",
         action="store_true",
-        help="also write what would be held, except after a failed test",
+        help="also write what would be held, except after a refresh that failed, whatever the"
+        " reason",
     )
 
     for fit in FITS.values():
@@ -229,7 +230,9 @@ def refresh_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--as-of", metavar="TIMESTAMP", help="compute for this instant; default: now"
     )
-    command.add_argument("--tenant", metavar="SLUG", help="write back only this tenant")
+    command.add_argument(
+        "--tenant", metavar="SLUG", help="limit write-back and statistics to this tenant"
+    )
     command.add_argument(
         "--no-write-back", action="store_true", help="write nothing to your tables"
     )

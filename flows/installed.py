@@ -111,6 +111,7 @@ MADE: dict[str, dict[str, str]] = {
         "put_into_distributed_table": "function",
         "put_values": "function",
         "write_batch": "function",
+        "name_hidden_rows": "function",
         "rollback_batch": "function",
     },
     "forget.sql": {

@@ -1,4 +1,4 @@
-"""Print what the commands report: a run's statistics, a dry run, the state of the jobs."""
+"""Print what the commands report: a run's statistics, the state of the jobs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,9 +6,9 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from flows.arguments import check_tenant, is_built
+from flows.arguments import is_built
 from flows.database import Connection, reading, rows
-from flows.detach import check_attached, detached_since, in_words
+from flows.detach import detached_since, in_words
 from flows.errors import WriteBackHeld
 from flows.fit_models import Fit
 from flows.installed import IS_OF_REFRESHER, gap
@@ -72,7 +72,7 @@ WEEKLY_COLUMNS = {
 }
 
 OUTCOMES = {
-    "conflict": "changed by somebody meanwhile",
+    "conflict": "changed by somebody meanwhile, or kept by a trigger",
     "locked": "locked by another transaction",
     "gone": "deleted or closed meanwhile",
     "error": f"with an error, see {OPERATIONS}.write_back_changes",
@@ -89,9 +89,9 @@ MODEL_COLUMNS = {
 }
 
 LEFT_BY_ROLLBACK = {
-    "kept": "changed by somebody since",
+    "kept": "changed by somebody since, or kept by a trigger",
     "locked": "locked by another transaction; run it again",
-    "gone": "of customers that were deleted",
+    "gone": "of customers that were deleted, or that a row security policy hides",
 }
 
 
@@ -129,7 +129,7 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
             f"done in {payload['seconds']} s: nothing has changed since the last refresh,"
             f" {count_of(payload['rows_written'], 'customer')} written back"
         )
-        print_outcomes(payload.get("write_back", {}), progress)
+        print_batches(payload, progress)
         return
     progress.table("Risk status", risk_statistics(payload["tenants"]))
     progress.table("Account types", account_statistics(payload["tenants"]))
@@ -143,7 +143,7 @@ def print_refresh(payload: Mapping[str, Any], progress: Progress) -> None:
         f" {count_of(moved, 'row')} of marts changed,"
         f" {count_of(payload['rows_written'], 'customer')} written back"
     )
-    print_outcomes(payload.get("write_back", {}), progress)
+    print_batches(payload, progress)
 
 
 def print_organization(payload: Mapping[str, Any], progress: Progress) -> None:
@@ -169,8 +169,13 @@ def print_left_out(payload: Mapping[str, Any], progress: Progress) -> None:
 
 
 def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
-    """Print what a write-back did outside a refresh, and the command that undoes it."""
+    """Print what a write-back did outside a refresh."""
     progress.say(f"{count_of(payload['rows_written'], 'customer')} written back")
+    print_batches(payload, progress)
+
+
+def print_batches(payload: Mapping[str, Any], progress: Progress) -> None:
+    """Print the command that undoes what was written, and what was not written."""
     if payload["rows_written"]:
         first, *more = payload["batches"]
         progress.say(
@@ -178,7 +183,7 @@ def print_write_back(payload: Mapping[str, Any], progress: Progress) -> None:
             if more
             else f"batch {first}: `customer-health rollback {first}` undoes it"
         )
-    print_outcomes(payload["write_back"], progress)
+    print_outcomes(payload.get("write_back", {}), progress)
 
 
 def written_in_words(payload: Mapping[str, Any]) -> str:
@@ -299,8 +304,8 @@ def say_what_stays(connection: Connection, progress: Progress) -> None:
         progress.say(f"{column['names']}: {column['remark']}")
 
 
-def lacking_rights(connection: Connection) -> list[str]:
-    """Return the rights that the write-back lacks, one line per table."""
+def _writer(connection: Connection) -> DictRow:
+    """Return the role that writes, and whether the login may take it."""
     [who] = rows(
         connection,
         "select session_user::text as login, role,"
@@ -309,6 +314,51 @@ def lacking_rights(connection: Connection) -> list[str]:
         f" where nspname = '{OPERATIONS}' and {IS_OF_REFRESHER})"
         f" then '{OURS}_write_back' else current_user::text end as role) as acting",
     )
+    return who
+
+
+def lacking_policies(connection: Connection) -> list[str]:
+    """Return the tables of which row security lets the write-back see or write no row."""
+    role = _writer(connection)["role"]
+    return [
+        f"{role} has no policy for select and update in the row security of"
+        f" {table['relation']}: its owner can `create policy {OURS} on {table['relation']}"
+        f" to {role} using (true)`"
+        for table in rows(
+            connection,
+            f"""
+            select distinct written.relation
+            from {OPERATIONS}.written_columns as written
+            inner join pg_class on to_regclass(written.relation) = pg_class.oid
+            inner join pg_roles as writer on writer.rolname = %(role)s
+            cross join unnest('{{r,w}}'::"char"[]) as needed (command)
+            where
+                written.is_written
+                and pg_class.relrowsecurity
+                and not (writer.rolsuper or writer.rolbypassrls)
+                and (
+                    pg_class.relforcerowsecurity
+                    or not pg_has_role(writer.oid, pg_class.relowner, 'usage')
+                )
+                and not exists (
+                    select from pg_policy
+                    cross join unnest(pg_policy.polroles) as given (id)
+                    where
+                        pg_policy.polrelid = pg_class.oid
+                        and pg_policy.polpermissive
+                        and pg_policy.polcmd in ('*', needed.command)
+                        and (given.id = 0 or pg_has_role(writer.oid, given.id, 'usage'))
+                )
+            order by written.relation
+            """,
+            {"role": role},
+        )
+    ]
+
+
+def lacking_rights(connection: Connection) -> list[str]:
+    """Return the rights that the write-back lacks, one line per table."""
+    who = _writer(connection)
     lines = [
         f"{who['role']} may not update {table['columns']} of {table['relation']}: its owner"
         f" can `grant update ({table['columns']}) on {table['relation']} to {who['role']}`"
@@ -321,85 +371,13 @@ def lacking_rights(connection: Connection) -> list[str]:
             {"role": who["role"]},
         )
     ]
+    lines += lacking_policies(connection)
     if not who["is_it"]:
         lines.append(
             f"{who['login']} is not a member of {who['role']}: whoever installed the roles can"
             f' `grant {who["role"]} to "{who["login"]}"`'
         )
     return lines
-
-
-def print_dry_run(connection: Connection, tenant: str | None, progress: Progress) -> None:
-    """Print what a write-back would change."""
-    say_what_stays(connection, progress)
-    for line in lacking_rights(connection):
-        progress.say(f"warning: the write-back would fail: {line}")
-    only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
-    this = {"tenant": tenant}
-    progress.table(
-        "Customers by status: now in your customers table, and by the rules",
-        rows(
-            connection,
-            "select tenant_slug as tenant, status_kind as kind,"
-            " coalesce(status, '(none)') as status, current_count as now,"
-            ' current_pct as "now %%", expected_count as expected,'
-            ' expected_pct as "expected %%"'
-            f" from {OPERATIONS}.status_distribution{only}"
-            " order by tenant_slug, status_kind, status",
-            this,
-        ),
-    )
-    progress.table(
-        "Changes",
-        rows(
-            connection,
-            "select tenant_slug as tenant, status_kind as kind,"
-            " coalesce(from_status, '(none)') as \"from\","
-            " coalesce(to_status, '(none)') as \"to\", customers_count as customers,"
-            " case when is_expected_transition then '' else 'unexpected' end as note"
-            f" from {OPERATIONS}.pending_transitions{only}"
-            " order by tenant_slug, status_kind, customers_count desc",
-            this,
-        ),
-    )
-    guards = rows(
-        connection,
-        f"select * from {OPERATIONS}.write_back_guards{only} order by tenant_slug",
-        this,
-    )
-    for guard in guards:
-        for line in guard_lines(guard):
-            progress.say(line)
-    if any(guard["is_tripped"] for guard in guards) and (
-        since := other_rules_since(connection)
-    ):
-        progress.say(rules_in_words(since))
-    pending_count = sum(guard["pending_count"] for guard in guards)
-    pending = rows(
-        connection,
-        "select tenant_slug as tenant, customer_name as customer,"
-        " current_risk_status as status, expected_risk_status as expected,"
-        " current_account_type as type, expected_account_type as expected_type,"
-        f" coalesce(risk_status_reason, account_type_reason) as why"
-        f" from {OPERATIONS}.pending_customer_updates{only}"
-        " order by tenant_slug, customer_id limit 10",
-        this,
-    )
-    progress.table("The first 10 customers", pending)
-    for finding in rows(
-        connection,
-        f"select * from {OPERATIONS}.account_type_findings{only} order by 2, 3",
-        this,
-    ):
-        progress.say(
-            f"{finding['tenant_slug']}: {finding['share_pct']} % {finding['account_type']},"
-            f" usually {finding['expected_min_pct']} to"
-            f" {finding['expected_max_pct']} %"
-            + (f" - {finding['alert']}" if finding["alert"] else "")
-        )
-    progress.say(
-        f"dry run: {count_of(pending_count, 'customer')} would be changed, nothing was written"
-    )
 
 
 def print_weekly_summary(connection: Connection, progress: Progress) -> None:
@@ -411,16 +389,6 @@ def print_weekly_summary(connection: Connection, progress: Progress) -> None:
         " at_risk_amount desc nulls last, sales_rep_name",
     )
     progress.table("Weekly summary", _titled(lines, WEEKLY_COLUMNS))
-
-
-def preview(tenant: str | None, progress: Progress) -> None:
-    """Print what a write-back would do."""
-    with reading() as connection:
-        if not is_built(connection):
-            raise WriteBackHeld("no refresh has run yet, so there is nothing to compare")
-        check_tenant(connection, tenant)
-        check_attached(connection)
-        print_dry_run(connection, tenant, progress)
 
 
 def summarize(progress: Progress) -> None:

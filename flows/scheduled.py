@@ -22,13 +22,13 @@ from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.continuous import refresh_continuously
 from flows.database import use_environment
+from flows.dry_run import preview
 from flows.errors import Busy, Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
 from flows.fleet import check, listed, use
 from flows.progress import Progress
 from flows.refresh import Options, refresh
 from flows.reports import (
-    preview,
     print_models,
     print_organization,
     print_refresh,
@@ -209,7 +209,7 @@ def write_back(
     Args:
         tenant: Slug of the only tenant to write back; empty for all.
         dry_run: Show what would be written, and write nothing.
-        force: Also write what would be held, except after a failed test.
+        force: Also write what would be held, except after a refresh that failed.
 
     """
     return _report(lambda: _write_back(tenant or None, is_dry_run=dry_run, force=force))

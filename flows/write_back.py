@@ -35,6 +35,7 @@ from flows.installed import is_empty
 from flows.progress import Progress
 from flows.reports import (
     guard_lines,
+    lacking_policies,
     lacking_rights,
     other_rules_since,
     rules_in_words,
@@ -64,12 +65,11 @@ REFRESHES = f"""
     )
 """
 
-# errors of a single row, not of the statement or the database: other rows can be written
-ROW_FAULTS = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.errors.RaiseException,
-    psycopg.errors.DeadlockDetected,
+# classes of errors of the statement or the database. All others, and deadlocks, are those of a
+# single row, such as what a trigger of the application raises: other rows can be written
+NOT_OF_A_ROW = (
+    *("08", "0A", "25", "28", "40", "42", "53"),
+    *("54", "55", "57", "58", "F0", "HV", "XX"),
 )
 
 
@@ -259,7 +259,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
     """Undo one batch of a write-back; return the entry of the run log.
 
     Values that somebody has changed since stay. The next write-back writes the values of the
-    rules again. Raises WrongArgument if no batch with this id has written anything.
+    rules again. Raises WrongArgument if no batch with this id has written anything, and
+    Infrastructure if row security lets the write-back see or write no row.
     """
     with refresh_lock(), connect() as connection:
         if is_empty(connection):
@@ -281,6 +282,8 @@ def rollback(batch_id: int) -> dict[str, Any]:
                 f" last batch that has is {batches[0]['last'] or 'none'}"
             )
         install(connection, "write_back.sql")
+        if lacking := lacking_policies(connection):
+            raise Infrastructure(f"rollback failed: {'; '.join(lacking)}")
         with logged(connection, "rollback", "rollback") as log, connection.transaction():
             take_role(connection, WRITE_BACK, is_local=True)
             log.payload["batch_id"] = batch_id
@@ -379,10 +382,13 @@ def write_back(log: RunLog, lock: Lock, done: WriteBack, progress: Progress) -> 
     It is also logged, however the write-back ends.
 
     Customers that are not written stay pending, and the next run tries them again. If one
-    tenant fails, the others are still written. Raises Infrastructure if the lock is lost.
+    tenant fails, the others are still written. Raises Infrastructure if the lock is lost, or
+    if row security lets the write-back see or write no row.
     """
     connection, logid, force = log.connection, log.logid, done.is_forced
     install(connection, "write_back.sql")
+    if done.guards and (lacking := lacking_policies(connection)):
+        raise Infrastructure(f"write-back failed: {'; '.join(lacking)}")
     say_what_stays(connection, progress)
     for guard in done.guards:
         for line in guard_lines(guard, is_forced=force):
@@ -439,6 +445,7 @@ def _write_batch(
         )
         if planned:
             _write(connection, batch_id, [row["customer_id"] for row in planned])
+            connection.execute(f"select {OPERATIONS}.name_hidden_rows(%(batch_id)s)", this)
     except (psycopg.Error, Failure) as problem:
         stopped = done.failed[slug] = _in_words(connection, problem)
         done.is_temporary &= is_temporary(problem)
@@ -503,7 +510,9 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> None:
             connection.execute(
                 f"select {OPERATIONS}.write_batch(%(batch_id)s, %(customers)s)", this
             )
-    except ROW_FAULTS as error:
+    except psycopg.Error as error:
+        if not _is_of_a_row(error):
+            raise
         if len(customers) > 1:
             half = len(customers) // 2
             _write(connection, batch_id, customers[:half])
@@ -514,6 +523,15 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> None:
             " where batch_id = %(batch_id)s and customer_id = any(%(customers)s)",
             {**this, "error": _in_words(connection, error, batch_id, customers[0])},
         )
+
+
+def _is_of_a_row(error: psycopg.Error) -> bool:
+    """Return whether an error is that of one row, so that others can be written."""
+    state = error.sqlstate
+    return state is not None and (
+        isinstance(error, psycopg.errors.DeadlockDetected)
+        or not state.startswith(NOT_OF_A_ROW)
+    )
 
 
 def _in_words(

@@ -408,7 +408,11 @@ returns the customers.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
-language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $write$
+language plpgsql
+set lock_timeout = '2s' set timezone = 'UTC' set row_security = on
+as $write$
+-- With row security on, because the role that writes may need a policy. name_hidden_rows
+-- tells what a policy hides.
 declare
     -- the operational rows by customer: those that exist, and those that we have locked
     present jsonb;
@@ -475,9 +479,46 @@ comment on function operations.write_batch is
 'customer_health: Writes the planned changes of these customers; returns their number by
 outcome.';
 
+create or replace function operations.name_hidden_rows(this_batch bigint)
+returns void
+language plpgsql as $hidden$
+-- What a policy hides from the role that writes is not gone. Called by the refresher,
+-- who sees all rows.
+declare
+    missed constant text[] := array(
+        select changes.customer_id
+        from operations.write_back_changes as changes
+        where
+            changes.batch_id = this_batch
+            and changes.state = 'gone'
+    );
+    present jsonb;
+begin
+    if missed = '{}' then
+        return;
+    end if;
+    present := operations.rows_of_customers(
+        this_batch, missed, 'not target.is_closed', ''
+    );
+
+    update operations.write_back_changes as changes
+    set
+        state = 'error',
+        error = 'a row security policy hides this customer from the write-back'
+    where
+        changes.batch_id = this_batch
+        and changes.state = 'gone'
+        and present ? changes.customer_id;
+end
+$hidden$;
+comment on function operations.name_hidden_rows is
+'customer_health: Marks the customers of a batch as errors that a policy has hidden.';
+
 create or replace function operations.rollback_batch(this_batch bigint)
 returns table (outcome text, values_count bigint)
-language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $rollback$
+language plpgsql
+set lock_timeout = '2s' set timezone = 'UTC' set row_security = on
+as $rollback$
 declare
     customers constant text[] := array(
         select changes.customer_id
@@ -491,6 +532,7 @@ declare
     locked jsonb;
     -- by customer, the old values of those columns that still hold our values
     ours jsonb;
+    restored text[];
 begin
     perform set_config('customer_health.is_writing_back', 'on', true);
 
@@ -527,7 +569,7 @@ begin
         group by changes.customer_id
     ) as held;
 
-    perform operations.put_values(
+    restored := operations.put_values(
         this_batch,
         (
             select jsonb_object_agg(old.customer_id, old.old_values)
@@ -542,7 +584,10 @@ begin
             changes.customer_id,
             changes.column_name,
             case
-                when ours -> changes.customer_id ? changes.column_name then 'rolled_back'
+                when
+                    ours -> changes.customer_id ? changes.column_name
+                    and changes.customer_id = any(restored)
+                    then 'rolled_back'
                 when ours ? changes.customer_id then 'kept'
                 when present ? changes.customer_id then 'locked'
                 else 'gone'
@@ -573,4 +618,5 @@ end
 $rollback$;
 comment on function operations.rollback_batch is
 'customer_health: Restores the old values where ours are unchanged; returns their number
-by outcome: rolled_back, kept (changed by somebody since), locked (row in use), gone.';
+by outcome: rolled_back, kept (changed by somebody since, or kept by a trigger), locked
+(row in use), gone.';

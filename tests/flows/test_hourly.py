@@ -240,8 +240,10 @@ def test_what_an_earlier_run_has_left_is_written_though_nothing_has_changed(
         " (select customer_id from analytics.customer_account_types limit 1)"
     )
     refresh(captured, *HOURLY, "--no-write-back")
-    payload, _ = refresh(captured, *HOURLY)
+    payload, said = refresh(captured, *HOURLY)
     assert (payload["is_idle"], payload["rows_written"]) == (True, 1)
+    [batch] = payload["batches"]
+    assert f"batch {batch}: `customer-health rollback {batch}` undoes it" in said
     # such a run has its own row
     assert "runs_count" not in payload
 

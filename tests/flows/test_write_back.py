@@ -194,7 +194,8 @@ def test_a_row_that_cannot_be_written_does_not_stop_the_others(
         create function public.refuse() returns trigger language plpgsql as $$
         begin
             if new.id = '{spoilt[77]}' then
-                raise exception 'this customer is frozen';
+                -- a class of its own, as applications have
+                raise exception 'this customer is frozen' using errcode = '45000';
             end if;
             return new;
         end
@@ -260,6 +261,63 @@ def test_a_write_back_that_failed_says_what_is_lacking_and_holds_nothing(
     assert (done.returncode, outcomes(refreshed)) == (0, {"written": 1}), done.stderr
 
 
+def test_row_security_needs_a_policy_and_hides_no_customer_without_a_word(
+    refreshed: Database,
+) -> None:
+    refreshed.execute(
+        "alter table commerce.customers enable row level security;"
+        " alter role customer_health_refresher bypassrls"
+    )
+    hidden, *_ = ids = [
+        str(row["id"])
+        for row in refreshed.rows(
+            "update commerce.customers set risk_status = 'WRONG' where id in (select id"
+            " from commerce.customers where risk_status = 'HEALTHY' and tenant_id ="
+            " (select id from commerce.tenants where slug = 'harbor-foods') limit 3)"
+            " returning id"
+        )
+    ]
+    policy = (
+        "create policy customer_health on commerce.customers to customer_health_write_back"
+        " using (true)"
+    )
+    lacking = (
+        "customer_health_write_back has no policy for select and update in the row security of"
+        f" commerce.customers: its owner can `{policy}`"
+    )
+    try:
+        done = refreshed.run("flows", "write-back", "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert f"warning: the write-back would fail: {lacking}" in done.stdout
+        # to see a row is not to write it
+        for before in ("", policy.replace("to ", "for select to ", 1)):
+            refreshed.execute(before or "select")
+            done = refreshed.run("flows", "write-back")
+            assert done.returncode == 4
+            assert lacking in done.stderr
+        refreshed.execute(
+            "drop policy customer_health on commerce.customers;"
+            + policy.replace("true", f"id != '{hidden}'")
+        )
+        done = refreshed.run("flows", "write-back")
+        assert done.returncode == 0, done.stderr
+        assert outcomes(refreshed) == {"written": 2, "error": 1}
+        assert "harbor-foods: some customers could not be written: a row sec" in done.stdout
+        batch = str(refreshed.value("select max(batch_id) from operations.write_back_batches"))
+        refreshed.execute("drop policy customer_health on commerce.customers")
+        done = refreshed.run("flows", "rollback", batch)
+        assert done.returncode == 4
+        assert lacking in done.stderr
+        refreshed.execute(policy)
+        done = refreshed.run("flows", "rollback", batch)
+        assert done.returncode == 0, done.stderr
+        assert "\n2 values restored" in done.stdout
+        assert refreshed.run("flows", "write-back").returncode == 0
+        assert outcomes(refreshed) == {"written": len(ids)}
+    finally:
+        refreshed.execute("alter role customer_health_refresher nobypassrls")
+
+
 def test_a_customer_that_is_gone_is_not_written(refreshed: Database) -> None:
     with refreshed.connect() as connection:
         spoilt = spoil(refreshed, 3)
@@ -302,6 +360,10 @@ def test_nothing_is_written_when_the_source_is_stale(refreshed: Database) -> Non
         == 0
     )
     assert refreshed.run("flows", "write-back").returncode == 3
+    done = refreshed.run("flows", "write-back", "--dry-run")
+    ended = "the write-back would end with: write-back held: source orders is stale"
+    assert ended in done.stdout
+    assert "dry run: 0 customers would be changed, " in done.stdout
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
     assert refreshed.value("select count(*) from operations.pending_customer_updates") == 0
@@ -328,16 +390,25 @@ def test_a_tenant_that_would_change_too_much_is_left_alone(refreshed: Database) 
         "update commerce.customers set risk_status = 'HEALTHY', dormancy_since = null"
         f" where risk_status = 'DORMANT' and tenant_id = {victim}"
     )
-    [other] = spoil(refreshed, 1)
+    [other] = refreshed.rows(
+        "update commerce.customers set risk_status = 'WRONG' where id = (select customer_id"
+        f" from analytics.customer_risk_status where tenant_id != {victim} limit 1)"
+        " returning id::text"
+    )
     done = refreshed.run("flows", "write-back", "--dry-run")
     assert "harbor-foods: held" in done.stdout
+    held = refreshed.value(
+        "select pending_count from operations.write_back_guards where is_tripped"
+    )
+    said = f"dry run: 1 customer would be changed, {held} are held, nothing was written"
+    assert said in done.stdout
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert done.returncode == 3
     assert "harbor-foods" in done.stderr
     assert "all other tenants are done" in done.stderr
     pending = "select distinct tenant_slug from operations.pending_customer_updates"
     assert refreshed.rows(pending) == [{"tenant_slug": "harbor-foods"}]
-    assert other in statuses(refreshed)
+    assert statuses(refreshed)[other["id"]][1] != "WRONG"
     assert refreshed.run("flows", "write-back").returncode == 3
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 0, done.stderr
@@ -379,6 +450,9 @@ def test_while_a_feed_is_silent_nothing_gets_worse(refreshed: Database) -> None:
     assert all(
         before[str(row["customer_id"])] == after[str(row["customer_id"])] for row in held
     )
+    done = refreshed.run("flows", "write-back", "--dry-run", "--tenant", "harbor-foods")
+    said = f"dry run: 0 customers would be changed, {len(held)} are held, nothing was written"
+    assert said in done.stdout
     assert refreshed.run("flows", "write-back", "--force").returncode == 0
     assert refreshed.rows(pending) == []
 
@@ -541,18 +615,33 @@ def test_a_batch_is_put_back_where_the_values_are_still_ours(refreshed: Database
     refreshed.execute(
         "update commerce.customers set risk_status = 'MINE' where id = %s", ids[0]
     )
-    gone, locked = sorted(touched - {ids[0]})[:2]
+    gone, locked, stuck = sorted(touched - {ids[0]})[:3]
     refreshed.execute("delete from commerce.orders where customer_id = %s", gone)
     refreshed.execute("delete from commerce.customers where id = %s", gone)
     written = statuses(refreshed)
+    # a trigger keeps another one as it is, without an error
+    refreshed.execute(
+        "create function commerce.keep() returns trigger language plpgsql"
+        " as $$ begin return null; end $$;"
+        " create trigger keep before update on commerce.customers"
+        f" for each row when (old.id = '{stuck}') execute function commerce.keep()"
+    )
+    kept = refreshed.value(
+        "select 1 + count(*) from operations.write_back_changes"
+        " where batch_id = %s and customer_id = %s",
+        batch["id"],
+        stuck,
+    )
     with refreshed.connect() as other, other.transaction():
         other.execute("select from commerce.customers where id = %s for update", [locked])
         done = refreshed.run("flows", "rollback", str(batch["id"]))
         assert done.returncode == 0, done.stderr
-        assert "not restored: 1 value, changed by somebody since" in done.stdout
+        assert f"not restored: {kept} values, changed by somebody since" in done.stdout
         assert ", locked by another transaction; run it again" in done.stdout
         assert ", of customers that were deleted" in done.stdout
-    assert statuses(refreshed)[locked] == written[locked]
+    for left in (locked, stuck):
+        assert statuses(refreshed)[left] == written[left]
+    refreshed.execute("drop trigger keep on commerce.customers")
     done = refreshed.run("flows", "rollback", str(batch["id"]))
     assert done.returncode == 0, done.stderr
     after = statuses(refreshed)
@@ -582,6 +671,11 @@ def test_nothing_is_written_before_or_after_a_refresh_that_failed(
     done = refreshed.run("flows", "write-back", "--force")
     assert done.returncode == 1
     assert "numbers do not add up" in done.stderr
+    done = refreshed.run("flows", "write-back", "--dry-run")
+    assert (
+        "the write-back would end with: write-back held: the last refresh failed: numbers do"
+        " not add up" in done.stdout
+    )
 
 
 def test_a_second_run_ends_with_5_at_once(refreshed: Database) -> None:
