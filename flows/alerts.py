@@ -25,7 +25,19 @@ from flows.messages.formats import FORMS, mail_of, text_of
 from flows.progress import Progress, count_of, many
 from flows.schemas import OPERATIONS, OURS
 
-# number of messages by outcome, and the last error
+NOWHERE = "neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO is set"
+
+# what is said of messages that were not sent, by state: of one, of more
+NOT_SENT = {
+    "pending": ("was refused and will be sent again", "were refused and will be sent again"),
+    "failed": (
+        "was refused too often and will not be sent again",
+        "were refused too often and will not be sent again",
+    ),
+    "unknown": ("may have arrived and will not be sent again",) * 2,
+}
+
+# number of messages by the state that an attempt has left, and the last error
 Outcomes = tuple[Counter[str], str | None]
 
 
@@ -56,7 +68,9 @@ def run_alerts(progress: Progress, *, dry_run: bool) -> None:
             # raise the alerts as usual, then roll back
             with connection.transaction(force_rollback=True):
                 _raise(connection)
-                alerts, messages = _waiting(connection), _composed(connection, channels)
+                # first, because they pass alerts on to the team
+                messages = _composed(connection, channels)
+                alerts = _waiting(connection)
             # later, because other runs wait for the transaction, and a pager for its reader
             _show(alerts, messages, channels, progress)
             return
@@ -115,16 +129,25 @@ def _show(
     channels: Channels,
     progress: Progress,
 ) -> None:
-    """Print what would be sent to whom."""
-    progress.table("Alerts that would be sent", alerts)
-    messages = [message_of(row, channels.pages) for row in waiting]
+    """Print what would be sent to whom, and what would not."""
+    is_told = channels.machine or not alerts
     progress.table(
-        "Messages that would be sent",
-        [
-            {"to": f"{row['channel']} {row['address']}", "subject": message.subject}
-            for row, message in zip(waiting, messages, strict=True)
-        ],
+        "Alerts that would be sent"
+        if is_told
+        else f"Alerts that would not be sent: {NOWHERE}",
+        alerts,
     )
+    messages = [message_of(row, channels.pages, channels.database) for row in waiting]
+    sent, unsent = [], []
+    for row, message in zip(waiting, messages, strict=True):
+        line = {"to": f"{row['channel']} {row['address']}", "subject": message.subject}
+        if reason := channels.lacks(row["reach"], row["channel"], row["address"]):
+            unsent.append({**line, "because": reason})
+        else:
+            sent.append(line)
+    progress.table("Messages that would be sent", sent)
+    if unsent:
+        progress.table("Messages that would not be sent", unsent)
     for message in messages:
         progress.say(f"\nto {message.address}: {message.subject}\n\n{text_of(message)}")
 
@@ -148,13 +171,11 @@ def _deliver(connection: Connection, channels: Channels, progress: Progress) -> 
     ended.append(_deliver_messages(connection, channels, progress))
     outcomes = sum((counted for counted, _ in ended), Counter[str]())
     reasons = [reason for _, reason in ended if reason]
-    if outcomes["refused"] or outcomes["unknown"]:
-        refused = many(outcomes["refused"], "was", "were")
-        raise Infrastructure(
-            f"alerts: {refused} refused and will be sent again;"
-            f" {outcomes['unknown']} may have arrived and will not be sent again:"
-            f" {reasons[-1]}"
-        )
+    said = [
+        many(outcomes[state], *words) for state, words in NOT_SENT.items() if outcomes[state]
+    ]
+    if said:
+        raise Infrastructure(f"alerts: {'; '.join(said)}: {reasons[-1]}")
 
 
 def _deliver_alerts(
@@ -167,8 +188,7 @@ def _deliver_alerts(
     if machine is None:
         if waiting := len(_waiting(connection)):
             progress.say(
-                f"waiting until they expire: {count_of(waiting, 'alert')}, because neither"
-                " ALERT_WEBHOOK_URL nor ALERT_MAIL_TO is set"
+                f"waiting until they expire: {count_of(waiting, 'alert')}, because {NOWHERE}"
             )
         return outcomes, reason
     is_reachable = True
@@ -177,13 +197,10 @@ def _deliver_alerts(
     ):
         [row] = claimed
         outcome, error, is_reachable = _tried(
-            partial(machine.send, str(row["message_id"]), _content(row))
+            partial(machine.send, str(row["message_id"]), _content(row, channels.database))
         )
-        connection.execute(
-            f"select {OPERATIONS}.end_alert(%s, %s, %s)", (row["message_id"], outcome, error)
-        )
+        outcomes[_end(connection, "end_alert", row, outcome, error)] += 1
         progress.finished(f"{row['kind']} {row['edge']}: {row['message']}", outcome)
-        outcomes[outcome] += 1
         reason = error or reason
     progress.say(
         f"{count_of(outcomes['sent'], 'alert')} sent, {len(_waiting(connection))} waiting"
@@ -205,14 +222,10 @@ def _deliver_messages(
         {"team": list(channels.team), "routes": reachable},
     ):
         [row] = claimed
-        message = message_of(row, channels.pages)
+        message = message_of(row, channels.pages, channels.database)
         outcome, error, is_reachable = _tried(partial(_send, row, message, channels))
-        connection.execute(
-            f"select {OPERATIONS}.end_message(%s, %s, %s)",
-            (row["message_id"], outcome, error),
-        )
+        outcomes[_end(connection, "end_message", row, outcome, error)] += 1
         progress.finished(f"to {row['channel']} {row['address']}: {message.subject}", outcome)
-        outcomes[outcome] += 1
         reason = error or reason
         if not is_reachable:
             place = f"{row['channel']} {row['address']}"
@@ -226,14 +239,30 @@ def _deliver_messages(
     return outcomes, reason
 
 
+def _end(
+    connection: Connection, end: str, row: dict[str, Any], outcome: str, error: str | None
+) -> str:
+    """Record the outcome of a message; return the state that it has left."""
+    [ended] = rows(
+        connection,
+        f"select {OPERATIONS}.{end}(%(message_id)s, %(outcome)s, %(error)s),"
+        f" {OPERATIONS}.state_after(%(outcome)s, %(attempts)s) as state",
+        {**row, "outcome": outcome, "error": error},
+    )
+    return str(ended["state"])
+
+
 def _tried(send: Callable[[], None]) -> tuple[str, str | None, bool]:
-    """Send a message; return outcome, error, and whether the channel can be reached."""
+    """Send a message; return outcome, error, and whether to go on with the channel.
+
+    One that does not answer would lose every message, after a long wait for each.
+    """
     try:
         send()
     except Refused as refused:
         return "refused", str(refused), not isinstance(refused, Unreachable)
     except Unknown as unknown:
-        return "unknown", str(unknown), True
+        return "unknown", str(unknown), False
     return "sent", None, True
 
 
@@ -251,10 +280,11 @@ def _send(row: dict[str, Any], message: Message, channels: Channels) -> None:
         webhook.send(message.message_id, FORMS[row["channel"]](message))
 
 
-def _content(row: dict[str, Any]) -> dict[str, Any]:
+def _content(row: dict[str, Any], database: str | None) -> dict[str, Any]:
     """Return the content of an alert for the webhook."""
     return {
         "id": str(row["message_id"]),
+        "database": database,
         "kind": row["kind"],
         "edge": row["edge"],
         "tenant": row["tenant_slug"],

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from flows.database import one_line
 from flows.errors import WrongArgument
+from flows.fleet import current
 
 TIMEOUT_SECONDS = 20
 GATEWAY_TIMEOUT = 504
@@ -138,11 +139,23 @@ class Channels:
     team: tuple[str, ...]
     # URL of the pages, without a final slash; empty if not set
     pages: str
+    # in a fleet, the database that all is about
+    database: str | None
 
     def reachable(self) -> list[str]:
         """Return what can be reached, in the form of operations.route_of."""
         mail = ["mail"] if self.mail_server else []
         return mail + [f"{channel} {address}" for channel, address in self.webhooks]
+
+    def lacks(self, reach: str, channel: str, address: str) -> str | None:
+        """Return why nothing can be sent to this place, or None."""
+        if reach == "team":
+            is_there = f"{channel} {address}" in self.team
+            return None if is_there else "it is no longer a place of the team"
+        if channel == "mail":
+            return None if self.mail_server else "ALERT_SMTP_URL is not set"
+        is_set = (channel, address) in self.webhooks
+        return None if is_set else f"{NAMED}{address.upper()} is not set"
 
 
 def channels_of_environment() -> Channels:
@@ -180,7 +193,9 @@ def channels_of_environment() -> Channels:
     if pages:
         _split("DASHBOARD_URL", pages, ("http", "https"))
     # each once
-    return Channels(machine, mail_server, webhooks, tuple(dict.fromkeys(team)), pages)
+    return Channels(
+        machine, mail_server, webhooks, tuple(dict.fromkeys(team)), pages, current()
+    )
 
 
 def _address(name: str, address: str) -> str:

@@ -30,6 +30,11 @@ def listed() -> list[str]:
     return [name for name in re.split(r"[\s,]+", os.environ.get("FLEET", "")) if name]
 
 
+def current() -> str | None:
+    """Return the database of the fleet that this process works on; None without a fleet."""
+    return os.environ.get("PGSERVICE") if listed() else None
+
+
 def names() -> list[str]:
     """Return the names in FLEET, after checking them.
 

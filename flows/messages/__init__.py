@@ -101,8 +101,11 @@ class Message:
         )
 
 
-def message_of(row: Mapping[str, Any], pages: str) -> Message:
-    """Return the message for a row of message_outbox."""
+def message_of(row: Mapping[str, Any], pages: str, database: str | None = None) -> Message:
+    """Return the message for a row of message_outbox.
+
+    database: in a fleet, the one that holds the row.
+    """
     found: dict[str, list[Mapping[str, Any]]] = {}
     for line in row["body"]:
         found.setdefault(line["section"], []).append(line)
@@ -116,7 +119,9 @@ def message_of(row: Mapping[str, Any], pages: str) -> Message:
         )
         for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     ]
-    where = _plain(row["tenant_slug"]) if row["reach"] != "team" else "all tenants"
+    where = _plain(row["tenant_slug"])
+    if row["reach"] == "team":
+        where = f"all tenants of {database}" if database else "all tenants"
     what = ", ".join(
         f"{section.title[0].lower()}{section.title[1:]} ({section.count})"
         for section in sections
@@ -134,7 +139,7 @@ def message_of(row: Mapping[str, Any], pages: str) -> Message:
         subject=_cut(subject, LONGEST_SUBJECT),
         opening=_opening(row, news, where + when),
         sections=tuple(sections),
-        closing=CLOSINGS[row["reach"]],
+        closing=CLOSINGS[row["reach"]].replace("{where}", where),
     )
 
 
@@ -142,7 +147,7 @@ CLOSINGS = {
     "owner": "You receive this because you look after these customers. To change the address,"
     " set quiet hours or unsubscribe, ask your administrator.",
     "tenant": "You receive this because you follow all customers of this tenant.",
-    "team": "You receive this because you run customer_health. It covers all tenants.",
+    "team": "You receive this because you run customer_health. It covers {where}.",
 }
 
 

@@ -156,9 +156,13 @@ def test_a_weekly_message_names_its_week_and_the_team_hears_of_tenants() -> None
             tenant_slug="",
         ),
         PAGES,
+        "berlin",
     )
-    assert team.subject == "all tenants, week of 8 June 2026: the week by tenant (1)"
+    assert team.subject == (
+        "all tenants of berlin, week of 8 June 2026: the week by tenant (1)"
+    )
     assert "- harbor: 3 became late\n" in text_of(team)
+    assert text_of(team).endswith(" It covers all tenants of berlin.\n")
     # a kind without a title
     other = message_of(row(line("SHOP_BURNS raised", None, "help")), "")
     assert other.subject == "harbor: shop burns raised (1)"

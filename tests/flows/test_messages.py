@@ -811,8 +811,11 @@ def test_a_slow_reader_of_what_would_be_sent_holds_up_no_run(
 
     shown: dict[str, int] = {}
     run_alerts(Pager(), dry_run=True)
-    assert shown["Alerts that would be sent"] == 3
-    assert shown["Messages that would be sent"]
+    assert {title.partition(" that would not be sent")[0] for title in shown} == {
+        "Alerts",
+        "Messages",
+        "Messages that would be sent",
+    }
 
 
 def test_messages_are_looked_at_without_being_sent(
@@ -820,9 +823,18 @@ def test_messages_are_looked_at_without_being_sent(
 ) -> None:
     gone = customers(quiet, limit=4)
     set_status(quiet, gone, "DORMANT")
-    # even before a mail server is set
-    done = quiet.run("flows", "alerts", "--dry-run")
+    # even before a mail server is set, and the team's channel hears what a program would
+    done = quiet.run(
+        *("flows", "alerts", "--dry-run"),
+        environment={"ALERT_WEBHOOK_URL": "http://team", "ALERT_WEBHOOK_FORMAT": "slack"},
+    )
     assert done.returncode == 0, done.stderr
+    head, _, texts = done.stdout.partition("\n\nto ")
+    sent, _, unsent = head.partition("Messages that would not be sent")
+    assert "Alerts that would be sent: none" in sent
+    assert "slack ALERT_WEBHOOK_URL" in sent
+    assert unsent.count("ALERT_SMTP_URL is not set") == len(of(gone))
+    assert texts
     for address, theirs in of(gone).items():
         [part] = re.findall(
             rf"^to {address}: (?:.|\n)*?(?=^to |\Z)", done.stdout, re.MULTILINE
@@ -990,6 +1002,9 @@ def test_a_row_of_recipients_that_makes_no_sense_is_named(
         "acme,1,,,20:00,,",
         "acme,1,,,,,perhaps",
         "default,1,,,,,",
+        # one place twice: mail is the usual channel
+        "acme,2,,,20:00,07:00,",
+        "acme,2,mail,,,,",
     )
     seed.write_text(header + "\n".join(wrong) + "\n")
     done = small.run(*command, project=project)

@@ -209,7 +209,7 @@ def test_schedulers_get_one_json_object_however_a_command_ends(
     assert {job["job"] for job in status["tables"]["Jobs"]} >= {"refresh_hourly"}
     assert any("hours old" in line for line in status["lines"])
     assert "Changes" in ended("write-back", "--dry-run")["tables"]
-    assert "Alerts that would be sent" in ended("alerts", "--dry-run")["tables"]
+    assert "Messages that would be sent" in ended("alerts", "--dry-run")["tables"]
 
     wrong = ended("write-back", "--tenant", "nobody", code=2)
     assert wrong["error"].startswith("--tenant: no active tenant has the slug 'nobody'")

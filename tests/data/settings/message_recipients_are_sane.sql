@@ -35,6 +35,11 @@ judged as (
                 then 'quiet_from and quiet_to must both be there, or none'
             when is_unsubscribed not in ('true', 'false')
                 then 'is_unsubscribed must be true, false or empty'
+            when
+                count(*) over (
+                    partition by tenant_slug, sales_rep_id, channel, address
+                ) > 1
+                then 'two rows for one place: only one pair of quiet hours is possible'
         end as problem
     from recipients
 )
