@@ -42,7 +42,9 @@ SECONDS_TO_LOOK = 2
 FIRST_PAUSE = timedelta(seconds=10)
 # as many failures as lead to the longest pause
 MOST_FAILURES = 10
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
+# where this machine reaches a server that listens everywhere
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not listened on
+SECONDS_TO_CONNECT = 5
 
 # schedules start here and are computed this many days ahead: serve is restarted before that
 BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - in the time zone of the schedule
@@ -67,7 +69,7 @@ class Address:
     @property
     def reached_at(self) -> str:
         """The host under which this machine reaches it."""
-        return "127.0.0.1" if self.host in EVERYWHERE else self.host
+        return EVERYWHERE.get(self.host, self.host)
 
     @property
     def api(self) -> str:
@@ -208,18 +210,32 @@ def _check_server(api: str) -> None:
         raise Infrastructure(f"no Prefect server answers at {api}: {reason}") from error
 
 
+def _listens(address: Address) -> bool:
+    """Return whether something listens there. Raises Infrastructure for an unknown host."""
+    place = (address.reached_at, address.port)
+    try:
+        socket.create_connection(place, SECONDS_TO_CONNECT).close()
+    except (socket.gaierror, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Infrastructure(
+            f"--host {address.host}: {reason} (PREFECT_SERVER_API_HOST)"
+        ) from error
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def _server(address: Address) -> Iterator[None]:
     """Run our own server, which ends with this process."""
     import httpx
 
-    with socket.socket() as mine:
-        # otherwise another listener would be taken for our server and get the schedules
-        if mine.connect_ex((address.reached_at, address.port)) == 0:
-            raise Infrastructure(
-                f"{address.host}:{address.port} is already in use; choose another --port"
-                " (PREFECT_SERVER_API_PORT), or use the server there with --no-server"
-            )
+    # otherwise another listener would be taken for our server and get the schedules
+    if _listens(address):
+        raise Infrastructure(
+            f"{address.host}:{address.port} is already in use; choose another --port"
+            " (PREFECT_SERVER_API_PORT), or use the server there with --no-server"
+        )
     if address.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get(
         "PREFECT_SERVER_API_AUTH_STRING"
     ):

@@ -36,9 +36,11 @@ from conftest import PROJECT, Database
 
 from api import database as api_database
 from api import limits, reading
+from api import serving as api_serving
 from api.app import create_app
 from api.problems import Problem
 from api.serving import address_of
+from flows.errors import Infrastructure
 
 pytest_plugins = ["asking"]
 
@@ -859,3 +861,10 @@ def test_a_request_cannot_write(api: Api) -> None:
 )
 def test_what_is_wrong_with_the_database_is_said(error: psycopg.Error, detail: str) -> None:
     assert str(api_database.as_problem(error)) == detail
+
+
+def test_a_host_that_cannot_be_is_one_line() -> None:
+    # the first needs no name server to be unknown, the second is no name
+    for host in ("::x", "a..b"):
+        with pytest.raises(Infrastructure, match=re.escape(address_of(host, 8600))):
+            api_serving._listening(host, 8600)  # noqa: SLF001

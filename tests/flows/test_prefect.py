@@ -171,11 +171,15 @@ def serve(home: Path, *options: str, **environment: str) -> tuple[int, str]:
 def test_a_server_of_somebody_else_does_not_get_the_schedules(
     empty: Database, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        code, error = serve(tmp_path, **empty.environment, PREFECT_SERVER_API_PORT=port)
-    assert code == 4
-    assert f"127.0.0.1:{port} is already in use" in error
+    for listens, host in ((("127.0.0.1", 0), "0.0.0.0"), (("::1", 0), "::")):  # noqa: S104
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server(listens, family=family) as other:
+            port = str(other.getsockname()[1])
+            code, error = serve(
+                tmp_path, "--host", host, **empty.environment, PREFECT_SERVER_API_PORT=port
+            )
+        assert code == 4
+        assert f"{host}:{port} is already in use" in error
 
 
 def test_invalid_options_of_serve_start_nothing(tmp_path: Path) -> None:
@@ -191,6 +195,10 @@ def test_invalid_options_of_serve_start_nothing(tmp_path: Path) -> None:
         code, error = serve(tmp_path, *options, **nowhere, **environment)
         assert (code, len(error.splitlines())) == (2, 1)
         assert said in error
+    # as if misspelt, but known without a name server
+    code, error = serve(tmp_path, "--host", "::x", **nowhere)
+    assert (code, len(error.splitlines())) == (4, 1)
+    assert "--host ::x: " in error
     for module in (["flows", "serve"], ["flows.serve"]):
         done = subprocess.run(
             [sys.executable, "-m", *module, "--help"],
