@@ -187,7 +187,8 @@ def test_columns_of_other_types_are_written(small: Database, project: Path) -> N
     set_column(small, ONE, "average_order_interval_days", "NaN")
     printed = run(*NIGHTLY)
     assert "2 customers written back" in printed
-    assert "batch 1: `customer-health rollback 1` undoes it" in printed
+    batch = small.value("select max(batch_id) from operations.write_back_batches")
+    assert f"batch {batch}: `customer-health rollback {batch}` undoes it" in printed
     one = (
         *("ACTIVE", "AT_RISK_CADENCE", "2026-05-30 12:00:00+12", "2026-06-09"),
         *("10.00", None, None),
