@@ -279,25 +279,52 @@ def test_every_metric_is_held_against_a_mart(answers: dict[str, Any]) -> None:
 def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]:
     """Marts with rows that the demo lacks, and the answers of three metrics.
 
-    They have a second currency, an archived account, and an organization that has left.
+    They have a second currency, an unknown one, one without an amount, an archived account,
+    and an organization that has left.
     """
     database = refreshed_template.copy()
+    for tenant, other in enumerate(
+        ("currency = 'XXX'", "currency = null", "currency = 'XXX', revenue_at_risk = null")
+    ):
+        database.execute(
+            f"update analytics.customer_risk_status set {other}"
+            " where (tenant_id, customer_id) in (select tenant_id, customer_id"
+            " from analytics.customer_risk_status where risk_status = 'AT_RISK_CADENCE'"
+            " and revenue_at_risk is not null and tenant_id = (select tenant_id"
+            " from analytics.tenants order by tenant_slug offset %s limit 1) limit 1)",
+            tenant,
+        )
     database.execute(
-        "update analytics.customer_risk_status set currency = 'XXX' where customer_id in ("
-        "select customer_id from analytics.customer_risk_status"
-        " where risk_status = 'AT_RISK_CADENCE' and currency is not null limit 1);"
         "delete from analytics.account_profiles where account_id in"
         " (select account_id from analytics.account_profiles order by health_score limit 1);"
         "delete from analytics.platform_organizations where organization_id in (select"
         " organization_id from analytics.tenant_latest_health order by overall_score limit 1)"
     )
-    metrics = ("at_risk_value", "account_health_score", "tenant_health_score")
-    yield database, ask(database.environment, [{"metrics": [metric]} for metric in metrics])
+    tenant = ["tenant__tenant_slug"]
+    questions: list[Any] = [
+        {"metrics": ["at_risk_value"], "by": tenant, "order": tenant},
+        *({"metrics": [metric]} for metric in ("account_health_score", "tenant_health_score")),
+    ]
+    yield database, ask(database.environment, questions)
     database.drop()
 
 
-def test_mixed_currencies_have_no_sum(edited: tuple[Database, list[Any]]) -> None:
-    assert edited[1][0]["rows"] == [[None]]
+def test_only_amounts_in_mixed_currencies_have_no_sum(
+    edited: tuple[Database, list[Any]],
+) -> None:
+    database, [answer, *_] = edited
+    value = answer["columns"].index("at_risk_value")
+    other, unknown, without_an_amount = (row[value] for row in answer["rows"])
+    assert (other, unknown) == (None, None)
+    assert without_an_amount == float(
+        str(
+            database.value(
+                "select sum(revenue_at_risk) from analytics.customer_risk_status"
+                " where risk_status in ('AT_RISK_CADENCE', 'AT_RISK_REVENUE') and tenant_id ="
+                " (select tenant_id from analytics.tenants order by tenant_slug desc limit 1)"
+            )
+        )
+    )
 
 
 def test_health_is_of_those_that_are_there(edited: tuple[Database, list[Any]]) -> None:

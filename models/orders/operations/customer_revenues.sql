@@ -22,7 +22,7 @@ summed as (
         orders.customer_id,
         sum(orders.total_cents) as revenue_cents,
         min(orders.currency) as currency,
-        count(distinct orders.currency) as currencies_count
+        count(distinct coalesce(orders.currency, '')) as currencies_count
     from tenants
     inner join orders
         on
