@@ -123,7 +123,11 @@ as $explain$
         from given
         window in_sequence as (
             partition by is_delivered
-            order by delivered_at, {{ by_code_point('order_id', var('orders_order_id_type')) }}
+            -- as in int_deliveries
+            order by
+                delivered_on,
+                delivered_at,
+                {{ by_code_point('order_id', var('orders_order_id_type')) }}
         )
     ),
 

@@ -2,6 +2,8 @@
     'analyzed': ['tenant_id', 'customer_id', 'delivered_on', 'next_delivered_on'],
 }) }}
 {%- set order_id = by_code_point('order_id', var('orders_order_id_type')) %}
+{#- where clocks go back past midnight, the date of a later instant can be earlier -#}
+{%- set sequence = 'delivered_on, delivered_at, ' ~ order_id %}
 
 with orders as (
     select * from {{ ref('int_orders') }}
@@ -39,13 +41,12 @@ neighbours as (
             as has_currency_changed
     from delivered
     window in_sequence as (
-        partition by customer_id, tenant_id order by delivered_at, {{ order_id }}
+        partition by customer_id, tenant_id order by {{ sequence }}
     )
 ),
 
--- The number of orders that count differs by tenant, and a window frame cannot use a
--- column. So we use running totals: the sum of the last n is the total now minus the
--- total n orders ago.
+-- A frame cannot take its size from a column, so we use running totals: the sum of the
+-- last n is the total now minus the total n orders ago.
 totals as (
     select
         *,
@@ -58,7 +59,7 @@ totals as (
     from neighbours
     window so_far as (
         partition by customer_id, tenant_id
-        order by delivered_at, {{ order_id }}
+        order by {{ sequence }}
         rows unbounded preceding
     )
 ),
@@ -80,7 +81,7 @@ last_orders as (
             as has_mixed_currency
     from totals
     window in_sequence as (
-        partition by customer_id, tenant_id order by delivered_at, {{ order_id }}
+        partition by customer_id, tenant_id order by {{ sequence }}
     )
 ),
 

@@ -21,7 +21,8 @@ neighbours as (
         ordered_at <= {{ as_of() }}
         and not is_draft
     window in_sequence as (
-        partition by customer_id, tenant_id order by ordered_at
+        -- by date first, as in int_deliveries
+        partition by customer_id, tenant_id order by ordered_on, ordered_at
     )
 ),
 
