@@ -78,9 +78,15 @@ def best_limit(customers: Sequence[Sequence[date]], at: Sequence[date]) -> int:
     """Return the dormant_days with the best accuracy, the smallest of equal ones."""
     rated = {
         value: balanced_accuracy(counted(customers, at, Limits(dormant_days=value))) or 0.0
-        for value in range(1, 181)
+        for value in allowed("dormant_days")
     }
     return min(rated, key=lambda value: (-round(rated[value], 12), value))
+
+
+def allowed(setting: str) -> list[int]:
+    """Return the values to try for a limit: late comes before dormant."""
+    tried = [(value, changed(Limits(), setting, value)) for value in range(1, 181)]
+    return [value for value, limits in tried if limits.grace_days < limits.dormant_days]
 
 
 def middle(values: Sequence[date]) -> date:

@@ -1,7 +1,8 @@
 {{ config(materialized='view_in_place') }}
 
 -- A value is chosen on the earlier cuts and tried on the later ones. If it gains enough
--- there, the value that is best over all cuts is suggested.
+-- there, the value chosen on all cuts is suggested. dormant_days is chosen by its
+-- accuracy; fallback_cadence_days is the median gap between order days.
 with backtest as (
     select * from {{ ref('threshold_backtest') }}
 ),
@@ -88,6 +89,7 @@ tried as (
             as fewest_positions,
         min(least(gone_count, ordered_count)) filter (where cuts != 'ALL')
             as fewest_outcomes,
+        min(value) as lowest_value,
         -- the nearest values that are worse
         max(value) filter (where is_worse and value < value_of_all) as worse_below,
         min(value) filter (where is_worse and value > value_of_all) as worse_above
@@ -112,7 +114,11 @@ based as (
                 tried.fewest_positions < {{ var('suggestion_min_positions') }}
                 or tried.fewest_outcomes < {{ var('suggestion_min_outcomes') }}
                 then 'TOO_FEW'
-            when tried.gain >= {{ var('suggestion_min_gain') }} then 'SUGGESTED'
+            when
+                tried.gain >= {{ var('suggestion_min_gain') }}
+                -- a median gap may be longer than any value that was tried
+                and tried.value_of_all <= {{ var('what_if_most_days') }}
+                then 'SUGGESTED'
             else 'NO_STABLE_GAIN'
         end as basis
     from tried
@@ -127,11 +133,11 @@ final as (
         setting,
         current_value,
         case when basis = 'SUGGESTED' then value_of_all end as suggested_value,
-        case when basis = 'SUGGESTED' then coalesce(worse_below + 1, 1) end
+        case when basis = 'SUGGESTED' then coalesce(worse_below + 1, lowest_value) end
             as as_good_from,
         case
             when basis = 'SUGGESTED'
-                then coalesce(worse_above - 1, {{ var('what_if_most_days') }})
+                then least(worse_above - 1, {{ var('what_if_most_days') }})
         end as as_good_to,
         gain,
         basis

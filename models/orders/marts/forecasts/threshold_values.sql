@@ -8,6 +8,8 @@ settings as (
     select
         tenants.tenant_id,
         tenants.tenant_slug,
+        tenants.grace_days,
+        tenants.dormant_days,
         setting.name as setting,
         setting.current_value
     from tenants
@@ -29,6 +31,13 @@ final as (
         limits.value = settings.current_value as is_current
     from settings
     cross join generate_series(1, {{ var('what_if_most_days') }}) as limits (value)
+    -- other values are refused, because grace_days must be less than dormant_days
+    where
+        case settings.setting
+            when 'dormant_days' then limits.value > settings.grace_days
+            when 'grace_days' then limits.value < settings.dormant_days
+            else true
+        end
 
     union all
 
