@@ -94,7 +94,7 @@ def test_other_limits_are_told_from_other_rows(small: Database, project: Path) -
     assert (revised["status_now"], revised["revision_cause"]) == ("DORMANT", "RULES")
 
     # both at once: the cause is unknown
-    set_limits(dormant_days=45)
+    set_limits(dormant_days=22)
     small.execute(
         "update commerce.orders set status = 'CANCELLED'"
         " where delivered_at = (select max(delivered_at) from commerce.orders)"
@@ -102,3 +102,9 @@ def test_other_limits_are_told_from_other_rows(small: Database, project: Path) -
     run(small, *NIGHTLY, "2026-06-20T14:00:00+00:00", project=project)
     [_, both] = small.rows(REVISIONS)
     assert (both["status_now"], both["revision_cause"]) == ("AT_RISK_CADENCE", "UNKNOWN")
+
+    # another time zone: no order was corrected, but the last delivery was a day earlier
+    small.execute("update commerce.tenants set time_zone = 'America/Los_Angeles'")
+    run(small, *NIGHTLY, "2026-06-20T15:00:00+00:00", project=project)
+    [*_, moved] = small.rows(REVISIONS)
+    assert (moved["status_now"], moved["revision_cause"]) == ("DORMANT", "UNKNOWN")

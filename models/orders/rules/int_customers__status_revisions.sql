@@ -4,7 +4,7 @@
 {%- set limits = [
     'dormant_days', 'grace_days', 'revenue_decline_pct', 'cadence_orders', 'recent_orders',
     'baseline_orders', 'min_baseline_orders', 'fallback_cadence_days', 'active_days',
-    'target_days'
+    'target_days', 'time_zone'
 ] -%}
 
 -- Statuses that this refresh computes differently for the instant of the previous one.
