@@ -26,14 +26,19 @@ def test_unit_tests(built: Database) -> None:
 def test_ties_between_ids_that_are_text_do_not_depend_on_the_locale(built: Database) -> None:
     """The embedded server has no other locale than C, so this reads the compiled SQL."""
     ordered = {
-        "int_deliveries": 'order by delivered_at, order_id collate "C"',
+        "int_deliveries": 'delivered_on, delivered_at, order_id collate "C"',
         "int_customers__recent_orders": 'delivered_at desc, order_id collate "C" desc',
+        "status_disagreements": 'customer_id collate "C" asc',
+        "revenue_rule_backtest": 'currency collate "C" asc',
+        # the whole row of two with the same key
+        "stg_orders__orders": 'given::text collate "C" desc',
         "int_account_days__usage": 'metrics.metric_id collate "C" desc',
         "int_accounts__last_engagements": 'engagement_id collate "C" desc',
         "int_accounts__goals": 'goal_id collate "C"',
     }
-    types = {"orders_order_id_type": "text", "accounts_id_type": "varchar(20)"}
-    manifest = compiled(types, built.os_environment(), list(ordered))
+    variables = dict.fromkeys(("orders_order_id_type", "orders_customer_id_type"), "text")
+    variables |= {"accounts_id_type": "varchar(20)", "checks_inputs": True}
+    manifest = compiled(variables, built.os_environment(), list(ordered))
     for name, by in ordered.items():
         assert by in manifest["nodes"][f"model.customer_health.{name}"]["compiled_code"], name
 

@@ -7,7 +7,7 @@
     {%- else -%}
         row_number() over (
             partition by {{ key | join(', ') }}
-            order by {{ newest }} desc nulls last, given::text desc
+            order by {{ newest }} desc nulls last, given::text collate "C" desc
         )
     {%- endif -%}
 {%- endmacro %}

@@ -75,7 +75,7 @@ ranked as (
         *,
         first_value(currency) over (
             partition by tenant_id
-            order by currency is null asc, total_count desc, currency asc
+            order by currency is null asc, total_count desc, currency collate "C" asc
         ) as usual_currency
     from totaled
 ),

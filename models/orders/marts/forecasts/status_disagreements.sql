@@ -42,7 +42,9 @@ final as (
         currency,
         row_number() over (
             partition by tenant_id
-            order by expected_value_90d desc nulls last, customer_id asc
+            order by
+                expected_value_90d desc nulls last,
+                {{ by_code_point('customer_id', var('orders_customer_id_type')) }} asc
         ) as value_rank,
         reason,
         outlook_reason
