@@ -54,8 +54,6 @@ changed as (
         *,
         case
             when status = 'DORMANT' then 'LOST'
-            -- and late again, if the order came later than the next one was due
-            when previous_status = 'DORMANT' then 'CAME_BACK'
             when status = 'AT_RISK_CADENCE' then 'BECAME_LATE'
             when came_back_on is not null then 'CAME_BACK'
         end as section
