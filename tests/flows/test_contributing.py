@@ -18,10 +18,22 @@ sys.exit(done.returncode)
 """
 
 
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
+DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
+
+
+def test_every_diff_applies() -> None:
+    diffs = DIFF.findall(CONTRIBUTING)
+    assert diffs
+    for diff in diffs:
+        command = ["git", "apply", "--check"]
+        subprocess.run(command, cwd=PROJECT, input=diff, text=True, check=True)
+
+
 def patch(project: Path, heading: str) -> None:
     """Change a copy of the project as the recipe under this heading says."""
-    text = (PROJECT / "CONTRIBUTING.md").read_text().partition(f"\n## {heading}\n")[2]
-    [diff] = re.findall(r"```diff\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    text = CONTRIBUTING.partition(f"\n## {heading}\n")[2]
+    [diff] = DIFF.findall(text.partition("\n## ")[0])
     command = ["git", "apply"]
     subprocess.run(command, cwd=project, input=diff, text=True, check=True)
 
