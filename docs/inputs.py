@@ -29,8 +29,7 @@ input is a plain select in `models/<system>/inputs/` that gives your columns the
   required, but its value may be NULL, which has a meaning. **optional**: the column may be
   missing; it then counts as NULL.
 - A row with NULL in a required column is left out. It is kept, without the value, if that
-  column is `ordered_at`, `total_amount`, `ends_at`, `scheduled_at`, `current_value`,
-  `target_value` or `ticket_status`.
+  column is `ordered_at`, `total_amount`, `current_value`, `target_value` or `ticket_status`.
 - If the type is a setting, set it to the type of your ids, for example
   `orders_customer_id_type: bigint` ([settings.md](settings.md)); for `char(n)`, to `bpchar`.
   For any other type, cast in the input. `numeric` accepts any number. `text` accepts any text

@@ -34,7 +34,7 @@ from flows.init.values import (
 # as many people may belong to a business, but not to a customer
 MANY = 20
 # dates without which a row counts all the same, although they are required
-KEPT = ("ordered_at", "ends_at", "scheduled_at")
+KEPT = ("ordered_at",)
 # a larger share of rows is most of them
 HALF = 0.5
 # how a text begins that is a date

@@ -421,7 +421,11 @@ def test_amounts_words_and_policies_of_the_other_systems_are_looked_at(
         from success.accounts cross join generate_series(1, 10);
         insert into success.invoices (id, organization_id, account_id, due_on, amount)
         select gen_random_uuid(), organization_id, id, '2026-05-01', 990000
-        from success.accounts cross join generate_series(1, 10)
+        from success.accounts cross join generate_series(1, 10);
+        insert into success.engagements (id, organization_id, account_id, type, scheduled_at)
+        select gen_random_uuid(), organization_id, id, 'call', scheduled_at
+        from success.accounts cross join unnest(array[timestamptz '2026-05-01', null])
+            as scheduled_at
         """
     )
     report = report_of(small)
@@ -438,6 +442,8 @@ def test_amounts_words_and_policies_of_the_other_systems_are_looked_at(
         "input_accounts__accounts.account_size", "which become NULL", "'huge' 1", "'very"
     )
     assert "None" not in told("input_accounts__accounts.account_size")[0]
+    # a call that nobody had planned
+    assert not told("scheduled_at")
     assert [line for line in found if "\n" in line] == []
     no_usage = (
         "input_usage__organizations: has no rows, like all inputs of usage; if you do not use"
