@@ -392,7 +392,7 @@ paid as (
         payments.payment_id,
         coalesce(payments.amount_cents, 0) as amount_cents,
         coalesce(payments.tip_cents, 0) as tip_cents,
-        least(payments.refunded_cents, coalesce(payments.amount_cents, 0))
+        least(payments.refunded_cents, greatest(payments.amount_cents, 0))
             as refunded_cents,
         payments.created_at,
         payments.created_at <= %(as_of)s as is_paid,

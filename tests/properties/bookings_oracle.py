@@ -354,7 +354,7 @@ class Customer:
     def money(self) -> Row:
         amounts = [payment.amount for payment in self.payments]
         revenue, tips = sum(amounts), sum(payment.tip_cents for payment in self.payments)
-        refunded = sum(min(one.refunded_cents, one.amount) for one in self.payments)
+        refunded = sum(max(0, min(one.refunded_cents, one.amount)) for one in self.payments)
         last = last_of(self.payments, by_creation)
         recent, prior = self.revenue(90), self.revenue(180, 90)
         return {

@@ -92,7 +92,7 @@ texts = st.sampled_from([None, "", " \n", "Ada", " Bo ", "\tAda@Mail.Example "])
 notes = st.sampled_from([None, None, None, "", " \r\n", "Window seat", "Call before\n"])
 updates = st.integers(0, 99).map(lambda hour: datetime(2023, 5, 1, tzinfo=UTC) + hour * HOUR)
 zones = st.sampled_from(ZONES)
-amounts = st.sampled_from([None, 0, 1, 2, 100, 9999]) | st.integers(0, 20000)
+amounts = st.sampled_from([None, 0, 1, 2, 100, 9999, -500]) | st.integers(0, 20000)
 
 
 @st.composite
@@ -199,7 +199,7 @@ def payments(
         status=st.sampled_from(PAYMENT_STATUSES),
         amount_cents=amounts,
         tip_cents=st.sampled_from([0, 0, 1, 25, 300]),
-        refunded_cents=st.sampled_from([0, 0, 0, 1, 100, 20001]),
+        refunded_cents=st.sampled_from([0, 0, 0, 1, 100, 20001, -1]),
         created_at=when,
         updated_at=updates,
     )

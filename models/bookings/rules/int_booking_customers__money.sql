@@ -15,7 +15,8 @@ completed as (
         payments.payment_id,
         payments.amount_cents,
         payments.tip_cents,
-        least(payments.refunded_cents, payments.amount_cents) as refunded_cents,
+        greatest(least(payments.refunded_cents, payments.amount_cents), 0)
+            as refunded_cents,
         payments.created_at,
         payments.created_at <= {{ as_of() }} as is_paid,
         customers.today
