@@ -479,9 +479,15 @@ class Progress:
     def forecast(self) -> date | None:
         """Return the date on which the goal is reached at its pace, within 100 years."""
         days = (self.today - self.started_on).days
-        if self.is_achieved or not self.progress or not days:
+        start, now = self.goal.start_value or Fraction(0), self.goal.current_value
+        target = self.goal.target_value
+        if self.is_achieved or self.progress is None or now is None or target is None:
             return None
-        needed = days / self.progress
+        # both are below zero if the value is to be lowered
+        moved, whole = now - start, target - start
+        if not days or moved * whole <= 0:
+            return None
+        needed = days * whole / moved
         return self.started_on + timedelta(days=ceil(needed)) if needed < 36500 else None
 
     def row(self) -> Row:

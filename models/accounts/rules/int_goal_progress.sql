@@ -36,6 +36,12 @@ directed as (
             when target_value < start_value then start_value - current_value
             else current_value
         end as way_gone,
+        -- a forecast is at the pace from the start, also if the value is to increase
+        abs(target_value - coalesce(start_value, 0)) as way_from_start,
+        case
+            when target_value < start_value then start_value - current_value
+            else current_value - coalesce(start_value, 0)
+        end as gone_from_start,
         -- a goal that is due before it was set has no time left
         case when target_date <= started_on then 1 else target_date - started_on end
             as whole_time,
@@ -89,13 +95,14 @@ forecast as (
         case
             when
                 goal_status != 'achieved'
-                and way > 0
+                and whole_way is not null
+                and gone_from_start > 0
                 and days_gone > 0
-                and days_gone * whole_way < 36500 * way
+                and days_gone * way_from_start < 36500 * gone_from_start
                 then
                     started_on
-                    + div(days_gone * whole_way, way)::integer
-                    + (mod(days_gone * whole_way, way) > 0)::integer
+                    + div(days_gone * way_from_start, gone_from_start)::integer
+                    + (mod(days_gone * way_from_start, gone_from_start) > 0)::integer
         end as forecast_date
     from judged
 ),
