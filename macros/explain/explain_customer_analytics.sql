@@ -76,6 +76,10 @@ as $explain$
                             'family_name', 'display_name', 'email_address', 'phone_number',
                             'acquisition_source'
                         ]
+                        || case
+                            when asked.days_profile_to_first_booking is not null
+                                then array['days_profile_to_first_booking']
+                        end
                 else '{}'
             end as counts_in,
             profiles.quarantine_reason as left_out_because,
@@ -216,16 +220,13 @@ as $explain$
                     case when has_begun_last then 'last_booking_status' end,
                     {%- for figure in [
                         'avg_days_between_visits', 'median_days_between_visits',
-                        'stddev_days_between_visits'
+                        'stddev_days_between_visits', 'cadence_confidence'
                     ] %}
                     case
                         when is_visit and {{ figure }} is not null then '{{ figure }}'
                     end,
                     {%- endfor %}
-                    {%- for figure in [
-                        'recent_cadence_days', 'cadence_confidence',
-                        'expected_next_visit_date'
-                    ] %}
+                    {%- for figure in ['recent_cadence_days', 'expected_next_visit_date'] %}
                     case
                         when is_of_cadence and recent_cadence_days is not null
                             then '{{ figure }}'
@@ -264,9 +265,17 @@ as $explain$
                     case when is_valid and has_note then '{{ figure }}' end,
                     {%- endfor %}
                     case when is_visit then 'is_one_time_visitor' end,
-                    {%- for figure in [
-                        'customer_segment', 'segment_since', 'next_segment', 'next_segment_on'
-                    ] %}
+                    -- a customer that came back is ACTIVE since the day of that visit
+                    case
+                        when
+                            is_visit
+                            and (
+                                start_at in (first_visit_at, last_visit_at)
+                                or start_local::date = segment_since
+                            )
+                            then 'segment_since'
+                    end,
+                    {%- for figure in ['customer_segment', 'next_segment', 'next_segment_on'] %}
                     case
                         when
                             is_visit
@@ -332,8 +341,10 @@ as $explain$
             amount_cents,
             tip_cents,
             -- a refund counts for at most its payment's amount
-            case when is_paid then least(refund_cents, amount_cents) else refund_cents end
-                as refunded_cents,
+            case
+                when is_paid then greatest(least(refund_cents, amount_cents), 0)
+                else refund_cents
+            end as refunded_cents,
             array_remove(
                 array[
                     {%- for figure in [

@@ -1,6 +1,7 @@
 """The rows behind the figures: computed from them, the figures equal those of the marts."""
 
 import itertools
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -250,6 +251,42 @@ def organization_of(
     )
 
 
+def figures_of_bookings(
+    customer: DictRow, rows: list[DictRow], locations: list[DictRow]
+) -> dict[str, object]:
+    """Compute the columns of customer_analytics from these rows."""
+    return bookings_oracle.Customer(
+        organization_of(customer, rows, locations),
+        customer["square_customer_id"],
+        customer["as_of"],
+    ).row()
+
+
+def from_the_rows_behind(
+    names: Iterable[str], customer: DictRow, rows: list[DictRow], locations: list[DictRow]
+) -> dict[str, object]:
+    """Compute each figure from nothing but the rows that are said to be behind it."""
+    computed: dict[tuple[str, ...], dict[str, object]] = {}
+    figures = {}
+    for name in names:
+        its = behind(rows, name)
+        which = tuple(f"{row['row_kind']} {row['row_id']}" for row in its)
+        if which not in computed:
+            computed[which] = figures_of_bookings(customer, its, locations)
+        figures[name] = computed[which][name]
+    # which visit ended a silence only the visits before it show
+    return figures | {"segment_since": customer["segment_since"]}
+
+
+def is_since_a_visit_behind(customer: DictRow, rows: list[DictRow]) -> bool:
+    """Return whether a segment began with a visit between the first and the last."""
+    since = {row["happened_on"] for row in behind(rows, "segment_since")}
+    ends = {row["happened_on"] for row in behind(rows, "customer_segment")}
+    visits = {row["happened_on"] for row in behind(rows, "total_visits")}
+    assert since == ends | ({customer["segment_since"]} & visits)
+    return since != ends
+
+
 def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database) -> None:
     customers = refreshed.rows(
         "select * from (select customers.*, organizations.as_of, organizations.time_zone,"
@@ -265,6 +302,7 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
     counted = ("total_", "upcoming_", "pending_", "declined_", "visits_", "notes_")
     of_referrals = {"total_referrals", "total_rewards_cents"}
     named: set[str] = set()
+    came_back = 0
     for customer in customers:
         rows = explained(
             refreshed,
@@ -272,18 +310,16 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
             customer["organization_id"],
             customer["square_customer_id"],
         )
-        expected = bookings_oracle.Customer(
-            organization_of(customer, rows, locations),
-            customer["square_customer_id"],
-            customer["as_of"],
-        ).row()
-        for name, value in expected.items():
-            if name in IN_WORDS:
-                continue
-            found = customer[name]
-            found = Fraction(found) if isinstance(found, Decimal) else found
-            assert found == value, (customer["square_customer_id"], name)
-        # and each from the rows that are said to be behind it
+        expected = figures_of_bookings(customer, rows, locations)
+        found = {
+            name: Fraction(value) if isinstance(value, Decimal) else value
+            for name, value in customer.items()
+            if name in expected.keys() - IN_WORDS
+        }
+        assert found == {name: expected[name] for name in found}
+        assert found == from_the_rows_behind(found, customer, rows, locations)
+        came_back += is_since_a_visit_behind(customer, rows)
+        # and each from the rows that are said to be behind it, and no others
         for name in expected.keys() - IN_WORDS - of_referrals:
             its = behind(rows, name)
             if name.endswith("_cents") and name.startswith(("total_", "revenue_", "refunded")):
@@ -312,6 +348,7 @@ def test_the_rows_behind_a_booking_customer_give_its_figures(refreshed: Database
             share = Fraction(said.count(status), len(said)) if said else None
             assert customer[rate] == (None if share is None else half_up(share, 4)), rate
         named |= {figure for row in rows for figure in row["counts_in"]}
+    assert came_back
     # every column is a figure with rows behind it, or says whose and of when the row is; the
     # demo has no booking of another status
     assert customers[0].keys() - named - OF_THE_ROW == {"other_status_bookings"}
