@@ -97,7 +97,9 @@ DAMAGE = {
         update analytics_internal.int_customer_analytics
         set gross_revenue_cents = gross_revenue_cents + 1;
         update analytics_internal.int_customer_analytics
-        set net_revenue_cents = net_revenue_cents - 1
+        set net_revenue_cents = net_revenue_cents - 1;
+        update analytics_internal.int_customer_analytics
+        set refunded_cents = -1, net_revenue_cents = total_revenue_cents + 1
     """,
     "risk_statuses_follow_from_their_figures": """
         update analytics_internal.int_customers__risk_status
@@ -163,7 +165,10 @@ DAMAGE = {
         update analytics_internal.int_customer_analytics
         set last_visit_at = '{UNTIL}'::timestamptz + interval '1 second';
         update analytics_internal.int_customer_analytics
-        set last_payment_at = '{UNTIL}'::timestamptz + interval '1 second'
+        set last_payment_at = '{UNTIL}'::timestamptz + interval '1 second';
+        update analytics_internal.int_customer_analytics
+        set total_visits = total_visits + upcoming_bookings;
+        update analytics_internal.int_customer_analytics set last_booking_status = 'DECLINED'
     """,
     "orders_stand_once_in_their_tenant": """
         insert into analytics_internal.int_orders
@@ -261,7 +266,10 @@ DAMAGE = {
         where component = 'usage';
         update analytics_internal.account_health_weights set valid_from = '2026-01-01';
         update analytics_internal.account_health_scales set full_at = zero_at;
-        update analytics_internal.account_outcome_scores set score = 101
+        update analytics_internal.account_health_scales set sub_score = 'login'
+        where sub_score = 'logins';
+        update analytics_internal.account_outcome_scores set score = 101;
+        delete from analytics_internal.account_outcome_scores where outcome = 'neutral'
     """,
     "orders_marts_are_what_was_computed": """
         update analytics.customer_risk_status set reason = 'none';

@@ -1,8 +1,8 @@
 {{ config(tags=['settings', 'sanity', 'accounts'], meta={'sanity_check': 23}) }}
 
 -- States: every version of the weights has the four components once, weights that sum
--- to exactly 1 and one date; every day has one version; every scale has two different
--- ends; every outcome has a score.
+-- to exactly 1 and one date; every day has one version; every sub-score has one
+-- scale with two different ends, and every outcome one score.
 -- Matters: always; no score is computed with wrong weights.
 -- To resolve: correct the row of seeds/account_health_weights.csv,
 -- account_health_scales.csv or account_outcome_scores.csv that the test names.
@@ -31,6 +31,43 @@ versions as (
         count(distinct valid_from) as dates_count
     from weights
     group by version
+),
+
+seeds as (
+    select
+        'scale' as kind,
+        sub_score as name
+    from scales
+
+    union all
+
+    select
+        'outcome' as kind,
+        outcome as name
+    from outcomes
+),
+
+wanted as (
+    select * from (
+        values
+        ('scale', 'logins'),
+        ('scale', 'feature_adoption'),
+        ('scale', 'training'),
+        ('scale', 'tickets'),
+        ('scale', 'severity'),
+        ('scale', 'hours_to_resolve'),
+        ('scale', 'satisfaction'),
+        ('scale', 'completed'),
+        ('scale', 'outcomes'),
+        ('scale', 'attendees'),
+        ('scale', 'arr_rank'),
+        ('scale', 'days_to_renewal'),
+        ('scale', 'paid_on_time'),
+        ('outcome', 'positive'),
+        ('outcome', 'neutral'),
+        ('outcome', 'action_required'),
+        ('outcome', 'negative')
+    ) as names (kind, name)
 ),
 
 problems as (
@@ -78,27 +115,23 @@ problems as (
     union all
 
     select
-        format('scales: 13 sub-scores are wanted once, there are %s', count(*))
-            as problem
-    from scales
-    having
-        count(*) != 13
-        or count(distinct sub_score) != 13
+        format(
+            '%s %s: %s rows instead of %s',
+            kind,
+            name,
+            count(seeds.name),
+            count(distinct wanted.name)
+        ) as problem
+    from wanted
+    full outer join seeds using (kind, name)
+    group by kind, name
+    having count(seeds.name) != count(distinct wanted.name)
 
     union all
 
     select 'outcome ' || outcome || ': no score from 0 to 100' as problem
     from outcomes
     where (score between 0 and 100) is not true
-
-    union all
-
-    select
-        format('outcome %s: stands %s times, must stand once', outcome, count(*))
-            as problem
-    from outcomes
-    group by outcome
-    having count(*) > 1
 )
 
 select * from problems
