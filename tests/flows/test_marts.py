@@ -52,9 +52,9 @@ GROWN = {
         "      - name: closed_cases_count\n"
     },
     "usage/marts/tenant_latest_health.sql": {
-        "        scores.data_coverage,\n": (
-            "        scores.overall_score * 2 as double_score,\n"
-            "        scores.data_coverage,\n"
+        "        latest.data_coverage,\n": (
+            "        latest.overall_score * 2 as double_score,\n"
+            "        latest.data_coverage,\n"
         )
     },
     **{

@@ -9,37 +9,40 @@ scores as (
 ),
 
 final as (
-    -- the latest day up to as_of, even if later days exist
-    select distinct on (scores.organization_id)
-        scores.organization_id,
+    select
+        organizations.organization_id,
         organizations.organization_slug,
         organizations.organization_name,
         organizations.as_of,
-        scores.metric_date,
-        scores.overall_score,
-        scores.overall_score_observed,
-        scores.data_coverage,
-        scores.has_login_data,
-        scores.has_case_resolution_data,
-        scores.has_campaign_completion_data,
-        scores.has_feature_adoption_data,
-        scores.has_support_tickets_data,
-        scores.previous_metric_date,
-        scores.previous_score,
-        scores.comparable_previous_score,
-        scores.score_change,
-        scores.trend,
-        scores.risk_level,
-        scores.top_driver,
-        scores.top_drag,
-        scores.weights_version,
-        scores.has_new_weights
+        latest.metric_date,
+        latest.overall_score,
+        latest.overall_score_observed,
+        latest.data_coverage,
+        latest.has_login_data,
+        latest.has_case_resolution_data,
+        latest.has_campaign_completion_data,
+        latest.has_feature_adoption_data,
+        latest.has_support_tickets_data,
+        latest.previous_metric_date,
+        latest.previous_score,
+        latest.comparable_previous_score,
+        latest.score_change,
+        latest.trend,
+        latest.risk_level,
+        latest.top_driver,
+        latest.top_drag,
+        latest.weights_version,
+        latest.has_new_weights
     from organizations
-    inner join scores
-        on
+    -- the latest day up to as_of, even if later days exist; each is found by the key
+    cross join lateral (
+        select * from scores
+        where
             organizations.organization_id = scores.organization_id
             and organizations.today >= scores.metric_date
-    order by scores.organization_id asc, scores.metric_date desc
+        order by scores.metric_date desc
+        limit 1
+    ) as latest
 )
 
 select * from final
