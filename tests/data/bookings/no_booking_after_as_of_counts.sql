@@ -1,7 +1,8 @@
 {{ config(tags=['sanity'], meta={'sanity_check': 21}) }}
 
--- States: no visit, status or payment dated after as_of is in any figure; upcoming
--- bookings are only in next_booking_at.
+-- States: no visit or payment dated after as_of is the first or last, and every next
+-- booking is after it; total_visits and last_booking_status are those of the bookings
+-- that have begun, counted anew.
 -- Matters: before anything is published; the answer for a past day must not change
 -- later.
 -- To resolve: a model of the bookings system does not compare with as_of.
