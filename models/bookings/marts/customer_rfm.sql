@@ -8,14 +8,14 @@ groups as (
     select * from {{ ref('rfm_groups') }}
 ),
 
--- visitors are ranked among themselves, and so are customers without visits, who get no
--- scores: without a filter, one pass finds both, and those of one organization by the key
+-- visitors are ranked among themselves, and so are customers without visits, who get
+-- no scores: one pass, in which those of one organization are found by the key
 ranked as (
     select
         organization_id,
         square_customer_id,
-        total_visits > 0 and count(*) over visitors >= {{ var('rfm_min_visitors') }}
-            as is_scored,
+        total_visits > 0
+        and count(*) over visitors >= {{ var('rfm_min_visitors') }} as is_scored,
         percent_rank() over (visitors order by last_visit_at) as recency_rank,
         percent_rank() over (visitors order by total_visits) as frequency_rank,
         percent_rank() over (visitors order by total_revenue_cents) as monetary_rank

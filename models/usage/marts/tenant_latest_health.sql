@@ -36,7 +36,7 @@ final as (
     from organizations
     -- the latest day up to as_of, even if later days exist; each is found by the key
     cross join lateral (
-        select * from scores
+        select scores.* from scores
         where
             organizations.organization_id = scores.organization_id
             and organizations.today >= scores.metric_date

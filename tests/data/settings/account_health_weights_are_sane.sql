@@ -36,14 +36,14 @@ versions as (
 seeds as (
     select
         'scale' as kind,
-        sub_score as name
+        sub_score as row_name
     from scales
 
     union all
 
     select
         'outcome' as kind,
-        outcome as name
+        outcome as row_name
     from outcomes
 ),
 
@@ -67,7 +67,7 @@ wanted as (
         ('outcome', 'neutral'),
         ('outcome', 'action_required'),
         ('outcome', 'negative')
-    ) as names (kind, name)
+    ) as listed (kind, row_name)
 ),
 
 problems as (
@@ -117,15 +117,19 @@ problems as (
     select
         format(
             '%s %s: %s rows instead of %s',
-            kind,
-            name,
-            count(seeds.name),
-            count(distinct wanted.name)
+            coalesce(wanted.kind, seeds.kind),
+            coalesce(wanted.row_name, seeds.row_name),
+            count(seeds.row_name),
+            count(distinct wanted.row_name)
         ) as problem
     from wanted
-    full outer join seeds using (kind, name)
-    group by kind, name
-    having count(seeds.name) != count(distinct wanted.name)
+    full outer join seeds
+        on
+            wanted.kind = seeds.kind
+            and wanted.row_name = seeds.row_name
+    group by
+        coalesce(wanted.kind, seeds.kind), coalesce(wanted.row_name, seeds.row_name)
+    having count(seeds.row_name) != count(distinct wanted.row_name)
 
     union all
 
