@@ -558,7 +558,8 @@ def _install(connection: Connection, table: Table, progress: Progress) -> None:
         (table.function, table.relation, Jsonb(table.captures)),
     )
     for member in table.members:
-        with_short_lock(connection, partial(_put_triggers, connection, table, member))
+        put = partial(_put_triggers, connection, table, member)
+        with_short_lock(connection, put, [member["oid"]])
     parts = len(table.members) - 1
     progress.say(
         f"captured: {table.relation}"
@@ -602,6 +603,18 @@ def _drop_triggers(connection: Connection, keep: list[Table]) -> None:
         f"{FUNCTIONS} and oid != all(%(kept)s::text[]::regprocedure[])",
         {"kept": kept},
     ):
-        # cascades to its triggers, which otherwise only the table's owner may drop
-        drop = f"drop function {function['name']} cascade".encode()
-        with_short_lock(connection, partial(connection.execute, drop))
+        drop_with_triggers(connection, function["name"])
+
+
+def drop_with_triggers(connection: Connection, function: str) -> None:
+    """Drop a function and its triggers, which otherwise only the table's owner may drop."""
+    tables = rows(
+        connection,
+        "select distinct tgrelid as oid from pg_trigger"
+        " where tgfoid = %(function)s::regprocedure",
+        {"function": function},
+    )
+    drop = f"drop function {function} cascade".encode()
+    with_short_lock(
+        connection, partial(connection.execute, drop), [table["oid"] for table in tables]
+    )

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,8 @@ SETTINGS = (
 
 # how often we try to lock a table that is in use
 ATTEMPTS = 20
-# shorter than deadlock_timeout, except while a vacuum runs: the server cancels a blocking
-# autovacuum only after deadlock_timeout
+# shorter than deadlock_timeout, except while a vacuum holds one of these tables: the server
+# cancels a blocking autovacuum only after deadlock_timeout
 LOCK_TIMEOUT = """
     select set_config(
         'lock_timeout',
@@ -65,6 +65,13 @@ LOCK_TIMEOUT = """
                 where mode = 'ShareUpdateExclusiveLock' and granted
                 and database = (select oid from pg_database where datname = current_database())
                 and pid != pg_backend_pid()
+                and relation in (
+                    select oid from pg_class
+                    where coalesce(
+                        oid = any(%(tables)s::oid[]),
+                        relnamespace::regnamespace::text = any(%(ours)s)
+                    )
+                )
             )
                 then 200 + extract(
                     epoch from current_setting('deadlock_timeout')::interval
@@ -474,17 +481,21 @@ def text_of(script: Path) -> str:
     return text
 
 
-def with_short_lock(connection: Connection, change: Callable[[], object]) -> None:
+def with_short_lock(
+    connection: Connection, change: Callable[[], object], tables: Sequence[int] | None = None
+) -> None:
     """Change one table in a short transaction that does not block others for long.
 
-    Raises the lock error if the table is in use at every attempt.
+    tables: the oids of what it locks, by default relations of ours. Raises the lock error if
+    the table is in use at every attempt.
     """
+    locked = {"tables": None if tables is None else list(tables), "ours": list(SCHEMAS)}
     for attempt in range(ATTEMPTS):
         try:
             with connection.transaction():
-                connection.execute(LOCK_TIMEOUT)
+                connection.execute(LOCK_TIMEOUT.encode(), locked)
                 change()
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(0.2)

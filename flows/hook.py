@@ -99,7 +99,7 @@ def install_hook(progress: Progress) -> None:
     refuse_triggers_on_citus("hook")
     with with_queue() as connection:
         check_attached(connection)
-        relation = _orders(connection)
+        relation, table = _orders(connection)
         _check_isolation(connection, relation)
         if rows(
             connection,
@@ -116,7 +116,7 @@ def install_hook(progress: Progress) -> None:
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
-        with_short_lock(connection, partial(connection.execute, put))
+        with_short_lock(connection, partial(connection.execute, put), [table["oid"]])
         connection.execute(
             f"insert into {OPERATIONS}.hooked_tables values (%s) on conflict do nothing",
             (relation,),
@@ -147,7 +147,7 @@ def remove_hook(progress: Progress) -> None:
             drop = sql.SQL("drop trigger {} on {}").format(
                 sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
             )
-            with_short_lock(connection, partial(connection.execute, drop))
+            with_short_lock(connection, partial(connection.execute, drop), [trigger["oid"]])
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
     progress.say("the hook is not installed: new orders wait for the next refresh")
@@ -243,8 +243,8 @@ def _note(
         )
 
 
-def _orders(connection: Connection) -> str:
-    """Return the orders table; raise if it cannot have the hook."""
+def _orders(connection: Connection) -> tuple[str, dict[str, Any]]:
+    """Return the orders table and what `look_at` says; raise if it cannot have the hook."""
     hooked = [source for source in dbt.sources(environment(connection)) if source["hook"]]
     if not hooked:
         raise WrongArgument(
@@ -275,7 +275,7 @@ def _orders(connection: Connection) -> str:
             f"hook: {source['relation']} has no column {key}, which `hook:` in"
             " models/orders/inputs/_orders__sources.yml names as the key of an order"
         )
-    return str(source["relation"])
+    return str(source["relation"]), found
 
 
 def _check_isolation(connection: Connection, relation: str) -> None:
@@ -322,7 +322,7 @@ def _check_isolation(connection: Connection, relation: str) -> None:
 def _triggers(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
-        "select tgname, tgrelid::regclass::text as relation,"
+        "select tgname, tgrelid as oid, tgrelid::regclass::text as relation,"
         " tgenabled in ('O', 'A') as is_enabled, pg_get_userbyid(relowner) as owner,"
         " pg_has_role(relowner, 'usage') as is_ours"
         " from pg_trigger inner join pg_class on tgrelid = pg_class.oid"

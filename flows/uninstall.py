@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from flows.capture import drop_with_triggers
 from flows.citus import is_distributed, shards
 from flows.database import (
     REFRESHER,
@@ -217,11 +218,9 @@ def uninstall(progress: Progress, *, dry_run: bool) -> None:
             return
         if REFRESHER in plan.roles:
             connection.execute("select pg_temp.join_role(%s)", (REFRESHER,))
-        # one by one, because the application is running; the cascade drops triggers, which
-        # otherwise only the table's owner may drop
+        # one by one, because the application is running
         for function in dict.fromkeys(trigger["function"] for trigger in plan.triggers):
-            drop = f"drop function {function} cascade".encode()
-            with_short_lock(connection, partial(connection.execute, drop))
+            drop_with_triggers(connection, function)
         try:
             with_short_lock(connection, partial(_drop_warehouse, connection))
         except psycopg.errors.DependentObjectsStillExist as error:

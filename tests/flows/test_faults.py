@@ -465,7 +465,8 @@ def test_an_autovacuum_that_is_in_the_way_is_ended(live: Database) -> None:
         time.sleep(0.1)
     with live.connect() as connection:
         change = "alter table vacuumed add column more integer"
-        with_short_lock(connection, lambda: connection.execute(change))
+        oid = int(str(live.value("select 'vacuumed'::regclass::oid")))
+        with_short_lock(connection, lambda: connection.execute(change), [oid])
     live.execute("drop table vacuumed")
     live.execute("alter system reset autovacuum_naptime")
     live.execute("select pg_reload_conf()")
