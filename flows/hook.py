@@ -124,6 +124,8 @@ def install_hook(progress: Progress) -> None:
         grant_sources(connection)
         left_out = rows(connection, LEFT_OUT)
     progress.say(f"hook installed on {relation}")
+    if misses := table["misses"]:
+        progress.say(f"warning: {relation} {misses}, so such orders wait for the next refresh")
     for column in left_out:
         progress.say(
             f"warning: the hook does not write {column['column_name']}: {column['remark']}"
@@ -215,7 +217,8 @@ def say_lost_hook(connection: Connection, progress: Progress) -> None:
 def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[int, int]:
     """Call the function for these orders; halve them until a faulty order is alone.
 
-    Return how many orders succeeded, and how many of these were skipped.
+    A lock or a timeout is no order's fault: then all of them wait for the refresh. Return how
+    many orders succeeded, and how many of these were skipped.
     """
     try:
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
@@ -224,7 +227,10 @@ def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[in
             ).fetchall()
             return (len(order_ids), len(order_ids)) if found is None else (found, 0)
     except psycopg.Error as error:
-        if len(order_ids) > 1 and not connection.closed:
+        is_theirs = not isinstance(
+            error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled
+        )
+        if len(order_ids) > 1 and is_theirs and not connection.closed:
             half = len(order_ids) // 2
             halves = [_move(connection, part) for part in (order_ids[:half], order_ids[half:])]
             return halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
@@ -235,11 +241,13 @@ def _move(connection: psycopg.Connection[Any], order_ids: list[str]) -> tuple[in
 def _note(
     connection: psycopg.Connection[Any], order_ids: list[str], error: psycopg.Error
 ) -> None:
+    named = f"order{'s' if order_ids[1:] else ''} {', '.join(order_ids[:3])}"
+    more = f" and {len(order_ids) - 3} more" if order_ids[3:] else ""
     with suppress(psycopg.Error), connection.transaction():
         connection.execute(
             f"insert into {OPERATIONS}.hook_errors (hook, relation, error)"
             " values ('after_order_created', %s, %s)",
-            (f"order {', '.join(order_ids)}", one_line(error)),
+            (named + more, one_line(error)),
         )
 
 

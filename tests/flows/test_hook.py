@@ -700,6 +700,37 @@ def test_the_hook_is_refused_where_transactions_are_not_read_committed(
         )
 
 
+def test_a_lock_fails_a_batch_once_and_not_order_by_order(hooked: Database) -> None:
+    placed = [str(uuid.uuid4()) for _ in range(64)]
+    with hooked.connect() as migration, hooked.connect() as importer:
+        with migration.transaction():
+            migration.execute("lock table commerce.orders in access exclusive mode")
+            found = after_orders_created(importer, placed)
+        assert (found.total, found.success, found.errors) == (64, 0, 64)
+        [error] = hooked.rows("select relation, error from operations.hook_errors")
+        assert error["relation"] == f"orders {placed[0]}, {placed[1]}, {placed[2]} and 61 more"
+        assert "lock timeout" in error["error"]
+        assert after_orders_created(importer, [*placed, "nonsense"]).errors == 65
+    assert len(errors(hooked)) == 2
+
+
+def test_the_hook_says_which_orders_it_misses(hooked: Database) -> None:
+    hooked.execute(
+        """
+        alter table commerce.orders rename to one_part;
+        create table commerce.whole (like commerce.one_part) partition by list (currency);
+        alter table commerce.whole attach partition commerce.one_part default;
+        alter table commerce.one_part rename to orders
+        """
+    )
+    done = hooked.run("flows", "hook", "install")
+    assert done.returncode == 0, done.stderr
+    assert (
+        'warning: "commerce"."orders" is a part of commerce.whole: statements on the whole do'
+        " not fire its triggers, so such orders wait for the next refresh\n" in done.stdout
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "because"),
     [
