@@ -285,7 +285,11 @@ def _print_tables(connection: Connection, progress: Progress) -> None:
             select
                 system, source_name as source, replace(relation, '"', '') as relation,
                 case
-                    when not is_captured then 'triggers are missing'
+                    -- before the next refresh, the view of an older version lacks it
+                    when to_jsonb(listed) ->> 'refused_owner' is not null
+                        then 'by no trigger: ' || (to_jsonb(listed) ->> 'refused_owner')
+                        || ', which owns them, may not write to the queue'
+                    when not is_captured then 'triggers are missing or were switched off'
                     when watched_by = 'both' then 'by triggers and updated_at'
                     when watched_by = 'nothing' then 'by no trigger, as its yml says'
                     else 'by ' || watched_by
@@ -296,7 +300,7 @@ def _print_tables(connection: Connection, progress: Progress) -> None:
                 then ' and ' || (cardinality(unwatched) - 3)::text || ' more' else '' end
                 as parts_without_triggers
             """
-            f" from {OPERATIONS}.capture_status order by 1, 2, 3",
+            f" from {OPERATIONS}.capture_status as listed order by 1, 2, 3",
         ),
     )
     for table in unlisted_tables(connection):

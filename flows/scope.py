@@ -225,7 +225,10 @@ def _scope(connection: Connection, as_of: datetime, rules: str) -> Scope:
     if capture["mapped"] < capture["tables"]:
         because = OLD_TRIGGERS
     elif capture["captured"] < capture["tables"]:
-        because = "a captured table has lost its triggers"
+        because = (
+            "triggers of a captured table are missing, were switched off or may not write to"
+            " the queue"
+        )
     elif capture["is_lost"]:
         because = "a table was truncated, the triggers are new, or a trigger has failed"
     elif capture["lost_rows"]:

@@ -50,7 +50,7 @@ create table if not exists operations.captured_tables (
 );
 comment on table operations.captured_tables is
 'customer_health: One row per system, source and table that its inputs read. While all
-triggers exist and are enabled, every change is noticed. mapping: fingerprint of
+triggers exist, are enabled and may write to the queue, every change is noticed. mapping: fingerprint of
 everything that the triggers depend on. function_name: the trigger function of this
 table. watched_by: triggers; updated_at (the table cannot have or was not given
 triggers); both (some rows fire no trigger); nothing (as the sources'' yml decides).';
@@ -519,9 +519,20 @@ with members as (
         relatives.member_id,
         relatives.is_source,
         -- one trigger for each of the four events, all calling this table's function
-        count(distinct pg_trigger.tgtype) = 4 as has_triggers
+        count(distinct pg_trigger.tgtype) = 4 as has_triggers,
+        -- the owner with whose rights they run, if it may not write to the queue
+        min(pg_get_userbyid(pg_proc.proowner)::text) filter (
+            where (
+                has_schema_privilege(pg_proc.proowner, 'operations', 'usage')
+                and has_table_privilege(
+                    pg_proc.proowner, to_regclass('operations.changed_keys'), 'insert'
+                )
+            ) is not true
+        ) as refused_owner
     from operations.captured_tables
     cross join lateral operations.family_of(captured_tables.relation) as relatives
+    left join pg_class
+        on relatives.member_id = pg_class.oid
     left join pg_proc
         on
             pg_proc.pronamespace = 'operations'::regnamespace
@@ -530,7 +541,14 @@ with members as (
         on
             relatives.member_id = pg_trigger.tgrelid
             and pg_proc.oid = pg_trigger.tgfoid
-            and pg_trigger.tgenabled in ('O', 'A')
+            -- Whoever owns the table has triggers that fire always. If they no longer
+            -- do, somebody has switched them off and on again, and meanwhile they have
+            -- noted nothing.
+            and (
+                pg_trigger.tgenabled = 'A'
+                or pg_trigger.tgenabled = 'O'
+                and not pg_has_role(pg_proc.proowner, pg_class.relowner, 'usage')
+            )
     group by
         captured_tables.system,
         captured_tables.source_name,
@@ -544,7 +562,9 @@ select
     captured_tables.relation,
     captured_tables.mapping,
     captured_tables.watched_by in ('updated_at', 'nothing')
-    or bool_or(members.has_triggers and members.is_source) as is_captured,
+    or bool_or(
+        members.has_triggers and members.is_source and members.refused_owner is null
+    ) as is_captured,
     captured_tables.source_name,
     captured_tables.watched_by,
     array_agg(members.member_id::regclass::text order by members.member_id) filter (
@@ -553,7 +573,10 @@ select
             or members.is_source
             or members.has_triggers
         )
-    ) as unwatched
+    ) as unwatched,
+    min(members.refused_owner) filter (
+        where members.is_source and members.has_triggers
+    ) as refused_owner
 from operations.captured_tables
 inner join members
     on
@@ -570,4 +593,5 @@ group by
 comment on view operations.capture_status is
 'customer_health: One row per system, source and table that `capture install` has
 listed: how it is watched, whether it still has its triggers, and which of its
-partitions or child tables have none.';
+partitions or child tables have none. refused_owner: the owner of the triggers'' function,
+if it may no longer write to the change queue.';
