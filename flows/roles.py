@@ -110,9 +110,13 @@ def install_roles(progress: Progress) -> None:
             connection.execute("select pg_temp.grant_sources()")
             lacking = _lacking(connection)
             excess = rows(connection, "select * from pg_temp.excess_rights()")
-        for missing in rows(connection, f"select remedy from {OPERATIONS}.missing_rights"):
-            _as_refresher(connection, missing["remedy"])
-        tenants = rows(connection, f"select from {OPERATIONS}.tenant_roles")
+        with connection.transaction():
+            # the refresher could change what it owns
+            take_role(connection, REFRESHER, is_local=True)
+            gaps = rows(connection, f"select remedy from {OPERATIONS}.missing_rights")
+            tenants = rows(connection, f"select from {OPERATIONS}.tenant_roles")
+        for gap in gaps:
+            _as_refresher(connection, gap["remedy"])
         blind = rows(connection, "select * from pg_temp.blind_readers()")
         [written] = rows(
             connection, f"select to_regclass('{OPERATIONS}.written_columns') as it"

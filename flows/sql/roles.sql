@@ -254,7 +254,12 @@ $create_schemas$;
 
 create or replace function pg_temp.things()
 returns table (
-    thing text, step integer, owner_id oid, schema_name name, is_ours boolean
+    thing text,
+    step integer,
+    owner_id oid,
+    schema_name name,
+    is_ours boolean,
+    is_of_capture boolean
 )
 language sql as $things$
     -- The objects of the warehouse that have an owner: the schemas, and what our
@@ -277,7 +282,8 @@ language sql as $things$
         1 as step,
         schemas.nspowner as owner_id,
         schemas.nspname as schema_name,
-        schemas.is_ours
+        schemas.is_ours,
+        false as is_of_capture
     from schemas
 
     union all
@@ -287,7 +293,8 @@ language sql as $things$
         2 as step,
         pg_class.relowner as owner_id,
         schemas.nspname as schema_name,
-        true as is_ours
+        true as is_ours,
+        false as is_of_capture
     from pg_class
     inner join schemas
         on pg_class.relnamespace = schemas.oid
@@ -312,7 +319,9 @@ language sql as $things$
         2 as step,
         pg_proc.proowner as owner_id,
         schemas.nspname as schema_name,
-        true as is_ours
+        true as is_ours,
+        -- the function of the triggers on one table
+        starts_with(pg_proc.proname::text, 'capture_') as is_of_capture
     from pg_proc
     inner join schemas
         on pg_proc.pronamespace = schemas.oid
@@ -420,6 +429,17 @@ language sql as $handing_over$
                 or owner_id in (
                     schema_owner_id,
                     (select pg_roles.oid from pg_roles where pg_roles.rolname = current_user)
+                )
+            )
+            -- The functions of triggers run with the rights of their owner, and
+            -- `capture install` has tried those. They stay with an owner that may write
+            -- to the queue, or that is not ours to take them from: capture_status says
+            -- if they can no longer write.
+            and not (
+                is_of_capture
+                and (
+                    pg_has_role(owner_id, 'customer_health_refresher', 'usage')
+                    or not pg_has_role(owner_id, 'usage')
                 )
             )
 

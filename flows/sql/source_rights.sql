@@ -19,6 +19,20 @@ language sql as $views$
         end
 $views$;
 
+create or replace function pg_temp.oid_of(thing text)
+returns oid
+language sql as $oid_of$
+    -- A relation by its name. Casts and to_regclass() fail in a schema that the login
+    -- may not use.
+    select pg_class.oid
+    from pg_class
+    inner join pg_namespace
+        on pg_class.relnamespace = pg_namespace.oid
+    where
+        pg_namespace.nspname = (parse_ident(thing))[1]
+        and pg_class.relname = (parse_ident(thing))[2]
+$oid_of$;
+
 create or replace function pg_temp.origins_of(view_id oid)
 returns table (column_name name, table_id oid, column_number smallint)
 language sql as $origins_of$
@@ -407,7 +421,18 @@ language sql as $lacking_rights$
                 then not has_schema_privilege(
                     needed.role_name, to_regnamespace(needed.thing)::oid, needed.privilege
                 )
-            -- objects in a schema that the login may not use cannot be looked up by
+            when needed.kind = 'table'
+                then not has_table_privilege(
+                    needed.role_name, pg_temp.oid_of(needed.thing), needed.privilege
+                )
+                and (
+                    needed.column_name = ''
+                    or not has_column_privilege(
+                        needed.role_name, pg_temp.oid_of(needed.thing),
+                        needed.column_name, needed.privilege
+                    )
+                )
+            -- a function in a schema that the login may not use cannot be looked up by
             -- name
             when
                 not has_schema_privilege(
@@ -415,20 +440,9 @@ language sql as $lacking_rights$
                     'usage'
                 )
                 then true
-            when needed.kind = 'routine'
-                then not has_function_privilege(
-                    needed.role_name, needed.thing::regprocedure::oid, needed.privilege
-                )
             else
-                not has_table_privilege(
-                    needed.role_name, needed.thing::regclass::oid, needed.privilege
-                )
-                and (
-                    needed.column_name = ''
-                    or not has_column_privilege(
-                        needed.role_name, needed.thing::regclass::oid, needed.column_name,
-                        needed.privilege
-                    )
+                not has_function_privilege(
+                    needed.role_name, needed.thing::regprocedure::oid, needed.privilege
                 )
         end
 $lacking_rights$;
@@ -460,7 +474,7 @@ begin
                     select
                     from pg_attribute
                     where
-                        pg_attribute.attrelid = to_regclass(noted.thing)
+                        pg_attribute.attrelid = pg_temp.oid_of(noted.thing)
                         and pg_attribute.attname = noted.column_name
                         and not pg_attribute.attisdropped
                 )
@@ -541,7 +555,7 @@ language sql as $excess_rights$
     -- rights of the roles to change what inputs read, beyond their duty, through any
     -- grant
     with relations as (
-        select distinct needed.thing::regclass as id
+        select distinct pg_temp.oid_of(needed.thing) as id
         from pg_temp.needed_rights(true) as needed
         where needed.kind = 'table'
     ),

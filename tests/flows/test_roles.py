@@ -15,6 +15,10 @@ import psycopg
 import pytest
 from conftest import PROJECT, UNTIL, Database, load_demo, new_database
 from psycopg.rows import DictRow
+from test_foreign_roles import without_ours
+
+from flows.database import rows
+from flows.roles import load
 
 REFRESHER = "customer_health_refresher"
 WRITE_BACK = "customer_health_write_back"
@@ -720,6 +724,103 @@ def test_an_owner_without_superuser_can_install_and_remove(
         server.execute("drop role landlord")
 
 
+SHARED_OUT = """
+    create role shopkeeper login;
+    create role administrator login createrole;
+    create role an_application login;
+    grant create, temporary on database usual to shopkeeper, administrator;
+    do $$
+    declare it regclass;
+    begin
+        for it in
+            select oid from pg_class
+            where relnamespace::regnamespace::text = any('{{names}}') and relkind = 'r'
+        loop
+            execute format('alter table %s owner to shopkeeper', it);
+        end loop;
+    end $$;
+    grant all on schema {names} to shopkeeper;
+    grant usage on schema {names} to administrator with grant option;
+    grant select, update on all tables in schema {names} to administrator with grant option;
+    grant usage on schema commerce to an_application;
+    grant all on all tables in schema commerce to an_application
+"""
+
+
+@pytest.mark.slow
+def test_owner_administrator_and_application_are_three_logins(small: Database) -> None:
+    """As in docs/logins.md: the owner of the tables runs `capture install`."""
+    names = ", ".join(SOURCES)
+    owner, administrator = small.as_user("shopkeeper"), small.as_user("administrator")
+    application = small.as_user("an_application")
+    of_triggers = (
+        "select distinct proowner::regrole::text as owner from pg_proc"
+        " where starts_with(proname, 'capture_') and prorettype = 'trigger'::regtype"
+    )
+    with without_ours(small):
+        small.execute(SHARED_OUT.replace("{names}", names))
+        try:
+            succeed(administrator, "roles", "install")
+            administrator.execute(f"grant {REFRESHER} to shopkeeper")
+            succeed(owner, "capture", "install")
+            # the functions stay with whom has tried out what they read, whoever installs again
+            succeed(administrator, "roles", "install")
+            with small.connect() as connection:
+                load(connection)
+                assert not rows(connection, "select * from pg_temp.handing_over()")
+            assert small.rows(of_triggers) == [{"owner": "shopkeeper"}]
+            assert "by triggers" in succeed(small, "capture", "status")
+            # `capture install` may also have been first
+            administrator.execute(f"revoke {REFRESHER} from shopkeeper")
+            statements = "select count(*) as them from pg_temp.handing_over()"
+            for login, given in ((administrator, 0), (small, 6)):
+                with login.connect() as connection:
+                    load(connection)
+                    assert rows(connection, statements) == [{"them": given}]
+
+            # what an input reads behind a view, in a schema that the administrator may not use
+            owner.execute(
+                "create schema hidden; alter table commerce.sales_reps set schema hidden;"
+                "create view commerce.sales_reps with (security_invoker = true) as"
+                " select * from hidden.sales_reps;"
+                "grant select on commerce.sales_reps to administrator with grant option"
+            )
+            # the table has kept the right to select
+            grant = f"grant usage on schema hidden to {REFRESHER}"
+            done = administrator.run("flows", "roles", "install")
+            assert done.returncode == 4
+            assert "roles: everything else is done; a role lacks rights" in done.stderr
+            assert done.stderr.endswith(f": {grant}\n")
+            owner.execute(grant)
+            succeed(administrator, "roles", "install")
+
+            # the triggers of the owner of the tables no longer reach the queue
+            captured = "select bool_or(is_captured and watched_by = 'triggers') as it"
+            captured += " from operations.capture_status"
+            application.execute("update commerce.orders set currency = currency")
+            assert small.value("select count(*) from operations.changed_keys") == 2
+            assert small.value(captured) is False
+            said = succeed(small, "capture", "status")
+            assert "by no trigger: shopkeeper, which owns them, may not" in said
+            done = administrator.run("flows", "uninstall")
+            assert done.returncode == 4
+            assert 'may not drop operations."capture_' in done.stderr
+            assert "which shopkeeper owns" in done.stderr
+            administrator.execute(f"grant {REFRESHER} to shopkeeper")
+            assert small.value(captured) is True
+            succeed(owner, "capture", "remove")
+            succeed(administrator, "uninstall")
+        finally:
+            small.execute("drop owned by shopkeeper, administrator, an_application cascade")
+            small.execute("drop role shopkeeper, administrator, an_application")
+
+
+def succeed(database: Database, *arguments: str) -> str:
+    done = database.run("flows", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_two_databases_of_a_server_may_install_the_roles_at_once(
     server: Database,
@@ -776,6 +877,19 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
     assert (
         "warning: customer_health_refresher may insert, update (email) commerce.customers"
         " by a grant that is not ours: revoke it" in done.stdout
+    )
+    # the refresher could change what it owns, so it is read with the refresher's rights
+    refreshed.execute(
+        "create or replace view operations.missing_rights with (security_invoker = true) as"
+        ' select $$operations.tenant_roles$$::text collate "C" as relation, format('
+        "'comment on column operations.tenant_roles.tenant is %L', current_user)"
+        ' collate "C" as remedy'
+    )
+    done = refreshed.run("flows", "roles", "install")
+    assert done.returncode == 0, done.stderr
+    assert (
+        refreshed.value("select col_description('operations.tenant_roles'::regclass, 3)")
+        == REFRESHER
     )
     refreshed.execute("alter role customer_health_analyst bypassrls")
     try:
