@@ -320,8 +320,10 @@ def load_seed(
     wanted: the columns of the input that the seed replaces; missing ones are added.
     """
     file = Path(node["root_path"], node["original_file_path"])
-    with file.open(encoding="utf-8", newline="") as text:
+    # like dbt, without the mark that spreadsheets put first, and short lines end with NULL
+    with file.open(encoding="utf-8-sig", newline="") as text:
         names, *lines = list(csv.reader(text, delimiter=node["config"].get("delimiter", ",")))
+    lines = [line + [""] * (len(names) - len(line)) for line in lines]
     types = {
         name: node["config"]["column_types"].get(name)
         or type_of([line[place] for line in lines])

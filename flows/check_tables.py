@@ -348,6 +348,8 @@ def look_at_lookups(
             continue
         for capture in given if isinstance(given, list) else [given]:
             # what is wrong with the key itself, `capture install` says
+            if not isinstance(capture, dict):
+                continue
             with suppress(psycopg.Error):
                 found += [
                     Finding(

@@ -119,9 +119,12 @@ def _found_by(
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a node and what belongs to it, such as the scans of its indexes."""
     yield plan
     for part in plan.get("Plans", []):
-        yield from _nodes(part)
+        # the scan of another table, in a filter
+        if "Relation Name" not in part:
+            yield from _nodes(part)
 
 
 def _names(alias: str) -> set[str]:

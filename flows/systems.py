@@ -39,7 +39,8 @@ def registry() -> dict[str, System]:
     if not isinstance(found, dict) or not found:
         raise WrongArgument("setting systems of dbt_project.yml names no system")
     for name, entry in found.items():
-        kinds = {key: type(value) for key, value in entry.items()} if entry else {}
+        is_mapping = isinstance(entry, dict)
+        kinds = {key: type(value) for key, value in entry.items()} if is_mapping else {}
         if kinds != KEYS:
             raise WrongArgument(
                 f"setting systems of dbt_project.yml: {name} must have is_hourly (true or"

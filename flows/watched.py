@@ -1,5 +1,6 @@
 """Find out which tables an input reads, and which its updated_at covers."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -94,7 +95,7 @@ def relations_of_updated_at(
         f"{node['Schema']}.{node['Relation Name']}"
         for node, within in _nodes(top)
         if "Relation Name" in node
-        and (f"{node['Alias']}." in given or any(name in given for name in within))
+        and any(_is_in(name, given) for name in (f"{node['Alias']}.", *within))
     }
     found = rows(connection, NAMED, {"relations": list(relations), "named": list(named)})
     return {row["oid"] for row in found} or set(relations)
@@ -132,6 +133,11 @@ def output_of(plan: dict[str, Any]) -> list[str]:
         return list(plan["Output"])
     parts = [part for part in plan["Plans"] if part["Parent Relationship"] == "Member"]
     return [column for part in parts for column in output_of(part)]
+
+
+def _is_in(name: str, given: str) -> bool:
+    """Return whether a plan's output has an alias or a subquery's name, as a whole word."""
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?!(?<=\d)\d)", given) is not None
 
 
 def _nodes(plan: dict[str, Any], within: tuple[str, ...] = ()) -> Iterator[Any]:

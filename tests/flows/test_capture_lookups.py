@@ -647,8 +647,9 @@ def test_tables_behind_views_need_no_right_on_their_schema(odd: Connection) -> N
     odd.execute(
         'create schema hidden; create schema seen; create table hidden."Notes" (id integer,'
         " updated_at timestamptz); create table hidden.tags (id integer);"
-        'create view seen.notes as select * from hidden."Notes" left join hidden.tags using'
-        " (id); drop role if exists odd_guest; create role odd_guest;"
+        # an alias in which the name of another table ends
+        'create view seen.notes as select * from hidden."Notes" left join hidden.tags as s'
+        " using (id); drop role if exists odd_guest; create role odd_guest;"
         "grant usage on schema seen to odd_guest; grant select on seen.notes to odd_guest"
     )
     try:
@@ -727,6 +728,13 @@ BY_PARENT = "odd.children by parent_id, which no index of it begins with"
             "odd.children by ((old_id)::text)",
             "(((old_id)::text))",
         ),
+        # a filter that reads a table in another schema
+        (
+            {"customer": "c.customer", "joins": CHILDREN,
+             "where": "(select kind from apart.stores where id = c.old_id) != 'test'"},
+            BY_PARENT,
+            "(parent_id)",
+        ),
         # nothing of the row: no index would help
         ({"customer": "c.customer", "joins": "cross join odd.children c"}, "", ""),
     ],
@@ -735,6 +743,8 @@ def test_a_lookup_without_an_index_is_named(
     capture: dict[str, str], searched: str, index: str, odd: Connection
 ) -> None:
     odd.execute(
+        "create schema if not exists apart; create table if not exists apart.stores"
+        " (id integer primary key, kind text);"
         "create table if not exists odd.children (id integer primary key, parent_id integer,"
         ' customer text, kind text, old_id integer, "Day" date);'
         "create unique index if not exists a on odd.children (customer, kind);"
@@ -765,6 +775,8 @@ def test_check_names_the_lookups_of_installed_triggers_only(
     joins = "join odd.notes on notes.booking_id = changed.id"
     capture = {"tenant": "1", "customer": "notes.customer", "joins": joins}
     sources = [source_of([capture, {"tenant": "no SQL", "customer": "1"}, capture])]
+    # what is no key, `capture install` refuses
+    sources += [source_of(capture=False), source_of(["none"])]
     assert look_at_lookups(odd, "bookings", sources) == []
     watched = {oid_of(odd, '"odd"."bookings"'): "triggers and updated_at"}
     monkeypatch.setattr(check_tables, "watched_by_triggers", lambda _connection: watched)

@@ -10,6 +10,7 @@ from conftest import ONE, PROJECT, TENANT, UNTIL, Database
 
 from flows import check_inputs
 from flows.check import check
+from flows.check_customers import load_seed
 from flows.check_tables import says_no
 from flows.progress import Progress
 
@@ -569,6 +570,26 @@ def test_names_of_columns_tell_whether_a_row_counts(
     column: str, kind: str, category: str, condition: str | None
 ) -> None:
     assert says_no(column, kind, category) == condition
+
+
+def test_a_seed_is_read_as_dbt_reads_it(empty: Database, tmp_path: Path) -> None:
+    """Of a spreadsheet, with its mark of order of bytes, short lines and an empty one."""
+    (tmp_path / "limits.csv").write_text("\ufeffslug,days,why\na,1\n\nb,2,x\n", "utf-8")
+    node = {
+        "root_path": str(tmp_path),
+        "original_file_path": "limits.csv",
+        "alias": "limits",
+        "config": {"column_types": {}},
+    }
+    with empty.connect() as connection:
+        load_seed(connection, node, {})
+        found = connection.execute("select * from pg_temp.limits").fetchall()
+    assert [tuple(row.values()) for row in found] == [
+        ("a", 1, None),
+        (None, None, None),
+        ("b", 2, "x"),
+    ]
+    assert found[0].keys() == {"slug", "days", "why"}
 
 
 def test_the_input_of_another_project_counts() -> None:

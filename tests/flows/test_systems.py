@@ -211,6 +211,16 @@ def test_a_registry_that_is_not_that_of_the_models_is_refused_in_one_line(
     assert small.value("select to_regclass('analytics.tenants')") is None
 
 
+@pytest.mark.parametrize("entry", ["foo", None, ["is_hourly"], {"is_hourly": True}])
+def test_an_entry_that_is_no_system_is_refused(
+    entry: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"vars": {"systems": {"orders": entry}}}
+    monkeypatch.setattr(systems, "read_yaml", lambda _file: given)
+    with pytest.raises(WrongArgument, match="orders must have is_hourly"):
+        systems.registry.__wrapped__()
+
+
 @pytest.mark.slow
 def test_the_registry_is_no_setting(small: Database) -> None:
     given = "{systems: {orders: {is_hourly: true, tenant: tenant, tenants: tenants}}}"
