@@ -6,16 +6,33 @@ from pathlib import Path
 
 from flows.database import connect, rows, use_environment
 from flows.errors import Failure, WrongArgument
+from flows.schemas import SCHEMAS as OURS
 
 HERE = Path(__file__).parent
 SCHEMAS = ("commerce", "booking", "platform", "success")
 MARK = "made by customer_health's demo"
+# a table of somebody else, except those of extensions
+OTHERS = """
+    select current_database() as database, pg_class.oid::regclass::text as name
+    from pg_class
+    where
+        relkind in ('r', 'p')
+        and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+        and relnamespace::regnamespace::text != all(%(ours)s)
+        and not exists (
+            select from pg_depend
+            where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
+        )
+    order by 2
+    limit 1
+"""
 
 
 def load(customers: int, tenants: int, years: int, seed: int, until: str | None) -> None:
     """Create and fill the operational tables, unless a demo is already loaded.
 
-    Raises WrongArgument if one of the schemas exists and no demo has made it.
+    Raises WrongArgument if one of the schemas exists and no demo has made it, or if the
+    database has tables of others.
     """
     with connect(as_login=True) as connection, connection.transaction():
         found = rows(
@@ -39,6 +56,12 @@ def load(customers: int, tenants: int, years: int, seed: int, until: str | None)
         else:
             print("demo data: already loaded")
             return
+        for other in rows(connection, OTHERS, {"ours": list(OURS)}):
+            raise WrongArgument(
+                f"database {other['database']} already has tables, such as {other['name']};"
+                " the demo needs a database of its own: unset DATABASE_URL and the libpq"
+                " variables"
+            )
         connection.execute((HERE / "operational_schema.sql").read_bytes())
         for schema in SCHEMAS:
             connection.execute(f"comment on schema {schema} is $${MARK}$$".encode())
@@ -89,7 +112,7 @@ def main() -> int:
     parser.add_argument("--until", help="instant at which the data ends; default: now")
     arguments = parser.parse_args()
     try:
-        use_environment()
+        print(use_environment())
         load(**vars(arguments))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

@@ -50,6 +50,9 @@ class Walk:
                 (self.folder / name).write_text(code)
             for line in code.splitlines() if language == "sh" else []:
                 command, *arguments = shlex.split(line)
+                if command.startswith("PGUSER="):
+                    assert command == f"PGUSER={database.environment['PGUSER']}"
+                    command, *arguments = arguments
                 if command == "cd":
                     self.folder /= arguments[0]
                     continue

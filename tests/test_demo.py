@@ -95,12 +95,26 @@ def test_demo_data_have_the_dirt_of_real_life(refreshed_template: Database) -> N
 
 def test_demo_never_touches_tables_that_are_there(refreshed: Database) -> None:
     done = refreshed.run("demo")
-    assert (done.returncode, done.stdout) == (0, "demo data: already loaded\n")
+    assert done.returncode == 0
+    first, last = done.stdout.splitlines()
+    assert "database usual on" in first
+    assert last == "demo data: already loaded"
     refreshed.execute("comment on schema commerce is 'the real thing'")
     done = refreshed.run("demo")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "schema commerce" in line
+
+
+def test_demo_goes_into_no_database_of_others(empty: Database) -> None:
+    empty.execute("create schema shop; create table shop.orders ()")
+    done = empty.run("demo", "--customers", "20")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: database empty already has tables, such as shop.orders; the demo needs a"
+        " database of its own: unset DATABASE_URL and the libpq variables\n"
+    )
+    assert empty.value("select to_regnamespace('commerce')") is None
 
 
 def test_the_row_in_the_readme_is_one_of_the_demo(refreshed_template: Database) -> None:
