@@ -274,7 +274,7 @@ def _selected(
             else columns
         )
     for relation, alias in re.findall(
-        r"lateral \($.*?^ +from (?:\w+\.)?(\w+)$.*?^ +\) as (\w+)$",
+        r"lateral \($.*?^ +from (?:\w+\.)?(\w+)(?: as \w+)?$.*?^ +\) as (\w+)$",
         source,
         re.DOTALL | re.MULTILINE,
     ):

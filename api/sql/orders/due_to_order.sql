@@ -2,36 +2,35 @@
 -- snoozed customers and the hold-out. Every row says how likely the customer is to
 -- order. The expected amount is NULL unless the list is sorted by it, because it takes
 -- longest to compute.
-with states as materialized (
-    select
-        customer_id,
-        last_contacted_at,
-        last_outcome,
-        snoozed_until,
-        snooze_outcome
+with snoozed as materialized (
+    select customer_id
     from analytics.customer_contact_states
-    where tenant_id = %(tenant_id)s
+    where
+        tenant_id = %(tenant_id)s
+        and snoozed_until is not null
+        -- an array, because the planner passes it on to the contacts, which are ranked
+        and customer_id = any(
+            array(
+                select effective_contacts.customer_id
+                from analytics.effective_contacts
+                where
+                    effective_contacts.tenant_id = %(tenant_id)s
+                    and effective_contacts.snoozed_until is not null
+            )
+        )
 ),
 
--- one of these; the amounts only if the list is sorted by them
+-- what filters and sorts, of one of these; the amounts only if the list is sorted by
+-- them
 listed as (
     select
-        tenant_id,
         customer_id,
         customer_name,
         sales_rep_id,
-        sales_rep_name,
         due_bucket,
         urgency,
-        days_past_expected,
-        days_since_last_order,
-        last_order_date,
         next_expected_order_date,
-        cadence_days,
-        risk_status,
         revenue_at_risk,
-        currency,
-        reason,
         is_held_out,
         null::numeric as expected_amount_90d
     from analytics.due_customers
@@ -42,22 +41,13 @@ listed as (
     union all
 
     select
-        tenant_id,
         customer_id,
         customer_name,
         sales_rep_id,
-        sales_rep_name,
         due_bucket,
         urgency,
-        days_past_expected,
-        days_since_last_order,
-        last_order_date,
         next_expected_order_date,
-        cadence_days,
-        risk_status,
         revenue_at_risk,
-        currency,
-        reason,
         is_held_out,
         expected_amount_90d
     from analytics.due_to_order
@@ -67,7 +57,12 @@ listed as (
 ),
 
 due as materialized (
-    select *
+    select
+        customer_id,
+        customer_name,
+        next_expected_order_date,
+        revenue_at_risk,
+        expected_amount_90d
     from listed
     where
         (%(due_bucket)s is null or due_bucket = %(due_bucket)s)
@@ -83,9 +78,8 @@ due as materialized (
             %(snoozed)s
             -- as a set, because the mart's own column would be looked up row by row
             or customer_id not in (
-                select states.customer_id
-                from states
-                where states.snoozed_until is not null
+                select snoozed.customer_id
+                from snoozed
             )
         )
 ),
@@ -93,48 +87,60 @@ due as materialized (
 page as materialized (
     select
         *,
-        row_number() over (
-            order by
-                -- one of these is a column, the others are NULL
-                case when %(sort)s = 'customer_name' then customer_name end asc,
-                case
-                    when %(sort)s = 'next_expected_order_date'
-                        then next_expected_order_date
-                end asc,
-                case
-                    when %(sort)s = '-expected_amount_90d' then expected_amount_90d
-                end desc nulls last,
-                case
-                    when %(sort)s = '-revenue_at_risk' then revenue_at_risk
-                end desc nulls last,
-                customer_id asc
-        ) as place,
         (select count(*) from due) as total
     from due
-    order by place asc
+    order by
+        -- one of these is a column, the others are NULL
+        case when %(sort)s = 'customer_name' then customer_name end asc,
+        case
+            when %(sort)s = 'next_expected_order_date' then next_expected_order_date
+        end asc,
+        case
+            when %(sort)s = '-expected_amount_90d' then expected_amount_90d
+        end desc nulls last,
+        case
+            when %(sort)s = '-revenue_at_risk' then revenue_at_risk
+        end desc nulls last,
+        customer_id asc
     limit %(limit)s offset %(offset)s
+),
+
+states as materialized (
+    select
+        customer_id,
+        last_contacted_at,
+        last_outcome,
+        snoozed_until,
+        snooze_outcome
+    from analytics.customer_contact_states
+    where
+        tenant_id = %(tenant_id)s
+        and customer_id = any(array(
+            select page.customer_id
+            from page
+        ))
 )
 
 select
-    page.tenant_id,
-    page.customer_id,
-    page.customer_name,
-    page.sales_rep_id,
-    page.sales_rep_name,
-    page.due_bucket,
-    page.urgency,
-    page.days_past_expected,
-    page.days_since_last_order,
-    page.last_order_date,
-    page.next_expected_order_date,
-    page.cadence_days,
-    page.risk_status,
-    page.revenue_at_risk,
+    due_customers.tenant_id,
+    due_customers.customer_id,
+    due_customers.customer_name,
+    due_customers.sales_rep_id,
+    due_customers.sales_rep_name,
+    due_customers.due_bucket,
+    due_customers.urgency,
+    due_customers.days_past_expected,
+    due_customers.days_since_last_order,
+    due_customers.last_order_date,
+    due_customers.next_expected_order_date,
+    due_customers.cadence_days,
+    due_customers.risk_status,
+    due_customers.revenue_at_risk,
     outlook.outlook,
     outlook.p_order_90d,
     page.expected_amount_90d,
-    page.currency,
-    page.reason,
+    due_customers.currency,
+    due_customers.reason,
     outlook.disagreement,
     states.last_contacted_at,
     states.last_outcome,
@@ -142,6 +148,17 @@ select
     states.snooze_outcome,
     page.total
 from page
+-- fences: by their keys for each row, because a join would compute them for all
+cross join
+    lateral (
+        select due_customers.*
+        from analytics.due_customers
+        where
+            due_customers.tenant_id = %(tenant_id)s
+            and due_customers.customer_id = page.customer_id
+        order by due_customers.customer_id asc
+        offset 0
+    ) as due_customers
 cross join
     lateral (
         select
@@ -152,10 +169,20 @@ cross join
         where
             customer_outlook.tenant_id = %(tenant_id)s
             and customer_outlook.customer_id = page.customer_id
-        -- a fence: by its key for each row, because a join would compute it for all
         order by customer_outlook.customer_id asc
         offset 0
     ) as outlook
 left join states
     on page.customer_id = states.customer_id
-order by page.place asc
+order by
+    case when %(sort)s = 'customer_name' then page.customer_name end asc,
+    case
+        when %(sort)s = 'next_expected_order_date' then page.next_expected_order_date
+    end asc,
+    case
+        when %(sort)s = '-expected_amount_90d' then page.expected_amount_90d
+    end desc nulls last,
+    case
+        when %(sort)s = '-revenue_at_risk' then page.revenue_at_risk
+    end desc nulls last,
+    page.customer_id asc
