@@ -23,17 +23,24 @@ select
             limit 1
         )
     ) as publication,
-    min(organizations.as_of) as as_of,
+    min(days.as_of) as as_of,
     -- also the locations' days: at their midnight, is_future changes
     string_agg(
-        distinct concat_ws(
+        concat_ws(
             ' ',
-            locations.time_zone,
-            organizations.today,
-            (organizations.as_of at time zone locations.time_zone)::date
+            days.time_zone,
+            days.today,
+            (days.as_of at time zone days.time_zone)::date
         ),
         ' '
+        order by days.time_zone, days.today, days.as_of
     ) as days
-from analytics.booking_organizations as organizations
-left join analytics.booking_locations as locations
-    on organizations.organization_id = locations.organization_id
+from (
+    select distinct
+        locations.time_zone,
+        organizations.today,
+        organizations.as_of
+    from analytics.booking_organizations as organizations
+    left join analytics.booking_locations as locations
+        on organizations.organization_id = locations.organization_id
+) as days
