@@ -1,7 +1,7 @@
 {% materialization kept_table, adapter='postgres' %}
     {#-
     A table whose rows a command writes, and no refresh: created from its contract with
-    its key, and extended by new columns.
+    its key, and extended by new columns and indexes.
     -#}
     {%- call statement('session') -%} {{ use_session() }} {%- endcall -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -21,6 +21,17 @@
         replica identity using index {{ name_of_index(this.identifier, ['key']) }};
     {%- endcall %}
     {%- endif %}
+    {%- for index in config.get('indexes', []) %}
+    {%- set name = name_of_index(this.identifier, index.columns) %}
+    {%- set made = this.incorporate(path={'identifier': name}) %}
+    {%- if run_query("select where to_regclass('" ~ made ~ "') is null") | length %}
+    {% call statement('index') -%}
+        {%- call with_short_lock() -%}
+        create index {{ name }} on {{ target_relation }} ({{ index.columns | join(', ') }})
+        {%- endcall %}
+    {%- endcall %}
+    {%- endif %}
+    {%- endfor %}
     {%- if var('citus') -%} {%- do run_query(distribute(this, model)) -%} {%- endif -%}
     {% do persist_docs(target_relation, model, for_relation=false) %}
 
