@@ -31,11 +31,16 @@ CALLERS = 20
 SECONDS = 2
 OK = 200
 
-# the tenants of each system, the largest first: ids of one of its customers and of a filter
+# the tenants of each system, the largest first: its role, ids of one of its customers and of
+# a filter
 CHOSEN = {
     "orders": """
         select
             tenant_id::text as tenant,
+            (
+                select role_name from operations.tenant_roles
+                where system = 'orders' and tenant = tenant_id::text
+            ) as role,
             max(customer_id::text) as one,
             (
                 select max(sales_rep_id::text) from analytics.sales_reps
@@ -49,6 +54,10 @@ CHOSEN = {
     "bookings": """
         select
             organization_id::text as tenant,
+            (
+                select role_name from operations.tenant_roles
+                where system = 'bookings' and tenant = organization_id::text
+            ) as role,
             max(square_customer_id) as one,
             (
                 select max(location_id)
@@ -94,6 +103,7 @@ class Get:
     tenant: str | None = None
     given: Asking | None = None
     ids: Mapping[str, str | None] = field(default_factory=dict)
+    role: str = ANALYST
 
     @property
     def target(self) -> str:
@@ -118,7 +128,7 @@ class Get:
         return {**(self.given.values() if self.given else {}), **self.ids}
 
 
-def of_orders(tenant: str, customer: str, sales_rep: str) -> list[Get]:
+def of_orders(tenant: str, role: str, customer: str, sales_rep: str) -> list[Get]:
     """Return requests for one tenant."""
     ids = {"customer_id": customer}
     due = "orders/due_to_order"
@@ -135,6 +145,7 @@ def of_orders(tenant: str, customer: str, sales_rep: str) -> list[Get]:
             orders.Customers(risk_status="DORMANT"),
         ),
         Get("due to order", due, tenant, orders.Due()),
+        Get("due to order, tenant's token", due, tenant, orders.Due(), role=role),
         Get("due to order, one rep", due, tenant, orders.Due(sales_rep=sales_rep)),
         Get(
             "due to order, by expected amount",
@@ -153,7 +164,7 @@ def of_orders(tenant: str, customer: str, sales_rep: str) -> list[Get]:
     ]
 
 
-def of_bookings(organization: str, customer: str, location: str) -> list[Get]:
+def of_bookings(organization: str, role: str, customer: str, location: str) -> list[Get]:
     """Return requests for one organization."""
     ids = {"square_customer_id": customer}
     lost = bookings.Customers(customer_segment="LOST", sort="-total_revenue_cents")
@@ -165,6 +176,9 @@ def of_bookings(organization: str, customer: str, location: str) -> list[Get]:
         Get("customers", "bookings/customers", organization, bookings.Customers()),
         Get("lost customers, by revenue", "bookings/customers", organization, lost),
         Get("RFM scores", "bookings/rfm", organization, bookings.Scores()),
+        Get(
+            "RFM scores, its token", "bookings/rfm", organization, bookings.Scores(), role=role
+        ),
         Get(
             "appointments of a year",
             days,
@@ -238,14 +252,12 @@ def measure(nightly: tuple[str, ...]) -> None:
             connection,
             "select logid from operations.application_logs order by log_id desc limit 1",
         )
-    told = Told()
-    create("bench", ANALYST, "1", may_start=False, progress=told)
     many: dict[str, list[Get]] = {}
     for system, of in (("orders", of_orders), ("bookings", of_bookings)):
         for which, place in (("median", len(largest[system]) // 2), ("largest", 0)):
             one = largest[system][place]
             title = f"{system}, {which} tenant of {one['customers']:,} customers"
-            many[title] = of(one["tenant"], one["one"], one["filter"])
+            many[title] = of(one["tenant"], one["role"], one["one"], one["filter"])
     few = {
         "usage": of_usage(largest["usage"][0]["tenant"]),
         "accounts": of_accounts(
@@ -253,16 +265,16 @@ def measure(nightly: tuple[str, ...]) -> None:
         ),
         "operations": of_operations(latest["logid"]),
     }
+    tokens = {
+        role: _token(role) for role in {get.role for asked in many.values() for get in asked}
+    }
     together = (f"psycopg, {CALLERS} callers", f"API, {CALLERS} callers", "ratio")
     with _serving():
         for title, asked in {**many, **few}.items():
             print_table(
                 f"{title}: ms until a response",
                 ("", "psycopg", "API", *together),
-                [
-                    [get.name, *_alone(get, told.token), *_together(get, told.token)]
-                    for get in asked
-                ],
+                [[get.name, *_alone(get, tokens), *_together(get, tokens)] for get in asked],
             )
         with Refreshing(*nightly, "--no-write-back") as refresh:
             for title, asked in many.items():
@@ -270,7 +282,7 @@ def measure(nightly: tuple[str, ...]) -> None:
                     f"{title}: during a nightly refresh",
                     ("", *together),
                     [
-                        [get.name, *refresh.during(partial(_together, get, told.token))]
+                        [get.name, *refresh.during(partial(_together, get, tokens))]
                         for get in asked
                     ],
                 )
@@ -284,6 +296,12 @@ class Told(Progress):
     def say(self, text: str) -> None:
         """Remember the last line."""
         self.token = text
+
+
+def _token(role: str) -> str:
+    told = Told()
+    create(f"bench {role}", role, "1", may_start=False, progress=told)
+    return told.token
 
 
 @contextmanager
@@ -305,15 +323,16 @@ def _serving() -> Iterator[None]:
         server.wait()
 
 
-def _alone(get: Get, token: str) -> list[str]:
+def _alone(get: Get, tokens: Mapping[str, str]) -> list[str]:
     return [
-        f"{1000 * _median(ask, 1):.1f}" for ask in (_by_psycopg(get), _by_http(get, token))
+        f"{1000 * _median(ask, 1):.1f}"
+        for ask in (_by_psycopg(get), _by_http(get, tokens[get.role]))
     ]
 
 
-def _together(get: Get, token: str) -> list[str]:
+def _together(get: Get, tokens: Mapping[str, str]) -> list[str]:
     direct = _median(_by_psycopg(get), CALLERS)
-    served = _median(_by_http(get, token), CALLERS)
+    served = _median(_by_http(get, tokens[get.role]), CALLERS)
     return [f"{1000 * direct:.1f}", f"{1000 * served:.1f}", f"{served / direct:.1f}"]
 
 
@@ -359,7 +378,7 @@ def _by_psycopg(get: Get) -> Callable[[], Callable[[], object]]:
             with connection.transaction():
                 # only the login of the API reads the run log
                 if system != "operations":
-                    use_role(connection, ANALYST)
+                    use_role(connection, get.role)
                 connection.execute(text, values).fetchall()
 
         return ask

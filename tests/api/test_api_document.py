@@ -37,8 +37,8 @@ def test_the_document_is_current() -> None:
 
 def test_the_bench_measures_every_path_that_reads() -> None:
     asked = [
-        *of_orders("tenant", "customer", "rep"),
-        *of_bookings("organization", "customer", "location"),
+        *of_orders("tenant", "role", "customer", "rep"),
+        *of_bookings("organization", "role", "customer", "location"),
         *of_usage("organization"),
         *of_accounts("organization", "account"),
         *of_operations("run"),
