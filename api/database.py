@@ -138,10 +138,13 @@ class Pool:
                         raise
                     # a view has other columns since; the rollback discarded the old plans
                     return _in_transaction(connection, work, writes=writes)
+                except psycopg.errors.InsufficientPrivilege:
+                    # its role may have been dropped since, and created again
+                    connection.close()
                 except psycopg.OperationalError:
                     if not connection.closed:
                         raise
-            # not opened yet, or the server has closed it since the last request
+            # not opened yet, or of no use since the last request
             connection = open_connection()
             return _in_transaction(connection, work, writes=writes)
         except (psycopg.Error, Failure) as error:

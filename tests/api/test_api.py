@@ -839,6 +839,8 @@ def test_it_goes_on_when_the_database_has_ended_its_sessions(
 
 
 PROBE = """
+import psycopg
+
 from api.database import Pool, rows_of
 from api.problems import Problem
 
@@ -867,11 +869,21 @@ for work in (*[seen] * 6, refuse, fail):
     except Problem as problem:
         print(problem, ask("select count(*) as kept from pg_prepared_statements"))
 print(pool.run(lambda it: it.info.get_parameters()["tcp_user_timeout"]), "ms")
+
+# a role that is dropped while the session has it, as by `roles remove`
+with psycopg.connect(autocommit=True) as owner:
+    owner.execute("create role dropped")
+    pool.run(lambda it: it.execute("set role dropped"))
+    owner.execute("drop role dropped")
+print(ask("select count(*) >= 0 as is_read from operations.api_tokens"))
 """
 
 
 def test_a_request_cannot_write(api: Api) -> None:
-    """Whatever a query does, the transaction is read-only and ends in time."""
+    """Whatever a query does, the transaction is read-only and ends in time.
+
+    A session whose role was dropped is replaced.
+    """
     probe = subprocess.run(
         [
             sys.executable,
@@ -891,6 +903,7 @@ def test_a_request_cannot_write(api: Api) -> None:
     # a statement that failed rolls the transaction back
     assert "nothing [{'kept': 0}]" in probe.stdout
     assert "15000 ms" in probe.stdout
+    assert "[{'is_read': True}]" in probe.stdout, probe.stderr
 
 
 @pytest.mark.parametrize(
