@@ -99,7 +99,7 @@ HEADERS = {
     },
     "As-Of": {
         "description": "The instant that the figures describe; of a list of tenants or"
-        " organizations, the oldest of all.",
+        " organizations, the oldest of all, also of those that the token may not see.",
         "schema": {"type": "string"},
     },
 }
