@@ -36,7 +36,9 @@ def test_ties_between_ids_that_are_text_do_not_depend_on_the_locale(built: Datab
         "int_accounts__last_engagements": 'engagement_id collate "C" desc',
         "int_accounts__goals": 'goal_id collate "C"',
     }
-    variables = dict.fromkeys(("orders_order_id_type", "orders_customer_id_type"), "text")
+    variables: dict[str, str | bool] = dict.fromkeys(
+        ("orders_order_id_type", "orders_customer_id_type"), "text"
+    )
     variables |= {"accounts_id_type": "varchar(20)", "checks_inputs": True}
     manifest = compiled(variables, built.os_environment(), list(ordered))
     for name, by in ordered.items():

@@ -283,7 +283,7 @@ def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]
     and an organization that has left.
     """
     database = refreshed_template.copy()
-    for tenant, other in enumerate(
+    for place, other in enumerate(
         ("currency = 'XXX'", "currency = null", "currency = 'XXX', revenue_at_risk = null")
     ):
         database.execute(
@@ -292,7 +292,7 @@ def edited(refreshed_template: Database) -> Iterator[tuple[Database, list[Any]]]
             " from analytics.customer_risk_status where risk_status = 'AT_RISK_CADENCE'"
             " and revenue_at_risk is not null and tenant_id = (select tenant_id"
             " from analytics.tenants order by tenant_slug offset %s limit 1) limit 1)",
-            tenant,
+            place,
         )
     database.execute(
         "delete from analytics.account_profiles where account_id in"
