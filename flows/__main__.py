@@ -328,7 +328,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> Answer:
         case "refresh":
             payload = run_refresh(refresh_options(arguments), progress)
         case "write-back" if arguments.dry_run:
-            preview(arguments.tenant, progress)
+            preview(arguments.tenant, progress, force=arguments.force)
         case "write-back":
             payload = run_write_back(arguments.tenant, progress, force=arguments.force)
             print_write_back(payload, progress)
@@ -443,9 +443,8 @@ def main(typed: Sequence[str] | None = None) -> int:
         progress.fail("interrupted")
         exit_code, payload = 130, {"error": "interrupted"}
     except Exception as error:  # noqa: BLE001 - exit code 1 would mean that a data test failed
-        traceback.print_exc()
         problem = f"unexpected: {type(error).__name__}: {one_line(error)}"
-        progress.fail(f"error: {problem}")
+        progress.fail(f"{traceback.format_exc()}error: {problem}")
         exit_code, payload = Infrastructure.exit_code, {"error": problem}
     progress.end(payload, exit_code)
     return exit_code

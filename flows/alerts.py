@@ -25,7 +25,7 @@ from flows.messages.formats import FORMS, mail_of, text_of
 from flows.progress import Progress, count_of, many
 from flows.schemas import OPERATIONS, OURS
 
-NOWHERE = "neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO is set"
+NOWHERE = "neither ALERT_WEBHOOK_URL nor ALERT_SMTP_URL with ALERT_MAIL_TO is set"
 
 # what is said of messages that were not sent, by state: of one, of more
 NOT_SENT = {

@@ -66,7 +66,8 @@ LOCK_TIMEOUT = """
                 and database = (select oid from pg_database where datname = current_database())
                 and pid != pg_backend_pid()
                 and relation in (
-                    select oid from pg_class
+                    -- vacuum locks the table of long values by itself
+                    select unnest(array[oid, reltoastrelid]) from pg_class
                     where coalesce(
                         oid = any(%(tables)s::oid[]),
                         relnamespace::regnamespace::text = any(%(ours)s)

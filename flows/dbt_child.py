@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from types import CodeType
 from typing import Any, ClassVar
 
@@ -46,6 +47,8 @@ from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.exceptions import CompilationError
 from jinja2 import Environment, FileSystemBytecodeCache
+from jinja2 import __version__ as jinja_version
+from jinja2.bccache import Bucket
 
 from flows.errors import is_temporary
 from flows.keepalives import KEEPALIVES
@@ -255,20 +258,29 @@ def parse() -> Manifest | dict[str, Any]:
 def keep_compiled_templates() -> None:
     """Keep compiled templates in dbt's target folder, in the cache of Jinja's own loaders.
 
-    dbt compiles every model and macro again in each run: a quarter of a small refresh.
+    dbt compiles every model and macro again in each run: a quarter of a small refresh. What
+    is no template is not kept: it may be a password of the profile.
     """
-    folder = Path(os.environ["DBT_TARGET_PATH"], "jinja")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(os.environ["DBT_TARGET_PATH"] or "target", "jinja")
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
     cache = FileSystemBytecodeCache(str(folder))
+    versions = f"{dbt_common_version} {jinja_version}"
     compile_anew = MacroFuzzEnvironment.compile
 
     def compile_once(environment: Environment, source: str) -> CodeType:
+        if "{{" not in source and "{%" not in source:
+            return compile_anew(environment, source)
         # two classes of environment generate different code
-        name = f"{dbt_common_version} {type(environment).__name__} {source}"
-        bucket = cache.get_bucket(environment, name, None, source)
+        key = cache.get_cache_key(f"{versions} {type(environment).__name__} {source}")
+        bucket = Bucket(environment, key, cache.get_source_checksum(source))
+        # a file may be cut off, and the disk full: then the template is compiled anew
+        with suppress(OSError, EOFError, UnpicklingError):
+            cache.load_bytecode(bucket)
         if bucket.code is None:
             bucket.code = compile_anew(environment, source)
-            cache.set_bucket(bucket)
+            with suppress(OSError):
+                cache.dump_bytecode(bucket)
         return bucket.code
 
     MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign, assignment]

@@ -16,22 +16,25 @@ from flows.schemas import OPERATIONS
 from flows.write_back import check_freshness, check_last_refresh
 
 
-def preview(tenant: str | None, progress: Progress) -> None:
-    """Print what a write-back would do."""
+def preview(tenant: str | None, progress: Progress, *, force: bool) -> None:
+    """Print what a write-back would do, with --force or without."""
     with reading() as connection:
         if not is_built(connection):
             raise WriteBackHeld("no refresh has run yet, so there is nothing to compare")
         check_tenant(connection, tenant)
         check_attached(connection)
-        _print(connection, tenant, progress)
+        _print(connection, tenant, progress, force=force)
 
 
-def _print(connection: Connection, tenant: str | None, progress: Progress) -> None:
+def _print(
+    connection: Connection, tenant: str | None, progress: Progress, *, force: bool
+) -> None:
     """Print what a write-back would change."""
     say_what_stays(connection, progress)
-    for line in lacking_rights(connection):
+    lacking = lacking_rights(connection)
+    for line in lacking:
         progress.say(f"warning: the write-back would fail: {line}")
-    held_by = _held_by(connection)
+    held_by = _held_by(connection, force=force)
     for reason in held_by:
         progress.say(f"the write-back would end with: {reason}")
     only = " where %(tenant)s::text is null or tenant_slug = %(tenant)s"
@@ -68,17 +71,16 @@ def _print(connection: Connection, tenant: str | None, progress: Progress) -> No
         this,
     )
     for guard in guards:
-        for line in guard_lines(guard):
+        for line in guard_lines(guard, is_forced=force):
             progress.say(line)
-    if any(guard["is_tripped"] for guard in guards) and (
-        since := other_rules_since(connection)
-    ):
+    is_tripped = not force and any(guard["is_tripped"] for guard in guards)
+    if is_tripped and (since := other_rules_since(connection)):
         progress.say(rules_in_words(since))
     pending_count = sum(guard["pending_count"] for guard in guards)
     written_count = sum(
-        guard["pending_count"] - guard["held_count"]
+        guard["pending_count"] - (0 if force else guard["held_count"])
         for guard in guards
-        if not (held_by or guard["is_tripped"])
+        if force or not guard["is_tripped"]
     )
     pending = rows(
         connection,
@@ -102,6 +104,8 @@ def _print(connection: Connection, tenant: str | None, progress: Progress) -> No
             f" {finding['expected_max_pct']} %"
             + (f" - {finding['alert']}" if finding["alert"] else "")
         )
+    if lacking or held_by:
+        written_count = 0
     held_count = pending_count - written_count
     held = f"{many(held_count, 'is', 'are')} held, " if held_count else ""
     progress.say(
@@ -110,11 +114,13 @@ def _print(connection: Connection, tenant: str | None, progress: Progress) -> No
     )
 
 
-def _held_by(connection: Connection) -> list[str]:
+def _held_by(connection: Connection, *, force: bool) -> list[str]:
     """Return what holds everything, as the write-back would say it."""
     [server] = rows(connection, "select pg_is_in_recovery() as is_standby")
+    checks = [check_last_refresh]
     # a standby cannot read unlogged tables, among them the one with the newest change
-    checks = (check_last_refresh, *(() if server["is_standby"] else (check_freshness,)))
+    if not (force or server["is_standby"]):
+        checks.append(check_freshness)
     reasons = []
     for check in checks:
         try:

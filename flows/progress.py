@@ -8,11 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import IO, Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -57,7 +56,7 @@ class Paper(Console):
     def on_broken_pipe(self) -> None:
         """Drop what is still to be printed, instead of ending the command."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        _drop(self.file)
 
 
 class Progress:
@@ -137,18 +136,17 @@ class Progress:
 
     def fail(self, reason: str) -> None:
         """Print in one line on standard error why the command has ended."""
-        print(reason, file=sys.stderr)
+        _print_on(sys.stderr, reason)
         try:
             self._note(reason)
         except Infrastructure as failure:
-            print(f"error: {failure}", file=sys.stderr)
+            _print_on(sys.stderr, f"error: {failure}")
 
     def end(self, payload: Mapping[str, Any] | None, exit_code: int) -> None:
         """With --json print the run's log entry, or else the printed lines and tables."""
         if self._is_json:
             content = payload or {"tables": self._tables, "lines": self._said}
-            with suppress(BrokenPipeError):
-                print(as_json({**content, "exit_code": exit_code}), flush=True)
+            _print_on(sys.stdout, as_json({**content, "exit_code": exit_code}))
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -166,6 +164,19 @@ class Progress:
                 raise Infrastructure(
                     f"--log-file: {self._log_file}: {error.strerror}"
                 ) from error
+
+
+def _print_on(stream: TextIO, text: str) -> None:
+    """Print text, unless its reader has gone away."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        _drop(stream)
+
+
+def _drop(stream: IO[str]) -> None:
+    """Drop what a stream still holds and is still to be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _opened(file: Path) -> TextIO:

@@ -73,7 +73,7 @@ WEEKLY_COLUMNS = {
 
 OUTCOMES = {
     "conflict": "changed by somebody meanwhile, or kept by a trigger",
-    "locked": "locked by another transaction",
+    "locked": "locked by another transaction, or kept by a row security policy",
     "gone": "deleted or closed meanwhile",
     "error": f"with an error, see {OPERATIONS}.write_back_changes",
 }
@@ -90,7 +90,7 @@ MODEL_COLUMNS = {
 
 LEFT_BY_ROLLBACK = {
     "kept": "changed by somebody since, or kept by a trigger",
-    "locked": "locked by another transaction; run it again",
+    "locked": "locked by another transaction, or kept by a row security policy; run it again",
     "gone": "of customers that were deleted, or that a row security policy hides",
 }
 

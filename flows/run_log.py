@@ -39,6 +39,7 @@ class RunLog:
         self.connection = connection
         self.logid = logid or str(uuid.uuid4())
         self.payload: dict[str, Any] = {"cron_name": cron_name}
+        self.has_ended = False
         self._log_type = log_type
         self._started = time.monotonic()
 
@@ -75,6 +76,7 @@ class RunLog:
             " where logid = %s",
             (status, self._json(), self.logid),
         )
+        self.has_ended = True
 
     def count_with_last(self, mark: str, status: str) -> None:
         """End the run, and replace the previous row if it has the same mark and status.
@@ -186,7 +188,8 @@ def logged(
             # the database is unreachable; the next run marks the row as interrupted
             error.add_note("the run log could not be written")
         raise
-    _end(log, "success")
+    if not log.has_ended:
+        _end(log, "success")
 
 
 def _end(log: RunLog, status: str) -> None:

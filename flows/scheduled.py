@@ -223,7 +223,9 @@ def dry_run(tenant: str | None = None) -> State[Any]:
         tenant: Slug of the only tenant to show; empty for all.
 
     """
-    return _report(lambda: _done(lambda: preview(tenant or None, PrefectProgress())))
+    return _report(
+        lambda: _done(lambda: preview(tenant or None, PrefectProgress(), force=False))
+    )
 
 
 @flow(name="alerts", flow_run_name=run_name)
@@ -324,7 +326,7 @@ def _fit(command: str, slug: str | None, as_of: datetime | None) -> State[Any]:
 
 def _write_back(tenant: str | None, *, is_dry_run: bool, force: bool) -> State[Any]:
     if is_dry_run:
-        return _done(lambda: preview(tenant, PrefectProgress()))
+        return _done(lambda: preview(tenant, PrefectProgress(), force=force))
     use_database()
     progress = PrefectProgress()
     payload = run_write_back(tenant, progress, force=force)

@@ -32,7 +32,7 @@ def print_messages(connection: Connection, progress: Progress) -> None:
     if not channels.machine and not channels.team:
         progress.say(
             "no program and no team gets alerts, so they expire: neither ALERT_WEBHOOK_URL nor"
-            " ALERT_MAIL_TO is set"
+            " ALERT_SMTP_URL with ALERT_MAIL_TO is set"
         )
     [there] = rows(
         connection,

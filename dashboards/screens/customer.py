@@ -406,7 +406,7 @@ def _band_layers(rows: list[Row], lanes: list[str]) -> list[Any]:
 
 
 def _until(row: Row, what: str = "an order") -> str:
-    if row["valid_to"] is None and row["is_last"]:
+    if row["is_last"]:
         return f"no end without {what}"
     return look.day(row["valid_to"])
 

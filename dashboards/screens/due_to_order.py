@@ -132,7 +132,7 @@ def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
         tenant = look.choose("tenant", tenants, key="tenant", forgets="owner")
     tenant_id = tenant and str(tenant["tenant_id"])
     reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
-    by_key = {rep["key"]: rep for rep in reps}
+    by_key = {str(rep["sales_rep_id"]) if tenant else rep["key"]: rep for rep in reps}
     labels = {
         key: rep["sales_rep_name"]
         if tenant

@@ -434,9 +434,14 @@ language sql as $handing_over$
             -- The functions of triggers run with the rights of their owner, and
             -- `capture install` has tried those. They stay with an owner that may write
             -- to the queue, or that is not ours to take them from: capture_status says
-            -- if they can no longer write.
+            -- if they can no longer write. A superuser's rights are too many for them.
             and not (
                 is_of_capture
+                and not (
+                    select owners.rolsuper
+                    from pg_roles as owners
+                    where foreign_things.owner_id = owners.oid
+                )
                 and (
                     pg_has_role(owner_id, 'customer_health_refresher', 'usage')
                     or not pg_has_role(owner_id, 'usage')

@@ -36,7 +36,7 @@
             exception when lock_not_available then
                 if attempt = 50 then
                     raise lock_not_available using
-                        message = 'a transaction that has read it is still open';
+                        message = 'a transaction that has used it is still open';
                 end if;
                 perform pg_sleep(0.1);
             end;

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 import streamlit as st
 from conftest import PROJECT, Database
-from reading import ANALYST, OPERATOR, Point, drawn, markup, page, plain, screens, text
+from reading import ANALYST, OPERATOR, Point, drawn, markup, page, plain, screens, text, tiles
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
@@ -501,6 +501,40 @@ def test_a_link_in_a_message_leads_to_what_its_line_is_about(
         for name, values in parse_qs(where.query).items():
             kept = shown.query_params.get(name, values)
             assert values == ([kept] if isinstance(kept, str) else kept), kind
+
+
+def test_a_rep_s_weekly_message_leads_to_the_rep_s_list(
+    marts: Database, look_at: Point
+) -> None:
+    look_at(marts.as_user(OPERATOR))
+    [rep] = marts.rows(
+        "select sales_rep_id::text, tenant_slug, count(*) as count from analytics.due_to_order"
+        " where sales_rep_id is not null group by 1, 2 order by 3 desc limit 1"
+    )
+    line = {
+        "section": "CALL_FIRST",
+        "tenant": rep["tenant_slug"],
+        "sales_rep_id": rep["sales_rep_id"],
+        "name": None,
+        "words": "",
+        "of": 1,
+        "link": None,
+        "week_begins_on": "2026-06-08",
+    }
+    row = {
+        "body": [line],
+        "message_id": "",
+        "kind": "weekly",
+        "reach": "owner",
+        "address": "",
+        "tenant_slug": rep["tenant_slug"],
+        "recipient_name": None,
+    }
+    [section] = message_of(row, "https://pages.example").sections
+    where = parse_qs(urlsplit(section.link).query)
+    assert where["owner"] == [rep["sales_rep_id"]]
+    shown = page("due_to_order", **where)
+    assert sum(int(figure) for figure in tiles(shown).values()) == rep["count"]
 
 
 def test_a_customer_shows_the_rows_behind_a_figure(

@@ -546,8 +546,8 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
     assert done.returncode == 0, done.stderr
     assert "CUSTOMER_DORMANT" in done.stdout
     assert (
-        "Alerts that would not be sent: neither ALERT_WEBHOOK_URL nor ALERT_MAIL_TO is set"
-        in done.stdout
+        "Alerts that would not be sent: neither ALERT_WEBHOOK_URL nor ALERT_SMTP_URL with"
+        " ALERT_MAIL_TO is set" in done.stdout
     )
     assert states(quiet) == {}
     done = quiet.run("flows", "alerts")

@@ -293,3 +293,47 @@ def test_a_refresh_of_one_organization_holds_the_write_back_until_all_were_refre
             check_last_refresh(connection)
         run("nightly", "success")
         check_last_refresh(connection)
+
+
+def test_templates_are_compiled_once_and_their_files_can_stop_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dbt_common.clients.jinja import MacroFuzzEnvironment, get_environment
+
+    from flows.dbt_child import keep_compiled_templates
+
+    compiled: list[str] = []
+    compile_anew = MacroFuzzEnvironment.compile
+
+    def counted(environment: Any, source: str) -> Any:
+        compiled.append(source)
+        return compile_anew(environment, source)
+
+    def rendered(target: Path, source: str, *, native: bool = False) -> Any:
+        # as in a process that has just begun
+        monkeypatch.setattr(MacroFuzzEnvironment, "compile", counted)
+        monkeypatch.setenv("DBT_TARGET_PATH", str(target))
+        keep_compiled_templates()
+        return get_environment(native=native).from_string(source).render({})
+
+    number = "{{ '2' | as_native }}"
+    assert [rendered(tmp_path, number) for _ in range(2)] == ["2", "2"]
+    # as in yml; it shares no file with text
+    assert [rendered(tmp_path, number, native=True) for _ in range(2)] == [2, 2]
+    assert compiled == [number, number]
+    # what is no template may be a secret of the profile
+    assert rendered(tmp_path, "hunter2", native=True) == "hunter2"
+    files = list((tmp_path / "jinja").iterdir())
+    assert len(files) == 2
+    assert not any(b"hunter2" in file.read_bytes() for file in files)
+    # the disk was full, or the machine lost its power
+    for length in (0, 5, 30, 60, 100):
+        for file in files:
+            file.write_bytes(file.read_bytes()[:length])
+        assert rendered(tmp_path, number) == "2", length
+    compiled.clear()
+    assert rendered(tmp_path, number) == "2"
+    assert compiled == []
+    # a folder that cannot be made
+    (tmp_path / "file").touch()
+    assert rendered(tmp_path / "file", number) == "2"

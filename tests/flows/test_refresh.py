@@ -31,9 +31,9 @@ def refresh(
 
 
 def test_a_failed_test_names_a_row_without_its_people(refreshed: Database) -> None:
-    node = dbt.Node(
-        *("every_row_has", "test", [], "bookings", "fail", None, 1),
-        *("operations.offenders", 0),
+    of_customers, of_settings = (
+        dbt.Node("a_test", "test", [], folder, "fail", None, 1, "operations.offenders", 0)
+        for folder in ("bookings", "settings")
     )
     refreshed.execute(
         "create table operations.offenders as select 7 as customer_id, 'Ann' as given_name,"
@@ -41,8 +41,11 @@ def test_a_failed_test_names_a_row_without_its_people(refreshed: Database) -> No
         " 'shop' as tenant_slug, null::date as last_visit_on"
     )
     with refreshed.connect() as connection:
-        dbt.name_offenders(dbt.Run([node]), connection)
-    assert node.offender == "customer_id 7, tenant_slug shop, last_visit_on NULL"
+        dbt.name_offenders(dbt.Run([of_customers, of_settings]), connection)
+    assert of_customers.offender == "customer_id 7, tenant_slug shop, last_visit_on NULL"
+    # in a setting, the address itself may be what is wrong
+    assert of_settings.offender
+    assert "email_address ann@example.com" in of_settings.offender
 
 
 def fingerprint(database: Database) -> dict[str, object]:

@@ -53,7 +53,12 @@ def risk_status(
             and order.delivered_at <= as_of
             and local_date(order.delivered_at, zone) <= day
         ),
-        key=lambda order: (order.delivered_at, order.number),
+        # where clocks go back past midnight, a later instant can have an earlier date
+        key=lambda order: (
+            order.delivered_at and local_date(order.delivered_at, zone),
+            order.delivered_at,
+            order.number,
+        ),
     )
     if not delivered:
         return None

@@ -12,7 +12,7 @@ tenants as (
     select * from {{ ref('tenants') }}
 ),
 
--- each history by itself, because its index has these columns
+-- each history by itself, because an index has the columns that rows are counted by
 counted as (
     select
         tenant_id,
