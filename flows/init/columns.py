@@ -13,6 +13,7 @@ from flows.init.names import (
     no_words,
     snake,
     time_beside,
+    without_time,
     words_of,
 )
 from flows.init.values import (
@@ -25,6 +26,7 @@ from flows.init.values import (
     Value,
     bare_value,
     convert,
+    counted,
     first_number,
     plain_type,
     quoted_words,
@@ -33,6 +35,8 @@ from flows.init.values import (
 
 # as many people may belong to a business, but not to a customer
 MANY = 20
+# a column with more distinct values is no status and no kind
+FEW_WORDS = 12
 # dates without which a row counts all the same, although they are required
 KEPT = ("ordered_at",)
 # a larger share of rows is most of them
@@ -156,7 +160,7 @@ class Columns:
         known = known or {"says": [column.name], "opposite": [], "otherwise": "false"}
         for key, is_yes in (("says", True), ("opposite", False)):
             for name in known[key]:
-                found = self.exact(table, name)
+                found = self.mark(table, name)
                 if found is None:
                     continue
                 condition = self.is_set(table, found)
@@ -217,8 +221,11 @@ class Columns:
     def left(self, table: Table) -> list[tuple[str, str]]:
         """Return conditions for rows that are neither deleted nor cancelled, with columns."""
         cancelled = evidence()["told_by_times"]["order_status"]["CANCELLED"]
-        found = [self.exact(table, name) for name in [*evidence()["deleted"], *cancelled]]
-        conditions = [(self.is_not_set(table, one), one.name) for one in found if one]
+        found = [self.mark(table, name) for name in [*evidence()["deleted"], *cancelled]]
+        conditions = [
+            (self.is_not_set(table, one), one.name)
+            for one in {one.name: one for one in found if one}.values()
+        ]
         return [(sql, name) for sql, name in conditions if sql]
 
     def texts_of_dates(self, table: Table) -> list[str]:
@@ -270,6 +277,51 @@ class Columns:
             value.points,
         )
 
+    def kinds(self, table: Table, used: str = "") -> list[str]:
+        """Return the columns that tell rows of several kinds apart, with their words."""
+        kinds, flags = set(evidence()["kinds"]["columns"]), set(evidence()["kinds"]["flags"])
+        said = []
+        for column in table.columns.values():
+            own = [singular(word) for word in words_of(column.name)]
+            own = [word for word in own if word not in ("id", "fk", "is", "rank", "flag")]
+            is_kind = own and own[-1] in kinds
+            link = table.link_of(column.name)
+            is_flag = not link and own and set(own) <= flags
+            if not (is_kind or is_flag) or column.quoted in used or column.name in table.key:
+                continue
+            is_text = not is_kind and column.family == "text"
+            if is_text and self.is_set(table, column) is None:
+                continue
+            there = self.words_in(table, column)
+            if 1 < len(there) <= FEW_WORDS:
+                said.append(f"{column.name} ({counted(there)})")
+        return said
+
+    def words_in(self, table: Table, column: Column) -> dict[str, int]:
+        """Return the words that rows have in a column or, if it is a key, behind it."""
+        words: dict[str, int] | None = None
+        if link := table.link_of(column.name):
+            if label := self.label(self.catalog.tables[link.to]):
+                words = self.catalog.used_words(table, link, label)
+        else:
+            words = self.catalog.words(table, column)
+        return {word: count for word, count in (words or {}).items() if count}
+
+    def like_statuses(self, table: Table) -> list[Column]:
+        """Return the columns that are named like a status, the best first."""
+        named = evidence()["columns"]["order_status"]
+        names = [f"{name}{end}" for end in ("", "_id", "_code") for name in named]
+        points = {
+            column.name: name_points(column, table, names, is_time=False)[0]
+            for column in table.columns.values()
+            if column.family in ("text", "enum", "integer", "numeric")
+        }
+        found = [table.columns[name] for name, had in points.items() if had]
+        return sorted(
+            (one for one in found if one.name not in table.key),
+            key=lambda one: -points[one.name],
+        )
+
     def label(self, holder: Table) -> Column | None:
         """Return the column of a lookup table that holds its word."""
         texts = (c for c in holder.columns.values() if c.family in WORDS)
@@ -287,9 +339,24 @@ class Columns:
         """Return the column with exactly this name, in snake case."""
         return next((c for c in table.columns.values() if snake(c.name) == name), None)
 
+    def mark(self, table: Table, name: str) -> Column | None:
+        """Return the column of a name, of which a moment may have another end: closed_on."""
+        found = self.exact(table, name)
+        if found or not name.endswith("_at"):
+            return found
+        wanted = tuple(name.split("_")[:-1])
+        return next(
+            (
+                column
+                for column in table.columns.values()
+                if column.is_time and without_time(words_of(column.name)) == wanted
+            ),
+            None,
+        )
+
     def first(self, table: Table, names: Sequence[str]) -> Column | None:
         """Return the column with the first of these names that the table has."""
-        found = (self.exact(table, name) for name in names)
+        found = (self.mark(table, name) for name in names)
         return next((column for column in found if column), None)
 
 

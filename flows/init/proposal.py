@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.init.catalog import TIMES, Catalog, Column, Table
-from flows.init.columns import HALF, Columns
-from flows.init.contract import Entity, Wanted, our_settings, singular
+from flows.init.columns import FEW_WORDS, HALF, Columns
+from flows.init.contract import Entity, Wanted, our_settings
 from flows.init.links import MOST
 from flows.init.names import (
     LEAST,
@@ -29,7 +29,7 @@ from flows.init.names import (
     words_of,
 )
 from flows.init.references import References
-from flows.init.statuses import FEW_WORDS, Statuses
+from flows.init.statuses import NO_STATUS, Statuses
 from flows.init.tables import Tables
 from flows.init.values import (
     CERTAIN,
@@ -43,6 +43,8 @@ from flows.init.values import (
     asked_of_all,
     bare_value,
     convert,
+    counted,
+    first_number,
     in_lines,
     quoted_words,
     relations_of,
@@ -196,7 +198,7 @@ class Proposal:
         used = " ".join(value.sql for value in given.values.values() if value)
         closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
-            gone = self.columns.exact(table, name)
+            gone = self.columns.mark(table, name)
             if gone is None or gone.quoted in used:
                 continue
             condition = self.columns.is_set(table, gone)
@@ -244,11 +246,18 @@ class Proposal:
         anchor = self.tables.anchor
         if entity.name == "customers" and anchor in self.tables.chosen and not asked:
             asked = self._may_be_same(table)
-        if entity.key == entity.tenant and self._differs_by_row(table):
+        shared = self._share_shared(table) if entity.key == entity.tenant else None
+        if shared is not None and shared < MOST:
+            agreed = [
+                other.relation
+                for other in map(self.catalog.tables.__getitem__, self._links_of_anchor())
+                if other.size > 1 and (self._share_shared(other) or 0) >= MOST
+            ]
+            either = " or ".join(f"--table {entity.name}={one}" for one in [*agreed, "none"])
             asked = (
                 f"{anchor} and their customers often name different rows of"
                 f" {table.relation}, and such {anchor} would be left out: is each of its rows"
-                f" a business of its own? If not, init again with --table {entity.name}=none"
+                f" a business of its own? If not, init again with {either}"
             )
         about_copies = self.tables.asked_of_copies if entity.name == anchor else ""
         given.todos += [one for one in (asked, about_copies) if one]
@@ -265,6 +274,9 @@ class Proposal:
                 f"are the rows of {', '.join(alike)} {entity.name}, too? They have nearly the"
                 " same columns. If so, read them as well, with `union all`"
             )
+        self._ask_other_types(given, table)
+        if "refunded_cents" in given.values and not given.values["refunded_cents"]:
+            self._ask_refunds(given, table)
         for name, value in given.values.items():
             column = entity.columns[name]
             if value is None and not column.is_optional:
@@ -276,9 +288,13 @@ class Proposal:
                     ordered = given.values.get("ordered_at")
                     own = ordered.reason.partition(":")[0] if ordered else ""
                     given.candidates[name] = [own] if own in table.columns else []
-            elif value and not column.is_optional and value.sql.startswith("'"):
-                inside = self._inside(entity, table, column)
-                value.todo = f"or is it {' or '.join(inside)}?" if inside else value.todo
+            elif value and not column.is_optional:
+                is_constant = value.sql.startswith("'")
+                others = self._inside(entity, table, column) if is_constant else []
+                if value.reason.startswith(NO_STATUS):
+                    others += self._in_history(table)
+                asked = f"or is it {' or '.join(others)}?" if others else ""
+                value.todo = f"{value.todo} {asked}".strip()
 
     def _may_be_same(self, people: Table) -> str:
         """Ask what tells who ordered if nearly every order has a customer of its own."""
@@ -301,24 +317,33 @@ class Proposal:
             else ""
         )
 
-    def _differs_by_row(self, tenants: Table) -> bool:
-        """Return whether orders are often of another tenant than their customers."""
+    def _links_of_anchor(self) -> list[str]:
+        """Return the tables that the rows of the main table link to, without their people."""
+        anchor = self.tables.chosen[self.tables.anchor]
+        people = self.tables.chosen.get("customers")
+        return list(
+            dict.fromkeys(
+                link.to for link in anchor.links if not people or link.to != people.relation
+            )
+        )
+
+    def _share_shared(self, tenants: Table) -> float | None:
+        """Return the share of orders that are of the same tenant as their customers."""
         anchor, people = (
             self.tables.chosen.get(self.tables.anchor),
             self.tables.chosen.get("customers"),
         )
         if anchor is None or people is None:
-            return False
+            return None
         ways = (
             self.tables.paths(anchor, people, 1),
             self.tables.paths(anchor, tenants, 1),
             self.tables.paths(people, tenants, 1),
         )
         if not all(ways):
-            return False
+            return None
         to_people, own, theirs = (way[0][0] for way in ways)
-        share = self.catalog.share_same(anchor, own.columns[-1], to_people, theirs.columns[-1])
-        return share is not None and share < MOST
+        return self.catalog.share_same(anchor, own.columns[-1], to_people, theirs.columns[-1])
 
     def _doubt_moments(self, given: Input) -> None:
         """Doubt a delivery that is only planned, and an order that begins when it ends."""
@@ -483,6 +508,56 @@ class Proposal:
             >= LEAST
         ]
 
+    def _logins(self, table: Table) -> list[str]:
+        """Return the moments of rows that say when somebody was there, for a question."""
+        people = {table.relation, *(link.to for link in table.links)}
+        return [
+            f"the latest {other.name}.{column.name}"
+            for other in self.catalog.tables.values()
+            if {"login", "logins", "session", "sessions", "signin"} & {*words_of(other.name)}
+            and any(link.to in people for link in other.links)
+            for column in other.columns.values()
+            if column.is_time and may_be_answer(column) and is_past(column.name)
+        ]
+
+    def _ask_other_types(self, given: Input, table: Table) -> None:
+        """Ask about a column that has the right name, but a type that cannot be converted."""
+        for name, value in given.values.items():
+            column = given.entity.columns[name]
+            found = self.columns.exact(table, name)
+            if value or not column.is_optional or column.type_var or name in given.left_out:
+                continue
+            if found and found.filled and found.family != "boolean":
+                words = self.columns.words_in(table, found)
+                shown = f": {counted(words)}" if 0 < len(words) <= FEW_WORDS else ""
+                given.left_out[name] = (
+                    f"{found.name} is {found.type}{shown}: what does it mean?"
+                )
+
+    def _ask_refunds(self, given: Input, table: Table) -> None:
+        """Ask whether rows of another table say what was paid back."""
+        known = evidence()["children"]["refunded_cents"]
+        for other in self.catalog.tables.values():
+            is_child = any(link.to == table.relation for link in other.links)
+            is_named = rank_of_table(other, known["tables"], self.catalog)[0] is not None
+            if is_child and is_named and not other.is_view and other.probed:
+                amount = first_number(other, known["amount"])
+                given.left_out["refunded_cents"] = (
+                    f"{other.relation} has rows of these payments: is it the sum of"
+                    f" {amount.name if amount else 'their amounts'}, in cents?"
+                )
+                return
+
+    def _in_history(self, table: Table) -> list[str]:
+        """Return the statuses in tables that say what happened to a row, for a question."""
+        return [
+            f"the newest {other.name}.{column.name}"
+            for other in self.catalog.tables.values()
+            if {*words_of(other.name)} & {*evidence()["histories"]}
+            and any(link.to == table.relation for link in other.links)
+            for column in self.columns.like_statuses(other)[:1]
+        ]
+
     def _candidates(
         self, entity: Entity, table: Table, wanted: Wanted, used: str
     ) -> list[str]:
@@ -538,6 +613,8 @@ class Proposal:
             for column in there.columns.values()
             if column.family in TIMES and may_be_answer(column)
         ]
+        if wanted.name == "last_login_at":
+            found = self._logins(table) + found
         found = found or self.columns.texts_of_dates(table)
         # a row beside this one, such as its operational data
         of_row = {*evidence()["columns"]["created_at"], *evidence()["columns"]["updated_at"]}
@@ -571,41 +648,27 @@ class Proposal:
 
         A refund may be a row among the orders, a supplier one among the customers.
         """
-        if entity.name not in evidence()["kinds"]["inputs"]:
-            return ""
-        kinds, flags = set(evidence()["kinds"]["columns"]), set(evidence()["kinds"]["flags"])
-        said = []
-        for column in table.columns.values():
-            own = [singular(word) for word in words_of(column.name)]
-            own = [word for word in own if word not in ("id", "fk", "is", "rank", "flag")]
-            is_kind = own and own[-1] in kinds
-            link = table.link_of(column.name)
-            is_flag = not link and own and set(own) <= flags
-            if not (is_kind or is_flag) or column.quoted in used or column.name in table.key:
-                continue
-            label = self.columns.label(self.catalog.tables[link.to]) if link else column
-            if label is None:
-                continue
-            is_text = not is_kind and column.family == "text"
-            if is_text and self.columns.is_set(table, column) is None:
-                continue
-            words = (
-                self.catalog.used_words(table, link, label)
-                if link
-                else self.catalog.words(table, label)
-            )
-            there = {word: count for word, count in (words or {}).items() if count}
-            if 1 < len(there) <= FEW_WORDS:
-                counted = ", ".join(
-                    f"{quoted_words([word])} {count}" for word, count in there.items()
-                )
-                said.append(f"{column.name} ({counted})")
+        is_of_kinds = entity.name in evidence()["kinds"]["inputs"]
+        said = self.columns.kinds(table, used) if is_of_kinds else []
+        said += self._cancelled(entity, table, used)
         if not said:
             return ""
         return (
             f"do all rows count as {entity.name.replace('_', ' ')}?"
             f" There are several kinds: {'; '.join(said)}. If not, add a `where`"
         )
+
+    def _cancelled(self, entity: Entity, table: Table, used: str) -> list[str]:
+        """Return a status that no column takes, if some of its words mean void or a draft."""
+        words = evidence()["words"]["order_status"]
+        if any(name.endswith("status") for name in entity.columns):
+            return []
+        for column in self.columns.like_statuses(table)[:1]:
+            there = self.columns.words_in(table, column)
+            gone = {*words["CANCELLED"], *words["DRAFT"]} & {snake(word) for word in there}
+            if column.quoted not in used and gone and 1 < len(there) <= FEW_WORDS:
+                return [f"{column.name} ({counted(there)})"]
+        return []
 
     def _zone(self) -> Value:
         if self.columns.zone:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.init.catalog import Column, Link, Table
-from flows.init.columns import HALF
+from flows.init.columns import FEW_WORDS, HALF
 from flows.init.contract import Entity, Wanted, singular
 from flows.init.links import MOST
 from flows.init.names import (
@@ -34,6 +34,7 @@ from flows.init.values import (
     Value,
     bare_value,
     convert,
+    counted,
     plain_type,
     sum_of_rows,
     told_of,
@@ -159,15 +160,11 @@ class References:
         if not ways or key is None:
             return None
         names = [column.name, *evidence()["columns"].get(column.name, [])]
-        customers = self.tables.chosen.get("customers")
 
         def last(way: list[Link]) -> tuple[bool, Rank, bool]:
-            # a path through the customer comes last: a booking need not be at the customer's
-            # usual location; of several links, the best comes first, then one that holds the
-            # key itself
-            by_customer = not is_tenant and customers and way[0].to == customers.relation
+            # then one that holds the key itself
             return (
-                bool(by_customer and way[1:]),
+                self._is_last(table, way, is_tenant=is_tenant),
                 self._rank(table, way[0], target, names),
                 there.columns[way[-1].to_columns[-1]].quoted != key.sql.replace(ROW, ""),
             )
@@ -179,6 +176,19 @@ class References:
             self._doubt(value, ways, is_told=last(ways[0]) != last(ways[1]))
         self._doubt_missing(value, ways[0], table, target, column)
         return value
+
+    def _is_last(self, table: Table, way: list[Link], *, is_tenant: bool) -> bool:
+        """Return whether a longer path is worse than others, whatever its name.
+
+        A booking need not be at the customer's usual location, and one without a customer
+        must not lose its business.
+        """
+        people = self.tables.chosen.get("customers")
+        if not is_tenant:
+            return bool(people and way[0].to == people.relation and way[1:])
+        inputs = {one.relation for one in self.tables.chosen.values()}
+        is_full = table.columns[way[0].columns[-1]].filled == 1
+        return bool(way[1:]) and not (is_full and way[0].to in inputs)
 
     def candidates(self, table: Table, target: Entity) -> list[str]:
         """Return the columns that may be the key of another entity's row, for a question."""
@@ -205,8 +215,10 @@ class References:
             return
         sparse = self.tables.sparse(table, way)
         there, own = sparse or (table, table.columns[way[0].columns[-1]])
+        # a row without a business is lost, even if it needs no customer
+        is_lost = target.key == target.tenant and own.filled not in (None, 1)
         share, told = own.filled or 0, f"have no {own.name}"
-        if sparse is None:
+        if sparse is None and not is_lost:
             if way[0].is_declared:
                 return
             # guests may have the number 0
@@ -227,7 +239,9 @@ class References:
         """Return the place of a link: filled, then best named, with as few words as can be."""
         own = link.columns[-1]
         is_empty = table.columns[own].filled == 0
-        return is_empty, name_rank(own, names), self._role(own, target), len(words_of(own))
+        # c_bpartner_id before bill_bpartner_id, if that is the key there
+        words = len(words_of(own)) - (own in link.to_columns)
+        return is_empty, name_rank(own, names), self._role(own, target), words
 
     def _doubt(self, value: Value, ways: list[list[Link]], *, is_told: bool) -> None:
         """Name the next of several paths, and ask if no name tells which is meant."""
@@ -403,6 +417,7 @@ class References:
             if is_shared or table.columns[own].filled == 0:
                 continue
             found = self.columns.plain(entity.name, there, column)
+            found = found or self.columns.boolean(there, column)
             found = self.columns.filled_up(there, column, found)
             if not found or found.points <= PARTLY + TYPE + FILLED:
                 # a last_name is only a part of the name
@@ -463,6 +478,7 @@ class References:
                     sql, reason, todo = value
                     more, told_more = self._that_count(table, read)
                     condition, reason = condition + more, reason + told_more
+                    todo = f"{todo} {self._which_count(read)}".strip()
                     return Value(
                         f"(\n    select {sql}\n    from {tables}\n    where {condition}\n)",
                         f"{child.relation}, {told}: {reason}",
@@ -489,6 +505,22 @@ class References:
         if marks:
             reason += f"; none with {' or '.join(dict.fromkeys(marks))}"
         return condition, reason
+
+    def _which_count(self, read: list[tuple[Table, str]]) -> str:
+        """Ask which children count if they are of several kinds, or some are not done.
+
+        A parcel may be cancelled, or bring goods back.
+        """
+        said = []
+        words: dict[str, list[str]] = evidence()["words"]["order_status"]
+        done = {like for word in ("SHIPPED", "DELIVERED") for like in words[word]}
+        for one, _ in read:
+            for column in self.columns.like_statuses(one)[:1]:
+                there = self.columns.words_in(one, column)
+                if 1 < len(there) <= FEW_WORDS and not {snake(word) for word in there} <= done:
+                    said.append(f"{column.name} ({counted(there)})")
+            said += [kind for kind in self.columns.kinds(one) if kind not in said]
+        return f"do all such rows count? They differ in {'; '.join(said)}" if said else ""
 
     def _versions(self, table: Table, child: Table) -> tuple[Column, Column] | None:
         """Return the columns that tell which version of a row its children belong to.

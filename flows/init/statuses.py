@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from flows.init.catalog import Column, Table
+from flows.init.columns import FEW_WORDS
 from flows.init.contract import Entity, Wanted
 from flows.init.names import LEAST, evidence, name_points, one_of, snake, words_of
 from flows.init.tables import Tables
@@ -25,8 +26,10 @@ from flows.init.values import (
 # a code and its word in a comment; words in the key of a table of languages
 CODES = re.compile(r"(\d+)\s*(?:=>?|:|-)\s*([^\d\W][\w -]*\w)")
 LANGUAGES = {"language", "lang", "locale"}
-# a column with more distinct values is not a status, nor a number with so few
-FEW_WORDS, FEW_CODES = 12, 2
+# what is said of a status that no column tells
+NO_STATUS = "no status column found"
+# a number with so few distinct values is not a status
+FEW_CODES = 2
 
 
 class Statuses:
@@ -70,11 +73,11 @@ class Statuses:
         todo = " ".join(asked)
         if not lines:
             return self._of_few_words(entity, table, column) or (
-                Value(f"'{otherwise}'", "no status column found, so a constant", GUESS, todo)
+                Value(f"'{otherwise}'", f"{NO_STATUS}, so a constant", GUESS, todo)
                 if otherwise
                 else None
             )
-        reason = f"no status column found, so derived from {', '.join(named)}"
+        reason = f"{NO_STATUS}, so derived from {', '.join(named)}"
         lines.append(f"else '{otherwise}'")
         return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY, todo)
 

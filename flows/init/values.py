@@ -295,6 +295,11 @@ def quoted_words(words: Iterable[str]) -> str:
     return ", ".join(f"'{' '.join(word.split())}'" for word in words)
 
 
+def counted(words: Mapping[str, int]) -> str:
+    """Return words in quotes, each with its number of rows."""
+    return ", ".join(f"{quoted_words([word])} {count}" for word, count in words.items())
+
+
 def doubtful_words(name: str) -> dict[str, dict[str, str]]:
     """Return the words that may mean something else, by ours, each with a question."""
     found: dict[str, dict[str, str]] = evidence()["doubtful"].get(name, {})
@@ -363,6 +368,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
                 terms.append(f"(1 - {number(discount)})")
             else:
                 todo = f"without {discount.name}: is it an amount, or per cent?"
+        elif other := _other_discount(read[0][0]):
+            todo = f"without {other.name}: is it an amount, or per cent?"
     summed = "\n        * ".join(terms)
     is_cents = snake(money.name).endswith(CENTS)
     summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
@@ -374,6 +381,21 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
         todo = "no quantity was found: is each row one piece?"
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
+
+
+def _other_discount(table: Table) -> Column | None:
+    """Return a discount whose name says more: discount_percent, discount_amount."""
+    return next(
+        (
+            column
+            for column in table.columns.values()
+            if "discount" in words_of(column.name)
+            and column.family in NUMBERS
+            and column.filled != 0
+            and not table.link_of(column.name)
+        ),
+        None,
+    )
 
 
 def first_number(table: Table, names: Sequence[str]) -> Column | None:
