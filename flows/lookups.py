@@ -157,11 +157,16 @@ def _refers_to_others(text: str, own: set[str]) -> bool:
     return any(found[1] not in own for found in REFERENCE.finditer(text))
 
 
+def _refers_to(text: str, own: set[str]) -> bool:
+    return any(found[1] in own for found in REFERENCE.finditer(text))
+
+
 def _columns(condition: str, own: set[str]) -> Iterator[str]:
     """Yield what a condition compares with others' columns, without the alias."""
     for sides in EQUATION.findall(condition):
         for side, other in (sides, sides[::-1]):
-            is_own = any(found[1] in own for found in REFERENCE.finditer(side))
-            if is_own and not _refers_to_others(side, own) and _refers_to_others(other, own):
+            # with columns of the table on both sides, no index finds its rows
+            is_found = _refers_to(side, own) and not _refers_to(other, own)
+            if is_found and not _refers_to_others(side, own) and _refers_to_others(other, own):
                 bare = REFERENCE.sub("", side)
                 yield bare if PLAIN.fullmatch(bare) else f"({bare})"

@@ -257,8 +257,6 @@ class Rendered:
         if given.table is None:
             return
         entity = given.entity
-        if entity.decides_nothing:
-            self.decides_nothing.add(given.table.relation)
         if self.read.get(given.table.relation, BESIDE) == BESIDE:
             self.read[given.table.relation] = entity.description
         if entity.capture and self._parts(given):
@@ -266,6 +264,8 @@ class Rendered:
         others = [join.relation for join in joins]
         for value in given.values.values():
             others += _relations(value.sql) if value else []
+        if entity.decides_nothing:
+            self.decides_nothing |= {given.table.relation, *others}
         for relation in others:
             self.read.setdefault(relation, BESIDE)
 

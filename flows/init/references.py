@@ -424,7 +424,7 @@ class References:
                 found = self.columns.put_together(there, column) or found
             if one_of(there.name).endswith(column.name):
                 word = self.columns.first(there, evidence()["lookups"].get(column.name, []))
-                is_word = word and word.family == "text" and self._is_code(there, word)
+                is_word = word and word.family == "text" and self._is_code(there, word, column)
                 found = bare_value(word, CERTAIN) if word and is_word else found
             # only if the whole name matches
             if not found or found.points <= PARTLY + TYPE + FILLED:
@@ -443,8 +443,11 @@ class References:
                 value.doubt(f"do rows count whose {one_of(there.name)} has {ended}?")
             yield own, value
 
-    def _is_code(self, table: Table, column: Column) -> bool:
-        """Return whether the values are codes: a name may be US Dollar."""
+    def _is_code(self, table: Table, column: Column, wanted: Wanted) -> bool:
+        """Return whether the values are codes: a name may be US Dollar, or Eastern Time."""
+        if wanted.name == "time_zone":
+            zones = self.catalog.words(table, column)
+            return bool(zones) and all(map(self.catalog.knows_zone, zones or ()))
         if snake(column.name) != "name":
             return True
         return self.catalog.share_of(table, f"{column.quoted} ~ '^[A-Z]{{3}}$'", "true") == 1
