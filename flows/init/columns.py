@@ -307,8 +307,11 @@ class Columns:
             words = self.catalog.words(table, column)
         return {word: count for word, count in (words or {}).items() if count}
 
-    def like_statuses(self, table: Table) -> list[Column]:
-        """Return the columns that are named like a status, the best first."""
+    def like_statuses(self, table: Table, least: int = LEAST) -> list[Column]:
+        """Return the columns that are named like a status, the best first.
+
+        least: the points of their names, fewer where ship_state and new_status may count.
+        """
         named = evidence()["columns"]["order_status"]
         names = [f"{name}{end}" for end in ("", "_id", "_code") for name in named]
         points = {
@@ -316,7 +319,7 @@ class Columns:
             for column in table.columns.values()
             if column.family in ("text", "enum", "integer", "numeric")
         }
-        found = [table.columns[name] for name, had in points.items() if had]
+        found = [table.columns[name] for name, had in points.items() if had >= least]
         return sorted(
             (one for one in found if one.name not in table.key),
             key=lambda one: -points[one.name],

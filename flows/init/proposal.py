@@ -555,7 +555,7 @@ class Proposal:
             for other in self.catalog.tables.values()
             if {*words_of(other.name)} & {*evidence()["histories"]}
             and any(link.to == table.relation for link in other.links)
-            for column in self.columns.like_statuses(other)[:1]
+            for column in self.columns.like_statuses(other, least=1)[:1]
         ]
 
     def _candidates(

@@ -1115,7 +1115,8 @@ def test_members_are_the_users_of_their_organizations(empty: Database, tmp_path:
         in inputs_of(tmp_path / "it")["input_usage__organizations"]
     )
     empty.execute(
-        "alter table users drop column last_sign_in_at; create table login_events"
+        "alter table users drop last_sign_in_at, add created_at timestamptz default now();"
+        "create table login_events"
         " (id int primary key, user_id int references users, at timestamptz)"
     )
     init(empty, tmp_path / "events", *NEW_YORK, "--systems", "usage")
