@@ -22,8 +22,8 @@ from flows.check_inputs import (
 )
 from flows.database import Connection, rows
 from flows.fingerprints import current_mapping
+from flows.init.columns import FEW_WORDS
 from flows.init.names import evidence, no_words, words_of
-from flows.init.statuses import FEW_WORDS
 from flows.lookups import slow_lookups
 from flows.progress import count_of
 from flows.schemas import OPERATIONS
