@@ -231,19 +231,18 @@ def remove_triggers(progress: Progress) -> None:
 def print_capture(progress: Progress) -> None:
     """Print which tables are captured, and how many keys are waiting."""
     with reading(as_login=True) as connection:
+        # a newer version may miss objects that it adds
         if missing := gap(connection, "operations.sql", "capture.sql"):
             progress.say(missing)
-            return
-        _print_tables(connection, progress)
-        if rows(
-            connection,
-            f"select from {OPERATIONS}.captured_tables where mapping != %(mapping)s limit 1",
-            {"mapping": current_mapping()},
-        ):
+        else:
+            _print_tables(connection, progress)
+        if _are_old(connection):
             progress.say(
                 f"{OLD_TRIGGERS}: every hourly refresh is a full refresh until you run it"
                 " again"
             )
+        if missing:
+            return
         progress.table(
             "Changes waiting",
             rows(
@@ -267,6 +266,20 @@ def print_capture(progress: Progress) -> None:
         )
         if since := detached_since(connection):
             progress.say(in_words(since))
+
+
+def _are_old(connection: Connection) -> bool:
+    """Return whether triggers are those of another mapping or version."""
+    tables = f"{OPERATIONS}.captured_tables"
+    [there] = rows(connection, f"select to_regclass('{tables}') as it")
+    return bool(
+        there["it"]
+        and rows(
+            connection,
+            f"select from {tables} where mapping != %(mapping)s limit 1",
+            {"mapping": current_mapping()},
+        )
+    )
 
 
 def is_here() -> bool:

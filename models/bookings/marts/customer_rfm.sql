@@ -33,7 +33,7 @@ scored as (
             as frequency_score,
         case when is_scored then least(1 + floor(5 * monetary_rank), 5)::integer end
             as monetary_score,
-        case when is_scored then round(monetary_rank::numeric, 4)::numeric(5, 4) end
+        case when is_scored then round(monetary_rank::numeric, 4) end
             as revenue_percentile_rate
     from ranked
 ),
@@ -46,7 +46,7 @@ final as (
         scored.frequency_score,
         scored.monetary_score,
         groups.rfm_group,
-        scored.revenue_percentile_rate
+        scored.revenue_percentile_rate::numeric(5, 4) as revenue_percentile_rate
     from scored
     left join groups
         on
