@@ -1,6 +1,5 @@
 """Write the rows that differ into the operational table, in batches that commit alone."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,7 +67,6 @@ REFRESHES = f"""
 
 # classes of errors of the statement or the database. All others, and deadlocks, are those of a
 # single row, such as what a trigger of the application raises: other rows can be written
-IS_RAISED = re.compile(r"\bRAISE$", re.MULTILINE)
 NOT_OF_A_ROW = (
     *("08", "0A", "25", "28", "40", "42", "53"),
     *("54", "55", "57", "58", "F0", "HV", "XX"),
@@ -528,15 +526,11 @@ def _write(connection: Connection, batch_id: int, customers: list[str]) -> None:
 
 
 def _is_of_a_row(error: psycopg.Error) -> bool:
-    """Return whether an error is that of one row, so that others can be written.
-
-    A trigger of the application may raise any code, such as that of a missing right.
-    """
+    """Return whether an error is that of one row, so that others can be written."""
     state = error.sqlstate
     return state is not None and (
         isinstance(error, psycopg.errors.DeadlockDetected)
         or not state.startswith(NOT_OF_A_ROW)
-        or IS_RAISED.search(error.diag.context or "") is not None
     )
 
 
