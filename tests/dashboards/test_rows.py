@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards import data, look
 from dashboards.downloads import MARK, MOST_ROWS, file_of, offer
-from flows.messages import KINDS, message_of
+from flows.messages import KINDS, Section, message_of
 
 pytest_plugins = ("reading",)
 
@@ -452,6 +452,21 @@ def test_the_menu_has_no_pages_of_systems_that_are_off(
     }
 
 
+def section_of(kind: str, reach: str, tenant: str, **line: Any) -> Section:
+    """Return the only section of a message with this line."""
+    row = {
+        "body": [{"tenant": tenant, "name": None, "words": "", "of": 1, "link": None, **line}],
+        "message_id": "",
+        "kind": kind,
+        "reach": reach,
+        "address": "",
+        "tenant_slug": tenant,
+        "recipient_name": None,
+    }
+    [section] = message_of(row, "https://pages.example").sections
+    return section
+
+
 def test_a_link_in_a_message_leads_to_what_its_line_is_about(
     marts: Database, look_at: Point
 ) -> None:
@@ -474,24 +489,11 @@ def test_a_link_in_a_message_leads_to_what_its_line_is_about(
         "REFRESH_FAILED": "refresh_nightly",
     }
     for kind in (*KINDS, "TENANTS"):
-        line = {
-            "section": f"{kind} raised",
-            "tenant": known["tenant"],
-            "name": None,
-            "words": "",
-            "of": 1,
-            "link": links.get(kind),
-        }
-        row = {
-            "body": [line],
-            "message_id": "",
-            "kind": "alerts",
-            "reach": "team",
-            "address": "",
-            "tenant_slug": "",
-            "recipient_name": None,
-        }
-        [section] = message_of(row, "https://pages.example").sections
+        section = section_of(
+            *("alerts", "team", known["tenant"]),
+            section=f"{kind} raised",
+            link=links.get(kind),
+        )
         where = urlsplit(section.lines[0].link)
         if kind not in links and not where.path:
             continue
@@ -511,26 +513,12 @@ def test_a_rep_s_weekly_message_leads_to_the_rep_s_list(
         "select sales_rep_id::text, tenant_slug, count(*) as count from analytics.due_to_order"
         " where sales_rep_id is not null group by 1, 2 order by 3 desc limit 1"
     )
-    line = {
-        "section": "CALL_FIRST",
-        "tenant": rep["tenant_slug"],
-        "sales_rep_id": rep["sales_rep_id"],
-        "name": None,
-        "words": "",
-        "of": 1,
-        "link": None,
-        "week_begins_on": "2026-06-08",
-    }
-    row = {
-        "body": [line],
-        "message_id": "",
-        "kind": "weekly",
-        "reach": "owner",
-        "address": "",
-        "tenant_slug": rep["tenant_slug"],
-        "recipient_name": None,
-    }
-    [section] = message_of(row, "https://pages.example").sections
+    section = section_of(
+        *("weekly", "owner", rep["tenant_slug"]),
+        section="CALL_FIRST",
+        sales_rep_id=rep["sales_rep_id"],
+        week_begins_on="2026-06-08",
+    )
     where = parse_qs(urlsplit(section.link).query)
     assert where["owner"] == [rep["sales_rep_id"]]
     shown = page("due_to_order", **where)
