@@ -12,7 +12,7 @@ from (
         -- sums of whole cents are exact, and twice as fast as sums of numeric
         case
             when {{ is_amount('total_amount') }}
-                then round(total_amount * 100)::bigint
+                then round(total_amount::numeric * 100)::bigint
         end as total_cents,
         currency,
         created_at,
