@@ -6,7 +6,7 @@ from (
         organization_id,
         organization_slug,
         organization_name,
-        time_zone,
+        {{ iana_zone('time_zone') }} as time_zone,
         is_active,
         created_at,
         updated_at,

@@ -6,7 +6,7 @@ from (
         organization_id,
         location_id,
         location_name,
-        time_zone,
+        {{ iana_zone('time_zone') }} as time_zone,
         updated_at,
         {{ quarantine_reason(
             key='location_id',

@@ -6,7 +6,7 @@ from (
         tenant_id,
         tenant_slug,
         tenant_name,
-        time_zone,
+        {{ iana_zone('time_zone') }} as time_zone,
         is_active,
         updated_at,
         {{ quarantine_reason(
