@@ -100,6 +100,8 @@ begin
                     where
                         parameters.{{ tenant_id }} = tenants.tenant_id
                         and parameters.valid_from <= backtest.middle_cut_on
+                        -- a refusal is no reason not to try again
+                        and parameters.r is not null
                 )
             );
 
