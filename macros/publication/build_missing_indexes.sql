@@ -22,11 +22,13 @@
             ' where ' || condition as where_clause
         from (
             values
+            {%- for column in ['run_id', 'published_at'] %}
             (
                 '{{ this }}'::regclass, '{{ this.schema }}',
-                '{{ name_of_index(this.identifier, ['run_id']) }}', 'btree',
-                array['run_id']::name[], '{}'::name[], null
+                '{{ name_of_index(this.identifier, [column]) }}', 'btree',
+                array['{{ column }}']::name[], '{}'::name[], null
             ),
+            {%- endfor %}
             {%- for mart in marts %}
             {%- set outer_loop = loop %}
             {%- set indexes = [{'columns': mart.node.config.unique_key, 'type': 'unique'}] %}

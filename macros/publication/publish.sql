@@ -55,10 +55,11 @@ begin
     {{- move_keys(mart, system) if is_hourly else move_organizations(mart) }}
     {%- endif %}
     insert into {{ this }} (
-        run_id, as_of, held_as_of, refresh_scope, mart,
+        run_id, published_at, as_of, held_as_of, refresh_scope, mart,
         rows_written, rows_removed, rows_corrected
     ) values (
         '{{ var("run_id") or invocation_id }}',
+        now(),
         {{ as_of() }},
         held,
         '{{ var("refresh_scope") }}',

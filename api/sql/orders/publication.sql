@@ -4,19 +4,21 @@ select
     concat_ws(
         '/',
         (
-            select runs.log_id || runs.status
-            from operations.application_logs as runs
-            where
-                exists (
-                    select
-                    from operations.orders_publications as publications
-                    where publications.run_id = runs.logid
-                )
-            order by runs.log_id desc
-            limit 1
+            select concat_ws('/', latest.run_id, latest.published_at, runs.status)
+            from (
+                select
+                    run_id,
+                    published_at
+                from operations.orders_publications
+                where published_at is not null
+                order by published_at desc
+                limit 1
+            ) as latest
+            left join operations.application_logs as runs
+                on latest.run_id = runs.logid
         ),
         (
-            select fits.log_id || fits.status
+            select fits.logid || fits.status
             from operations.application_logs as fits
             where fits.payload ->> 'cron_name' = 'fit_orders'
             order by fits.created_at desc

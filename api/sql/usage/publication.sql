@@ -2,16 +2,18 @@
 -- how it ended is part of the state.
 select
     (
-        select runs.log_id || runs.status
-        from operations.application_logs as runs
-        where
-            exists (
-                select
-                from operations.usage_publications as publications
-                where publications.run_id = runs.logid
-            )
-        order by runs.log_id desc
-        limit 1
+        select concat_ws('/', latest.run_id, latest.published_at, runs.status)
+        from (
+            select
+                run_id,
+                published_at
+            from operations.usage_publications
+            where published_at is not null
+            order by published_at desc
+            limit 1
+        ) as latest
+        left join operations.application_logs as runs
+            on latest.run_id = runs.logid
     ) as publication,
     min(as_of) as as_of,
     string_agg(distinct today::text, ' ') as days
