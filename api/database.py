@@ -108,7 +108,10 @@ def use_role(connection: Connection, role: str) -> None:
     try:
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
     except MAY_NOT as error:
-        log(f"role {role}: {one_line(error)}; run `grant {role} to {connection.info.user}`")
+        grant = sql.SQL("grant {} to {}").format(
+            sql.Identifier(role), sql.Identifier(connection.info.user)
+        )
+        log(f"role {role}: {one_line(error)}; run `{grant.as_string(connection)}`")
         raise Problem(
             403, "the API may not take the role of this token; its log says what to grant"
         ) from error

@@ -51,7 +51,7 @@ Organization = Annotated[Text, Path(description="Slug or id of the organization.
 class Asking(BaseModel):
     """Query parameters; others are refused."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
     def values(self) -> dict[str, Any]:
         """Return the values for the query, by parameter name."""

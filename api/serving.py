@@ -150,6 +150,9 @@ def serve(arguments: argparse.Namespace, progress: Progress) -> int:
         progress.say(f"serving on http://{address}; Ctrl-C stops it")
         config = uvicorn.Config(
             app,
+            # the parser of the lock, whatever else is installed: it refuses bytes that are
+            # no characters
+            http="h11",
             log_level="warning",
             # URLs hold search terms, which must not be logged
             access_log=False,
