@@ -31,12 +31,7 @@ aged as (
 due as (
     select
         *,
-        case
-            when risk_status = 'DORMANT' then 'DORMANT'
-            when days_past_expected > 0 then 'OVERDUE'
-            when days_past_expected = 0 then 'DUE_TODAY'
-            else 'DUE_SOON'
-        end as due_bucket
+        {{ due_bucket('days_past_expected', 'risk_status') }} as due_bucket
     from aged
 ),
 
@@ -49,13 +44,7 @@ final as (
         due.sales_rep_id,
         sales_reps.sales_rep_name,
         due.due_bucket,
-        case
-            when due.due_bucket != 'OVERDUE' then null
-            when due.days_past_expected >= {{ var('critical_after_days') }}
-                then 'CRITICAL'
-            when due.days_past_expected >= {{ var('urgent_after_days') }} then 'URGENT'
-            else 'MODERATE'
-        end as urgency,
+        {{ due_urgency('due.due_bucket', 'due.days_past_expected') }} as urgency,
         due.days_past_expected,
         due.days_since_last_order,
         due.last_order_date,

@@ -8,10 +8,6 @@ risk_status as (
     select * from {{ ref('customer_risk_status') }}
 ),
 
-due_customers as (
-    select * from {{ ref('due_customers') }}
-),
-
 tenants as (
     select * from {{ ref('tenants') }}
 ),
@@ -29,17 +25,14 @@ portfolios as (
         account_types.account_type,
         risk_status.risk_status,
         risk_status.cadence_days,
-        due_customers.due_bucket,
-        due_customers.urgency
+        tenants.today - risk_status.next_expected_order_date as days_past_expected
     from account_types
+    inner join tenants
+        on account_types.tenant_id = tenants.tenant_id
     left join risk_status
         on
             account_types.tenant_id = risk_status.tenant_id
             and account_types.customer_id = risk_status.customer_id
-    left join due_customers
-        on
-            account_types.tenant_id = due_customers.tenant_id
-            and account_types.customer_id = due_customers.customer_id
 
     union all
 
@@ -50,9 +43,16 @@ portfolios as (
         null as account_type,
         null as risk_status,
         null as cadence_days,
-        null as due_bucket,
-        null as urgency
+        null as days_past_expected
     from sales_reps
+),
+
+-- as in due_customers, which would read the statuses once more
+due as (
+    select
+        *,
+        {{ due_bucket('days_past_expected', 'risk_status') }} as due_bucket
+    from portfolios
 ),
 
 counted as (
@@ -73,9 +73,11 @@ counted as (
         count(*) filter (where due_bucket = 'DUE_SOON') as due_soon_count,
         count(*) filter (where due_bucket = 'DUE_TODAY') as due_today_count,
         count(*) filter (where due_bucket = 'OVERDUE') as overdue_count,
-        count(*) filter (where urgency = 'CRITICAL') as critical_count,
+        count(*) filter (
+            where {{ due_urgency('due_bucket', 'days_past_expected') }} = 'CRITICAL'
+        ) as critical_count,
         round(avg(cadence_days), 1)::numeric(7, 1) as average_cadence_days
-    from portfolios
+    from due
     group by tenant_id, sales_rep_id
 ),
 
