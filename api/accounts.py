@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from api.paging import Days, Id, Organization, Page, Text
 from api.reading import PAGE, ROW, Asked
@@ -29,14 +29,6 @@ class Accounts(Page):
     sort: Literal[
         "account_id", "account_name", "health_score", "-churn_risk_score", "-arr", "renewal_on"
     ] = "account_id"
-
-    @field_validator("health_to")
-    @classmethod
-    def _not_below(cls, score: float | None, given: ValidationInfo) -> float | None:
-        least = given.data.get("health_from")
-        if score is not None and least is not None and score < least:
-            raise ValueError(f"must not be less than 'health_from', {least}")
-        return score
 
 
 class Engagements(Page):
