@@ -58,3 +58,21 @@ def test_parameters_outlast_refreshes_and_a_new_fit_does_not_forget(
         " order by log_id desc limit 1"
     )
     assert log == {"status": "success", "job": "fit_orders"}
+
+
+@pytest.mark.slow
+def test_a_refusal_long_ago_does_not_keep_the_fit_at_the_middle_cut_away(
+    refreshed: Database,
+) -> None:
+    refreshed.execute(
+        "insert into analytics.order_model_parameters (tenant_id, valid_from, model, state,"
+        " reason) select tenant_id, '2020-01-01', 'MBG', 'REFUSED', 'too few' from"
+        " analytics.tenants"
+    )
+    done = refreshed.run("flows", "fit-orders", "--as-of", UNTIL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cuts = refreshed.rows(
+        "select distinct middle_cut_on from analytics.backtest_periods"
+    )
+    fitted = {row["fitted_on"] for row in refreshed.rows(PARAMETERS)}
+    assert fitted > {row["middle_cut_on"] for row in cuts}
