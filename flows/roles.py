@@ -1,5 +1,6 @@
 """Create, remove and show the roles: refresher, write-back, analyst, one for each tenant."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import DictRow
 
 from flows import dbt, systems
 from flows.citus import refuse_on_citus
@@ -71,6 +73,25 @@ WITHOUT_ROLE = f"""
     ) as without_role
 """
 
+# what is true after `roles remove` has stopped halfway
+HALF_REMOVED = "tenants and analysts may no longer read every mart"
+# PostgreSQL 16 also requires the admin option on each role
+MAY_NOT_DROP = """
+    select role_name
+    from unnest(%(roles)s::text[]) as roles (role_name)
+    inner join pg_roles as login on login.rolname = current_user
+    where
+        not login.rolsuper
+        and not (
+            login.rolcreaterole
+            and (
+                current_setting('server_version_num')::integer < 160000
+                or pg_has_role(role_name, 'member with admin option')
+            )
+        )
+    order by 1
+"""
+
 
 def install_roles(progress: Progress) -> None:
     """Create the roles, give the warehouse to the refresher, and secure every mart by tenant.
@@ -101,7 +122,11 @@ def install_roles(progress: Progress) -> None:
         with connection.transaction():
             connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
             connection.execute("select pg_temp.note_owners()")
-        _run_each(connection, "pg_temp.handing_over()")
+        for change in rows(connection, "select * from pg_temp.handing_over()"):
+            with _saying_what_is_in_use(
+                change["things"], "roles install", "every other command may lack rights"
+            ):
+                with_short_lock(connection, partial(connection.execute, change["statement"]))
         install(connection, "operations.sql")
         with_short_lock(connection, partial(install, connection, "row_security.sql"))
         _as_refresher(connection, f"select {OPERATIONS}.map_tenants()")
@@ -148,7 +173,9 @@ def install_roles(progress: Progress) -> None:
 def remove_roles(progress: Progress) -> None:
     """Drop the roles, switch row security off, and return the warehouse to its former owners.
 
-    Roles are found by their comments, whatever somebody has dropped.
+    Roles are found by their comments, whatever somebody has dropped. Raises WrongArgument or
+    Infrastructure if something stands against it that can be known before; nothing is changed
+    then.
     """
     with refresh_lock(), connect(as_login=True) as connection:
         load(connection)
@@ -157,6 +184,8 @@ def remove_roles(progress: Progress) -> None:
             return
         _check_roles(connection)
         _check_belongings(connection)
+        check_may_drop(connection, roles_here(connection), "roles")
+        _check_may_take_back(connection)
         mapped = tenant_roles(connection)
         members = rows(
             connection,
@@ -166,25 +195,20 @@ def remove_roles(progress: Progress) -> None:
             " order by 1",
             {"refresher": REFRESHER},
         )
-        for change in rows(connection, "select statement from pg_temp.opening()"):
-            _as_refresher(connection, change["statement"])
-        with connection.transaction():
-            if rows(
-                connection, "select where to_regrole(%(r)s) is not null", {"r": REFRESHER}
-            ):
-                connection.execute("select pg_temp.join_role(%s)", (REFRESHER,))
-                owners = rows(connection, "select * from pg_temp.give_back() order by 1")
+        for change in rows(connection, "select * from pg_temp.opening()"):
+            with _saying_what_is_in_use(change["things"], "roles remove", HALF_REMOVED):
+                _as_refresher(connection, change["statement"])
+        owners = _give_back(connection)
         say_what_remains(drop_roles(connection, mapped), progress)
         login = connection.info.user
-    for owner in owners:
-        if owner["because"]:
-            progress.say(
-                f"{login} now owns the part of the warehouse that {owner['owner_name']} owned:"
-                f" {owner['because']}"
-            )
-        else:
-            progress.say(f"{owner['owner_name']} owns {owner['things_count']} objects again")
-    have = {owner["owner_name"] for owner in owners if not owner["because"]}
+    lost = {owner["former_name"]: owner["because"] for owner in owners if owner["because"]}
+    for name, because in sorted(lost.items()):
+        progress.say(
+            f"{login} now owns the part of the warehouse that {name} owned: {because}"
+        )
+    have = Counter(owner["owner_name"] for owner in owners)
+    for name, things_count in sorted(have.items()):
+        progress.say(f"{name} owns {things_count} objects again")
     if others := [m["login"] for m in members if m["login"] not in have]:
         progress.say(
             f"{', '.join(others)} had the rights of {REFRESHER} and can no longer refresh"
@@ -315,6 +339,37 @@ def _check_may_create(connection: Connection) -> None:
         )
 
 
+def _check_may_take_back(connection: Connection) -> None:
+    """Raise if the login could not finish what `roles remove` begins."""
+    for schema in rows(
+        connection,
+        "select nspname::text as name, current_user::text as login,"
+        " current_database()::text as database from pg_namespace"
+        " where nspname = any(%(schemas)s) and nspowner = to_regrole(%(refresher)s)"
+        " and not has_database_privilege(current_database(), 'create')",
+        {"schemas": list(SCHEMAS), "refresher": REFRESHER},
+    ):
+        raise Infrastructure(
+            f"roles: {schema['login']} may not take schema {schema['name']} back: this needs"
+            f' `grant create on database {schema["database"]} to "{schema["login"]}"`'
+        )
+    if found := rows(connection, "select * from pg_temp.readers_of_map()"):
+        named = ", ".join(one["thing"] for one in found[:10])
+        raise WrongArgument(
+            f"{named}: this reads {OPERATIONS}.tenant_roles, which goes with the roles; drop"
+            " it first"
+        )
+
+
+def check_may_drop(connection: Connection, roles: list[str], command: str) -> None:
+    """Raise if the login may not drop one of these roles."""
+    if denied := rows(connection, MAY_NOT_DROP, {"roles": roles}):
+        raise Infrastructure(
+            f"{command}: {connection.info.user} may not drop role {denied[0]['role_name']}:"
+            " this needs CREATEROLE and, since PostgreSQL 16, the admin option on the role"
+        )
+
+
 def _check_belongings(connection: Connection) -> None:
     """Raise if a role of ours owns objects that are not ours, which would lose their owner."""
     if named := belongings_of_others(connection):
@@ -360,9 +415,36 @@ def load(connection: Connection) -> None:
             connection.execute(text_of(FLOWS / "sql" / script).encode())
 
 
-def _run_each(connection: Connection, function: str) -> None:
-    for change in rows(connection, f"select statement from {function}"):
-        with_short_lock(connection, partial(connection.execute, change["statement"]))
+def _give_back(connection: Connection) -> list[DictRow]:
+    """Return the warehouse to its former owners; return who owns each object now."""
+    owners: list[DictRow] = []
+    if not rows(connection, "select where to_regrole(%(r)s) is not null", {"r": REFRESHER}):
+        return owners
+    connection.execute("select pg_temp.join_role(%s)", (REFRESHER,))
+    connection.execute("select pg_temp.admit_owners()")
+    for change in rows(connection, "select * from pg_temp.giving_back() order by place"):
+
+        def give(change: DictRow = change) -> None:
+            given = "select * from pg_temp.give_back(%(things)s, %(had_them)s)"
+            owners.extend(rows(connection, given, change))
+
+        with _saying_what_is_in_use(", ".join(change["things"]), "roles remove", HALF_REMOVED):
+            with_short_lock(connection, give)
+    return owners
+
+
+@contextmanager
+def _saying_what_is_in_use(things: str, command: str, until_then: str) -> Iterator[None]:
+    """Turn the error of a lock into a line that says what to do about it."""
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+        which = f"one of {things}" if ", " in things else things
+        raise Infrastructure(
+            f"roles: {which} is in use; run `customer-health {command}` again: until then"
+            f" {until_then}",
+            is_temporary=True,
+        ) from error
 
 
 def _as_refresher(connection: Connection, statement: str) -> None:

@@ -26,6 +26,7 @@ from flows.installed import MARK
 from flows.progress import Progress, count_of
 from flows.roles import (
     belongings_of_others,
+    check_may_drop,
     drop_roles,
     load,
     roles_here,
@@ -163,22 +164,6 @@ OTHERS = f"""
         )
     order by 1, 2
 """
-# PostgreSQL 16 also requires the admin option on each role
-MAY_NOT_DROP = """
-    select role_name
-    from unnest(%(roles)s::text[]) as roles (role_name)
-    inner join pg_roles as login on login.rolname = current_user
-    where
-        not login.rolsuper
-        and not (
-            login.rolcreaterole
-            and (
-                current_setting('server_version_num')::integer < 160000
-                or pg_has_role(role_name, 'member with admin option')
-            )
-        )
-    order by 1
-"""
 
 
 @dataclass(frozen=True)
@@ -258,11 +243,7 @@ def _plan(connection: Connection) -> Plan:
         for thing in plan.things:
             thing["has_words"] = written and thing["name"] == CONTACTS
     login = connection.info.user
-    if denied := rows(connection, MAY_NOT_DROP, {"roles": plan.roles}):
-        raise Infrastructure(
-            f"uninstall: {login} may not drop role {denied[0]['role_name']}: this needs"
-            " CREATEROLE and, since PostgreSQL 16, the admin option on the role"
-        )
+    check_may_drop(connection, plan.roles, "uninstall")
     for thing in plan.things:
         # the login can make itself a member of our roles
         if not (thing["may_drop"] or thing["owner"] in plan.roles):

@@ -259,11 +259,15 @@ returns table (
     owner_id oid,
     schema_name name,
     is_ours boolean,
-    is_of_capture boolean
+    is_of_capture boolean,
+    is_of_queue boolean
 )
 language sql as $things$
     -- The objects of the warehouse that have an owner: the schemas, and what our
     -- commands have created in them. A schema without our comment belongs to others.
+    -- is_of_capture: the function of the triggers on one table. is_of_queue: such a
+    -- function, or a table that it writes to. These change hands together: a change of
+    -- the application that comes in between would be lost.
     with schemas as (
         select
             pg_namespace.oid,
@@ -283,7 +287,8 @@ language sql as $things$
         schemas.nspowner as owner_id,
         schemas.nspname as schema_name,
         schemas.is_ours,
-        false as is_of_capture
+        false as is_of_capture,
+        false as is_of_queue
     from schemas
 
     union all
@@ -294,7 +299,9 @@ language sql as $things$
         pg_class.relowner as owner_id,
         schemas.nspname as schema_name,
         true as is_ours,
-        false as is_of_capture
+        false as is_of_capture,
+        schemas.nspname = 'operations'
+        and pg_class.relname in ('changed_keys', 'hook_errors') as is_of_queue
     from pg_class
     inner join schemas
         on pg_class.relnamespace = schemas.oid
@@ -320,8 +327,8 @@ language sql as $things$
         pg_proc.proowner as owner_id,
         schemas.nspname as schema_name,
         true as is_ours,
-        -- the function of the triggers on one table
-        starts_with(pg_proc.proname::text, 'capture_') as is_of_capture
+        starts_with(pg_proc.proname::text, 'capture_') as is_of_capture,
+        starts_with(pg_proc.proname::text, 'capture_') as is_of_queue
     from pg_proc
     inner join schemas
         on pg_proc.pronamespace = schemas.oid
@@ -379,10 +386,10 @@ end
 $note_owners$;
 
 create or replace function pg_temp.handing_over()
-returns table (statement text)
+returns table (things text, statement text)
 language sql as $handing_over$
-    -- The statements that make the refresher the owner of the warehouse. Objects of
-    -- others stay theirs.
+    -- The statements that make the refresher the owner of the warehouse, each in a short
+    -- transaction. Objects of others stay theirs.
     with foreign_things as (
         select
             things.*,
@@ -398,6 +405,7 @@ language sql as $handing_over$
     statements as (
         select
             1 as step,
+            thing as things,
             format('grant usage, create on %s to customer_health_refresher', thing)
                 as statement
         from foreign_things
@@ -408,6 +416,7 @@ language sql as $handing_over$
         -- through it analysts and the write-back get access to the schema
         select
             1 as step,
+            thing as things,
             format(
                 'grant usage on %s to customer_health_refresher with grant option', thing
             ) as statement
@@ -420,7 +429,11 @@ language sql as $handing_over$
 
         select
             2 as step,
-            format('alter %s owner to customer_health_refresher', thing) as statement
+            string_agg(thing, ', ' order by thing) as things,
+            string_agg(
+                format('alter %s owner to customer_health_refresher', thing), '; '
+                order by thing
+            ) as statement
         from foreign_things
         where
             step = 2
@@ -447,11 +460,13 @@ language sql as $handing_over$
                     or not pg_has_role(owner_id, 'usage')
                 )
             )
+        group by case when not is_of_queue then thing end
 
         union all
 
         select
             3 as step,
+            thing as things,
             format('alter %s owner to customer_health_refresher', thing) as statement
         from foreign_things
         where
@@ -459,66 +474,108 @@ language sql as $handing_over$
             and is_ours
     )
 
-    select statements.statement
+    select
+        statements.things,
+        statements.statement
     from statements
     order by statements.step, statements.statement
 $handing_over$;
 
-create or replace function pg_temp.give_back()
-returns table (owner_name text, things_count bigint, because text)
-language plpgsql as $give_back$
--- Return the warehouse to its former owners; return who owns it now. If an owner is
--- gone or the login may not give an object back, the login becomes its owner.
+create or replace function pg_temp.giving_back()
+returns table (place bigint, things text[], had_them text[])
+language plpgsql as $giving_back$
+-- What the refresher owns of the warehouse, with its former owners, in groups that
+-- change hands in one short transaction each. Schemas come last: in theirs the commands
+-- work as the refresher, and nobody else may have to use them before.
 declare
     former jsonb := '{}';
-    this record;
-    owners jsonb := '{}';
-    lost jsonb := '{}';
 begin
-    if to_regrole('customer_health_refresher') is null then
-        return;
-    end if;
-    perform pg_temp.join_role('customer_health_refresher');
     if to_regclass('operations.former_owners') is not null then
         select coalesce(jsonb_object_agg(noted.thing, noted.owner_name), '{}') into former
         from operations.former_owners as noted;
-        drop table operations.former_owners;
     end if;
-    for this in
+    return query
+    with owned as (
         select
             things.thing,
-            coalesce(former ->> things.thing, former ->> '', current_user) as had_it
+            things.is_of_queue,
+            things.thing = 'table operations.former_owners' as is_dropped,
+            things.step = 1 or things.thing = 'table operations.former_owners' as is_last
         from pg_temp.things() as things
         where things.owner_id = to_regrole('customer_health_refresher')
-        order by things.step, things.thing
+    )
+
+    select
+        row_number() over (order by owned.is_last, min(owned.thing)) as place,
+        array_agg(owned.thing order by owned.is_dropped desc, owned.thing) as things,
+        array_agg(
+            coalesce(former ->> owned.thing, former ->> '', current_user)
+            order by owned.is_dropped desc, owned.thing
+        ) as had_them
+    from owned
+    group by
+        owned.is_last,
+        case when not (owned.is_last or owned.is_of_queue) then owned.thing end;
+end
+$giving_back$;
+
+create or replace function pg_temp.admit_owners()
+returns void
+language plpgsql as $admit_owners$
+-- Before anything is given back: who owned a schema may create its objects there again.
+declare
+    this record;
+begin
+    for this in
+        select
+            schemas.thing,
+            schemas.owner_name
+        from pg_temp.giving_back() as returned
+        cross join lateral
+            unnest(returned.things, returned.had_them) as schemas (thing, owner_name)
+        inner join pg_roles
+            on
+                schemas.owner_name = pg_roles.rolname
+                and pg_has_role(pg_roles.oid, 'member')
+        where starts_with(schemas.thing, 'schema ')
     loop
+        execute format('grant usage, create on %s to %I', this.thing, this.owner_name);
+    end loop;
+end
+$admit_owners$;
+
+create or replace function pg_temp.give_back(things text[], had_them text[])
+returns table (owner_name text, former_name text, because text)
+language plpgsql as $give_back$
+-- Return these objects to their former owners; return who owns each now. If an owner is
+-- gone or the login may not give an object back, the login becomes its owner.
+declare
+    this record;
+begin
+    for this in
+        select *
+        from unnest(things, had_them) as returned (thing, had_it)
+    loop
+        if this.thing = 'table operations.former_owners' then
+            drop table operations.former_owners;
+            continue;
+        end if;
+        owner_name := this.had_it;
+        former_name := this.had_it;
+        because := null;
         if to_regrole(quote_ident(this.had_it)) is null then
-            lost := lost || jsonb_build_object(this.had_it, 'is gone');
-            this.had_it := current_user;
+            because := 'is gone';
+            owner_name := current_user;
         end if;
         begin
-            execute format('alter %s owner to %I', this.thing, this.had_it);
+            execute format('alter %s owner to %I', this.thing, owner_name);
         exception when insufficient_privilege then
-            lost := lost || jsonb_build_object(this.had_it, sqlerrm);
-            this.had_it := current_user;
-            execute format('alter %s owner to %I', this.thing, this.had_it);
+            because := sqlerrm;
+            owner_name := current_user;
+            execute format('alter %s owner to %I', this.thing, owner_name);
         end;
-        owners := owners || jsonb_build_object(
-            this.had_it, coalesce((owners ->> this.had_it)::bigint, 0) + 1
-        );
+        return next;
     end loop;
-    return query
-    select
-        entries.key,
-        entries.value::bigint,
-        null::text
-    from jsonb_each_text(owners) as entries
-    union all
-    select
-        entries.key,
-        null::bigint,
-        entries.value
-    from jsonb_each_text(lost) as entries;
 end
 $give_back$;
 
@@ -599,10 +656,11 @@ language sql as $blind_readers$
 $blind_readers$;
 
 create or replace function pg_temp.opening()
-returns table (statement text)
+returns table (things text, statement text)
 language sql as $opening$
     -- The statements that switch row security off on the marts and the contacts, except
-    -- on those with policies of others.
+    -- on those with policies of others. Each first takes the rights of our roles: these
+    -- would see the rows of all tenants until they are dropped.
     with policies as (
         select
             marts.oid as mart_id,
@@ -624,8 +682,20 @@ language sql as $opening$
     )
 
     select
+        mart_id::regclass::text as things,
         concat_ws(
             '; ',
+            (
+                select format(
+                    'revoke all on %s from %s', mart_id::regclass,
+                    string_agg(quote_ident(pg_roles.rolname), ', ')
+                )
+                from pg_roles
+                where
+                    pg_roles.rolname = any(pg_temp.groups())
+                    and pg_roles.rolname != 'customer_health_refresher'
+                having count(*) > 0
+            ),
             string_agg(drop_it, '; ') filter (where is_ours),
             case
                 when bool_and(is_ours)
@@ -641,12 +711,47 @@ language sql as $opening$
     union all
 
     select
+        'operations.tenant_roles' as things,
         'drop view if exists operations.missing_rights;'
         ' drop function if exists operations.map_tenants;'
         ' drop table if exists operations.tenant_roles, operations.source_grants;'
         ' delete from operations.installed_scripts where script = ''row_security.sql'''
-    where to_regclass('operations.installed_scripts') is not null
+        as statement
+    from pg_class
+    where
+        pg_class.oid = to_regclass('operations.installed_scripts')
+        and pg_class.relowner = to_regrole('customer_health_refresher')
 $opening$;
+
+create or replace function pg_temp.readers_of_map()
+returns table (thing text)
+language sql as $readers_of_map$
+    -- what others have made from the map of tenants: it cannot be dropped before that
+    select distinct
+        coalesce(
+            pg_describe_object('pg_class'::regclass, pg_rewrite.ev_class, 0),
+            pg_describe_object(pg_depend.classid, pg_depend.objid, 0)
+        ) as thing
+    from pg_depend
+    left join pg_rewrite
+        on
+            pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.objid = pg_rewrite.oid
+    left join pg_policy
+        on
+            pg_depend.classid = 'pg_policy'::regclass
+            and pg_depend.objid = pg_policy.oid
+    where
+        pg_depend.refclassid = 'pg_class'::regclass
+        and pg_depend.refobjid = to_regclass('operations.tenant_roles')
+        and pg_depend.deptype = 'n'
+        and (
+            pg_policy.polname in (
+                'roles_see_themselves', 'tenants_see_their_rows', 'tenants_add_their_rows'
+            )
+        ) is not true
+    order by 1
+$readers_of_map$;
 
 create or replace function pg_temp.belongings_of_others()
 returns table (role_name text, thing text)
