@@ -353,17 +353,20 @@ comment on function operations.put_into_distributed_table is
 distributed.';
 
 create or replace function operations.put_values(this_batch bigint, new_values jsonb)
-returns text[]
+returns jsonb
 language plpgsql set timezone = 'UTC' as $put$
 -- Write these values, by customer and column, into the locked rows of a batch's
 -- customers, each converted to its column's type. Only the columns of the batch are
--- named, because others may not be writable. NULL: there are none to write.
+-- named, because others may not be writable. Return by customer those that the row
+-- holds now: a trigger of the application may keep the row or some of its columns. NULL:
+-- there are none.
 declare
     tenant constant text := (
         select tenant_id from operations.write_back_batches where batch_id = this_batch
     );
-    written text[];
+    written jsonb;
     in_table text;
+    customers text[];
 begin
     if new_values is null then
         return null;
@@ -372,8 +375,12 @@ begin
         in_table := operations.put_into_distributed_table(this_batch, tenant, new_values);
     end if;
     if in_table is not null then
-        execute in_table into written;
-        return written;
+        -- a distributed table has no triggers
+        execute in_table into customers;
+        return (
+            select jsonb_object_agg(customer_id, new_values -> customer_id)
+            from unnest(customers) as customer_id
+        );
     end if;
     execute format(
         $update$
@@ -386,10 +393,27 @@ begin
             where
                 target.tenant_id = %2$L
                 and target.customer_id = any(%3$L)
-            returning target.customer_id::text
+            returning
+                target.customer_id::text as customer_id,
+                to_jsonb(target) as held,
+                -- in the form that their columns store
+                to_jsonb(
+                    jsonb_populate_record(target, $1 -> target.customer_id::text)
+                ) as asked
         )
 
-        select array_agg(customer_id) from updated
+        select
+            jsonb_object_agg(
+                updated.customer_id,
+                (
+                    select jsonb_object_agg(given.column_name, given.value)
+                    from jsonb_each($1 -> updated.customer_id) as given (column_name, value)
+                    where
+                        updated.held -> given.column_name
+                        = updated.asked -> given.column_name
+                )
+            )
+        from updated
         $update$,
         (
             select string_agg(distinct quote_ident(changes.column_name), ', ')
@@ -404,7 +428,7 @@ end
 $put$;
 comment on function operations.put_values is
 'customer_health: Writes values into the operational rows of a batch''s customers;
-returns the customers.';
+returns by customer what the row holds now.';
 
 create or replace function operations.write_batch(this_batch bigint, customers text[])
 returns table (outcome text, customers_count bigint)
@@ -417,7 +441,7 @@ declare
     -- the operational rows by customer: those that exist, and those that we have locked
     present jsonb;
     locked jsonb;
-    written text[];
+    written jsonb;
     -- by customer, the new values if the current ones are still those that were
     -- compared
     unchanged jsonb;
@@ -457,7 +481,7 @@ begin
         update operations.write_back_changes as changes
         set
             state = case
-                when changes.customer_id = any(written) then 'written'
+                when written -> changes.customer_id ? changes.column_name then 'written'
                 when locked ? changes.customer_id then 'conflict'
                 when present ? changes.customer_id then 'locked'
                 else 'gone'
@@ -532,7 +556,7 @@ declare
     locked jsonb;
     -- by customer, the old values of those columns that still hold our values
     ours jsonb;
-    restored text[];
+    restored jsonb;
 begin
     perform set_config('customer_health.is_writing_back', 'on', true);
 
@@ -586,7 +610,7 @@ begin
             case
                 when
                     ours -> changes.customer_id ? changes.column_name
-                    and changes.customer_id = any(restored)
+                    and restored -> changes.customer_id ? changes.column_name
                     then 'rolled_back'
                 when ours ? changes.customer_id then 'kept'
                 when present ? changes.customer_id then 'locked'

@@ -695,3 +695,48 @@ def test_the_staging_view_that_is_written_through_can_be_updated(
         refreshed.execute(
             "update analytics_internal.stg_orders__customer_statuses set tenant_id = null"
         )
+
+
+def test_a_value_that_a_trigger_keeps_is_not_written(refreshed: Database) -> None:
+    ids = spoil(refreshed, 3)
+    refreshed.execute(
+        "update commerce.customers set account_type ="
+        " case account_type when 'ACTIVE' then 'TARGET' else 'ACTIVE' end where id = %s",
+        ids[0],
+    )
+    refreshed.execute(
+        "create function commerce.keep() returns trigger language plpgsql as $$ begin"
+        " new.risk_status := old.risk_status; return new; end $$;"
+        " create trigger keep before update on commerce.customers"
+        f" for each row when (old.id = '{ids[0]}') execute function commerce.keep()"
+    )
+    assert refreshed.run("flows", "write-back").returncode == 0
+    assert outcomes(refreshed) == {"written": 3, "conflict": 1}
+    states = refreshed.rows(
+        "select column_name, state from operations.write_back_changes where customer_id = %s"
+        " order by batch_id desc, column_name limit 2",
+        ids[0],
+    )
+    assert {row["column_name"]: row["state"] for row in states} == {
+        "account_type": "written",
+        "risk_status": "conflict",
+    }
+    [batch] = refreshed.rows(
+        "select max(batch_id) as id from operations.write_back_changes where customer_id = %s",
+        ids[1],
+    )
+    assert refreshed.run("flows", "write-back").returncode == 0
+    assert outcomes(refreshed) == {"conflict": 1}
+
+    # nor is it restored
+    refreshed.execute(
+        "create or replace function commerce.keep() returns trigger language plpgsql"
+        " as $$ begin return old; end $$; drop trigger keep on commerce.customers;"
+        " create trigger keep before update on commerce.customers"
+        f" for each row when (old.id = '{ids[1]}') execute function commerce.keep()"
+    )
+    written = statuses(refreshed)[ids[1]]
+    done = refreshed.run("flows", "rollback", str(batch["id"]))
+    assert done.returncode == 0, done.stderr
+    assert "not restored: 1 value, changed by somebody since" in done.stdout
+    assert statuses(refreshed)[ids[1]] == written
