@@ -260,8 +260,9 @@ def grant_sources(connection: Connection) -> None:
         return
     if detached_since(connection):
         # the view with these columns is detached; only `hook remove` gets here
+        _install_grants(connection)
+        connection.execute("select pg_temp.revoke_from_hook()")
         return
-    with_short_lock(connection, partial(install, connection, "row_security.sql"))
     if lacking := _grant(connection):
         raise Infrastructure(f"roles: {AS_GRANTS} {lacking}")
 
@@ -490,10 +491,16 @@ def _as_views(connection: Connection, inputs: dict[str, str]) -> Iterator[None]:
 def _grant(connection: Connection) -> str:
     """Grant what the inputs need, as far as this login may; return what is still missing."""
     inputs = dbt.inputs(environment(connection))
-    load(connection)
+    _install_grants(connection)
     with _as_views(connection, inputs):
         connection.execute("select pg_temp.grant_sources()")
         return _lacking(connection)
+
+
+def _install_grants(connection: Connection) -> None:
+    """Create the functions that grant, and the table of grants as they need it."""
+    with_short_lock(connection, partial(install, connection, "row_security.sql"))
+    load(connection)
 
 
 def _lacking(connection: Connection) -> str:

@@ -17,13 +17,18 @@ create table if not exists operations.source_grants (
     kind text not null,
     thing text not null,
     column_name text not null,
+    table_id oid,
+    column_number smallint,
     primary key (role_name, privilege, kind, thing, column_name)
 );
+alter table operations.source_grants add column if not exists table_id oid;
+alter table operations.source_grants add column if not exists column_number smallint;
 comment on table operations.source_grants is
 'customer_health: One row per right that `roles install` has granted one of our roles on
 an object of the application (kind: table for any relation, routine or schema), or on
 one of its columns. Rights in this table are revoked when no longer needed; grants of
-others are not.';
+others are not. table_id and column_number, in PostgreSQL''s catalog: what a table or
+column is that has been renamed.';
 
 create table if not exists operations.former_owners (
     thing text primary key,

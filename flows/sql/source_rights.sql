@@ -49,6 +49,27 @@ language sql as $origins_of$
     where pg_rewrite.ev_class = view_id
 $origins_of$;
 
+create or replace function pg_temp.is_hooked()
+returns boolean
+language sql as $is_hooked$
+    -- whether a trigger calls the functions of the real-time hook, which the refresher
+    -- owns, or somebody else may execute them
+    select
+        exists (
+            select
+            from pg_trigger
+            where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
+        )
+        or exists (
+            select
+            from pg_proc
+            cross join lateral aclexplode(pg_proc.proacl) as caller
+            where
+                pg_proc.oid = to_regproc('operations.after_orders_created')
+                and caller.grantee != pg_proc.proowner
+        )
+$is_hooked$;
+
 create or replace function pg_temp.written_columns(of_project boolean)
 returns table (
     column_name name, table_id oid, origin name, is_written boolean, is_hooked boolean
@@ -109,24 +130,8 @@ language sql as $written_columns$
             }'::text[]
         )
         as is_written,
-        -- for the functions of the real-time hook, which the refresher owns, while a
-        -- trigger calls them or somebody else may execute them
         written.column_name = any('{account_type, last_order_date, dormancy_since}'::text[])
-        and (
-            exists (
-                select
-                from pg_trigger
-                where pg_trigger.tgfoid = to_regproc('operations.after_order_created')
-            )
-            or exists (
-                select
-                from pg_proc
-                cross join lateral aclexplode(pg_proc.proacl) as caller
-                where
-                    pg_proc.oid = to_regproc('operations.after_orders_created')
-                    and caller.grantee != pg_proc.proowner
-            )
-        ) as is_hooked
+        and pg_temp.is_hooked() as is_hooked
     from written
     inner join pg_attribute
         on
@@ -447,49 +452,115 @@ language sql as $lacking_rights$
         end
 $lacking_rights$;
 
-create or replace function pg_temp.grant_sources()
+create or replace function pg_temp.noted_rights()
+returns table (role_name text, privilege text, kind text, thing text, column_name text)
+language sql as $noted_rights$
+    -- what we have granted
+    select
+        noted.role_name,
+        noted.privilege,
+        noted.kind,
+        noted.thing,
+        noted.column_name
+    from operations.source_grants as noted
+$noted_rights$;
+
+create or replace function pg_temp.follow_renames()
 returns void
-language plpgsql set client_min_messages = error as $grant_sources$
--- Grant missing rights and record them. Revoke recorded rights that are no longer
--- needed, for example on a table that is no longer mapped. Grants of others stay.
--- lacking_rights() reports what the login may not grant.
+language plpgsql as $follow_renames$
+-- A renamed table or column keeps its rights. A name that is still there counts more
+-- than a number: a restored database has other numbers.
 declare
     change record;
-    held boolean;
 begin
-    -- a renamed column keeps its rights
-    insert into operations.source_grants
-    select given.*
-    from pg_temp.given_rights() as given
-    where
-        given.column_name != ''
-        and exists (
+    for change in
+        with tables as (
             select
+                noted.role_name,
+                noted.privilege,
+                noted.kind,
+                noted.thing,
+                noted.column_name,
+                noted.column_number,
+                pg_class.oid as id
             from operations.source_grants as noted
-            where
-                (noted.role_name, noted.privilege, noted.kind, noted.thing)
-                = (given.role_name, given.privilege, given.kind, given.thing)
-                and noted.column_name != ''
-                and not exists (
-                    select
-                    from pg_attribute
-                    where
-                        pg_attribute.attrelid = pg_temp.oid_of(noted.thing)
-                        and pg_attribute.attname = noted.column_name
-                        and not pg_attribute.attisdropped
-                )
-        )
-    on conflict do nothing;
+            inner join pg_class
+                on
+                    pg_class.oid = coalesce(pg_temp.oid_of(noted.thing), noted.table_id)
+                    and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+            where noted.kind = 'table'
+        ),
 
+        found as (
+            select
+                tables.*,
+                named.identity as new_thing,
+                coalesce(by_name.attname, by_number.attname, '') as new_column
+            from tables
+            cross join lateral
+                pg_identify_object('pg_class'::regclass, tables.id, 0) as named
+            left join pg_attribute as by_name
+                on
+                    tables.id = by_name.attrelid
+                    and tables.column_name = by_name.attname
+                    and not by_name.attisdropped
+            left join pg_attribute as by_number
+                on
+                    tables.id = by_number.attrelid
+                    and tables.column_number = by_number.attnum
+                    and not by_number.attisdropped
+        )
+
+        select found.*
+        from found
+        where
+            (found.thing, found.column_name) != (found.new_thing, found.new_column)
+            -- a dropped column has taken its grants with it
+            and (found.column_name = '') = (found.new_column = '')
+    loop
+        delete from operations.source_grants as noted
+        where
+            (noted.role_name, noted.privilege, noted.kind, noted.thing, noted.column_name)
+            = (
+                change.role_name, change.privilege, change.kind, change.thing,
+                change.column_name
+            );
+        insert into operations.source_grants
+        values (
+            change.role_name, change.privilege, change.kind, change.new_thing,
+            change.new_column
+        )
+        on conflict do nothing;
+    end loop;
+end
+$follow_renames$;
+
+create or replace function pg_temp.revoke_noted(kept boolean)
+returns void
+language plpgsql as $revoke_noted$
+-- Revoke what we have granted and nobody needs any more. Not kept: only what the
+-- functions of the hook needed, whatever the inputs say.
+declare
+    change record;
+begin
     for change in
         (
-            select noted.* from operations.source_grants as noted
+            select noted.*
+            from pg_temp.noted_rights() as noted
+            where
+                kept
+                or (noted.role_name, noted.privilege)
+                = ('customer_health_refresher', 'UPDATE')
             except
             (
-                select needed.* from pg_temp.needed_rights(true) as needed
+                select needed.*
+                from pg_temp.needed_rights(true) as needed
+                where kept
                 union
                 -- keep what the built inputs still need until a refresh replaces them
-                select needed.* from pg_temp.needed_rights(false) as needed
+                select needed.*
+                from pg_temp.needed_rights(false) as needed
+                where kept
             )
         )
         -- skip rights that are gone with their table or column
@@ -504,7 +575,36 @@ begin
     end loop;
 
     delete from operations.source_grants as noted
-    where noted not in (select given from pg_temp.given_rights() as given);
+    where
+        (noted.role_name, noted.privilege, noted.kind, noted.thing, noted.column_name)
+        not in (select given.* from pg_temp.given_rights() as given);
+end
+$revoke_noted$;
+
+create or replace function pg_temp.revoke_from_hook()
+returns void
+language plpgsql set client_min_messages = error as $revoke_from_hook$
+-- While views are detached, the inputs may not fit the tables, so nobody asks them.
+begin
+    perform pg_temp.follow_renames();
+    if not pg_temp.is_hooked() then
+        perform pg_temp.revoke_noted(false);
+    end if;
+end
+$revoke_from_hook$;
+
+create or replace function pg_temp.grant_sources()
+returns void
+language plpgsql set client_min_messages = error as $grant_sources$
+-- Grant missing rights and record them. Revoke recorded rights that are no longer
+-- needed, for example on a table that is no longer mapped. Grants of others stay.
+-- lacking_rights() reports what the login may not grant.
+declare
+    change record;
+    held boolean;
+begin
+    perform pg_temp.follow_renames();
+    perform pg_temp.revoke_noted(true);
 
     for change in
         select needed.*
@@ -546,6 +646,18 @@ begin
             on conflict do nothing;
         end if;
     end loop;
+
+    update operations.source_grants as noted
+    set
+        table_id = pg_temp.oid_of(noted.thing),
+        column_number = (
+            select pg_attribute.attnum
+            from pg_attribute
+            where
+                pg_attribute.attrelid = pg_temp.oid_of(noted.thing)
+                and pg_attribute.attname = noted.column_name
+        )
+    where noted.kind = 'table';
 end
 $grant_sources$;
 

@@ -806,3 +806,15 @@ def test_no_hook_is_no_hook_and_what_is_off_is_asked_nothing(
         assert done.returncode == 0, done.stderr
     finally:
         small.execute("drop owned by clerk cascade; drop role clerk")
+
+
+def test_without_our_views_the_hook_gives_its_rights_back(hooked: Database) -> None:
+    may = (
+        "select has_column_privilege('customer_health_refresher', 'commerce.customers',"
+        " 'account_type', 'update')"
+    )
+    assert hooked.value(may)
+    for command in (("detach",), ("hook", "remove")):
+        done = hooked.run("flows", *command)
+        assert done.returncode == 0, done.stderr
+    assert not hooked.value(may)

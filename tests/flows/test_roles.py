@@ -904,6 +904,37 @@ def test_what_the_roles_must_not_have_is_said(refreshed: Database) -> None:
         refreshed.execute("alter role customer_health_analyst nobypassrls")
 
 
+def test_rights_follow_a_renamed_table_and_column(refreshed: Database) -> None:
+    succeed(refreshed, "roles", "install")
+    refreshed.execute(
+        "alter table commerce.customers rename column risk_status to health;"
+        "alter table commerce.sales_reps rename to reps;"
+        # yours: it stays
+        f"grant update (email) on commerce.customers to {WRITE_BACK}"
+    )
+    noted = (
+        "select role_name, thing, column_name from operations.source_grants"
+        " where privilege = 'UPDATE' and column_name in ('health', 'risk_status', 'email')"
+        " or thing in ('commerce.sales_reps', 'commerce.reps') order by 2"
+    )
+    reads = f"select has_table_privilege('{REFRESHER}', 'commerce.reps', 'select')"
+    with refreshed.connect() as connection:
+        load(connection)
+        connection.execute("select pg_temp.grant_sources()")
+        assert rows(connection, noted) == [
+            {"role_name": WRITE_BACK, "thing": "commerce.customers", "column_name": "health"},
+            {"role_name": REFRESHER, "thing": "commerce.reps", "column_name": ""},
+        ]
+        assert refreshed.value(reads)
+        # no input reads it any more
+        connection.execute("drop view analytics_internal.input_orders__sales_reps cascade")
+        connection.execute("select pg_temp.grant_sources()")
+    assert not refreshed.value(reads)
+    assert refreshed.value(
+        f"select has_column_privilege('{WRITE_BACK}', 'commerce.customers', 'email', 'update')"
+    )
+
+
 @pytest.mark.slow
 def test_rights_follow_the_mapping(refreshed: Database, project: Path) -> None:
     """Another column name, and another table to write to."""
