@@ -389,14 +389,14 @@ begin
             %3$s
             end if;
             return null;
-        exception when others then
+        exception when others or assert_failure then
             -- the keys are lost, so everything is recomputed
             begin
                 insert into operations.hook_errors (hook, relation, error)
                 values ('capture', tg_relid::regclass::text, sqlerrm);
                 insert into operations.changed_keys (system, kind)
                 select system, 'everything' from unnest(array[%2$s]) as system;
-            exception when others then
+            exception when others or assert_failure then
                 raise warning 'customer_health could not record a change of %%: %%',
                     tg_relid::regclass, sqlerrm;
             end;

@@ -234,6 +234,9 @@ exception when others or query_canceled or assert_failure then
     -- If the insert is the whole statement, nothing is left to cancel. Within a longer
     -- statement, such as a loop, a cancel or a timeout must take effect.
     get diagnostics calls = pg_context;
+    -- The values of parameters may come last (log_parameter_max_length_on_error), in
+    -- any language: `portal "name" with parameters: $1 = ...`.
+    calls := regexp_replace(calls, '\n[^\n"]*("[^\n"]*"[^\n"]*)?\$1 = .*', '');
     if sqlstate = '57014' and calls like e'%\n%' then
         raise;
     end if;

@@ -368,7 +368,20 @@ SLOW = """
 
 def test_a_timeout_ends_the_hook_and_not_the_order(hooked: Database, customer: str) -> None:
     hooked.execute(SLOW)
-    hooked.execute("alter role postgres set statement_timeout = '200ms'")
+    hooked.execute(
+        """
+        alter role postgres set statement_timeout = '200ms';
+        -- errors then end with the values of parameters
+        alter role postgres set log_parameter_max_length_on_error = -1;
+        create function public.orders_of(customer uuid, statuses text) returns void
+        language plpgsql as $$
+        begin
+            insert into commerce.orders (id, tenant_id, customer_id, status, ordered_at)
+            select gen_random_uuid(), tenant_id, id, 'SUBMITTED', now()
+            from commerce.customers where id = customer and statuses != $2 || 'x';
+        end $$
+        """
+    )
     try:
         order(hooked, customer)
         assert facts(hooked, customer)[0] is None
@@ -382,8 +395,10 @@ def test_a_timeout_ends_the_hook_and_not_the_order(hooked: Database, customer: s
                 " select gen_random_uuid(), tenant_id, id, 'SUBMITTED', now()"
                 f" from commerce.customers where id = '{customer}'; end loop; end $$"
             )
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            hooked.rows("select public.orders_of(%s::uuid, %s)", customer, "two\nlines")
     finally:
-        hooked.execute("alter role postgres reset statement_timeout")
+        hooked.execute("alter role postgres reset all")
     assert (
         hooked.value("select count(*) from commerce.orders where customer_id = %s", customer)
         == 1
@@ -806,6 +821,26 @@ def test_no_hook_is_no_hook_and_what_is_off_is_asked_nothing(
         assert done.returncode == 0, done.stderr
     finally:
         small.execute("drop owned by clerk cascade; drop role clerk")
+
+
+def test_no_assertion_reaches_the_application(hooked: Database, customer: str) -> None:
+    hooked.execute(
+        "create function public.assert_all() returns trigger language plpgsql as $$"
+        " begin assert new.kind = 'everything', 'never'; return new; end $$;"
+        " create trigger never before insert on operations.changed_keys"
+        " for each row execute function public.assert_all()"
+    )
+    order(hooked, customer)
+    assert hooked.rows(
+        "select distinct hook, error from operations.hook_errors where hook = 'capture'"
+    ) == [{"hook": "capture", "error": "never"}]
+    # nor one while the error is noted
+    hooked.execute(
+        "create or replace function public.assert_all() returns trigger language plpgsql as"
+        " $$ begin assert false, 'never'; return new; end $$"
+    )
+    order(hooked, customer)
+    assert hooked.value("select count(*) from operations.hook_errors") == 1
 
 
 def test_without_our_views_the_hook_gives_its_rights_back(hooked: Database) -> None:
