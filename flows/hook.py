@@ -92,7 +92,7 @@ def after_orders_created(
 
 
 def install_hook(progress: Progress) -> None:
-    """Create or replace the trigger on the orders table.
+    """Create or replace the trigger on the orders table, and drop it from any other.
 
     Raises WrongArgument on Citus.
     """
@@ -112,17 +112,33 @@ def install_hook(progress: Progress) -> None:
                 f"hook: trigger {TRIGGER} on {name} is not ours but has the name that we need;"
                 " rename it"
             )
+        family = {
+            member["member_id"]
+            for member in rows(
+                connection,
+                f"select member_id from {OPERATIONS}.family_of(%(relation)s)",
+                {"relation": relation},
+            )
+        }
+        others = [one for one in _triggers(connection) if one["oid"] not in family]
+        _check_may_drop(others)
         put = sql.SQL(
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         with_short_lock(connection, partial(connection.execute, put), [table["oid"]])
+        _drop(connection, others)
         connection.execute(
             f"insert into {OPERATIONS}.hooked_tables values (%s) on conflict do nothing",
             (relation,),
         )
+        connection.execute(
+            f"delete from {OPERATIONS}.hooked_tables where relation != %s", (relation,)
+        )
         grant_sources(connection)
         left_out = rows(connection, LEFT_OUT)
+    for other in others:
+        progress.say(f"hook removed from {other['relation']}")
     progress.say(f"hook installed on {relation}")
     if misses := table["misses"]:
         progress.say(f"warning: {relation} {misses}, so such orders wait for the next refresh")
@@ -139,17 +155,8 @@ def remove_hook(progress: Progress) -> None:
         return
     with with_queue() as connection:
         triggers = _triggers(connection)
-        for trigger in triggers:
-            if not trigger["is_ours"]:
-                raise Infrastructure(
-                    f"hook: {trigger['owner']} owns {trigger['relation']}, and only the owner"
-                    f" may drop its trigger: run this command as {trigger['owner']}"
-                )
-        for trigger in triggers:
-            drop = sql.SQL("drop trigger {} on {}").format(
-                sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
-            )
-            with_short_lock(connection, partial(connection.execute, drop), [trigger["oid"]])
+        _check_may_drop(triggers)
+        _drop(connection, triggers)
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
     progress.say("the hook is not installed: new orders wait for the next refresh")
@@ -325,6 +332,24 @@ def _check_isolation(connection: Connection, relation: str) -> None:
                 " default_transaction_isolation to 'read committed' there, or do without the"
                 " hook"
             )
+
+
+def _check_may_drop(triggers: list[dict[str, Any]]) -> None:
+    """Raise if one of these triggers is on a table of another owner."""
+    for trigger in triggers:
+        if not trigger["is_ours"]:
+            raise Infrastructure(
+                f"hook: {trigger['owner']} owns {trigger['relation']}, and only the owner"
+                f" may drop its trigger: run this command as {trigger['owner']}"
+            )
+
+
+def _drop(connection: Connection, triggers: list[dict[str, Any]]) -> None:
+    for trigger in triggers:
+        drop = sql.SQL("drop trigger {} on {}").format(
+            sql.Identifier(trigger["tgname"]), sql.SQL(trigger["relation"])
+        )
+        with_short_lock(connection, partial(connection.execute, drop), [trigger["oid"]])
 
 
 def _triggers(connection: Connection) -> list[dict[str, Any]]:

@@ -843,6 +843,27 @@ def test_no_assertion_reaches_the_application(hooked: Database, customer: str) -
     assert hooked.value("select count(*) from operations.hook_errors") == 1
 
 
+def test_another_orders_table_takes_the_hook_over(hooked: Database) -> None:
+    hooked.execute(
+        "create table commerce.purchases (like commerce.orders);"
+        "create trigger customer_health_hook after insert on commerce.purchases"
+        " referencing new table as new_rows for each statement"
+        " execute function operations.after_order_created();"
+        "insert into operations.hooked_tables values ('commerce.purchases'), ('commerce.old')"
+    )
+    done = hooked.run("flows", "hook", "install")
+    assert done.returncode == 0, done.stderr
+    assert "hook removed from commerce.purchases" in done.stdout
+    assert hooked.rows("select * from operations.hooked_tables") == [
+        {"relation": '"commerce"."orders"'}
+    ]
+    assert hooked.rows(
+        "select tgrelid::regclass::text as relation from pg_trigger"
+        " where tgfoid = 'operations.after_order_created'::regproc"
+    ) == [{"relation": "commerce.orders"}]
+    assert "warning" not in hooked.run("flows", "hook", "status").stdout
+
+
 def test_without_our_views_the_hook_gives_its_rights_back(hooked: Database) -> None:
     may = (
         "select has_column_privilege('customer_health_refresher', 'commerce.customers',"
