@@ -1,6 +1,7 @@
 """The triggers of the change queue, on all kinds of tables."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -356,6 +357,33 @@ def test_a_vacuum_elsewhere_does_not_make_us_wait_for_a_lock(empty: Database) ->
         with_short_lock(ours, fail_once)
     assert waits == ["300ms", "300ms", "1200ms"]
     assert len(attempts) == 2
+
+
+def test_a_vacuum_of_long_values_counts_as_one_of_their_table(empty: Database) -> None:
+    empty.execute(
+        "create table long (value text);"
+        "alter table long alter value set storage external;"
+        "insert into long select repeat('x', 8000) from generate_series(1, 200)"
+    )
+    waits: list[object] = []
+    oid = int(str(empty.value("select 'long'::regclass::oid")))
+    toast = "(select reltoastrelid from pg_class where oid = 'long'::regclass)"
+    with ThreadPoolExecutor(1) as pool, empty.connect() as vacuum, empty.connect() as ours:
+        name = empty.value(f"select {toast}::regclass::text")
+        vacuum.execute("set vacuum_cost_delay = '100ms'; set vacuum_cost_limit = 1")
+        slow = pool.submit(vacuum.execute, f"vacuum {name}".encode())
+        while not empty.rows(
+            f"select from pg_locks where relation = {toast}"
+            " and mode = 'ShareUpdateExclusiveLock' and granted"
+        ):
+            assert not slow.done(), slow.result()
+        with_short_lock(
+            ours, lambda: waits.extend(ours.execute(b"show lock_timeout").fetchall()), [oid]
+        )
+        vacuum.cancel()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            slow.result(60)
+    assert waits == [{"lock_timeout": "1200ms"}]
 
 
 @pytest.mark.slow

@@ -402,6 +402,8 @@ def test_a_tenant_that_would_change_too_much_is_left_alone(refreshed: Database) 
     )
     said = f"dry run: 1 customer would be changed, {held} are held, nothing was written"
     assert said in done.stdout
+    done = refreshed.run("flows", "write-back", "--dry-run", "--force")
+    assert f"dry run: {int(str(held)) + 1} customers would be changed, nothing" in done.stdout
     done = refreshed.run("flows", "refresh", "--mode", "hourly", "--as-of", UNTIL)
     assert done.returncode == 3
     assert "harbor-foods" in done.stderr
