@@ -51,7 +51,17 @@ def as_json(content: Mapping[str, Any]) -> str:
 
 
 class Paper(Console):
-    """Prints until its reader goes away, as `head` does; then the command goes on silently."""
+    """Prints until it cannot; then the command goes on silently.
+
+    A reader goes away, as `head` does; a disk is full.
+    """
+
+    def _check_buffer(self) -> None:
+        """Print what is held; rich itself only expects a broken pipe."""
+        try:
+            super()._check_buffer()
+        except OSError:
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         """Drop what is still to be printed, instead of ending the command."""
@@ -136,17 +146,17 @@ class Progress:
 
     def fail(self, reason: str) -> None:
         """Print in one line on standard error why the command has ended."""
-        _print_on(sys.stderr, reason)
+        print_on(sys.stderr, reason)
         try:
             self._note(reason)
         except Infrastructure as failure:
-            _print_on(sys.stderr, f"error: {failure}")
+            print_on(sys.stderr, f"error: {failure}")
 
     def end(self, payload: Mapping[str, Any] | None, exit_code: int) -> None:
         """With --json print the run's log entry, or else the printed lines and tables."""
         if self._is_json:
             content = payload or {"tables": self._tables, "lines": self._said}
-            _print_on(sys.stdout, as_json({**content, "exit_code": exit_code}))
+            print_on(sys.stdout, as_json({**content, "exit_code": exit_code}))
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -166,11 +176,11 @@ class Progress:
                 ) from error
 
 
-def _print_on(stream: TextIO, text: str) -> None:
-    """Print text, unless its reader has gone away."""
+def print_on(stream: TextIO, text: str) -> None:
+    """Print text, unless its reader has gone away or its disk is full."""
     try:
         print(text, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError:
         _drop(stream)
 
 

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from flows.continuous import ONE_BY_ONE, parse_every
 from flows.errors import Infrastructure, WrongArgument
 from flows.fleet import at_once, names
-from flows.progress import count_of
+from flows.progress import count_of, print_on
 from flows.project import LOCAL
 from flows.schemas import PREFIX
 
@@ -155,7 +155,7 @@ def serve(arguments: argparse.Namespace) -> int:
     else:
         with _server(address):
             _offer(arguments.time_zone, arguments.refresh_every)
-    print("stopped", file=sys.stderr)
+    print_on(sys.stderr, "stopped")
     return STOPPED
 
 
@@ -504,7 +504,7 @@ class Keeper:
                     continue
                 except Exception as error:  # noqa: BLE001 - otherwise no run would ever start again
                     reason = str(error).partition("\n")[0] or type(error).__name__
-                    print(f"warning: {self._deployment}: {reason}", file=sys.stderr)
+                    print_on(sys.stderr, f"warning: {self._deployment}: {reason}")
 
     def _look(self, client: "SyncPrefectClient") -> None:
         """Start a run unless there is one, it is too early, or somebody has paused it."""

@@ -15,6 +15,7 @@ from psycopg.rows import DictRow
 
 from flows.errors import WrongArgument
 from flows.installed import MARK
+from flows.progress import print_on
 from flows.project import settings
 from flows.schemas import SCHEMAS
 
@@ -159,4 +160,4 @@ def _parameters() -> dict[str, Any]:
 
 def _warn(line: str) -> None:
     """Print a warning where no Progress is at hand, and where it cannot break the JSON."""
-    print(f"warning: {line}", file=sys.stderr)
+    print_on(sys.stderr, f"warning: {line}")

@@ -254,6 +254,33 @@ def test_a_reader_that_goes_away_ends_no_command(refreshed: Database) -> None:
         assert (command.wait(60), b"Broken" in error) == (code, False), arguments
 
 
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_full_disk_behind_the_output_ends_no_command(
+    refreshed: Database, unbuffered: str
+) -> None:
+    """A refresh goes on to its write-back, and 1 would mean that a data test failed."""
+    for arguments, full, code in (
+        (("weekly",), ("stdout",), 0),
+        (("weekly",), ("stdout", "stderr"), 0),
+        (("weekly", "--json"), ("stdout",), 0),
+        (("weekly", "--json"), ("stdout", "stderr"), 0),
+        (("refresh", "--mode", "wrong"), ("stderr",), 2),
+        (("write-back", "--tenant", "nobody"), ("stdout", "stderr"), 2),
+    ):
+        with Path("/dev/full").open("wb") as disk:
+            done = subprocess.run(
+                [PYTHON, "-m", "flows", *arguments],
+                env=refreshed.os_environment(PYTHONUNBUFFERED=unbuffered),
+                cwd=PROJECT,
+                timeout=60,
+                check=False,
+                stdout=disk if "stdout" in full else subprocess.PIPE,
+                stderr=disk if "stderr" in full else subprocess.PIPE,
+            )
+        is_said = b"error" in (done.stderr or b"")
+        assert (done.returncode, is_said) == (code, False), (arguments, full)
+
+
 def test_what_nobody_expects_is_no_failed_test(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
