@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from prefect import flow, get_run_logger, runtime, task
@@ -99,9 +100,13 @@ class PrefectProgress(LoggedProgress):
         return results[0]
 
     def table(self, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Store a table as an artifact under its title."""
-        title = ", ".join([title, *_services()])
-        key = "-".join(re.findall("[a-z0-9]+", title.lower()))
+        """Store a table as an artifact under its title, in a fleet one for each database."""
+        services = _services()
+        key = "-".join(re.findall("[a-z0-9]+", ", ".join([title, *services]).lower()))
+        if services:
+            # the key of eu_1 and of EU.1 would be the same
+            key = f"{key}-{sha256(repr(services).encode()).hexdigest()[:8]}"
+        title = ", ".join([title, *services])
         # numbers, dates and intervals as the database writes them
         plain = json.loads(json.dumps([dict(line) for line in lines], default=str))
         create_table_artifact(plain, key, description=title)

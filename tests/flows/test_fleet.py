@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -405,6 +406,30 @@ def test_a_run_says_by_its_tag_which_database_it_is_of_and_waits_in_line(
         pauses.clear()
         assert flow.fn().name == "Failed"
         assert pauses == retried
+
+
+def test_tables_of_two_databases_are_two_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import scheduled  # Prefect takes seconds to import
+
+    stored: dict[str, str] = {}
+
+    def store(_rows: object, key: str, description: str) -> None:
+        stored[key] = description
+
+    run = SimpleNamespace(tags=[])
+    monkeypatch.setattr(scheduled, "create_table_artifact", store)
+    monkeypatch.setattr(scheduled, "runtime", SimpleNamespace(flow_run=run))
+    # Prefect allows only a-z, 0-9 and - in a key
+    names = ("eu_1", "eu-1", "EU.1")
+    monkeypatch.setenv("FLEET", " ".join(names))
+    for name in names:
+        run.tags = [name]
+        scheduled.PrefectProgress().table("Risk status", [])
+    assert list(stored.values()) == [f"Risk status, {name}" for name in names]
+    assert all(re.fullmatch("risk-status-eu-1-[a-z0-9]+", key) for key in stored)
+    monkeypatch.delenv("FLEET")
+    scheduled.PrefectProgress().table("Risk status", [])
+    assert stored["risk-status"] == "Risk status"
 
 
 @pytest.mark.slow
