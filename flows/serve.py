@@ -13,13 +13,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from flows.continuous import ONE_BY_ONE, parse_every
@@ -34,11 +36,14 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
     from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.runner import Runner
     from prefect.schedules import Schedule
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
 SECONDS_TO_LOOK = 2
+# so long Prefect may need to report how a run has ended
+SECONDS_TO_REPORT = 300
 FIRST_PAUSE = timedelta(seconds=10)
 # as many failures as lead to the longest pause
 MOST_FAILURES = 10
@@ -153,8 +158,8 @@ def serve(arguments: argparse.Namespace) -> int:
         _check_server(os.environ["PREFECT_API_URL"])
         _offer(arguments.time_zone, arguments.refresh_every)
     else:
-        with _server(address):
-            _offer(arguments.time_zone, arguments.refresh_every)
+        with _server(address) as server:
+            _offer(arguments.time_zone, arguments.refresh_every, server)
     print_on(sys.stderr, "stopped")
     return STOPPED
 
@@ -226,7 +231,7 @@ def _listens(address: Address) -> bool:
 
 
 @contextmanager
-def _server(address: Address) -> Iterator[None]:
+def _server(address: Address) -> "Iterator[subprocess.Popen[bytes]]":
     """Run our own server, which ends with this process."""
     import httpx
 
@@ -264,7 +269,7 @@ def _server(address: Address) -> Iterator[None]:
                     f"the Prefect server did not start on {address.host}:{address.port}"
                 )
             time.sleep(0.5)
-        yield
+        yield server
     finally:
         _end(server)
 
@@ -326,12 +331,15 @@ def nightly_rule(zone: str) -> str:
     return "\n".join(lines)
 
 
-def _offer(zone: str, every: timedelta) -> None:
-    """Register the flows and their schedules, and serve them until stopped."""
+def _offer(
+    zone: str, every: timedelta, server: "subprocess.Popen[bytes] | None" = None
+) -> None:
+    """Register the flows and their schedules, and serve them until stopped.
+
+    server: our own, if we have started one.
+    """
     # imported after the settings are made, because Prefect reads them on import
-    from prefect import serve as serve_deployments
     from prefect.deployments.runner import RunnerDeployment
-    from prefect.runner import Runner
     from prefect.types.entrypoint import EntrypointType
 
     from flows import scheduled
@@ -350,11 +358,11 @@ def _offer(zone: str, every: timedelta) -> None:
     }
     if every < ONE_BY_ONE:
         flows["continuous"] = scheduled.continuous
-    services: list[str | None] = [*names()]
+    services: Sequence[str | None] = names() or [None]
     deployments = {
         # by its full name, the short name, the flow and the database
         f"{flow.name}/{named(name, service)}": (name, flow, service)
-        for service in services or [None]
+        for service in services
         for name, flow in flows.items()
     }
     continuous = f"{scheduled.continuous.name}/{PREFIX}continuous"
@@ -362,13 +370,13 @@ def _offer(zone: str, every: timedelta) -> None:
     _refuse_work_pool(earlier)
     end_left_runs(earlier, continuous)
     hours = schedules(zone, every)
+    runner = patient_runner(server, at_once() + OTHERS_AT_ONCE if services[0] else None)
     if every < ONE_BY_ONE:
-        keeper = Keeper(continuous, every)
+        # by the map of the running processes
+        keeper = Keeper(continuous, every, lambda run: bool(runner._process_manager.get(run)))  # noqa: SLF001
         threading.Thread(target=keeper.keep, daemon=True).start()
     elif continuous in earlier:
         _take_back(earlier[continuous])
-    # Prefect's own handler leaves its loop halfway and abandons the running runs
-    Runner.handle_sigterm = _as_ctrl_c  # type: ignore[assignment, method-assign]
     offered = [
         RunnerDeployment.from_flow(
             flow,
@@ -381,18 +389,81 @@ def _offer(zone: str, every: timedelta) -> None:
         for name, flow, service in deployments.values()
     ]
     with suppress(KeyboardInterrupt):
-        if not services:
-            serve_deployments(*offered)
-            return
-        runner = Runner(limit=at_once() + OTHERS_AT_ONCE)
         for deployment in offered:
             runner.add_deployment(deployment)
-        _bound([path for path, (name, *_) in deployments.items() if name in BOUNDED])
+        if services[0]:
+            _bound([path for path, (name, *_) in deployments.items() if name in BOUNDED])
         print(
             f"serving {count_of(len(offered), 'deployment')} of"
-            f" {count_of(len(services), 'database')}"
+            f" {count_of(len(services), 'database')}",
+            flush=True,
         )
-        asyncio.run(runner.start())
+        try:
+            asyncio.run(runner.start())
+        except BaseExceptionGroup as group:
+            # of the tasks that Prefect runs at once
+            error: BaseException = group
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            raise error from None
+
+
+def patient_runner(server: "subprocess.Popen[bytes] | None", limit: int | None) -> "Runner":
+    """Return a runner of Prefect that asks a server that is away again and again.
+
+    By itself it ends after three attempts, and kills all runs. server: our own, if we have
+    started one. If that has ended, nothing would start it again: then the runner ends.
+    """
+    import httpx
+    from prefect._internal import observers
+    from prefect.runner import Runner
+    from prefect.runner import _scheduled_run_poller as poller
+
+    def has_ended() -> bool:
+        return server is not None and server.poll() is not None
+
+    class PatientRunner(Runner):
+        # Prefect's own handler leaves its loop halfway and abandons the running runs
+        def handle_sigterm(self, *_: object) -> None:
+            _as_ctrl_c()
+
+        async def _pause_schedules(self) -> None:
+            # otherwise it would not stop the runs
+            with suppress(httpx.HTTPError):
+                if not has_ended():
+                    await super()._pause_schedules()  # type: ignore[no-untyped-call]
+
+    # this looks for runs that are due
+    poller.critical_service_loop = partial(_ask, has_ended)  # type: ignore[attr-defined]
+    # and this for those that are to be cancelled
+    observers.critical_service_loop = partial(_ask, bool)  # type: ignore[attr-defined]
+    return PatientRunner(limit=limit)
+
+
+async def _ask(
+    has_ended: Callable[[], bool],
+    workload: Callable[[], Awaitable[None]],
+    interval: float,
+    **_: object,
+) -> None:
+    """Ask the server at this interval, forever. Raises Infrastructure if it has ended."""
+    import httpx
+
+    is_away = False
+    while True:
+        try:
+            await workload()
+            if is_away:
+                print_on(sys.stderr, "the Prefect server answers again")
+            is_away = False
+        except httpx.HTTPError as error:
+            if has_ended():
+                raise Infrastructure("the Prefect server has ended") from error
+            if not is_away:
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                print_on(sys.stderr, f"warning: no answer of the Prefect server: {reason}")
+            is_away = True
+        await asyncio.sleep(interval)
 
 
 def named(name: str, service: str | None) -> str:
@@ -482,9 +553,14 @@ class Keeper:
     because people are told about each one.
     """
 
-    def __init__(self, deployment: str, every: timedelta) -> None:
-        """Start nothing yet."""
+    def __init__(
+        self, deployment: str, every: timedelta, is_alive: Callable[[UUID], bool]
+    ) -> None:
+        """Start nothing yet. is_alive: whether a run has a process."""
         self._deployment = deployment
+        self._is_alive = is_alive
+        # since when a run that should have a process has none
+        self._gone: dict[UUID, float] = {}
         self._parameters = {"every_seconds": int(every.total_seconds())}
         self._begun = datetime.now(UTC)
 
@@ -498,7 +574,7 @@ class Keeper:
             while True:
                 time.sleep(SECONDS_TO_LOOK)
                 try:
-                    self._look(client)
+                    self.look(client)
                 except (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError):
                     # not registered yet, or no server at the moment, which Prefect reports
                     continue
@@ -506,7 +582,7 @@ class Keeper:
                     reason = str(error).partition("\n")[0] or type(error).__name__
                     print_on(sys.stderr, f"warning: {self._deployment}: {reason}")
 
-    def _look(self, client: "SyncPrefectClient") -> None:
+    def look(self, client: "SyncPrefectClient") -> None:
         """Start a run unless there is one, it is too early, or somebody has paused it."""
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
         from prefect.client.schemas.sorting import FlowRunSort
@@ -519,7 +595,9 @@ class Keeper:
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=MOST_FAILURES,
         )
-        if any(run.state and not run.state.is_final() for run in runs):
+        going = [run for run in runs if run.state and not run.state.is_final()]
+        if going:
+            self._end_lost(client, going)
             return
         # failures before this serve do not count: their cause may be fixed
         ended = [run for run in runs if run.end_time and run.end_time >= self._begun]
@@ -527,6 +605,24 @@ class Keeper:
         last = ended[0].end_time if ended else None
         if last is None or datetime.now(UTC) >= last + pause:
             client.create_flow_run_from_deployment(deployment.id, parameters=self._parameters)
+
+    def _end_lost(self, client: "SyncPrefectClient", going: "Sequence[FlowRun]") -> None:
+        """Set runs to Crashed that have long had no process.
+
+        The server could not note their end, and would keep them forever.
+        """
+        from prefect.states import Crashed
+
+        now = time.monotonic()
+        self._gone = {
+            run.id: self._gone.get(run.id, now)
+            for run in going
+            if not (run.state and run.state.is_scheduled()) and not self._is_alive(run.id)
+        }
+        for run, since in self._gone.items():
+            if now - since >= SECONDS_TO_REPORT:
+                lost: State[None] = Crashed(message="its process has ended")
+                client.set_flow_run_state(run, lost, force=True)
 
 
 def pause_after(failed: Sequence[bool]) -> timedelta:

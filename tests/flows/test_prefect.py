@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import anyio
 import httpx
 import psycopg
 import psycopg2  # type: ignore[import-untyped]
@@ -31,7 +32,10 @@ from conftest import PROJECT, Database, free_port
 from flows import errors
 from flows.__main__ import parse
 from flows.progress import Progress
-from flows.serve import end_left_runs
+from flows.serve import Keeper, end_left_runs, patient_runner
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 Found = TypeVar("Found")
 
@@ -96,9 +100,11 @@ class Prefect:
 
 
 @contextmanager
-def prefect_of(environment: Mapping[str, str], home: Path) -> Iterator[Prefect]:
+def prefect_of(
+    environment: Mapping[str, str], home: Path, port: str | None = None
+) -> Iterator[Prefect]:
     """Run a Prefect server; the environment is that of the commands, such as a worker."""
-    port = free_port()
+    port = port or free_port()
     with ExitStack() as running:
         prefect = Prefect(
             running.enter_context(client_of(port)),
@@ -406,6 +412,96 @@ def test_a_run_that_a_killed_serve_has_left_does_not_stay_running(
     assert {name for name, _ in ended} == {"night"}
 
 
+def test_a_server_that_is_away_is_asked_until_it_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Prefect itself would end after three attempts; our own server does not come back."""
+    refused = httpx.ConnectError("refused")
+    left = iter([None, refused, refused, refused, refused, None, refused, KeyError("a bug")])
+
+    async def look() -> None:
+        if error := next(left):
+            raise error
+
+    def loop_of(module: str) -> Callable[..., Awaitable[None]]:
+        found: Callable[..., Awaitable[None]] = sys.modules[module].critical_service_loop
+        return found
+
+    poller = "prefect.runner._scheduled_run_poller"
+    patient_runner(None, None)
+    for module in (poller, "prefect._internal.observers"):
+        assert "_ask" in repr(loop_of(module))
+    asked = partial(loop_of(poller), look, 0, run_once=False, jitter_range=0.3)
+    with pytest.raises(KeyError):
+        anyio.run(asked)
+    away = "warning: no answer of the Prefect server: refused"
+    assert capsys.readouterr().err.splitlines() == [
+        *(away, "the Prefect server answers again", away)
+    ]
+    left = iter([None, refused])
+    ended = SimpleNamespace(poll=lambda: 1)
+    patient_runner(cast("subprocess.Popen[bytes]", ended), None)
+    with pytest.raises(errors.Infrastructure, match="the Prefect server has ended"):
+        anyio.run(loop_of(poller), look, 0)
+
+
+def test_a_run_whose_end_the_server_did_not_note_gives_way_to_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from prefect.client.schemas.objects import State
+    from prefect.states import Pending, Running, Scheduled
+
+    run = SimpleNamespace(id=uuid.uuid4(), state=Running(), end_time=None, total_run_time=ZERO)
+    told: list[str] = []
+
+    class Server:
+        """A server that has one run; another one is only counted."""
+
+        def read_deployment_by_name(self, _name: str) -> Any:
+            return SimpleNamespace(id=uuid.uuid4(), paused=False)
+
+        def read_flow_runs(self, **_: object) -> list[Any]:
+            return [run]
+
+        def set_flow_run_state(
+            self, _run: uuid.UUID, state: State[Any], *, force: bool
+        ) -> None:
+            assert force
+            run.state, run.end_time = state, datetime.now(UTC)
+            told.append(state.name or "")
+
+        def create_flow_run_from_deployment(self, *_: object, **__: object) -> None:
+            told.append("another")
+
+    seconds = 0.0
+    monkeypatch.setattr("flows.serve.time.monotonic", lambda: seconds)
+    alive: set[uuid.UUID] = set()
+    keeper = Keeper("continuous", timedelta(minutes=1), alive.__contains__)
+    looks: list[tuple[State[Any], bool, float, list[str]]] = [
+        (Running(), True, 9999, []),
+        (Running(), False, 9, []),
+        # it has been seen again
+        (Running(), True, 9999, []),
+        # one that waits has no process
+        (Scheduled(), False, 9999, []),
+        (Pending(), False, 9999, []),
+        (Pending(), False, 299, []),
+        (Pending(), False, 1, ["Crashed"]),
+    ]
+    for state, is_alive, passed, expected in looks:
+        run.state = state
+        alive.clear()
+        alive.update([run.id] if is_alive else [])
+        seconds += passed
+        keeper.look(cast("SyncPrefectClient", Server()))
+        assert told == expected
+    # after a run that failed early it would wait
+    run.total_run_time = timedelta(hours=1)
+    keeper.look(cast("SyncPrefectClient", Server()))
+    assert told == ["Crashed", "another"]
+
+
+ZERO = timedelta()
 GONE = errors.Infrastructure("database: gone", is_temporary=True)
 DENIED = errors.Infrastructure("database: permission denied for table customers")
 WRONG = errors.TestsFailed("a_test: 1 rows")
@@ -605,6 +701,31 @@ def test_a_server_that_was_named_gets_the_schedules_and_goes_on(
         wait_for(lambda: not left_behind(home))
         assert api.get("/health").is_success
         assert deployment(api, "alerts/alerts")["paused"]
+
+
+@pytest.mark.slow
+def test_serve_outlasts_its_server(refreshed: Database, tmp_path: Path) -> None:
+    port, home = free_port(), tmp_path / "serve"
+    home.mkdir()
+    environment = {
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        # otherwise each attempt takes a minute
+        "PREFECT_CLIENT_MAX_RETRIES": "0",
+    }
+    with ExitStack() as running:
+        with prefect_of(refreshed.os_environment(), tmp_path, port) as prefect:
+            served = running.enter_context(serving(refreshed, home, **environment))
+            deployment(prefect.api, "alerts/alerts")
+        # Prefect itself gives up after three attempts
+        wait_for(lambda: "no answer of the Prefect server" in (home / "log").read_text())
+        time.sleep(15)
+        assert served.poll() is None
+        with prefect_of(refreshed.os_environment(), tmp_path, port) as prefect:
+            dry_run = deployment(prefect.api, "dry run of the write-back/dry-run")
+            post(prefect.api, f"/deployments/{dry_run['id']}/create_flow_run", {})
+            [run] = wait_for(lambda: completed(prefect.api, dry_run))
+            assert run["state"]["type"] == "COMPLETED", run["state"]
+        assert "the Prefect server answers again" in (home / "log").read_text()
 
 
 UNITS = sorted((PROJECT / "deploy" / "systemd").glob("*.service"))
