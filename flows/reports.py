@@ -262,22 +262,25 @@ def other_rules_since(connection: Connection) -> str | None:
     [last] = rows(
         connection,
         f"""
-        select
-            (array_agg(rules order by log_id desc))[1] as now,
-            (array_agg(rules order by log_id desc) filter (where is_written))[1] as written,
-            to_char(
-                max(created_at) filter (where is_written) at time zone 'UTC',
-                'YYYY-MM-DD HH24:MI "UTC"'
-            ) as day
-        from (
+        with refreshes as not materialized (
             select
                 log_id,
-                created_at,
                 payload ->> 'rules' as rules,
-                status = 'success' and payload ? 'write_back' as is_written
+                status = 'success' and payload ? 'write_back' as is_written,
+                to_char(created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') as day
             from {OPERATIONS}.application_logs
             where log_type = 'refresh' and payload ? 'rules'
-        ) as refreshes
+        )
+
+        select
+            (select rules from refreshes order by log_id desc limit 1) as now,
+            written.rules as written,
+            written.day
+        from (select) as always
+        left join
+            -- a log of years is read from its end
+            (select * from refreshes where is_written order by log_id desc limit 1) as written
+            on true
         """,
     )
     is_other = last["written"] is not None and last["now"] != last["written"]

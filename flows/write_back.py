@@ -49,7 +49,7 @@ FREED_BY = "the next successful refresh releases it"
 # leaves out idle refreshes, which prove nothing new; a refresh of which only the write-back
 # failed counts as a success, because its marts are complete
 REFRESHES = f"""
-    with refreshes as (
+    with refreshes as not materialized (
         select
             log_id,
             logid,
@@ -300,16 +300,32 @@ def rollback(batch_id: int) -> dict[str, Any]:
 
 def check_last_refresh(connection: Connection) -> None:
     """Raise unless the last refresh passed all tests and the marts are as it left them."""
-    # the last full or hourly refresh, and the last one of a single organization since then
+    # the last full or hourly refresh, and the last one of a single organization since then;
+    # a log of years is read from its end
     last = rows(
         connection,
-        f"{REFRESHES} select status, payload ->> 'error' as error,"
-        " coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed"
-        " from refreshes"
-        " where log_id in (select max(log_id) from refreshes group by is_of_one)"
-        " and log_id >= coalesce("
-        "(select max(log_id) from refreshes where not is_of_one), log_id"
-        ") order by log_id desc",
+        f"""
+        {REFRESHES},
+
+        last as (
+            select * from refreshes where not is_of_one order by log_id desc limit 1
+        ),
+
+        last_of_one as (
+            select *
+            from refreshes
+            where is_of_one and log_id > coalesce((select last.log_id from last), 0)
+            order by log_id desc
+            limit 1
+        )
+
+        select
+            status,
+            payload ->> 'error' as error,
+            coalesce((payload ->> 'tests_passed')::bigint, 0) as tests_passed
+        from (select * from last union all select * from last_of_one) as both_last
+        order by log_id desc
+        """,
     )
     if not last:
         raise WriteBackHeld(f"write-back held: no refresh has run yet; {FREED_BY}")
