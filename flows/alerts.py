@@ -148,6 +148,8 @@ def _show(
     progress.table("Messages that would be sent", sent)
     if unsent:
         progress.table("Messages that would not be sent", unsent)
+    if channels.no_links:
+        progress.say(channels.no_links)
     for message in messages:
         progress.say(f"\nto {message.address}: {message.subject}\n\n{text_of(message)}")
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from flows.database import one_line
 from flows.errors import WrongArgument
-from flows.fleet import current
+from flows.fleet import current, listed
 
 TIMEOUT_SECONDS = 20
 GATEWAY_TIMEOUT = 504
@@ -23,6 +23,12 @@ FORMATS = ("json", "slack", "teams", "mattermost")
 NAMED = "MESSAGE_URL_"
 # the team's own webhook, which is not in the seed
 TEAM = "ALERT_WEBHOOK_URL"
+# stands in the address of the pages of a fleet for the database that they show
+DATABASE = "{database}"
+NO_LINKS = (
+    f"messages have no links: in a fleet DASHBOARD_URL must contain {DATABASE}, because pages"
+    " show one database"
+)
 
 
 class Refused(Exception):
@@ -137,10 +143,12 @@ class Channels:
     webhooks: Mapping[tuple[str, str], Webhook]
     # people who hear about all tenants: "channel address"
     team: tuple[str, ...]
-    # URL of the pages, without a final slash; empty if not set
+    # URL of the pages, without a final slash; empty if there are no links
     pages: str
     # in a fleet, the database that all is about
     database: str | None
+    # why there are no links although DASHBOARD_URL is set
+    no_links: str | None = None
 
     def reachable(self) -> list[str]:
         """Return what can be reached, in the form of operations.route_of."""
@@ -189,13 +197,26 @@ def channels_of_environment() -> Channels:
         given = recipients.split(",") if recipients.strip() else []
         team.extend(f"mail {_address('ALERT_MAIL_TO', one.strip())}" for one in given)
         mail_server = MailServer(_split("ALERT_SMTP_URL", url, ("smtp", "smtps")), sender)
-    pages = os.environ.get("DASHBOARD_URL", "").rstrip("/")
+    database = current()
+    pages, no_links = _pages(database)
+    # each once
+    once = tuple(dict.fromkeys(team))
+    return Channels(machine, mail_server, webhooks, once, pages, database, no_links)
+
+
+def _pages(database: str | None) -> tuple[str, str | None]:
+    """Return the URL of the pages that show this database, and why there is none.
+
+    Pages of another database would show another customer with the same id.
+    """
+    given = os.environ.get("DASHBOARD_URL", "").rstrip("/")
+    if DATABASE in given and not listed():
+        raise WrongArgument(f"DASHBOARD_URL contains {DATABASE}, but FLEET is not set")
+    pages = given.replace(DATABASE, database or "")
     if pages:
         _split("DASHBOARD_URL", pages, ("http", "https"))
-    # each once
-    return Channels(
-        machine, mail_server, webhooks, tuple(dict.fromkeys(team)), pages, current()
-    )
+    is_known = not listed() or (database and DATABASE in given)
+    return (pages, None) if is_known or not pages else ("", NO_LINKS)
 
 
 def _address(name: str, address: str) -> str:

@@ -58,7 +58,7 @@ class Line:
 
     name: str
     words: str
-    # URL of its page; empty if DASHBOARD_URL is not set
+    # URL of its page; empty if there are no links
     link: str
 
 
@@ -90,6 +90,8 @@ class Message:
     opening: str
     sections: tuple[Section, ...]
     closing: str
+    # in a fleet, the one that it is about
+    database: str | None = None
 
     def with_at_most(self, lines: int) -> "Message":
         """Return the message with at most that many lines in each section."""
@@ -140,6 +142,7 @@ def message_of(row: Mapping[str, Any], pages: str, database: str | None = None) 
         opening=_opening(row, news, where + when),
         sections=tuple(sections),
         closing=CLOSINGS[row["reach"]].replace("{where}", where),
+        database=database,
     )
 
 

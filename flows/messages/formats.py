@@ -86,6 +86,7 @@ def json_of(message: Message) -> dict[str, Any]:
     """Return a message as JSON for a program."""
     return {
         "id": message.message_id,
+        "database": message.database,
         "subject": message.subject,
         "sections": [
             {

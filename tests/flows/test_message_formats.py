@@ -25,6 +25,7 @@ from markdown_it import MarkdownIt
 from receivers import MailReceiver, read_mail, serving
 
 from flows import channels
+from flows.channels import channels_of_environment
 from flows.messages import SECTIONS, Line, Message, message_of
 from flows.messages.formats import (
     SLACK_BYTES,
@@ -410,6 +411,8 @@ def test_a_message_fits_into_what_they_take() -> None:
     assert len(json.dumps(teams_of(full))) <= TEAMS_BYTES
     assert len(mattermost_of(full)["text"]) <= 16383
     assert len(json_of(message)["sections"]) == 8
+    assert json_of(message)["database"] is None
+    assert json_of(message_of(many, PAGES, "berlin"))["database"] == "berlin"
     assert len(message.subject) <= 150
 
 
@@ -476,3 +479,31 @@ def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
     with pytest.raises(channels.Unreachable, match="certificate verify failed"):
         mail_to(made, monkeypatch, "ana:p%40ss")
     assert made.logins == made.tried == []
+
+
+OF_BERLIN = {"FLEET": "berlin paris", "PGSERVICE": "berlin"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "pages"),
+    [
+        ({}, PAGES, PAGES),
+        (OF_BERLIN, f"{PAGES}/{{database}}/", f"{PAGES}/berlin"),
+        (OF_BERLIN, "https://{database}.example.com", "https://berlin.example.com"),
+        # pages of one database
+        (OF_BERLIN, PAGES, None),
+        # a database that is not of the fleet, or has no name
+        ({"FLEET": "berlin paris"}, f"{PAGES}/{{database}}", None),
+        (OF_BERLIN, "", ""),
+    ],
+)
+def test_in_a_fleet_links_lead_to_pages_of_the_same_database(
+    environment: dict[str, str], url: str, pages: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FLEET", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**environment, "DASHBOARD_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    found = channels_of_environment()
+    assert found.pages == (pages or "")
+    assert bool(found.no_links) == (pages is None)
