@@ -427,6 +427,9 @@ def test_no_success_for_two_days_is_told_though_nothing_runs(
         assert send(quiet, receiver).returncode == 0
     assert receiver.kinds() == {("REFRESH_OVERDUE", "raised"): 1}
     assert receiver.accepted[0]["database"] == "berlin"
+    shared = {"DASHBOARD_URL": "https://health.example.com"}
+    done = quiet.run("flows", "alerts", "--dry-run", environment=shared)
+    assert "messages have no links: in a fleet DASHBOARD_URL must contain {" in done.stdout
     assert quiet.run("flows", "status").returncode == 1
     quiet.execute(back.replace("%s", "1"))
     assert send(quiet, receiver).returncode == 0
@@ -540,6 +543,27 @@ def test_a_refresh_that_is_held_raises_what_held_it(refreshed: Database) -> None
     ]
 
 
+def test_a_guard_that_nobody_looked_at_at_first_is_told_later(refreshed: Database) -> None:
+    """The database was away when the first held refresh with nothing to do looked."""
+    refreshed.execute(
+        "update operations.application_logs set payload = payload || '{\"agrees\": true}'"
+    )
+    assert refreshed.run("flows", "alerts").returncode == 0
+    victim = "(select id from commerce.tenants where slug = 'harbor-foods')"
+    refreshed.execute(
+        "update commerce.customers set risk_status = 'HEALTHY', dormancy_since = null"
+        f" where risk_status = 'DORMANT' and tenant_id = {victim}"
+    )
+    refreshed.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        " values ('again', 'refresh', 'held', '{\"cron_name\": \"refresh_hourly\","
+        ' "is_idle": true, "agrees": false, "runs_count": 2}\')'
+    )
+    assert refreshed.run("flows", "alerts").returncode == 0
+    told = "select edge, tenant_slug from operations.alert_outbox where kind = 'GUARD_TRIPPED'"
+    assert refreshed.rows(told) == [{"edge": "raised", "tenant_slug": "harbor-foods"}]
+
+
 def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Database) -> None:
     set_status(quiet, customers(quiet, 1), "DORMANT")
     done = quiet.run("flows", "alerts", "--dry-run")
@@ -574,6 +598,10 @@ def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Databas
         ({"ALERT_WEBHOOK_FORMAT": "irc"}, "ALERT_WEBHOOK_FORMAT is 'irc', must be one of"),
         ({"MESSAGE_URL_DAIRY": "https://:secret@"}, "MESSAGE_URL_DAIRY must be a URL"),
         ({"DASHBOARD_URL": "here"}, "DASHBOARD_URL must be a URL"),
+        (
+            {"DASHBOARD_URL": "https://h.example/{database}"},
+            "DASHBOARD_URL contains {database}, but FLEET is not set",
+        ),
     ],
 )
 def test_a_receiver_that_cannot_be_is_one_clear_line(
