@@ -154,6 +154,8 @@ from (
                 where
                     run.payload ->> 'cron_name' = jobs.job
                     and run.status != 'running'
+                    -- not those of a clock that was ahead
+                    and run.created_at <= now()
                 order by run.created_at desc, run.log_id desc
                 limit greatest({{ refresh_failed_runs }}, 100)
             ) as last_runs
@@ -201,6 +203,10 @@ begin
             (select max(as_of) from analytics.tenants),
             (select max(as_of) from analytics.success_organizations)
         ) into marts_as_of;
+        -- a clock that was ahead, and is right again: otherwise nothing would be judged
+        -- until that instant
+        update operations.alert_tenants set judged_as_of = least(marts_as_of, now())
+        where judged_as_of > now();
         select coalesce(marts_as_of <= now() and marts_as_of >= max(judged_as_of), true)
             into is_judged from operations.alert_tenants;
     end if;

@@ -232,6 +232,7 @@ select
         where
             failed.payload ->> 'cron_name' = jobs.job
             and failed.created_at > coalesce(last_success.created_at, '-infinity')
+            and failed.created_at <= now()
             and failed.status not in ('success', 'running')
     ) as failures_in_a_row,
     (last_run.payload ->> 'rows_written')::bigint as rows_written,
@@ -255,7 +256,10 @@ cross join
             run.status,
             run.payload
         from operations.application_logs as run
-        where run.payload ->> 'cron_name' = jobs.job
+        where
+            run.payload ->> 'cron_name' = jobs.job
+            -- not those of a clock that was ahead
+            and run.created_at <= now()
         order by run.created_at desc, run.log_id desc
         limit 1
     ) as last_run
@@ -266,6 +270,7 @@ left join
         where
             run.payload ->> 'cron_name' = jobs.job
             and run.status = 'success'
+            and run.created_at <= now()
         order by run.created_at desc
         limit 1
     ) as last_success
@@ -292,6 +297,7 @@ left join
             run.payload ->> 'cron_name' = jobs.job
             -- the marts are right, and only the write-back of some tenant waits
             and run.status in ('success', 'held')
+            and run.created_at <= now()
         order by run.created_at desc
         limit 1
     ) as last_success

@@ -564,6 +564,34 @@ def test_a_guard_that_nobody_looked_at_at_first_is_told_later(refreshed: Databas
     assert refreshed.rows(told) == [{"edge": "raised", "tenant_slug": "harbor-foods"}]
 
 
+def test_a_clock_that_was_ahead_silences_nothing(quiet: Database) -> None:
+    quiet.execute("update operations.alert_tenants set judged_as_of = now() + interval '30 d'")
+    quiet.execute(
+        "update operations.application_logs set created_at = now() - interval '49 hours'"
+    )
+    quiet.execute(
+        "insert into operations.application_logs"
+        " (logid, log_type, status, payload, created_at) select 'ahead', 'refresh', 'success',"
+        " '{\"cron_name\": \"refresh_hourly\"}', now() + interval '30 days'"
+    )
+    quiet.execute(
+        "insert into operations.application_logs (logid, log_type, status, payload)"
+        " select 'fails ' || number, 'refresh', 'failed',"
+        ' \'{"cron_name": "refresh_hourly"}\' from generate_series(1, 2) as number'
+    )
+    set_status(quiet, customers(quiet, 1), "DORMANT")
+    assert quiet.run("flows", "alerts").returncode == 0
+    assert states(quiet) == {"pending": 1}
+    assert quiet.rows(
+        "select kind from operations.alert_outbox where kind like 'REFRESH%%' order by kind"
+    ) == [{"kind": "REFRESH_FAILED"}, {"kind": "REFRESH_OVERDUE"}]
+    [job] = quiet.rows(
+        "select last_status, failures_in_a_row from operations.job_status"
+        " where job = 'refresh_hourly'"
+    )
+    assert (job["last_status"], job["failures_in_a_row"]) == ("failed", 2)
+
+
 def test_alerts_are_looked_at_without_being_sent(quiet: Database, empty: Database) -> None:
     set_status(quiet, customers(quiet, 1), "DORMANT")
     done = quiet.run("flows", "alerts", "--dry-run")
