@@ -59,7 +59,7 @@ REFRESHES = f"""
                     then 'success'
                 else status
             end as status,
-            payload ->> 'cron_name' = 'refresh_organization' as is_of_one
+            payload ->> 'cron_name' is not distinct from 'refresh_organization' as is_of_one
         from {OPERATIONS}.application_logs
         where log_type = 'refresh' and not payload ? 'is_idle'
     )
