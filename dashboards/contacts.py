@@ -140,9 +140,10 @@ def offer(customers: Mapping[str, str], former: Sequence[Row] = ()) -> None:
         return
     # a place of its own: otherwise the form would move and lose the focus
     with st.container():
-        if done := st.session_state.pop("contact_done", ""):
+        if done := st.session_state.pop("contact_done", None):
             # not as look.empty() does: a name may have backticks
-            look.show(f'<p class="ch-empty" role="status">{look.escape(done)}</p>')
+            said = look.escape(_say_done(done))
+            look.show(f'<p class="ch-empty" role="status">{said}</p>')
     # if a link led here, and after one was saved
     is_open = "contact" in st.query_params or "contact_saved" in st.session_state
     with st.expander("Add a contact", expanded=is_open):
@@ -248,16 +249,21 @@ def _corrected(former: Sequence[Row]) -> Row | None:
     if not former:
         return None
     by_id = {str(row["contact_id"]): row for row in former}
+    names = look.told_apart({key: _name_of(row) for key, row in by_id.items()})
     picked = st.selectbox(
-        "This is",
-        ["", *by_id],
-        format_func=lambda key: _name_of(by_id[key]) if key else "a new contact",
+        "This is", ["", *names], format_func=lambda key: names.get(key, "a new contact")
     )
     return by_id.get(picked)
 
 
 def _name_of(row: Row) -> str:
-    return f"a correction of {outcome_of(row)}, {look.instant(row['local_contacted_at'])}"
+    when = look.instant(row["local_contacted_at"])
+    return f"a correction of “{words_of(row)}”, {when}"
+
+
+def words_of(row: Row) -> str:
+    """Return how somebody contacted a customer, and what came of it."""
+    return f"{CHANNELS[row['channel']]}, {outcome_of(row).lower()}"
 
 
 def outcome_of(row: Row, column: str = "outcome") -> str:
@@ -276,13 +282,23 @@ def _save(said: dict[str, Any], customer: str) -> None:
     except NotWritten as reason:
         look.empty(str(reason))
         return
-    outcome = (OUTCOMES | WITHDRAWN)[said["outcome"]]
-    until = said["snoozed_until"]
-    st.session_state["contact_done"] = f"Saved: {customer}, {outcome.lower()}. " + (
-        f"Snoozed until {look.day(until)} or its next order." if until else "Not snoozed."
-    )
+    st.session_state["contact_done"] = said | {"customer": customer}
     st.session_state["contact_saved"] = True
     # the next contact starts with an empty note
     del st.session_state["contact_id"]
     st.query_params.pop("contact", None)
     st.rerun()
+
+
+def _say_done(said: Row) -> str:
+    """Say what was saved, and whether the customer is snoozed now."""
+    outcome = (OUTCOMES | WITHDRAWN)[said["outcome"]]
+    whose = {"tenant": said["tenant_id"], "customer": said["customer_id"]}
+    # another contact may decide, and an order ends a snooze
+    snoozed = data.read("customer_judgement", **whose)["customer_judgement"]
+    now = "Not snoozed."
+    if snoozed:
+        now = f"Snoozed until {look.day(snoozed[0]['snoozed_until'])} or its next order."
+    elif said["snoozed_until"]:
+        now = "Not snoozed: it has ordered since, or a later contact decides."
+    return f"Saved: {said['customer']}, {outcome.lower()}. {now}"

@@ -150,7 +150,7 @@ def _contacts(key: str, name: str, rows: list[Row]) -> None:
 
 
 def _contact(row: Row) -> str:
-    words = f"{contacts.CHANNELS[row['channel']]}, {contacts.outcome_of(row).lower()}"
+    words = contacts.words_of(row)
     if row["snoozed_until"]:
         words += f", snoozed until {look.day(row['snoozed_until'])}"
     note = f'<p class="ch-said">{look.escape(row["note"])}</p>' if row["note"] else ""

@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from browser import CHROMIUM, IS_DONE, browser, served
 from conftest import Database
-from reading import Point, instead_of, markup, page, text, tiles
+from reading import Point, instead_of, markup, page, plain, text, tiles
 from streamlit.testing.v1 import AppTest
 
 from dashboards import contacts, data, downloads, look
@@ -249,7 +249,59 @@ def test_a_contact_is_listed_under_the_day_of_its_tenant(
     of_one = page("customer", customer=str(key))
     assert "11 Jun 2026, 09:00 ·" in text(of_one)
     [box] = [box for box in of_one.selectbox if box.label == "This is"]
-    assert box.options[1] == "a correction of Reached, 11 Jun 2026, 09:00"
+    assert box.options[1] == "a correction of “Phone, reached”, 11 Jun 2026, 09:00"
+
+
+def test_contacts_of_one_minute_are_told_apart(rep: Database) -> None:
+    rep.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, contacted_at, channel, outcome, note)"
+        " select tenant_id, customer_id, '2026-06-10 21:00+00', channel, 'REACHED', note"
+        " from (select tenant_id, customer_id from analytics.due_to_order"
+        " where tenant_slug = 'harbor-foods' limit 1) as one"
+        " cross join (values ('PHONE', 'a'), ('PHONE', 'b'), ('EMAIL', 'c'))"
+        " as said (channel, note)"
+    )
+    rows = written(rep)
+    key = f"{rows[0]['tenant_id']}/{rows[0]['customer_id']}"
+    for row in rows:
+        shown = page("customer", customer=key)
+        [box] = [box for box in shown.selectbox if box.label == "This is"]
+        assert len(set(box.options)) == 4
+        assert any("“E-mail, reached”" in words for words in box.options)
+        correct(shown, row["contact_id"])
+        assert shown.text_area[0].value == row["note"]
+
+
+def test_what_is_said_about_a_snooze_is_what_holds(rep: Database) -> None:
+    today = datetime.now(UTC).date()
+    shown, first = correcting(
+        rep, "now() - interval '1 day', 'VISIT', 'REACHED', null, current_date + 9"
+    )
+
+    def saved(until: int) -> str:
+        shown.date_input[0].set_value(today + timedelta(until))
+        said = text(save(shown)).partition("Saved: ")[2]
+        return said.partition("order.")[0]
+
+    [box] = [box for box in shown.selectbox if box.label == "This is"]
+    box.set_value("").run()
+    # a contact without a day leaves an earlier snooze in place
+    assert f"Snoozed until {plain(look.day(today + timedelta(9)))} or its next" in saved(0)
+    assert f"Snoozed until {plain(look.day(today + timedelta(20)))} or its next" in saved(20)
+    # a later contact decides
+    correct(shown, first["contact_id"])
+    assert f"Snoozed until {plain(look.day(today + timedelta(20)))} or its next" in saved(5)
+    assert len(written(rep)) == 4
+    # it has ordered since
+    rep.execute(
+        "update analytics.customer_account_types set last_ordered_at = now() + interval '1 h'"
+    )
+    box = next(box for box in shown.selectbox if box.label == "This is")
+    box.set_value("").run()
+    shown.date_input[0].set_value(today + timedelta(30))
+    assert "Saved: " in text(save(shown))
+    assert "Not snoozed: it has ordered since, or a later contact decides." in text(shown)
 
 
 def test_a_correction_leaves_a_snooze_that_is_over(rep: Database) -> None:
