@@ -784,16 +784,24 @@ def _price(then: Row, now: Row) -> str:
     return f"{said}."
 
 
-def _disagreements(rows: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
+def _disagreements(found: Sequence[Row], kinds: Mapping[str, Row], model: Row) -> None:
     look.heading(
         "Where status and forecast disagree",
         "Which to believe depends on what such customers did in the past.",
     )
+    if hidden := sum(row["kind_count"] for row in found if row["is_left_out"]):
+        customers = look.count_of(hidden, "customer")
+        look.show(
+            f'<p class="ch-age">Left out: {customers} who are snoozed or held out at random.'
+            "</p>"
+        )
+    rows = [row for row in found if not row["is_left_out"]]
     if not rows:
         look.empty(
             "None: this needs the order model, which is not in force."
             if model["in_force_from"] is None
-            else "None: status and forecast agree about every customer."
+            else f"None: status and forecast agree about every {'other ' if found else ''}"
+            "customer."
         )
         return
     counts = {row["disagreement"]: row["kind_count"] for row in rows}

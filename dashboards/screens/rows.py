@@ -162,7 +162,7 @@ KINDS = {
         },
     ),
     "disagreements": Kind(
-        "Customers whose status and forecast disagree",
+        "Customers whose status and forecast disagree, except snoozed and held-out ones",
         OF_ORDERS,
         {"disagreement": ("Disagreement", DISAGREEMENTS)},
         {

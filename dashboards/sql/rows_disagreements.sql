@@ -1,4 +1,5 @@
--- Customers whose status and forecast disagree, the most valuable first.
+-- Customers whose status and forecast disagree, the most valuable first, without those
+-- who are snoozed or held out.
 select
     tenant_id,
     tenant_slug,
@@ -17,5 +18,22 @@ from analytics.status_disagreements
 where
     (%(tenant)s is null or tenant_id = %(tenant)s)
     and (%(disagreement)s is null or disagreement = %(disagreement)s)
+    and (tenant_id, customer_id) not in (
+        select
+            due.tenant_id,
+            due.customer_id
+        from analytics.due_customers as due
+        where
+            (%(tenant)s is null or due.tenant_id = %(tenant)s)
+            and due.is_held_out
+        union all
+        select
+            states.tenant_id,
+            states.customer_id
+        from analytics.customer_contact_states as states
+        where
+            (%(tenant)s is null or states.tenant_id = %(tenant)s)
+            and states.snoozed_until is not null
+    )
 order by value_rank asc, tenant_id asc, customer_id asc
 limit %(limit)s offset %(offset)s

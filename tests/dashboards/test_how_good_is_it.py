@@ -813,6 +813,62 @@ def test_the_page_shows_which_of_status_and_outlook_to_believe(
         assert BELIEVE["NOT_SURE"] in said[kind]
 
 
+def test_no_list_of_disagreements_has_who_is_snoozed_or_held_out(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    [snoozed, held_out] = refreshed.rows(
+        "select tenant_id, customer_id, tenant_id || '%%2F' || customer_id as link"
+        " from analytics.due_to_order where tenant_slug = %s"
+        " and disagreement = 'LIKELY_THOUGH_DORMANT'"
+        " order by expected_amount_90d desc nulls last limit 2",
+        TENANT,
+    )
+    kind = {"of": "disagreements", "tenant": TENANT, "disagreement": "LIKELY_THOUGH_DORMANT"}
+
+    def seen() -> tuple[int, str]:
+        """Return the count of the tile, and the customers of the page and of all rows."""
+        data.read.clear()
+        shown, rows = shown_of(TENANT), page("rows", **kind)
+        count = tiles(shown)["Dormant, but likely"].replace(",", "")
+        assert f"{look.count_of(int(count), 'row')}. Page" in text(rows)
+        return int(count), markup(shown) + markup(rows)
+
+    before, links = seen()
+    assert all(one["link"] in links for one in (snoozed, held_out))
+    refreshed.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, channel, outcome, snoozed_until)"
+        " values (%s, %s, 'PHONE', 'LOST', current_date + 30)",
+        *(snoozed["tenant_id"], snoozed["customer_id"]),
+    )
+    # as if the random hold-out had chosen it
+    refreshed.execute(
+        "alter view analytics.due_customers rename to due_customers_before;"
+        " create view analytics.due_customers with (security_invoker) as"
+        " select (jsonb_populate_record(due, jsonb_build_object('is_held_out',"
+        f" due.customer_id::text = '{held_out['customer_id']}'))).*"
+        " from analytics.due_customers_before as due;"
+        " grant select on analytics.due_customers to customer_health_analyst"
+    )
+    after, links = seen()
+    assert after == before - 2
+    assert all(one["link"] not in links for one in (snoozed, held_out))
+    assert "Left out: 2 customers who are snoozed or held out at random." in text(
+        shown_of(TENANT)
+    )
+    # nobody is left, which does not mean that they agree
+    refreshed.execute(
+        "insert into operations.customer_contacts"
+        " (tenant_id, customer_id, channel, outcome, snoozed_until)"
+        " select tenant_id, customer_id, 'PHONE', 'LOST', current_date + 30"
+        " from analytics.status_disagreements"
+    )
+    data.read.clear()
+    said = text(shown_of(TENANT))
+    assert "None: status and forecast agree about every other customer." in said
+
+
 def test_where_the_status_is_to_be_believed_nobody_is_listed(
     refreshed: Database, look_at: Point
 ) -> None:
