@@ -555,8 +555,12 @@ def told_apart(names: Mapping[str, str]) -> dict[str, str]:
     Streamlit knows a choice by its name, and would return the last of several namesakes.
     """
     times = Counter(names.values())
+    ids = {key: key.rpartition("/")[2] for key in names}
+    if len({(name, ids[key]) for key, name in names.items()}) < len(names):
+        # an id is unique only within its tenant
+        ids = {key: key for key in names}
     return {
-        key: name if times[name] == 1 else f"{name} · {key.rpartition('/')[2]}"
+        key: name if times[name] == 1 else f"{name} · {ids[key]}"
         for key, name in names.items()
     }
 
@@ -593,7 +597,7 @@ def with_linked(
     found = {row["key"]: row for row in rows}
     wanted = st.query_params.get(key)
     if wanted and not search:
-        linked = data.read(query, search=wanted.partition("/")[2], **where)[query]
+        linked = data.read(query, search=wanted, **where)[query]
         found |= {row["key"]: row for row in linked if row["key"] == wanted}
     return found
 

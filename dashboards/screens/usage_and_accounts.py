@@ -148,7 +148,12 @@ def _show_accounts(organizations: list[Row]) -> None:
     account = rows[
         look.pick(
             "Account",
-            {key: row["account_name"] for key, row in rows.items()},
+            {
+                key: row["account_name"]
+                if organization
+                else f"{row['account_name']} · {row['organization_slug']}"
+                for key, row in rows.items()
+            },
             "account",
             ""
             if search

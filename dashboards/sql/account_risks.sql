@@ -20,6 +20,9 @@ where
         %(search)s is null
         or strpos(lower(profiles.account_name), lower(%(search)s)) > 0
         or profiles.account_id::text = %(search)s
+        -- of a link
+        or concat_ws('/', profiles.organization_id, profiles.account_id)
+        = %(search)s
     )
 order by
     -- a match by id before matches by name

@@ -15,6 +15,9 @@ where
         %(search)s is null
         or strpos(lower(account_types.customer_name), lower(%(search)s)) > 0
         or account_types.customer_id::text = %(search)s
+        -- of a link
+        or concat_ws('/', account_types.tenant_id, account_types.customer_id)
+        = %(search)s
     )
 order by
     -- a match by id before matches by name

@@ -15,6 +15,9 @@ where
         %(search)s is null
         or strpos(lower(customers.display_name), lower(%(search)s)) > 0
         or customers.square_customer_id::text = %(search)s
+        -- of a link
+        or concat_ws('/', customers.organization_id, customers.square_customer_id)
+        = %(search)s
     )
     and (not %(has_notes)s or customers.notes_count > 0)
 order by

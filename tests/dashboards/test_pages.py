@@ -997,6 +997,54 @@ def test_equal_ids_of_two_tenants_are_two_reps(refreshed: Database, look_at: Poi
         assert markup(shown).count(f"owner={rep['key'].replace('/', '%2F')}") == 4
 
 
+def test_equal_ids_of_many_organizations_are_as_many_accounts(
+    refreshed: Database, look_at: Point
+) -> None:
+    # more than the list has rows
+    accounts = refreshed.rows(
+        """
+        with organizations as (
+            insert into analytics.success_organizations
+            select (jsonb_populate_record(null::analytics.success_organizations,
+                to_jsonb(one) || jsonb_build_object(
+                'organization_id', md5(number::text)::uuid,
+                'organization_slug', 'of-' || number
+            ))).*
+            from (select * from analytics.success_organizations limit 1) as one
+            cross join generate_series(1, 20) as number
+            returning organization_id, organization_slug
+        )
+
+        insert into analytics.account_profiles
+        select (jsonb_populate_record(null::analytics.account_profiles,
+            to_jsonb(one) || jsonb_build_object(
+            'organization_id', organizations.organization_id,
+            'account_name', 'Acme',
+            'arr', 1000 + substr(organizations.organization_slug, 4)::int
+        ))).*
+        from (
+            select * from analytics.account_profiles
+            order by churn_risk_score desc nulls last limit 1
+        ) as one
+        cross join organizations
+        returning organization_id || '/' || account_id as key, arr
+        """
+    )
+    look_at(refreshed.as_user(ANALYST))
+    accounts.sort(key=lambda row: row["key"])
+    for account in (accounts[0], accounts[-1]):
+        shown = page("usage_and_accounts", of="Accounts", account=account["key"])
+        for _ in range(2):
+            assert "was not found" not in text(shown)
+            box = shown.selectbox(key="account")
+            assert len(set(box.options)) == len(box.options)
+            amount = f"{account['arr']:,.0f}"
+            assert f"{amount} a year" in text(shown)
+            assert f"Acme · of-{amount[-2:].lstrip('0')}" in box.options[box.index or 0]
+            # and again after another interaction
+            shown.run()
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
@@ -1118,6 +1166,8 @@ def test_words_fit_their_figures() -> None:
         "a/2": "Ada · 2",
         "b/1": "Bea",
     }
+    # whose ids are equal, too
+    assert len(set(look.told_apart({"a/1": "Ada", "b/1": "Ada", "b/2": "Ada"}).values())) == 3
 
 
 @pytest.mark.parametrize("name", screens())
