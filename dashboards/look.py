@@ -332,7 +332,7 @@ def leading(tile: Tile, page: str, /, **parameters: object) -> Tile:
 
 
 def status_tile(
-    kind: str, name: str, figure: str, explained: str
+    kind: str, name: str | None, figure: str, explained: str
 ) -> tuple[str, str, str, str]:
     """Return a tile with a status as its heading."""
     status = status_of(kind, name)

@@ -251,7 +251,7 @@ KINDS = {
     "accounts": Kind(
         "Accounts by status",
         ("organization", "success", "success_organizations"),
-        {"account_status": ("Status", _words("account"))},
+        {"account_status": ("Status", {**_words("account"), "none": "No status"})},
         {
             "Account": _account,
             "Churn risk": lambda row: look.figures(
@@ -259,7 +259,7 @@ KINDS = {
                 if row["churn_risk_score"] is None
                 else f"{row['churn_risk_score']:.0f}"
             ),
-            "Status": _pill("account", "suggested_status"),
+            "Status": lambda row: look.pill("account", row["suggested_status"]),
             "Reported status": _pill("account", "reported_status"),
             "Revenue a year": _money("arr"),
             "Renewal": _day("renewal_on"),

@@ -123,6 +123,8 @@ def _show_accounts(organizations: list[Row]) -> None:
         raise data.NothingToShow(
             f"There are no accounts, or all are archived. {data.FIRST_REFRESH}"
         )
+    # those without measurements have none
+    names = [*look.STATUSES["account"], *([None] if None in statuses else [])]
     look.tiles(
         [
             look.leading(
@@ -130,9 +132,9 @@ def _show_accounts(organizations: list[Row]) -> None:
                 "rows",
                 of="accounts",
                 success=organization and organization["organization_slug"],
-                account_status=name,
+                account_status=name or "none",
             )
-            for name in look.STATUSES["account"]
+            for name in names
         ]
     )
     if not found["account_risks"]:
@@ -224,19 +226,15 @@ def _risk_tile(name: str, row: Row | None) -> tuple[str, str, str, str]:
     )
 
 
-def _account_tile(name: str, row: Row | None) -> tuple[str, str, str, str]:
+def _account_tile(name: str | None, row: Row | None) -> tuple[str, str, str, str]:
     if row is None:
         return look.status_tile("account", name, "0", "no account")
+    reported = f"{look.count(row['disagreeing_count'])} reported otherwise"
     return look.status_tile(
         "account",
         name,
         look.count(row["accounts_count"]),
-        " · ".join(
-            [
-                look.money(row["arr"], "a year"),
-                f"{look.count(row['disagreeing_count'])} reported otherwise",
-            ]
-        ),
+        f"{look.money(row['arr'], 'a year')} · {reported if name else 'no measurements'}",
     )
 
 

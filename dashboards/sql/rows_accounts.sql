@@ -16,7 +16,10 @@ inner join analytics.success_organizations as organizations
     on profiles.organization_id = organizations.organization_id
 where
     (%(organization)s is null or profiles.organization_id = %(organization)s)
-    and (%(account_status)s is null or profiles.suggested_status = %(account_status)s)
+    and (
+        %(account_status)s is null
+        or coalesce(profiles.suggested_status, 'none') = %(account_status)s
+    )
 order by
     profiles.churn_risk_score desc nulls last,
     profiles.organization_id asc,

@@ -391,6 +391,22 @@ def test_what_people_have_written_has_its_file(
     assert rows_in(made)[0].keys() >= {"customer_note", "seller_note"}
 
 
+def test_accounts_without_a_status_are_counted(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    assert "No status" not in tiles(page("usage_and_accounts", of="Accounts"))
+    refreshed.execute("update analytics.account_profiles set suggested_status = null")
+    count = refreshed.value("select count(*) from analytics.account_profiles")
+    data.read.clear()
+    shown = page("usage_and_accounts", of="Accounts")
+    assert tiles(shown)["No status"] == str(count)
+    [asked] = [
+        dict(parse_qsl(html.unescape(address).partition("?")[2]))
+        for address, heading, _ in TILE.findall(markup(shown))
+        if word_of(heading) == "No status"
+    ]
+    assert counted(page("rows", **asked)) == count
+
+
 def test_a_file_that_is_cut_off_says_so(files: dict[str, tuple[str, Any]]) -> None:
     offer("All", list, MOST_ROWS)
     offer("Many", list, MOST_ROWS + 1)
