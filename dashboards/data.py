@@ -32,6 +32,8 @@ SETTINGS = {
 }
 
 FIRST_REFRESH = "Run `customer-health refresh --mode nightly --no-write-back` once."
+# lists and details are read, and kept, one after the other
+HAS_CHANGED = "The list has just changed. Reload the page."
 
 Rows = list[DictRow]
 Connection = psycopg.Connection[DictRow]
@@ -39,6 +41,17 @@ Connection = psycopg.Connection[DictRow]
 
 class NothingToShow(Exception):
     """A page has nothing to show. The message says why, and what the reader can do."""
+
+
+def only(rows: Rows) -> DictRow:
+    """Return the only row of what the reader picked.
+
+    Raises NothingToShow if it has gone since the list was read.
+    """
+    if not rows:
+        raise NothingToShow(HAS_CHANGED)
+    [row] = rows
+    return row
 
 
 @st.cache_data(ttl=SECONDS_KEPT, show_spinner=False)

@@ -87,7 +87,7 @@ def _of_visitor(keys: Mapping[str, Any]) -> dict[str, data.Rows]:
 def show_buyer(keys: Mapping[str, Any]) -> None:
     """Show a buyer's figures and the orders behind them."""
     found = _of_buyer(keys)
-    [known] = found["customer_figures"]
+    known = data.only(found["customer_figures"])
     rows = found["customer_rows"]
     _head(
         f"Limits from the row “{known['threshold_row']}”. The usual gap comes from the last"
@@ -123,7 +123,7 @@ def show_buyer(keys: Mapping[str, Any]) -> None:
 def show_visitor(keys: Mapping[str, Any]) -> None:
     """Show a visitor's figures and the rows behind them."""
     found = _of_visitor(keys)
-    [known] = found["visitor_figures"]
+    known = data.only(found["visitor_figures"])
     rows = found["visitor_rows"]
     _head(
         f"Limits from the row “{known['threshold_row']}”. A customer is new for"

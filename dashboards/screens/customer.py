@@ -73,7 +73,7 @@ def _show_buyer(tenants: list[Row]) -> None:
         "customer_contacts",
         **keys,
     )
-    [customer] = read["customer"]
+    customer = data.only(read["customer"])
     # it is empty without an order model
     outlook = next((row for row in read["customer_outlook"] if row["outlook"]), None)
     seen = belief.seen_of(keys["tenant"], outlook) if outlook else None
@@ -184,7 +184,7 @@ def _show_visitor(organizations: list[Row]) -> None:
     read = data.read(
         "visitor", "visitor_segments", "visitor_bookings", "visitor_notes", **keys
     )
-    [visitor] = read["visitor"]
+    visitor = data.only(read["visitor"])
     _head(
         visitor["customer_name"],
         [

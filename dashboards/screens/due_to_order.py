@@ -55,6 +55,8 @@ def show() -> None:
     rows = data.read(
         "due_customers", **chosen, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE
     )["due_customers"]
+    if not rows:
+        raise data.NothingToShow(data.HAS_CHANGED)
     contacts.offer(
         {_key(row): _name(row, has_tenant=chosen["tenant"] is None) for row in rows}
     )

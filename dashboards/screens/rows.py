@@ -325,6 +325,8 @@ def show() -> None:
     pages = -(-rows_count // ON_A_PAGE)
     number = st.pagination(pages, key="page", bind="query-params") or 1 if pages > 1 else 1
     rows = read(limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)[query]
+    if not rows:
+        raise data.NothingToShow(data.HAS_CHANGED)
     if name == "appointment_days":
         look.show(f'<p class="ch-explained">{look.escape(_sums(rows[0]))}</p>')
     look.table(

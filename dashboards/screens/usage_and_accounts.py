@@ -176,7 +176,7 @@ def _show_account(organization: str, account: str) -> None:
         "account_goals",
         **keys,
     )
-    [one] = read["account"]
+    one = data.only(read["account"])
     look.show(
         f"<p>{look.pill('account', one['suggested_status'])}"
         f" reported: {look.pill('account', one['reported_status'])}</p>"

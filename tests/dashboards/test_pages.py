@@ -1045,6 +1045,54 @@ def test_equal_ids_of_many_organizations_are_as_many_accounts(
             shown.run()
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "table"),
+    [
+        (
+            ("due_to_order", {"due": "Overdue"}),
+            ("due_to_order", {"due": "Dormant"}),
+            "customer_risk_status",
+        ),
+        (
+            ("rows", {"of": "appointment_days"}),
+            ("rows", {"of": "appointment_days", "page": "2"}),
+            "booking_location_days",
+        ),
+        (("customer", {}), ("customer", {"customer": "customers"}), "customer_account_types"),
+        (
+            ("customer", {"system": "Bookings"}),
+            ("customer", {"system": "Bookings", "visitor": "visitors"}),
+            "customer_analytics",
+        ),
+        (
+            ("usage_and_accounts", {"of": "Accounts"}),
+            ("usage_and_accounts", {"of": "Accounts", "account": "account_risks"}),
+            "account_profiles",
+        ),
+    ],
+)
+def test_what_has_gone_since_the_list_was_read_is_said(
+    refreshed: Database,
+    look_at: Point,
+    before: tuple[str, dict[str, str]],
+    after: tuple[str, dict[str, str]],
+    table: str,
+) -> None:
+    """The list of the first page is still in the cache when the second page is opened."""
+    look_at(refreshed.as_user(ANALYST))
+    page(before[0], **before[1])
+    where = {"tenant": None, "organization": None, "search": None, "has_notes": False}
+    choices = {
+        # another one in the list than the first, which the page has read
+        name: data.fetch([value], where)[value][2]["key"]
+        if (FOLDER / f"{value}.sql").exists()
+        else value
+        for name, value in after[1].items()
+    }
+    refreshed.execute(f"truncate analytics.{table}")
+    assert "has just changed. Reload the page." in text(page(after[0], **choices))
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
