@@ -10,4 +10,5 @@ where
     scores.organization_id = %(organization)s
     and scores.account_id = %(account)s
     and scores.score_date > organizations.today - 365
+    and scores.score_date <= organizations.today
 order by scores.score_date

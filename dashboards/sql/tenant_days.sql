@@ -8,4 +8,5 @@ inner join analytics.platform_organizations as organizations
 where
     scores.organization_id = %(organization)s
     and scores.metric_date > organizations.today - 365
+    and scores.metric_date <= organizations.today
 order by scores.metric_date

@@ -1093,6 +1093,32 @@ def test_what_has_gone_since_the_list_was_read_is_said(
     assert "has just changed. Reload the page." in text(page(after[0], **choices))
 
 
+def test_scores_by_day_end_today(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    for mart, organizations, day, query, keys in (
+        (
+            *("tenant_health_scores", "platform_organizations", "metric_date"),
+            *("tenant_days", ["organization_id"]),
+        ),
+        (
+            *("account_health_scores", "success_organizations", "score_date"),
+            *("account_days", ["organization_id", "account_id"]),
+        ),
+    ):
+        [added] = refreshed.rows(
+            f"insert into analytics.{mart}"
+            " select (jsonb_populate_record(scores,"
+            f" jsonb_build_object('{day}', today + 3))).*"
+            f" from analytics.{mart} as scores"
+            f" inner join analytics.{organizations} using (organization_id) limit 1"
+            f" returning {mart}.*"
+        )
+        chosen = {key.removesuffix("_id"): str(added[key]) for key in keys}
+        found = data.fetch([query], chosen)[query]
+        assert found
+        assert max(row[day] for row in found) < added[day], query
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
