@@ -10,7 +10,7 @@ from dashboards import data, look
 Row = dict[str, Any]
 
 # the most rows in each list
-LOWEST, LIKELIEST = 50, 15
+LOWEST, LIKELIEST, MOST_GOALS = 50, 15, 20
 
 DAYS_TO_COME = (
     "There is one day of scores so far. Each nightly refresh adds one."
@@ -447,11 +447,13 @@ def _goals(rows: list[Row]) -> None:
                     else ""
                 ),
             ]
-            for row in rows
+            for row in rows[:MOST_GOALS]
         ],
         "Goals of the account",
         rows,
+        len(rows),
     )
+    look.say_if_cut(rows, MOST_GOALS, "The file has all of them.")
 
 
 def _measured(row: Row) -> str:

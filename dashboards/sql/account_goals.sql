@@ -23,4 +23,3 @@ order by
     end asc,
     goals.target_date asc,
     goals.goal_id asc
-limit 20

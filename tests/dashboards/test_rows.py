@@ -391,6 +391,26 @@ def test_what_people_have_written_has_its_file(
     assert rows_in(made)[0].keys() >= {"customer_note", "seller_note"}
 
 
+def test_all_goals_of_an_account_are_in_the_file(
+    refreshed: Database, look_at: Point, files: dict[str, tuple[str, Any]]
+) -> None:
+    [account] = refreshed.rows(
+        "insert into analytics.goal_progress"
+        " select (jsonb_populate_record(null::analytics.goal_progress,"
+        " to_jsonb(one) || jsonb_build_object("
+        "'goal_id', md5(number::text)::uuid))).*"
+        " from (select * from analytics.goal_progress order by goal_id limit 1) as one"
+        " cross join generate_series(1, 30) as number"
+        " returning organization_id || '/' || account_id as key"
+    )[:1]
+    look_at(refreshed.as_user(ANALYST))
+    shown = page("usage_and_accounts", of="Accounts", account=account["key"])
+    _, made = files["Goals of the account"]
+    assert len(rows_in(made)) > 30
+    assert len(tables(shown)["Goals of the account"]) == 20
+    assert "The first 20 are shown. The file has all of them." in text(shown)
+
+
 def test_accounts_without_a_status_are_counted(refreshed: Database, look_at: Point) -> None:
     look_at(refreshed.as_user(ANALYST))
     assert "No status" not in tiles(page("usage_and_accounts", of="Accounts"))
