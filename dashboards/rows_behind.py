@@ -1,6 +1,7 @@
 """The rows of the application behind each figure of a customer."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from dashboards import data, look
@@ -21,6 +22,14 @@ FIGURES = {
     "baseline_average_amount": "Average of earlier deliveries",
     "reactivated_date": "Came back from dormancy",
     "last_ordered_at": "Last order, for the account type",
+}
+# words for the codes of figures and rules
+VALUES: dict[tuple[str, object], str] = {
+    ("cadence_source", "MEASURED"): "its own deliveries",
+    ("cadence_source", "FALLBACK"): "the default, as there is no gap yet",
+    ("revenue_basis", "EVALUATED"): "can be compared",
+    ("revenue_basis", "INSUFFICIENT_HISTORY"): "too few deliveries",
+    ("revenue_basis", "MIXED_CURRENCY"): "several currencies",
 }
 LEFT_OUT = {
     "cancelled": "cancelled",
@@ -169,7 +178,7 @@ def _pick(figures: Mapping[str, tuple[str, object]], rows: data.Rows) -> str:
     """Let the reader pick one figure or all. Each option has a value and a count of rows."""
     behind = {name: sum(name in row["counts_in"] for row in rows) for name in figures}
     words = {
-        name: f"{said}: {_value(value)} · {look.count_of(behind[name], 'row')}"
+        name: f"{said}: {_value(name, value)} · {look.count_of(behind[name], 'row')}"
         for name, (said, value) in figures.items()
         if behind[name]
     }
@@ -177,8 +186,12 @@ def _pick(figures: Mapping[str, tuple[str, object]], rows: data.Rows) -> str:
     return look.pick("Figure", {ALL: everything, **words}, "figure")
 
 
-def _value(value: object) -> str:
-    return look.NONE if value is None else look.sentence(str(value)[:40])
+def _value(name: str, value: object) -> str:
+    if value is None:
+        return look.NONE
+    if name.endswith("_at"):
+        return look.instant(datetime.fromisoformat(str(value)))
+    return VALUES.get((name, str(value)), look.sentence(str(value)[:40]))
 
 
 def _say_if_others(rows: data.Rows, known: Row, figure: str, held: int | None) -> None:

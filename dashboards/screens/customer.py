@@ -30,13 +30,6 @@ RULE_WORDS = {
     "grace_days": "days past the expected date",
     "revenue_decline_pct": "decline, %",
 }
-RULE_VALUES: dict[tuple[str, object], str] = {
-    ("cadence_source", "MEASURED"): "its own deliveries",
-    ("cadence_source", "FALLBACK"): "the default, as there is no gap yet",
-    ("revenue_basis", "EVALUATED"): "can be compared",
-    ("revenue_basis", "INSUFFICIENT_HISTORY"): "too few deliveries",
-    ("revenue_basis", "MIXED_CURRENCY"): "several currencies",
-}
 
 
 def show() -> None:
@@ -602,7 +595,7 @@ def _words(name: str) -> str:
 def _plain(name: str, value: object) -> str:
     if value is None:
         return look.NONE
-    return RULE_VALUES.get((name, value), look.sentence(str(value)))
+    return rows_behind.VALUES.get((name, value), look.sentence(str(value)))
 
 
 def _steps_table(rows: list[Row]) -> None:

@@ -8,7 +8,7 @@ select
     risk_status.recent_average_amount,
     risk_status.baseline_average_amount,
     risk_status.reactivated_date,
-    account_types.last_ordered_at,
+    account_types.last_ordered_at at time zone tenants.time_zone as last_ordered_at,
     tenants.as_of,
     tenants.threshold_row,
     tenants.cadence_orders,

@@ -1,6 +1,21 @@
--- All columns of one customer that books, by name.
+-- All columns of one customer that books, by name; instants in its organization's time.
 select
-    to_jsonb(customers) as figures,
+    (
+        select
+            jsonb_object_agg(
+                figure.name,
+                case
+                    when right(figure.name, 3) = '_at'
+                        then
+                            to_jsonb(
+                                (figure.held #>> '{}')::timestamptz
+                                at time zone organizations.time_zone
+                            )
+                    else figure.held
+                end
+            )
+        from jsonb_each(to_jsonb(customers)) as figure (name, held)
+    ) as figures,
     organizations.as_of,
     organizations.threshold_row,
     organizations.segment_new_days,

@@ -427,6 +427,43 @@ def test_accounts_without_a_status_are_counted(refreshed: Database, look_at: Poi
     assert counted(page("rows", **asked)) == count
 
 
+def test_figures_are_picked_by_words_and_the_tenant_s_time(analyst: Database) -> None:
+    [buyer] = analyst.rows(
+        "select tenant_id || '/' || customer_id as key,"
+        " last_ordered_at at time zone time_zone as local"
+        " from analytics.customer_account_types"
+        " inner join analytics.customer_risk_status using (tenant_id, customer_id)"
+        " inner join analytics.tenants using (tenant_id)"
+        " where tenant_slug = 'kiwi-produce' and revenue_basis = 'EVALUATED'"
+        " order by customer_id limit 1"
+    )
+    [visitor] = analyst.rows(
+        "select organization_id || '/' || square_customer_id as key,"
+        " last_visit_at at time zone time_zone as local"
+        " from analytics.customer_analytics"
+        " inner join analytics.booking_organizations using (organization_id)"
+        " where time_zone = 'America/Los_Angeles' and last_visit_at is not null"
+        " order by square_customer_id limit 1"
+    )
+    for query, expected in (
+        (
+            {"customer": buyer["key"]},
+            [
+                f"Last order, for the account type: {look.instant(buyer['local'])} ·",
+                "Can revenue be compared?: can be compared ·",
+            ],
+        ),
+        (
+            {"system": "Bookings", "visitor": visitor["key"]},
+            [f"Last visit at: {look.instant(visitor['local'])} ·"],
+        ),
+    ):
+        options = page("customer", **query).selectbox(key="figure").options
+        for words in expected:
+            assert sum(option.startswith(words) for option in options) == 1, options
+        assert not [option for option in options if re.search(r"[T ]\d\d:\d\d:|\+00", option)]
+
+
 def test_a_file_that_is_cut_off_says_so(files: dict[str, tuple[str, Any]]) -> None:
     offer("All", list, MOST_ROWS)
     offer("Many", list, MOST_ROWS + 1)
