@@ -473,12 +473,10 @@ def _buyer_line(customer: Row, read: dict[str, list[Row]]) -> Any:
 
 
 def _cut(row: Row, today: Any) -> list[Row]:
-    if row["begins_on"] < today < row["ends_on"]:
-        return [
-            {**row, "ends_on": today},
-            {**row, "begins_on": today, "is_forecast": True},
-        ]
-    return [row]
+    if not row["begins_on"] <= today < row["ends_on"]:
+        return [row]
+    ahead = {**row, "begins_on": today, "is_forecast": True}
+    return [{**row, "ends_on": today}, ahead] if row["begins_on"] < today else [ahead]
 
 
 def _expected(day: Any, lane: str, lanes: list[str]) -> Any:

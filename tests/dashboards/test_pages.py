@@ -1119,6 +1119,29 @@ def test_scores_by_day_end_today(refreshed: Database, look_at: Point) -> None:
         assert max(row[day] for row in found) < added[day], query
 
 
+def test_a_status_that_begins_today_is_not_drawn_as_certain(
+    refreshed: Database, look_at: Point
+) -> None:
+    [one] = refreshed.rows(
+        "update analytics.customer_risk_status_history as steps set valid_from = today"
+        " from analytics.tenants where steps.tenant_id = tenants.tenant_id"
+        " and valid_from < today and coalesce(valid_to > today + 20, true)"
+        " returning steps.tenant_id || '/' || customer_id as key, status, today"
+    )[:1]
+    look_at(refreshed.as_user(ANALYST))
+    shown = page("customer", customer=one["key"])
+    word = look.status_of("risk_status", one["status"]).word
+    bands = [
+        is_forecast
+        for lane, status, begins_on, is_forecast in drawn(
+            shown, ("lane", "status", "begins_on", "is_forecast")
+        )
+        if (lane, status) == ("Risk status", word)
+        and str(begins_on).startswith(str(one["today"]))
+    ]
+    assert bands == [True]
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
