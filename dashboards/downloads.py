@@ -21,6 +21,11 @@ Found = Rows | Callable[[], Rows]
 MOST_ROWS = 100_000
 # without it, Excel does not read the file as UTF-8
 MARK = "\N{BYTE ORDER MARK}"
+# of the list as a whole, although each row has it
+OF_THE_LIST = {
+    *("rows_count", "all_accepted", "all_no_shows", "all_cancelled"),
+    *("kind_count", "kind_rank", "is_left_out"),
+}
 COLUMNS = (
     "tenant_slug",
     "customer_id",
@@ -65,11 +70,12 @@ def offer(caption: str, found: Found, rows_count: int) -> None:
 def file_of(found: Found) -> str:
     """Return rows as CSV, with a header."""
     rows = found() if callable(found) else found
+    columns = [name for name in (rows[0] if rows else ()) if name not in OF_THE_LIST]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(rows[0] if rows else [])
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow(map(_plain, row.values()))
+        writer.writerow(_plain(row[name]) for name in columns)
     return MARK + text.getvalue()
 
 

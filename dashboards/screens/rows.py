@@ -368,7 +368,9 @@ def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
     for column, (name, (label, words)) in filters:
         # a value that only the address names is an option, too: a currency, a location, a day
         wanted = st.query_params.get(name)
-        others = {wanted: look.sentence(wanted)} if wanted and wanted not in words else {}
+        others = {}
+        if wanted and wanted not in {ALL, *words}:
+            others[wanted] = look.sentence(wanted)
         with column:
             picked = look.pick(label, {ALL: "All", **words, **others}, name)
         chosen[name] = None if picked == ALL else picked

@@ -427,6 +427,33 @@ def test_accounts_without_a_status_are_counted(refreshed: Database, look_at: Poi
     assert counted(page("rows", **asked)) == count
 
 
+@pytest.mark.usefixtures("analyst")
+def test_a_file_has_only_columns_of_its_rows(files: dict[str, tuple[str, Any]]) -> None:
+    for name, query in (
+        ("rows", {"of": "customers"}),
+        ("rows", {"of": "appointment_days"}),
+        ("how_good_is_it", {"tenant": "harbor-foods"}),
+    ):
+        files.clear()
+        page(name, **query)
+        for caption, (_, made) in files.items():
+            columns = rows_in(made)[0].keys()
+            assert not {one for one in columns if one.startswith(("all_", "kind_"))}, caption
+            assert "rows_count" not in columns
+
+
+@pytest.mark.usefixtures("analyst")
+def test_all_stays_all_after_another_click() -> None:
+    shown = page("rows", of="customers")
+    assert shown.selectbox(key="risk_status").options[0] == "All"
+    shown.run()
+    assert shown.selectbox(key="risk_status").options[0] == "All"
+    # a link with that choice
+    shown = page("rows", of="customers", risk_status="all")
+    assert shown.selectbox(key="risk_status").options.count("All") == 1
+    assert "all" not in shown.selectbox(key="risk_status").options
+
+
 def test_figures_are_picked_by_words_and_the_tenant_s_time(analyst: Database) -> None:
     [buyer] = analyst.rows(
         "select tenant_id || '/' || customer_id as key,"
