@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import altair as alt
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import data, downloads
 
@@ -475,8 +476,8 @@ def say_age(sources: Sequence[Mapping[str, Any]], names: str) -> None:
         show(f'<p class="ch-age">Figures as of {escape(instant(oldest))}</p>')
 
 
-def choose_orders_or_bookings() -> tuple[str, data.Rows]:
-    """Let the reader choose orders or bookings. Return the name and its tenants."""
+def choose_orders_or_bookings() -> tuple[str, data.Rows, DeltaGenerator]:
+    """Let the reader choose orders or bookings. Return what choose_system() does."""
     return choose_system(
         {
             "Orders": data.read("tenants")["tenants"],
@@ -487,10 +488,11 @@ def choose_orders_or_bookings() -> tuple[str, data.Rows]:
 
 def choose_system(
     sources: Mapping[str, data.Rows], *, label: str = "System", key: str = "system"
-) -> tuple[str, data.Rows]:
-    """Let the reader choose a system if there are several. Say how old its figures are.
+) -> tuple[str, data.Rows, DeltaGenerator]:
+    """Let the reader choose a system if there are several.
 
-    sources: the tenants of each system, by its name. Return the chosen name and its tenants.
+    sources: the tenants of each system, by its name. Return the chosen name, its tenants, and
+    the place for the age of its figures.
     """
     there = {name: found for name, found in sources.items() if found}
     if not there:
@@ -501,23 +503,41 @@ def choose_system(
             label, list(there), default=system, key=key, bind="query-params"
         )
         system = chosen or system
-    say_age(there[system], system.lower())
-    return system, there[system]
+    return system, there[system], st.container()
 
 
-def choose(
+def choose(  # noqa: PLR0913 - what differs between pages
     what: str,
     sources: Sequence[Mapping[str, Any]],
     *,
     key: str,
-    forgets: str = "",
+    age: DeltaGenerator,
+    forgets: tuple[str, ...] = (),
     has_all: bool = True,
 ) -> Mapping[str, Any] | None:
     """Let the reader choose a tenant or an organization; None means all of them.
 
-    A new choice clears what was picked under the key `forgets`. Without `has_all` the reader
+    age: where to say how old the figures of the choice are.
+
+    A new choice clears what was picked under the keys `forgets`. Without `has_all` the reader
     must choose one, and the first is preselected.
     """
+    chosen = _chosen(what, sources, key=key, forgets=forgets, has_all=has_all)
+    with age:
+        say_age([chosen] if chosen else sources, f"{what}s")
+    return chosen
+
+
+def _chosen(
+    what: str,
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    forgets: tuple[str, ...],
+    has_all: bool,
+) -> Mapping[str, Any] | None:
+    if not sources:
+        say_age([], f"{what}s")
     by_id = {str(source[f"{what}_id"]): source for source in sources}
     names = told_apart({key: row[f"{what}_slug"] or key for key, row in by_id.items()})
     by_name = {name: by_id[key] for key, name in names.items()}
@@ -534,7 +554,7 @@ def choose(
         index=0 if wanted in (all_of_them, *options) else None,
         key=key,
         bind="query-params",
-        on_change=partial(_forget, forgets) if forgets else None,
+        on_change=partial(_forget, forgets),
         placeholder="Choose",
     )
     if chosen is None:
@@ -544,9 +564,10 @@ def choose(
     return by_name.get(chosen)
 
 
-def _forget(key: str) -> None:
-    st.query_params.pop(key, None)
-    st.session_state.pop(key, None)
+def _forget(keys: Sequence[str]) -> None:
+    for key in keys:
+        st.query_params.pop(key, None)
+        st.session_state.pop(key, None)
 
 
 def told_apart(names: Mapping[str, str]) -> dict[str, str]:

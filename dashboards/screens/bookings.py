@@ -17,7 +17,6 @@ NEW, RETURNING = look.BLUE, look.GREEN
 def show() -> None:
     """Show the page."""
     organizations = data.read("organizations")["organizations"]
-    look.say_age(organizations, "organizations")
     chosen = _filters(organizations)
     found = data.read(
         "bookings_totals",
@@ -51,10 +50,15 @@ def show() -> None:
 
 
 def _filters(organizations: list[Row]) -> dict[str, Any]:
+    age = st.container()
     where, place, when = st.columns([1, 1, 1])
     with where:
         organization = look.choose(
-            "organization", organizations, key="organization", forgets="location"
+            "organization",
+            organizations,
+            key="organization",
+            age=age,
+            forgets=("location", "noted"),
         )
     organization_id = organization and str(organization["organization_id"])
     location_id = None
@@ -64,7 +68,12 @@ def _filters(organizations: list[Row]) -> dict[str, Any]:
             for row in data.read("locations", organization=organization_id)["locations"]
         }
         with place:
-            location_id = look.pick("Location", {"all": "All locations", **places}, "location")
+            location_id = look.pick(
+                "Location",
+                {"all": "All locations", **places},
+                "location",
+                "That location was not found. Choose another one.",
+            )
         if location_id not in places:
             location_id = None
     with when:
@@ -230,18 +239,15 @@ def _segments(rows: list[Row], slug: str | None) -> None:
 def _notes(chosen: dict[str, Any]) -> None:
     who, which = st.columns([1, 1])
     with who:
-        search = st.text_input(
+        named = st.text_input(
             "Search",
             key="note_of",
             placeholder="Name of a customer with notes",
             bind="query-params",
         )
-    rows = data.read(
-        "visitors",
-        organization=chosen["organization"],
-        search=(search or "").strip() or None,
-        has_notes=True,
-    )["visitors"]
+    search = (named or "").strip() or None
+    where: dict[str, Any] = {"organization": chosen["organization"], "has_notes": True}
+    rows = data.read("visitors", search=search, **where)["visitors"]
     if not rows:
         look.empty(
             "No customer with that name has a note on a booking."
@@ -249,13 +255,21 @@ def _notes(chosen: dict[str, Any]) -> None:
             else "No customer has a note on a booking."
         )
         return
-    by_key = {row["key"]: row for row in rows[: look.MOST_CUSTOMERS]}
+    by_key = look.with_linked(
+        rows[: look.MOST_CUSTOMERS], "visitors", "noted", search, **where
+    )
     names = {
         key: f"{row['customer_name']} · {look.count(row['notes_count'])}"
         for key, row in by_key.items()
     }
+    missing = (
+        ""
+        if search
+        else "That customer was not found: it has no notes, or you may not see it. Choose"
+        " another one."
+    )
     with which:
-        row = by_key[look.pick("Customer", names, "noted")]
+        row = by_key[look.pick("Customer", names, "noted", missing)]
         look.say_if_cut(rows, look.MOST_CUSTOMERS, "Search to find others.")
     look.notes(
         data.read(

@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import belief, contacts, data, downloads, look, rows_behind, why
 
@@ -34,17 +35,17 @@ RULE_WORDS = {
 
 def show() -> None:
     """Show the page."""
-    system, tenants = look.choose_orders_or_bookings()
+    system, tenants, age = look.choose_orders_or_bookings()
     if system == "Orders":
-        _show_buyer(tenants)
+        _show_buyer(tenants, age)
     else:
-        _show_visitor(tenants)
+        _show_visitor(tenants, age)
 
 
-def _show_buyer(tenants: list[Row]) -> None:
+def _show_buyer(tenants: list[Row], age: DeltaGenerator) -> None:
     where, who, which = st.columns([1, 1, 1])
     with where:
-        tenant = look.choose("tenant", tenants, key="tenant", forgets="customer")
+        tenant = look.choose("tenant", tenants, key="tenant", age=age, forgets=("customer",))
     tenant_id = tenant and str(tenant["tenant_id"])
     with who:
         search = st.text_input(
@@ -155,11 +156,15 @@ def _contact(row: Row) -> str:
     )
 
 
-def _show_visitor(organizations: list[Row]) -> None:
+def _show_visitor(organizations: list[Row], age: DeltaGenerator) -> None:
     where, who, which = st.columns([1, 1, 1])
     with where:
         organization = look.choose(
-            "organization", organizations, key="organization", forgets="visitor"
+            "organization",
+            organizations,
+            key="organization",
+            age=age,
+            forgets=("visitor",),
         )
     organization_id = organization and str(organization["organization_id"])
     with who:

@@ -14,7 +14,6 @@ NOBODY = "Nobody"
 def show() -> None:
     """Show the page."""
     tenants = data.read("tenants")["tenants"]
-    look.say_age(tenants, "tenants")
     chosen = _filters(tenants)
     # the box stands below what it decides; from a link only the address has its choice yet
     chosen["is_snoozed_shown"] = bool(
@@ -129,9 +128,10 @@ def _explained(rows: list[dict[str, Any]], tenant_id: str | None) -> str:
 
 
 def _filters(tenants: list[dict[str, Any]]) -> dict[str, Any]:
+    age = st.container()
     where, who, what = st.columns([1, 1, 1])
     with where:
-        tenant = look.choose("tenant", tenants, key="tenant", forgets="owner")
+        tenant = look.choose("tenant", tenants, key="tenant", age=age, forgets=("owner",))
     tenant_id = tenant and str(tenant["tenant_id"])
     reps = data.read("sales_reps", tenant=tenant_id)["sales_reps"]
     by_key = {str(rep["sales_rep_id"]) if tenant else rep["key"]: rep for rep in reps}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import data, effect, forecast_charts, look
 
@@ -213,15 +214,15 @@ MOST_LISTED, LISTED_AT_FIRST = 20, 5
 
 def show() -> None:
     """Show the page."""
-    system, tenants = look.choose_orders_or_bookings()
+    system, tenants, age = look.choose_orders_or_bookings()
     if system == "Orders":
-        _show_orders(_choose("tenant", tenants))
+        _show_orders(_choose("tenant", tenants, age))
     else:
-        _show_visits(_choose("organization", tenants))
+        _show_visits(_choose("organization", tenants, age))
 
 
-def _choose(what: str, sources: list[Row]) -> str:
-    chosen = look.choose(what, sources, key=what, has_all=False)
+def _choose(what: str, sources: list[Row], age: DeltaGenerator) -> str:
+    chosen = look.choose(what, sources, key=what, age=age, has_all=False)
     assert chosen is not None  # noqa: S101 - there is at least one
     return str(chosen[f"{what}_id"])
 

@@ -14,8 +14,7 @@ Row = dict[str, Any]
 def show() -> None:
     """Show the page."""
     tenants = data.read("tenants")["tenants"]
-    look.say_age(tenants, "tenants")
-    tenant = look.choose("tenant", tenants, key="tenant")
+    tenant = look.choose("tenant", tenants, key="tenant", age=st.container())
     # links keep the chosen tenant
     slug = str(tenant["tenant_slug"]) if tenant else None
     found = data.read(

@@ -31,10 +31,10 @@ DIMENSIONS = {
 
 def show() -> None:
     """Show the page."""
-    name, sources = look.choose_orders_or_bookings()
+    name, sources, age = look.choose_orders_or_bookings()
     system = name.lower()
     key = "tenant" if system == "orders" else "organization"
-    chosen = look.choose(key, sources, key=key, has_all=False)
+    chosen = look.choose(key, sources, key=key, age=age, has_all=False)
     assert chosen is not None  # noqa: S101 - there is at least one
     chosen_id: dict[str, Any] = {key: str(chosen[f"{key}_id"])}
     cohorts, weeks = f"retention_{system}_cohorts", f"retention_{system}_weeks"

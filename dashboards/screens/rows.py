@@ -312,8 +312,6 @@ def show() -> None:
         look.say_age([], "rows")
     name = look.pick("Rows", there, "of", "That list was not found. Choose another one.")
     kind = KINDS[name]
-    if kind.tenant:
-        look.say_age(sources[name], f"{kind.tenant[0]}s")
     chosen = _filters(kind, sources[name])
     query = f"rows_{name}"
     read = partial(data.read, query, **chosen, is_for_operators=kind.tenant is None)
@@ -358,11 +356,12 @@ def _jobs() -> data.Rows:
 
 def _filters(kind: Kind, sources: data.Rows) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
+    age = st.container()
     columns = st.columns((kind.tenant is not None) + len(kind.filters) + kind.has_period)
     if kind.tenant:
         what, key, _ = kind.tenant
         with columns[0]:
-            tenant = look.choose(what, sources, key=key, has_all=not kind.is_of_one)
+            tenant = look.choose(what, sources, key=key, age=age, has_all=not kind.is_of_one)
         chosen[what] = tenant and str(tenant[f"{what}_id"])
     filters = zip(columns[kind.tenant is not None :], kind.filters.items(), strict=False)
     for column, (name, (label, words)) in filters:

@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import data, look
 
@@ -20,7 +21,7 @@ DAYS_TO_COME = (
 
 def show() -> None:
     """Show the page."""
-    system, organizations = look.choose_system(
+    system, organizations, age = look.choose_system(
         {
             "Usage": data.read("platform_organizations")["platform_organizations"],
             "Accounts": data.read("success_organizations")["success_organizations"],
@@ -29,9 +30,11 @@ def show() -> None:
         key="of",
     )
     if system == "Usage":
+        with age:
+            look.say_age(organizations, "organizations")
         _show_usage(organizations)
     else:
-        _show_accounts(organizations)
+        _show_accounts(organizations, age)
 
 
 def _show_usage(organizations: list[Row]) -> None:
@@ -98,11 +101,11 @@ def _show_usage(organizations: list[Row]) -> None:
     )
 
 
-def _show_accounts(organizations: list[Row]) -> None:
+def _show_accounts(organizations: list[Row], age: DeltaGenerator) -> None:
     where, who = st.columns([1, 1])
     with where:
         organization = look.choose(
-            "organization", organizations, key="success", forgets="account"
+            "organization", organizations, key="success", age=age, forgets=("account",)
         )
     with who:
         search = st.text_input(

@@ -1142,6 +1142,63 @@ def test_a_status_that_begins_today_is_not_drawn_as_certain(
     assert bands == [True]
 
 
+def test_a_link_to_notes_opens_those_of_its_customer_however_far_down(
+    analyst: Database,
+) -> None:
+    [last] = analyst.rows(
+        "select organization_id || '/' || square_customer_id as key, display_name,"
+        " organization_slug"
+        " from analytics.customer_analytics"
+        " inner join analytics.booking_organizations using (organization_id)"
+        " where notes_count > 0 order by display_name desc, organization_id desc,"
+        " square_customer_id desc limit 1"
+    )
+    first = page("bookings").selectbox(key="noted")
+    assert len(first.options) == 50
+    assert not any(option.startswith(last["display_name"]) for option in first.options)
+    shown = page("bookings", noted=last["key"])
+    assert shown.selectbox(key="noted").value == last["key"]
+    assert f"All about {last['display_name']}" in text(shown)
+    # those of another organization start with its first customer
+    other = analyst.value(
+        "select organization_slug from analytics.booking_organizations"
+        " where organization_slug != %s limit 1",
+        last["organization_slug"],
+    )
+    shown.selectbox(key="organization").set_value(str(other)).run()
+    assert not shown.exception
+    assert "was not found" not in text(shown)
+
+
+def test_the_age_is_that_of_the_chosen_tenant(refreshed: Database, look_at: Point) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    for table, slug in (
+        ("tenants", "tenant_slug = 'kiwi-produce'"),
+        ("booking_organizations", "organization_slug = 'glow-salon'"),
+        ("success_organizations", "organization_slug = 'beacon-software'"),
+    ):
+        refreshed.execute(f"update analytics.{table} set as_of = now() where {slug}")
+    for name, query in (
+        *((name, {"tenant": "kiwi-produce"}) for name in ("overview", "due_to_order")),
+        *((name, {"tenant": "kiwi-produce"}) for name in ("customer", "retention")),
+        ("how_good_is_it", {"tenant": "kiwi-produce"}),
+        ("rows", {"of": "customers", "tenant": "kiwi-produce"}),
+        ("bookings", {"organization": "glow-salon"}),
+        ("customer", {"system": "Bookings", "organization": "glow-salon"}),
+        ("usage_and_accounts", {"of": "Accounts", "success": "beacon-software"}),
+    ):
+        said = text(page(name, **query))
+        assert "Figures as of" in said, name
+        assert "These figures are" not in said, name
+    shown = page("overview")
+    assert "These figures are" in text(shown)
+    # also after a click
+    shown.selectbox(key="tenant").set_value("kiwi-produce").run()
+    assert "Figures as of" in text(shown)
+    shown.selectbox(key="tenant").set_value("harbor-foods").run()
+    assert "These figures are" in text(shown)
+
+
 UNKNOWN_TENANTS = [
     ("overview", {"tenant": "nobody"}),
     ("due_to_order", {"tenant": "nobody"}),
@@ -1162,6 +1219,8 @@ UNKNOWN_TENANTS = [
         ("usage_and_accounts", {"of": "Accounts", "account": "nowhere/nobody"}),
         ("usage_and_accounts", {"of": "Usage", "organization_id": "nowhere"}),
         ("due_to_order", {"tenant": "harbor-foods", "owner": "nowhere"}),
+        ("bookings", {"organization": "glow-salon", "location": "nowhere"}),
+        ("bookings", {"noted": "nowhere/nobody"}),
         *UNKNOWN_TENANTS,
     ],
 )
