@@ -22,6 +22,8 @@ LOOKED_AT = 20_000
 ROWS = "\0"
 # after a probe that took too long
 FEW_ROWS = 500
+# fewer numbers may have no decimals by chance
+MANY_NUMBERS = 50
 COMPARED = 200
 MOST_WORDS = 30
 PATIENCE = "3s"
@@ -74,12 +76,20 @@ class Column:
     filled: float | None = None
     # the largest number in the probed rows
     highest: int | None = None
+    # whether no number in many probed rows has decimals
+    has_only_whole: bool = False
 
     @property
     def per_second(self) -> int | None:
         """How many units a second has if the numbers are moments since 1970, or None."""
         high = self.highest or 0
         return next((unit for unit in UNITS if EARLIEST <= high / unit <= LATEST), None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds numbers without decimals, by its type or by all of many rows."""
+        is_by_type = self.family == "integer" or self.type.endswith(",0)")
+        return is_by_type or (self.type == "numeric" and self.has_only_whole)
 
     @property
     def is_time(self) -> bool:
@@ -474,8 +484,13 @@ def look_at(catalog: Catalog, table: Table) -> None:
     for number, (name, column) in enumerate(table.columns.items()):
         if f"c{number}" in found:
             share = found[f"c{number}"] / table.probed
-            highest = found.get(f"m{number}")
-            table.columns[name] = replace(column, filled=share, highest=highest)
+            many = found[f"c{number}"] >= MANY_NUMBERS
+            table.columns[name] = replace(
+                column,
+                filled=share,
+                highest=found.get(f"m{number}"),
+                has_only_whole=many and bool(found.get(f"w{number}")),
+            )
 
 
 def _counted(
@@ -485,6 +500,11 @@ def _counted(
     counts = [
         f"count({_value(column)}) as c{number}"
         + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
+        + (
+            f", bool_and({column.quoted} = trunc({column.quoted})) as w{number}"
+            if column.type == "numeric"
+            else ""
+        )
         for number, column in columns.items()
     ]
     found = catalog.tried(

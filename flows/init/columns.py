@@ -1,6 +1,6 @@
 """What the columns of one table say, by their names, types and values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from flows.init.catalog import EARLIEST, TIMES, Catalog, Column, Table
 from flows.init.contract import Wanted, singular
@@ -277,7 +277,7 @@ class Columns:
             value.points,
         )
 
-    def kinds(self, table: Table, used: str = "") -> list[str]:
+    def kinds(self, table: Table, used: Collection[str] = ()) -> list[str]:
         """Return the columns that tell rows of several kinds apart, with their words."""
         kinds, flags = set(evidence()["kinds"]["columns"]), set(evidence()["kinds"]["flags"])
         said = []

@@ -25,6 +25,11 @@ class Wanted:
     is_nullable: bool = False
 
     @property
+    def is_money(self) -> bool:
+        """Whether it is an amount of money: in cents, or in a currency."""
+        return self.name.endswith("_cents") or "currency" in self.description
+
+    @property
     def loss(self) -> str:
         """The description on one line."""
         return " ".join(self.description.split()).rstrip(".")

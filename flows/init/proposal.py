@@ -42,6 +42,7 @@ from flows.init.values import (
     as_lookups,
     asked_of_all,
     bare_value,
+    columns_of_row,
     convert,
     counted,
     first_number,
@@ -195,7 +196,7 @@ class Proposal:
 
     def _leave_out_deleted(self, given: Input, table: Table) -> None:
         """Leave deleted rows out; deleted customers are closed, so that their orders count."""
-        used = " ".join(value.sql for value in given.values.values() if value)
+        used = columns_of_row(given.values.values())
         closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
             gone = self.columns.mark(table, name)
@@ -559,7 +560,7 @@ class Proposal:
         ]
 
     def _candidates(
-        self, entity: Entity, table: Table, wanted: Wanted, used: str
+        self, entity: Entity, table: Table, wanted: Wanted, used: set[str]
     ) -> list[str]:
         """Return the unused columns that may hold a value that was not found, for a question.
 
@@ -643,7 +644,7 @@ class Proposal:
         parcels = evidence()["children"]["delivered_at"]["tables"]
         return rank_of_table(table, parcels, self.catalog)[0] is not None
 
-    def _may_be_others(self, entity: Entity, table: Table, used: str) -> str:
+    def _may_be_others(self, entity: Entity, table: Table, used: set[str]) -> str:
         """Ask whether all rows count if a column tells rows of several kinds apart.
 
         A refund may be a row among the orders, a supplier one among the customers.
@@ -658,7 +659,7 @@ class Proposal:
             f" There are several kinds: {'; '.join(said)}. If not, add a `where`"
         )
 
-    def _cancelled(self, entity: Entity, table: Table, used: str) -> list[str]:
+    def _cancelled(self, entity: Entity, table: Table, used: set[str]) -> list[str]:
         """Return a status that no column takes, if some of its words mean void or a draft."""
         words = evidence()["words"]["order_status"]
         if any(name.endswith("status") for name in entity.columns):
@@ -771,11 +772,9 @@ class Proposal:
                 value.type = types[var]
 
 
-def _used(given: Input, without: Sequence[str]) -> str:
-    """Return the SQL of all values of an input except some, to see which columns it uses."""
-    return " ".join(
-        value.sql for name, value in given.values.items() if value and name not in without
-    )
+def _used(given: Input, without: Sequence[str]) -> set[str]:
+    """Return the columns of the row that the values of an input use, except some values."""
+    return columns_of_row(value for name, value in given.values.items() if name not in without)
 
 
 def _without(given: Input, gone: Column) -> str:

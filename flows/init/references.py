@@ -1,6 +1,5 @@
 """Keys of rows, and values that a row takes from other rows through links."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from flows.init.names import (
 from flows.init.tables import Tables, is_of_staff
 from flows.init.values import (
     CERTAIN,
+    COLUMN,
     FILLED,
     FROM,
     GUESS,
@@ -39,10 +39,6 @@ from flows.init.values import (
     sum_of_rows,
     told_of,
 )
-
-# a column of the row itself in SQL
-COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
-
 
 # columns that number the versions of a row
 VERSIONS = ("version", "revision")

@@ -20,6 +20,8 @@ from flows.init.names import (
 
 # marks a column of the row itself, until it is known whether it needs the table's alias
 ROW = "\0"
+# such a column in SQL
+COLUMN = re.compile(rf'{ROW}("(?:[^"]|"")+"|\w+)')
 # enclose a relation that dbt's source() replaces
 FROM, TO = "\1", "\2"
 CERTAIN, LIKELY, GUESS = 85, 65, 40
@@ -135,7 +137,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
     where = "UTC" if is_utc else zone or "UTC"
     todo_zone = "" if zone or is_utc else ZONE_OF_DATE
     todo_cents = "whole numbers: cents or whole units?"
-    is_money = wanted.name.endswith("amount")
+    todo = todo_cents if wanted.is_money and column.is_whole and not is_cents else ""
     found: tuple[str, str, int, str] | None = None
     match kind, family:
         case "text", "text":
@@ -166,14 +168,14 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             sql = f"coalesce({row}, false)" if column.is_nullable else row
             found = (row if wanted.is_optional else sql), "", TYPE, ""
         case "numeric", "numeric":
-            found = row, "", TYPE, ""
+            found = row, todo, TYPE, ""
             if is_cents:
                 found = f"{row} / 100.0", "", TYPE, ", from cents"
         case "numeric", "integer":
             if is_cents:
                 found = f"{row} / 100.0", "", TYPE, ", from cents"
             else:
-                found = f"{row}::numeric", todo_cents if is_money else "", TYPE - 5, ""
+                found = f"{row}::numeric", todo, TYPE - 5, ""
         case "numeric", "float":
             found = (
                 f"round({row}::numeric, 2)",
@@ -185,13 +187,13 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - a table of types
             found = f"{row}::numeric", "", TYPE - 3, ""
         case "bigint", "integer":
             sql = row if column.type == "bigint" else f"{row}::bigint"
-            found = sql, "" if is_cents else todo_cents, TYPE if is_cents else TYPE - 5, ""
+            found = sql, todo, TYPE if is_cents else TYPE - 5, ""
         case "bigint", "numeric" | "float" | "money":
             sql = row if family == "numeric" else f"{row}::numeric"
             if is_cents:
                 found = f"round({sql})::bigint", "", TYPE - 3, ""
             else:
-                found = f"round({sql} * 100)::bigint", "", TYPE - 3, ", to cents"
+                found = f"round({sql} * 100)::bigint", todo, TYPE - 3, ", to cents"
         case "integer", "integer":
             found = row if column.type == "integer" else f"{row}::integer", "", TYPE, ""
         case "integer", "numeric" | "float":
@@ -375,7 +377,7 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
     summed = f"sum(\n        {summed}\n    )" if "\n" in summed else f"sum({summed})"
     if is_cents:
         summed = f"{summed} / 100.0"
-    if money.family == "integer" and not is_cents:
+    if money.is_whole and not is_cents:
         todo = f"whole numbers: cents or whole units? {todo}".strip()
     elif money is price and not quantity:
         todo = "no quantity was found: is each row one piece?"
@@ -412,6 +414,11 @@ def relations_of(value: Value) -> list[str]:
     """Return the tables that a value reads besides its own row's."""
     joined = [join.relation for join in [*value.joins, *value.behind]]
     return joined + [piece.partition(TO)[0] for piece in value.sql.split(FROM)[1:]]
+
+
+def columns_of_row(values: Iterable[Value | None]) -> set[str]:
+    """Return the columns of the row itself that values read, quoted."""
+    return {one for value in values if value for one in COLUMN.findall(value.sql)}
 
 
 def as_lookups(given: Input) -> None:
