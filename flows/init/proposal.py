@@ -131,6 +131,7 @@ class Proposal:
                 given.values[column.name] = self._value(entity, table, alias, column)
         self._cast_ids(given)
         self._doubt_moments(given)
+        self._fill_newest(given, table)
         self._leave_out_deleted(given, table)
         if is_written:
             as_lookups(given)
@@ -216,8 +217,7 @@ class Proposal:
                 if closed.sql != evidence()["booleans"]["is_closed"]["otherwise"]:
                     condition = f"({closed.sql} or {condition})"
                     reason = f"{closed.reason}; {reason}"
-                closed.sql, closed.reason = condition, reason
-                closed.points, closed.todo = LIKELY, ""
+                closed.sql, closed.reason, closed.points = condition, reason, LIKELY
                 continue
             is_left = self.columns.is_not_set(table, gone) or ""
             active = given.values.get("is_active")
@@ -226,7 +226,7 @@ class Proposal:
                 is_alone = active.sql == evidence()["booleans"]["is_active"]["otherwise"]
                 active.sql = is_left if is_alone else f"{active.sql} and {is_left}"
                 active.reason = f"{'' if is_alone else f'{active.reason}; '}{told_of(gone)}"
-                active.points, active.todo = LIKELY, ""
+                active.points = LIKELY
                 continue
             if is_archived:
                 # they may be finished, and the history
@@ -352,28 +352,59 @@ class Proposal:
         self._doubt_moment(
             *(given, "delivered_at", "is not null", ("DRAFT", *placed)),
             "orders that are not delivered have it, too: is it only planned?",
+            "nearly all have it, and no status says which were delivered: is it a plan?",
         )
+        self._doubt_future(given)
         self._doubt_moment(
             *(given, "ordered_at", "is null", (*placed, "SHIPPED")),
             "most orders under way have none: is it when they were completed?",
         )
 
-    def _doubt_moment(
-        self, given: Input, name: str, test: str, words: Sequence[str], asked: str
+    def _doubt_future(self, given: Input) -> None:
+        """Doubt a delivery that is later than tomorrow in some rows."""
+        value = given.values.get("delivered_at")
+        if given.table is None or value is None or value.joins or FROM in value.sql:
+            return
+        if value.points > GUESS and self._is_ahead(given.table, value.sql):
+            value.doubt("some dates are in the future: is it only planned?")
+
+    def _is_ahead(self, table: Table, sql: str) -> bool:
+        """Return whether some rows have a moment that is later than tomorrow."""
+        moment = sql.replace(ROW, "")
+        is_later = f"{moment} > now() + interval '1 day'"
+        return bool(self.catalog.share_of(table, is_later, f"{moment} is not null"))
+
+    def _doubt_moment(  # noqa: PLR0913, PLR0917 - a date, its test and what to ask
+        self,
+        given: Input,
+        name: str,
+        test: str,
+        words: Sequence[str],
+        asked: str,
+        of_unknown: str = "",
     ) -> None:
-        """Doubt a date if a test is true of most orders whose status is one of some words."""
+        """Doubt a date if a test is true of most orders whose status is one of some words.
+
+        of_unknown: what to ask if it is true of nearly all whose status nobody knows.
+        """
         value, status = given.values.get(name), given.values.get("order_status")
         if given.table is None or value is None or status is None:
             return
         if value.joins or status.joins or FROM in f"{value.sql}{status.sql}":
             return
-        share = self.catalog.share_of(
-            given.table,
-            f"{value.sql} {test}".replace(ROW, ""),
-            f"{status.sql} in ({quoted_words(words)})".replace(ROW, ""),
-        )
+        is_so = f"{value.sql} {test}".replace(ROW, "")
+        are_these = f"{status.sql} in ({quoted_words(words)})".replace(ROW, "")
+        share = self.catalog.share_of(given.table, is_so, are_these)
         if share is not None and share > HALF:
             value.doubt(asked)
+        elif share is None and of_unknown:
+            known = evidence()["words"]["order_status"]
+            are_others = f"{status.sql} not in ({quoted_words(known)})".replace(ROW, "")
+            if status.reason.startswith(NO_STATUS):
+                are_others = "true"
+            share = self.catalog.share_of(given.table, is_so, are_others)
+            if share is not None and share >= MOST:
+                value.doubt(of_unknown)
 
     def _value(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return the value for a column of an input, or None."""
@@ -481,20 +512,36 @@ class Proposal:
             kind = one_of(table.name).replace("_", " ").capitalize()
             reason = "no column found, so made from the key"
             return Value(f"'{kind} ' || {key.sql}::text", reason, LIKELY)
-        if column.name == "updated_at" and entity.name in evidence()["newest_of_row"]:
-            times = [
-                c
-                for c in table.columns.values()
-                if c.is_time and is_past(c.name) and snake(c.name) not in evidence()["deleted"]
-            ]
-            values = [convert(c, column, self.columns.zone) for c in times]
-            sqls = [value[0] for value in values if value]
-            if sqls:
-                named_all = ", ".join(c.name for c in times)
-                todo = next((v[1] for v in values if v and v[1]), "")
-                sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {in_lines(sqls)}\n)"
-                return Value(sql, f"{named_all}: the latest date in the row", LIKELY, todo)
         return None
+
+    def _fill_newest(self, given: Input, table: Table) -> None:
+        """Without a column for the last change, take the latest date of a row that is past."""
+        entity, column = given.entity, given.entity.columns.get("updated_at")
+        value = given.values.get("updated_at")
+        if column is None or entity.name not in evidence()["newest_of_row"]:
+            return
+        if value and not value.is_empty:
+            return
+        delivered = given.values.get("delivered_at")
+        planned = columns_of_row(
+            [delivered] if delivered and delivered.points <= GUESS else []
+        )
+        times = {
+            one.name: converted
+            for one in table.columns.values()
+            if one.is_time
+            and is_past(one.name)
+            and snake(one.name) not in evidence()["deleted"]
+            and one.quoted not in planned
+            and (converted := convert(one, column, self.columns.zone))
+            and not self._is_ahead(table, converted[0])
+        }
+        if times:
+            sqls = [converted[0] for converted in times.values()]
+            todo = next((asked for _, asked, *_ in times.values() if asked), "")
+            sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {in_lines(sqls)}\n)"
+            reason = f"{', '.join(times)}: the latest date in the row"
+            given.values["updated_at"] = Value(sql, reason, LIKELY, todo)
 
     def _inside(self, entity: Entity, table: Table, wanted: Wanted) -> list[str]:
         """Return the keys of documents in a row whose names fit."""

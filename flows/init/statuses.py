@@ -17,6 +17,7 @@ from flows.init.values import (
     Join,
     Value,
     asked_of_all,
+    counted,
     meanings,
     quoted_words,
     told_of,
@@ -27,7 +28,7 @@ from flows.init.values import (
 CODES = re.compile(r"(\d+)\s*(?:=>?|:|-)\s*([^\d\W][\w -]*\w)")
 LANGUAGES = {"language", "lang", "locale"}
 # what is said of a status that no column tells
-NO_STATUS = "no status column found"
+NO_STATUS = "no column is named status"
 # a number with so few distinct values is not a status
 FEW_CODES = 2
 
@@ -79,7 +80,27 @@ class Statuses:
             )
         reason = f"{NO_STATUS}, so derived from {', '.join(named)}"
         lines.append(f"else '{otherwise}'")
-        return Value("case\n    " + "\n    ".join(lines) + "\nend", reason, LIKELY, todo)
+        sql = "case\n    " + "\n    ".join(lines) + "\nend"
+        value = Value(sql, reason, LIKELY, todo)
+        if others := self._others(entity, table, column):
+            value.todo = f"{todo} or is it {others}?".strip()
+        return value
+
+    def _others(self, entity: Entity, table: Table, column: Wanted, own: str = "") -> str:
+        """Return the columns that may be the status besides another, with their words.
+
+        They are named like one, if only partly: financial_status, fulfillment_status.
+        """
+        known = _known_words(*self._meanings(entity, table, column))
+        taken = {own, *self._taken(entity, table, column)}
+        found = []
+        for one in self.columns.like_statuses(table, least=1):
+            words = self.columns.words_in(table, one)
+            # the state of an address has other words
+            is_other = one.name not in taken and {snake(word) for word in words} & known
+            if is_other and len(words) <= FEW_WORDS:
+                found.append(f"{one.name} ({counted(words)})")
+        return ", or ".join(found)
 
     def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
         """Return a column with few distinct values as a possible status, with a question.
@@ -126,6 +147,7 @@ class Statuses:
                 for name, column in table.columns.items()
                 if name_points(column, table, names, is_time=False)[0] < LEAST
             },
+            are_named=True,
         )
         said = ", or ".join(f"{name} ({quoted_words(words)})" for name, words in found.items())
         return f"can it be derived from {said}?" if said else ""
@@ -138,8 +160,13 @@ class Statuses:
             taken |= {value.reason.partition(":")[0]} if value else set()
         return taken
 
-    def _with_few_words(self, table: Table, taken: set[str]) -> dict[str, dict[str, int]]:
-        """Return the columns that may be a status, with their distinct values."""
+    def _with_few_words(
+        self, table: Table, taken: set[str], *, are_named: bool = False
+    ) -> dict[str, dict[str, int]]:
+        """Return the columns that may be a status, with their distinct values.
+
+        are_named: they are named like one, so that 0 and 1 may be its codes, too.
+        """
         elsewhere = set(evidence()["no_status"])
         tables = {one_of(other.name) for other in self.catalog.tables.values()}
         found = {}
@@ -156,7 +183,7 @@ class Statuses:
             words = self.catalog.words(table, column) or {}
             # names and notes rarely repeat a value, and one value tells nothing
             are_few = 1 < len(words) <= FEW_WORDS and sum(words.values()) > len(words)
-            if column.family == "integer":
+            if column.family == "integer" and not are_named:
                 is_flag = self.columns.is_set(table, column)
                 are_few = are_few and not is_flag and len(words) > FEW_CODES
             if column.labels or are_few:
@@ -189,22 +216,11 @@ class Statuses:
         if self.our_words(entity, column) is None:
             return None
         ours, doubtful = self._meanings(entity, table, column)
-        # also a foreign key of a lookup table
-        names = [
-            f"{name}{end}"
-            for end in ("", "_id", "_code")
-            for name in self.columns.names(entity.name, column)
-        ]
-        best: tuple[int, Column, str] | None = None
-        for found in table.columns.values():
-            if found.family not in ("text", "enum", "integer") or found.name in table.key:
-                continue
-            points, like = name_points(found, table, names, is_time=False)
-            if points and (best is None or points > best[0]):
-                best = points, found, like
+        best = self._best_named(table, self.columns.names(entity.name, column))
         if best is None:
             return None
         points, found, like = best
+        own = found.name
         row, joins = f"{ROW}{found.quoted}", []
         words = self.catalog.words(table, found, of_all=True)
         link = table.link_of(found.name)
@@ -227,7 +243,23 @@ class Statuses:
             # the state of an address
             return None
         sql, todo = translated(row, found, words, ours, doubtful)
-        return Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
+        value = Value(sql, told_of(found, like), points + TYPE + FILLED, todo, joins=joins)
+        if points < LEAST and (others := self._others(entity, table, column, own)):
+            value.doubt(f"is this the status, or {others}?")
+        return value
+
+    def _best_named(self, table: Table, names: list[str]) -> tuple[int, Column, str] | None:
+        """Return the column with the best name: its points, and what it is named like."""
+        # also a foreign key of a lookup table
+        names = [f"{name}{end}" for end in ("", "_id", "_code") for name in names]
+        best: tuple[int, Column, str] | None = None
+        for found in table.columns.values():
+            if found.family not in ("text", "enum", "integer") or found.name in table.key:
+                continue
+            points, like = name_points(found, table, names, is_time=False)
+            if points and (best is None or points > best[0]):
+                best = points, found, like
+        return best
 
     def _labels(self, table: Table, column: Column) -> dict[str, str]:
         """Return the words of codes that have one in each language, or in a comment."""

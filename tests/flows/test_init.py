@@ -546,7 +546,7 @@ def test_an_unknown_status_becomes_a_todo_with_its_words(
     empty.execute("alter table flora.fees drop column how, drop column fate")
     init(empty, tmp_path / "plain", *named)
     assert (
-        "'COMPLETED' as payment_status,  -- no status column found, so a constant (guess)"
+        "'COMPLETED' as payment_status,  -- no column is named status, so a constant (guess)"
         in (inputs_of(tmp_path / "plain")["input_bookings__payments"])
     )
 
@@ -1519,7 +1519,9 @@ def test_tables_of_a_data_set(empty: Database, tmp_path: Path) -> None:
     empty.execute("alter table olist_orders_dataset drop order_status")
     init(empty, tmp_path / "none", *NEW_YORK)
     orders = inputs_of(tmp_path / "none")["input_orders__orders"]
-    assert "'CONFIRMED' as order_status,  -- no status column found, so a constant" in orders
+    assert (
+        "'CONFIRMED' as order_status,  -- no column is named status, so a constant" in orders
+    )
 
 
 def test_a_status_whose_word_stands_in_a_table_of_languages(
@@ -3021,6 +3023,39 @@ insert into payments
 select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(1, 60) as n;
 """
 
+TWO_STATUSES = """
+create table customer (
+    id int primary key, name text, status text, deleted_at timestamptz
+);
+create table "order" (
+    id int primary key, customer_id int references customer, total_price numeric,
+    financial_status text, fulfillment_status text, shipping_state text,
+    created_at timestamptz, cancelled_at timestamptz, delivery_date date
+);
+insert into customer
+select n, 'C', (array['active', 'blocked'])[1 + n % 2], case when n = 3 then now() end
+from generate_series(1, 20) as n;
+insert into "order"
+select
+    n, 1 + n % 20, 9.5, (array['paid', 'pending', 'refunded', 'voided'])[1 + n % 4],
+    (array['fulfilled', 'partial'])[1 + n % 2], (array['CA', 'NY'])[1 + n % 2], now(),
+    case when n = 9 then now() end,
+    case when n % 2 = 0 then current_date - n + 20 end
+from generate_series(1, 60) as n;
+"""
+WORDS_THAT_NOBODY_KNOWS = """
+create table customer (id int primary key, name text, status smallint);
+create table orders (
+    id int primary key, customer_id int references customer, total_price numeric,
+    status text, created_at timestamptz, delivery_date date
+);
+insert into customer select n, 'C', (n > 1)::int from generate_series(1, 20) as n;
+insert into orders
+select
+    n, 1 + n % 20, 9.5, (array['s1', 's2', 's3'])[1 + n % 3], now(), current_date - n
+from generate_series(1, 60) as n;
+"""
+
 
 @pytest.mark.parametrize(
     ("tables", "proposed"),
@@ -3057,7 +3092,7 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
                 "input_bookings__bookings": [
                     "TODO is this the customer? It is named like a member of staff",
                     # a column that is named after a table is a key
-                    "'ACCEPTED' as booking_status, -- no status column found, so a constant",
+                    "'ACCEPTED' as booking_status, -- no column is named status, so a con",
                 ]
             },
         ),
@@ -3068,12 +3103,11 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
                 "input_orders__orders": [
                     "checkout_completed_at as ordered_at",
                     "price * qty as total_amount",
-                    "TODO is price that of one piece?",
+                    "cents or whole units? is price that of one piece?",
                     "There are several kinds: is_draft",
                     # US Dollar is no code
                     "currency (text, optional): no column found",
-                    # nobody knows yet which orders have been delivered
-                    "ship_date: named like ship, timestamp with time zone, 100 % filled (cert",
+                    "TODO nearly all have it, and no status says which were delivered: is it",
                 ],
             },
         ),
@@ -3088,7 +3122,7 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
                     "when estados.nombre = 'Enviado' then 'SHIPPED' -- 60 rows",
                     "line_items.unit_price * order_items.quantity",
                     # a negative one is a surcharge
-                    "TODO without discount: is it an amount, or per cent?",
+                    "units? without discount: is it an amount, or per cent?",
                     "order_items.order_id = orders.id and order_items.deleted_at is null",
                     "where shipments.order_id = orders.id and shipments.canceled_at is null",
                 ],
@@ -3131,7 +3165,7 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
                     "TODO are the rows of public.orders_archive orders, too? They have nearly",
                     "'processing' then 'CONFIRMED' -- 100 rows",
                     "TODO most orders under way have none: is it when they were completed?",
-                    "sum of price * quantity (likely). TODO without discount: is it an amount",
+                    "whole units? without discount: is it an amount, or per cent? ( select",
                     "res_currency.name as currency",
                     "coalesce(orders.updated_at, orders.created_at) as updated_at",
                     "TODO do archived rows count (archived_at: name matches,",
@@ -3254,14 +3288,41 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
                 "input_bookings__customers": ["There are several kinds: lead ('false' 8,"],
                 # a type beside service_type_id, and internal beside internal_notes
                 "input_bookings__bookings": [
-                    "There are several kinds: type ('appointment' 30, 'block' 30); -- internal",
+                    "several kinds: type ('appointment' 30, 'block' 30); -- internal",
                 ],
                 "input_bookings__payments": [
                     "There are several kinds: refund ('false' 59, 'true' 1)",
-                    "100 % filled, to cents (certain). TODO whole numbers: cents or whole"
-                    " units? round(amount * 100)::bigint as amount_cents",
+                    "TODO whole numbers: cents or whole units? round(amount * 100)::bigint",
                     "TODO whole numbers: cents or whole units? round(tip * 100)::bigint as",
                     "to cents (certain) round(refund_amount * 100)::bigint as refunded_cents",
+                ],
+            },
+        ),
+        (
+            TWO_STATUSES,
+            {
+                # a deleted customer is not the only one that may be closed
+                "input_orders__customers": [
+                    "from status ('active', 'blocked')? deleted_at is not null as is_closed",
+                ],
+                "input_orders__orders": [
+                    "so derived from cancelled_at, delivery_date (likely). TODO or is it",
+                    "financial_status ('paid' 15, 'pending' 15, 'refunded' 15, 'voided' 15)",
+                    ", or fulfillment_status ('fulfilled' 30, 'partial' 30)? case",
+                    "TODO some dates are in the future: is it only planned? delivery_date",
+                    "created_at, cancelled_at: the latest date in the row (likely) greatest(",
+                ],
+            },
+        ),
+        (
+            WORDS_THAT_NOBODY_KNOWS,
+            {
+                "input_orders__customers": [
+                    "TODO can it be derived from status ('1', '0')? false as is_closed",
+                ],
+                "input_orders__orders": [
+                    "TODO nearly all have it, and no status says which were delivered: is it",
+                    "created_at as updated_at -- created_at: the latest date in the row",
                 ],
             },
         ),
@@ -3270,7 +3331,7 @@ select n, n, 1 + n % 9, 4500, 500, n = 1, 0, 'paid', now() from generate_series(
         *("clinic", "staff", "shop", "parcels", "phones", "companies"),
         *("webshop", "copies", "numbers", "guests", "versions", "locks", "dojo"),
         *("behind", "refunds", "team"),
-        "children",
+        *("children", "statuses", "unknown"),
     ],
 )
 def test_what_is_not_what_its_name_says(
