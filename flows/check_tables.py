@@ -38,7 +38,7 @@ AGAINST = {
     *("test", "testing", "demo", "sandbox", "fake", "spam"),
 }
 # a true column with such a name says that a row counts
-FOR = {"active", "enabled", "valid", "visible", "live", "published"}
+FOR = {"active", "enabled", "valid", "visible", "live", "livemode", "published"}
 
 # inputs whose rows are customers
 OF_PEOPLE = {"customers", "accounts"}

@@ -43,6 +43,8 @@ KEPT = ("ordered_at",)
 HALF = 0.5
 # how a text begins that is a date
 A_DATE = "^(19|20)[0-9]{2}-?[01][0-9]-?[0-3][0-9]"
+# words around the name of a kind or a flag
+NO_KIND = ("id", "fk", "is", "rank", "flag", "mode")
 # families of columns that hold words
 WORDS = ("text", "enum")
 
@@ -283,7 +285,7 @@ class Columns:
         said = []
         for column in table.columns.values():
             own = [singular(word) for word in words_of(column.name)]
-            own = [word for word in own if word not in ("id", "fk", "is", "rank", "flag")]
+            own = [word for word in own if word not in NO_KIND]
             is_kind = own and own[-1] in kinds
             link = table.link_of(column.name)
             is_flag = not link and own and set(own) <= flags

@@ -29,6 +29,8 @@ CENTS = ("cents", "minor", "cts")
 # words of keys
 KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid", "ref")
 KEY_FIRST = ("id", "fk", "code")
+# what tools that copy tables write before deleted, and Salesforce behind names of one's own
+COPIED_FIRST, CUSTOM = ("fivetran", "sdc", "ab", "cdc"), "c"
 # letters that Unicode does not take apart
 BARE = str.maketrans("łŁı", "lLi")
 # a schema with fewer tables shows no common prefix
@@ -123,6 +125,10 @@ def _own_words(name: str) -> tuple[str, ...]:
             words[-1] += sign
         before = sign
     found = tuple(part for word in words if word for part in _parted(word.lower()))
+    while found[1:] and found[0] in COPIED_FIRST and "deleted" in found:
+        found = found[1:]
+    if found[1:] and found[-1] == CUSTOM:
+        found = found[:-1]
     # a name of signs: %
     return found or ("unnamed",)
 
@@ -354,11 +360,11 @@ def name_rank(name: str, names: Sequence[str]) -> int:
 
 
 def may_be_answer(column: Column) -> bool:
-    """Return whether a question may name a column: not if it says when a row has ended."""
+    """Return whether a question may name a column: not when a row ended or was copied."""
     ended = {"cancel", "canceled", "cancelled", "deleted", "archived", "voided", "expired"}
-    return not ended & set(words_of(column.name))
+    return not {*ended, *evidence()["copied"]} & set(words_of(column.name))
 
 
 def is_past(name: str) -> bool:
-    """Return whether a name is that of a past time, not of a planned one."""
-    return not set(evidence()["planned"]) & set(words_of(name))
+    """Return whether a name is that of a past time of a row, not of a plan or a copy."""
+    return not {*evidence()["planned"], *evidence()["copied"]} & set(words_of(name))

@@ -6,6 +6,7 @@ from functools import cached_property
 from flows.init.catalog import Column, Link, Table
 from flows.init.columns import HALF, MANY, Columns
 from flows.init.contract import Entity, singular
+from flows.init.links import MOST
 from flows.init.names import (
     evidence,
     is_copy,
@@ -119,6 +120,7 @@ class Tables:
                 )
             elif name == "customers":
                 self._choose_addresses()
+        self._link_named()
         customers = self.chosen.get("customers")
         anchor = self.chosen.get(self.anchor)
         self._choose_members()
@@ -130,6 +132,28 @@ class Tables:
             and self.paths(customers, anchor)
         ):
             self.people_by = self.columns.email(customers)
+
+    def _link_named(self) -> None:
+        """Link other tables to one that a person has named, by columns named for its key.
+
+        The names alone are no evidence, so the rows must bear them out.
+        """
+        for name, there in self.named.items():
+            wanted = self.contract[name].key
+            if there is None or wanted is None or len(there.key) != 1:
+                continue
+            key = there.columns[there.key[0]]
+            for entity, table in self.chosen.items():
+                if wanted not in self.contract[entity].columns or self.paths(table, there, 1):
+                    continue
+                for like in self.columns.names(entity, self.contract[entity].columns[wanted]):
+                    own = self.columns.exact(table, like)
+                    if own is None or table is there or own.family != key.family:
+                        continue
+                    share = self.catalog.share_found(table, own, there, key, ("", "0"))
+                    if share is not None and share >= MOST:
+                        link = Link((own.name,), there.relation, there.key, is_declared=False)
+                        table.links.append(link)
 
     def _choose_addresses(self) -> None:
         """Without a table of customers, take the addresses or phones of those who ordered."""

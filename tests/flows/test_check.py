@@ -564,6 +564,7 @@ NO = "'n', 'no', 'f', 'false', '0', '', 'non', 'nao', 'nein'"
         ("active_since", "date", "D", None),
         ("latest_id", "int8", "N", None),
         ("contested", "bool", "B", None),
+        ("livemode", "bool", "B", 'not "livemode"'),
     ],
 )
 def test_names_of_columns_tell_whether_a_row_counts(

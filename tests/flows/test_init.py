@@ -495,6 +495,26 @@ def test_a_named_table_overrides_the_guess(empty: Database, tmp_path: Path) -> N
     assert "Is it one of erdat (text)? null::timestamptz as ordered_at" in asked
 
 
+def test_a_named_table_is_linked_by_rows_that_agree(empty: Database, tmp_path: Path) -> None:
+    """No foreign key says that a customer's account manager is one of the users."""
+    empty.execute(
+        "create table users (id int primary key, name text, email text);"
+        "create table customers (id int primary key, name text, owner_id int,"
+        " account_manager_id int);"
+        "create table orders (id int primary key, customer_id int references customers,"
+        " status text, ordered_at timestamptz, total numeric);"
+        "insert into users select n, 'U' from generate_series(1, 5) as n;"
+        "insert into customers select n, 'C', 900 + n, 1 + n % 5"
+        " from generate_series(1, 20) as n;"
+        "insert into orders select n, 1 + n % 20, 'paid', now(), 9.5"
+        " from generate_series(1, 60) as n"
+    )
+    init(empty, tmp_path / "it", "--table", "sales_reps=public.users")
+    check_types(empty, tmp_path / "it")
+    customers = columns_of(inputs_of(tmp_path / "it")["input_orders__customers"])
+    assert customers["sales_rep_id"] == "account_manager_id"
+
+
 @pytest.mark.slow
 def test_an_unknown_status_becomes_a_todo_with_its_words(
     empty: Database, tmp_path: Path
@@ -3056,6 +3076,40 @@ select
 from generate_series(1, 60) as n;
 """
 
+COPIED_TABLES = """
+create table customer (
+    id int primary key, name text, _fivetran_deleted boolean, _fivetran_synced timestamptz
+);
+create table orders (
+    id int primary key, customer_id int references customer, status text, total numeric,
+    ordered_at timestamptz, live_mode boolean, _sdc_deleted_at timestamptz,
+    _sdc_received_at timestamptz, last_synced_at timestamptz
+);
+create table shipment (
+    id int primary key, order_id int references orders, arrival timestamptz,
+    _airbyte_extracted_at timestamptz
+);
+create table account (
+    id int primary key, name text, status text, arr__c numeric, renewal_date__c date,
+    created_at timestamptz, _ab_cdc_deleted_at timestamptz
+);
+create table engagement__c (
+    id int primary key, account_id int references account, type__c text,
+    occurred_at__c timestamptz
+);
+insert into customer select n, 'C', n = 3, now() from generate_series(1, 20) as n;
+insert into orders
+select
+    n, 1 + n % 20, 'delivered', 9.5, now(), n > 1, case when n = 7 then now() end, now(),
+    now()
+from generate_series(1, 60) as n;
+insert into shipment select n, n, now(), now() from generate_series(1, 60) as n;
+insert into account select n, 'A', 'active', 9.5, now(), now(), null
+from generate_series(1, 20) as n;
+insert into engagement__c select n, 1 + n % 20, 'call', now()
+from generate_series(1, 60) as n;
+"""
+
 
 @pytest.mark.parametrize(
     ("tables", "proposed"),
@@ -3326,12 +3380,37 @@ from generate_series(1, 60) as n;
                 ],
             },
         ),
+        (
+            COPIED_TABLES,
+            {
+                "": ["accounts in public.account, engagements in public.engagement__c"],
+                "input_orders__customers": [
+                    "coalesce(_fivetran_deleted, false) as is_closed",
+                ],
+                "input_orders__orders": [
+                    "There are several kinds: live_mode ('true' 59, 'false' 1)",
+                    # when a tool copied the row is not when something arrived
+                    "Is it one of shipment.arrival? null::timestamptz as delivered_at",
+                    "ordered_at as updated_at -- ordered_at: the latest date in the row",
+                    "_sdc_deleted_at is null",
+                ],
+                "input_accounts__accounts": [
+                    "arr__c as arr",
+                    "renewal_date__c as renewal_on",
+                    "_ab_cdc_deleted_at is null",
+                ],
+                "input_accounts__engagements": [
+                    "type__c as engagement_type",
+                    "occurred_at__c as scheduled_at",
+                ],
+            },
+        ),
     ],
     ids=[
         *("clinic", "staff", "shop", "parcels", "phones", "companies"),
         *("webshop", "copies", "numbers", "guests", "versions", "locks", "dojo"),
         *("behind", "refunds", "team"),
-        *("children", "statuses", "unknown"),
+        *("children", "statuses", "unknown", "copied"),
     ],
 )
 def test_what_is_not_what_its_name_says(
