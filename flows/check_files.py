@@ -45,7 +45,7 @@ def questions_of(file: Path, path: Path) -> Iterator[Finding]:
                 LOOK,
                 f"{path}:{number}",
                 None,
-                f"TODO is left{': ' if asked else ''}{asked}",
+                f"TODO is left{': ' if asked else ''}{asked.removesuffix('.')}",
                 "decide, then delete the word TODO",
             )
 

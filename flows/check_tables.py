@@ -285,7 +285,9 @@ def says_no(name: str, kind: str, category: str) -> str | None:
         return f"{quoted(name)}{'::numeric' if kind == 'money' else ''} != 0"
     if category == "S":
         no = ", ".join(f"'{word}'" for word in no_words())
-        return f"lower({quoted(name)}) not in ({no})"
+        # who, or why, is no flag
+        is_flag = not words & {"by", "reason", "note", "notes", "comment"}
+        return f"lower({quoted(name)}) not in ({no})" if is_flag else f"{quoted(name)} != ''"
     return f"{quoted(name)} is not null"
 
 

@@ -314,6 +314,9 @@ def _forms(column: Column, table: Table, *, is_time: bool) -> list[tuple[str, ..
     if own[-1] in CENTS and own[1:]:
         # convert reads the unit
         forms.append(own[: -2 if own[-2:-1] == ("in",) and own[2:] else -1])
+    if "money" in own and own[1:]:
+        # amount_money_amount is the amount of a document amount_money
+        forms.append(tuple(dict.fromkeys(word for word in own if word != "money")))
     if is_time:
         forms = [*forms, *(without_time(form) for form in forms)]
     return forms

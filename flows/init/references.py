@@ -193,7 +193,18 @@ class References:
             return []
         synonyms = evidence()["tables"][self.tables.system][target.name]
         keys = {snake(name) for name in there.key}
-        return [
+        # the customer's id inside its document, or a key inside any
+        inside = [
+            f"{column.name} ->> '{key}'"
+            for column in table.columns.values()
+            if column.family == "json"
+            for key in self.catalog.keys(table, column)
+            if any(
+                singular(key_stem(snake(name)).split("_")[-1]) in synonyms
+                for name in (key, f"{column.name}_{key}")
+            )
+        ]
+        return inside + [
             column.name
             for column in table.columns.values()
             if column.name not in table.key

@@ -29,6 +29,8 @@ CODES = re.compile(r"(\d+)\s*(?:=>?|:|-)\s*([^\d\W][\w -]*\w)")
 LANGUAGES = {"language", "lang", "locale"}
 # what is said of a status that no column tells
 NO_STATUS = "no column is named status"
+# the question about a cancellation
+WHO = "who canceled?"
 # a number with so few distinct values is not a status
 FEW_CODES = 2
 
@@ -209,7 +211,22 @@ class Statuses:
     ) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
         """Return our words with their synonyms in a table, and the doubtful ones."""
         ours = self.our_words(entity, column) or {}
-        return meanings(column.name, ours, table, self.catalog)
+        ours, doubtful = meanings(column.name, ours, table, self.catalog)
+        whose = next(
+            (name for name in table.columns if snake(name) in ("canceled_by", "cancelled_by")),
+            None,
+        )
+        if whose:
+            words = self.columns.words_in(table, table.columns[whose])
+            shown = f" ({counted(words)})" if 0 < len(words) <= FEW_WORDS else ""
+            doubtful = {
+                word: {
+                    like: asked.replace(WHO, f"does {whose}{shown} say {WHO}")
+                    for like, asked in likes.items()
+                }
+                for word, likes in doubtful.items()
+            }
+        return ours, doubtful
 
     def words(self, entity: Entity, table: Table, alias: str, column: Wanted) -> Value | None:
         """Return a status column, with its words translated into ours."""

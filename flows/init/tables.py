@@ -537,7 +537,13 @@ class Tables:
                 )
             ):
                 to = there.relation
-                return f"{self.anchor} link to {to}: is each of its rows {again}{to}"
+                asked = f"{self.anchor} link to {to}: is each of its rows {again}{to}"
+                if not self.paths(people, there, FARTHEST + 1):
+                    asked += (
+                        f"; no column of {people.relation} leads there, so say in the input of"
+                        " customers where each belongs: without it, they are left out"
+                    )
+                return asked
         marked = " and ".join(self._marked(people))
         return marked and (
             f"customers and {self.anchor} have {marked}: is each of its values a business of"

@@ -564,6 +564,7 @@ NO = "'n', 'no', 'f', 'false', '0', '', 'non', 'nao', 'nein'"
         ("active_since", "date", "D", None),
         ("latest_id", "int8", "N", None),
         ("contested", "bool", "B", None),
+        ("cancelled_by", "text", "S", "\"cancelled_by\" != ''"),
         ("livemode", "bool", "B", 'not "livemode"'),
     ],
 )

@@ -3110,6 +3110,30 @@ insert into engagement__c select n, 1 + n % 20, 'call', now()
 from generate_series(1, 60) as n;
 """
 
+ROWS_OF_OTHER_TOOLS = """
+create table customers (
+    id int primary key, given_name text, family_name text, email text,
+    created_at timestamptz
+);
+create table bookings (
+    id int primary key, customer jsonb, status text, canceled_by text, start_at timestamptz
+);
+create table payments (
+    id int primary key, booking_id int references bookings, status text,
+    amount_money_amount bigint, tip_money_amount bigint, refunded_money_amount bigint,
+    created_at timestamptz
+);
+insert into customers select n, 'G', 'F', n || '@x.org', now()
+from generate_series(1, 20) as n;
+insert into bookings
+select
+    n, jsonb_build_object('id', 1 + n % 20), (array['RESERVED', 'CANCELLED'])[1 + n % 2],
+    case n % 4 when 1 then 'guest' when 3 then 'host' end, now()
+from generate_series(1, 60) as n;
+insert into payments select n, n, 'paid', 5000, 500, 0, now()
+from generate_series(1, 60) as n;
+"""
+
 
 @pytest.mark.parametrize(
     ("tables", "proposed"),
@@ -3397,11 +3421,26 @@ from generate_series(1, 60) as n;
                 "input_accounts__accounts": [
                     "arr__c as arr",
                     "renewal_date__c as renewal_on",
-                    "_ab_cdc_deleted_at is null",
+                    # if it were left out, so would its engagements
+                    "_ab_cdc_deleted_at as archived_at",
                 ],
                 "input_accounts__engagements": [
                     "type__c as engagement_type",
                     "occurred_at__c as scheduled_at",
+                ],
+            },
+        ),
+        (
+            ROWS_OF_OTHER_TOOLS,
+            {
+                "input_bookings__bookings": [
+                    "customer ->> 'id'",
+                    "'RESERVED' then 'ACCEPTED' -- 30 rows",
+                    "TODO does canceled_by ('guest' 15, 'host' 15) say who canceled?",
+                ],
+                "input_bookings__payments": [
+                    "tip_money_amount as tip_cents",
+                    "refunded_money_amount as refunded_cents",
                 ],
             },
         ),
@@ -3410,7 +3449,7 @@ from generate_series(1, 60) as n;
         *("clinic", "staff", "shop", "parcels", "phones", "companies"),
         *("webshop", "copies", "numbers", "guests", "versions", "locks", "dojo"),
         *("behind", "refunds", "team"),
-        *("children", "statuses", "unknown", "copied"),
+        *("children", "statuses", "unknown", "copied", "tools"),
     ],
 )
 def test_what_is_not_what_its_name_says(
