@@ -3119,7 +3119,7 @@ create table bookings (
     id int primary key, customer jsonb, status text, canceled_by text, start_at timestamptz
 );
 create table payments (
-    id int primary key, booking_id int references bookings, status text,
+    id int primary key, booking_id int references bookings, void_flag char(1),
     amount_money_amount bigint, tip_money_amount bigint, refunded_money_amount bigint,
     created_at timestamptz
 );
@@ -3130,7 +3130,7 @@ select
     n, jsonb_build_object('id', 1 + n % 20), (array['RESERVED', 'CANCELLED'])[1 + n % 2],
     case n % 4 when 1 then 'guest' when 3 then 'host' end, now()
 from generate_series(1, 60) as n;
-insert into payments select n, n, 'paid', 5000, 500, 0, now()
+insert into payments select n, n, case n when 1 then 'Y' else 'N' end, 5000, 500, 0, now()
 from generate_series(1, 60) as n;
 """
 
@@ -3439,6 +3439,7 @@ from generate_series(1, 60) as n;
                     "TODO does canceled_by ('guest' 15, 'host' 15) say who canceled?",
                 ],
                 "input_bookings__payments": [
+                    "case when void_flag in ('Y') then 'CANCELED' else 'COMPLETED' end as pay",
                     "tip_money_amount as tip_cents",
                     "refunded_money_amount as refunded_cents",
                 ],
