@@ -925,11 +925,13 @@ def test_check_reads_a_question_to_its_end(tmp_path: Path) -> None:
         "select\n    -- placed: named like order. TODO the column has\n    -- no time zone:"
         " is UTC right?\n    placed at time zone 'UTC' as ordered_at, -- TODO one\n"
         "    -- a comment on the next column\n    1 as total_amount\n"
+        "-- TODO Is it elsewhere?\n-- Until then, no rows.\n"
     )
     said = [finding.problem for finding in questions_of(file, Path("input.sql"))]
     assert said == [
         "TODO is left: the column has no time zone: is UTC right?",
         "TODO is left: one",
+        "TODO is left: Is it elsewhere? Until then, no rows",
     ]
 
 
