@@ -2782,7 +2782,7 @@ from generate_series(1, 60) as n;
 ACCOUNTS_ARE_COMPANIES = """
 create table companies (
     id int primary key, name text, status text, arr bigint, renewal_date date,
-    health_score numeric, created_at timestamptz
+    health_score numeric, created_at timestamptz, is_deleted boolean default false
 );
 create table activities (
     id int primary key, company_id int references companies, type text, title text,
@@ -3225,6 +3225,7 @@ from generate_series(1, 60) as n;
                 "input_accounts__accounts": [
                     "id as account_id",
                     "TODO whole numbers: cents or whole units? arr::numeric as arr",
+                    "TODO rows with is_deleted are read like others (is_deleted: name",
                 ],
                 "input_accounts__engagements": ["occurred_at as scheduled_at"],
             },
