@@ -594,7 +594,10 @@ class Proposal:
         ]
 
     def _ask_other_types(self, given: Input, table: Table) -> None:
-        """Ask about a column that has the right name, but a type that cannot be converted."""
+        """Ask about a column that has the right name, but another type or other keys."""
+        for (of, name), asked in self.tables.asked_links.items():
+            if of == given.entity.name and not given.values.get(name):
+                given.left_out[name] = asked
         for name, value in given.values.items():
             column = given.entity.columns[name]
             found = self.columns.exact(table, name)

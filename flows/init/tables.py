@@ -52,6 +52,8 @@ class Tables:
         # by input
         self.chosen: dict[str, Table] = {}
         self.reasons: dict[str, str] = {}
+        # what to ask about a column that seems to lead to a named table, by input and column
+        self.asked_links: dict[tuple[str, str], str] = {}
         # the e-mail column that identifies customers who have no table
         self.people_by: Column | None = None
         self._choose()
@@ -154,6 +156,11 @@ class Tables:
                     if share is not None and share >= MOST:
                         link = Link((own.name,), there.relation, there.key, is_declared=False)
                         table.links.append(link)
+                    elif share:
+                        self.asked_links[entity, wanted] = (
+                            f"{share * 100:.0f} % of the values of {own.name} are keys of"
+                            f" {there.relation}: is it the link?"
+                        )
 
     def _choose_addresses(self) -> None:
         """Without a table of customers, take the addresses or phones of those who ordered."""

@@ -513,6 +513,11 @@ def test_a_named_table_is_linked_by_rows_that_agree(empty: Database, tmp_path: P
     check_types(empty, tmp_path / "it")
     customers = columns_of(inputs_of(tmp_path / "it")["input_orders__customers"])
     assert customers["sales_rep_id"] == "account_manager_id"
+    # if they do not, it is a question
+    empty.execute("update customers set account_manager_id = 800 + id where id > 3")
+    init(empty, tmp_path / "asked", "--table", "sales_reps=public.users")
+    asked = told(inputs_of(tmp_path / "asked")["input_orders__customers"])
+    assert "optional): 15 % of the values of account_manager_id are keys of public.us" in asked
 
 
 @pytest.mark.slow
