@@ -5,18 +5,18 @@ Schedulers can get one JSON object at the end, and a file with every line.
 
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from flows.errors import Infrastructure, WrongArgument
+from flows.streams import drop, print_on
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ class Paper(Console):
     def on_broken_pipe(self) -> None:
         """Drop what is still to be printed, instead of ending the command."""
         self.quiet = True
-        _drop(self.file)
+        drop(self.file)
 
 
 class Progress:
@@ -174,19 +174,6 @@ class Progress:
                 raise Infrastructure(
                     f"--log-file: {self._log_file}: {error.strerror}"
                 ) from error
-
-
-def print_on(stream: TextIO, text: str) -> None:
-    """Print text, unless its reader has gone away or its disk is full."""
-    try:
-        print(text, file=stream, flush=True)
-    except OSError:
-        _drop(stream)
-
-
-def _drop(stream: IO[str]) -> None:
-    """Drop what a stream still holds and is still to be printed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _opened(file: Path) -> TextIO:

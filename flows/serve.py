@@ -27,9 +27,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from flows.continuous import ONE_BY_ONE, parse_every
 from flows.errors import Infrastructure, WrongArgument
 from flows.fleet import at_once, names
-from flows.progress import count_of, print_on
+from flows.progress import count_of
 from flows.project import LOCAL
 from flows.schemas import PREFIX
+from flows.streams import print_on
 
 if TYPE_CHECKING:
     from prefect import Flow

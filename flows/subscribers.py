@@ -15,9 +15,9 @@ from psycopg.rows import DictRow
 
 from flows.errors import WrongArgument
 from flows.installed import MARK
-from flows.progress import print_on
 from flows.project import settings
 from flows.schemas import SCHEMAS
+from flows.streams import print_on
 
 Connection = psycopg.Connection[DictRow]
 

@@ -71,8 +71,6 @@ def test_a_refusal_long_ago_does_not_keep_the_fit_at_the_middle_cut_away(
     )
     done = refreshed.run("flows", "fit-orders", "--as-of", UNTIL)
     assert done.returncode == 0, done.stdout + done.stderr
-    cuts = refreshed.rows(
-        "select distinct middle_cut_on from analytics.backtest_periods"
-    )
+    cuts = refreshed.rows("select distinct middle_cut_on from analytics.backtest_periods")
     fitted = {row["fitted_on"] for row in refreshed.rows(PARAMETERS)}
     assert fitted > {row["middle_cut_on"] for row in cuts}

@@ -2,8 +2,8 @@
 
 -- States: the new customers of all locations and dates are the customers with a first
 -- booking, per organization: everybody is new once.
--- Matters: after the publication; if it fails, nothing is written back. The next refresh
--- checks organizations that were written to while this one was reading.
+-- Matters: after the publication; if it fails, nothing is written back. The next
+-- refresh checks organizations that were written to while this one was reading.
 -- To resolve: a customer's first booking has no row in booking_location_days, or two.
 with appointments as (
     select
