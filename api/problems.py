@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from api.paging import DAY
+from flows.streams import tell
 
 DOCUMENT = Path(__file__).parent / "openapi.json"
 MEDIA_TYPE = "application/problem+json"
@@ -93,7 +94,7 @@ def unlisted(name: str, kind: str = "parameter") -> str:
 
 def log(text: str) -> None:
     """Log details that the caller must not see."""
-    print(text, file=sys.stderr, flush=True)
+    tell(sys.stderr, text)
 
 
 def log_unforeseen(error: Exception) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
+import httpx
 from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
@@ -22,7 +23,7 @@ from pydantic import Field
 from flows.alerts import run_alerts
 from flows.arguments import MOST_DAYS, parse_as_of, parse_days
 from flows.continuous import refresh_continuously
-from flows.database import use_environment
+from flows.database import one_line, use_environment
 from flows.dry_run import preview
 from flows.errors import Busy, Failure, Infrastructure, WrongArgument
 from flows.fit_models import FITS, fit_models
@@ -109,7 +110,11 @@ class PrefectProgress(LoggedProgress):
         title = ", ".join([title, *services])
         # numbers, dates and intervals as the database writes them
         plain = json.loads(json.dumps([dict(line) for line in lines], default=str))
-        create_table_artifact(plain, key, description=title)
+        try:
+            create_table_artifact(plain, key, description=title)
+        except httpx.HTTPError as error:
+            # the server is away, and the run goes on
+            self.say(f"the table {title!r} is not stored: {one_line(error)}")
 
 
 def run_name() -> str:

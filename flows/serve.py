@@ -30,7 +30,7 @@ from flows.fleet import at_once, names
 from flows.progress import count_of
 from flows.project import LOCAL
 from flows.schemas import PREFIX
-from flows.streams import print_on
+from flows.streams import print_on, tell
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -245,10 +245,10 @@ def _server(address: Address) -> "Iterator[subprocess.Popen[bytes]]":
     if address.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get(
         "PREFECT_SERVER_API_AUTH_STRING"
     ):
-        print(
+        tell(
+            sys.stderr,
             f"warning: anyone who reaches {address.host}:{address.port} can start and stop"
             " runs; set PREFECT_SERVER_API_AUTH_STRING to require a user and a password",
-            file=sys.stderr,
         )
     server = subprocess.Popen(
         [
@@ -394,10 +394,10 @@ def _offer(
             runner.add_deployment(deployment)
         if services[0]:
             _bound([path for path, (name, *_) in deployments.items() if name in BOUNDED])
-        print(
+        tell(
+            sys.stdout,
             f"serving {count_of(len(offered), 'deployment')} of"
             f" {count_of(len(services), 'database')}",
-            flush=True,
         )
         try:
             asyncio.run(runner.start())
@@ -417,6 +417,7 @@ def patient_runner(server: "subprocess.Popen[bytes] | None", limit: int | None) 
     """
     import httpx
     from prefect._internal import observers
+    from prefect.exceptions import ObjectNotFound
     from prefect.runner import Runner
     from prefect.runner import _scheduled_run_poller as poller
 
@@ -430,7 +431,7 @@ def patient_runner(server: "subprocess.Popen[bytes] | None", limit: int | None) 
 
         async def _pause_schedules(self) -> None:
             # otherwise it would not stop the runs
-            with suppress(httpx.HTTPError):
+            with suppress(httpx.HTTPError, ObjectNotFound):
                 if not has_ended():
                     await super()._pause_schedules()  # type: ignore[no-untyped-call]
 
@@ -455,14 +456,17 @@ async def _ask(
         try:
             await workload()
             if is_away:
-                print_on(sys.stderr, "the Prefect server answers again")
+                tell(sys.stderr, "the Prefect server answers again")
             is_away = False
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
+                # it is there and refuses, as for another key or version
+                raise
             if has_ended():
                 raise Infrastructure("the Prefect server has ended") from error
             if not is_away:
                 reason = str(error).partition("\n")[0] or type(error).__name__
-                print_on(sys.stderr, f"warning: no answer of the Prefect server: {reason}")
+                tell(sys.stderr, f"warning: no answer of the Prefect server: {reason}")
             is_away = True
         await asyncio.sleep(interval)
 
@@ -581,7 +585,7 @@ class Keeper:
                     continue
                 except Exception as error:  # noqa: BLE001 - otherwise no run would ever start again
                     reason = str(error).partition("\n")[0] or type(error).__name__
-                    print_on(sys.stderr, f"warning: {self._deployment}: {reason}")
+                    tell(sys.stderr, f"warning: {self._deployment}: {reason}")
 
     def look(self, client: "SyncPrefectClient") -> None:
         """Start a run unless there is one, it is too early, or somebody has paused it."""

@@ -5,11 +5,24 @@ from typing import IO, TextIO
 
 
 def print_on(stream: TextIO, text: str) -> None:
-    """Print text, unless its reader has gone away or its disk is full."""
+    """Print text of a command, unless its reader has gone away or its disk is full.
+
+    Then nothing is printed any more, so that the exit code does not tell of it.
+    """
     try:
         print(text, file=stream, flush=True)
     except OSError:
         drop(stream)
+
+
+def tell(stream: TextIO, text: str) -> None:
+    """Print a line of a process that goes on: the next one may succeed."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        drop(stream)
+    except OSError:
+        return
 
 
 def drop(stream: IO[str]) -> None:

@@ -417,7 +417,9 @@ def test_a_server_that_is_away_is_asked_until_it_answers(
 ) -> None:
     """Prefect itself would end after three attempts; our own server does not come back."""
     refused = httpx.ConnectError("refused")
-    left = iter([None, refused, refused, refused, refused, None, refused, KeyError("a bug")])
+    left: Iterator[Exception | None] = iter(
+        [None, refused, refused, refused, refused, None, refused, KeyError("a bug")]
+    )
 
     async def look() -> None:
         if error := next(left):
@@ -438,6 +440,12 @@ def test_a_server_that_is_away_is_asked_until_it_answers(
     assert capsys.readouterr().err.splitlines() == [
         *(away, "the Prefect server answers again", away)
     ]
+    # it answers, and refuses
+    request = httpx.Request("GET", "http://server")
+    revoked = httpx.Response(401, request=request)
+    left = iter([None, httpx.HTTPStatusError("401", request=request, response=revoked)])
+    with pytest.raises(httpx.HTTPStatusError):
+        anyio.run(asked)
     left = iter([None, refused])
     ended = SimpleNamespace(poll=lambda: 1)
     patient_runner(cast("subprocess.Popen[bytes]", ended), None)

@@ -10,7 +10,7 @@ select
                     run_id,
                     published_at
                 from operations.bookings_publications
-                where published_at is not null
+                where published_at <= now()
                 order by published_at desc
                 limit 1
             ) as latest

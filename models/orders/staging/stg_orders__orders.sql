@@ -12,7 +12,8 @@ from (
         -- sums of whole cents are exact, and twice as fast as sums of numeric
         case
             when {{ is_amount('total_amount') }}
-                then round(total_amount::numeric * 100)::bigint
+                -- a real number has six digits as numeric, and fifteen times numeric
+                then round((total_amount * 100::numeric)::numeric)::bigint
         end as total_cents,
         currency,
         created_at,
