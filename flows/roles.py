@@ -195,7 +195,8 @@ def remove_roles(progress: Progress) -> None:
             " order by 1",
             {"refresher": REFRESHER},
         )
-        for change in rows(connection, "select * from pg_temp.opening()"):
+        opening = "select * from pg_temp.opening(%(mapped)s)"
+        for change in rows(connection, opening, {"mapped": mapped}):
             with _saying_what_is_in_use(change["things"], "roles remove", HALF_REMOVED):
                 _as_refresher(connection, change["statement"])
         owners = _give_back(connection)

@@ -655,13 +655,23 @@ language sql as $blind_readers$
     order by readers.rolname
 $blind_readers$;
 
-create or replace function pg_temp.opening()
+create or replace function pg_temp.opening(mapped text[])
 returns table (things text, statement text)
 language sql as $opening$
     -- The statements that switch row security off on the marts and the contacts, except
-    -- on those with policies of others. Each first takes the rights of our roles: these
-    -- would see the rows of all tenants until they are dropped.
-    with policies as (
+    -- on those with policies of others. Each first takes the rights of our roles and of
+    -- those in the map, also rights that others have granted: they would see the rows of
+    -- all tenants. mapped: the roles in the map.
+    with ours as (
+        select string_agg(distinct quote_ident(pg_roles.rolname), ', ') as names
+        from unnest(pg_temp.groups() || mapped || pg_temp.tenant_role_names(mapped))
+            as roles (role_name)
+        inner join pg_roles
+            on roles.role_name = pg_roles.rolname
+        where pg_roles.rolname != 'customer_health_refresher'
+    ),
+
+    policies as (
         select
             marts.oid as mart_id,
             pg_policy.polname in (
@@ -685,17 +695,7 @@ language sql as $opening$
         mart_id::regclass::text as things,
         concat_ws(
             '; ',
-            (
-                select format(
-                    'revoke all on %s from %s', mart_id::regclass,
-                    string_agg(quote_ident(pg_roles.rolname), ', ')
-                )
-                from pg_roles
-                where
-                    pg_roles.rolname = any(pg_temp.groups())
-                    and pg_roles.rolname != 'customer_health_refresher'
-                having count(*) > 0
-            ),
+            (select format('revoke all on %s from ', mart_id::regclass) || names from ours),
             string_agg(drop_it, '; ') filter (where is_ours),
             case
                 when bool_and(is_ours)

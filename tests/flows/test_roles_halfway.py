@@ -46,6 +46,8 @@ def test_removing_that_stops_shows_no_rows_of_others(refreshed: Database) -> Non
         "select role_name, tenant from operations.tenant_roles where system = 'orders'"
     )
     marts = ("tenants", "customer_account_types", "customer_risk_status")
+    # yours, to one of these roles
+    refreshed.execute(f"grant select on analytics.tenants to {roles[0]['role_name']}")
     with refreshed.connect() as reader, reader.transaction():
         # the map goes after the policies of all marts
         reader.execute("select from operations.tenant_roles")
