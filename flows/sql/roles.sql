@@ -711,7 +711,8 @@ language sql as $opening$
     union all
 
     select
-        'operations.tenant_roles' as things,
+        'operations.missing_rights, operations.source_grants, operations.tenant_roles'
+            as things,
         'drop view if exists operations.missing_rights;'
         ' drop function if exists operations.map_tenants;'
         ' drop table if exists operations.tenant_roles, operations.source_grants;'

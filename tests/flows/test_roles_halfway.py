@@ -52,8 +52,9 @@ def test_removing_that_stops_shows_no_rows_of_others(refreshed: Database) -> Non
         # the map goes after the policies of all marts
         reader.execute("select from operations.tenant_roles")
         assert refused(refreshed, REMOVE, 4) == (
-            "error: roles: operations.tenant_roles is in use; run `customer-health roles"
-            " remove` again: until then tenants and analysts may no longer read every mart\n"
+            "error: roles: one of operations.missing_rights, operations.source_grants,"
+            " operations.tenant_roles is in use; run `customer-health roles remove` again:"
+            " until then tenants and analysts may no longer read every mart\n"
         )
     assert not refreshed.value(
         "select relrowsecurity from pg_class where oid = 'analytics.tenants'::regclass"
