@@ -73,8 +73,10 @@ WITHOUT_ROLE = f"""
     ) as without_role
 """
 
-# what is true after `roles remove` has stopped halfway
+# what is true after `roles remove` has taken rights on marts, but not on all
 HALF_REMOVED = "tenants and analysts may no longer read every mart"
+# what is true while the refresher, whose rights commands have, owns only some objects
+HALF_MOVED = "every other command may lack rights"
 # PostgreSQL 16 also requires the admin option on each role
 MAY_NOT_DROP = """
     select role_name
@@ -123,9 +125,7 @@ def install_roles(progress: Progress) -> None:
             connection.execute("select pg_temp.create_roles(), pg_temp.create_schemas()")
             connection.execute("select pg_temp.note_owners()")
         for change in rows(connection, "select * from pg_temp.handing_over()"):
-            with _saying_what_is_in_use(
-                change["things"], "roles install", "every other command may lack rights"
-            ):
+            with _saying_what_is_in_use(change["things"], "roles install", HALF_MOVED):
                 with_short_lock(connection, partial(connection.execute, change["statement"]))
         install(connection, "operations.sql")
         with_short_lock(connection, partial(install, connection, "row_security.sql"))
@@ -430,7 +430,7 @@ def _give_back(connection: Connection) -> list[DictRow]:
             given = "select * from pg_temp.give_back(%(things)s, %(had_them)s)"
             owners.extend(rows(connection, given, change))
 
-        with _saying_what_is_in_use(", ".join(change["things"]), "roles remove", HALF_REMOVED):
+        with _saying_what_is_in_use(", ".join(change["things"]), "roles remove", HALF_MOVED):
             with_short_lock(connection, give)
     return owners
 

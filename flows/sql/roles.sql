@@ -266,8 +266,8 @@ language sql as $things$
     -- The objects of the warehouse that have an owner: the schemas, and what our
     -- commands have created in them. A schema without our comment belongs to others.
     -- is_of_capture: the function of the triggers on one table. is_of_queue: such a
-    -- function, or a table that it writes to. These change hands together: a change of
-    -- the application that comes in between would be lost.
+    -- function, one of the real-time hook, or a table that they write to. These change
+    -- hands together: a change of the application that comes in between would be lost.
     with schemas as (
         select
             pg_namespace.oid,
@@ -328,7 +328,9 @@ language sql as $things$
         schemas.nspname as schema_name,
         true as is_ours,
         starts_with(pg_proc.proname::text, 'capture_') as is_of_capture,
-        starts_with(pg_proc.proname::text, 'capture_') as is_of_queue
+        starts_with(pg_proc.proname::text, 'capture_')
+        or pg_proc.proname in ('after_order_created', 'after_orders_created')
+            as is_of_queue
     from pg_proc
     inner join schemas
         on pg_proc.pronamespace = schemas.oid

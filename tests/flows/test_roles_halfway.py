@@ -69,11 +69,19 @@ def test_removing_that_stops_shows_no_rows_of_others(refreshed: Database) -> Non
     with refreshed.connect() as writer, writer.transaction():
         writer.execute(f"{note} 'tenant', 'one')".encode())
         told = refused(refreshed, REMOVE, 4)
-        assert "one of table operations.changed_keys, table" in told, told
+        assert ", table operations.changed_keys, table" in told, told
+        assert told.endswith("again: until then every other command may lack rights\n")
         refreshed.execute(f"set lock_timeout = 1; {note} 'tenant', 'two')")
+    # nor has the hook another owner than the queue
+    assert (
+        refreshed.value(
+            "select proowner::regrole::text from pg_proc where proname = 'after_order_created'"
+        )
+        == REFRESHER
+    )
     assert refreshed.value(
-        "select count(*) > 10 from pg_class where relowner = 'postgres'::regrole"
-        " and relnamespace = 'analytics'::regnamespace and relkind = 'r'"
+        "select count(*) > 1 from pg_proc where proowner = 'postgres'::regrole"
+        " and pronamespace = 'analytics'::regnamespace"
     )
 
     done = refreshed.run(*REMOVE)
