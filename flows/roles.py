@@ -353,7 +353,7 @@ def _check_may_take_back(connection: Connection) -> None:
     ):
         raise Infrastructure(
             f"roles: {schema['login']} may not take schema {schema['name']} back: this needs"
-            f' `grant create on database {schema["database"]} to "{schema["login"]}"`'
+            f' `grant create on database "{schema["database"]}" to "{schema["login"]}"`'
         )
     if found := rows(connection, "select * from pg_temp.readers_of_map()"):
         named = ", ".join(one["thing"] for one in found[:10])

@@ -113,7 +113,7 @@ def test_what_forbids_the_removal_is_said_before(refreshed: Database) -> None:
         assert "roles: half may not drop role customer_health_" in told
         refreshed.execute(f"grant {groups} to half with admin option")
         told = refused(half, REMOVE, 4)
-        assert 'this needs `grant create on database usual to "half"`' in told
+        assert 'this needs `grant create on database "usual" to "half"`' in told
         refreshed.execute(
             "create view public.our_tenants as select tenant from operations.tenant_roles"
         )
