@@ -243,7 +243,7 @@ exception when others or query_canceled or assert_failure then
     begin
         insert into {{ in_operations('hook_errors') }} (hook, relation, error)
         values ('after_order_created', tg_relid::regclass::text, sqlerrm);
-    exception when others then
+    exception when others or assert_failure then
         raise warning 'customer_health could not log an error of its hook: %', sqlerrm;
     end;
     return null;

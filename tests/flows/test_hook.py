@@ -840,7 +840,15 @@ def test_no_assertion_reaches_the_application(hooked: Database, customer: str) -
         " $$ begin assert false, 'never'; return new; end $$"
     )
     order(hooked, customer)
-    assert hooked.value("select count(*) from operations.hook_errors") == 1
+    noted = "select count(*) from operations.hook_errors where hook = 'capture'"
+    assert hooked.value(noted) == 1
+    hooked.execute(
+        "create trigger never before insert on operations.hook_errors"
+        " for each row execute function public.assert_all();"
+        " alter view operations.order_facts rename to elsewhere"
+    )
+    order(hooked, customer)
+    assert hooked.value(noted) == 1
 
 
 def test_another_orders_table_takes_the_hook_over(hooked: Database) -> None:
