@@ -121,21 +121,22 @@ def install_hook(progress: Progress) -> None:
             )
         }
         others = [one for one in _triggers(connection) if one["oid"] not in family]
-        _check_may_drop(others)
+        _check_may_drop(others, "`customer-health hook remove` as {} first")
         put = sql.SQL(
             "create or replace trigger {} after insert on {} referencing new table as new_rows"
             " for each statement execute function {}()"
         ).format(sql.Identifier(TRIGGER), sql.SQL(relation), sql.SQL(FUNCTION))
         with_short_lock(connection, partial(connection.execute, put), [table["oid"]])
-        _drop(connection, others)
         connection.execute(
             f"insert into {OPERATIONS}.hooked_tables values (%s) on conflict do nothing",
             (relation,),
         )
+        grant_sources(connection)
+        # last: these tables may be in use
+        _drop(connection, others)
         connection.execute(
             f"delete from {OPERATIONS}.hooked_tables where relation != %s", (relation,)
         )
-        grant_sources(connection)
         left_out = rows(connection, LEFT_OUT)
     for other in others:
         progress.say(f"hook removed from {other['relation']}")
@@ -155,7 +156,7 @@ def remove_hook(progress: Progress) -> None:
         return
     with with_queue() as connection:
         triggers = _triggers(connection)
-        _check_may_drop(triggers)
+        _check_may_drop(triggers, "this command as {}")
         _drop(connection, triggers)
         connection.execute(f"delete from {OPERATIONS}.hooked_tables")
         grant_sources(connection)
@@ -334,13 +335,13 @@ def _check_isolation(connection: Connection, relation: str) -> None:
             )
 
 
-def _check_may_drop(triggers: list[dict[str, Any]]) -> None:
-    """Raise if one of these triggers is on a table of another owner."""
+def _check_may_drop(triggers: list[dict[str, Any]], run: str) -> None:
+    """Raise if one of these triggers is on a table of another owner; say what to run."""
     for trigger in triggers:
         if not trigger["is_ours"]:
             raise Infrastructure(
                 f"hook: {trigger['owner']} owns {trigger['relation']}, and only the owner"
-                f" may drop its trigger: run this command as {trigger['owner']}"
+                f" may drop its trigger: run {run.format(trigger['owner'])}"
             )
 
 

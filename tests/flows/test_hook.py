@@ -851,13 +851,34 @@ def test_no_assertion_reaches_the_application(hooked: Database, customer: str) -
     assert hooked.value(noted) == 1
 
 
-def test_another_orders_table_takes_the_hook_over(hooked: Database) -> None:
+def test_another_orders_table_takes_the_hook_over(
+    hooked: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hooked.run("flows", "hook", "remove").returncode == 0
     hooked.execute(
         "create table commerce.purchases (like commerce.orders);"
         "create trigger customer_health_hook after insert on commerce.purchases"
         " referencing new table as new_rows for each statement"
         " execute function operations.after_order_created();"
-        "insert into operations.hooked_tables values ('commerce.purchases'), ('commerce.old')"
+        "insert into operations.hooked_tables values ('commerce.purchases'), ('commerce.old');"
+        "create role a_runner login; grant customer_health_refresher to a_runner;"
+        "grant trigger on commerce.orders to a_runner"
+    )
+    try:
+        done = hooked.as_user("a_runner").run("flows", "hook", "install")
+        assert done.returncode == 4
+        assert done.stderr.endswith("run `customer-health hook remove` as postgres first\n")
+    finally:
+        hooked.execute("drop owned by a_runner; drop role a_runner")
+    # the old table is in use: the new one has a hook that works
+    monkeypatch.setattr("flows.database.ATTEMPTS", 2)
+    with hooked.connect() as reader, reader.transaction():
+        reader.execute("select from commerce.purchases")
+        assert hooked.run("flows", "hook", "install").returncode == 4
+    assert hooked.value(
+        "select has_column_privilege('customer_health_refresher', 'commerce.customers',"
+        " 'account_type', 'update') and count(*) = 1"
+        ' from operations.hooked_tables where relation = \'"commerce"."orders"\''
     )
     done = hooked.run("flows", "hook", "install")
     assert done.returncode == 0, done.stderr
