@@ -452,19 +452,6 @@ language sql as $lacking_rights$
         end
 $lacking_rights$;
 
-create or replace function pg_temp.noted_rights()
-returns table (role_name text, privilege text, kind text, thing text, column_name text)
-language sql as $noted_rights$
-    -- what we have granted
-    select
-        noted.role_name,
-        noted.privilege,
-        noted.kind,
-        noted.thing,
-        noted.column_name
-    from operations.source_grants as noted
-$noted_rights$;
-
 create or replace function pg_temp.follow_renames()
 returns void
 language plpgsql as $follow_renames$
@@ -528,7 +515,7 @@ begin
         insert into operations.source_grants
         values (
             change.role_name, change.privilege, change.kind, change.new_thing,
-            change.new_column
+            change.new_column, change.id, change.column_number
         )
         on conflict do nothing;
     end loop;
@@ -545,8 +532,13 @@ declare
 begin
     for change in
         (
-            select noted.*
-            from pg_temp.noted_rights() as noted
+            select
+                noted.role_name,
+                noted.privilege,
+                noted.kind,
+                noted.thing,
+                noted.column_name
+            from operations.source_grants as noted
             where
                 kept
                 or (noted.role_name, noted.privilege)

@@ -920,6 +920,12 @@ def test_rights_follow_a_renamed_table_and_column(refreshed: Database) -> None:
     reads = f"select has_table_privilege('{REFRESHER}', 'commerce.reps', 'select')"
     with refreshed.connect() as connection:
         load(connection)
+        # it follows, too
+        connection.execute("select pg_temp.revoke_from_hook()")
+        assert not refreshed.value(
+            "select count(*) from operations.source_grants where kind = 'table'"
+            " and (table_id is null or (column_name = '') != (column_number is null))"
+        )
         connection.execute("select pg_temp.grant_sources()")
         assert rows(connection, noted) == [
             {"role_name": WRITE_BACK, "thing": "commerce.customers", "column_name": "health"},
