@@ -597,7 +597,11 @@ class Proposal:
         """Ask about a column that has the right name, but another type or other keys."""
         for (of, name), asked in self.tables.asked_links.items():
             if of == given.entity.name and not given.values.get(name):
-                given.left_out[name] = asked
+                if given.entity.columns[name].is_optional:
+                    given.left_out[name] = asked
+                else:
+                    # the column itself stays, without a value
+                    given.todos.append(asked)
         for name, value in given.values.items():
             column = given.entity.columns[name]
             found = self.columns.exact(table, name)

@@ -518,6 +518,17 @@ def test_a_named_table_is_linked_by_rows_that_agree(empty: Database, tmp_path: P
     init(empty, tmp_path / "asked", "--table", "sales_reps=public.users")
     asked = told(inputs_of(tmp_path / "asked")["input_orders__customers"])
     assert "optional): 15 % of the values of account_manager_id are keys of public.us" in asked
+    # a required column stays
+    empty.execute(
+        "alter table orders drop constraint orders_customer_id_fkey;"
+        "update orders set customer_id = 900 + id where id > 50;"
+        "alter table customers rename to contacts"
+    )
+    init(empty, tmp_path / "required", "--table", "customers=public.contacts")
+    check_types(empty, tmp_path / "required")
+    orders = told(inputs_of(tmp_path / "required")["input_orders__orders"])
+    assert "TODO 67 % of the values of customer_id are keys of public.contacts" in orders
+    assert "Is it one of customer_id? null::integer as customer_id" in orders
 
 
 @pytest.mark.slow
