@@ -67,15 +67,21 @@ class Statuses:
                 # all may have succeeded, but not all ended otherwise
                 asked.append(f"{asked_of_all(found)}, rows with an earlier one are {word}")
             elif found:
-                row = f"{ROW}{found.quoted}"
-                is_so = self.columns.is_set(table, found) or f"{row} is not null"
-                lines.append(f"when {is_so} then '{word}'")
+                is_so = self.columns.is_set(table, found)
+                if is_so is None and not found.is_time:
+                    # each row may have the word
+                    shown = self._shown(table, found)
+                    asked.append(f"does {found.name}{shown} say which rows are {word}?")
+                    continue
+                lines.append(
+                    f"when {is_so or f'{ROW}{found.quoted} is not null'} then '{word}'"
+                )
                 named.append(found.name)
                 if word == otherwise:
                     otherwise = told["else"]
         todo = " ".join(asked)
         if not lines:
-            return self._of_few_words(entity, table, column) or (
+            return self._of_few_words(entity, table, column, todo) or (
                 Value(f"'{otherwise}'", f"{NO_STATUS}, so a constant", GUESS, todo)
                 if otherwise
                 else None
@@ -104,7 +110,14 @@ class Statuses:
                 found.append(f"{one.name} ({counted(words)})")
         return ", or ".join(found)
 
-    def _of_few_words(self, entity: Entity, table: Table, column: Wanted) -> Value | None:
+    def _shown(self, table: Table, column: Column) -> str:
+        """Return the words of a column in brackets, for a question, if they are few."""
+        words = self.columns.words_in(table, column)
+        return f" ({counted(words)})" if 0 < len(words) <= FEW_WORDS else ""
+
+    def _of_few_words(
+        self, entity: Entity, table: Table, column: Wanted, asked: str
+    ) -> Value | None:
         """Return a column with few distinct values as a possible status, with a question.
 
         The column with the largest share of known status words wins. A constant would count
@@ -135,7 +148,7 @@ class Statuses:
             f"{name}: no column is named like a status, but this one has few distinct values"
             f" ({quoted_words(words)})",
             GUESS,
-            f"is this the status{others}? If none is, use a constant",
+            f"{asked} is this the status{others}? If none is, use a constant".strip(),
         )
 
     def may_say(self, table: Table) -> str:
@@ -217,8 +230,7 @@ class Statuses:
             None,
         )
         if whose:
-            words = self.columns.words_in(table, table.columns[whose])
-            shown = f" ({counted(words)})" if 0 < len(words) <= FEW_WORDS else ""
+            shown = self._shown(table, table.columns[whose])
             doubtful = {
                 word: {
                     like: asked.replace(WHO, f"does {whose}{shown} say {WHO}")
