@@ -54,6 +54,8 @@ from flows.init.values import (
 
 # columns and values that a question names
 MOST_NAMED, SHOWN = 10, 4
+# the share of dates in the future that may be mistakes
+A_FEW_WRONG = 0.01
 # types of periods, which have a beginning
 RANGES = ("tstzrange", "tsrange", "daterange")
 # what may use the column that answers a question
@@ -197,7 +199,8 @@ class Proposal:
 
     def _leave_out_deleted(self, given: Input, table: Table) -> None:
         """Leave deleted rows out; deleted customers are closed, so that their orders count."""
-        used = columns_of_row(given.values.values())
+        # updated_at may be the latest of all dates
+        used = _used(given, without=("updated_at",))
         closed = given.values.get("is_closed")
         for name in evidence()["deleted"]:
             gone = self.columns.mark(table, name)
@@ -390,14 +393,14 @@ class Proposal:
         value = given.values.get("delivered_at")
         if given.table is None or value is None or value.joins or FROM in value.sql:
             return
-        if value.points > GUESS and self._is_ahead(given.table, value.sql):
+        if value.points > GUESS and self._share_ahead(given.table, value.sql):
             value.doubt("some dates are in the future: is it only planned?")
 
-    def _is_ahead(self, table: Table, sql: str) -> bool:
-        """Return whether some rows have a moment that is later than tomorrow."""
+    def _share_ahead(self, table: Table, sql: str) -> float:
+        """Return the share of moments that are later than tomorrow."""
         moment = sql.replace(ROW, "")
         is_later = f"{moment} > now() + interval '1 day'"
-        return bool(self.catalog.share_of(table, is_later, f"{moment} is not null"))
+        return self.catalog.share_of(table, is_later, f"{moment} is not null") or 0
 
     def _doubt_moment(  # noqa: PLR0913, PLR0917 - a date, its test and what to ask
         self,
@@ -551,22 +554,31 @@ class Proposal:
         planned = columns_of_row(
             [delivered] if delivered and delivered.points <= GUESS else []
         )
+        deleted = [self.columns.mark(table, name) for name in evidence()["deleted"]]
         times = {
             one.name: converted
             for one in table.columns.values()
             if one.is_time
             and is_past(one.name)
-            and snake(one.name) not in evidence()["deleted"]
+            and one not in deleted
             and one.quoted not in planned
             and (converted := convert(one, column, self.columns.zone))
-            and not self._is_ahead(table, converted[0])
         }
+        ahead = [
+            name
+            for name, (sql, *_) in times.items()
+            if self._share_ahead(table, sql) > A_FEW_WRONG
+        ]
+        for name in ahead:
+            del times[name]
         if times:
             sqls = [converted[0] for converted in times.values()]
             todo = next((asked for _, asked, *_ in times.values() if asked), "")
+            if ahead:
+                todo += f" without {', '.join(ahead)}, often in the future: is it a plan?"
             sql = sqls[0] if len(sqls) == 1 else f"greatest(\n    {in_lines(sqls)}\n)"
             reason = f"{', '.join(times)}: the latest date in the row"
-            given.values["updated_at"] = Value(sql, reason, LIKELY, todo)
+            given.values["updated_at"] = Value(sql, reason, LIKELY, todo.strip())
 
     def _inside(self, entity: Entity, table: Table, wanted: Wanted) -> list[str]:
         """Return the keys of documents in a row whose names fit."""
