@@ -30,7 +30,7 @@ CENTS = ("cents", "minor", "cts")
 KEY_LAST = ("id", "fk", "key", "no", "nr", "num", "number", "code", "uuid", "guid", "ref")
 KEY_FIRST = ("id", "fk", "code")
 # what tools that copy tables write before deleted, and Salesforce behind names of one's own
-COPIED_FIRST, CUSTOM = ("fivetran", "sdc", "ab", "cdc"), "c"
+COPIED_FIRST, CUSTOM = ("fivetran", "sdc", "ab", "cdc"), "__c"
 # letters that Unicode does not take apart
 BARE = str.maketrans("łŁı", "lLi")
 # a schema with fewer tables shows no common prefix
@@ -127,7 +127,7 @@ def _own_words(name: str) -> tuple[str, ...]:
     found = tuple(part for word in words if word for part in _parted(word.lower()))
     while found[1:] and found[0] in COPIED_FIRST and "deleted" in found:
         found = found[1:]
-    if found[1:] and found[-1] == CUSTOM:
+    if name.lower().endswith(CUSTOM) and found[1:]:
         found = found[:-1]
     # a name of signs: %
     return found or ("unnamed",)

@@ -637,6 +637,7 @@ def test_names_of_projects_are_those_that_dbt_allows() -> None:
         "ship_date",
         "order2item",
     ]
+    assert [snake(name) for name in ("Price__c", "price_c")] == ["price", "price_c"]
 
 
 def test_names_of_keys_in_other_languages() -> None:
