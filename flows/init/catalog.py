@@ -76,7 +76,7 @@ class Column:
     filled: float | None = None
     # the largest number in the probed rows
     highest: int | None = None
-    # whether no number in many probed rows has decimals
+    # whether no number in many probed rows has decimals, and not all are 0
     has_only_whole: bool = False
 
     @property
@@ -501,7 +501,8 @@ def _counted(
         f"count({_value(column)}) as c{number}"
         + (f", max({column.quoted}) as m{number}" if column.family == "integer" else "")
         + (
-            f", bool_and({column.quoted} = trunc({column.quoted})) as w{number}"
+            f", bool_and({column.quoted} = trunc({column.quoted}))"
+            f" and bool_or({column.quoted} != 0) as w{number}"
             if column.type == "numeric"
             else ""
         )

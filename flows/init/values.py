@@ -379,8 +379,8 @@ def sum_of_rows(  # noqa: C901 - prices and quantities, or totals
         summed = f"{summed} / 100.0"
     if money.is_whole and not is_cents:
         todo = f"whole numbers: cents or whole units? {todo}".strip()
-    elif money is price and not quantity:
-        todo = "no quantity was found: is each row one piece?"
+    if money is price and not quantity:
+        todo = f"{todo} no quantity was found: is each row one piece?".strip()
     reason = f"sum of {' * '.join(used)}"
     return f"round({summed}, 2)", reason, todo
 
