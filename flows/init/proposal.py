@@ -231,40 +231,49 @@ class Proposal:
                 active.reason = f"{'' if is_alone else f'{active.reason}; '}{told_of(gone)}"
                 active.points = LIKELY
                 continue
-            self._leave_out(given, gone, is_left, is_archived=is_archived)
+            self._leave_out(given, table, gone, is_left, is_archived=is_archived)
 
     def _leave_out(
-        self, given: Input, gone: Column, is_left: str, *, is_archived: bool
+        self, given: Input, table: Table, gone: Column, is_left: str, *, is_archived: bool
     ) -> None:
         """Leave deleted rows out, but ask about archived ones, and keep archived accounts."""
-        if is_archived:
+        if "archived_at" in given.entity.columns:
+            self._archive(given, table, gone)
+        elif is_archived:
             # they may be finished, and the history
             given.todos.append(
                 f"do archived rows count ({told_of(gone)})? If not, add `where {is_left}`"
             )
-        elif "archived_at" in given.entity.columns:
-            self._archive(given, gone)
         else:
             given.where.append(
                 (is_left, f"{told_of(gone)}; if it is set, the row counts as deleted")
             )
 
-    def _archive(self, given: Input, gone: Column) -> None:
+    def _archive(self, given: Input, table: Table, gone: Column) -> None:
         """Let deleted rows be archived, so that what belongs to them is not left out."""
         column, known = given.entity.columns["archived_at"], given.values.get("archived_at")
-        converted = convert(gone, column, self.columns.zone)
-        if converted is None:
+        converted, points = convert(gone, column, self.columns.zone), LIKELY
+        moments = [given.values.get(name) for name in ("updated_at", "created_at")]
+        changed = next((one for one in moments if one and not one.is_empty), None)
+        if converted:
+            sql, asked, *_ = converted
+        elif changed:
+            # a flag
+            is_gone, points = self.columns.is_set(table, gone), GUESS
+            sql = f"case when {is_gone} then {changed.sql} end"
+            asked = f"{gone.name} does not say when: is it {changed.reason.partition(':')[0]}?"
+        else:
             given.todos.append(
                 f"rows with {gone.name} are read like others ({told_of(gone)}): when were they"
                 " archived? Return that as archived_at"
             )
             return
-        sql, asked, *_ = converted
         if known:
-            known.sql, known.points = f"coalesce({known.sql}, {sql})", LIKELY
+            known.sql, known.points = f"coalesce({known.sql}, {sql})", points
             known.reason += f"; else {told_of(gone)}"
+            known.todo = f"{known.todo} {asked}".strip()
         else:
-            given.values["archived_at"] = Value(sql, told_of(gone), LIKELY, asked)
+            given.values["archived_at"] = Value(sql, told_of(gone), points, asked)
 
     def _ask(self, given: Input, table: Table) -> None:
         """Ask about rows and values that only a person can know."""

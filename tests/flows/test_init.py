@@ -3113,7 +3113,7 @@ create table shipment (
 );
 create table account (
     id int primary key, name text, status text, arr__c numeric, renewal_date__c date,
-    created_at timestamptz, _ab_cdc_deleted_at timestamptz
+    created_at timestamptz, _ab_cdc_deleted_at timestamptz, is_archived boolean
 );
 create table engagement__c (
     id int primary key, account_id int references account, type__c text,
@@ -3249,7 +3249,8 @@ A_FLAG_OF_ITS_OWN = ROWS_OF_OTHER_TOOLS.replace("void_flag char(1)", "void_flag 
                 "input_accounts__accounts": [
                     "id as account_id",
                     "TODO whole numbers: cents or whole units? arr::numeric as arr",
-                    "TODO rows with is_deleted are read like others (is_deleted: name",
+                    "(guess). TODO is_deleted does not say when: is it created_at? case when",
+                    "case when is_deleted then created_at end as archived_at",
                 ],
                 "input_accounts__engagements": ["occurred_at as scheduled_at"],
             },
@@ -3454,7 +3455,7 @@ A_FLAG_OF_ITS_OWN = ROWS_OF_OTHER_TOOLS.replace("void_flag char(1)", "void_flag 
                     "arr__c as arr",
                     "renewal_date__c as renewal_on",
                     # if it were left out, so would its engagements
-                    "_ab_cdc_deleted_at as archived_at",
+                    "coalesce(_ab_cdc_deleted_at, case when is_archived then created_at end)",
                 ],
                 "input_accounts__engagements": [
                     "type__c as engagement_type",
