@@ -260,6 +260,7 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
     """Show what became of customers with each status. Return the row about the model."""
     read = data.read(*subject.in_a_minute(), **chosen)
     found, gone, today, periods, models = (read[query] for query in subject.in_a_minute())
+    model = data.only(models)
     statuses = {(row["status"], row["horizon_days"]): row for row in found}
     if statuses:
         look.show(
@@ -270,7 +271,7 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
             )
             + "</div>"
         )
-        [period] = periods
+        period = data.only(periods)
         look.show(f'<p class="ch-explained">{look.escape(_limits_of_it(subject, period))}</p>')
         _what_became(subject, statuses)
     else:
@@ -278,7 +279,6 @@ def _in_a_minute(subject: Subject, **chosen: Any) -> Row:
             "There is nothing to look back on yet. That takes the first day of a month with"
             f" 90 days of {subject.thing}s before it and 90 days after it."
         )
-    [model] = models
     return model
 
 
@@ -793,8 +793,8 @@ def _disagreements(found: Sequence[Row], kinds: Mapping[str, Row], model: Row) -
     if hidden := sum(row["kind_count"] for row in found if row["is_left_out"]):
         customers = look.count_of(hidden, "customer")
         look.show(
-            f'<p class="ch-age">Left out: {customers} who are snoozed or held out at random.'
-            "</p>"
+            '<p class="ch-age">Left out, because snoozed or held out at random:'
+            f" {customers}.</p>"
         )
     rows = [row for row in found if not row["is_left_out"]]
     if not rows:

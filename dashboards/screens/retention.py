@@ -239,7 +239,7 @@ def _of_visits(chosen: dict[str, Any]) -> None:
         bind="query-params",
     )
     rows = [row for row in found[dimensions] if row["window_days"] == (window or 90)]
-    [whole] = [row for row in rows if row["dimension"] == "organization"]
+    whole = data.only([row for row in rows if row["dimension"] == "organization"])
     look.show(f'<p class="ch-explained">{look.escape(_window(whole))}</p>')
     for dimension, title in DIMENSIONS.items():
         look.heading(title)

@@ -854,7 +854,7 @@ def test_no_list_of_disagreements_has_who_is_snoozed_or_held_out(
     after, links = seen()
     assert after == before - 2
     assert all(one["link"] not in links for one in (snoozed, held_out))
-    assert "Left out: 2 customers who are snoozed or held out at random." in text(
+    assert "Left out, because snoozed or held out at random: 2 customers." in text(
         shown_of(TENANT)
     )
     # nobody is left, which does not mean that they agree

@@ -1069,6 +1069,11 @@ def test_equal_ids_of_many_organizations_are_as_many_accounts(
             ("usage_and_accounts", {"of": "Accounts", "account": "account_risks"}),
             "account_profiles",
         ),
+        (
+            ("how_good_is_it", {"system": "Bookings"}),
+            ("how_good_is_it", {"system": "Orders"}),
+            "tenants",
+        ),
     ],
 )
 def test_what_has_gone_since_the_list_was_read_is_said(
@@ -1091,6 +1096,19 @@ def test_what_has_gone_since_the_list_was_read_is_said(
     }
     refreshed.execute(f"truncate analytics.{table}")
     assert "has just changed. Reload the page." in text(page(after[0], **choices))
+
+
+def test_what_has_gone_since_the_cohorts_were_read_is_said(
+    refreshed: Database, look_at: Point
+) -> None:
+    look_at(refreshed.as_user(ANALYST))
+    refreshed.execute(
+        "alter view analytics.visit_rebooking rename to visit_rebooking_before;"
+        " create view analytics.visit_rebooking with (security_invoker) as"
+        " select * from analytics.visit_rebooking_before where false;"
+        " grant select on analytics.visit_rebooking to customer_health_analyst"
+    )
+    assert "has just changed. Reload the page." in text(page("retention", system="Bookings"))
 
 
 def test_scores_by_day_end_today(refreshed: Database, look_at: Point) -> None:
